@@ -1,0 +1,173 @@
+//! Lifetimes: how long a version lasts, when it is rotated, and for how long an older one goes on working.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+
+/// A length of time in whole seconds, written `90d`, `24h`, `30m`, `45s` or a sum such as `1d12h`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seconds(pub u64);
+
+impl Seconds {
+    /// A number of minutes.
+    #[must_use]
+    pub const fn minutes(count: u64) -> Self {
+        Self(count * 60)
+    }
+
+    /// A number of hours.
+    #[must_use]
+    pub const fn hours(count: u64) -> Self {
+        Self(count * 3600)
+    }
+
+    /// A number of days of 24 hours.
+    #[must_use]
+    pub const fn days(count: u64) -> Self {
+        Self(count * 86_400)
+    }
+
+    /// `start` and this much later; the end of time when that is out of range.
+    #[must_use]
+    pub fn after(self, start: Timestamp) -> Timestamp {
+        let seconds = i64::try_from(self.0).unwrap_or(i64::MAX);
+        start.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+    }
+
+    /// `end` and this much earlier; the beginning of time when that is out of range.
+    #[must_use]
+    pub fn before(self, end: Timestamp) -> Timestamp {
+        let seconds = i64::try_from(self.0).unwrap_or(i64::MAX);
+        end.checked_sub(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MIN)
+    }
+}
+
+/// A text that is not a length of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a duration is a whole number with `d`, `h`, `m` or `s`, for instance `90d` or `1d12h`, and at most 3660d")]
+pub struct SecondsError;
+
+const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3600), ('m', 60), ('s', 1)];
+const SECONDS_MAX: u64 = 3660 * 86_400;
+
+impl FromStr for Seconds {
+    type Err = SecondsError;
+
+    fn from_str(text: &str) -> Result<Self, SecondsError> {
+        let mut total = 0_u64;
+        let mut smallest = u64::MAX;
+        let mut rest = text;
+        while !rest.is_empty() {
+            let digits = rest.len() - rest.trim_start_matches(|character: char| character.is_ascii_digit()).len();
+            let number: u64 = rest[..digits].parse().map_err(|_| SecondsError)?;
+            let letter = rest[digits..].chars().next().ok_or(SecondsError)?;
+            let (_, unit) = UNITS.iter().find(|(name, _)| *name == letter).ok_or(SecondsError)?;
+            // Larger units first, each once: `1h1d` and `1h1h` are slips more often than meant.
+            if *unit >= smallest {
+                return Err(SecondsError);
+            }
+            smallest = *unit;
+            total = number.checked_mul(*unit).and_then(|part| total.checked_add(part)).ok_or(SecondsError)?;
+            rest = &rest[digits + letter.len_utf8()..];
+        }
+        if text.is_empty() || total > SECONDS_MAX { Err(SecondsError) } else { Ok(Self(total)) }
+    }
+}
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 0 {
+            return formatter.write_str("0s");
+        }
+        let mut rest = self.0;
+        for (letter, unit) in UNITS {
+            if rest >= unit {
+                write!(formatter, "{}{letter}", rest / unit)?;
+                rest %= unit;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The durations of a managed token: each version expires `expires_in` after its promotion, is due for rotation
+/// `rotate_every` after it, and works for `overlap` more once a newer one was promoted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// From promotion to expiry.
+    pub expires_in: Seconds,
+    /// From promotion to the next rotation.
+    pub rotate_every: Seconds,
+    /// How long an older version goes on working after a promotion.
+    pub overlap: Seconds,
+}
+
+impl Terms {
+    /// The instant at which rotation is due: the earlier of `promoted + rotate_every` and
+    /// `expiry - max(overlap, expires_in / 3)`.
+    #[must_use]
+    pub fn due(&self, promoted: Timestamp, expiry: Timestamp) -> Timestamp {
+        let margin = Seconds(self.overlap.0.max(self.expires_in.0 / 3));
+        self.rotate_every.after(promoted).min(margin.before(expiry))
+    }
+
+    /// What is wrong with the three together, if anything.
+    #[must_use]
+    pub fn contradiction(&self, has_places: bool) -> Option<Contradiction> {
+        if self.overlap > self.rotate_every {
+            return Some(Contradiction::OverlapExceedsRotation);
+        }
+        if self.rotate_every.0 + self.overlap.0 >= self.expires_in.0 {
+            return Some(Contradiction::ExpiresBeforeOverlapEnds);
+        }
+        if has_places && self.overlap < OVERLAP_MIN {
+            return Some(Contradiction::OverlapTooShort);
+        }
+        None
+    }
+}
+
+/// The shortest overlap of a token that is pushed anywhere.
+pub const OVERLAP_MIN: Seconds = Seconds::hours(1);
+
+/// Durations that contradict each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Contradiction {
+    /// Three versions would work at once, then four, and so on.
+    #[error("`overlap` is longer than `rotate_every`")]
+    OverlapExceedsRotation,
+    /// A version could expire while it should still work.
+    #[error("`rotate_every` and `overlap` together must be shorter than `expires_in`")]
+    ExpiresBeforeOverlapEnds,
+    /// Consumers would have no time to take up the new secret.
+    #[error("`overlap` must be at least 1h for a token that is pushed somewhere")]
+    OverlapTooShort,
+}
+
+/// Default and longest life of a token that nobody manages, unless policy says otherwise.
+pub const EXPIRY_DEFAULT: Seconds = Seconds::days(31);
+/// The longest life of a token, unless policy allows more.
+pub const EXPIRY_MAX: Seconds = Seconds::days(365);
+
+/// A text that is not an expiry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "an expiry is a date such as `2026-12-31` (the end of that day, UTC) or an instant such as `2026-12-31T12:00:00Z`"
+)]
+pub struct ExpiryError;
+
+/// Reads an expiry: a date means the end of that day, UTC.
+///
+/// # Errors
+/// When the text is neither a date nor an RFC 3339 instant.
+pub fn parse_expiry(text: &str) -> Result<Timestamp, ExpiryError> {
+    if text.len() == 10 {
+        let date: civil::Date = text.parse().map_err(|_| ExpiryError)?;
+        let next = date.tomorrow().map_err(|_| ExpiryError)?;
+        return Ok(next.to_zoned(TimeZone::UTC).map_err(|_| ExpiryError)?.timestamp());
+    }
+    text.parse().map_err(|_| ExpiryError)
+}

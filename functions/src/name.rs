@@ -1,0 +1,137 @@
+//! Names of tokens, users, roles and manifests, and advice on names that say nothing.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A text that cannot be such a name. The message names the rule; the text itself is the caller's to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{rule}")]
+pub struct NameError {
+    rule: &'static str,
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $rule:literal, $good:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The rule such names follow, for messages.
+            pub const RULE: &str = $rule;
+
+            /// The name as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NameError;
+
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                let good: fn(&[u8]) -> bool = $good;
+                if good(text.as_bytes()) { Ok(Self(text.to_owned())) } else { Err(NameError { rule: $rule }) }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+            fn try_from(text: String) -> Result<Self, NameError> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.pad(&self.0)
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+name!(
+    /// A token's name, unique among its user's active tokens: `^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`, 1 to 64.
+    TokenName,
+    "a token's name is 1 to 64 letters, digits, `.`, `_` or `-`, and starts and ends with a letter or digit",
+    |bytes| {
+        (1..=64).contains(&bytes.len())
+            && bytes[0].is_ascii_alphanumeric()
+            && bytes[bytes.len() - 1].is_ascii_alphanumeric()
+            && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+    }
+);
+
+name!(
+    /// A user's name: `^[a-z0-9][a-z0-9._@+-]{0,127}$`; `me` is reserved.
+    UserName,
+    "a user's name is 1 to 128 of `a-z`, `0-9` and `._@+-`, starts with a letter or digit, and is not `me`",
+    |bytes| {
+        (1..=128).contains(&bytes.len())
+            && (bytes[0].is_ascii_lowercase() || bytes[0].is_ascii_digit())
+            && bytes.iter().all(|byte| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b'@' | b'+' | b'-')
+            })
+            && bytes != b"me"
+    }
+);
+
+fn is_kebab(bytes: &[u8]) -> bool {
+    (1..=64).contains(&bytes.len())
+        && bytes[0].is_ascii_lowercase()
+        && bytes.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-')
+}
+
+name!(
+    /// A role's name: `^[a-z][a-z0-9-]{0,63}$`.
+    RoleName,
+    "a role's name is 1 to 64 of `a-z`, `0-9` and `-`, and starts with a letter",
+    is_kebab
+);
+
+name!(
+    /// A manifest's name: `^[a-z][a-z0-9-]{0,63}$`.
+    ManifestName,
+    "a manifest's name is 1 to 64 of `a-z`, `0-9` and `-`, and starts with a letter",
+    is_kebab
+);
+
+/// Words that do not tell one token from another.
+const EMPTY_WORDS: &[&str] = &[
+    "test", "testing", "token", "tokens", "my", "the", "new", "api", "temp", "tmp", "foo", "bar", "abc", "key",
+    "secret", "default", "name",
+];
+
+/// Advice on a token's name that says nothing (`test`, `token1`, `my-token`, `abc123`); such names are accepted.
+#[must_use]
+pub fn advice(name: &TokenName) -> Option<&'static str> {
+    let lower = name.as_str().to_ascii_lowercase();
+    let says_something = lower
+        .split(['-', '_', '.'])
+        .map(|word| word.trim_end_matches(|character: char| character.is_ascii_digit()))
+        .any(|word| word.len() > 1 && !EMPTY_WORDS.contains(&word));
+    (!says_something).then_some("name what uses the token and where, for instance `production-api-server`")
+}

@@ -1,0 +1,3 @@
+//! The command `provision`.
+
+fn main() {}

@@ -1,0 +1,154 @@
+//! Manifests: `tokens.toml`, read with spans, all faults at once.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use latchkey::lifetime::Terms;
+use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
+use latchkey::role::Permissions;
+
+/// Bytes of the manifest's text.
+pub type Span = Range<usize>;
+
+/// A manifest without faults, its defaults filled in.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    /// Its name, which owns what it declares.
+    pub name: ManifestName,
+    /// The file, as it was named.
+    pub path: PathBuf,
+    /// The folder it stands in, links resolved: relative paths start there.
+    pub folder: PathBuf,
+    /// The file's text, for snippets.
+    pub text: String,
+    /// Where the service is, if the file says.
+    pub service: Option<ServiceAddress>,
+    /// The roles it declares.
+    pub roles: BTreeMap<RoleName, RoleDeclaration>,
+    /// The users it declares.
+    pub users: BTreeMap<UserName, UserDeclaration>,
+    /// The sinks it declares.
+    pub sinks: BTreeMap<String, SinkDeclaration>,
+    /// The tokens it declares, in the file's order.
+    pub tokens: Vec<TokenDeclaration>,
+}
+
+/// Where the service is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServiceAddress {
+    /// An embedded table in this file.
+    Embedded(PathBuf),
+    /// A DynamoDB table.
+    Table {
+        /// Its name.
+        name: String,
+        /// Its region, unless the AWS environment says.
+        region: Option<String>,
+        /// An endpoint other than AWS's own.
+        endpoint: Option<String>,
+    },
+    /// A server.
+    Url(String),
+}
+
+/// A declared role.
+#[derive(Debug, Clone)]
+pub struct RoleDeclaration {
+    /// What it permits.
+    pub permissions: Permissions,
+    /// Where its header stands.
+    pub span: Span,
+}
+
+/// A declared user.
+#[derive(Debug, Clone)]
+pub struct UserDeclaration {
+    /// `person` or `service`.
+    pub service: bool,
+    /// The roles it holds.
+    pub roles: Vec<RoleName>,
+    /// The most active tokens, unless the service's default holds.
+    pub max_tokens: Option<u32>,
+    /// Where its header stands.
+    pub span: Span,
+}
+
+/// A declared sink.
+#[derive(Debug, Clone)]
+pub struct SinkDeclaration {
+    /// Its type and settings.
+    pub config: SinkConfig,
+    /// Where its header stands.
+    pub span: Span,
+}
+
+/// A sink's type and settings.
+#[derive(Debug, Clone)]
+pub enum SinkConfig {
+    /// A `.env` file.
+    Dotenv {
+        /// The file, absolute.
+        path: PathBuf,
+    },
+    /// AWS Secrets Manager.
+    AwsSecretsManager {
+        /// The region, unless the AWS environment says.
+        region: Option<String>,
+        /// The account that the login must belong to.
+        account: Option<String>,
+        /// A profile of the AWS configuration.
+        profile: Option<String>,
+        /// An endpoint other than AWS's own.
+        endpoint: Option<String>,
+        /// The KMS key for secrets that are created.
+        kms_key_id: Option<String>,
+        /// Tags for secrets that are created.
+        tags: BTreeMap<String, String>,
+    },
+}
+
+/// A declared token.
+#[derive(Debug, Clone)]
+pub struct TokenDeclaration {
+    /// Its name.
+    pub name: TokenName,
+    /// Whose it is.
+    pub user: UserName,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Its roles; all of its user's when `None`.
+    pub roles: Option<Vec<RoleName>>,
+    /// Free labels.
+    pub labels: BTreeMap<String, String>,
+    /// The addresses that it may be used from; everywhere when empty.
+    pub allowed_ips: Vec<IpNet>,
+    /// Its durations.
+    pub terms: Terms,
+    /// Where its secret goes: at least one place.
+    pub pushes: Vec<PushDeclaration>,
+    /// The user and name that it had before.
+    pub moved_from: Option<(UserName, TokenName)>,
+    /// Where its header stands.
+    pub span: Span,
+    /// Where its user is named.
+    pub user_span: Span,
+    /// Where its roles are named, one span a role; empty when `roles` is `None`.
+    pub role_spans: Vec<Span>,
+}
+
+/// One push of a token.
+#[derive(Debug, Clone)]
+pub struct PushDeclaration {
+    /// The sink's name in the manifest.
+    pub sink: String,
+    /// The entry's name there.
+    pub name: String,
+    /// For Secrets Manager: the key in a JSON object that the secret holds.
+    pub json_key: Option<String>,
+    /// Take over an entry that somebody else made; counts only before the first delivery.
+    pub adopt: bool,
+    /// Where it stands.
+    pub span: Span,
+}
