@@ -1,5 +1,7 @@
 //! The declarative tool: reads a manifest, plans, and delivers tokens to their places.
 
 pub mod deadline;
+pub mod embedded;
+pub mod machine;
 pub mod manifest;
 pub mod sinks;

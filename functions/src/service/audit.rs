@@ -1,0 +1,117 @@
+//! Audit: every change, written in the same transaction as the change.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Caller, Service};
+use crate::name::{TokenName, UserName};
+use crate::secret::TokenId;
+use crate::table::keys::{self, Key};
+use crate::table::{Put, TableError, Write, decode, encode, with_key};
+use crate::token::Token;
+
+/// How long events are kept, in seconds.
+const KEPT: i64 = 400 * 86_400;
+/// The partition of events about roles; no user can have this name.
+const ROLES: &str = ":roles";
+
+/// One change: who did what to which token, from where and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub at: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// From which address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// What, for instance `token.create`.
+    pub action: String,
+    /// Whose.
+    pub user: String,
+    /// Which token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<TokenName>,
+    /// Its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<TokenId>,
+    /// What more there is to say; never a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+impl Event {
+    fn of(caller: &Caller, action: &str, user: &str, at: Timestamp) -> Self {
+        Self {
+            at,
+            actor: caller.actor.clone(),
+            from: caller.from.map(|address| address.to_string()),
+            action: action.to_owned(),
+            user: user.to_owned(),
+            token: None,
+            id: None,
+            detail: None,
+        }
+    }
+
+    /// A change of a user.
+    pub(super) fn on_user(caller: &Caller, action: &str, user: &UserName, at: Timestamp) -> Self {
+        Self::of(caller, action, user.as_str(), at)
+    }
+
+    /// A change of a role.
+    pub(super) fn on_role(caller: &Caller, action: &str, role: &str, at: Timestamp) -> Self {
+        Self::of(caller, action, ROLES, at).with(role)
+    }
+
+    /// A change of a token.
+    pub(super) fn on_token(caller: &Caller, action: &str, token: &Token, at: Timestamp) -> Self {
+        let mut event = Self::of(caller, action, token.user.as_str(), at);
+        event.token = Some(token.name.clone());
+        event.id = Some(token.id.clone());
+        event
+    }
+
+    /// The same with a detail.
+    pub(super) fn with(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+}
+
+impl Service {
+    /// The write that records an event.
+    pub(super) fn event(&self, event: &Event) -> Result<Write, TableError> {
+        let mut random = [0_u8; 10];
+        self.entropy.fill(&mut random).map_err(|error| TableError::Unreachable(error.to_string()))?;
+        let mut bytes = [0_u8; 16];
+        bytes[6..].copy_from_slice(&random);
+        let millis = event.at.as_millisecond().unsigned_abs();
+        let ulid = ulid::Ulid::from_parts(millis, u128::from_be_bytes(bytes));
+        let key: Key = keys::event(&event.user, event.at, &ulid.to_string());
+        let mut item = encode(event)?;
+        let ttl = event.at.as_second() + KEPT;
+        item.insert("ttl".to_owned(), aws_sdk_dynamodb::types::AttributeValue::N(ttl.to_string()));
+        Ok(Write::Put { item: with_key(item, &key), how: Put::New })
+    }
+
+    /// The events of a user in the month of `at`, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn events(&self, user: &str, at: Timestamp, limit: i32) -> Result<Vec<Event>, TableError> {
+        let mut range = crate::table::Range::of(keys::events_partition(user, at), None);
+        range.backwards = true;
+        range.limit = Some(limit);
+        self.table.query(&range).await?.items.into_iter().map(decode).collect()
+    }
+
+    /// The events about roles in the month of `at`, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn role_events(&self, at: Timestamp, limit: i32) -> Result<Vec<Event>, TableError> {
+        self.events(ROLES, at, limit).await
+    }
+}

@@ -1,0 +1,371 @@
+//! Creating a token.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use ipnet::IpNet;
+use jiff::Timestamp;
+
+use super::verify::Verification;
+use super::{Caller, Event, RACES, Service};
+use crate::entropy::EntropyError;
+use crate::lifetime::{Contradiction, Seconds, Terms};
+use crate::name::{ManifestName, RoleName, TokenName, UserName};
+use crate::place::Place;
+use crate::role::{Permissions, ROLES_MAX};
+use crate::secret::{Secret, TokenId};
+use crate::table::{
+    Put, Range, TableError, TransactError, Transaction, Update, Write, decode_token, encode, encode_token, keys,
+    with_key,
+};
+use crate::token::{
+    ALLOWED_IPS_MAX, DESCRIPTION_MAX, EndState, Ended, LABELS_MAX, Token, TokenState, VERIFICATION_MAX,
+};
+use crate::user::User;
+use crate::version::{VersionError, VersionState};
+
+/// A token to be made.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// Whose.
+    pub user: UserName,
+    /// Its name.
+    pub name: TokenName,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Its roles; all that the user has at this moment when `None`.
+    pub roles: Option<Vec<RoleName>>,
+    /// Free labels.
+    pub labels: BTreeMap<String, String>,
+    /// Where it may be used from; everywhere when empty.
+    pub allowed_ips: Vec<IpNet>,
+    /// How long it lives.
+    pub life: Life,
+    /// Where its secret goes.
+    pub places: Vec<Place>,
+}
+
+/// How long a token lives.
+#[derive(Debug, Clone)]
+pub enum Life {
+    /// Until an instant; the policy's default when `None`. Its secret is current at once.
+    Until(Option<Timestamp>),
+    /// As long as a manifest declares it: its versions come and go. The first one is staged.
+    Managed {
+        /// The manifest.
+        manifest: ManifestName,
+        /// The durations.
+        terms: Terms,
+    },
+}
+
+/// A token that was made.
+#[derive(Debug)]
+pub struct Created {
+    /// The record.
+    pub token: Token,
+    /// Its first secret, this once.
+    pub secret: Secret,
+}
+
+/// Why no token was made.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// The user's active tokens have the name already.
+    #[error("`{user}` has an active token `{name}` already")]
+    NameTaken {
+        /// Whose.
+        user: UserName,
+        /// Which.
+        name: TokenName,
+        /// The manifest that declares it, if one does.
+        managed_by: Option<ManifestName>,
+    },
+    /// The user's quota is used up.
+    #[error("`{user}` has {active} active tokens, and {max} is the most")]
+    LimitReached {
+        /// Whose.
+        user: UserName,
+        /// How many there are.
+        active: u32,
+        /// How many there may be.
+        max: u32,
+    },
+    /// There is no such user.
+    #[error("there is no user `{0}`")]
+    NoSuchUser(UserName),
+    /// The user is suspended.
+    #[error("the user `{0}` is suspended")]
+    Suspended(UserName),
+    /// Roles that the user does not hold.
+    #[error("`{user}` does not hold the role {}", list(roles))]
+    RoleNotHeld {
+        /// Whose.
+        user: UserName,
+        /// Which.
+        roles: Vec<RoleName>,
+    },
+    /// The expiry is over already.
+    #[error("the expiry {0} is in the past")]
+    ExpiryInPast(Timestamp),
+    /// The expiry is later than policy allows.
+    #[error("the expiry is later than policy allows: at most {max} from now, {until}")]
+    ExpiryTooLate {
+        /// How long a token may live.
+        max: Seconds,
+        /// The latest expiry now.
+        until: Timestamp,
+    },
+    /// The name is longer than policy allows.
+    #[error("the name is longer than the {0} characters that policy allows")]
+    NameTooLong(usize),
+    /// Too many or too long.
+    #[error("{0}")]
+    TooLarge(&'static str),
+    /// The durations contradict each other.
+    #[error(transparent)]
+    Terms(#[from] Contradiction),
+    /// What no manifest may hand out.
+    #[error("no manifest may hand out `{0}`")]
+    NotByManifest(String),
+    /// Too many places.
+    #[error(transparent)]
+    Places(#[from] VersionError),
+    /// No randomness.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// The table.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+fn list(roles: &[RoleName]) -> String {
+    roles.iter().map(|role| format!("`{role}`")).collect::<Vec<_>>().join(", ")
+}
+
+impl Service {
+    /// Makes a token and its first secret, in one transaction with its user's count.
+    ///
+    /// # Errors
+    /// See [`CreateError`]; nothing was made then.
+    pub async fn create(&self, caller: &Caller, new: NewToken) -> Result<Created, CreateError> {
+        check_sizes(&new)?;
+        if new.name.as_str().len() > self.policy.name_max {
+            return Err(CreateError::NameTooLong(self.policy.name_max));
+        }
+        let mut race = 0;
+        loop {
+            let user = self.user(&new.user).await?.ok_or_else(|| CreateError::NoSuchUser(new.user.clone()))?;
+            if user.suspended {
+                return Err(CreateError::Suspended(new.user.clone()));
+            }
+            let roles = self.roles_for(&user, new.roles.as_deref())?;
+            if let Life::Managed { terms, .. } = &new.life {
+                self.check_managed(&roles, *terms, !new.places.is_empty()).await?;
+            }
+            let (token, secret) = self.build(caller, &new, roles)?;
+            match self.insert(caller, &token, &user).await {
+                Ok(()) => return Ok(Created { token, secret }),
+                Err(TransactError::Table(error)) => return Err(error.into()),
+                Err(TransactError::Cancelled(_)) if race < RACES => {
+                    race += 1;
+                    self.make_room(&new).await?;
+                }
+                Err(TransactError::Cancelled(_)) => {
+                    return Err(TableError::Busy("others change the same user".to_owned()).into());
+                }
+            }
+        }
+    }
+
+    fn build(&self, caller: &Caller, new: &NewToken, roles: Vec<RoleName>) -> Result<(Token, Secret), CreateError> {
+        let now = self.now();
+        let id = TokenId::mint(&*self.entropy)?;
+        let secret = Secret::mint(&self.policy.prefix, &id, &*self.entropy)?;
+        let (expires_at, managed_by, terms) = match &new.life {
+            Life::Until(wanted) => (Some(self.check_expiry(*wanted, now)?), None, None),
+            Life::Managed { manifest, terms } => (None, Some(manifest.clone()), Some(*terms)),
+        };
+        let mut token = Token {
+            id,
+            user: new.user.clone(),
+            name: new.name.clone(),
+            description: new.description.clone(),
+            roles,
+            labels: new.labels.clone(),
+            allowed_ips: new.allowed_ips.clone(),
+            created: now,
+            created_by: caller.actor.clone(),
+            managed_by,
+            expires_at,
+            terms,
+            places: BTreeMap::new(),
+            versions: Vec::new(),
+            retired: Vec::new(),
+            highest: 0,
+            leaving: None,
+            ended: None,
+            revision: 1,
+            uses: BTreeMap::new(),
+        };
+        token.declare_places(&new.places)?;
+        token.stage(secret.digest(), now)?;
+        if matches!(new.life, Life::Until(_)) {
+            token.promote(1, now)?;
+        }
+        Ok((token, secret))
+    }
+
+    /// What an expiry may be: in the future, and no later than policy allows.
+    pub(super) fn check_expiry(&self, wanted: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, CreateError> {
+        let expiry = wanted.unwrap_or_else(|| self.policy.expiry_default.after(now));
+        let max = self.policy.expiry_max;
+        if expiry <= now {
+            return Err(CreateError::ExpiryInPast(expiry));
+        }
+        // A date means the end of its day, so the last allowed day counts whole.
+        let latest = Seconds(max.0 + 86_400).after(now);
+        if expiry > latest { Err(CreateError::ExpiryTooLate { max, until: max.after(now) }) } else { Ok(expiry) }
+    }
+
+    /// The roles of a token: those asked for, which the user must hold, or all that the user has.
+    #[expect(clippy::unused_self, reason = "reads as the rule of this service that it is")]
+    pub(super) fn roles_for(&self, user: &User, wanted: Option<&[RoleName]>) -> Result<Vec<RoleName>, CreateError> {
+        let mut roles = wanted.map_or_else(|| user.roles.clone(), <[RoleName]>::to_vec);
+        roles.sort();
+        roles.dedup();
+        let missing: Vec<RoleName> = roles.iter().filter(|role| !user.roles.contains(role)).cloned().collect();
+        if !missing.is_empty() {
+            return Err(CreateError::RoleNotHeld { user: user.name.clone(), roles: missing });
+        }
+        if roles.len() > ROLES_MAX {
+            return Err(CreateError::TooLarge("a token has at most 20 roles"));
+        }
+        Ok(roles)
+    }
+
+    /// What holds for every token of a manifest, whoever applies it.
+    pub(super) async fn check_managed(
+        &self,
+        roles: &[RoleName],
+        terms: Terms,
+        has_places: bool,
+    ) -> Result<(), CreateError> {
+        if let Some(contradiction) = terms.contradiction(has_places) {
+            return Err(contradiction.into());
+        }
+        refuse_for_manifests(&self.permissions_of(roles).await?)
+    }
+
+    async fn insert(&self, caller: &Caller, token: &Token, user: &User) -> Result<(), TransactError> {
+        let mut transaction = Transaction::default();
+        let key = keys::token(&token.user, &token.name);
+        transaction.add(Write::Put { item: with_key(encode_token(token)?, &key), how: Put::New });
+        let key = keys::verification(&token.id);
+        let item = with_key(encode(&Verification::of(token))?, &key);
+        transaction.add(Write::Put { item, how: Put::New });
+        let max = user.max_tokens.unwrap_or(self.policy.max_tokens);
+        let mut update = Update::default();
+        update.add("active", 1);
+        let (active, revision) = (update.name("active"), update.name("revision"));
+        let most = update.value(AttributeValue::N(max.to_string()));
+        let at = update.value(AttributeValue::N(user.revision.to_string()));
+        let condition = format!("{revision} = {at} AND {active} < {most}");
+        transaction.add(Write::Update { key: keys::user(&token.user), update, condition });
+        transaction.add(self.event(&Event::on_token(caller, "token.create", token, token.created))?);
+        self.table.transact(transaction).await
+    }
+
+    /// After a refused create: expired tokens that stand in the way are moved to the ended ones; whatever else stands
+    /// in the way is told.
+    async fn make_room(&self, new: &NewToken) -> Result<(), CreateError> {
+        let now = self.now();
+        if let Some(holder) = self.load(&new.user, &new.name).await? {
+            if holder.state(now) != TokenState::Expired {
+                let (user, name) = (new.user.clone(), new.name.clone());
+                return Err(CreateError::NameTaken { user, name, managed_by: holder.managed_by });
+            }
+            self.move_expired(&holder).await?;
+            return Ok(());
+        }
+        let Some(user) = self.user(&new.user).await? else { return Ok(()) };
+        let max = user.max_tokens.unwrap_or(self.policy.max_tokens);
+        if user.active < max {
+            return Ok(());
+        }
+        let items = self.table.query_all(Range::of(keys::user_partition(&new.user), Some(keys::ACTIVE))).await?;
+        let mut moved = false;
+        for item in items {
+            let token = decode_token(item)?;
+            if token.state(now) == TokenState::Expired {
+                moved |= self.move_expired(&token).await?;
+            }
+        }
+        if moved {
+            return Ok(());
+        }
+        Err(CreateError::LimitReached { user: new.user.clone(), active: user.active, max })
+    }
+
+    /// Moves an expired token to the ended ones; false when somebody else was faster.
+    pub(super) async fn move_expired(&self, token: &Token) -> Result<bool, TableError> {
+        let at = token.ends_at().unwrap_or_else(|| self.now());
+        let ended = Ended { state: EndState::Expired, at, by: None };
+        let nobody = Caller { actor: "expiry".to_owned(), from: None };
+        match self.end(&nobody, token, ended, "token.expire").await {
+            Ok(_) => Ok(true),
+            Err(TransactError::Cancelled(_)) => Ok(false),
+            Err(TransactError::Table(error)) => Err(error),
+        }
+    }
+}
+
+/// Never by manifest: `admin:*`, `manifests:*`, and `*` as a resource.
+pub(super) fn refuse_for_manifests(permissions: &Permissions) -> Result<(), CreateError> {
+    let refused = permissions.iter().find(|permission| matches!(permission.resource(), "*" | "admin" | "manifests"));
+    refused.map_or(Ok(()), |permission| Err(CreateError::NotByManifest(permission.to_string())))
+}
+
+pub(super) fn check_sizes(new: &NewToken) -> Result<(), CreateError> {
+    check_text(new.description.as_deref(), &new.labels)?;
+    let roles = new.roles.as_deref().unwrap_or_default();
+    check_verification(&new.user, &new.name, roles, &new.allowed_ips)
+}
+
+pub(super) fn check_text(description: Option<&str>, labels: &BTreeMap<String, String>) -> Result<(), CreateError> {
+    if description.is_some_and(|text| text.len() > DESCRIPTION_MAX || text.chars().any(char::is_control)) {
+        return Err(CreateError::TooLarge("a description has at most 256 bytes, on one line"));
+    }
+    if labels.iter().map(|(label, value)| label.len() + value.len() + 8).sum::<usize>() > LABELS_MAX {
+        return Err(CreateError::TooLarge("the labels of a token take at most 1,024 bytes together"));
+    }
+    Ok(())
+}
+
+pub(super) fn check_verification(
+    user: &UserName,
+    name: &TokenName,
+    roles: &[RoleName],
+    allowed_ips: &[IpNet],
+) -> Result<(), CreateError> {
+    if allowed_ips.len() > ALLOWED_IPS_MAX {
+        return Err(CreateError::TooLarge("a token has at most 20 allowed networks"));
+    }
+    let names =
+        user.as_str().len() + name.as_str().len() + roles.iter().map(|role| role.as_str().len() + 1).sum::<usize>();
+    let networks: usize = allowed_ips.iter().map(|network| network.to_string().len() + 1).sum();
+    if names + networks > VERIFICATION_MAX {
+        return Err(CreateError::TooLarge(
+            "user, name, roles and allowed networks of a token take at most 680 bytes together",
+        ));
+    }
+    Ok(())
+}
+
+impl Token {
+    /// Whether any version has ever been current.
+    #[must_use]
+    pub fn has_been_current(&self) -> bool {
+        self.versions.iter().any(|version| version.state != VersionState::Staged) || !self.retired.is_empty()
+    }
+}

@@ -1,0 +1,133 @@
+//! The token service: every operation on tokens, users and roles, on the table.
+//!
+//! An operation loads what it needs, applies pure rules and writes in one transaction, its audit event included.
+//! Nothing here knows HTTP, Lambda or a command line.
+
+mod audit;
+mod change;
+mod create;
+mod delete;
+mod edit;
+mod list;
+mod manifests;
+mod roles;
+mod usage;
+mod users;
+mod verify;
+mod versions;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+
+use jiff::Timestamp;
+
+pub use audit::Event;
+pub use change::ChangeError;
+pub use create::{CreateError, Created, Life, NewToken};
+pub use edit::{Edit, EditError};
+pub use list::TokenPage;
+pub use manifests::{ManifestRecord, Origin};
+pub use roles::{Role, RoleError};
+pub use usage::UsageDay;
+pub use users::{UserChange, UserError};
+pub use verify::{Invalid, Valid, Verdict};
+pub use versions::{Announced, Staged};
+
+use crate::clock::Clock;
+use crate::entropy::Entropy;
+use crate::lifetime::Seconds;
+use crate::name::RoleName;
+use crate::policy::Policy;
+use crate::role::Permissions;
+use crate::table::{Table, TableError, decode, encode, keys, with_key};
+
+/// Who asks, for the audit: `operator:<OS user>` or a user's name, and from where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Who.
+    pub actor: String,
+    /// From which address, where there is one.
+    pub from: Option<IpAddr>,
+}
+
+impl Caller {
+    /// An operator: whoever can write the table.
+    #[must_use]
+    pub fn operator(name: &str) -> Self {
+        Self { actor: format!("operator:{name}"), from: None }
+    }
+}
+
+/// What roles permit may be this old; everything about tokens and users acts at once.
+const ROLES_FRESH: Seconds = Seconds(5);
+
+/// What every role permits, and when it was read.
+type RolesRead = (Timestamp, Arc<BTreeMap<RoleName, Permissions>>);
+
+/// The token service on one table.
+#[derive(Debug)]
+pub struct Service {
+    table: Table,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    policy: Policy,
+    process: String,
+    roles: Mutex<Option<RolesRead>>,
+    usage: Mutex<usage::Tally>,
+}
+
+/// How often an operation that lost a race is tried again.
+const RACES: usize = 12;
+
+impl Service {
+    /// Opens the service: reads the deployment's settings.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn open(table: Table, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Self, TableError> {
+        let policy = match table.get(&keys::settings()).await? {
+            Some(item) => decode(item)?,
+            None => Policy::default(),
+        };
+        let mut process = [0_u8; 6];
+        entropy.fill(&mut process).map_err(|error| TableError::Unreachable(error.to_string()))?;
+        let process = crate::secret::Digest::of(&process).fingerprint().to_string();
+        let (roles, usage) = (Mutex::new(None), Mutex::default());
+        Ok(Self { table, clock, entropy, policy, process, roles, usage })
+    }
+
+    /// Replaces the deployment's settings.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn set_policy(&mut self, policy: Policy) -> Result<(), TableError> {
+        let mut update = crate::table::Update::default();
+        for (name, value) in encode(&policy)? {
+            update.set(&name, value);
+        }
+        let key = update.name(keys::PK);
+        let condition = format!("attribute_exists({key}) OR attribute_not_exists({key})");
+        self.table.update(&keys::settings(), update, &condition).await?;
+        self.policy = policy;
+        Ok(())
+    }
+
+    /// The deployment's settings.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The table below.
+    #[must_use]
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// The service's time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}

@@ -1,0 +1,192 @@
+//! Role definitions.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
+
+use super::create::refuse_for_manifests;
+use super::{Caller, Event, RACES, Service};
+use crate::name::{ManifestName, RoleName};
+use crate::role::{PERMISSIONS_MAX, Permissions};
+use crate::table::{Put, Range, TableError, TransactError, Transaction, Write, decode, encode, keys, with_key};
+
+/// A named set of permissions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Role {
+    /// The name.
+    pub name: RoleName,
+    /// What it permits.
+    pub permissions: Permissions,
+    /// How many users hold it.
+    #[serde(default)]
+    pub holders: u32,
+    /// The manifest that declared it first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<ManifestName>,
+    /// Counts changes.
+    pub revision: u64,
+}
+
+/// Why a role was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum RoleError {
+    /// There is no such role.
+    #[error("there is no role `{0}`")]
+    NoSuchRole(RoleName),
+    /// Users hold it.
+    #[error("the role `{role}` is held by {holders} users")]
+    InUse {
+        /// Which.
+        role: RoleName,
+        /// How many users.
+        holders: u32,
+    },
+    /// Another manifest declared it first.
+    #[error("the role `{role}` belongs to the manifest `{manifest}`")]
+    OtherManifest {
+        /// Which.
+        role: RoleName,
+        /// Whose.
+        manifest: ManifestName,
+    },
+    /// Too many permissions.
+    #[error("a role has at most {PERMISSIONS_MAX} permissions")]
+    TooMany,
+    /// What no manifest may hand out.
+    #[error("no manifest may hand out `{0}`")]
+    NotByManifest(String),
+    /// The table.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+impl Service {
+    /// One role.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn role(&self, name: &RoleName) -> Result<Option<Role>, TableError> {
+        self.table.get(&keys::role(name)).await?.map(decode).transpose()
+    }
+
+    /// All roles by name.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn list_roles(&self) -> Result<Vec<Role>, TableError> {
+        let items = self.table.query_all(Range::of(keys::ROLES.to_owned(), None)).await?;
+        items.into_iter().map(decode).collect()
+    }
+
+    /// Defines a role or changes what it permits. Declared by a manifest, it belongs to the first that declared it.
+    ///
+    /// # Errors
+    /// See [`RoleError`].
+    pub async fn put_role(
+        &self,
+        caller: &Caller,
+        name: &RoleName,
+        permissions: &Permissions,
+        manifest: Option<&ManifestName>,
+    ) -> Result<Role, RoleError> {
+        if permissions.len() > PERMISSIONS_MAX {
+            return Err(RoleError::TooMany);
+        }
+        if manifest.is_some()
+            && let Err(super::CreateError::NotByManifest(permission)) = refuse_for_manifests(permissions)
+        {
+            return Err(RoleError::NotByManifest(permission));
+        }
+        for _ in 0..RACES {
+            let old = self.role(name).await?;
+            let new = changed_role(old.as_ref(), name, permissions, manifest)?;
+            if old.as_ref() == Some(&new) {
+                return Ok(new);
+            }
+            let mut transaction = Transaction::default();
+            let item = encode(&new)?;
+            let write = match &old {
+                None => Some(Write::Put { item: with_key(item, &keys::role(name)), how: Put::New }),
+                Some(old) => {
+                    let mut was = encode(old)?;
+                    let mut will = item;
+                    // The count of holders is not this operation's to write.
+                    (was.remove("holders"), will.remove("holders"));
+                    Write::change(keys::role(name), &was, &will, old.revision)
+                }
+            };
+            write.map(|write| transaction.add(write));
+            let text: Vec<String> = new.permissions.iter().map(ToString::to_string).collect();
+            let detail = format!("{name}: {}", text.join(" "));
+            let event = Event::on_role(caller, "role.put", &detail, self.now());
+            transaction.add(self.event(&event)?);
+            match self.table.transact(transaction).await {
+                Ok(()) => {
+                    self.forget_roles();
+                    return Ok(new);
+                }
+                Err(TransactError::Cancelled(_)) => {}
+                Err(TransactError::Table(error)) => return Err(error.into()),
+            }
+        }
+        Err(TableError::Busy("others change the same role".to_owned()).into())
+    }
+
+    /// Deletes a role that nobody holds.
+    ///
+    /// # Errors
+    /// [`RoleError::InUse`] while users hold it, [`RoleError::NoSuchRole`].
+    pub async fn delete_role(&self, caller: &Caller, name: &RoleName) -> Result<(), RoleError> {
+        let role = self.role(name).await?.ok_or_else(|| RoleError::NoSuchRole(name.clone()))?;
+        if role.holders > 0 {
+            return Err(RoleError::InUse { role: name.clone(), holders: role.holders });
+        }
+        // Holders are counted under the role's revision, so that none can come between.
+        let mut transaction = Transaction::default();
+        transaction.add(Write::Delete { key: keys::role(name), revision: Some(role.revision) });
+        transaction.add(self.event(&Event::on_role(caller, "role.delete", name.as_str(), self.now()))?);
+        match self.table.transact(transaction).await {
+            Ok(()) => {
+                self.forget_roles();
+                Ok(())
+            }
+            Err(TransactError::Table(error)) => Err(error.into()),
+            Err(TransactError::Cancelled(_)) => {
+                Err(TableError::Busy("somebody changed the role meanwhile".to_owned()).into())
+            }
+        }
+    }
+
+    /// The write that counts a user more or fewer among a role's holders; it fails when the role is gone.
+    pub(super) fn count_holder(role: &RoleName, by: i32) -> Write {
+        let mut update = crate::table::Update::default();
+        update.add("holders", by);
+        update.add("revision", 1);
+        let name = update.name("name");
+        let held = update.value(AttributeValue::S(role.to_string()));
+        Write::Update { key: keys::role(role), update, condition: format!("{name} = {held}") }
+    }
+}
+
+fn changed_role(
+    old: Option<&Role>,
+    name: &RoleName,
+    permissions: &Permissions,
+    manifest: Option<&ManifestName>,
+) -> Result<Role, RoleError> {
+    let Some(old) = old else {
+        let (name, permissions, managed_by) = (name.clone(), permissions.clone(), manifest.cloned());
+        return Ok(Role { name, permissions, holders: 0, managed_by, revision: 1 });
+    };
+    if let (Some(owner), Some(manifest)) = (&old.managed_by, manifest)
+        && owner != manifest
+    {
+        return Err(RoleError::OtherManifest { role: name.clone(), manifest: owner.clone() });
+    }
+    let mut new = old.clone();
+    new.permissions = permissions.clone();
+    new.managed_by = old.managed_by.clone().or_else(|| manifest.cloned());
+    if new != *old {
+        new.revision += 1;
+    }
+    Ok(new)
+}

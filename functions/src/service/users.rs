@@ -1,0 +1,291 @@
+//! Users: making, changing, suspending and deleting them.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::{Caller, Event, RACES, Service};
+use crate::name::{ManifestName, RoleName, UserName};
+use crate::role::ROLES_MAX;
+use crate::table::{
+    Put, Range, TableError, TransactError, Transaction, Update, Write, decode, decode_token, encode, keys, with_key,
+};
+use crate::token::Token;
+use crate::user::{User, UserKind};
+
+/// What is to change of a user; what is `None` stays, or has its default when the user is new.
+#[derive(Debug, Clone, Default)]
+pub struct UserChange {
+    /// Person (the default) or service account. Fixed once the user exists.
+    pub kind: Option<UserKind>,
+    /// The roles held.
+    pub roles: Option<Vec<RoleName>>,
+    /// The most active tokens; `Some(None)` goes back to the policy's default.
+    pub max_tokens: Option<Option<u32>>,
+    /// Suspends or restores.
+    pub suspended: Option<bool>,
+    /// The manifest that declares the user.
+    pub managed_by: Option<ManifestName>,
+}
+
+/// Why a user was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum UserError {
+    /// There is no such user.
+    #[error("there is no user `{0}`")]
+    NoSuchUser(UserName),
+    /// There is no such role.
+    #[error("there is no role `{0}`")]
+    NoSuchRole(RoleName),
+    /// The user has active tokens.
+    #[error("`{user}` has {active} active tokens")]
+    InUse {
+        /// Who.
+        user: UserName,
+        /// How many.
+        active: u32,
+    },
+    /// Another manifest declared the user first.
+    #[error("the user `{user}` belongs to the manifest `{manifest}`")]
+    OtherManifest {
+        /// Who.
+        user: UserName,
+        /// Whose.
+        manifest: ManifestName,
+    },
+    /// A person does not become a service account, nor the other way round.
+    #[error("`{user}` is a {} and stays one", kind.as_str())]
+    Kind {
+        /// Who.
+        user: UserName,
+        /// What it is.
+        kind: UserKind,
+    },
+    /// Too many roles.
+    #[error("a user has at most {ROLES_MAX} roles")]
+    TooManyRoles,
+    /// The table.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+impl Service {
+    /// One user.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn user(&self, name: &UserName) -> Result<Option<User>, TableError> {
+        self.table.get(&keys::user(name)).await?.map(decode).transpose()
+    }
+
+    /// Many users, in no particular order; those that do not exist are missing.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn users(&self, names: &[UserName]) -> Result<Vec<User>, TableError> {
+        let keys: Vec<_> = names.iter().map(keys::user).collect();
+        self.table.get_many(&keys).await?.into_iter().map(decode).collect()
+    }
+
+    /// All users by name.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn list_users(&self) -> Result<Vec<User>, TableError> {
+        let items = self.table.query_all(Range::of(keys::LISTS.to_owned(), Some("U#"))).await?;
+        let names: Vec<UserName> =
+            items.iter().filter_map(|item| keys::Key::of(item)?.sk.strip_prefix("U#")?.parse().ok()).collect();
+        let mut users = self.users(&names).await?;
+        users.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(users)
+    }
+
+    /// Makes a user or changes one. By the time this returns, a role that was taken away has left the user's tokens
+    /// too, and a suspension holds for all of them. If it is cut short, the same call, or any other change of the
+    /// user, goes on with it.
+    ///
+    /// # Errors
+    /// See [`UserError`].
+    pub async fn put_user(&self, caller: &Caller, name: &UserName, change: &UserChange) -> Result<User, UserError> {
+        for _ in 0..RACES {
+            let old = self.user(name).await?;
+            let mut new = changed_user(old.as_ref(), name, change, self.now())?;
+            if old.as_ref() != Some(&new) {
+                let mut lost = false;
+                if let Some(old) = &old {
+                    lost = old.roles.iter().any(|role| !new.roles.contains(role));
+                    new.sweeping = old.sweeping || lost || old.suspended != new.suspended;
+                }
+                match self.write_user(caller, old.as_ref(), &new).await {
+                    Ok(()) => {}
+                    Err(TransactError::Table(error)) => return Err(error.into()),
+                    Err(TransactError::Cancelled(_)) => {
+                        self.check_roles_exist(&new.roles).await?;
+                        continue;
+                    }
+                }
+                tracing::debug!(user = %name, lost, "user written");
+            }
+            if new.sweeping {
+                self.sweep(caller, &new).await?;
+                new.sweeping = false;
+            }
+            return Ok(new);
+        }
+        Err(TableError::Busy("others change the same user".to_owned()).into())
+    }
+
+    /// The user `name`, made a person without roles if there is none yet.
+    ///
+    /// # Errors
+    /// See [`UserError`].
+    pub async fn ensure_person(&self, caller: &Caller, name: &UserName) -> Result<User, UserError> {
+        match self.user(name).await? {
+            Some(user) => Ok(user),
+            None => self.put_user(caller, name, &UserChange::default()).await,
+        }
+    }
+
+    async fn check_roles_exist(&self, roles: &[RoleName]) -> Result<(), UserError> {
+        for role in roles {
+            if self.role(role).await?.is_none() {
+                return Err(UserError::NoSuchRole(role.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_user(&self, caller: &Caller, old: Option<&User>, new: &User) -> Result<(), TransactError> {
+        let mut transaction = Transaction::default();
+        let mut will = encode(new)?;
+        let key = keys::user(&new.name);
+        match old {
+            None => {
+                transaction.add(Write::Put { item: with_key(will, &key), how: Put::New });
+                let key = keys::user_in_list(&new.name);
+                transaction.add(Write::Put { item: key.item(), how: Put::Over });
+            }
+            Some(old) => {
+                let mut was = encode(old)?;
+                // Creates and deletes count active tokens; this operation must not write the count back.
+                (was.remove("active"), will.remove("active"));
+                Write::change(key, &was, &will, old.revision).map(|write| transaction.add(write));
+            }
+        }
+        let before: BTreeSet<&RoleName> = old.iter().flat_map(|old| &old.roles).collect();
+        let after: BTreeSet<&RoleName> = new.roles.iter().collect();
+        for gained in after.difference(&before) {
+            transaction.add(Self::count_holder(gained, 1));
+        }
+        for lost in before.difference(&after) {
+            transaction.add(Self::count_holder(lost, -1));
+        }
+        let action = if old.is_some() { "user.change" } else { "user.create" };
+        let roles: Vec<&str> = new.roles.iter().map(RoleName::as_str).collect();
+        let detail = format!("roles: {}; suspended: {}", roles.join(" "), new.suspended);
+        transaction.add(self.event(&Event::on_user(caller, action, &new.name, self.now()).with(detail))?);
+        self.table.transact(transaction).await
+    }
+
+    /// Brings a user's suspension and loss of roles to all tokens. The user was written first, and creates check the
+    /// user in their transaction, so no token can slip through.
+    async fn sweep(&self, caller: &Caller, user: &User) -> Result<(), TableError> {
+        let items = self.table.query_all(Range::of(keys::user_partition(&user.name), Some(keys::ACTIVE))).await?;
+        let tokens: Vec<Token> = items.into_iter().map(decode_token).collect::<Result<_, _>>()?;
+        for token in &tokens {
+            if token.roles.iter().any(|role| !user.roles.contains(role)) {
+                self.drop_roles(caller, token, &user.roles).await?;
+            }
+        }
+        for token in &tokens {
+            let mut update = Update::default();
+            update.set("suspended", AttributeValue::Bool(user.suspended));
+            let place = update.name(keys::PK);
+            let condition = format!("attribute_exists({place})");
+            self.table.update(&keys::verification(&token.id), update, &condition).await?;
+        }
+        let mut update = Update::default();
+        update.set("sweeping", AttributeValue::Bool(false));
+        let revision = update.name("revision");
+        let at = update.value(AttributeValue::N(user.revision.to_string()));
+        // Somebody who changed the user meanwhile sweeps too.
+        self.table.update(&keys::user(&user.name), update, &format!("{revision} = {at}")).await?;
+        Ok(())
+    }
+
+    /// Deletes a user without active tokens. What the user's ended tokens were stays listed in the table.
+    ///
+    /// # Errors
+    /// [`UserError::InUse`] while there are active tokens, [`UserError::NoSuchUser`].
+    pub async fn delete_user(&self, caller: &Caller, name: &UserName) -> Result<(), UserError> {
+        let user = self.user(name).await?.ok_or_else(|| UserError::NoSuchUser(name.clone()))?;
+        let items = self.table.query_all(Range::of(keys::user_partition(name), Some(keys::ACTIVE))).await?;
+        let now = self.now();
+        for item in items {
+            let token = decode_token(item)?;
+            if token.state(now) == crate::token::TokenState::Active {
+                return Err(UserError::InUse { user: name.clone(), active: user.active });
+            }
+            self.move_expired(&token).await?;
+        }
+        let mut transaction = Transaction::default();
+        transaction.add(Write::DeleteIdle { key: keys::user(name), revision: user.revision });
+        transaction.add(Write::Delete { key: keys::user_in_list(name), revision: None });
+        for role in &user.roles {
+            transaction.add(Self::count_holder(role, -1));
+        }
+        transaction.add(self.event(&Event::on_user(caller, "user.delete", name, now))?);
+        match self.table.transact(transaction).await {
+            Ok(()) => Ok(()),
+            Err(TransactError::Table(error)) => Err(error.into()),
+            Err(TransactError::Cancelled(_)) => {
+                Err(TableError::Busy("somebody changed the user meanwhile".to_owned()).into())
+            }
+        }
+    }
+}
+
+fn changed_user(
+    old: Option<&User>,
+    name: &UserName,
+    change: &UserChange,
+    now: jiff::Timestamp,
+) -> Result<User, UserError> {
+    let mut new = old.cloned().unwrap_or_else(|| User {
+        name: name.clone(),
+        kind: change.kind.unwrap_or(UserKind::Person),
+        roles: Vec::new(),
+        suspended: false,
+        max_tokens: None,
+        active: 0,
+        managed_by: None,
+        created: now,
+        sweeping: false,
+        revision: 0,
+    });
+    if let (Some(owner), Some(manifest)) = (&new.managed_by, &change.managed_by)
+        && owner != manifest
+    {
+        return Err(UserError::OtherManifest { user: name.clone(), manifest: owner.clone() });
+    }
+    if change.kind.is_some_and(|kind| kind != new.kind) {
+        return Err(UserError::Kind { user: name.clone(), kind: new.kind });
+    }
+    new.managed_by = new.managed_by.or_else(|| change.managed_by.clone());
+    if let Some(roles) = &change.roles {
+        new.roles = roles.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect();
+    }
+    if new.roles.len() > ROLES_MAX {
+        return Err(UserError::TooManyRoles);
+    }
+    if let Some(max) = change.max_tokens {
+        new.max_tokens = max;
+    }
+    if let Some(suspended) = change.suspended {
+        new.suspended = suspended;
+    }
+    if old != Some(&new) {
+        new.revision += 1;
+    }
+    Ok(new)
+}

@@ -1,0 +1,280 @@
+//! Verification: one strongly consistent read tells whether a secret is valid and what it may do.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{ROLES_FRESH, Service};
+use crate::name::{ManifestName, RoleName, TokenName, UserName};
+use crate::role::Permissions;
+use crate::secret::{Digest, Fingerprint, Secret, SecretError, TokenId};
+use crate::table::{Range, TableError, decode, keys};
+use crate::token::{EndState, Token};
+
+/// All that a check reads: one item under 1 KB.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Verification {
+    pub(super) user: UserName,
+    pub(super) name: TokenName,
+    #[serde(default)]
+    roles: Vec<RoleName>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    allowed_ips: Vec<IpNet>,
+    /// Live versions by number.
+    #[serde(default, rename = "v")]
+    versions: BTreeMap<String, LiveDigest>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) managed_by: Option<ManifestName>,
+    /// Set and cleared with the user's suspension only, never by a change of the token.
+    #[serde(default, skip_serializing)]
+    suspended: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ended: Option<EndState>,
+    /// Of an ended token: the fingerprints that were its, so that a place which still shows one is known as ours.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) fingerprints: Vec<Fingerprint>,
+}
+
+/// A digest and until when it is good, in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct LiveDigest {
+    #[serde(with = "bytes")]
+    d: [u8; 32],
+    x: i64,
+}
+
+mod bytes {
+    use serde::{Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(bytes)
+    }
+
+    struct Visitor;
+
+    impl de::Visitor<'_> for Visitor {
+        type Value = [u8; 32];
+        fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            formatter.write_str("32 bytes")
+        }
+        fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<[u8; 32], E> {
+            bytes.try_into().map_err(|_| E::invalid_length(bytes.len(), &self))
+        }
+        fn visit_byte_buf<E: de::Error>(self, bytes: Vec<u8>) -> Result<[u8; 32], E> {
+            self.visit_bytes(&bytes)
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
+        deserializer.deserialize_bytes(Visitor)
+    }
+}
+
+impl Verification {
+    /// What a check has to know of a token; of an ended one, a tombstone.
+    pub(super) fn of(token: &Token) -> Self {
+        let live = |version: &crate::version::Version| {
+            let digest = LiveDigest { d: *version.digest.as_bytes(), x: token.deadline(version).as_millisecond() };
+            (version.number.to_string(), digest)
+        };
+        let ended = token.ended.as_ref().map(|ended| ended.state);
+        let fingerprints = if ended.is_some() {
+            let versions = token.versions.iter().map(crate::version::Version::fingerprint);
+            versions.chain(token.retired.iter().map(|retired| retired.fingerprint.clone())).collect()
+        } else {
+            Vec::new()
+        };
+        Self {
+            user: token.user.clone(),
+            name: token.name.clone(),
+            roles: if ended.is_some() { Vec::new() } else { token.roles.clone() },
+            allowed_ips: if ended.is_some() { Vec::new() } else { token.allowed_ips.clone() },
+            versions: if ended.is_some() { BTreeMap::new() } else { token.versions.iter().map(live).collect() },
+            managed_by: token.managed_by.clone(),
+            suspended: false,
+            ended,
+            fingerprints,
+        }
+    }
+
+    /// The version that a digest belongs to. Every digest is compared, in constant time each.
+    fn version_of(&self, digest: &Digest) -> Option<(u32, Timestamp)> {
+        let mut found = None;
+        for (number, live) in &self.versions {
+            if Digest::from_bytes(&live.d).is_some_and(|held| held.matches(digest)) {
+                found = Some((number, live.x));
+            }
+        }
+        let (number, deadline) = found?;
+        Some((number.parse().ok()?, Timestamp::from_millisecond(deadline).unwrap_or(Timestamp::MAX)))
+    }
+}
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// The secret is valid.
+    Valid(Box<Valid>),
+    /// It is not; the reason is for the log and the operator, never for whoever presented the secret.
+    Invalid(Invalid),
+}
+
+/// Who a valid secret is and what it may do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Valid {
+    /// Whose token it is.
+    pub user: UserName,
+    /// The token's name.
+    pub name: TokenName,
+    /// The token's public id.
+    pub id: TokenId,
+    /// Which version the secret is.
+    pub version: u32,
+    /// Its fingerprint.
+    pub fingerprint: Fingerprint,
+    /// The token's roles.
+    pub roles: Vec<RoleName>,
+    /// What the roles permit.
+    pub permissions: Permissions,
+    /// When this secret stops working by itself.
+    pub expires: Timestamp,
+    /// The manifest that declares the token.
+    pub managed_by: Option<ManifestName>,
+}
+
+/// Why a secret is not valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    /// Not the form of a secret, or not one of this deployment's prefixes.
+    #[error("not a secret of this service: {0}")]
+    Malformed(#[from] SecretError),
+    /// Another prefix.
+    #[error("not a secret of this service: unknown prefix")]
+    Prefix,
+    /// No such token.
+    #[error("no such token")]
+    Unknown,
+    /// The token was deleted.
+    #[error("the token was deleted")]
+    Deleted,
+    /// The token or this version of it expired.
+    #[error("it has expired")]
+    Expired,
+    /// The token is alive, but this secret is none of its versions, or no longer.
+    #[error("no version of the token, or no longer one")]
+    Retired,
+    /// The user is suspended.
+    #[error("the user is suspended")]
+    Suspended,
+    /// Not from an allowed address.
+    #[error("not from an address that the token allows")]
+    Address,
+}
+
+impl Service {
+    /// Checks a secret presented from `from`. Counts no use. A malformed secret costs no I/O.
+    ///
+    /// # Errors
+    /// When the table does not answer: neither valid nor not valid. Callers must fail closed.
+    pub async fn verify(&self, presented: &str, from: Option<IpAddr>) -> Result<Verdict, TableError> {
+        let secret = match Secret::parse(presented) {
+            Ok(secret) => secret,
+            Err(error) => return Ok(Verdict::Invalid(error.into())),
+        };
+        let known = |prefix: &crate::secret::Prefix| prefix.as_str() == secret.prefix();
+        if !known(&self.policy.prefix) && !self.policy.older_prefixes.iter().any(known) {
+            return Ok(Verdict::Invalid(Invalid::Prefix));
+        }
+        let id = secret.token_id();
+        let Some(item) = self.table.get(&keys::verification(&id)).await? else {
+            return Ok(Verdict::Invalid(Invalid::Unknown));
+        };
+        let verification: Verification = decode(item)?;
+        match self.judge(&verification, &secret, from) {
+            Err(invalid) => Ok(Verdict::Invalid(invalid)),
+            Ok((version, expires)) => {
+                let permissions = self.permissions_of(&verification.roles).await?;
+                Ok(Verdict::Valid(Box::new(Valid {
+                    user: verification.user,
+                    name: verification.name,
+                    id,
+                    version,
+                    fingerprint: secret.fingerprint(),
+                    roles: verification.roles,
+                    permissions,
+                    expires,
+                    managed_by: verification.managed_by,
+                })))
+            }
+        }
+    }
+
+    fn judge(
+        &self,
+        verification: &Verification,
+        secret: &Secret,
+        from: Option<IpAddr>,
+    ) -> Result<(u32, Timestamp), Invalid> {
+        match verification.ended {
+            Some(EndState::Deleted) => return Err(Invalid::Deleted),
+            Some(EndState::Expired) => return Err(Invalid::Expired),
+            None => {}
+        }
+        let (version, deadline) = verification.version_of(&secret.digest()).ok_or(Invalid::Retired)?;
+        if deadline <= self.now() {
+            return Err(Invalid::Expired);
+        }
+        if verification.suspended {
+            return Err(Invalid::Suspended);
+        }
+        let networks = &verification.allowed_ips;
+        let allowed = |address: IpAddr| networks.iter().any(|network| network.contains(&address.to_canonical()));
+        if !networks.is_empty() && !from.is_some_and(allowed) {
+            return Err(Invalid::Address);
+        }
+        Ok((version, deadline))
+    }
+
+    /// What a list of roles permits. A role that no longer exists permits nothing.
+    ///
+    /// # Errors
+    /// When the roles cannot be read.
+    pub async fn permissions_of(&self, roles: &[RoleName]) -> Result<Permissions, TableError> {
+        let mut all = Permissions::default();
+        if roles.is_empty() {
+            return Ok(all);
+        }
+        let known = self.roles_read().await?;
+        for permissions in roles.iter().filter_map(|role| known.get(role)) {
+            all.extend(permissions);
+        }
+        Ok(all)
+    }
+
+    async fn roles_read(&self) -> Result<Arc<BTreeMap<RoleName, Permissions>>, TableError> {
+        let now = self.now();
+        let cached = self.roles.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        if let Some((read, roles)) = cached.filter(|(read, _)| *read <= now && ROLES_FRESH.after(*read) > now) {
+            tracing::trace!(%read, "roles from the cache");
+            return Ok(roles);
+        }
+        let items = self.table.query_all(Range::of(keys::ROLES.to_owned(), None)).await?;
+        let mut roles = BTreeMap::new();
+        for item in items {
+            let role: super::Role = decode(item)?;
+            roles.insert(role.name, role.permissions);
+        }
+        let roles = Arc::new(roles);
+        *self.roles.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some((now, roles.clone()));
+        Ok(roles)
+    }
+
+    /// Forgets what roles permit, after this process changed one.
+    pub(super) fn forget_roles(&self) {
+        *self.roles.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+    }
+}

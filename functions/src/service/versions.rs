@@ -1,0 +1,142 @@
+//! Versions: stage, announce, deliver, promote, retire. The rules are `crate::version`'s; this saves what they decide.
+
+use jiff::Timestamp;
+
+use super::{Caller, ChangeError, Service};
+use crate::entropy::EntropyError;
+use crate::name::{TokenName, UserName};
+use crate::place::PlaceId;
+use crate::secret::{Secret, TokenId};
+use crate::table::TableError;
+use crate::token::Token;
+use crate::version::{Look, VersionError};
+
+/// A staged version.
+#[derive(Debug)]
+pub struct Staged {
+    /// The record.
+    pub token: Token,
+    /// The version's number.
+    pub number: u32,
+    /// Its secret, this once.
+    pub secret: Secret,
+}
+
+/// An announced push.
+#[derive(Debug, Clone)]
+pub struct Announced {
+    /// The record.
+    pub token: Token,
+    /// No write may start after it, by the service's time.
+    pub write_before: Timestamp,
+    /// How long that is from when the service answered.
+    pub write_within: std::time::Duration,
+}
+
+impl Service {
+    /// Stages a version of a token: it works from now on, beside the current one.
+    ///
+    /// # Errors
+    /// [`VersionError::TooManyVersions`]; see [`ChangeError`].
+    pub async fn stage(
+        &self,
+        caller: &Caller,
+        (user, name): (&UserName, &TokenName),
+        id: &TokenId,
+    ) -> Result<Staged, ChangeError<VersionError>> {
+        let entropy = |error: EntropyError| ChangeError::Table(TableError::Unreachable(error.to_string()));
+        let secret = Secret::mint(&self.policy.prefix, id, &*self.entropy).map_err(entropy)?;
+        let digest = secret.digest();
+        let (token, number) = self
+            .change(caller, (user, name), Some(id), "version.stage", |token| {
+                let number = token.stage(digest, self.now())?;
+                Ok((number, format!("version {number}")))
+            })
+            .await?;
+        Ok(Staged { token, number, secret })
+    }
+
+    /// Announces that a push of a version to a place is about to start.
+    ///
+    /// # Errors
+    /// [`VersionError::Superseded`] unless it is the highest ever staged; see [`ChangeError`].
+    pub async fn announce(
+        &self,
+        caller: &Caller,
+        (user, name): (&UserName, &TokenName),
+        id: &TokenId,
+        number: u32,
+        place: &PlaceId,
+    ) -> Result<Announced, ChangeError<VersionError>> {
+        let (token, write_before) = self
+            .change(caller, (user, name), Some(id), "version.announce", |token| {
+                let write_before = token.announce(number, place, self.now())?;
+                Ok((write_before, format!("version {number} to {place}")))
+            })
+            .await?;
+        let write_within = std::time::Duration::from_secs(crate::version::WRITE_BEFORE.0);
+        Ok(Announced { token, write_before, write_within })
+    }
+
+    /// Reports that a version arrived at a place, with the sink's receipt.
+    ///
+    /// # Errors
+    /// [`VersionError::NotLive`] when the version died meanwhile; see [`ChangeError`].
+    pub async fn deliver(
+        &self,
+        caller: &Caller,
+        (user, name): (&UserName, &TokenName),
+        id: &TokenId,
+        number: u32,
+        (place, receipt): (&PlaceId, &str),
+    ) -> Result<Token, ChangeError<VersionError>> {
+        let delivered = self
+            .change(caller, (user, name), Some(id), "version.deliver", |token| {
+                token.deliver(number, place, receipt, self.now())?;
+                Ok(((), format!("version {number} to {place}")))
+            })
+            .await?;
+        Ok(delivered.0)
+    }
+
+    /// Makes a staged version current.
+    ///
+    /// # Errors
+    /// [`VersionError::NotDelivered`] unless it arrived at every place declared now; see [`ChangeError`].
+    pub async fn promote(
+        &self,
+        caller: &Caller,
+        (user, name): (&UserName, &TokenName),
+        id: &TokenId,
+        number: u32,
+    ) -> Result<Token, ChangeError<VersionError>> {
+        let promoted = self
+            .change(caller, (user, name), Some(id), "version.promote", |token| {
+                token.promote(number, self.now())?;
+                Ok(((), format!("version {number}")))
+            })
+            .await?;
+        Ok(promoted.0)
+    }
+
+    /// Retires an older version, after a look at every recorded place that found none holding it.
+    ///
+    /// # Errors
+    /// What is not yet over; see [`VersionError`].
+    pub async fn retire(
+        &self,
+        caller: &Caller,
+        (user, name): (&UserName, &TokenName),
+        id: &TokenId,
+        number: u32,
+        (look, force): (Look, bool),
+    ) -> Result<Token, ChangeError<VersionError>> {
+        let retired = self
+            .change(caller, (user, name), Some(id), "version.retire", |token| {
+                token.retire(number, look, force, self.now())?;
+                Ok(((), format!("version {number}")))
+            })
+            .await?;
+        Ok(retired.0)
+    }
+}

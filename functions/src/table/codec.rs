@@ -1,0 +1,153 @@
+//! Records to items and back, and the difference between two items as an update.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::TableError;
+use super::keys::{DUE_PK, DUE_SK, Item, Key, MANAGED_PK, PK, SK};
+use crate::token::{Token, Use};
+
+/// Uses stand in attributes of their own, `use_<version>`, so that noting one never meets another write.
+const USE: &str = "use_";
+
+/// A record as an item, without its key.
+///
+/// # Errors
+/// [`TableError::Codec`], which is a defect.
+pub(crate) fn encode<T: Serialize>(record: &T) -> Result<Item, TableError> {
+    serde_dynamo::to_item(record).map_err(|error| TableError::Codec(error.to_string()))
+}
+
+/// An item as a record. Attributes that the record does not know are passed over.
+///
+/// # Errors
+/// [`TableError::Codec`] when the item is not what this version writes.
+pub(crate) fn decode<T: DeserializeOwned>(item: Item) -> Result<T, TableError> {
+    serde_dynamo::from_item(item).map_err(|error| TableError::Codec(error.to_string()))
+}
+
+/// A token as its item, index attributes included.
+pub(crate) fn encode_token(token: &Token) -> Result<Item, TableError> {
+    let mut item = encode(token)?;
+    item.remove("uses");
+    for (number, used) in &token.uses {
+        item.insert(use_attribute(number), AttributeValue::M(encode(used)?));
+    }
+    if token.ended.is_none() {
+        if let Some(manifest) = &token.managed_by {
+            item.insert(MANAGED_PK.to_owned(), AttributeValue::S(format!("M#{manifest}")));
+        }
+        if let Some(next) = token.next_deadline() {
+            let shard = token.id.as_str().bytes().fold(0_u8, |sum, byte| sum.wrapping_add(byte)) % 16;
+            item.insert(DUE_PK.to_owned(), AttributeValue::S(format!("DUE#{shard}")));
+            item.insert(DUE_SK.to_owned(), AttributeValue::S(format!("{:015}", next.as_millisecond())));
+        }
+    }
+    Ok(item)
+}
+
+/// A token's item as the token.
+pub(crate) fn decode_token(mut item: Item) -> Result<Token, TableError> {
+    let numbers: Vec<String> = item.keys().filter_map(|name| name.strip_prefix(USE).map(str::to_owned)).collect();
+    let mut uses = BTreeMap::new();
+    for number in numbers {
+        if let Some(AttributeValue::M(used)) = item.remove(&use_attribute(&number)) {
+            uses.insert(number, decode::<Use>(used)?);
+        }
+    }
+    let mut token: Token = decode(item)?;
+    token.uses = uses;
+    Ok(token)
+}
+
+/// The attribute that holds the uses of one version.
+pub(crate) fn use_attribute(number: &str) -> String {
+    format!("{USE}{number}")
+}
+
+/// An update that turns `old` into `new` and leaves attributes alone that neither knows.
+#[derive(Debug, Default)]
+pub(crate) struct Update {
+    sets: Vec<String>,
+    removes: Vec<String>,
+    /// Names of attributes by placeholder.
+    pub(crate) names: std::collections::HashMap<String, String>,
+    /// Values by placeholder.
+    pub(crate) values: std::collections::HashMap<String, AttributeValue>,
+}
+
+impl Update {
+    /// The difference of two encoded records.
+    pub(crate) fn between(old: &Item, new: &Item) -> Self {
+        let mut update = Self::default();
+        let mut names: Vec<&String> = new.keys().filter(|name| old.get(*name) != new.get(*name)).collect();
+        names.sort();
+        for name in names {
+            update.set(name, new[name].clone());
+        }
+        let mut gone: Vec<&String> =
+            old.keys().filter(|name| !new.contains_key(*name) && *name != PK && *name != SK).collect();
+        gone.sort();
+        for name in gone {
+            update.remove(name);
+        }
+        update
+    }
+
+    /// Sets one attribute.
+    pub(crate) fn set(&mut self, name: &str, value: AttributeValue) {
+        let (place, held) = (self.name(name), format!(":v{}", self.values.len()));
+        self.sets.push(format!("{place} = {held}"));
+        self.values.insert(held, value);
+    }
+
+    /// Sets a document path made of placeholders that [`Update::name`] gave.
+    pub(crate) fn set_path(&mut self, path: &str, value: AttributeValue) {
+        let held = self.value(value);
+        self.sets.push(format!("{path} = {held}"));
+    }
+
+    /// Adds to a number that is there; `by` may be negative.
+    pub(crate) fn add(&mut self, name: &str, by: i32) {
+        let (place, held) = (self.name(name), format!(":v{}", self.values.len()));
+        let sign = if by < 0 { '-' } else { '+' };
+        self.sets.push(format!("{place} = {place} {sign} {held}"));
+        self.values.insert(held, AttributeValue::N(by.unsigned_abs().to_string()));
+    }
+
+    /// A placeholder for a value that a condition compares with.
+    pub(crate) fn value(&mut self, value: AttributeValue) -> String {
+        let held = format!(":v{}", self.values.len());
+        self.values.insert(held.clone(), value);
+        held
+    }
+
+    /// Removes one attribute.
+    pub(crate) fn remove(&mut self, name: &str) {
+        let place = self.name(name);
+        self.removes.push(place);
+    }
+
+    /// A placeholder for an attribute's name, as many names are reserved words.
+    pub(crate) fn name(&mut self, name: &str) -> String {
+        let place = format!("#n{}", self.names.len());
+        self.names.insert(place.clone(), name.to_owned());
+        place
+    }
+
+    /// The update expression; `None` when nothing differs.
+    pub(crate) fn expression(&self) -> Option<String> {
+        let part = |word: &str, list: &[String]| (!list.is_empty()).then(|| format!("{word} {}", list.join(", ")));
+        let parts: Vec<String> = part("SET", &self.sets).into_iter().chain(part("REMOVE", &self.removes)).collect();
+        (!parts.is_empty()).then(|| parts.join(" "))
+    }
+}
+
+/// An item with its key.
+pub(crate) fn with_key(mut item: Item, key: &Key) -> Item {
+    item.extend(key.item());
+    item
+}

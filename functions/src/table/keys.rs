@@ -1,0 +1,172 @@
+//! Every key of the one table.
+//!
+//! | item | PK | SK |
+//! |---|---|---|
+//! | verification | `K#<token id>` | `K` |
+//! | token | `U#<user>` | `A#<name>` |
+//! | ended token | `U#<user>` | `D#<time>#<id>` |
+//! | user | `U#<user>` | `U` |
+//! | role | `R` | `<role>` |
+//! | event | `E#<user>#<yyyymm>` | `<ulid>` |
+//! | usage | `Y#<token id>#<yyyymm>` | `<day>#<process>` |
+//! | manifest | `M#<manifest>` | `M` |
+//! | lists | `L` | `U#<user>`, `M#<manifest>` |
+//! | settings | `S` | `S` |
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::name::{ManifestName, RoleName, TokenName, UserName};
+use crate::secret::TokenId;
+
+/// The attributes of an item.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// The name of the partition key.
+pub const PK: &str = "PK";
+/// The name of the sort key.
+pub const SK: &str = "SK";
+/// What all active tokens' sort keys start with.
+pub const ACTIVE: &str = "A#";
+/// What all ended tokens' sort keys start with.
+pub const ENDED: &str = "D#";
+/// The index of one manifest's tokens: keys only.
+pub const MANAGED: &str = "managed";
+/// Its partition key.
+pub const MANAGED_PK: &str = "managed";
+/// The index of what is next due: keys only.
+pub const DUE: &str = "due";
+/// Its partition key, `DUE#<0-15>`.
+pub const DUE_PK: &str = "due";
+/// Its sort key, an instant.
+pub const DUE_SK: &str = "due_at";
+
+/// The key of one item.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Partition key.
+    pub pk: String,
+    /// Sort key.
+    pub sk: String,
+}
+
+impl Key {
+    fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
+        Self { pk: pk.into(), sk: sk.into() }
+    }
+
+    /// The key as attributes.
+    #[must_use]
+    pub fn item(&self) -> Item {
+        Item::from([
+            (PK.to_owned(), AttributeValue::S(self.pk.clone())),
+            (SK.to_owned(), AttributeValue::S(self.sk.clone())),
+        ])
+    }
+
+    /// The key of an item that was read.
+    #[must_use]
+    pub fn of(item: &Item) -> Option<Self> {
+        let text = |name: &str| item.get(name)?.as_s().ok().cloned();
+        Some(Self { pk: text(PK)?, sk: text(SK)? })
+    }
+}
+
+/// What a check reads.
+#[must_use]
+pub fn verification(id: &TokenId) -> Key {
+    Key::new(format!("K#{id}"), "K")
+}
+
+/// The partition of a user and the user's tokens.
+#[must_use]
+pub fn user_partition(user: &UserName) -> String {
+    format!("U#{user}")
+}
+
+/// An active token.
+#[must_use]
+pub fn token(user: &UserName, name: &TokenName) -> Key {
+    Key::new(user_partition(user), format!("{ACTIVE}{name}"))
+}
+
+/// A token that ended.
+#[must_use]
+pub fn ended(user: &UserName, at: Timestamp, id: &TokenId) -> Key {
+    // Zero-padded, so that text order is time order.
+    Key::new(user_partition(user), format!("{ENDED}{:015}#{id}", at.as_millisecond()))
+}
+
+/// A user.
+#[must_use]
+pub fn user(user: &UserName) -> Key {
+    Key::new(user_partition(user), "U")
+}
+
+/// The partition of all roles.
+pub const ROLES: &str = "R";
+
+/// A role.
+#[must_use]
+pub fn role(role: &RoleName) -> Key {
+    Key::new(ROLES, role.as_str())
+}
+
+/// The partition of a user's events in the month of `at`.
+#[must_use]
+pub fn events_partition(user: &str, at: Timestamp) -> String {
+    format!("E#{user}#{}", month(at))
+}
+
+/// An event.
+#[must_use]
+pub fn event(user: &str, at: Timestamp, ulid: &str) -> Key {
+    Key::new(events_partition(user, at), ulid)
+}
+
+/// The partition of a token's usage in the month of `at`.
+#[must_use]
+pub fn usage_partition(id: &TokenId, at: Timestamp) -> String {
+    format!("Y#{id}#{}", month(at))
+}
+
+/// The cumulative row of one process and day.
+#[must_use]
+pub fn usage(id: &TokenId, at: Timestamp, process: &str) -> Key {
+    Key::new(usage_partition(id, at), format!("{}#{process}", at.to_zoned(TimeZone::UTC).strftime("%d")))
+}
+
+/// A manifest.
+#[must_use]
+pub fn manifest(manifest: &ManifestName) -> Key {
+    Key::new(format!("M#{manifest}"), "M")
+}
+
+/// The partition of the lists.
+pub const LISTS: &str = "L";
+
+/// A user in the list of users.
+#[must_use]
+pub fn user_in_list(user: &UserName) -> Key {
+    Key::new(LISTS, user_partition(user))
+}
+
+/// A manifest in the list of manifests.
+#[must_use]
+pub fn manifest_in_list(manifest: &ManifestName) -> Key {
+    Key::new(LISTS, format!("M#{manifest}"))
+}
+
+/// The settings.
+#[must_use]
+pub fn settings() -> Key {
+    Key::new("S", "S")
+}
+
+/// `yyyymm`, UTC.
+#[must_use]
+pub fn month(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).strftime("%Y%m").to_string()
+}

@@ -1,0 +1,224 @@
+//! Transactions, and their failures told apart.
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Delete, Put as PutItem, ReturnConsumedCapacity, TransactWriteItem, Update as UpdateItem,
+};
+
+use super::codec::Update;
+use super::keys::{Item, Key, PK};
+use super::{RETRY_FOR, Table, TableError};
+
+/// Why a transaction did not happen. Nothing of it did.
+#[derive(Debug, thiserror::Error)]
+pub enum TransactError {
+    /// The condition of one of its writes did not hold.
+    #[error("condition {0:?} of a transaction did not hold")]
+    Cancelled(Cancelled),
+    /// The table itself.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+/// Which writes' conditions did not hold, by their place in the transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cancelled(pub Vec<usize>);
+
+impl Cancelled {
+    /// Whether the write at this place was one of them.
+    #[must_use]
+    pub fn includes(&self, place: usize) -> bool {
+        self.0.contains(&place)
+    }
+}
+
+/// How a put treats an item that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Put {
+    /// There must be none.
+    New,
+    /// Whatever is there is replaced.
+    Over,
+}
+
+/// One write of a transaction.
+#[derive(Debug)]
+pub(crate) enum Write {
+    /// A whole item.
+    Put {
+        /// The item with its key.
+        item: Item,
+        /// How.
+        how: Put,
+    },
+    /// Some attributes, if `condition` holds; placeholders are those of `update`.
+    Update {
+        /// The item.
+        key: Key,
+        /// What changes.
+        update: Update,
+        /// When it may.
+        condition: String,
+    },
+    /// A removal, guarded by the record's revision when there is one.
+    Delete {
+        /// The item.
+        key: Key,
+        /// The revision that it must have.
+        revision: Option<u64>,
+    },
+    /// The removal of a user without active tokens, under the revision.
+    DeleteIdle {
+        /// The item.
+        key: Key,
+        /// The revision that it must have.
+        revision: u64,
+    },
+}
+
+impl Write {
+    /// An update that turns `old` into `new` if the revision is still `revision`; `None` when nothing differs.
+    pub(crate) fn change(key: Key, old: &Item, new: &Item, revision: u64) -> Option<Self> {
+        let mut update = Update::between(old, new);
+        update.expression()?;
+        let place = update.name("revision");
+        update.values.insert(":rev".to_owned(), AttributeValue::N(revision.to_string()));
+        Some(Self::Update { key, update, condition: format!("{place} = :rev") })
+    }
+
+    fn into_item(self, table: &str) -> Result<TransactWriteItem, TableError> {
+        let invalid = |error: aws_sdk_dynamodb::error::BuildError| TableError::Invalid(error.to_string());
+        let item = TransactWriteItem::builder();
+        Ok(match self {
+            Self::Put { item: attributes, how } => {
+                let mut put = PutItem::builder().table_name(table).set_item(Some(attributes));
+                if how == Put::New {
+                    put = put.condition_expression("attribute_not_exists(#k)").expression_attribute_names("#k", PK);
+                }
+                item.put(put.build().map_err(invalid)?)
+            }
+            Self::Update { key, update, condition } => {
+                let expression = update.expression();
+                let built = UpdateItem::builder()
+                    .table_name(table)
+                    .set_key(Some(key.item()))
+                    .set_update_expression(expression)
+                    .condition_expression(condition)
+                    .set_expression_attribute_names(Some(update.names))
+                    .set_expression_attribute_values(Some(update.values).filter(|values| !values.is_empty()));
+                item.update(built.build().map_err(invalid)?)
+            }
+            Self::Delete { key, revision } => {
+                let mut delete = Delete::builder().table_name(table).set_key(Some(key.item()));
+                if let Some(revision) = revision {
+                    delete = delete
+                        .condition_expression("#r = :r")
+                        .expression_attribute_names("#r", "revision")
+                        .expression_attribute_values(":r", AttributeValue::N(revision.to_string()));
+                }
+                item.delete(delete.build().map_err(invalid)?)
+            }
+            Self::DeleteIdle { key, revision } => {
+                let delete = Delete::builder()
+                    .table_name(table)
+                    .set_key(Some(key.item()))
+                    .condition_expression("#r = :r AND #a = :none")
+                    .expression_attribute_names("#r", "revision")
+                    .expression_attribute_names("#a", "active")
+                    .expression_attribute_values(":r", AttributeValue::N(revision.to_string()))
+                    .expression_attribute_values(":none", AttributeValue::N("0".to_owned()));
+                item.delete(delete.build().map_err(invalid)?)
+            }
+        }
+        .build())
+    }
+}
+
+/// Writes that happen together or not at all.
+#[derive(Debug, Default)]
+pub(crate) struct Transaction {
+    writes: Vec<Write>,
+}
+
+impl Transaction {
+    /// Adds a write and answers its place, by which a failed condition is known.
+    pub(crate) fn add(&mut self, write: Write) -> usize {
+        self.writes.push(write);
+        self.writes.len() - 1
+    }
+}
+
+impl Table {
+    /// Runs a transaction. It carries a token, so that one whose outcome stays unknown can be tried again.
+    ///
+    /// # Errors
+    /// [`TransactError::Cancelled`] when a condition did not hold; conflicts with other transactions are retried.
+    pub(crate) async fn transact(&self, transaction: Transaction) -> Result<(), TransactError> {
+        let mut token = [0_u8; 16];
+        self.entropy.fill(&mut token).map_err(|error| TableError::Unreachable(error.to_string()))?;
+        let token: String = token.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(hex_digit).collect();
+        let items: Vec<TransactWriteItem> =
+            transaction.writes.into_iter().map(|write| write.into_item(&self.name)).collect::<Result<_, _>>()?;
+        let deadline = tokio::time::Instant::now() + RETRY_FOR;
+        let mut attempt = 0;
+        loop {
+            let sent = self
+                .client
+                .transact_write_items()
+                .set_transact_items(Some(items.clone()))
+                .client_request_token(&token)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await;
+            let error = match sent {
+                Ok(output) => {
+                    self.counters.note(output.consumed_capacity());
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            if let Some(cancelled) = cancelled(&error) {
+                return Err(TransactError::Cancelled(cancelled));
+            }
+            let conflict = is_conflict(&error);
+            let error =
+                if conflict { TableError::Busy("transactions conflict".to_owned()) } else { self.classify(&error) };
+            if !matches!(error, TableError::Busy(_) | TableError::Unreachable(_)) {
+                return Err(error.into());
+            }
+            tracing::debug!(attempt, error = %error, "a transaction is tried again");
+            if self.pause(attempt, deadline, "").await.is_err() {
+                return Err(error.into());
+            }
+            attempt += 1;
+        }
+    }
+}
+
+fn hex_digit(digit: u8) -> char {
+    char::from(b"0123456789abcdef"[usize::from(digit & 15)])
+}
+
+fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> Option<Vec<&str>> {
+    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error.as_service_error()? else {
+        return None;
+    };
+    Some(cancelled.cancellation_reasons().iter().map(|reason| reason.code().unwrap_or("None")).collect())
+}
+
+/// The failed conditions, if there is one: nothing that is tried again would go better.
+fn cancelled<R>(error: &SdkError<TransactWriteItemsError, R>) -> Option<Cancelled> {
+    let failed: Vec<usize> = reasons(error)?
+        .iter()
+        .enumerate()
+        .filter(|(_, code)| **code == "ConditionalCheckFailed")
+        .map(|(place, _)| place)
+        .collect();
+    (!failed.is_empty()).then_some(Cancelled(failed))
+}
+
+fn is_conflict<R>(error: &SdkError<TransactWriteItemsError, R>) -> bool {
+    let passing = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "TransactionInProgress"];
+    reasons(error).is_some_and(|codes| codes.iter().any(|code| passing.contains(code)))
+}

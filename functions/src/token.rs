@@ -1,0 +1,262 @@
+//! Tokens as they are recorded.
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::lifetime::Terms;
+use crate::name::{ManifestName, RoleName, TokenName, UserName};
+use crate::place::{Place, PlaceId};
+use crate::secret::{Fingerprint, TokenId};
+use crate::version::{Version, VersionState};
+
+/// The most allowed networks of a token.
+pub const ALLOWED_IPS_MAX: usize = 20;
+/// The most places of a token.
+pub const PLACES_MAX: usize = 20;
+/// The longest receipt, in bytes.
+pub const RECEIPT_MAX: usize = 200;
+/// How many fingerprints of retired versions are kept.
+pub const RETIRED_KEPT: usize = 20;
+/// The longest description, in bytes.
+pub const DESCRIPTION_MAX: usize = 256;
+/// The most that all labels of a token may take, in bytes.
+pub const LABELS_MAX: usize = 1024;
+/// The most that user, name, roles and networks of a token may take together in its verification item, in bytes; with
+/// six live versions the item then stays under 1 KB.
+pub const VERIFICATION_MAX: usize = 680;
+
+/// One named grant of a user.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Token {
+    /// The public id, part of each of its secrets.
+    pub id: TokenId,
+    /// Whose it is.
+    pub user: UserName,
+    /// Its name, unique among the user's active tokens.
+    pub name: TokenName,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Its roles, in order. None means no permission, never all.
+    #[serde(default)]
+    pub roles: Vec<RoleName>,
+    /// Free labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Where it may be used from; everywhere when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_ips: Vec<IpNet>,
+    /// When it was made.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub created: Timestamp,
+    /// Who made it.
+    pub created_by: String,
+    /// The manifest that declares it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<ManifestName>,
+    /// The end of the token itself; managed tokens have durations instead.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "jiff::fmt::serde::timestamp::millisecond::optional"
+    )]
+    pub expires_at: Option<Timestamp>,
+    /// The durations of a managed token, for versions promoted from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
+    /// Every place that may hold a version of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub places: BTreeMap<PlaceId, PlaceRecord>,
+    /// Its live versions, by number.
+    #[serde(default)]
+    pub versions: Vec<Version>,
+    /// The last retired versions, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retired: Vec<Retired>,
+    /// The highest number ever staged.
+    pub highest: u32,
+    /// Since when it leaves: its manifest no longer declares it, and its entries have begun to go.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "jiff::fmt::serde::timestamp::millisecond::optional"
+    )]
+    pub leaving: Option<Timestamp>,
+    /// How and when it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
+    /// Counts changes of this record.
+    pub revision: u64,
+    /// The last uses of its versions, kept apart from the versions so that noting one disturbs nothing else.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub uses: BTreeMap<String, Use>,
+}
+
+/// A place that may hold a version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlaceRecord {
+    /// The place, spelled out.
+    pub place: Place,
+    /// Whether the manifest declares it now.
+    pub declared: bool,
+    /// The receipt of the last delivery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<String>,
+    /// The version of the last delivery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+}
+
+/// A retired version, remembered so that a place that still shows it is known as ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retired {
+    /// Its number.
+    pub number: u32,
+    /// Its fingerprint.
+    pub fingerprint: Fingerprint,
+}
+
+/// How a token ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Deleted or expired.
+    pub state: EndState,
+    /// When.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub at: Timestamp,
+    /// Who ended it; nobody when it expired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
+/// The two ways to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EndState {
+    /// By somebody.
+    Deleted,
+    /// By time.
+    Expired,
+}
+
+/// First and last use of one version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Use {
+    /// First use.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub first: Timestamp,
+    /// Last use, to the hour.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub last: Timestamp,
+    /// Where the last use came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<String>,
+}
+
+/// What a token is at an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenState {
+    /// At least one version may be valid.
+    Active,
+    /// Ended by somebody.
+    Deleted,
+    /// Ended by time.
+    Expired,
+}
+
+impl TokenState {
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Deleted => "deleted",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+impl Token {
+    /// What it is at `now`. Time is compared at every read; no job has to run for a token to expire.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> TokenState {
+        match &self.ended {
+            Some(Ended { state: EndState::Deleted, .. }) => TokenState::Deleted,
+            Some(Ended { state: EndState::Expired, .. }) => TokenState::Expired,
+            None if self.ends_at().is_some_and(|end| end <= now) => TokenState::Expired,
+            None => TokenState::Active,
+        }
+    }
+
+    /// When it ends by time: its own expiry, or the last deadline of its versions.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        let last = self.versions.iter().map(|version| self.deadline(version)).max();
+        match (self.expires_at, last) {
+            (Some(end), Some(last)) => Some(end.min(last)),
+            (end, last) => end.or(last),
+        }
+    }
+
+    /// The version that consumers should have.
+    #[must_use]
+    pub fn current(&self) -> Option<&Version> {
+        self.versions.iter().find(|version| version.state == VersionState::Current)
+    }
+
+    /// A live version by number.
+    #[must_use]
+    pub fn version(&self, number: u32) -> Option<&Version> {
+        self.versions.iter().find(|version| version.number == number)
+    }
+
+    /// The staged version that nothing has superseded: the highest ever staged, while it is staged.
+    #[must_use]
+    pub fn staged(&self) -> Option<&Version> {
+        self.version(self.highest).filter(|version| version.state == VersionState::Staged)
+    }
+
+    /// When rotation of the current version is due; `None` for a token that is not managed or has no current version.
+    #[must_use]
+    pub fn due(&self) -> Option<Timestamp> {
+        let current = self.current()?;
+        let terms = self.terms?;
+        if current.terms != Some(terms) {
+            // A changed duration acts on later versions, so the next one is due at once.
+            return current.promoted;
+        }
+        Some(terms.due(current.promoted?, self.deadline(current)))
+    }
+
+    /// The last noted use of any version.
+    #[must_use]
+    pub fn last_used(&self) -> Option<Timestamp> {
+        self.uses.values().map(|used| used.last).max()
+    }
+
+    /// The last noted use of one version.
+    #[must_use]
+    pub fn version_last_used(&self, number: u32) -> Option<Timestamp> {
+        self.uses.get(&number.to_string()).map(|used| used.last)
+    }
+
+    /// The number of the version with this fingerprint, live or retired.
+    #[must_use]
+    pub fn number_of(&self, fingerprint: &Fingerprint) -> Option<u32> {
+        let live = self.versions.iter().find(|version| &version.fingerprint() == fingerprint);
+        live.map(|version| version.number).or_else(|| {
+            self.retired.iter().find(|retired| &retired.fingerprint == fingerprint).map(|retired| retired.number)
+        })
+    }
+
+    /// The next instant at which something has to be done or ends, for the scheduled job.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let retirements = self.versions.iter().filter_map(|version| version.overlap_ends);
+        self.due().into_iter().chain(self.ends_at()).chain(retirements).min()
+    }
+}

@@ -1,0 +1,59 @@
+//! Users and their quotas.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::name::{ManifestName, RoleName, UserName};
+
+/// What kind of user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UserKind {
+    /// A human being.
+    Person,
+    /// An account that software acts as.
+    Service,
+}
+
+impl UserKind {
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Service => "service",
+        }
+    }
+}
+
+/// Whoever owns tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// The name.
+    pub name: UserName,
+    /// Person or service account.
+    pub kind: UserKind,
+    /// The roles held, in order.
+    #[serde(default)]
+    pub roles: Vec<RoleName>,
+    /// While true none of the user's tokens is valid and none can be made.
+    #[serde(default)]
+    pub suspended: bool,
+    /// The most active tokens; the policy's default when `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
+    /// How many active tokens there are; expired ones count until a create meets them.
+    #[serde(default)]
+    pub active: u32,
+    /// The manifest that declared the user first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<ManifestName>,
+    /// When the user was made.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub created: Timestamp,
+    /// True from a change of roles or suspension until all tokens have it.
+    #[serde(default)]
+    pub sweeping: bool,
+    /// Counts changes of this record; not changes of the count of tokens.
+    pub revision: u64,
+}
