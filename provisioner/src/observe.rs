@@ -1,0 +1,234 @@
+//! Observing: what the service knows of the manifest's tokens, and what their places hold.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use latchkey::name::{RoleName, UserName};
+use latchkey::place::{Place, PlaceId};
+use latchkey::secret::TokenId;
+use latchkey::service::{Origin, Role};
+use latchkey::token::{Token, TokenState};
+use latchkey::user::User;
+use latchkey::version::Version;
+
+use crate::manifest::{Manifest, TokenDeclaration};
+use crate::plan::find::{Find, Known};
+use crate::service::{Client, ServiceError};
+use crate::sinks::registry::Sinks;
+use crate::sinks::{Marker, Seen, Sink, SinkError};
+
+/// What looks at places found.
+pub type Looks = HashMap<PlaceId, Result<Seen, SinkError>>;
+
+/// Everything a plan is made from.
+#[derive(Debug)]
+pub struct Observation {
+    /// The service's time when observing began; looks are no older.
+    pub at: Timestamp,
+    /// Every role of the service.
+    pub roles: BTreeMap<RoleName, Role>,
+    /// The users that the manifest declares or names, as far as they exist.
+    pub users: BTreeMap<UserName, User>,
+    /// One for each declared token, in the manifest's order.
+    pub tokens: Vec<Observed>,
+    /// The manifest's tokens that it no longer declares.
+    pub undeclared: Vec<Token>,
+    /// What the places hold.
+    pub looks: Looks,
+    /// Where the ids come from that places showed.
+    pub origins: HashMap<TokenId, Origin>,
+    /// Versions whose secret could be read back and was confirmed, and where.
+    pub available: HashMap<(TokenId, u32), PlaceId>,
+    /// This machine, as places name it.
+    pub machine: String,
+    /// The most active tokens of a user without a number of their own.
+    pub max_tokens: u32,
+}
+
+/// A declared token as it was found.
+#[derive(Debug)]
+pub struct Observed {
+    /// Where its pushes land, in the manifest's order.
+    pub places: Vec<Result<Place, SinkError>>,
+    /// The token of that user and name, whoever manages it; not one that expired for good.
+    pub record: Option<Token>,
+}
+
+impl Observation {
+    /// What tells our versions from others.
+    #[must_use]
+    pub fn known<'a>(&'a self, manifest: &'a Manifest) -> Known<'a> {
+        let declared = self.tokens.iter().filter_map(|observed| observed.record.as_ref());
+        let ours = declared.filter(|token| token.managed_by.as_ref() == Some(&manifest.name));
+        Known::new(&manifest.name, ours.chain(&self.undeclared), &self.origins, self.at)
+    }
+}
+
+/// Observes service and sinks. Reads only.
+///
+/// # Errors
+/// When the service does not answer; sinks that do not are part of what was observed.
+pub async fn observe(client: &Client, sinks: &Sinks, manifest: &Manifest) -> Result<Observation, ServiceError> {
+    let at = client.now();
+    let (tokens, undeclared) = records(client, manifest, at).await?;
+    let mut observed = Vec::with_capacity(tokens.len());
+    for (declaration, record) in manifest.tokens.iter().zip(tokens) {
+        let places = join_all(declaration.pushes.iter().map(|push| sinks.place(manifest, push))).await;
+        observed.push(Observed { places, record });
+    }
+    let mut places: BTreeMap<PlaceId, Place> = BTreeMap::new();
+    for observed in &observed {
+        places.extend(observed.places.iter().flatten().map(|place| (place.id(), place.clone())));
+    }
+    for token in observed.iter().filter_map(|observed| observed.record.as_ref()).chain(&undeclared) {
+        places.extend(token.places.iter().map(|(id, record)| (id.clone(), record.place.clone())));
+    }
+    let looks = look(sinks, places.values()).await;
+    let mut observation = Observation {
+        at,
+        roles: client.roles().await?.into_iter().map(|role| (role.name.clone(), role)).collect(),
+        users: users(client, manifest).await?,
+        tokens: observed,
+        undeclared,
+        origins: origins(client, &looks).await?,
+        looks,
+        available: HashMap::new(),
+        machine: sinks.machine().to_owned(),
+        max_tokens: client.service().policy().max_tokens,
+    };
+    observation.available = available(client, sinks, manifest, &observation).await?;
+    Ok(observation)
+}
+
+/// The record of each declared token, and the manifest's tokens that it does not declare.
+async fn records(
+    client: &Client,
+    manifest: &Manifest,
+    now: Timestamp,
+) -> Result<(Vec<Option<Token>>, Vec<Token>), ServiceError> {
+    let key = |token: &Token| (token.user.clone(), token.name.clone());
+    let mut managed: HashMap<_, Token> = client.managed_tokens(&manifest.name).await?.into_iter().map(|token| (key(&token), token)).collect();
+    let wanted = |declaration: &TokenDeclaration| (declaration.user.clone(), declaration.name.clone());
+    let missing: Vec<_> = manifest.tokens.iter().map(wanted).filter(|key| !managed.contains_key(key)).collect();
+    // The index that lists a manifest's tokens is only a hint; by name the records are certain. Whoever else manages a
+    // token of that name is found here too.
+    let mut others: HashMap<_, Token> =
+        client.holders(&missing).await?.into_iter().map(|token| (key(&token), token)).collect();
+    let mut find = |declaration: &TokenDeclaration| {
+        let key = wanted(declaration);
+        let found = managed.remove(&key).or_else(|| others.remove(&key));
+        // One that expired with no manifest to renew it makes way for a new token.
+        found.filter(|token| token.managed_by.is_some() || token.state(now) == TokenState::Active)
+    };
+    let records = manifest.tokens.iter().map(&mut find).collect();
+    let mut undeclared: Vec<Token> = managed.into_values().collect();
+    undeclared.sort_by(|one, other| (&one.user, &one.name).cmp(&(&other.user, &other.name)));
+    Ok((records, undeclared))
+}
+
+async fn users(client: &Client, manifest: &Manifest) -> Result<BTreeMap<UserName, User>, ServiceError> {
+    let named: BTreeSet<&UserName> =
+        manifest.users.keys().chain(manifest.tokens.iter().map(|token| &token.user)).collect();
+    let named: Vec<UserName> = named.into_iter().cloned().collect();
+    Ok(client.users(&named).await?.into_iter().map(|user| (user.name.clone(), user)).collect())
+}
+
+async fn origins(client: &Client, looks: &Looks) -> Result<HashMap<TokenId, Origin>, ServiceError> {
+    let ids: BTreeSet<TokenId> = looks
+        .values()
+        .filter_map(|seen| match seen {
+            Ok(Seen::Holds(held)) => held.token_id.clone(),
+            _ => None,
+        })
+        .collect();
+    // Most ids are of tokens that were read already, but an ended one can only be told by its tombstone; so can one
+    // that another manifest owns.
+    let ids: Vec<TokenId> = ids.into_iter().collect();
+    Ok(client.origins(&ids).await?.into_iter().collect())
+}
+
+/// Looks at places, each sink asked once for all of its own.
+pub async fn look(sinks: &Sinks, places: impl IntoIterator<Item = &Place>) -> Looks {
+    let mut looks = Looks::new();
+    let mut groups: Vec<(Arc<dyn Sink>, Vec<&Place>)> = Vec::new();
+    for place in places {
+        match sinks.reach(place).await {
+            Err(error) => {
+                looks.insert(place.id(), Err(error));
+            }
+            Ok(sink) => match groups.iter_mut().find(|(other, _)| Arc::ptr_eq(other, &sink)) {
+                Some((_, group)) => group.push(place),
+                None => groups.push((sink, vec![place])),
+            },
+        }
+    }
+    let found = join_all(groups.iter().map(|(sink, places)| sink.look(places))).await;
+    for ((_, places), found) in groups.iter().zip(found) {
+        looks.extend(places.iter().map(|place| place.id()).zip(found));
+    }
+    looks
+}
+
+/// For tokens whose places differ, which version's secret can be read back somewhere.
+async fn available(
+    client: &Client,
+    sinks: &Sinks,
+    manifest: &Manifest,
+    observation: &Observation,
+) -> Result<HashMap<(TokenId, u32), PlaceId>, ServiceError> {
+    let known = observation.known(manifest);
+    let mut available = HashMap::new();
+    for observed in &observation.tokens {
+        let Some(token) = &observed.record else { continue };
+        for version in wanted(observed, token, &known, &observation.looks) {
+            if let Some((place, _)) = recover(client, sinks, token, version, &observation.looks).await? {
+                available.insert((token.id.clone(), version.number), place);
+            }
+        }
+    }
+    Ok(available)
+}
+
+/// The versions that a run may have to carry on: one left staged, and the current one when a place lacks it.
+fn wanted<'a>(observed: &Observed, token: &'a Token, known: &Known<'_>, looks: &Looks) -> Vec<&'a Version> {
+    let lacking = observed.places.iter().flatten().any(|place| {
+        let id = place.id();
+        looks.get(&id).is_none_or(|seen| !matches!(known.classify(Some(token), &id, seen), Find::Current))
+    });
+    let staged = token.staged().filter(|staged| staged.announced.is_some());
+    staged.into_iter().chain(token.current().filter(|_| lacking)).collect()
+}
+
+/// Reads a version's secret back from the first place that has it, and lets the service confirm it.
+///
+/// # Errors
+/// When the service does not answer.
+pub async fn recover(
+    client: &Client,
+    sinks: &Sinks,
+    token: &Token,
+    version: &Version,
+    looks: &Looks,
+) -> Result<Option<(PlaceId, latchkey::secret::Secret)>, ServiceError> {
+    let fingerprint = version.fingerprint();
+    let marker = Marker { token_id: token.id.clone(), version: version.number, fingerprint: fingerprint.clone() };
+    let shows = |id: &PlaceId| {
+        matches!(looks.get(id), Some(Ok(Seen::Holds(held))) if held.fingerprint.as_ref() == Some(&fingerprint))
+    };
+    let mut places: Vec<_> = token.places.iter().filter(|(_, record)| record.place.readable).collect();
+    // Where a look saw it, it will be; elsewhere it may still stand beside what consumers read.
+    places.sort_by_key(|(id, _)| !shows(id));
+    for (id, record) in places {
+        if !matches!(looks.get(id), Some(Ok(_))) {
+            continue;
+        }
+        let Ok(sink) = sinks.reach(&record.place).await else { continue };
+        let Ok(Some(secret)) = sink.read(&record.place, &marker).await else { continue };
+        if client.confirm(token, &secret).await? == Some(version.number) {
+            return Ok(Some((id.clone(), secret)));
+        }
+    }
+    Ok(None)
+}

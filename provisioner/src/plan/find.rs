@@ -1,0 +1,129 @@
+//! What a look at a place finds, as section "protocol" of ARCHITECTURE.md tells finds apart.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use latchkey::name::{ManifestName, TokenName};
+use latchkey::place::PlaceId;
+use latchkey::secret::{Fingerprint, TokenId};
+use latchkey::service::Origin;
+use latchkey::token::Token;
+
+use crate::sinks::{Held, Seen, SinkError};
+
+/// What a look found.
+#[derive(Debug, Clone)]
+pub enum Find {
+    /// Nothing.
+    Absent,
+    /// The token's current version.
+    Current,
+    /// Another version of ours: of this token, or of another token of the manifest, also a deleted one.
+    Other {
+        /// The version's number, when it is this token's.
+        number: Option<u32>,
+        /// Whether it still works.
+        live: bool,
+    },
+    /// Something else where we had delivered: changed by hand.
+    Edited,
+    /// Something that never was ours.
+    Foreign,
+    /// This process cannot tell.
+    Unknown(SinkError),
+}
+
+/// What tells our versions from others.
+#[derive(Debug)]
+pub struct Known<'a> {
+    manifest: &'a ManifestName,
+    fingerprints: HashMap<Fingerprint, (&'a Token, u32)>,
+    origins: &'a HashMap<TokenId, Origin>,
+    now: Timestamp,
+}
+
+impl<'a> Known<'a> {
+    /// Everything that is ours: the manifest's tokens, and where the ids that places showed come from.
+    pub fn new(
+        manifest: &'a ManifestName,
+        tokens: impl IntoIterator<Item = &'a Token>,
+        origins: &'a HashMap<TokenId, Origin>,
+        now: Timestamp,
+    ) -> Self {
+        let mut fingerprints = HashMap::new();
+        for token in tokens {
+            let live = token.versions.iter().map(|version| (version.fingerprint(), (token, version.number)));
+            let retired = token.retired.iter().map(|retired| (retired.fingerprint.clone(), (token, retired.number)));
+            fingerprints.extend(live.chain(retired));
+        }
+        Self { manifest, fingerprints, origins, now }
+    }
+
+    /// What a look found at a place of `token` (`None` while there is no token yet).
+    #[must_use]
+    pub fn classify(&self, token: Option<&Token>, place: &PlaceId, seen: &Result<Seen, SinkError>) -> Find {
+        let held = match seen {
+            Err(error) => return Find::Unknown(error.clone()),
+            Ok(Seen::Absent) => return Find::Absent,
+            Ok(Seen::Holds(held)) => held,
+        };
+        if let Some(find) = self.ours(token, held) {
+            return find;
+        }
+        let delivered = token.and_then(|token| token.places.get(place)).is_some_and(|place| place.receipt.is_some());
+        if delivered { Find::Edited } else { Find::Foreign }
+    }
+
+    fn ours(&self, token: Option<&Token>, held: &Held) -> Option<Find> {
+        let fingerprint = held.fingerprint.as_ref()?;
+        if let Some(token) = token
+            && let Some(number) = token.number_of(fingerprint)
+        {
+            let version = token.version(number);
+            let live = version.is_some_and(|version| token.deadline(version) > self.now);
+            let current = token.current().is_some_and(|current| current.number == number);
+            return Some(if current { Find::Current } else { Find::Other { number: Some(number), live } });
+        }
+        if let Some((other, number)) = self.fingerprints.get(fingerprint) {
+            let live = other.version(*number).is_some_and(|version| other.deadline(version) > self.now);
+            return Some(Find::Other { number: None, live });
+        }
+        let origin = self.origins.get(held.token_id.as_ref()?)?;
+        let was_ours = origin.managed_by.as_ref() == Some(self.manifest) && origin.fingerprints.contains(fingerprint);
+        was_ours.then_some(Find::Other { number: None, live: false })
+    }
+
+    /// The token whose version a place shows, by name: for messages.
+    #[must_use]
+    pub fn holder_of(&self, held: &Held) -> Option<&TokenName> {
+        self.fingerprints.get(held.fingerprint.as_ref()?).map(|(token, _)| &token.name)
+    }
+}
+
+impl Find {
+    /// Whether it is a version of this token with that number.
+    #[must_use]
+    pub fn is_version(&self, wanted: u32, current: Option<u32>) -> bool {
+        match self {
+            Self::Current => current == Some(wanted),
+            Self::Other { number, .. } => *number == Some(wanted),
+            _ => false,
+        }
+    }
+
+    /// In few words, for people.
+    #[must_use]
+    pub fn words(&self) -> &'static str {
+        match self {
+            Self::Absent => "missing",
+            Self::Current => "current",
+            Self::Other { number: Some(_), live: true } => "another version",
+            Self::Other { number: Some(_), live: false } => "a dead version",
+            Self::Other { number: None, live: true } => "another token of this manifest",
+            Self::Other { number: None, live: false } => "an ended token of this manifest",
+            Self::Edited => "edited by hand",
+            Self::Foreign => "foreign",
+            Self::Unknown(_) => "unknown",
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! Plans: what a run will change and why. Pure: a plan is made from a manifest and an observation, and nothing else.
+//! A change is a value, shown by `plan` and carried out by `apply`, so that the two cannot drift apart.
+
+mod faults;
+pub mod find;
+mod ownership;
+mod prune;
+mod text;
+mod token;
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
+use latchkey::place::{Place, PlaceId};
+use latchkey::role::Permissions;
+use latchkey::secret::Digest;
+use latchkey::service::UserChange;
+use latchkey::token::Token;
+
+use crate::manifest::Manifest;
+use crate::observe::Observation;
+use find::Find;
+
+pub use faults::faults;
+pub use prune::Guard;
+
+/// Which tokens get a new version besides those that need one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Rotate {
+    /// Those that are due.
+    #[default]
+    Due,
+    /// Those named too.
+    Named(BTreeSet<TokenName>),
+    /// Every one.
+    All,
+}
+
+/// What a plan may do.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Which tokens are rotated.
+    pub rotate: Rotate,
+    /// Whether tokens and entries that are no longer declared go.
+    pub prune: bool,
+    /// How many tokens a run may delete or begin to; the default guard when `None`.
+    pub allow_deletes: Option<usize>,
+    /// Prune tokens that were used lately too.
+    pub prune_used: bool,
+    /// Retire versions that were used lately too.
+    pub force_retire: bool,
+    /// Recorded places to forget, by id.
+    pub forget: BTreeSet<String>,
+}
+
+/// What a run will do.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The manifest's name.
+    pub manifest: ManifestName,
+    /// Roles to make or change.
+    pub roles: Vec<RoleChange>,
+    /// Users to make or change.
+    pub users: Vec<UserPlan>,
+    /// All declared tokens in the manifest's order, then those that are no longer declared.
+    pub tokens: Vec<TokenPlan>,
+    /// What stops the whole run.
+    pub guards: Vec<Guard>,
+}
+
+/// A role to make or change.
+#[derive(Debug, Clone)]
+pub struct RoleChange {
+    /// Which.
+    pub name: RoleName,
+    /// What it will permit.
+    pub permissions: Permissions,
+    /// Whether it is new.
+    pub new: bool,
+    /// What it will permit more than today.
+    pub gains: Vec<String>,
+    /// What it will no longer permit.
+    pub losses: Vec<String>,
+    /// Made by hand until now: belongs to the manifest from now on.
+    pub taken_over: bool,
+}
+
+/// A user to make or change.
+#[derive(Debug, Clone)]
+pub struct UserPlan {
+    /// Who.
+    pub name: UserName,
+    /// Whether it is new.
+    pub new: bool,
+    /// The change.
+    pub change: UserChange,
+    /// What differs, in words.
+    pub fields: Vec<Field>,
+    /// Made by hand until now: belongs to the manifest from now on.
+    pub taken_over: bool,
+}
+
+/// One field that changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is today.
+    pub from: String,
+    /// What it will be.
+    pub to: String,
+}
+
+/// What happens to one token.
+#[derive(Debug, Clone)]
+pub struct TokenPlan {
+    /// Whose.
+    pub user: UserName,
+    /// Which.
+    pub name: TokenName,
+    /// Its place in the manifest; `None` when it is no longer declared.
+    pub declaration: Option<usize>,
+    /// The token as it was observed.
+    pub record: Option<Token>,
+    /// The places that will be declared: those of this machine's manifest, and those that other machines declared.
+    pub places: Vec<Place>,
+    /// The roles that the token will have.
+    pub roles: Vec<RoleName>,
+    /// What will be done, in order.
+    pub changes: Vec<Change>,
+    /// Why something that is needed cannot be done.
+    pub blocked: Vec<Blocked>,
+    /// What a reader should know.
+    pub notes: Vec<Note>,
+    /// What each declared or recorded place holds.
+    pub finds: Vec<(Place, Find)>,
+}
+
+/// One thing that is done to a token.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// It is made, and its first version goes to all its places.
+    Create,
+    /// It gets another name.
+    Rename {
+        /// The name that it has today.
+        from: TokenName,
+    },
+    /// Made by hand until now: the manifest manages it from now on.
+    TakeOver,
+    /// Fields of its record change.
+    Update(Vec<Field>),
+    /// A new version is staged and goes to all its places.
+    NewVersion(Reason),
+    /// A version that an earlier run left staged goes to the places that lack it, and becomes current.
+    Resume {
+        /// Its number.
+        number: u32,
+        /// The place it can be read from; `None` when no place lacks it.
+        from: Option<PlaceId>,
+        /// The places that lack it.
+        to: Vec<PlaceId>,
+    },
+    /// The current version is written to a place that lacks it.
+    Mend {
+        /// Its number.
+        number: u32,
+        /// The place it can be read from.
+        from: PlaceId,
+        /// The place that lacks it.
+        to: PlaceId,
+        /// What is there instead.
+        found: Find,
+    },
+    /// An older version ends.
+    Retire {
+        /// Its number.
+        number: u32,
+    },
+    /// Our entry is removed from a place that is no longer declared.
+    Remove {
+        /// Where.
+        place: PlaceId,
+    },
+    /// A place that is no longer declared and holds nothing of ours is dropped from the record.
+    Forget {
+        /// Which.
+        place: PlaceId,
+    },
+    /// It is no longer declared: its entries go now, it ends after its overlap.
+    Leave,
+    /// It ends.
+    Delete,
+}
+
+/// Why a token gets a new version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// It was asked for.
+    Asked,
+    /// Rotation has been due since then.
+    Due(Timestamp),
+    /// Its durations changed, which acts on later versions.
+    Durations,
+    /// It has no version that works.
+    Expired,
+    /// No version ever became current.
+    NeverDelivered,
+    /// It was made by hand, so nobody can read its secret back.
+    TakenOver,
+    /// A place lacks the current version, and no place can be read that has it.
+    NoSource(PlaceId, &'static str),
+    /// A newer version was staged, and its secret is nowhere to be had.
+    LostStaged(u32),
+}
+
+/// Why something that is needed is not done.
+#[derive(Debug, Clone)]
+pub enum Blocked {
+    /// A place holds what never was ours.
+    Foreign(PlaceId),
+    /// A place cannot be reached, so nobody knows what it holds.
+    Unreachable(PlaceId, String, Option<String>),
+    /// A declared push whose place cannot be told.
+    NoPlace(String, String, Option<String>),
+    /// It looks as if another token had been renamed.
+    Renamed {
+        /// The token that is no longer declared and is delivered to the same place.
+        from: TokenName,
+        /// Its user.
+        user: UserName,
+    },
+    /// `moved_from` names a token of another user.
+    OtherUser(UserName),
+    /// As many versions as may work at once do.
+    TooManyVersions {
+        /// How many.
+        live: usize,
+        /// When one may be retired or expires at the earliest.
+        until: Option<Timestamp>,
+    },
+    /// It was used lately, so it is not pruned.
+    UsedLately(Timestamp),
+}
+
+/// What a reader should know about a token that needs no change for it.
+#[derive(Debug, Clone)]
+pub enum Note {
+    /// An older version works until then at least.
+    RetiresFrom {
+        /// Its number.
+        number: u32,
+        /// The instant.
+        from: Timestamp,
+    },
+    /// An older version is still used.
+    StillUsed {
+        /// Its number.
+        number: u32,
+        /// The last noted use.
+        last: Timestamp,
+    },
+    /// An older version cannot be retired while a place is out of sight.
+    NotRetired {
+        /// Its number.
+        number: u32,
+        /// The place.
+        place: PlaceId,
+    },
+    /// A place that is no longer declared still holds one of our versions.
+    Leaving {
+        /// Which.
+        place: PlaceId,
+        /// The version there, when it is this token's.
+        number: Option<u32>,
+        /// When that version stops working.
+        expires: Option<Timestamp>,
+    },
+    /// A recorded place is out of sight.
+    OutOfSight(PlaceId, String),
+    /// A version that a place holds stops working soon.
+    Expires {
+        /// Its number.
+        number: u32,
+        /// When.
+        at: Timestamp,
+    },
+    /// It is no longer declared.
+    NotDeclared,
+    /// It is leaving and ends then.
+    EndsAfter(Timestamp),
+}
+
+/// Makes the plan for a manifest.
+#[must_use]
+pub fn plan(manifest: &Manifest, observation: &Observation, options: &Options) -> Plan {
+    let known = observation.known(manifest);
+    let (roles, users) = ownership::changes(manifest, observation);
+    let mut tokens: Vec<TokenPlan> = Vec::with_capacity(observation.tokens.len());
+    let mut renamed = BTreeSet::new();
+    for (index, observed) in observation.tokens.iter().enumerate() {
+        let decided = token::decide(manifest, observation, &known, options, index, observed);
+        if let Some(from) = decided.changes.iter().find_map(|change| match change {
+            Change::Rename { from } => Some((decided.user.clone(), from.clone())),
+            _ => None,
+        }) {
+            renamed.insert(from);
+        }
+        tokens.push(decided);
+    }
+    let declared = tokens.len();
+    for token in &observation.undeclared {
+        if !renamed.contains(&(token.user.clone(), token.name.clone())) {
+            tokens.push(prune::decide(token, observation, &known, options));
+        }
+    }
+    let guards = prune::guards(&tokens, declared, options);
+    Plan { manifest: manifest.name.clone(), roles, users, tokens, guards }
+}
+
+impl Plan {
+    /// Whether a run would change anything.
+    #[must_use]
+    pub fn has_changes(&self) -> bool {
+        !self.roles.is_empty() || !self.users.is_empty() || self.tokens.iter().any(|token| !token.changes.is_empty())
+    }
+
+    /// Whether something that is needed cannot be done.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.tokens.iter().any(|token| !token.blocked.is_empty())
+    }
+
+    /// A hash of what the plan would change: the same for two plans that would do the same.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let mut text = format!("{}\n", self.manifest);
+        for line in text::lines(self, &text::Labels::ids()) {
+            text.push_str(&line.plain());
+            text.push('\n');
+        }
+        Digest::of(text.as_bytes()).fingerprint().to_string()
+    }
+}
+
+pub use text::{Labels, Line, Tone, lines, summary};
+
+/// `at` to the minute, for people.
+#[must_use]
+pub fn minute(at: Timestamp) -> String {
+    let zoned = at.to_zoned(jiff::tz::TimeZone::UTC);
+    zoned.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// How far away `at` is from `now`, for people: `in 3 days`, `2 hours ago`.
+#[must_use]
+pub fn distance(now: Timestamp, at: Timestamp) -> String {
+    let length: SignedDuration = at.duration_since(now);
+    let seconds = length.as_secs().unsigned_abs();
+    let (count, unit) = match seconds {
+        0..=119 => (seconds, "second"),
+        120..=7_199 => (seconds / 60, "minute"),
+        7_200..=172_799 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    if length.is_negative() { format!("{count} {unit}{plural} ago") } else { format!("in {count} {unit}{plural}") }
+}
