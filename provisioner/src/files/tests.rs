@@ -1,0 +1,203 @@
+//! What the writer of files promises.
+
+use std::fs::{self, File, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::*;
+
+fn put(path: &Path, bytes: &[u8]) {
+    File::create(path).unwrap().write_all(bytes).unwrap();
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// A small file system of its own, unmounted on drop.
+struct Disk(TempDir);
+
+impl Disk {
+    /// `None` where mounting is not permitted.
+    fn mount(options: &str) -> Option<Self> {
+        let disk = tempfile::tempdir().unwrap();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(disk.path()).output();
+        if mounted.is_ok_and(|output| output.status.success()) {
+            return Some(Self(disk));
+        }
+        println!("skipped: mounting a file system is not permitted");
+        None
+    }
+
+    fn remount(&self, options: &str) {
+        let output = Command::new("mount").args(["-o", &format!("remount,{options}")]).arg(self.0.path()).output();
+        assert!(output.unwrap().status.success());
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).output();
+    }
+}
+
+#[test]
+fn a_file_is_replaced_in_one_step_and_nothing_is_left_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    write_atomic(&path, b"one", 0o600).unwrap();
+    let first = fs::metadata(&path).unwrap().ino();
+    write_atomic(&path, b"two", 0o600).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"two");
+    assert_ne!(fs::metadata(&path).unwrap().ino(), first);
+    drop(Replacement::prepare(&path, b"three", 0o600).unwrap());
+    assert_eq!(fs::read(&path).unwrap(), b"two");
+    assert_eq!(names(folder.path()), ["a"]);
+}
+
+#[test]
+fn the_mode_is_the_one_asked_for_and_never_wider_than_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    write_atomic(&path, b"", 0o644).unwrap();
+    assert_eq!(mode(&path), Some(0o644));
+    write_atomic(&path, b"", 0o600).unwrap();
+    assert_eq!(mode(&path), Some(0o600));
+    write_atomic(&path, b"", 0o644).unwrap();
+    assert_eq!(mode(&path), Some(0o600));
+}
+
+#[test]
+fn the_owner_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    put(&path, b"old");
+    if chown(&path, Some(4321), Some(8765)).is_err() {
+        println!("skipped: only root may give files away");
+        return;
+    }
+    write_atomic(&path, b"new", 0o640).unwrap();
+    let metadata = fs::metadata(&path).unwrap();
+    assert_eq!((metadata.uid(), metadata.gid(), fs::read(&path).unwrap()), (4321, 8765, b"new".to_vec()));
+}
+
+#[test]
+fn a_link_stays_a_link() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (link, target) = (folder.path().join("link"), other.path().join("target"));
+    symlink(&target, &link).unwrap();
+    // Also one that leads nowhere yet.
+    for content in [b"one", b"two"] {
+        write_atomic(&link, content, 0o600).unwrap();
+        assert_eq!(fs::read_link(&link).unwrap(), target);
+        assert_eq!(fs::read(&target).unwrap(), content);
+    }
+    assert_eq!(names(folder.path()), ["link"]);
+}
+
+#[test]
+fn links_are_resolved_where_they_exist() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = fs::canonicalize(folder.path()).unwrap();
+    fs::create_dir_all(root.join("real/deep")).unwrap();
+    symlink("real/deep", root.join("short")).unwrap();
+    symlink("../nowhere/file", root.join("real/dangling")).unwrap();
+    symlink("circle", root.join("circle")).unwrap();
+    let check = |path: &str, wanted: &str| assert_eq!(resolve(&root.join(path)), root.join(wanted));
+    check("short/new", "real/deep/new");
+    check("short/../new", "real/new");
+    check("real/./dangling", "nowhere/file");
+    check("missing/../short/x/../y", "real/deep/y");
+    check("circle", "circle");
+}
+
+#[test]
+fn every_obstacle_has_its_own_error_and_a_hint() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, root) = (folder.path().join("file"), fs::canonicalize(folder.path()).unwrap());
+    put(&file, b"old");
+    let check = |path: &Path, wanted: &str| {
+        let error = write_atomic(path, b"new", 0o600).unwrap_err();
+        assert_eq!(error.to_string(), wanted);
+        assert_eq!(check_writable(path).unwrap_err().to_string(), wanted);
+        assert!(!error.hint().is_empty());
+    };
+    check(&file.join("below"), &format!("the folder `{}` does not exist", root.join("file").display()));
+    check(&folder.path().join("no/a"), &format!("the folder `{}` does not exist", root.join("no").display()));
+    check(folder.path(), &format!("`{}` is not a regular file", root.display()));
+    assert_eq!(names(folder.path()), ["file"]);
+}
+
+#[test]
+fn a_read_only_file_system_is_told_and_the_old_file_stays() {
+    let Some(disk) = Disk::mount("size=64k,mode=0700") else { return };
+    let path = disk.0.path().join("a");
+    put(&path, b"old");
+    disk.remount("ro");
+    assert!(matches!(check_writable(&path), Err(FileError::ReadOnly { .. })));
+    assert!(matches!(write_atomic(&path, b"new", 0o600), Err(FileError::ReadOnly { .. })));
+    assert_eq!(fs::read(&path).unwrap(), b"old");
+}
+
+#[test]
+fn a_full_disk_is_told_and_the_old_file_stays() {
+    let Some(disk) = Disk::mount("size=64k,mode=0700") else { return };
+    let path = disk.0.path().join("a");
+    put(&path, b"old");
+    let error = write_atomic(&path, &vec![b'x'; 1 << 20], 0o600).unwrap_err();
+    assert!(matches!(error, FileError::Full { .. }), "{error}");
+    assert!(error.hint().contains("as it was"));
+    assert_eq!(fs::read(&path).unwrap(), b"old");
+    assert_eq!(names(disk.0.path()), ["a"]);
+}
+
+#[test]
+fn a_write_protected_folder_or_file_is_told() {
+    if rustix::process::geteuid().is_root() {
+        println!("skipped: nothing is write-protected for root");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    put(&path, b"old");
+    fs::set_permissions(&path, Permissions::from_mode(0o400)).unwrap();
+    assert!(matches!(write_atomic(&path, b"new", 0o600), Err(FileError::Denied { .. })));
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o500)).unwrap();
+    assert!(matches!(write_atomic(&path, b"new", 0o600), Err(FileError::Denied { .. })));
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"old");
+}
+
+#[test]
+fn reading_tells_missing_too_large_and_irregular_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    assert!(read(&path, 10).unwrap().is_none());
+    put(&path, b"0123456789");
+    assert_eq!(*read(&path, 10).unwrap().unwrap().bytes, b"0123456789");
+    assert!(matches!(read(&path, 9), Err(FileError::TooLarge { .. })));
+    assert!(matches!(read(folder.path(), 9), Err(FileError::NotRegular { .. })));
+    assert!(matches!(read(&path.join("b"), 9), Err(FileError::NoFolder { .. })));
+    assert!(matches!(read(&folder.path().join("no/b"), 9), Err(FileError::NoFolder { .. })));
+}
+
+#[test]
+fn a_folders_lock_is_held_by_one_at_a_time_and_leaves_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let lock = lock_folder(folder.path(), Duration::ZERO).unwrap();
+    let error = lock_folder(folder.path(), Duration::from_millis(20)).unwrap_err();
+    assert!(matches!(error, FileError::Held { .. }));
+    drop(lock);
+    drop(lock_folder(folder.path(), Duration::ZERO).unwrap());
+    assert!(matches!(lock_folder(&folder.path().join("no"), Duration::ZERO), Err(FileError::NoFolder { .. })));
+    assert!(names(folder.path()).is_empty());
+}

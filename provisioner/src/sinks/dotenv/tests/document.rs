@@ -1,0 +1,223 @@
+//! Parsing and editing of `.env` text.
+
+use proptest::prelude::*;
+
+use super::super::document::{Document, DotenvError, SetError};
+
+const NAME: &str = "API_TOKEN";
+
+fn parse(text: &str) -> Document {
+    Document::parse(text).unwrap()
+}
+
+#[track_caller]
+fn check_set(before: &str, after: &str) {
+    let mut document = parse(before);
+    document.set(NAME, "new").unwrap();
+    assert_eq!(*document.to_text(), after);
+    assert_eq!(*parse(after).get(NAME).unwrap(), "new");
+}
+
+#[track_caller]
+fn check_get(text: &str, value: &str) {
+    assert_eq!(*parse(text).get(NAME).unwrap(), value);
+}
+
+#[track_caller]
+fn check_refused(text: &str, line: usize, reason: &str) {
+    assert_eq!(Document::parse(text).unwrap_err(), DotenvError { line, reason: refusals(reason) });
+}
+
+fn refusals(start: &str) -> &'static str {
+    [
+        "a quote opens the value and is never closed",
+        "text follows the quote that closes the value",
+        "a carriage return without a line feed",
+        "a NUL character",
+        "a byte order mark that does not start the file",
+    ]
+    .into_iter()
+    .find(|reason| reason.starts_with(start))
+    .unwrap()
+}
+
+#[test]
+fn values_are_read_as_dotenv_libraries_do() {
+    check_get("API_TOKEN=abc", "abc");
+    check_get("  export\tAPI_TOKEN = abc  # why\r\n", "abc");
+    check_get("API_TOKEN=a#b", "a#b");
+    check_get("API_TOKEN='a # b' # c", "a # b");
+    check_get("API_TOKEN=\"a\\n\\\"b\\\"\"", "a\n\"b\"");
+    check_get("API_TOKEN='it\\'s'", "it's");
+    check_get("API_TOKEN=`it's \"x\"`", "it's \"x\"");
+    check_get("API_TOKEN=\"one\ntwo=2\n\"\nB=1", "one\ntwo=2\n");
+    check_get("API_TOKEN=\nAPI_TOKEN=", "");
+    check_get("API_TOKEN= # to be filled in", "");
+    check_get("\u{feff}API_TOKEN=abc", "abc");
+    check_get("'API_TOKEN'=abc", "abc");
+    check_get("API_TOKEN=\"a\"/b", "\"a\"/b");
+    check_get("A='\nAPI_TOKEN=no\n'\nAPI_TOKEN=yes", "yes");
+}
+
+#[test]
+fn other_lines_are_no_entries() {
+    for text in ["# API_TOKEN=x", "API_TOKEN", "export API_TOKEN", "API_TOKEN: x", "set API_TOKEN=x", "=x", "''=x"] {
+        assert!(parse(text).get(NAME).is_none(), "{text}");
+    }
+}
+
+#[test]
+fn an_entry_keeps_what_stands_around_its_value() {
+    check_set("A=1\nAPI_TOKEN=old\nB=2\n", "A=1\nAPI_TOKEN=new\nB=2\n");
+    check_set("  export API_TOKEN=old # why\r\nB=2", "  export API_TOKEN=new # why\r\nB=2");
+    check_set("API_TOKEN = 'old'# why\n", "API_TOKEN=new # why\n");
+    check_set("API_TOKEN=\"one\r\ntwo\"\r\n#end\r\n", "API_TOKEN=new\r\n#end\r\n");
+    check_set("API_TOKEN=   # why", "API_TOKEN=new   # why");
+    check_set("API_TOKEN=old  \t\r\nB=2\n", "API_TOKEN=new\r\nB=2\n");
+    check_set("'API_TOKEN'=old\n", "API_TOKEN=new\n");
+    check_set("\u{feff}A=1\nAPI_TOKEN=old\n", "\u{feff}A=1\nAPI_TOKEN=new\n");
+}
+
+#[test]
+fn a_new_entry_goes_to_the_end_in_the_files_own_line_ending() {
+    check_set("", "API_TOKEN=new\n");
+    check_set("A=1", "A=1\nAPI_TOKEN=new\n");
+    check_set("A=1\r\nB=2\r\nC=3\n", "A=1\r\nB=2\r\nC=3\nAPI_TOKEN=new\r\n");
+    check_set("A=1\r\n# end", "A=1\r\n# end\r\nAPI_TOKEN=new\r\n");
+}
+
+#[test]
+fn equal_duplicates_are_set_together_and_different_ones_refused() {
+    check_set("API_TOKEN=old\nA=1\nexport API_TOKEN='old'\n", "API_TOKEN=new\nA=1\nexport API_TOKEN=new\n");
+    let text = "A='\n'\nAPI_TOKEN=one\n\nAPI_TOKEN=two\n";
+    let mut document = parse(text);
+    let refused = Err(SetError::Duplicate { name: NAME.to_owned(), first: 3, last: 5 });
+    assert_eq!(document.set(NAME, "new"), refused);
+    assert_eq!(document.check_duplicates(NAME), refused);
+    assert_eq!(*document.to_text(), text);
+}
+
+#[test]
+fn text_that_readers_cut_differently_is_refused() {
+    check_refused("A=1\r\nB='open\nC=3", 2, "a quote opens");
+    check_refused("A=`open", 1, "a quote opens");
+    check_refused("A=\"ends in a backslash\\\"\nB=1", 1, "a quote opens");
+    check_refused("A='it\nB=x's", 1, "text follows");
+    check_refused("A='it'\\''s'", 1, "text follows");
+    check_refused("A=1\n# old\rB=2", 2, "a carriage return");
+    check_refused("A=1\n\nB=2\r", 3, "a carriage return");
+    check_refused("A='\n\0'", 2, "a NUL");
+    check_refused("A=1\n\u{feff}B=2", 2, "a byte order mark");
+}
+
+#[test]
+fn what_not_every_reader_would_see_alike_is_not_written() {
+    let check = |text: &str, name: &str, value: &str, wanted: SetError| {
+        let mut document = parse(text);
+        assert_eq!(document.set(name, value), Err(wanted));
+        assert_eq!(*document.to_text(), text);
+    };
+    for value in ["a b", "a#b", "a'b", "$a", "a\\", "a\nb", "é", "`a`", "~", "a;b", "(a)", "a&b", "a*"] {
+        check("A=1\n", NAME, value, SetError::Value);
+    }
+    for name in ["", "1A", "A-B", "A B", "A=B", "é", "A\n"] {
+        check("A=1\n", name, "new", SetError::Name { name: name.to_owned() });
+    }
+    check("\u{feff}API_TOKEN=old\n", NAME, "new", SetError::ByteOrderMark { name: NAME.to_owned() });
+    check("\u{feff}", NAME, "new", SetError::ByteOrderMark { name: NAME.to_owned() });
+    check("B='1\n2'\nA=1\\\n", NAME, "new", SetError::Continuation { line: 3 });
+    check("A=1\\\nAPI_TOKEN=old", NAME, "new", SetError::Continuation { line: 1 });
+    check_set("# end\\\n", "# end\\\nAPI_TOKEN=new\n");
+    check_set("A='1' # end\\\n", "A='1' # end\\\nAPI_TOKEN=new\n");
+}
+
+#[test]
+fn removing_takes_every_line_of_the_entry_and_no_other() {
+    let mut document = parse("\u{feff}API_TOKEN=\"1\n2\" # x\r\nA=1\r\nexport API_TOKEN=3");
+    assert!(document.remove(NAME));
+    assert_eq!(*document.to_text(), "\u{feff}A=1\r\n");
+    assert!(!document.remove(NAME));
+}
+
+#[test]
+fn nothing_of_the_text_shows_in_debug_or_errors() {
+    for text in
+        ["canary=1", "A='canary", "A='1'\ncanary\r", "canary==", "A='canary'canary'", "API_TOKEN=canary\nAPI_TOKEN=x"]
+    {
+        let shown = match Document::parse(text) {
+            Ok(mut document) => format!("{document:?} {:?}", document.set(NAME, "canary canary")),
+            Err(error) => format!("{error:?} {error}"),
+        };
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+}
+
+/// Pieces of which every mean text is made sooner or later.
+fn text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        6 => prop::sample::select(vec![
+            "API_TOKEN", "A", "B", "export ", "=", "=", "=", "'", "\"", "`", "\n", "\n", "\r\n", " ", "\t", "#", "# c",
+            "\\", "x", "y z", "é", "\u{feff}", ":", ",", "$A", "\r", "\0", "\u{2028}", "\u{a0}",
+        ])
+        .prop_map(str::to_owned),
+        2 => ("(export )?[AB][ ]?=[ ]?", "(x|'x\ny'|\"\\\\n\"|`z`|'#')?", "( # c)?(\n|\r\n)")
+            .prop_map(|(name, value, end)| format!("{name}{value}{end}")),
+        1 => any::<char>().prop_map(String::from),
+    ];
+    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+}
+
+const OTHERS: [&str; 4] = ["A", "B", "x", "é"];
+
+fn others(document: &Document) -> Vec<Option<String>> {
+    OTHERS.iter().map(|name| document.get(name).map(|value| (*value).clone())).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn accepted_text_comes_out_byte_for_byte(text in text()) {
+        if let Ok(document) = Document::parse(&text) {
+            prop_assert_eq!(&*document.to_text(), &text);
+        }
+    }
+
+    #[test]
+    fn a_set_value_is_read_back_and_everything_else_stays(text in text(), value in "[A-Za-z0-9_./:@%+,=-]{0,12}") {
+        let Ok(mut document) = Document::parse(&text) else { return Ok(()) };
+        let before = others(&document);
+        let known = document.get(NAME).is_some();
+        if document.set(NAME, &value).is_err() {
+            prop_assert_eq!(&*document.to_text(), &text);
+            return Ok(());
+        }
+        let after = document.to_text();
+        let mut again = Document::parse(&after).unwrap();
+        for found in [&document, &again] {
+            prop_assert_eq!(&*found.get(NAME).unwrap(), &value);
+            prop_assert_eq!(&others(found), &before);
+        }
+        if !known {
+            prop_assert!(after.starts_with(&text));
+            // Of a new entry nothing is left but a line ending that the last line did not have.
+            prop_assert!(again.remove(NAME));
+            let left = again.to_text();
+            let added = left.strip_prefix(text.as_str()).unwrap();
+            prop_assert!(added.is_empty() || ((added == "\n" || added == "\r\n") && !text.ends_with('\n')));
+        }
+        // Setting the same again changes nothing.
+        document.set(NAME, &value).unwrap();
+        prop_assert_eq!(&*document.to_text(), &*after);
+    }
+
+    #[test]
+    fn removing_leaves_the_other_lines_as_they_are(text in text()) {
+        let Ok(mut document) = Document::parse(&text) else { return Ok(()) };
+        let before = others(&document);
+        prop_assert_eq!(document.remove(NAME), parse(&text).get(NAME).is_some());
+        let after = Document::parse(&document.to_text()).unwrap();
+        prop_assert!(after.get(NAME).is_none());
+        prop_assert_eq!(others(&after), before);
+    }
+}
