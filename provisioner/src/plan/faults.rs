@@ -1,0 +1,186 @@
+//! What only the service can tell about a manifest: names that it does not declare, and what belongs to others. Shown
+//! like the faults of the file itself.
+
+use std::collections::BTreeMap;
+
+use latchkey::name::{RoleName, UserName};
+use latchkey::role::Permissions;
+
+use crate::manifest::{Fault, Manifest, Span, TokenDeclaration};
+use crate::observe::Observation;
+
+/// The faults of a manifest that the service knows of, by position.
+#[must_use]
+pub fn faults(manifest: &Manifest, observation: &Observation) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    roles(manifest, observation, &mut faults);
+    users(manifest, observation, &mut faults);
+    let mut counts: BTreeMap<&UserName, u32> = BTreeMap::new();
+    for (index, declaration) in manifest.tokens.iter().enumerate() {
+        token_user(manifest, observation, declaration, &mut faults);
+        token_roles(manifest, observation, declaration, &mut faults);
+        let record = observation.tokens[index].record.as_ref();
+        if let Some(owner) = record.and_then(|record| record.managed_by.as_ref())
+            && *owner != manifest.name
+        {
+            let message = format!("the token `{}` belongs to the manifest `{owner}`", declaration.name);
+            let hint = "a token belongs to the manifest that declared it first; choose another name";
+            faults.push(Fault::error("other-manifest", declaration.span.clone(), message).hint(hint));
+        }
+        if record.is_none() && declaration.moved_from.is_none() {
+            quota(manifest, observation, declaration, &mut counts, &mut faults);
+        }
+    }
+    faults.sort_by_key(|fault| fault.span.start);
+    faults
+}
+
+fn roles(manifest: &Manifest, observation: &Observation, faults: &mut Vec<Fault>) {
+    for (name, declared) in &manifest.roles {
+        let owner = observation.roles.get(name).and_then(|role| role.managed_by.as_ref());
+        if let Some(owner) = owner.filter(|owner| **owner != manifest.name) {
+            let message = format!("the role `{name}` belongs to the manifest `{owner}`");
+            let hint = format!(
+                "refer to it without declaring it: remove `[roles.{name}]` here, and change it in `{owner}`"
+            );
+            faults.push(Fault::error("other-manifest", declared.span.clone(), message).hint(hint));
+        }
+    }
+}
+
+fn users(manifest: &Manifest, observation: &Observation, faults: &mut Vec<Fault>) {
+    for (name, declared) in &manifest.users {
+        let old = observation.users.get(name);
+        if let Some(owner) = old.and_then(|user| user.managed_by.as_ref()).filter(|owner| **owner != manifest.name) {
+            let message = format!("the user `{name}` belongs to the manifest `{owner}`");
+            let hint = format!("refer to it without declaring it, and change it in `{owner}`");
+            faults.push(Fault::error("other-manifest", declared.span.clone(), message).hint(hint));
+        }
+        let kind = if declared.service { "service" } else { "person" };
+        if let Some(found) = old.map(|user| user.kind.as_str()).filter(|found| *found != kind) {
+            let message = format!("the user `{name}` is a {found} and stays one");
+            let hint = format!("write `kind = \"{found}\"`");
+            faults.push(Fault::error("user-kind", declared.span.clone(), message).hint(hint));
+        }
+        for (role, span) in declared.roles.iter().zip(&declared.role_spans) {
+            if !exists(manifest, observation, role) {
+                faults.push(unknown_role(observation, role, span));
+            }
+        }
+    }
+}
+
+fn exists(manifest: &Manifest, observation: &Observation, role: &RoleName) -> bool {
+    manifest.roles.contains_key(role) || observation.roles.contains_key(role)
+}
+
+fn unknown_role(observation: &Observation, role: &RoleName, span: &Span) -> Fault {
+    let known = observation.roles.keys().map(RoleName::as_str);
+    let hint = nearest(role.as_str(), known).map_or_else(
+        || format!("declare it: `[roles.{role}]`, or make it with `provision role set {role}`"),
+        |near| format!("did you mean `{near}`?"),
+    );
+    Fault::error("unknown-role", span.clone(), format!("there is no role `{role}`")).hint(hint)
+}
+
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|other| (strsim::damerau_levenshtein(name, other), other))
+        .filter(|(distance, _)| *distance <= 1 + name.len() / 5)
+        .min()
+        .map(|(_, other)| other)
+}
+
+fn token_user(
+    manifest: &Manifest,
+    observation: &Observation,
+    declaration: &TokenDeclaration,
+    faults: &mut Vec<Fault>,
+) {
+    let user = &declaration.user;
+    if manifest.users.contains_key(user) {
+        return;
+    }
+    match observation.users.get(user) {
+        None => {
+            let known = manifest.users.keys().map(UserName::as_str);
+            let hint = nearest(user.as_str(), known).map_or_else(
+                || format!("declare it: `[users.\"{user}\"]`, or make it with `provision user set {user}`"),
+                |near| format!("did you mean `{near}`?"),
+            );
+            let message = format!("there is no user `{user}`");
+            faults.push(Fault::error("unknown-user", declaration.user_span.clone(), message).hint(hint));
+        }
+        Some(found) if found.suspended => {
+            let message = format!("the user `{user}` is suspended, so none of its tokens is valid");
+            faults.push(
+                Fault::error("suspended-user", declaration.user_span.clone(), message)
+                    .hint(format!("restore it with `provision user set {user} --restore`")),
+            );
+        }
+        Some(_) => {}
+    }
+}
+
+fn token_roles(
+    manifest: &Manifest,
+    observation: &Observation,
+    declaration: &TokenDeclaration,
+    faults: &mut Vec<Fault>,
+) {
+    let user = &declaration.user;
+    let held: Vec<&RoleName> = match (manifest.users.get(user), observation.users.get(user)) {
+        (Some(declared), _) => declared.roles.iter().collect(),
+        (None, Some(found)) => found.roles.iter().collect(),
+        (None, None) => return,
+    };
+    let spans = declaration.role_spans.iter();
+    for (role, span) in declaration.roles.iter().flatten().zip(spans) {
+        if !exists(manifest, observation, role) {
+            faults.push(unknown_role(observation, role, span));
+        } else if !held.contains(&role) && !manifest.users.contains_key(user) {
+            let message = format!("the user `{user}` does not hold the role `{role}`");
+            let hint = format!("give it with `provision user set {user} --add-role {role}`");
+            faults.push(Fault::error("role-not-held", span.clone(), message).hint(hint));
+        }
+    }
+    let roles = declaration.roles.clone().unwrap_or_else(|| held.into_iter().cloned().collect());
+    let foreign = roles.iter().filter(|role| !manifest.roles.contains_key(*role));
+    let permitted: Permissions = foreign
+        .filter_map(|role| observation.roles.get(role))
+        .flat_map(|role| role.permissions.iter().cloned())
+        .collect();
+    if let Some(never) =
+        permitted.iter().find(|permission| matches!(permission.resource(), "*" | "admin" | "manifests"))
+    {
+        let message = format!("the token would get `{never}`, which no manifest may hand out");
+        let hint = "name the roles that it needs: `roles = [..]`";
+        faults.push(Fault::error("not-by-manifest", declaration.span.clone(), message).hint(hint));
+    }
+}
+
+fn quota<'a>(
+    manifest: &Manifest,
+    observation: &Observation,
+    declaration: &'a TokenDeclaration,
+    counts: &mut BTreeMap<&'a UserName, u32>,
+    faults: &mut Vec<Fault>,
+) {
+    let user = &declaration.user;
+    let found = observation.users.get(user);
+    let declared = manifest.users.get(user).map(|declared| declared.max_tokens);
+    let own = declared.unwrap_or_else(|| found.and_then(|found| found.max_tokens));
+    let max = own.unwrap_or(observation.max_tokens);
+    let count = counts.entry(user).or_default();
+    *count += 1;
+    let active = found.map_or(0, |found| found.active);
+    if active + *count > max {
+        let message = format!(
+            "`{user}` may have {max} active tokens, and with this one it would have {}",
+            active + *count
+        );
+        let span = declaration.span.clone();
+        let hint = format!("raise `max_tokens` of `{user}`, or delete tokens that nobody uses");
+        faults.push(Fault::error("token-limit-reached", span, message).hint(hint));
+    }
+}

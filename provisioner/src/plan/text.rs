@@ -1,0 +1,340 @@
+//! A plan as lines for people. `plan` and `apply` print the same ones.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use latchkey::place::{Place, PlaceId};
+
+use super::find::Find;
+use super::{Blocked, Change, Field, Note, Plan, Reason, TokenPlan, minute};
+use crate::sinks::registry;
+
+/// What kind of line, which colour may underline but never carry alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// Something is made.
+    Create,
+    /// Something changes.
+    Change,
+    /// Something ends.
+    Delete,
+    /// A detail of the line above.
+    Detail,
+    /// Something to know.
+    Note,
+    /// Something that cannot be done.
+    Problem,
+}
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// What kind.
+    pub tone: Tone,
+    /// What it says.
+    pub text: String,
+}
+
+impl Line {
+    /// The line without colour.
+    #[must_use]
+    pub fn plain(&self) -> String {
+        let mark = match self.tone {
+            Tone::Create => "  + ",
+            Tone::Change => "  ~ ",
+            Tone::Delete => "  - ",
+            Tone::Detail => "      ",
+            Tone::Note => "    . ",
+            Tone::Problem => "  ! ",
+        };
+        format!("{mark}{}", self.text)
+    }
+}
+
+/// How places are named.
+#[derive(Debug)]
+pub struct Labels {
+    folder: Option<PathBuf>,
+    machine: String,
+}
+
+impl Labels {
+    /// For people: paths relative to the manifest's folder.
+    #[must_use]
+    pub fn new(folder: &Path, machine: &str) -> Self {
+        Self { folder: Some(folder.to_owned()), machine: machine.to_owned() }
+    }
+
+    /// By id, the same wherever the manifest stands.
+    pub(super) fn ids() -> Self {
+        Self { folder: None, machine: String::new() }
+    }
+
+    /// A place's name.
+    #[must_use]
+    pub fn of(&self, place: &Place) -> String {
+        match &self.folder {
+            Some(folder) => format!("`{}`", registry::label(place, folder, &self.machine)),
+            None => place.id().to_string(),
+        }
+    }
+}
+
+/// All lines of a plan, tokens without changes left out unless there is something to know.
+#[must_use]
+pub fn lines(plan: &Plan, labels: &Labels) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for role in &plan.roles {
+        let (tone, verb) = if role.new { (Tone::Create, "create") } else { (Tone::Change, "change") };
+        lines.push(Line { tone, text: format!("role `{}`: {verb}", role.name) });
+        let mut detail = |text: String| lines.push(Line { tone: Tone::Detail, text });
+        if !role.gains.is_empty() {
+            detail(format!("permits: {}", role.gains.join(", ")));
+        }
+        if !role.losses.is_empty() {
+            detail(format!("no longer permits: {}", role.losses.join(", ")));
+        }
+        if role.taken_over {
+            detail("made by hand until now, belongs to this manifest from now on".to_owned());
+        }
+    }
+    for user in &plan.users {
+        let (tone, verb) = if user.new { (Tone::Create, "create") } else { (Tone::Change, "change") };
+        let kind = user.change.kind.map_or("user", latchkey::user::UserKind::as_str);
+        lines.push(Line { tone, text: format!("{kind} `{}`: {verb}", user.name) });
+        fields(&mut lines, &user.fields, user.new);
+        if user.taken_over {
+            let text = "made by hand until now, belongs to this manifest from now on".to_owned();
+            lines.push(Line { tone: Tone::Detail, text });
+        }
+    }
+    for token in &plan.tokens {
+        token_lines(&mut lines, token, labels);
+    }
+    for guard in &plan.guards {
+        lines.push(Line { tone: Tone::Problem, text: guard.to_string() });
+    }
+    lines
+}
+
+fn fields(lines: &mut Vec<Line>, fields: &[Field], new: bool) {
+    for field in fields {
+        let Field { name, from, to } = field;
+        let text = if new { format!("{name}: {to}") } else { format!("{name}: {from} -> {to}") };
+        lines.push(Line { tone: Tone::Detail, text });
+    }
+}
+
+/// The lines of one token.
+pub(super) fn token_lines(lines: &mut Vec<Line>, token: &TokenPlan, labels: &Labels) {
+    let names: HashMap<PlaceId, String> = token
+        .places
+        .iter()
+        .chain(token.finds.iter().map(|(place, _)| place))
+        .map(|place| (place.id(), labels.of(place)))
+        .collect();
+    let place = |id: &PlaceId| names.get(id).cloned().unwrap_or_else(|| id.to_string());
+    let subject = format!("token `{}/{}`", token.user, token.name);
+    for change in &token.changes {
+        change_lines(lines, token, change, &subject, &place);
+    }
+    for blocked in &token.blocked {
+        let (text, hint) = blocked_text(blocked, &place);
+        lines.push(Line { tone: Tone::Problem, text: format!("{subject}: {text}") });
+        lines.extend(hint.map(|hint| Line { tone: Tone::Detail, text: format!("help: {hint}") }));
+    }
+    for note in &token.notes {
+        lines.push(Line { tone: Tone::Note, text: format!("{subject}: {}", note_text(token, note, &place)) });
+    }
+}
+
+fn change_lines(
+    lines: &mut Vec<Line>,
+    token: &TokenPlan,
+    change: &Change,
+    subject: &str,
+    place: &dyn Fn(&PlaceId) -> String,
+) {
+    let mut line = |tone: Tone, text: String| lines.push(Line { tone, text });
+    let all = || token.places.iter().map(|declared| place(&declared.id()));
+    let next = token.record.as_ref().map_or(1, |record| record.highest + 1);
+    match change {
+        Change::Create => {
+            line(Tone::Create, format!("{subject}: create"));
+            let roles: Vec<&str> = token.roles.iter().map(latchkey::name::RoleName::as_str).collect();
+            let roles = if roles.is_empty() { "none, so it permits nothing".to_owned() } else { roles.join(", ") };
+            line(Tone::Detail, format!("roles: {roles}"));
+            all().for_each(|name| line(Tone::Detail, format!("push version 1 to {name}")));
+        }
+        Change::Rename { from } => line(Tone::Change, format!("{subject}: rename, it was `{from}`")),
+        Change::TakeOver => {
+            line(Tone::Change, format!("{subject}: take over, it was made by hand until now"));
+        }
+        Change::Update(changed) => {
+            line(Tone::Change, format!("{subject}: change"));
+            for field in changed.iter().filter(|field| field.name != "places") {
+                line(Tone::Detail, format!("{}: {} -> {}", field.name, field.from, field.to));
+            }
+            if changed.iter().any(|field| field.name == "places") {
+                let declared = |id: &PlaceId| {
+                    let record = token.record.as_ref().and_then(|record| record.places.get(id));
+                    record.is_some_and(|record| record.declared)
+                };
+                for added in token.places.iter().filter(|added| !declared(&added.id())) {
+                    line(Tone::Detail, format!("new place: {}", place(&added.id())));
+                }
+                let before = token.record.iter().flat_map(|record| &record.places);
+                for (id, _) in before.filter(|(id, record)| {
+                    record.declared && !token.places.iter().any(|kept| kept.id() == **id)
+                }) {
+                    line(Tone::Detail, format!("no longer declared: {}", place(id)));
+                }
+            }
+        }
+        Change::NewVersion(reason) => {
+            line(Tone::Change, format!("{subject}: rotate to version {next}, {}", reason_text(reason, place)));
+            all().for_each(|name| line(Tone::Detail, format!("push version {next} to {name}")));
+        }
+        Change::Resume { number, to, .. } => {
+            line(Tone::Change, format!("{subject}: go on with version {number}, which an earlier run left staged"));
+            to.iter().for_each(|id| line(Tone::Detail, format!("push version {number} to {}", place(id))));
+        }
+        Change::Mend { number, from, to, found } => {
+            let found = if matches!(found, Find::Absent) { "it is missing" } else { found.words() };
+            line(Tone::Change, format!("{subject}: mend {}, {found} there", place(to)));
+            line(Tone::Detail, format!("push version {number}, read from {}", place(from)));
+        }
+        Change::Retire { number } => {
+            line(Tone::Delete, format!("{subject}: retire version {number}, its overlap is over and no place holds it"));
+        }
+        Change::Remove { place: id } => {
+            line(Tone::Delete, format!("{subject}: remove the entry {}, no longer declared", place(id)));
+        }
+        Change::Forget { place: id } => {
+            line(Tone::Change, format!("{subject}: forget {}, which holds nothing of it", place(id)));
+        }
+        Change::Leave => {
+            let overlap = token.record.as_ref().and_then(|record| record.terms).map(|terms| terms.overlap);
+            let overlap = overlap.map_or_else(String::new, |overlap| format!(" after its overlap of {overlap}"));
+            line(Tone::Delete, format!("{subject}: prune, no longer declared; it ends{overlap}"));
+        }
+        Change::Delete => line(Tone::Delete, format!("{subject}: delete, no longer declared and its overlap is over")),
+    }
+}
+
+fn reason_text(reason: &Reason, place: &dyn Fn(&PlaceId) -> String) -> String {
+    match reason {
+        Reason::Asked => "as asked".to_owned(),
+        Reason::Due(since) => format!("due since {}", minute(*since)),
+        Reason::Durations => "as its durations changed".to_owned(),
+        Reason::Expired => "as no version of it works any more".to_owned(),
+        Reason::NeverDelivered => "as no version has reached its places yet".to_owned(),
+        Reason::TakenOver => "as nobody can read back a secret made by hand".to_owned(),
+        Reason::NoSource(id, found) => {
+            format!("as {} is {found} and no place can be read that has the current version", place(id))
+        }
+        Reason::LostStaged(number) => {
+            format!("as version {number} was left staged and its secret is nowhere to be read")
+        }
+    }
+}
+
+fn blocked_text(blocked: &Blocked, place: &dyn Fn(&PlaceId) -> String) -> (String, Option<String>) {
+    match blocked {
+        Blocked::Foreign(id) => (
+            format!("{} holds a value that Latchkey did not put there; it is left as it is", place(id)),
+            Some("write `adopt = true` in the push to replace it, or choose another name".to_owned()),
+        ),
+        Blocked::Unreachable(id, reason, hint) => (
+            format!("{} cannot be reached, so nothing is changed: {reason}", place(id)),
+            Some(hint.clone().unwrap_or_else(|| {
+                format!("try again when it can be reached, or `--forget {id}` if it is gone for good")
+            })),
+        ),
+        Blocked::NoPlace(push, reason, hint) => (format!("`{push}` cannot be reached: {reason}"), hint.clone()),
+        Blocked::Renamed { from, user } => (
+            format!("not made: the token `{user}/{from}` is no longer declared and goes to the same place"),
+            Some(format!("if it was renamed, write `moved_from = \"{from}\"`; if it is to end, say `--prune`")),
+        ),
+        Blocked::OtherUser(user) => (
+            format!("`moved_from` names a token of `{user}`, and a token stays with its user"),
+            Some("remove `moved_from`, and let `--prune` end the former token".to_owned()),
+        ),
+        Blocked::TooManyVersions { live, until } => {
+            let when = until.map_or_else(String::new, |until| format!("; it can go on at {}", minute(until)));
+            (
+                format!("{live} versions of it work already, and no more may{when}"),
+                Some("see `provision status` for who uses what; `--force-retire` ends versions in use".to_owned()),
+            )
+        }
+        Blocked::UsedLately(last) => (
+            format!("not pruned: it was used at {}", minute(*last)),
+            Some("say `--prune-used` if it is to end all the same".to_owned()),
+        ),
+    }
+}
+
+fn note_text(token: &TokenPlan, note: &Note, place: &dyn Fn(&PlaceId) -> String) -> String {
+    match note {
+        Note::RetiresFrom { number, from } => {
+            format!("version {number} goes on working until {} at least", minute(*from))
+        }
+        Note::StillUsed { number, last } => {
+            format!("version {number} is still used, last at {}, so it is not retired", minute(*last))
+        }
+        Note::NotRetired { number, place: id } => {
+            format!("version {number} is not retired, as {} is out of sight", place(id))
+        }
+        Note::Leaving { place: id, number, expires } => {
+            let version = number.map_or_else(|| "a version".to_owned(), |number| format!("version {number}"));
+            let until = expires.map_or_else(String::new, |at| format!(", which works until {}", minute(at)));
+            format!(
+                "{} is no longer declared and still holds {version}{until}; `--prune` removes it, `--forget {id}` lets it be",
+                place(id)
+            )
+        }
+        Note::OutOfSight(id, reason) => format!("{} is out of sight: {reason}", place(id)),
+        Note::Expires { number, at } => {
+            format!("version {number} is in use and stops working at {}", minute(*at))
+        }
+        Note::NotDeclared => {
+            let places = token.record.as_ref().map_or(0, |record| record.places.len());
+            format!("no longer declared, left as it is with {places} places; `--prune` ends it")
+        }
+        Note::EndsAfter(at) => format!("leaving, ends after {}", minute(*at)),
+    }
+}
+
+/// The last line of a plan: how much there is to do.
+#[must_use]
+pub fn summary(plan: &Plan) -> String {
+    let changes = || plan.tokens.iter().flat_map(|token| &token.changes);
+    let count = |wanted: fn(&Change) -> bool| changes().filter(|change| wanted(change)).count();
+    let create = count(|change| matches!(change, Change::Create))
+        + plan.roles.iter().filter(|role| role.new).count()
+        + plan.users.iter().filter(|user| user.new).count();
+    let change = count(|change| {
+        matches!(change, Change::Rename { .. } | Change::TakeOver | Change::Update(_) | Change::Forget { .. })
+    }) + plan.roles.iter().filter(|role| !role.new).count()
+        + plan.users.iter().filter(|user| !user.new).count();
+    let rotate = count(|change| matches!(change, Change::NewVersion(_) | Change::Resume { .. }));
+    let mend = count(|change| matches!(change, Change::Mend { .. }));
+    let retire = count(|change| matches!(change, Change::Retire { .. }));
+    let delete = count(|change| matches!(change, Change::Remove { .. } | Change::Leave | Change::Delete));
+    let parts = [
+        (create, "to create"),
+        (change, "to change"),
+        (rotate, "to rotate"),
+        (mend, "to mend"),
+        (retire, "to retire"),
+        (delete, "to delete"),
+    ];
+    let parts: Vec<String> =
+        parts.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}")).collect();
+    let tokens = plan.tokens.iter().filter(|token| token.declaration.is_some()).count();
+    if parts.is_empty() {
+        let plural = if tokens == 1 { "" } else { "s" };
+        return format!("No changes: {tokens} token{plural} of `{}` as declared", plan.manifest);
+    }
+    format!("Plan: {}", parts.join(", "))
+}
