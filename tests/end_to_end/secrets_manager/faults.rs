@@ -134,6 +134,18 @@ async fn what_others_manage_is_refused(world: &World) {
     let rules = json!({ "SecretId": "faults/rotates", "RotationRules": { "AutomaticallyAfterDays": 7 } });
     world.person.call("RotateSecret", rules).await;
     refused(world.prepare(&world.place("faults/rotates").await).await, "AWS rotates");
+    let replicated =
+        json!({ "Name": "faults/replica", "SecretString": "x", "AddReplicaRegions": [{ "Region": "us-east-1" }] });
+    world.person.call("CreateSecret", replicated).await;
+    let there = sink(Options { region: Some("us-east-1".to_owned()), ..options(world.manager.url()) });
+    let place = there.place("faults/replica", None).await.unwrap();
+    refused(there.prepare(&[&place]).await.remove(0), "replica of the secret in `eu-west-1`");
+    world.prepare(&world.place("faults/replica").await).await.unwrap();
+    let kms =
+        Fault::Refuse(400.try_into().unwrap(), "AccessDeniedException", "Access to KMS is not allowed".to_owned());
+    world.manager.fail("GetSecretValue", 1, kms);
+    let denied = world.look(&world.key("faults/owned", "T").await).await;
+    assert!(matches!(&denied, Err(SinkError::Denied { hint, .. }) if hint.contains("`kms:Decrypt`")), "{denied:?}");
 }
 
 async fn a_refused_login_says_so(world: &World) {

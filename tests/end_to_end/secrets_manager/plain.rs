@@ -19,6 +19,7 @@ async fn a_plain_secret_is_swapped_never_overwritten() {
     many_rotations_use_up_no_labels(&world).await;
     only_what_is_ours_is_removed(&world).await;
     another_account_is_not_looked_for_here(&world).await;
+    the_layer_refuses_what_aws_refuses(&world).await;
 }
 
 async fn writing_twice_makes_one_version(world: &World) {
@@ -194,4 +195,45 @@ async fn another_account_is_not_looked_for_here(world: &World) {
     refused(seen.remove(2), "in account `123456789012`");
     assert_eq!(seen.remove(1).unwrap(), Seen::Absent);
     refused(seen.remove(0), "in account `123456789012`");
+}
+
+/// What the tests rest on, and moto alone lets pass.
+async fn the_layer_refuses_what_aws_refuses(world: &World) {
+    let call = async |operation: &str, body: Value| world.person.call(operation, body).await;
+    let (name, token) = ("layer", "0".repeat(32));
+    let created = json!({ "Name": name, "SecretString": "one", "ClientRequestToken": token });
+    assert!(call("CreateSecret", created.clone()).await.status.is_success());
+    assert!(call("CreateSecret", created.clone()).await.status.is_success());
+    let other = json!({ "SecretId": name, "SecretString": "two", "ClientRequestToken": token });
+    for operation in ["PutSecretValue", "UpdateSecret"] {
+        assert!(call(operation, other.clone()).await.is_error("ResourceExistsException"));
+    }
+    let both = json!({ "SecretId": name, "SecretString": "x", "SecretBinary": "AAEC" });
+    let large = json!({ "SecretId": name, "SecretString": "x".repeat(65_537) });
+    for body in [both, large, json!({ "SecretId": name, "SecretString": "" })] {
+        assert!(call("PutSecretValue", body).await.is_error("InvalidParameterException"));
+    }
+    // A put after the label moved: the one that was current becomes previous, and no other.
+    world.by_hand(name, "two").await;
+    let versions = world.described(name).await["VersionIdsToStages"].clone();
+    let second = versions.as_object().unwrap().keys().find(|id| **id != token).unwrap();
+    let back = json!({ "SecretId": name, "VersionStage": "AWSCURRENT", "MoveToVersionId": token });
+    assert!(call("UpdateSecretVersionStage", back.clone()).await.is_error("InvalidParameterException"));
+    let mut from = back.clone();
+    from["RemoveFromVersionId"] = json!(token);
+    assert!(call("UpdateSecretVersionStage", from.clone()).await.is_error("InvalidParameterException"));
+    from["RemoveFromVersionId"] = json!(second);
+    assert!(call("UpdateSecretVersionStage", from).await.status.is_success());
+    assert_eq!(world.value(name).await, "one");
+    world.by_hand(name, "three").await;
+    let versions = world.described(name).await["VersionIdsToStages"].clone();
+    assert_eq!(versions.as_object().unwrap().len(), 2, "{versions}");
+    assert_eq!(versions[&token], json!(["AWSPREVIOUS"]));
+    assert_eq!(world.value(name).await, "three");
+
+    call("DeleteSecret", json!({ "SecretId": name })).await;
+    for (operation, body) in [("PutSecretValue", other), ("CreateSecret", created), ("UpdateSecretVersionStage", back)]
+    {
+        assert!(call(operation, body).await.is_error("InvalidRequestException"));
+    }
 }

@@ -41,6 +41,8 @@ pub(super) struct Description {
     pub(super) rotates: bool,
     /// The region that it is a replica of.
     pub(super) replica_of: Option<String>,
+    /// When it goes, if it is scheduled for deletion.
+    pub(super) deletion: Option<String>,
 }
 
 /// Which version to read.
@@ -84,8 +86,20 @@ impl Calls {
 
     /// Describes a secret; `None` when there is none. One that is scheduled for deletion is refused.
     pub(super) async fn describe(&self, name: &str) -> Result<Option<Description>, SinkError> {
+        let description = self.describe_any(name).await?;
+        if let Some(date) = description.as_ref().and_then(|description| description.deletion.as_ref()) {
+            return Err(SinkError::Refused {
+                reason: format!("the secret `{name}` is scheduled for deletion on {date}"),
+                hint: format!("restore it with `aws secretsmanager restore-secret --secret-id {name}`"),
+            });
+        }
+        Ok(description)
+    }
+
+    /// Describes a secret, one that is scheduled for deletion too.
+    pub(super) async fn describe_any(&self, name: &str) -> Result<Option<Description>, SinkError> {
         match self.client.describe_secret().secret_id(name).send().await {
-            Ok(answer) => description(name, answer, &self.identity.region).map(Some),
+            Ok(answer) => Ok(Some(description(answer, &self.identity.region))),
             Err(error) if code(&error) == Some("ResourceNotFoundException") => Ok(None),
             Err(error) => Err(self.asked("secretsmanager:DescribeSecret", name).failed(&error)),
         }
@@ -206,21 +220,15 @@ fn elsewhere(code: Option<&str>) -> bool {
     matches!(code, Some("InvalidParameterException" | "ResourceNotFoundException"))
 }
 
-fn description(name: &str, answer: DescribeSecretOutput, region: &str) -> Result<Description, SinkError> {
-    if let Some(date) = answer.deleted_date {
-        let date = date.fmt(Format::DateTime).unwrap_or_default();
-        return Err(SinkError::Refused {
-            reason: format!("the secret `{name}` is scheduled for deletion on {date}"),
-            hint: format!("restore it with `aws secretsmanager restore-secret --secret-id {name}`"),
-        });
-    }
+fn description(answer: DescribeSecretOutput, region: &str) -> Description {
     let versions = answer.version_ids_to_stages.unwrap_or_default();
     let holds = |stages: &Vec<String>| stages.iter().any(|stage| stage == CURRENT);
-    Ok(Description {
+    Description {
         current: versions.iter().find(|(_, stages)| holds(stages)).map(|(id, _)| id.clone()),
         versions,
         owner: answer.owning_service,
         rotates: answer.rotation_enabled.unwrap_or(false),
         replica_of: answer.primary_region.filter(|primary| primary != region),
-    })
+        deletion: answer.deleted_date.map(|date| date.fmt(Format::DateTime).unwrap_or_default()),
+    }
 }

@@ -147,6 +147,13 @@ pub(super) async fn remove_secret(
     removals: &[Removal<'_>],
     deadline: Deadline,
 ) -> Vec<Answer<()>> {
+    let all = |answer: &Result<(), SinkError>| group.entries.iter().map(|(at, _)| (*at, answer.clone())).collect();
+    let description = match calls.describe_any(group.name).await {
+        Ok(Some(description)) if description.deletion.is_none() => description,
+        // No consumer can read one that is scheduled for deletion.
+        Ok(_) => return all(&Ok(())),
+        Err(error) => return all(&Err(error)),
+    };
     let mut answers = Vec::with_capacity(group.entries.len());
     let mut edits = Vec::new();
     let mut positions = Vec::new();
@@ -154,7 +161,7 @@ pub(super) async fn remove_secret(
         let removal = &removals[*position];
         let foreign = matches!(removal.seen, Seen::Holds(held) if held.token_id.is_none());
         match key {
-            None => answers.push((*position, plain::remove(calls, group.name, removal, deadline).await)),
+            None => answers.push((*position, plain::remove(calls, group.name, &description, removal, deadline).await)),
             Some(_) if foreign => answers.push((*position, Err(not_ours(group.name)))),
             Some(key) => {
                 edits.push(Edit { key, secret: None, seen: removal.seen });

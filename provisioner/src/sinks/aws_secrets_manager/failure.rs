@@ -106,7 +106,11 @@ impl Asked<'_> {
 
     fn unreachable(&self, what: &str) -> SinkError {
         let Self { action, name, identity, .. } = self;
-        SinkError::Unreachable { reason: format!("{} {what} (`{action}` on `{name}`)", identity.service()) }
+        let reason = match action.strip_prefix("sts:") {
+            Some(_) => format!("AWS STS for `{}` {what} (`{action}`)", identity.region),
+            None => format!("{} {what} (`{action}` on `{name}`)", identity.service()),
+        };
+        SinkError::Unreachable { reason }
     }
 
     /// A message fit to be shown, with a colon before it; empty when there is none, or when it repeats any longer word

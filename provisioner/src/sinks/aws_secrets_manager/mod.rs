@@ -5,7 +5,8 @@
 //! nothing that a consumer reads has changed. A staged version stays readable by its id until AWS drops it: it drops
 //! none that is younger than 24 hours, nor before there are about 100.
 //!
-//! With `json_key`, see [`shared`].
+//! With `json_key`, several tokens share a secret whose value is a JSON object: a look reads the value, and all writes of
+//! a run go into one new version with a fresh id, swapped in the same way.
 
 mod calls;
 mod connection;

@@ -33,7 +33,8 @@ pub(super) fn is(secret: &Secret, wanted: &Marker) -> bool {
     secret.fingerprint() == wanted.fingerprint && secret.token_id() == wanted.token_id
 }
 
-/// Makes the version of `write.marker` current, if the secret is as it was seen.
+/// Makes the version of `write.marker` current, if the secret is as it was seen. When the deadline passes in between, the
+/// version may be there, but no consumer reads it.
 pub(super) async fn write(
     calls: &Calls,
     name: &str,
@@ -99,17 +100,12 @@ async fn replace(
 pub(super) async fn remove(
     calls: &Calls,
     name: &str,
+    description: &Description,
     removal: &Removal<'_>,
     deadline: Deadline,
 ) -> Result<(), SinkError> {
-    let description = match calls.describe(name).await {
-        // Scheduled for deletion already: no consumer can read it.
-        Err(SinkError::Refused { .. }) => return Ok(()),
-        other => other?,
-    };
-    let Some(description) = description else { return Ok(()) };
     let Some(current) = &description.current else { return Ok(()) };
-    if !unchanged(removal.seen, &description) {
+    if !unchanged(removal.seen, description) {
         return Err(SinkError::Changed);
     }
     if marker_of(current).is_none() {
