@@ -3,7 +3,9 @@
 //! A sink only looks, reads, writes and removes. It decides nothing: what a find means and what is to be done is the
 //! plan's business, and it never writes what it was not told to.
 
+pub mod aws_secrets_manager;
 pub mod dotenv;
+pub mod registry;
 
 use async_trait::async_trait;
 use latchkey::place::Place;

@@ -1,0 +1,82 @@
+//! What stands between a write and the network: the deadline, and a body that no log line can show.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeTransmitInterceptorContextMut, BeforeTransmitInterceptorContextRef,
+};
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::ConfigBag;
+use http_body_util::Full;
+
+use crate::deadline::Deadline;
+
+/// Lets no attempt of one write start after its deadline. Retries are the SDK's, so this stands inside them.
+#[derive(Debug, Clone)]
+pub(super) struct Guard {
+    deadline: Deadline,
+    sent: Arc<AtomicBool>,
+}
+
+impl Guard {
+    pub(super) fn new(deadline: Deadline) -> Self {
+        Self { deadline, sent: Arc::default() }
+    }
+
+    /// Whether any attempt was let through.
+    pub(super) fn sent(&self) -> bool {
+        self.sent.load(Ordering::SeqCst)
+    }
+}
+
+/// The deadline was over before an attempt.
+#[derive(Debug)]
+pub(super) struct DeadlinePassed;
+
+impl fmt::Display for DeadlinePassed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the time granted for this write is over")
+    }
+}
+
+impl std::error::Error for DeadlinePassed {}
+
+#[dyn_dispatch_hint]
+impl Intercept for Guard {
+    fn name(&self) -> &'static str {
+        "Guard"
+    }
+
+    /// The SDK logs requests at the level `trace`, bodies that lie in memory included: behind a stream they are not
+    /// shown. The request is signed by now.
+    fn modify_before_transmit(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = context.request_mut().body_mut();
+        if let Some(bytes) = body.bytes().map(<[u8]>::to_vec) {
+            *body = SdkBody::retryable(move || SdkBody::from_body_1_x(Full::from(bytes.clone())));
+        }
+        Ok(())
+    }
+
+    fn read_before_transmit(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if self.deadline.has_passed() {
+            return Err(DeadlinePassed.into());
+        }
+        self.sent.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+}

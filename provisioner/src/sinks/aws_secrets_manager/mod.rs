@@ -1,0 +1,174 @@
+//! AWS Secrets Manager: the only sink with a compare-and-swap.
+//!
+//! A plain secret's version id is our marker, so that a look reads no value. A new version is put under a label of our
+//! own, `latchkey`, and AWSCURRENT is then moved to it from the version that was seen; if it is elsewhere by then,
+//! nothing that a consumer reads has changed. A staged version stays readable by its id until AWS drops it: it drops
+//! none that is younger than 24 hours, nor before there are about 100.
+//!
+//! With `json_key`, several tokens share a secret whose value is a JSON object: a look reads the value, and all writes of
+//! a run go into one new version with a fresh id, swapped in the same way.
+
+mod calls;
+mod connection;
+mod entries;
+mod failure;
+mod guard;
+mod marker;
+mod object;
+mod plain;
+mod shared;
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_sdk_secretsmanager::types::Tag;
+use futures_util::stream::{self, StreamExt as _};
+use latchkey::place::Place;
+use latchkey::secret::Secret;
+use tokio::sync::OnceCell;
+
+use self::calls::Calls;
+use self::entries::{Group, entry, grouped, look_at_secret, prepare_secret, remove_secret, write_secret};
+use crate::deadline::Deadline;
+use crate::sinks::{Capabilities, Marker, Receipt, Removal, Seen, Sink, SinkError, Write};
+
+const KIND: &str = "aws-secrets-manager";
+/// Looks that run side by side.
+const SIDE_BY_SIDE: usize = 8;
+
+/// The settings of the sink, see [`SinkConfig`](crate::manifest::SinkConfig).
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The region, unless the AWS environment says.
+    pub region: Option<String>,
+    /// The account that the login must belong to.
+    pub account: Option<String>,
+    /// A profile of the AWS configuration.
+    pub profile: Option<String>,
+    /// An endpoint other than AWS's own. No account is asked for then.
+    pub endpoint: Option<String>,
+    /// The KMS key for secrets that are created.
+    pub kms_key_id: Option<String>,
+    /// Tags for secrets that are created; they need the right `secretsmanager:TagResource`.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The Secrets Manager of one account and region, reached with one login.
+pub struct AwsSecretsManager {
+    options: Options,
+    credentials: Option<SharedCredentialsProvider>,
+    calls: OnceCell<Calls>,
+}
+
+impl AwsSecretsManager {
+    /// A sink that logs in as AWS's own tools do: environment, profile, SSO, web identity, the machine's role. Nothing
+    /// is contacted before the first question.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self { options, credentials: None, calls: OnceCell::new() }
+    }
+
+    /// A sink with a login that the caller has already.
+    #[must_use]
+    pub fn with_credentials(options: Options, credentials: impl ProvideCredentials + 'static) -> Self {
+        let credentials = Some(SharedCredentialsProvider::new(credentials));
+        Self { options, credentials, calls: OnceCell::new() }
+    }
+
+    /// The place of an entry. Asks AWS, once, whose login it is.
+    ///
+    /// # Errors
+    /// When there is no region or no login, or the login belongs to another account than `account` says.
+    pub async fn place(&self, name: &str, json_key: Option<&str>) -> Result<Place, SinkError> {
+        Ok(self.calls().await?.identity.place(name, json_key))
+    }
+
+    async fn calls(&self) -> Result<&Calls, SinkError> {
+        let connect = || async {
+            let (client, identity) = connection::connect(&self.options, self.credentials.as_ref()).await?;
+            let tags = self.options.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+            Ok(Calls::new(client, identity, self.options.kms_key_id.clone(), tags.collect()))
+        };
+        self.calls.get_or_try_init(connect).await
+    }
+
+    /// Asks `question` once a secret, a few side by side, and puts the answers in the places' order.
+    async fn by_secret<'a, T, F>(
+        &'a self,
+        places: &[&'a Place],
+        question: impl Fn(&'a Calls, Group<'a>) -> F,
+    ) -> Vec<Result<T, SinkError>>
+    where
+        F: Future<Output = Vec<(usize, Result<T, SinkError>)>>,
+    {
+        let calls = match self.calls().await {
+            Ok(calls) => calls,
+            Err(error) => return places.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let (groups, mut answers) = grouped(calls, places);
+        let questions: Vec<_> = groups.into_iter().map(|group| question(calls, group)).collect();
+        let found: Vec<_> = stream::iter(questions).buffer_unordered(SIDE_BY_SIDE).collect().await;
+        answers.extend(found.into_iter().flatten());
+        answers.sort_by_key(|(position, _)| *position);
+        answers.into_iter().map(|(_, answer)| answer).collect()
+    }
+}
+
+#[async_trait]
+impl Sink for AwsSecretsManager {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            kind: KIND,
+            readable: true,
+            marker: true,
+            conditional: true,
+            restarts: false,
+            local: false,
+            batch: usize::MAX,
+        }
+    }
+
+    fn unit(&self, place: &Place) -> String {
+        let parts = place.parts.iter().filter(|(part, _)| part != "json_key");
+        parts.map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    async fn prepare(&self, places: &[&Place]) -> Vec<Result<(), SinkError>> {
+        self.by_secret(places, |calls, group| async move {
+            let answer = prepare_secret(calls, &group).await;
+            group.entries.iter().map(|(position, _)| (*position, answer.clone())).collect()
+        })
+        .await
+    }
+
+    async fn look(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>> {
+        self.by_secret(places, |calls, group| async move { look_at_secret(calls, &group).await }).await
+    }
+
+    async fn read(&self, place: &Place, wanted: &Marker) -> Result<Option<Secret>, SinkError> {
+        let calls = self.calls().await?;
+        let entry = entry(calls, place)?;
+        match entry.json_key {
+            Some(key) => shared::read(calls, entry.name, key, wanted).await,
+            None => plain::read(calls, entry.name, wanted).await,
+        }
+    }
+
+    async fn write(&self, writes: &[Write<'_>], deadline: Deadline) -> Vec<Result<Receipt, SinkError>> {
+        if deadline.has_passed() {
+            return vec![Err(SinkError::Late); writes.len()];
+        }
+        let places: Vec<_> = writes.iter().map(|write| write.place).collect();
+        self.by_secret(&places, |calls, group| async move { write_secret(calls, &group, writes, deadline).await }).await
+    }
+
+    async fn remove(&self, removals: &[Removal<'_>], deadline: Deadline) -> Vec<Result<(), SinkError>> {
+        if deadline.has_passed() {
+            return vec![Err(SinkError::Late); removals.len()];
+        }
+        let places: Vec<_> = removals.iter().map(|removal| removal.place).collect();
+        self.by_secret(&places, |calls, group| async move { remove_secret(calls, &group, removals, deadline).await })
+            .await
+    }
+}

@@ -1,0 +1,5 @@
+//! The end-to-end tests: one binary, a module a room.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod secrets_manager;
