@@ -1,12 +1,14 @@
 //! The declarative tool: reads a manifest, plans, and delivers tokens to their places.
 
 pub mod apply;
+pub mod commands;
 pub mod deadline;
 pub mod embedded;
 pub mod files;
 pub mod machine;
 pub mod manifest;
 pub mod observe;
+pub mod output;
 pub mod plan;
 pub mod service;
 pub mod sinks;

@@ -215,6 +215,23 @@ pub enum Reason {
     LostStaged(u32),
 }
 
+impl Reason {
+    /// A stable name for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Due(_) => "due",
+            Self::Durations => "durations_changed",
+            Self::Expired => "expired",
+            Self::NeverDelivered => "never_delivered",
+            Self::TakenOver => "taken_over",
+            Self::NoSource(..) => "no_source",
+            Self::LostStaged(_) => "lost_staged",
+        }
+    }
+}
+
 /// Why something that is needed is not done.
 #[derive(Debug, Clone)]
 pub enum Blocked {
@@ -344,7 +361,7 @@ impl Plan {
     }
 }
 
-pub use text::{Labels, Line, Tone, lines, summary};
+pub use text::{Labels, Line, Tone, lines, remarks, summary};
 
 /// `at` to the minute, for people.
 #[must_use]

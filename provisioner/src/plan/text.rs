@@ -305,6 +305,15 @@ fn note_text(token: &TokenPlan, note: &Note, place: &dyn Fn(&PlaceId) -> String)
     }
 }
 
+/// What there is to say about a token besides its changes: problems and notes.
+#[must_use]
+pub fn remarks(token: &TokenPlan, labels: &Labels) -> Vec<Line> {
+    let mut lines = Vec::new();
+    token_lines(&mut lines, token, labels);
+    lines.retain(|line| matches!(line.tone, Tone::Problem | Tone::Note));
+    lines
+}
+
 /// The last line of a plan: how much there is to do.
 #[must_use]
 pub fn summary(plan: &Plan) -> String {

@@ -1,0 +1,289 @@
+//! Delivering: announce, write, report, unit by unit; readable vaults first, sinks whose writes restart consumers last.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
+use latchkey::place::{Place, PlaceId};
+use latchkey::secret::Secret;
+use latchkey::token::Token;
+use latchkey::version::VersionError;
+
+use super::stage::{interrupted, service_failure, targets};
+use super::{Failure, Outcome, Run, SIDE_BY_SIDE, Work};
+use crate::deadline::Deadline;
+use crate::observe::Observation;
+use crate::plan::find::{Find, Known};
+use crate::service::ServiceError;
+use crate::sinks::{Marker, Receipt, Seen, Sink, SinkError, Write};
+
+/// How often a push is tried when somebody else wrote meanwhile, or its time was over.
+const ROUNDS: usize = 4;
+
+/// One push on its way.
+struct Push<'a> {
+    work: usize,
+    place: &'a Place,
+    token: &'a Token,
+    number: u32,
+    secret: &'a Secret,
+    marker: Marker,
+    name: &'a str,
+    seen: Seen,
+}
+
+/// How a push ended.
+enum Ended {
+    Delivered,
+    Failed(Failure),
+    /// It arrived, and the version was dead by then.
+    Dead,
+}
+
+/// Brings every carried version to the places that lack it.
+pub(super) async fn deliver(
+    run: &Run<'_>,
+    works: &mut [Work<'_>],
+    observation: &Observation,
+    outcome: &mut Outcome,
+) {
+    let ended = {
+        let (pushes, unreached) = pushes(run, works, observation).await;
+        let mut ended: Vec<(usize, Ended)> = unreached;
+        for rank in [false, true] {
+            let mut units: Vec<(Arc<dyn Sink>, String, Vec<Push<'_>>)> = Vec::new();
+            let mut places: HashMap<(usize, String), usize> = HashMap::new();
+            for (sink, push) in pushes.iter().filter(|(sink, _)| sink.capabilities().restarts == rank) {
+                let unit = sink.unit(push.place);
+                let key = (Arc::as_ptr(sink).cast::<()>() as usize, unit.clone());
+                let index = *places.entry(key).or_insert_with(|| {
+                    units.push((sink.clone(), unit, Vec::new()));
+                    units.len() - 1
+                });
+                units[index].2.push(push.again());
+            }
+            let works = &*works;
+            let done: Vec<Vec<(usize, Ended)>> = stream::iter(units)
+                .map(|(sink, _, pushes)| deliver_unit(run, works, observation, sink, pushes))
+                .buffer_unordered(SIDE_BY_SIDE)
+                .collect()
+                .await;
+            ended.extend(done.into_iter().flatten());
+        }
+        ended
+    };
+    for (index, ended) in ended {
+        match ended {
+            Ended::Delivered => {}
+            Ended::Failed(failure) => works[index].fail(failure),
+            Ended::Dead => {
+                outcome.again = true;
+                let subject = works[index].subject();
+                works[index].fail(Failure {
+                    subject,
+                    message: "the version ended while it was on its way, so the place is mended at once".to_owned(),
+                    state: "a place holds a version that no longer works until that is done".to_owned(),
+                    hint: "run `provision apply` again if this run does not end well".to_owned(),
+                });
+            }
+        }
+    }
+}
+
+impl Push<'_> {
+    /// The same push, for the unit it belongs to.
+    fn again(&self) -> Self {
+        Push { marker: self.marker.clone(), seen: self.seen.clone(), ..*self }
+    }
+}
+
+async fn pushes<'w>(
+    run: &Run<'_>,
+    works: &'w [Work<'_>],
+    observation: &Observation,
+) -> (Vec<(Arc<dyn Sink>, Push<'w>)>, Vec<(usize, Ended)>) {
+    let mut pushes = Vec::new();
+    let mut unreached = Vec::new();
+    for (index, work) in works.iter().enumerate() {
+        let (Some((number, secret)), Some(token), None) = (&work.carried, &work.token, &work.failure) else {
+            continue;
+        };
+        for place in targets(work.plan) {
+            let sink = match run.sinks.reach(place).await {
+                Ok(sink) => sink,
+                Err(error) => {
+                    unreached.push((index, Ended::Failed(sink_failure(run, work, place, &error))));
+                    continue;
+                }
+            };
+            let Some(Ok(seen)) = observation.looks.get(&place.id()) else { continue };
+            let fingerprint = secret.fingerprint();
+            let marker = Marker { token_id: token.id.clone(), version: *number, fingerprint };
+            let (name, seen) = (token.name.as_str(), seen.clone());
+            let push = Push { work: index, place, token, number: *number, secret, marker, name, seen };
+            pushes.push((sink, push));
+        }
+    }
+    (pushes, unreached)
+}
+
+/// Delivers all pushes of one unit, batch by batch.
+async fn deliver_unit(
+    run: &Run<'_>,
+    works: &[Work<'_>],
+    observation: &Observation,
+    sink: Arc<dyn Sink>,
+    pushes: Vec<Push<'_>>,
+) -> Vec<(usize, Ended)> {
+    let mut ended = Vec::new();
+    let batch = sink.capabilities().batch.max(1);
+    let mut waiting = pushes.into_iter().peekable();
+    while waiting.peek().is_some() {
+        let mut open: Vec<Push<'_>> = waiting.by_ref().take(batch.min(super::WAVE)).collect();
+        for round in 0..ROUNDS {
+            if run.stopped() {
+                ended.extend(open.drain(..).map(|push| (push.work, Ended::Failed(interrupted(&works[push.work])))));
+            }
+            if open.is_empty() {
+                break;
+            }
+            let last = round + 1 == ROUNDS;
+            open = attempt(run, works, observation, &*sink, open, last, &mut ended).await;
+        }
+    }
+    ended
+}
+
+/// Announces, writes and reports once. Answers the pushes that are worth another try.
+async fn attempt<'p>(
+    run: &Run<'_>,
+    works: &[Work<'_>],
+    observation: &Observation,
+    sink: &dyn Sink,
+    pushes: Vec<Push<'p>>,
+    last: bool,
+    ended: &mut Vec<(usize, Ended)>,
+) -> Vec<Push<'p>> {
+    let announcing = pushes.iter().map(|push| async {
+        let id = push.place.id();
+        run.client.announce(push.token, push.number, &id).await
+    });
+    let granted: Vec<Result<Deadline, ServiceError>> = join_all(announcing).await;
+    let mut announced = Vec::new();
+    let mut deadline: Option<Deadline> = None;
+    for (push, granted) in pushes.into_iter().zip(granted) {
+        match granted {
+            Ok(until) => {
+                deadline = Some(deadline.map_or(until, |deadline| deadline.min(until)));
+                announced.push(push);
+            }
+            Err(error) => {
+                let failure = service_failure(&works[push.work].subject(), &error);
+                ended.push((push.work, Ended::Failed(failure)));
+            }
+        }
+    }
+    let Some(deadline) = deadline else { return Vec::new() };
+    let writes: Vec<Write<'_>> = announced.iter().map(|push| write_of(run, push)).collect();
+    let written = sink.write(&writes, deadline).await;
+    drop(writes);
+    let reports = announced.iter().zip(&written).map(|(push, written)| report(run, works, push, written));
+    let reported: Vec<Option<Ended>> = join_all(reports).await;
+    let mut again = Vec::new();
+    for ((mut push, written), reported) in announced.into_iter().zip(written).zip(reported) {
+        let (work, place) = (&works[push.work], push.place);
+        let end = match (reported, written) {
+            (Some(reported), _) => reported,
+            (None, Err(SinkError::Late)) if !last => {
+                again.push(push);
+                continue;
+            }
+            (None, Err(SinkError::Changed)) if !last => match look_again(run, observation, sink, work, &push).await {
+                Ok(seen) => {
+                    push.seen = seen;
+                    again.push(push);
+                    continue;
+                }
+                Err(failure) => Ended::Failed(failure),
+            },
+            (None, Err(error)) => Ended::Failed(sink_failure(run, work, place, &error)),
+            (None, Ok(_)) => Ended::Delivered,
+        };
+        ended.push((push.work, end));
+    }
+    again
+}
+
+fn write_of<'a>(run: &'a Run<'_>, push: &'a Push<'_>) -> Write<'a> {
+    Write {
+        place: push.place,
+        secret: push.secret,
+        marker: &push.marker,
+        token_name: push.name,
+        manifest: run.manifest.name.as_str(),
+        seen: &push.seen,
+    }
+}
+
+/// Tells the service of a write that arrived.
+async fn report(
+    run: &Run<'_>,
+    works: &[Work<'_>],
+    push: &Push<'_>,
+    written: &Result<Receipt, SinkError>,
+) -> Option<Ended> {
+    let receipt = written.as_ref().ok()?;
+    let id: PlaceId = push.place.id();
+    Some(match run.client.deliver(push.token, push.number, &id, &receipt.0).await {
+        Ok(_) => Ended::Delivered,
+        Err(ServiceError::Version(VersionError::NotLive(_)) | ServiceError::Gone(_)) => Ended::Dead,
+        Err(error) => {
+            let mut failure = service_failure(&works[push.work].subject(), &error);
+            failure.message = format!("{} was written, but not reported: {error}", run.labels.of(push.place));
+            Ended::Failed(failure)
+        }
+    })
+}
+
+/// Somebody wrote between look and write: what is there now decides whether the push may go on.
+async fn look_again(
+    run: &Run<'_>,
+    observation: &Observation,
+    sink: &dyn Sink,
+    work: &Work<'_>,
+    push: &Push<'_>,
+) -> Result<Seen, Failure> {
+    let seen = sink.look(&[push.place]).await.pop().unwrap_or(Err(SinkError::Changed));
+    let known: Known<'_> = observation.known(run.manifest);
+    let find = known.classify(Some(push.token), &push.place.id(), &seen);
+    let adopts = work.plan.declaration.is_some_and(|index| {
+        let pushes = &run.manifest.tokens[index].pushes;
+        work.plan.places.iter().zip(pushes).any(|(place, declared)| place == push.place && declared.adopt)
+    });
+    match (find, seen) {
+        (Find::Foreign, Ok(_)) if !adopts => Err(Failure {
+            subject: work.subject(),
+            message: format!("{} was written by somebody else meanwhile", run.labels.of(push.place)),
+            state: "it holds what they wrote, and every other place a version that works".to_owned(),
+            hint: "look at it, then run `provision apply` again".to_owned(),
+        }),
+        (_, Ok(seen)) => Ok(seen),
+        (_, Err(error)) => Err(sink_failure(run, work, push.place, &error)),
+    }
+}
+
+fn sink_failure(run: &Run<'_>, work: &Work<'_>, place: &Place, error: &SinkError) -> Failure {
+    let state = match error {
+        SinkError::Unreachable { .. } => {
+            "the write may or may not have arrived; both the older and the newer version work"
+        }
+        _ => "it holds what it held, and both the older and the newer version work",
+    };
+    Failure {
+        subject: work.subject(),
+        message: format!("{}: {error}", run.labels.of(place)),
+        state: state.to_owned(),
+        hint: error.hint().map_or_else(|| "run `provision apply` again to go on".to_owned(), str::to_owned),
+    }
+}

@@ -1,0 +1,161 @@
+//! Applying a plan: the protocol's steps in their order, each push announced before it is written and reported after.
+//!
+//! What is decided here is only what to do when something fails half-way: leave every place with a version that works
+//! and say how to go on. What is to be done at all is the plan's.
+
+mod deliver;
+mod finish;
+mod outcome;
+mod stage;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use latchkey::secret::Secret;
+use latchkey::token::Token;
+
+pub use outcome::{Failure, Outcome, Reporter};
+
+use crate::manifest::Manifest;
+use crate::observe::Observation;
+use crate::plan::{Change, Labels, Options, Plan, TokenPlan};
+use crate::service::{Client, ServiceError};
+use crate::sinks::registry::Sinks;
+
+/// How many tokens are worked on together: what a crash can leave staged, and what memory holds, is bounded by it.
+const WAVE: usize = 200;
+/// How many requests are under way at once.
+const SIDE_BY_SIDE: usize = 8;
+
+/// What a run works with.
+pub struct Run<'a> {
+    /// The service.
+    pub client: &'a Client,
+    /// The sinks.
+    pub sinks: &'a Sinks,
+    /// The manifest.
+    pub manifest: &'a Manifest,
+    /// What the plan was made with.
+    pub options: &'a Options,
+    /// How places are named.
+    pub labels: &'a Labels,
+    /// Who is told of progress.
+    pub reporter: &'a dyn Reporter,
+    /// Set from outside to stop after the pushes in flight.
+    pub stop: &'a AtomicBool,
+}
+
+impl std::fmt::Debug for Run<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Run").field("manifest", &self.manifest.name).finish_non_exhaustive()
+    }
+}
+
+impl Run<'_> {
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// A token on its way through a run.
+struct Work<'a> {
+    plan: &'a TokenPlan,
+    /// The record as last heard of; names the token to the service.
+    token: Option<Token>,
+    /// The version that is carried to its places.
+    carried: Option<(u32, Secret)>,
+    failure: Option<Failure>,
+}
+
+impl Work<'_> {
+    fn subject(&self) -> String {
+        format!("{}/{}", self.plan.user, self.plan.name)
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        // The first failure explains the rest.
+        self.failure.get_or_insert(failure);
+    }
+
+    fn has(&self, wanted: impl Fn(&Change) -> bool) -> bool {
+        self.plan.changes.iter().any(wanted)
+    }
+
+    /// Whether a version becomes current.
+    fn promotes(&self) -> bool {
+        self.has(|change| matches!(change, Change::Create | Change::NewVersion(_) | Change::Resume { .. }))
+    }
+}
+
+/// Carries a plan out. Tokens that fail do not stop others; roles and users that fail stop the run, as tokens rest on
+/// them.
+///
+/// # Errors
+/// When a role or user could not be written; what was done before stays done.
+pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Result<Outcome, ServiceError> {
+    let mut outcome = Outcome::default();
+    for role in &plan.roles {
+        run.client.put_role(&role.name, &role.permissions, &run.manifest.name).await?;
+        outcome.done += 1;
+        run.reporter.done(&format!("role `{}`", role.name), if role.new { "created" } else { "changed" });
+    }
+    for user in &plan.users {
+        run.client.put_user(&user.name, &user.change).await?;
+        outcome.done += 1;
+        run.reporter.done(&format!("user `{}`", user.name), if user.new { "created" } else { "changed" });
+    }
+    let changing: Vec<&TokenPlan> = plan.tokens.iter().filter(|token| !token.changes.is_empty()).collect();
+    run.reporter.begin(changing.len());
+    for wave in changing.chunks(WAVE) {
+        if run.stopped() {
+            outcome.stopped = true;
+            break;
+        }
+        let mut works: Vec<Work<'_>> = wave
+            .iter()
+            .map(|plan| Work { plan, token: plan.record.clone(), carried: None, failure: None })
+            .collect();
+        stage::prepare(run, &mut works).await;
+        stage::stage(run, &mut works, observation).await;
+        deliver::deliver(run, &mut works, observation, &mut outcome).await;
+        finish::promote(run, &mut works, &mut outcome).await;
+        finish::leave(run, &mut works, observation).await;
+        for work in works {
+            match work.failure {
+                None => {
+                    outcome.done += 1;
+                    run.reporter.done(&format!("token `{}`", work.subject()), &done_words(work.plan));
+                }
+                Some(failure) => {
+                    run.reporter.failed(&failure);
+                    outcome.failures.push(failure);
+                }
+            }
+        }
+    }
+    outcome.stopped |= run.stopped();
+    Ok(outcome)
+}
+
+/// What was done to a token, in few words.
+fn done_words(plan: &TokenPlan) -> String {
+    let next = plan.record.as_ref().map_or(1, |record| record.highest + 1);
+    let mut words: Vec<String> = Vec::new();
+    for change in &plan.changes {
+        words.push(match change {
+            Change::Create => format!("created and pushed to {} places", plan.places.len()),
+            Change::Rename { from } => format!("renamed from `{from}`"),
+            Change::TakeOver => "taken over".to_owned(),
+            Change::Update(_) => "changed".to_owned(),
+            Change::NewVersion(_) => format!("rotated to version {next}"),
+            Change::Resume { number, .. } => format!("rotated to version {number}"),
+            Change::Mend { .. } => "mended".to_owned(),
+            Change::Retire { number } => format!("version {number} retired"),
+            Change::Remove { .. } => "entry removed".to_owned(),
+            Change::Forget { .. } => "place forgotten".to_owned(),
+            Change::Leave => "leaves".to_owned(),
+            Change::Delete => "deleted".to_owned(),
+        });
+    }
+    words.dedup();
+    words.join(", ").replace("1 places", "1 place")
+}

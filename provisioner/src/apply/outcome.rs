@@ -1,0 +1,37 @@
+//! What a run did, and what it could not do.
+
+/// Something that a run could not do for one token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The token, `user/name`.
+    pub subject: String,
+    /// What went wrong and where.
+    pub message: String,
+    /// What state things are in now.
+    pub state: String,
+    /// What to do next.
+    pub hint: String,
+}
+
+/// What a run did.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// How many roles, users and tokens were brought to what is declared.
+    pub done: usize,
+    /// What could not be done.
+    pub failures: Vec<Failure>,
+    /// A place was found in a state that is to be mended at once: plan and apply again.
+    pub again: bool,
+    /// It was stopped from outside.
+    pub stopped: bool,
+}
+
+/// Who is told of progress.
+pub trait Reporter: Send + Sync {
+    /// So many tokens will change.
+    fn begin(&self, tokens: usize);
+    /// Something was done.
+    fn done(&self, subject: &str, words: &str);
+    /// Something could not be done.
+    fn failed(&self, failure: &Failure);
+}

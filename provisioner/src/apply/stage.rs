@@ -1,0 +1,264 @@
+//! Before anything is written: logins and rights are checked, old versions end, records change, and the version that
+//! goes to the places is staged, or read back from where it is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt};
+use latchkey::name::UserName;
+use latchkey::place::{Place, PlaceId};
+use latchkey::service::Edit;
+use latchkey::token::Token;
+use latchkey::version::Look;
+
+use super::{Failure, Run, SIDE_BY_SIDE, Work};
+use crate::manifest::TokenDeclaration;
+use crate::observe::{Looks, Observation, look, recover};
+use crate::plan::find::Known;
+use crate::plan::{Change, TokenPlan};
+use crate::service::{DeclaredToken, ServiceError};
+use crate::sinks::{Sink, SinkError};
+
+/// The places that a token's plan writes to.
+pub(super) fn targets(plan: &TokenPlan) -> Vec<&Place> {
+    let mut wanted: Vec<&PlaceId> = Vec::new();
+    for change in &plan.changes {
+        match change {
+            Change::Create | Change::NewVersion(_) => return plan.places.iter().collect(),
+            Change::Resume { to, .. } => wanted.extend(to),
+            Change::Mend { to, .. } => wanted.push(to),
+            _ => {}
+        }
+    }
+    plan.places.iter().filter(|place| wanted.contains(&&place.id())).collect()
+}
+
+/// Checks logins and rights of every sink that will be written to, so that nothing is staged in vain.
+pub(super) async fn prepare(run: &Run<'_>, works: &mut [Work<'_>]) {
+    let mut groups: Vec<(Arc<dyn Sink>, Vec<(usize, &Place)>)> = Vec::new();
+    let mut failures: Vec<(usize, Failure)> = Vec::new();
+    for (index, work) in works.iter().enumerate() {
+        for place in targets(work.plan) {
+            match run.sinks.reach(place).await {
+                Err(error) => failures.push((index, refused(run, work, place, &error))),
+                Ok(sink) => match groups.iter_mut().find(|(other, _)| Arc::ptr_eq(other, &sink)) {
+                    Some((_, group)) => group.push((index, place)),
+                    None => groups.push((sink, vec![(index, place)])),
+                },
+            }
+        }
+    }
+    for (sink, group) in &groups {
+        let places: Vec<&Place> = group.iter().map(|(_, place)| *place).collect();
+        for ((index, place), result) in group.iter().zip(sink.prepare(&places).await) {
+            if let Err(error) = result {
+                failures.push((*index, refused(run, &works[*index], place, &error)));
+            }
+        }
+    }
+    for (index, failure) in failures {
+        works[index].fail(failure);
+    }
+}
+
+fn refused(run: &Run<'_>, work: &Work<'_>, place: &Place, error: &SinkError) -> Failure {
+    Failure {
+        subject: work.subject(),
+        message: format!("{} cannot be written: {error}", run.labels.of(place)),
+        state: "nothing was staged, and every place holds what it held".to_owned(),
+        hint: error.hint().map_or_else(|| "mend that and run `provision apply` again".to_owned(), str::to_owned),
+    }
+}
+
+/// Retires, edits and stages, users side by side: creates of one user would only meet each other's conflicts.
+pub(super) async fn stage(run: &Run<'_>, works: &mut [Work<'_>], observation: &Observation) {
+    let mut groups: BTreeMap<UserName, Vec<&mut Work<'_>>> = BTreeMap::new();
+    for work in works.iter_mut().filter(|work| work.failure.is_none()) {
+        groups.entry(work.plan.user.clone()).or_default().push(work);
+    }
+    stream::iter(groups.into_values())
+        .for_each_concurrent(SIDE_BY_SIDE, |group| async move {
+            for work in group {
+                if run.stopped() {
+                    work.fail(interrupted(work));
+                    continue;
+                }
+                if let Err(failure) = stage_one(run, work, observation).await {
+                    work.fail(failure);
+                }
+            }
+        })
+        .await;
+}
+
+pub(super) fn interrupted(work: &Work<'_>) -> Failure {
+    Failure {
+        subject: work.subject(),
+        message: "the run was stopped before this token was done".to_owned(),
+        state: "every place holds a version that works".to_owned(),
+        hint: "run `provision apply` again to go on".to_owned(),
+    }
+}
+
+async fn stage_one(run: &Run<'_>, work: &mut Work<'_>, observation: &Observation) -> Result<(), Failure> {
+    let subject = work.subject();
+    let failed = |error: ServiceError| service_failure(&subject, &error);
+    retire(run, work).await.map_err(failed)?;
+    let plan = work.plan;
+    let declaration = plan.declaration.map(|index| &run.manifest.tokens[index]);
+    if let (Some(token), Some(declaration)) = (&work.token, declaration)
+        && let Some(edit) = edit(plan, declaration, &run.manifest.name)
+    {
+        work.token = Some(run.client.edit(token, &edit).await.map_err(failed)?);
+    }
+    for change in &plan.changes {
+        let carried = match (change, &work.token, declaration) {
+            (Change::Create, _, Some(declaration)) => {
+                run.client.create(&run.manifest.name, declared(plan, declaration)).await.map_err(failed)?
+            }
+            (Change::NewVersion(_), Some(token), _) => run.client.stage(token).await.map_err(failed)?,
+            (Change::Resume { number, to, .. }, Some(token), _) if !to.is_empty() => {
+                let (number, token) = (*number, token.clone());
+                work.carried = Some((number, read_back(run, &subject, &token, number, &observation.looks).await?));
+                continue;
+            }
+            (Change::Mend { number, .. }, Some(token), _) if work.carried.is_none() => {
+                let (number, token) = (*number, token.clone());
+                work.carried = Some((number, read_back(run, &subject, &token, number, &observation.looks).await?));
+                continue;
+            }
+            _ => continue,
+        };
+        work.token = Some(carried.token);
+        work.carried = Some((carried.number, carried.secret));
+    }
+    Ok(())
+}
+
+async fn read_back(
+    run: &Run<'_>,
+    subject: &str,
+    token: &Token,
+    number: u32,
+    looks: &Looks,
+) -> Result<latchkey::secret::Secret, Failure> {
+    let gone = || Failure {
+        subject: subject.to_owned(),
+        message: format!("version {number} could be read a moment ago and no longer can"),
+        state: "nothing was written".to_owned(),
+        hint: "run `provision apply` again".to_owned(),
+    };
+    let version = token.version(number).ok_or_else(gone)?;
+    let found = recover(run.client, run.sinks, token, version, looks).await;
+    let found = found.map_err(|error| service_failure(subject, &error))?;
+    found.map(|(_, secret)| secret).ok_or_else(gone)
+}
+
+/// Ends older versions, each after a look of its own at every recorded place.
+async fn retire(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), ServiceError> {
+    let numbers: Vec<u32> = work
+        .plan
+        .changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Retire { number } => Some(*number),
+            _ => None,
+        })
+        .collect();
+    for number in numbers {
+        let Some(token) = work.token.clone() else { continue };
+        // The revision is read before the look: whatever was announced since makes the service refuse.
+        let at = run.client.now();
+        let key = (token.user.clone(), token.name.clone());
+        let Some(token) = run.client.holders(&[key]).await?.into_iter().find(|found| found.id == token.id) else {
+            continue;
+        };
+        let looks = look(run.sinks, token.places.values().map(|record| &record.place)).await;
+        if !absent_everywhere(run, &token, number, &looks, at) {
+            continue;
+        }
+        let fresh = Look { at, revision: token.revision };
+        match run.client.retire(&token, number, fresh, run.options.force_retire).await {
+            Ok(token) => work.token = Some(token),
+            // Used or announced meanwhile: it goes on working, and a later run sees to it.
+            Err(ServiceError::Version(error)) => tracing::info!(number, %error, "not retired"),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn absent_everywhere(run: &Run<'_>, token: &Token, number: u32, looks: &Looks, now: jiff::Timestamp) -> bool {
+    let origins = std::collections::HashMap::new();
+    let known = Known::new(&run.manifest.name, [token], &origins, now);
+    let current = token.current().map(|current| current.number);
+    token.places.keys().all(|id| {
+        let Some(seen) = looks.get(id) else { return false };
+        seen.is_ok() && !known.classify(Some(token), id, seen).is_version(number, current)
+    })
+}
+
+/// Everything of the record that differs from the declaration, as one edit.
+fn edit(
+    plan: &TokenPlan,
+    declaration: &TokenDeclaration,
+    manifest: &latchkey::name::ManifestName,
+) -> Option<Edit> {
+    let mut edit = Edit::default();
+    let mut any = false;
+    for change in &plan.changes {
+        any |= matches!(change, Change::Rename { .. } | Change::TakeOver | Change::Update(_));
+        match change {
+            Change::Rename { .. } => edit.name = Some(declaration.name.clone()),
+            Change::TakeOver => {
+                edit.managed_by = Some(manifest.clone());
+                edit.terms = Some(declaration.terms);
+            }
+            Change::Update(fields) => {
+                for field in fields {
+                    match field.name {
+                        "description" => edit.description = Some(declaration.description.clone().unwrap_or_default()),
+                        "roles" => edit.roles = Some(plan.roles.clone()),
+                        "labels" => edit.labels = Some(declaration.labels.clone()),
+                        "allowed_ips" => edit.allowed_ips = Some(declaration.allowed_ips.clone()),
+                        "places" => edit.places = Some(plan.places.clone()),
+                        "leaving" => edit.leaving = Some(false),
+                        _ => edit.terms = Some(declaration.terms),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    any.then_some(edit)
+}
+
+fn declared(plan: &TokenPlan, declaration: &TokenDeclaration) -> DeclaredToken {
+    DeclaredToken {
+        user: declaration.user.clone(),
+        name: declaration.name.clone(),
+        description: declaration.description.clone(),
+        roles: plan.roles.clone(),
+        labels: declaration.labels.clone(),
+        allowed_ips: declaration.allowed_ips.clone(),
+        terms: declaration.terms,
+        places: plan.places.clone(),
+    }
+}
+
+/// A failure of the service, with what it means for the token.
+pub(super) fn service_failure(subject: &str, error: &ServiceError) -> Failure {
+    let hint = match error {
+        ServiceError::Refused(_) => "change the manifest accordingly and run `provision apply` again",
+        ServiceError::Version(latchkey::version::VersionError::Superseded { .. }) => {
+            "another run is rotating this token and goes on with it; run `provision apply` again when it is done"
+        }
+        _ => "run `provision apply` again to go on",
+    };
+    Failure {
+        subject: subject.to_owned(),
+        message: error.to_string(),
+        state: "every place holds a version that works".to_owned(),
+        hint: hint.to_owned(),
+    }
+}

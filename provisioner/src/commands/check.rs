@@ -1,0 +1,55 @@
+//! `provision check` and `provision schema`: contact nothing.
+
+use serde_json::json;
+
+use super::arguments::Check;
+use super::exit::{Code, Fault};
+use super::open;
+use crate::manifest::{self, Allowances, LoadError, Severity, snippet};
+use crate::output::{Format, Printer};
+
+/// Checks a manifest by its own rules.
+pub(super) fn run(printer: Printer, check: &Check) -> Result<Code, Fault> {
+    if printer.format == Format::Json {
+        return as_json(printer, check);
+    }
+    let manifest = open::load(printer, &check.file, &check.allow)?;
+    let (tokens, pushes) = (manifest.tokens.len(), manifest.tokens.iter().map(|token| token.pushes.len()).sum::<usize>());
+    printer.result(&format!("`{}` is good: {tokens} tokens, {pushes} pushes", check.file.display()))?;
+    Ok(Code::Done)
+}
+
+fn as_json(printer: Printer, check: &Check) -> Result<Code, Fault> {
+    let allowances = Allowances { hosts: check.allow.allow_host.clone(), outside: check.allow.allow_outside };
+    let (faults, text) = match manifest::load(&check.file, &allowances) {
+        Ok((manifest, warnings)) => (warnings, manifest.text),
+        Err(LoadError::Faults(faults)) => (faults.faults, faults.text),
+        Err(error) => {
+            let hint = error.hint().map(str::to_owned);
+            return Err(Fault { hint, ..Fault::new(error.to_string()) });
+        }
+    };
+    let bad = faults.iter().any(|fault| fault.severity == Severity::Error);
+    let faults: Vec<_> = faults
+        .iter()
+        .map(|fault| {
+            let at = snippet::position(&text, fault.span.start);
+            json!({
+                "severity": fault.severity,
+                "code": fault.code,
+                "line": at.line,
+                "column": at.column,
+                "message": fault.message,
+                "help": fault.hint,
+            })
+        })
+        .collect();
+    printer.json(&json!({ "file": check.file, "good": !bad, "faults": faults }))?;
+    Ok(if bad { Code::Error } else { Code::Done })
+}
+
+/// Prints the JSON Schema of manifests.
+pub(super) fn schema(printer: Printer) -> Result<Code, Fault> {
+    printer.json(&manifest::schema())?;
+    Ok(Code::Done)
+}

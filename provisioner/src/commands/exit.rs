@@ -1,0 +1,86 @@
+//! Exit codes, and faults of a command.
+
+use std::io;
+
+use crate::service::ServiceError;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// Done, or nothing to do.
+    Done,
+    /// An error; `token verify`: not valid.
+    Error,
+    /// `plan --detailed-exitcode`: there are changes; `token verify`: could not tell.
+    Changes,
+    /// Partly done, and a re-run goes on.
+    Partly,
+    /// Stopped by a guard.
+    Guard,
+    /// Another run holds the lease, or the plan is stale.
+    Busy,
+}
+
+impl Code {
+    /// As the shell sees it.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Error => 1,
+            Self::Changes => 2,
+            Self::Partly => 3,
+            Self::Guard => 4,
+            Self::Busy => 5,
+        }
+    }
+}
+
+/// Why a command could not do what it was asked, with what to do about it.
+#[derive(Debug)]
+pub struct Fault {
+    /// What went wrong, in one sentence.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+    /// The exit code.
+    pub code: Code,
+}
+
+impl Fault {
+    /// An error.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None, code: Code::Error }
+    }
+
+    /// The same with a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same with another exit code.
+    #[must_use]
+    pub fn code(mut self, code: Code) -> Self {
+        self.code = code;
+        self
+    }
+}
+
+impl From<ServiceError> for Fault {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::Unavailable(_) => {
+                Self::new(error.to_string()).hint("nothing was lost; try again when the service answers")
+            }
+            error => Self::new(error.to_string()),
+        }
+    }
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::new(format!("the result could not be printed: {error}"))
+    }
+}

@@ -1,0 +1,49 @@
+//! `provision init`.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use latchkey::name::ManifestName;
+
+use super::arguments::Init;
+use super::exit::{Code, Fault};
+use crate::manifest::starter;
+use crate::output::Printer;
+
+/// Writes a starter manifest; an existing file is left alone.
+pub(super) fn run(printer: Printer, init: &Init) -> Result<Code, Fault> {
+    let name = match &init.name {
+        Some(name) => name.parse().map_err(|_| {
+            Fault::new(format!("`{name}` cannot be a manifest's name")).hint(ManifestName::RULE)
+        })?,
+        None => name_of(&init.file),
+    };
+    let shown = init.file.display();
+    let mut file = OpenOptions::new().write(true).create_new(true).open(&init.file).map_err(|error| {
+        let fault = Fault::new(format!("cannot write `{shown}`: {error}"));
+        match error.kind() {
+            ErrorKind::AlreadyExists => fault.hint("it was left as it is; name another file: `provision init FILE`"),
+            _ => fault,
+        }
+    })?;
+    file.write_all(starter(name.as_str()).as_bytes())
+        .map_err(|error| Fault::new(format!("cannot write `{shown}`: {error}")))?;
+    printer.result(&format!("Wrote `{shown}`. Look through it, then run `provision apply {shown}`."))?;
+    Ok(Code::Done)
+}
+
+/// The folder's name made a manifest's name.
+fn name_of(file: &Path) -> ManifestName {
+    let folder = std::path::absolute(file).ok().and_then(|path| path.parent().map(Path::to_owned));
+    let folder = folder.and_then(|folder| folder.file_name().map(|name| name.to_string_lossy().to_lowercase()));
+    let kebab: String = folder
+        .unwrap_or_default()
+        .chars()
+        .map(|character| if character.is_ascii_alphanumeric() { character } else { '-' })
+        .collect();
+    let trimmed = kebab.trim_matches(|character: char| !character.is_ascii_lowercase() && !character.is_ascii_digit());
+    let fallback = || ManifestName::try_from("my-tokens".to_owned());
+    let name = trimmed.parse::<ManifestName>().or_else(|_| fallback());
+    name.unwrap_or_else(|_| unreachable!("`my-tokens` is a manifest's name"))
+}

@@ -1,0 +1,77 @@
+//! `provision role`.
+
+use latchkey::service::{Role as RoleRecord, RoleError};
+use serde_json::{Value, json};
+
+use super::arguments::Role;
+use super::exit::{Code, Fault};
+use super::open;
+use crate::output::{Format, Printer, table};
+
+/// Runs one of the commands on roles.
+pub(super) async fn run(printer: Printer, service: Option<&str>, command: Role) -> Result<Code, Fault> {
+    let client = open::nearest(printer, service).await?;
+    match command {
+        Role::Set { name, permissions, .. } => {
+            let permissions = permissions.into_iter().collect();
+            let role = client.service().put_role(client.caller(), &name, &permissions, None).await.map_err(fault)?;
+            if let Some(manifest) = &role.managed_by {
+                printer.warning(&format!(
+                    "the role is declared by `{manifest}`, whose next apply brings its own words back"
+                ));
+            }
+            if printer.format == Format::Json {
+                printer.json(&as_json(&role))?;
+            } else {
+                printer.result(&format!("The role `{}` permits {}", role.name, permits(&role)))?;
+            }
+        }
+        Role::List { .. } => {
+            let roles = client.service().list_roles().await.map_err(|error| Fault::new(error.to_string()))?;
+            if printer.format == Format::Json {
+                printer.json(&json!({ "roles": roles.iter().map(as_json).collect::<Vec<_>>() }))?;
+            } else {
+                let mut rows: Vec<Vec<String>> = vec![["ROLE", "PERMITS", "USERS", "MANIFEST"].map(str::to_owned).to_vec()];
+                rows.extend(roles.iter().map(|role| {
+                    let manifest = role.managed_by.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
+                    vec![role.name.to_string(), permits(role), role.holders.to_string(), manifest]
+                }));
+                printer.result(&if roles.is_empty() { "No roles".to_owned() } else { table(&rows) })?;
+            }
+        }
+        Role::Delete { name, .. } => {
+            client.service().delete_role(client.caller(), &name).await.map_err(fault)?;
+            if printer.format == Format::Json {
+                printer.json(&json!({ "role": name, "deleted": true }))?;
+            } else {
+                printer.result(&format!("Deleted the role `{name}`"))?;
+            }
+        }
+    }
+    Ok(Code::Done)
+}
+
+fn fault(error: RoleError) -> Fault {
+    let hint = match &error {
+        RoleError::InUse { role, .. } => {
+            Some(format!("take it from them first: `provision user set NAME --remove-role {role}`"))
+        }
+        RoleError::NoSuchRole(_) => Some("see `provision role list`".to_owned()),
+        _ => None,
+    };
+    Fault { hint, ..Fault::new(error.to_string()) }
+}
+
+fn permits(role: &RoleRecord) -> String {
+    let texts: Vec<String> = role.permissions.iter().map(ToString::to_string).collect();
+    if texts.is_empty() { "nothing".to_owned() } else { texts.join(", ") }
+}
+
+fn as_json(role: &RoleRecord) -> Value {
+    json!({
+        "name": role.name,
+        "permissions": role.permissions,
+        "holders": role.holders,
+        "managed_by": role.managed_by,
+    })
+}

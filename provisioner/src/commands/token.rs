@@ -1,0 +1,433 @@
+//! `provision token`: make, list, show, delete and check tokens by hand.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Read, Write};
+
+use latchkey::lifetime::parse_expiry;
+use latchkey::name::{RoleName, TokenName, UserName, advice};
+use latchkey::secret::SECRET_MAX;
+use latchkey::service::{CreateError, Edit, Life, NewToken, Valid};
+use latchkey::token::{Token as TokenRecord, TokenState};
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::arguments::{Token, TokenSet};
+use super::exit::{Code, Fault};
+use super::open;
+use crate::output::{Format, Printer, table};
+use crate::plan::{distance, minute};
+use crate::service::{Client, ServiceError};
+
+/// Runs one of the commands on tokens.
+pub(super) async fn run(printer: Printer, service: Option<&str>, command: Token) -> Result<Code, Fault> {
+    if let Token::Verify { .. } = command {
+        return verify(printer, service).await;
+    }
+    let client = open::nearest(printer, service).await?;
+    match command {
+        Token::Set(set) => self::set(printer, &client, set).await,
+        Token::List { whose, ended, .. } => {
+            let user = open::user(&client, &whose.user).await?;
+            list(printer, &client, &user, ended).await
+        }
+        Token::Show { name, whose, .. } => {
+            let user = open::user(&client, &whose.user).await?;
+            show(printer, &client, &user, &name).await
+        }
+        Token::Delete { name, whose, yes, .. } => {
+            let user = open::user(&client, &whose.user).await?;
+            delete(printer, &client, &user, &name, yes).await
+        }
+        Token::Roles { name, whose, set, .. } => {
+            let user = open::user(&client, &whose.user).await?;
+            roles(printer, &client, &user, &name, set).await
+        }
+        Token::Verify { .. } => verify(printer, service).await,
+    }
+}
+
+fn table_fault(error: impl ToString) -> Fault {
+    Fault::new(error.to_string()).hint("nothing was lost; try again")
+}
+
+async fn set(printer: Printer, client: &Client, set: TokenSet) -> Result<Code, Fault> {
+    let user = open::user(client, &set.whose.user).await?;
+    let expires = set.expires_at.as_deref().map(parse_expiry).transpose().map_err(|error| {
+        Fault::new(format!("`--expires-at {}` is no expiry", set.expires_at.as_deref().unwrap_or_default()))
+            .hint(error.to_string())
+    })?;
+    let mut labels = BTreeMap::new();
+    for label in &set.labels {
+        let (key, value) =
+            label.split_once('=').ok_or_else(|| Fault::new(format!("`--label {label}` is not `KEY=VALUE`")))?;
+        labels.insert(key.to_owned(), value.to_owned());
+    }
+    let new = NewToken {
+        user: user.clone(),
+        name: set.name.clone(),
+        description: set.description,
+        roles: if set.roles.is_empty() && !set.no_roles { None } else { Some(set.roles) },
+        labels,
+        allowed_ips: set.allowed_ips,
+        life: Life::Until(expires),
+        places: Vec::new(),
+    };
+    let created = client.service().create(client.caller(), new).await.map_err(create_fault)?;
+    if let Some(advice) = advice(&set.name) {
+        printer.warning(&format!("the name `{}` says little: {advice}", set.name));
+    }
+    let token = &created.token;
+    let printed = if printer.format == Format::Json {
+        let mut value = as_json(client, token);
+        value["secret"] = json!(created.secret.expose());
+        printer.json(&value)
+    } else {
+        printer.result(created.secret.expose())
+    };
+    printed.map_err(|error| {
+        Fault::new(format!("the token `{user}/{}` was made, but its secret could not be printed: {error}", set.name))
+            .hint(format!("nobody has the secret: `provision token delete {} --user {user} --yes`, then make another", set.name))
+    })?;
+    let expires = token.ends_at().map_or_else(|| "never".to_owned(), minute);
+    printer.talk(&format!(
+        "Made `{user}/{}` with {}; it expires {expires}. The secret above is shown this once: store it now",
+        token.name,
+        roles_words(&token.roles)
+    ));
+    Ok(Code::Done)
+}
+
+fn create_fault(error: CreateError) -> Fault {
+    let hint = match &error {
+        CreateError::NameTaken { user, name, managed_by: Some(manifest) } => Some(format!(
+            "`{manifest}` declares `{user}/{name}`; choose another name, or rotate it: `provision rotate FILE {name}`"
+        )),
+        CreateError::NameTaken { user, name, .. } => {
+            Some(format!("choose another name, or delete it first: `provision token delete {name} --user {user}`"))
+        }
+        CreateError::LimitReached { user, .. } => Some(format!(
+            "delete one that nobody uses, see `provision token list --user {user}`, or raise `provision user set {user} --max-tokens N`"
+        )),
+        CreateError::RoleNotHeld { user, .. } => {
+            Some(format!("give it first: `provision user set {user} --add-role ROLE`"))
+        }
+        CreateError::Suspended(user) => Some(format!("restore it first: `provision user set {user} --restore`")),
+        CreateError::Table(_) => Some("nothing was made; try again".to_owned()),
+        _ => None,
+    };
+    Fault { hint, ..Fault::new(error.to_string()) }
+}
+
+fn roles_words(roles: &[RoleName]) -> String {
+    let texts: Vec<&str> = roles.iter().map(RoleName::as_str).collect();
+    if texts.is_empty() { "no roles, so it permits nothing".to_owned() } else { format!("roles {}", texts.join(", ")) }
+}
+
+fn as_json(client: &Client, token: &TokenRecord) -> Value {
+    let now = client.now();
+    let versions: Vec<Value> = token
+        .live(now)
+        .map(|version| {
+            json!({
+                "version": version.number,
+                "state": version.state,
+                "fingerprint": version.fingerprint(),
+                "created": version.created,
+                "expires": token.deadline(version),
+                "last_used": token.version_last_used(version.number),
+            })
+        })
+        .collect();
+    json!({
+        "id": token.id,
+        "user": token.user,
+        "name": token.name,
+        "description": token.description,
+        "state": token.state(now),
+        "roles": token.roles,
+        "labels": token.labels,
+        "allowed_ips": token.allowed_ips,
+        "created": token.created,
+        "created_by": token.created_by,
+        "expires": token.ends_at(),
+        "managed_by": token.managed_by,
+        "last_used": token.last_used(),
+        "versions": versions,
+        "ended": token.ended.as_ref().map(|ended| json!({ "at": ended.at, "by": ended.by })),
+    })
+}
+
+async fn list(printer: Printer, client: &Client, user: &UserName, ended: i32) -> Result<Code, Fault> {
+    let now = client.now();
+    let mut held = Vec::new();
+    let mut from = None;
+    loop {
+        let page = client.service().list_active(user, 500, from).await.map_err(table_fault)?;
+        held.extend(page.tokens);
+        from = page.next;
+        if from.is_none() {
+            break;
+        }
+    }
+    let (active, expired): (Vec<_>, Vec<_>) =
+        held.into_iter().partition(|token| token.state(now) == TokenState::Active);
+    let mut gone: Vec<TokenRecord> = if ended > 0 {
+        client.service().list_ended(user, ended, None).await.map_err(table_fault)?.tokens
+    } else {
+        Vec::new()
+    };
+    gone.extend(expired);
+    if printer.format == Format::Json {
+        let texts = |tokens: &[TokenRecord]| tokens.iter().map(|token| as_json(client, token)).collect::<Vec<_>>();
+        printer.json(&json!({ "user": user, "active": texts(&active), "ended": texts(&gone) }))?;
+        return Ok(Code::Done);
+    }
+    if active.is_empty() && gone.is_empty() {
+        printer.result(&format!("`{user}` has no tokens; make one with `provision token set NAME`"))?;
+        return Ok(Code::Done);
+    }
+    printer.result(&format!("Active tokens of `{user}`: {}", active.len()))?;
+    if !active.is_empty() {
+        let mut rows = vec![["NAME", "ID", "ROLES", "EXPIRES", "LAST USE", "DESCRIPTION"].map(str::to_owned).to_vec()];
+        rows.extend(active.iter().map(|token| {
+            let roles: Vec<&str> = token.roles.iter().map(RoleName::as_str).collect();
+            vec![
+                token.name.to_string(),
+                token.id.to_string(),
+                if roles.is_empty() { "-".to_owned() } else { roles.join(", ") },
+                token.ends_at().map_or_else(|| "never".to_owned(), |at| distance(now, at)),
+                token.last_used().map_or_else(|| "never".to_owned(), minute),
+                token.description.clone().unwrap_or_default(),
+            ]
+        }));
+        printer.result(&table(&rows))?;
+    }
+    if !gone.is_empty() {
+        printer.result("\nDeleted and expired tokens, newest first")?;
+        let mut rows = vec![["NAME", "ID", "STATE", "WHEN", "BY"].map(str::to_owned).to_vec()];
+        rows.extend(gone.iter().map(|token| {
+            let at = token.ended.as_ref().map(|ended| ended.at).or_else(|| token.ends_at());
+            let by = token.ended.as_ref().and_then(|ended| ended.by.clone());
+            vec![
+                token.name.to_string(),
+                token.id.to_string(),
+                token.state(now).as_str().to_owned(),
+                at.map_or_else(|| "-".to_owned(), minute),
+                by.unwrap_or_else(|| "-".to_owned()),
+            ]
+        }));
+        printer.result(&table(&rows))?;
+    }
+    Ok(Code::Done)
+}
+
+fn no_token(user: &UserName, name: &TokenName) -> Fault {
+    Fault::new(format!("there is no active token `{user}/{name}`"))
+        .hint(format!("see `provision token list --user {user}`"))
+}
+
+async fn show(printer: Printer, client: &Client, user: &UserName, name: &TokenName) -> Result<Code, Fault> {
+    let token = client.service().show(user, name).await.map_err(table_fault)?.ok_or_else(|| no_token(user, name))?;
+    let now = client.now();
+    let events = client.service().events(user.as_str(), now, 50).await.map_err(table_fault)?;
+    let events: Vec<_> = events.into_iter().filter(|event| event.id.as_ref() == Some(&token.id)).take(10).collect();
+    let usage = client.service().usage(&token.id, now).await.map_err(table_fault)?;
+    if printer.format == Format::Json {
+        let mut value = as_json(client, &token);
+        value["usage"] = json!(usage);
+        value["events"] = json!(
+            events
+                .iter()
+                .map(|event| json!({ "at": event.at, "actor": event.actor, "action": event.action, "detail": event.detail }))
+                .collect::<Vec<_>>()
+        );
+        printer.json(&value)?;
+        return Ok(Code::Done);
+    }
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut row = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
+    row("token", format!("{}/{}", token.user, token.name));
+    row("id", token.id.to_string());
+    if let Some(description) = &token.description {
+        row("description", description.clone());
+    }
+    row("roles", roles_words(&token.roles));
+    if !token.allowed_ips.is_empty() {
+        row("allowed from", token.allowed_ips.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+    }
+    for (label, value) in &token.labels {
+        row("label", format!("{label}={value}"));
+    }
+    row("created", format!("{} by {}", minute(token.created), token.created_by));
+    if let Some(manifest) = &token.managed_by {
+        row("manifest", manifest.to_string());
+    }
+    for version in token.live(now) {
+        let used = token.version_last_used(version.number).map_or_else(|| "never used".to_owned(), |at| {
+            format!("last used {}", minute(at))
+        });
+        let (state, until) = (version.state.as_str(), minute(token.deadline(version)));
+        row("version", format!("{} {state}, {}, works until {until}, {used}", version.number, version.fingerprint()));
+    }
+    for record in token.places.values() {
+        let declared = if record.declared { "" } else { ", no longer declared" };
+        let label = crate::sinks::registry::label(&record.place, std::path::Path::new(""), &crate::machine::name());
+        let version = record.version.map_or_else(|| "nothing yet".to_owned(), |number| format!("version {number}"));
+        row("place", format!("{label}: {version} delivered{declared}"));
+    }
+    let uses: u64 = usage.iter().map(|day| day.uses).sum();
+    row("uses this month", uses.to_string());
+    for event in &events {
+        let detail = event.detail.clone().unwrap_or_default();
+        row("event", format!("{} {} by {} {detail}", minute(event.at), event.action, event.actor).trim_end().to_owned());
+    }
+    printer.result(&table(&rows))?;
+    Ok(Code::Done)
+}
+
+async fn delete(
+    printer: Printer,
+    client: &Client,
+    user: &UserName,
+    name: &TokenName,
+    yes: bool,
+) -> Result<Code, Fault> {
+    let token = client.service().show(user, name).await.map_err(table_fault)?.ok_or_else(|| no_token(user, name))?;
+    if let Some(manifest) = &token.managed_by {
+        printer.warning(&format!(
+            "`{manifest}` declares this token: its next apply makes another one and delivers it to the same places"
+        ));
+    }
+    if !yes {
+        let used = token.last_used().map_or_else(|| "never used".to_owned(), |at| format!("last used {}", minute(at)));
+        if !std::io::stdin().is_terminal() {
+            return Err(Fault::new(format!("`{user}/{name}` was not deleted, as nobody was there to confirm it"))
+                .hint("say `--yes`")
+                .code(Code::Guard));
+        }
+        let mut stderr = std::io::stderr().lock();
+        let _ = write!(stderr, "Delete `{user}/{name}` ({used})? Its secrets stop working at once, for good [y/N] ");
+        let _ = stderr.flush();
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer)?;
+        if !matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+            return Err(Fault::new("nothing was deleted").code(Code::Guard));
+        }
+    }
+    let gone = client
+        .service()
+        .delete(client.caller(), user, name, Some(&token.id))
+        .await
+        .map_err(|error| Fault::new(error.to_string()).hint("if it is still listed, try again"))?;
+    if printer.format == Format::Json {
+        printer.json(&as_json(client, &gone))?;
+    } else {
+        printer.result(&format!("Deleted `{user}/{name}`: none of its secrets is valid any more"))?;
+    }
+    Ok(Code::Done)
+}
+
+async fn roles(
+    printer: Printer,
+    client: &Client,
+    user: &UserName,
+    name: &TokenName,
+    wanted: Option<Vec<RoleName>>,
+) -> Result<Code, Fault> {
+    let mut token =
+        client.service().show(user, name).await.map_err(table_fault)?.ok_or_else(|| no_token(user, name))?;
+    if let Some(wanted) = wanted {
+        let edit = Edit { roles: Some(wanted), ..Edit::default() };
+        token = client.edit(&token, &edit).await.map_err(|error| match error {
+            ServiceError::Refused(message) => {
+                Fault::new(message).hint(format!("give it first: `provision user set {user} --add-role ROLE`"))
+            }
+            error => error.into(),
+        })?;
+    }
+    let permissions = client.service().permissions_of(&token.roles).await.map_err(table_fault)?;
+    let texts: Vec<String> = permissions.iter().map(ToString::to_string).collect();
+    if printer.format == Format::Json {
+        printer.json(&json!({ "user": user, "name": name, "roles": token.roles, "permissions": texts }))?;
+        return Ok(Code::Done);
+    }
+    printer.result(&format!("`{user}/{name}` has {}", roles_words(&token.roles)))?;
+    for text in texts {
+        printer.result(&format!("  {text}"))?;
+    }
+    Ok(Code::Done)
+}
+
+/// Checks a secret from stdin. Whatever keeps it from telling is exit 2, never 1.
+async fn verify(printer: Printer, service: Option<&str>) -> Result<Code, Fault> {
+    let unclear = |fault: Fault| fault.code(Code::Changes);
+    let presented = read_secret().map_err(unclear)?;
+    let client = open::nearest(printer, service).await.map_err(unclear)?;
+    let verdict = client.verify(&presented).await.map_err(|error| unclear(error.into()))?;
+    match verdict {
+        Ok(valid) => {
+            if printer.format == Format::Json {
+                printer.json(&valid_json(&valid)).map_err(|error| unclear(error.into()))?;
+            } else {
+                printer.result(&valid_text(&client, &valid)).map_err(|error| unclear(error.into()))?;
+            }
+            Ok(Code::Done)
+        }
+        Err(invalid) => {
+            if printer.format == Format::Json {
+                let value = json!({ "valid": false, "reason": invalid.to_string() });
+                printer.json(&value).map_err(|error| unclear(error.into()))?;
+            } else {
+                printer.result(&format!("Not valid: {invalid}")).map_err(|error| unclear(error.into()))?;
+            }
+            Ok(Code::Error)
+        }
+    }
+}
+
+fn read_secret() -> Result<Zeroizing<String>, Fault> {
+    if std::io::stdin().is_terminal() {
+        let typed = rpassword::prompt_password("Secret: ").map_err(|error| Fault::new(error.to_string()))?;
+        let typed = Zeroizing::new(typed);
+        return Ok(Zeroizing::new(typed.trim().to_owned()));
+    }
+    // Longer input is no secret; it needs not be read to its end to know that.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(4 * SECRET_MAX));
+    std::io::stdin()
+        .take(4 * SECRET_MAX as u64)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Fault::new(format!("stdin cannot be read: {error}")))?;
+    if bytes.is_empty() {
+        return Err(Fault::new("stdin is empty").hint("pipe the secret in: `printenv API_TOKEN | provision token verify`"));
+    }
+    Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).trim().to_owned()))
+}
+
+fn valid_json(valid: &Valid) -> Value {
+    json!({
+        "valid": true,
+        "user": valid.user,
+        "name": valid.name,
+        "id": valid.id,
+        "version": valid.version,
+        "fingerprint": valid.fingerprint,
+        "roles": valid.roles,
+        "permissions": valid.permissions,
+        "expires": valid.expires,
+        "managed_by": valid.managed_by,
+    })
+}
+
+fn valid_text(client: &Client, valid: &Valid) -> String {
+    let permissions: Vec<String> = valid.permissions.iter().map(ToString::to_string).collect();
+    let permits = if permissions.is_empty() { "nothing".to_owned() } else { permissions.join(", ") };
+    let expires = distance(client.now(), valid.expires);
+    [
+        format!("Valid: `{}/{}`, version {}", valid.user, valid.name, valid.version),
+        format!("  id       {}", valid.id),
+        format!("  {}", roles_words(&valid.roles).replacen("roles ", "roles    ", 1)),
+        format!("  permits  {permits}"),
+        format!("  expires  {} ({expires})", minute(valid.expires)),
+    ]
+    .join("\n")
+}

@@ -1,0 +1,121 @@
+//! `provision user`.
+
+use latchkey::name::RoleName;
+use latchkey::service::{UserChange, UserError};
+use latchkey::user::{User as UserRecord, UserKind};
+use serde_json::{Value, json};
+
+use super::arguments::{User, UserSet};
+use super::exit::{Code, Fault};
+use super::open;
+use crate::output::{Format, Printer, table};
+use crate::service::Client;
+
+/// Runs one of the commands on users.
+pub(super) async fn run(printer: Printer, service: Option<&str>, command: User) -> Result<Code, Fault> {
+    let client = open::nearest(printer, service).await?;
+    match command {
+        User::Set(set) => self::set(printer, &client, &set).await,
+        User::List { .. } => list(printer, &client).await,
+        User::Delete { name, .. } => {
+            client.service().delete_user(client.caller(), &name).await.map_err(fault)?;
+            if printer.format == Format::Json {
+                printer.json(&json!({ "user": name, "deleted": true }))?;
+            } else {
+                printer.result(&format!("Deleted the user `{name}`"))?;
+            }
+            Ok(Code::Done)
+        }
+    }
+}
+
+fn fault(error: UserError) -> Fault {
+    let hint = match &error {
+        UserError::NoSuchRole(role) => Some(format!("make it first: `provision role set {role} --permission ..`")),
+        UserError::InUse { user, .. } => Some(format!("delete them first, see `provision token list --user {user}`")),
+        UserError::NoSuchUser(_) => Some("see `provision user list`".to_owned()),
+        _ => None,
+    };
+    Fault { hint, ..Fault::new(error.to_string()) }
+}
+
+async fn set(printer: Printer, client: &Client, set: &UserSet) -> Result<Code, Fault> {
+    let service = client.service();
+    let old = service.user(&set.name).await.map_err(|error| Fault::new(error.to_string()))?;
+    let mut roles = set.roles.clone();
+    if !set.add_role.is_empty() || !set.remove_role.is_empty() {
+        let mut held: Vec<RoleName> = old.as_ref().map(|old| old.roles.clone()).unwrap_or_default();
+        held.retain(|role| !set.remove_role.contains(role));
+        held.extend(set.add_role.iter().cloned());
+        roles = Some(held);
+    }
+    let max_tokens = match set.max_tokens.as_deref() {
+        None => None,
+        Some("default") => Some(None),
+        Some(number) => Some(Some(number.parse().map_err(|_| {
+            Fault::new(format!("`--max-tokens` takes a number or `default`, not `{number}`"))
+        })?)),
+    };
+    let change = UserChange {
+        kind: set.kind.as_deref().map(|kind| if kind == "service" { UserKind::Service } else { UserKind::Person }),
+        roles,
+        max_tokens,
+        suspended: if set.suspend { Some(true) } else { set.restore.then_some(false) },
+        managed_by: None,
+    };
+    let user = service.put_user(client.caller(), &set.name, &change).await.map_err(fault)?;
+    if let Some(manifest) = &user.managed_by {
+        printer.warning(&format!("the user is declared by `{manifest}`, whose next apply brings its own words back"));
+    }
+    if printer.format == Format::Json {
+        printer.json(&as_json(&user))?;
+    } else {
+        let verb = if old.is_some() { "Changed" } else { "Made" };
+        let state = if user.suspended { ", suspended: none of its tokens is valid" } else { "" };
+        printer.result(&format!("{verb} the {} `{}` with {}{state}", user.kind.as_str(), user.name, roles_of(&user)))?;
+    }
+    Ok(Code::Done)
+}
+
+fn roles_of(user: &UserRecord) -> String {
+    let roles: Vec<&str> = user.roles.iter().map(RoleName::as_str).collect();
+    if roles.is_empty() { "no roles".to_owned() } else { format!("roles {}", roles.join(", ")) }
+}
+
+fn as_json(user: &UserRecord) -> Value {
+    json!({
+        "name": user.name,
+        "kind": user.kind,
+        "roles": user.roles,
+        "suspended": user.suspended,
+        "max_tokens": user.max_tokens,
+        "active_tokens": user.active,
+        "managed_by": user.managed_by,
+        "created": user.created,
+    })
+}
+
+async fn list(printer: Printer, client: &Client) -> Result<Code, Fault> {
+    let users = client.service().list_users().await.map_err(|error| Fault::new(error.to_string()))?;
+    if printer.format == Format::Json {
+        printer.json(&json!({ "users": users.iter().map(as_json).collect::<Vec<_>>() }))?;
+        return Ok(Code::Done);
+    }
+    let default = client.service().policy().max_tokens;
+    let mut rows: Vec<Vec<String>> =
+        vec![["USER", "KIND", "ROLES", "TOKENS", "STATE", "MANIFEST"].map(str::to_owned).to_vec()];
+    for user in &users {
+        let roles: Vec<&str> = user.roles.iter().map(RoleName::as_str).collect();
+        rows.push(vec![
+            user.name.to_string(),
+            user.kind.as_str().to_owned(),
+            if roles.is_empty() { "-".to_owned() } else { roles.join(", ") },
+            format!("{} of {}", user.active, user.max_tokens.unwrap_or(default)),
+            if user.suspended { "suspended" } else { "active" }.to_owned(),
+            user.managed_by.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
+        ]);
+    }
+    let text = if users.is_empty() { "No users".to_owned() } else { table(&rows) };
+    printer.result(&text)?;
+    Ok(Code::Done)
+}

@@ -1,0 +1,117 @@
+//! Plans and outcomes as JSON, for programs. No secret is in either.
+
+use latchkey::place::PlaceId;
+use serde_json::{Value, json};
+
+use crate::apply::Outcome;
+use crate::plan::{Change, Labels, Plan, Tone, TokenPlan, remarks};
+
+/// A plan. `changes` are in the order in which they are carried out; `problems` and `notes` are sentences.
+#[must_use]
+pub fn plan(plan: &Plan, labels: &Labels) -> Value {
+    let roles: Vec<Value> = plan
+        .roles
+        .iter()
+        .map(|role| json!({ "role": role.name, "new": role.new, "gains": role.gains, "losses": role.losses }))
+        .collect();
+    let users: Vec<Value> = plan
+        .users
+        .iter()
+        .map(|user| {
+            let fields: Vec<Value> = user
+                .fields
+                .iter()
+                .map(|field| json!({ "field": field.name, "from": field.from, "to": field.to }))
+                .collect();
+            json!({ "user": user.name, "new": user.new, "fields": fields })
+        })
+        .collect();
+    let busy = |token: &&TokenPlan| {
+        !token.changes.is_empty() || !token.blocked.is_empty() || !token.notes.is_empty()
+    };
+    let tokens: Vec<Value> = plan.tokens.iter().filter(busy).map(|one| token(one, labels)).collect();
+    let guards: Vec<String> = plan.guards.iter().map(ToString::to_string).collect();
+    json!({
+        "manifest": plan.manifest,
+        "plan_id": plan.id(),
+        "has_changes": plan.has_changes(),
+        "blocked": plan.is_blocked(),
+        "roles": roles,
+        "users": users,
+        "tokens": tokens,
+        "guards": guards,
+    })
+}
+
+fn token(token: &TokenPlan, labels: &Labels) -> Value {
+    let place = |id: &PlaceId| {
+        let found = token.places.iter().chain(token.finds.iter().map(|(place, _)| place));
+        let label = found.into_iter().find(|place| place.id() == *id).map(|place| labels.of(place));
+        json!({ "id": id, "place": label.map(|label| label.trim_matches('`').to_owned()) })
+    };
+    let all: Vec<Value> = token.places.iter().map(|declared| place(&declared.id())).collect();
+    let changes: Vec<Value> = token.changes.iter().map(|one| change(one, &all, &place)).collect();
+    let said = remarks(token, labels);
+    let of = |wanted: Tone| said.iter().filter(move |line| line.tone == wanted).map(|line| line.text.clone());
+    let (problems, notes): (Vec<String>, Vec<String>) = (of(Tone::Problem).collect(), of(Tone::Note).collect());
+    json!({
+        "user": token.user,
+        "name": token.name,
+        "id": token.record.as_ref().map(|record| &record.id),
+        "declared": token.declaration.is_some(),
+        "changes": changes,
+        "problems": problems,
+        "notes": notes,
+    })
+}
+
+fn change(change: &Change, all: &[Value], place: &dyn Fn(&PlaceId) -> Value) -> Value {
+    match change {
+        Change::Create => json!({ "action": "create", "push": all }),
+        Change::Rename { from } => json!({ "action": "rename", "from": from }),
+        Change::TakeOver => json!({ "action": "take_over" }),
+        Change::Update(fields) => {
+            let fields: Vec<Value> = fields
+                .iter()
+                .map(|field| json!({ "field": field.name, "from": field.from, "to": field.to }))
+                .collect();
+            json!({ "action": "update", "fields": fields })
+        }
+        Change::NewVersion(reason) => {
+            json!({ "action": "rotate", "reason": reason.code(), "push": all })
+        }
+        Change::Resume { number, to, .. } => {
+            json!({ "action": "resume", "version": number, "push": to.iter().map(place).collect::<Vec<_>>() })
+        }
+        Change::Mend { number, from, to, found } => json!({
+            "action": "mend",
+            "version": number,
+            "found": found.words(),
+            "from": place(from),
+            "push": [place(to)],
+        }),
+        Change::Retire { number } => json!({ "action": "retire", "version": number }),
+        Change::Remove { place: id } => json!({ "action": "remove_entry", "place": place(id) }),
+        Change::Forget { place: id } => json!({ "action": "forget_place", "place": place(id) }),
+        Change::Leave => json!({ "action": "leave" }),
+        Change::Delete => json!({ "action": "delete" }),
+    }
+}
+
+/// What a run did.
+#[must_use]
+pub fn outcome(outcome: &Outcome) -> Value {
+    let failures: Vec<Value> = outcome
+        .failures
+        .iter()
+        .map(|failure| {
+            json!({
+                "token": failure.subject,
+                "message": failure.message,
+                "state": failure.state,
+                "help": failure.hint,
+            })
+        })
+        .collect();
+    json!({ "done": outcome.done, "failures": failures, "stopped": outcome.stopped })
+}

@@ -1,0 +1,114 @@
+//! All that the command prints: results to stdout, talk to stderr, colour and bars on a terminal only.
+
+mod json;
+mod progress;
+mod table;
+
+use std::io::{self, IsTerminal, Write};
+
+pub use json::{outcome as outcome_json, plan as plan_json};
+pub use progress::Progress;
+pub use table::table;
+
+use crate::apply::Failure;
+use crate::plan::{Line, Tone};
+
+/// The form of results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// The one printer.
+#[derive(Debug, Clone, Copy)]
+pub struct Printer {
+    /// The form of results.
+    pub format: Format,
+}
+
+const BOLD: &str = "\u{1b}[1m";
+const RED: &str = "\u{1b}[31m";
+const GREEN: &str = "\u{1b}[32m";
+const YELLOW: &str = "\u{1b}[33m";
+const DIM: &str = "\u{1b}[2m";
+const PLAIN: &str = "\u{1b}[0m";
+
+impl Printer {
+    /// Whether talk may carry colour; `NO_COLOR` and pipes say no.
+    #[must_use]
+    pub fn colour(self) -> bool {
+        anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
+    }
+
+    /// Whether a person watches.
+    #[must_use]
+    pub fn watched(self) -> bool {
+        io::stderr().is_terminal()
+    }
+
+    /// Part of the result, on stdout.
+    ///
+    /// # Errors
+    /// When stdout is closed or full.
+    pub fn result(self, text: &str) -> io::Result<()> {
+        let mut stdout = anstream::stdout().lock();
+        writeln!(stdout, "{text}")?;
+        stdout.flush()
+    }
+
+    /// The result as JSON, on stdout.
+    ///
+    /// # Errors
+    /// When stdout is closed or full.
+    pub fn json(self, value: &serde_json::Value) -> io::Result<()> {
+        self.result(&serde_json::to_string_pretty(value)?)
+    }
+
+    /// Talk, on stderr. Nobody reading it is no fault.
+    pub fn talk(self, text: &str) {
+        let _ = writeln!(anstream::stderr().lock(), "{text}");
+    }
+
+    /// An error and what to do about it, on stderr.
+    pub fn error(self, message: &str, hint: Option<&str>) {
+        self.talk(&format!("{RED}{BOLD}error{PLAIN}: {message}"));
+        if let Some(hint) = hint {
+            self.talk(&format!("  {BOLD}help{PLAIN}: {hint}"));
+        }
+    }
+
+    /// A warning, on stderr.
+    pub fn warning(self, message: &str) {
+        self.talk(&format!("{YELLOW}{BOLD}warning{PLAIN}: {message}"));
+    }
+
+    /// Lines of a plan, on stdout.
+    ///
+    /// # Errors
+    /// When stdout is closed or full.
+    pub fn lines(self, lines: &[Line]) -> io::Result<()> {
+        for line in lines {
+            let colour = match line.tone {
+                Tone::Create => GREEN,
+                Tone::Change => YELLOW,
+                Tone::Delete | Tone::Problem => RED,
+                Tone::Detail => "",
+                Tone::Note => DIM,
+            };
+            self.result(&format!("{colour}{}{PLAIN}", line.plain()))?;
+        }
+        Ok(())
+    }
+
+    /// What a run could not do, on stderr.
+    pub fn failure(self, failure: &Failure) {
+        self.error(
+            &format!("token `{}`: {}", failure.subject, failure.message),
+            Some(&format!("{}; {}", failure.state, failure.hint)),
+        );
+    }
+}
