@@ -1,5 +1,38 @@
 //! Manifests: `tokens.toml`, read with spans, all faults at once.
 
+mod agreement;
+pub mod document;
+mod durations;
+pub mod fault;
+mod fields;
+mod hosts;
+mod load;
+mod masking;
+mod nearest;
+mod parse;
+mod places;
+mod pushes;
+mod reading;
+mod roles;
+mod schema;
+mod service;
+mod sinks;
+pub mod snippet;
+mod starter;
+mod syntax;
+mod tokens;
+mod users;
+
+#[cfg(test)]
+mod tests;
+
+pub use fault::{Fault, Faults, Severity};
+pub use load::{LoadError, SIZE_MAX, load};
+pub use parse::parse;
+pub use reading::Allowances;
+pub use schema::schema;
+pub use starter::starter;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -73,6 +106,10 @@ pub struct UserDeclaration {
     pub max_tokens: Option<u32>,
     /// Where its header stands.
     pub span: Span,
+    /// Where its roles are named, one span a role.
+    pub role_spans: Vec<Span>,
+    /// Where `max_tokens` stands.
+    pub max_tokens_span: Option<Span>,
 }
 
 /// A declared sink.
@@ -136,6 +173,8 @@ pub struct TokenDeclaration {
     pub user_span: Span,
     /// Where its roles are named, one span a role; empty when `roles` is `None`.
     pub role_spans: Vec<Span>,
+    /// Where `moved_from` stands.
+    pub moved_from_span: Option<Span>,
 }
 
 /// One push of a token.
@@ -151,4 +190,6 @@ pub struct PushDeclaration {
     pub adopt: bool,
     /// Where it stands.
     pub span: Span,
+    /// Where its name stands.
+    pub name_span: Span,
 }

@@ -1,0 +1,88 @@
+//! One push a place: two would overwrite each other for ever.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::agreement::Parts;
+use super::fault::Fault;
+use super::reading::Reading;
+use super::{PushDeclaration, ServiceAddress, SinkConfig, Span};
+
+/// Reports pushes that meet, as far as the file alone can tell.
+pub(super) fn check_places(parts: &Parts<'_>, reading: &mut Reading<'_>) {
+    let mut places: HashMap<Place<'_>, Vec<Entry<'_>>> = HashMap::new();
+    for push in parts.tokens.iter().flat_map(|token| &token.pushes) {
+        let Some(config) = parts.sinks.get(&push.sink).and_then(|sink| sink.config.as_ref()) else { continue };
+        if is_service_file(parts.service, config) {
+            let message = "this push would write into the service's own file";
+            reading.add(Fault::error("same-place", push.span.clone(), message));
+        }
+        let (place, entry) = place(config, push);
+        let entries = places.entry(place).or_default();
+        if let Some(fault) = entries.iter().find_map(|earlier| earlier.clash(&entry)) {
+            reading.add(fault);
+        }
+        entries.push(entry);
+    }
+}
+
+fn is_service_file(service: Option<&ServiceAddress>, config: &SinkConfig) -> bool {
+    match (service, config) {
+        (Some(ServiceAddress::Embedded(file)), SinkConfig::Dotenv { path }) => file == path,
+        _ => false,
+    }
+}
+
+/// What two pushes share when they meet.
+#[derive(PartialEq, Eq, Hash)]
+enum Place<'a> {
+    Variable { path: &'a Path, name: &'a str },
+    Secret { region: Option<&'a str>, endpoint: Option<&'a str>, name: &'a str },
+}
+
+/// A push, with what may yet keep it apart from another at the same place.
+struct Entry<'a> {
+    push: &'a PushDeclaration,
+    account: Option<&'a str>,
+    is_secret: bool,
+}
+
+fn place<'a>(config: &'a SinkConfig, push: &'a PushDeclaration) -> (Place<'a>, Entry<'a>) {
+    match config {
+        SinkConfig::Dotenv { path } => {
+            (Place::Variable { path, name: &push.name }, Entry { push, account: None, is_secret: false })
+        }
+        SinkConfig::AwsSecretsManager { region, account, endpoint, .. } => (
+            Place::Secret { region: region.as_deref(), endpoint: endpoint.as_deref(), name: &push.name },
+            Entry { push, account: account.as_deref(), is_secret: true },
+        ),
+    }
+}
+
+impl Entry<'_> {
+    /// The fault of a later push to the same place.
+    fn clash(&self, later: &Self) -> Option<Fault> {
+        let apart = matches!((self.account, later.account), (Some(one), Some(other)) if one != other);
+        if apart {
+            return None;
+        }
+        let (message, hint) = match (&self.push.json_key, &later.push.json_key) {
+            (Some(one), Some(other)) if one != other => return None,
+            (Some(_), None) | (None, Some(_)) if self.is_secret => (
+                "one push takes the whole secret, another a `json_key` in it",
+                "give every push to it a `json_key`, or none",
+            ),
+            _ => ("two pushes go to one place", self.hint(later)),
+        };
+        let first: Span = self.push.span.clone();
+        Some(Fault::error("same-place", later.push.span.clone(), message).hint(hint).related(first, "the first"))
+    }
+
+    fn hint(&self, later: &Self) -> &'static str {
+        if self.is_secret && self.push.sink != later.push.sink {
+            "give one another name, or say `account` in both sinks if these are two accounts"
+        } else {
+            "each would overwrite the other; give one another name"
+        }
+    }
+}

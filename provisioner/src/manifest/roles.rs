@@ -1,0 +1,69 @@
+//! The tables `[roles.NAME]`, and lists of roles.
+
+use std::collections::BTreeMap;
+
+use latchkey::name::RoleName;
+use latchkey::role::{PERMISSIONS_MAX, Permission, ROLES_MAX};
+
+use super::fault::Fault;
+use super::fields::{Fields, Section, Text, sections};
+use super::masking::shown;
+use super::reading::Reading;
+use super::{RoleDeclaration, Span};
+
+/// Reads all declared roles.
+pub(super) fn roles(section: &Section<'_>, reading: &mut Reading<'_>) -> BTreeMap<RoleName, RoleDeclaration> {
+    let mut roles = BTreeMap::new();
+    for section in sections(section, reading) {
+        let name = reading.name(&section.key, "a role's name");
+        let declaration = role(&section, reading);
+        if let Some(name) = name {
+            roles.insert(name, declaration);
+        }
+    }
+    roles
+}
+
+fn role(section: &Section<'_>, reading: &mut Reading<'_>) -> RoleDeclaration {
+    let mut fields = Fields::of(section, "role");
+    let list = fields.texts("permissions", reading).unwrap_or_default();
+    if !fields.has("permissions") {
+        fields.missing("permissions");
+    }
+    if list.len() > PERMISSIONS_MAX {
+        let message = format!("a role has at most {PERMISSIONS_MAX} permissions, not {}", list.len());
+        reading.add(Fault::error("too-many", list[PERMISSIONS_MAX].span.clone(), message));
+    }
+    let permissions = list.iter().filter_map(|found| permission(found, reading)).collect();
+    fields.finish(reading);
+    RoleDeclaration { permissions, span: section.header.clone() }
+}
+
+fn permission(found: &Text<'_>, reading: &mut Reading<'_>) -> Option<Permission> {
+    match found.text.parse::<Permission>() {
+        Err(rule) => {
+            let message = format!("`{}` is not a permission", shown(found.text));
+            reading.add(Fault::error("bad-permission", found.span.clone(), message).hint(rule.to_string()));
+            None
+        }
+        Ok(permission) if matches!(permission.resource(), "admin" | "manifests" | "*") => {
+            let message = format!("no manifest may hand out `{permission}`");
+            reading.add(Fault::error("forbidden-permission", found.span.clone(), message).hint(
+                "name the resource; rights over Latchkey itself are granted by an admin, with `provision role set`",
+            ));
+            None
+        }
+        Ok(permission) => Some(permission),
+    }
+}
+
+/// Reads the field `roles` of a user or token: the names and where each stands. `None` when it is not there or no list.
+pub(super) fn role_names(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<(Vec<RoleName>, Vec<Span>)> {
+    let list = fields.texts("roles", reading)?;
+    if list.len() > ROLES_MAX {
+        let message = format!("at most {ROLES_MAX} roles, not {}", list.len());
+        reading.add(Fault::error("too-many", list[ROLES_MAX].span.clone(), message));
+    }
+    let named = list.into_iter().filter_map(|found| Some((reading.name(&found, "a role's name")?, found.span)));
+    Some(named.unzip())
+}

@@ -1,0 +1,27 @@
+//! The promises of reading a manifest.
+
+use std::path::Path;
+
+use super::*;
+
+mod broken;
+mod form;
+mod generated;
+mod rules;
+
+const STATED: &str = "tokens.toml";
+
+/// Reads a text that stands in `/repo`.
+fn read(text: &str) -> Result<(Manifest, Vec<Fault>), Faults> {
+    parse(Path::new(STATED), Path::new("/repo"), text, &Allowances::default())
+}
+
+/// All faults of a text, warnings included.
+fn faults(text: &str) -> Vec<Fault> {
+    read(text).map_or_else(|faults| faults.faults, |(_, warnings)| warnings)
+}
+
+/// The codes of all faults of a text.
+fn codes(text: &str) -> Vec<&'static str> {
+    faults(text).iter().map(|fault| fault.code).collect()
+}

@@ -1,0 +1,186 @@
+//! The tables `[tokens.NAME]`.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use latchkey::name::{TokenName, UserName, advice};
+
+use super::TokenDeclaration;
+use super::durations::Durations;
+use super::fault::Fault;
+use super::fields::{Fields, Section, Text, sections, text_of, wrong_type};
+use super::masking::shown;
+use super::pushes::pushes;
+use super::reading::{Reading, is_plain};
+use super::roles::role_names;
+use super::service::Defaults;
+use super::sinks::ReadSink;
+
+/// The most CIDRs that a token may have.
+const CIDRS_MAX: usize = 20;
+const LABELS_MAX: usize = 20;
+const DESCRIPTION_MAX: usize = 256;
+
+/// Reads all declared tokens. One whose name or user cannot be read is left out; the fault is there.
+pub(super) fn tokens(
+    section: &Section<'_>,
+    defaults: &Defaults,
+    sinks: &BTreeMap<String, ReadSink>,
+    reading: &mut Reading<'_>,
+) -> Vec<TokenDeclaration> {
+    sections(section, reading).iter().filter_map(|section| token(section, defaults, sinks, reading)).collect()
+}
+
+fn token(
+    section: &Section<'_>,
+    defaults: &Defaults,
+    sinks: &BTreeMap<String, ReadSink>,
+    reading: &mut Reading<'_>,
+) -> Option<TokenDeclaration> {
+    let mut fields = Fields::of(section, "token");
+    let name = name(section, &mut fields, reading);
+    let user = user(&mut fields, defaults, reading);
+    let description = description(&mut fields, reading);
+    let roles = role_names(&mut fields, reading);
+    let labels = labels(&mut fields, reading);
+    let allowed_ips = allowed_ips(&mut fields, reading);
+    let durations = Durations::read(&mut fields, reading, &defaults.durations);
+    durations.check(reading);
+    let pushes = pushes(&mut fields, section.key.text, sinks, reading);
+    let moved_from = moved_from(&mut fields, user.as_ref().map(|(user, _)| user), reading);
+    let moved_from_span = fields.key_span("moved_from");
+    fields.finish(reading);
+    let (user, user_span) = user?;
+    let (roles, role_spans) = roles.map_or((None, Vec::new()), |(roles, spans)| (Some(roles), spans));
+    Some(TokenDeclaration {
+        name: name?,
+        user,
+        description,
+        roles,
+        labels,
+        allowed_ips,
+        terms: durations.terms(),
+        pushes,
+        moved_from,
+        span: section.header.clone(),
+        user_span,
+        role_spans,
+        moved_from_span,
+    })
+}
+
+/// The field `name`, for users who need the same name twice, else the key.
+fn name(section: &Section<'_>, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<TokenName> {
+    let given = fields.text("name", reading);
+    if fields.has("name") && given.is_none() {
+        return None;
+    }
+    let found = given.unwrap_or_else(|| section.key.clone());
+    let name: TokenName = reading.name(&found, "a token's name")?;
+    if let Some(advice) = advice(&name) {
+        let message = format!("`{}` does not say what the token is for", shown(found.text));
+        reading.add(Fault::warning("vague-name", found.span, message).hint(advice));
+    }
+    Some(name)
+}
+
+fn user(fields: &mut Fields<'_>, defaults: &Defaults, reading: &mut Reading<'_>) -> Option<(UserName, super::Span)> {
+    if let Some(found) = fields.text("user", reading) {
+        return Some((reading.name(&found, "a user's name")?, found.span));
+    }
+    if fields.has("user") {
+        return None;
+    }
+    if defaults.user.is_none() {
+        let hint = "say whose it is, here or as `user` in `[defaults]`";
+        fields.missing_fault("user", |fault| fault.hint(hint));
+    }
+    defaults.user.clone()
+}
+
+fn description(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<String> {
+    let found = fields.text("description", reading)?;
+    let length = found.text.chars().count();
+    if length > DESCRIPTION_MAX {
+        let message = format!("a description has at most {DESCRIPTION_MAX} characters, not {length}");
+        reading.add(Fault::error("bad-text", found.span.clone(), message));
+    }
+    if !is_plain(found.text) {
+        reading.add(Fault::error("bad-text", found.span, "a description is one line without control characters"));
+    }
+    Some(found.text.to_owned())
+}
+
+fn labels(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> BTreeMap<String, String> {
+    let pairs = fields.pairs("labels", reading);
+    if let Some((key, _)) = pairs.get(LABELS_MAX) {
+        let message = format!("a token has at most {LABELS_MAX} labels, not {}", pairs.len());
+        reading.add(Fault::error("too-many", key.span.clone(), message));
+    }
+    for (key, value) in &pairs {
+        check_length("a label's name", 1, 64, key, reading);
+        check_length("a label's value", 0, 128, value, reading);
+    }
+    pairs.into_iter().map(|(key, value)| (key.text.to_owned(), value.text.to_owned())).collect()
+}
+
+fn check_length(what: &str, least: usize, most: usize, found: &Text<'_>, reading: &mut Reading<'_>) {
+    if !(least..=most).contains(&found.text.chars().count()) || !is_plain(found.text) {
+        let message = format!("{what} is {least} to {most} characters, none of them a control character");
+        reading.add(Fault::error("bad-label", found.span.clone(), message));
+    }
+}
+
+fn allowed_ips(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Vec<IpNet> {
+    let list = fields.texts("allowed_ips", reading).unwrap_or_default();
+    if let Some(over) = list.get(CIDRS_MAX) {
+        let message = format!("a token has at most {CIDRS_MAX} CIDRs, not {}", list.len());
+        reading.add(Fault::error("too-many", over.span.clone(), message));
+    }
+    list.iter().filter_map(|found| cidr(found, reading)).collect()
+}
+
+fn cidr(found: &Text<'_>, reading: &mut Reading<'_>) -> Option<IpNet> {
+    let Ok(net) = found.text.parse::<IpNet>() else {
+        let hint = match found.text.parse::<IpAddr>() {
+            Ok(address) => format!("for this address alone, write `{}`", IpNet::from(address)),
+            Err(_) => "a CIDR reads like `192.0.2.0/24` or `2001:db8::/32`".to_owned(),
+        };
+        let message = format!("`{}` is not a CIDR", shown(found.text));
+        reading.add(Fault::error("bad-cidr", found.span.clone(), message).hint(hint));
+        return None;
+    };
+    if net.addr() != net.network() {
+        let message = format!("`{net}` is all of `{}`", net.trunc());
+        reading.add(Fault::warning("wide-cidr", found.span.clone(), message).hint("write what it covers"));
+    }
+    Some(net.trunc())
+}
+
+/// `"name"`, with the same user, or `{ user = "..", name = ".." }`.
+fn moved_from(
+    fields: &mut Fields<'_>,
+    user: Option<&UserName>,
+    reading: &mut Reading<'_>,
+) -> Option<(UserName, TokenName)> {
+    let value = fields.value("moved_from")?;
+    if let Some(found) = text_of(value) {
+        return Some((user?.clone(), reading.name(&found, "a token's name")?));
+    }
+    let Some(table) = value.get_ref().as_table() else {
+        let hint = "write the former name, or `{ user = \"..\", name = \"..\" }`";
+        reading.add(wrong_type("a string or a table", "moved_from", value).hint(hint));
+        return None;
+    };
+    let mut former = Fields::new(table, "`moved_from`".to_owned(), value.span());
+    let name = former.required_text("name", reading);
+    let other = former.text("user", reading);
+    former.finish(reading);
+    let name = name.and_then(|found| reading.name(&found, "a token's name"));
+    let user = match other {
+        Some(found) => reading.name(&found, "a user's name"),
+        None => user.cloned(),
+    };
+    Some((user?, name?))
+}
