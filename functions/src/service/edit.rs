@@ -161,7 +161,7 @@ fn apply(service: &Service, token: &mut Token, edit: &Edit, roles: Option<Vec<Ro
         changed.push("labels");
     }
     if let Some(networks) = &edit.allowed_ips {
-        token.allowed_ips = networks.clone();
+        token.allowed_ips.clone_from(networks);
         changed.push("allowed_ips");
     }
     if let Some(expiry) = edit.expires_at {

@@ -110,7 +110,8 @@ impl Service {
                     let mut was = encode(old)?;
                     let mut will = item;
                     // The count of holders is not this operation's to write.
-                    (was.remove("holders"), will.remove("holders"));
+                    was.remove("holders");
+                    will.remove("holders");
                     Write::change(keys::role(name), &was, &will, old.revision)
                 }
             };

@@ -168,7 +168,8 @@ impl Service {
             Some(old) => {
                 let mut was = encode(old)?;
                 // Creates and deletes count active tokens; this operation must not write the count back.
-                (was.remove("active"), will.remove("active"));
+                was.remove("active");
+                will.remove("active");
                 Write::change(key, &was, &will, old.revision).map(|write| transaction.add(write));
             }
         }

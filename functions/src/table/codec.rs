@@ -41,7 +41,7 @@ pub(crate) fn encode_token(token: &Token) -> Result<Item, TableError> {
             item.insert(MANAGED_PK.to_owned(), AttributeValue::S(format!("M#{manifest}")));
         }
         if let Some(next) = token.next_deadline() {
-            let shard = token.id.as_str().bytes().fold(0_u8, |sum, byte| sum.wrapping_add(byte)) % 16;
+            let shard = token.id.as_str().bytes().fold(0_u8, u8::wrapping_add) % 16;
             item.insert(DUE_PK.to_owned(), AttributeValue::S(format!("DUE#{shard}")));
             item.insert(DUE_SK.to_owned(), AttributeValue::S(format!("{:015}", next.as_millisecond())));
         }

@@ -190,7 +190,7 @@ impl Table {
                     })
                     .await?;
                 self.counters.note(output.consumed_capacity());
-                found.extend(output.responses.into_iter().flat_map(|mut tables| tables.remove(&*self.name)).flatten());
+                found.extend(output.responses.into_iter().filter_map(|mut tables| tables.remove(&*self.name)).flatten());
                 let rest = output.unprocessed_keys.and_then(|mut tables| tables.remove(&*self.name));
                 wanted = rest.map(|rest| rest.keys).unwrap_or_default();
                 if !wanted.is_empty() {
