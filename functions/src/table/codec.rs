@@ -110,6 +110,11 @@ impl Update {
         self.sets.push(format!("{path} = {held}"));
     }
 
+    /// Removes a document path made of placeholders.
+    pub(crate) fn remove_path(&mut self, path: &str) {
+        self.removes.push(path.to_owned());
+    }
+
     /// Adds to a number that is there; `by` may be negative.
     pub(crate) fn add(&mut self, name: &str, by: i32) {
         let (place, held) = (self.name(name), format!(":v{}", self.values.len()));
