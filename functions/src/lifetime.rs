@@ -120,7 +120,7 @@ impl Terms {
         if self.overlap > self.rotate_every {
             return Some(Contradiction::OverlapExceedsRotation);
         }
-        if self.rotate_every.0 + self.overlap.0 >= self.expires_in.0 {
+        if self.rotate_every.0.saturating_add(self.overlap.0) >= self.expires_in.0 {
             return Some(Contradiction::ExpiresBeforeOverlapEnds);
         }
         if has_places && self.overlap < OVERLAP_MIN {

@@ -56,14 +56,17 @@ impl Place {
     /// Its id: a hash of type and parts.
     #[must_use]
     pub fn id(&self) -> PlaceId {
-        let mut text = format!("{}:{}", self.kind.len(), self.kind);
-        for (part, value) in &self.parts {
+        let mut text = String::new();
+        let parts = self.parts.iter().flat_map(|(part, value)| [part, value]);
+        for word in [&self.kind].into_iter().chain(parts) {
             // Lengths keep two lists of parts from spelling one text.
-            text.push_str(&format!("|{part}={}:{value}", value.len()));
+            text.push_str(&word.len().to_string());
+            text.push(':');
+            text.push_str(word);
         }
         let digest = Digest::of(text.as_bytes());
-        let hex = digest.as_bytes()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-        PlaceId(hex)
+        let start: [u8; 8] = std::array::from_fn(|index| digest.as_bytes()[index]);
+        PlaceId(format!("{:016x}", u64::from_be_bytes(start)))
     }
 
     /// The value of one part, if it has it.

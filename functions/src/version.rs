@@ -23,6 +23,10 @@ pub const LOOK_MAX: Seconds = Seconds::minutes(5);
 /// The shortest time without use before an older version may be retired.
 pub const UNUSED_MIN: Seconds = Seconds::hours(1);
 
+/// How far the last use that is noted may lag behind the real one: it is noted hourly, by processes that look every
+/// 15 minutes.
+pub const USE_LAG: Seconds = Seconds::minutes(75);
+
 /// The state of a live version. A retired one is no longer live: its digest is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -283,6 +287,7 @@ impl Token {
         for place in places {
             let fresh = PlaceRecord { place: place.clone(), declared: true, receipt: None, version: None };
             let record = self.places.entry(place.id()).or_insert(fresh);
+            record.place = place.clone();
             record.declared = true;
         }
         if self.places.len() > PLACES_MAX { Err(VersionError::TooManyPlaces) } else { Ok(()) }
@@ -444,7 +449,7 @@ impl Token {
         }
         if let Some(last_used) = self.version_last_used(number).filter(|_| !force) {
             let unused = self.terms.map_or(UNUSED_MIN, |terms| terms.overlap.max(UNUSED_MIN));
-            let until = unused.after(last_used);
+            let until = USE_LAG.after(unused.after(last_used));
             if now < until {
                 return Err(VersionError::RecentlyUsed { number, last_used, until });
             }

@@ -3,8 +3,8 @@
 //! Nothing listens: requests go from the client to the engine through a connector in memory, so that no other user of
 //! the machine can reach them. The file and its companions have mode 0600.
 
-use std::fs::{File, OpenOptions};
-use std::io;
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use aws_credential_types::Credentials;
@@ -56,8 +56,12 @@ pub enum EmbeddedError {
 /// # Errors
 /// When the file cannot be opened or is something else.
 pub async fn open(path: &Path) -> Result<Table, EmbeddedError> {
-    make_private(path).map_err(|source| EmbeddedError::File { path: path.to_owned(), source })?;
     let engine = |reason: String| EmbeddedError::Engine { path: path.to_owned(), reason };
+    let file = |source| EmbeddedError::File { path: path.to_owned(), source };
+    match claim(path).map_err(file)? {
+        Claimed::Ours => {}
+        Claimed::Foreign => return Err(engine("it holds something else, which was left as it is".to_owned())),
+    }
     let name = path.to_str().ok_or_else(|| engine("its path is not UTF-8".to_owned()))?;
     let database = Database::new(name).map_err(|error| engine(error.to_string()))?;
     let table = Table::new(client(database), TABLE);
@@ -76,24 +80,69 @@ pub async fn memory() -> Result<Table, EmbeddedError> {
     Ok(table)
 }
 
+/// Whose a file is.
+enum Claimed {
+    /// New, empty or one of the engine's, with mode 0600.
+    Ours,
+    /// Something else; it was not touched.
+    Foreign,
+}
+
 /// Makes the file with mode 0600, or narrows its mode to that. The engine gives its companion files the same mode.
-fn make_private(path: &Path) -> io::Result<()> {
+///
+/// A file that is private already is not opened: closing it would drop the locks of a table that this process may have
+/// open on it.
+fn claim(path: &Path) -> io::Result<Claimed> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    narrow(&file)
+    options.read(true).write(true);
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            options.create(true).truncate(false).open(path)?;
+            return Ok(Claimed::Ours);
+        }
+        Err(error) => return Err(error),
+    };
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file"));
+    }
+    if is_private(&metadata) {
+        return Ok(Claimed::Ours);
+    }
+    let mut file = options.open(path)?;
+    if !is_database(&mut file)? {
+        return Ok(Claimed::Foreign);
+    }
+    narrow(&file)?;
+    Ok(Claimed::Ours)
+}
+
+/// What every SQLite file starts with.
+const MAGIC: &[u8] = b"SQLite format 3\0";
+
+fn is_database(file: &mut File) -> io::Result<bool> {
+    let mut start = Vec::with_capacity(MAGIC.len());
+    file.take(MAGIC.len() as u64).read_to_end(&mut start)?;
+    Ok(start.is_empty() || start == MAGIC)
+}
+
+#[cfg(unix)]
+fn is_private(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    metadata.permissions().mode().trailing_zeros() >= 6
 }
 
 #[cfg(unix)]
 fn narrow(file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    let metadata = file.metadata()?;
-    if metadata.permissions().mode() & 0o077 == 0 {
-        return Ok(());
-    }
     file.set_permissions(std::fs::Permissions::from_mode(0o600))
+}
+
+#[cfg(not(unix))]
+fn is_private(_: &Metadata) -> bool {
+    true
 }
 
 #[cfg(not(unix))]

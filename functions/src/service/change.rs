@@ -6,6 +6,18 @@ use crate::name::{TokenName, UserName};
 use crate::secret::TokenId;
 use crate::table::{TableError, TransactError, Transaction, Write, decode_token, encode, encode_token, keys};
 use crate::token::Token;
+use crate::user::User;
+
+/// What has to hold for a change, besides the token being there.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Guard<'a> {
+    /// The id that the caller means.
+    pub(super) id: Option<&'a TokenId>,
+    /// The revision of the record that the caller read.
+    pub(super) revision: Option<u64>,
+    /// The owner as the change assumes it to be, checked in the transaction.
+    pub(super) owner: Option<&'a User>,
+}
 
 /// Why a token was not changed.
 #[derive(Debug, thiserror::Error)]
@@ -59,38 +71,66 @@ impl Service {
         action: &str,
         mut rule: impl FnMut(&mut Token) -> Result<(T, String), E>,
     ) -> Result<(Token, T), ChangeError<E>> {
-        let mut race = 0;
-        loop {
-            let missing = || ChangeError::NoSuchToken { user: user.clone(), name: name.clone() };
-            let old = self.load(user, name).await?.ok_or_else(missing)?;
-            if let Some(wanted) = id.filter(|wanted| **wanted != old.id) {
-                return Err(ChangeError::Replaced { name: name.clone(), wanted: wanted.clone(), found: old.id });
+        let guard = Guard { id, ..Guard::default() };
+        for race in 0..RACES {
+            if let Some(changed) = self.change_once(caller, (user, name), guard, action, &mut rule).await? {
+                return Ok(changed);
             }
-            let mut new = old.clone();
-            let (answer, detail) = rule(&mut new).map_err(ChangeError::Rule)?;
-            if new == old {
-                return Ok((new, answer));
-            }
-            new.revision = old.revision + 1;
-            let event = Event::on_token(caller, action, &old, self.now()).with(detail);
-            match self.save(&old, &new, &event).await {
-                Ok(()) => return Ok((new, answer)),
-                Err(TransactError::Cancelled(_)) if race < RACES => race += 1,
-                Err(TransactError::Cancelled(_)) => {
-                    return Err(TableError::Busy("others change the same token".to_owned()).into());
-                }
-                Err(TransactError::Table(error)) => return Err(error.into()),
-            }
+            self.table.breathe(race).await?;
+        }
+        Err(TableError::Busy("others change the same token".to_owned()).into())
+    }
+
+    /// The same, tried once: `None` when somebody else was faster.
+    pub(super) async fn change_once<T, E: std::error::Error + 'static>(
+        &self,
+        caller: &Caller,
+        (user, name): (&UserName, &TokenName),
+        guard: Guard<'_>,
+        action: &str,
+        rule: impl FnOnce(&mut Token) -> Result<(T, String), E>,
+    ) -> Result<Option<(Token, T)>, ChangeError<E>> {
+        let missing = || ChangeError::NoSuchToken { user: user.clone(), name: name.clone() };
+        let old = self.load(user, name).await?.ok_or_else(missing)?;
+        // What has ended by its own expiry stays ended; a managed token comes back with its next version.
+        if old.expires_at.is_some_and(|end| end <= self.now()) {
+            return Err(missing());
+        }
+        if let Some(wanted) = guard.id.filter(|wanted| **wanted != old.id) {
+            return Err(ChangeError::Replaced { name: name.clone(), wanted: wanted.clone(), found: old.id });
+        }
+        if let Some(wanted) = guard.revision.filter(|wanted| *wanted != old.revision) {
+            return Err(ChangeError::Revision { wanted, found: old.revision });
+        }
+        let mut new = old.clone();
+        let (answer, detail) = rule(&mut new).map_err(ChangeError::Rule)?;
+        if new == old {
+            return Ok(Some((new, answer)));
+        }
+        new.revision = old.revision + 1;
+        let event = Event::on_token(caller, action, &old, self.now()).with(detail);
+        match self.save(&old, &new, guard.owner, &event).await {
+            Ok(()) => Ok(Some((new, answer))),
+            Err(TransactError::Cancelled(_)) => Ok(None),
+            Err(TransactError::Table(error)) => Err(error.into()),
         }
     }
 
     /// Writes the difference between two states of a token, its name included.
-    async fn save(&self, old: &Token, new: &Token, event: &Event) -> Result<(), TransactError> {
+    async fn save(&self, old: &Token, new: &Token, owner: Option<&User>, event: &Event) -> Result<(), TransactError> {
         let mut transaction = Transaction::default();
+        if let Some(owner) = owner {
+            transaction.add(Write::Check { key: keys::user(&owner.name), revision: owner.revision });
+        }
         let (was, will) = (encode_token(old)?, encode_token(new)?);
         if old.name == new.name {
             let key = keys::token(&old.user, &old.name);
-            if let Some(write) = Write::change(key, &was, &will, old.revision) {
+            if let Some(mut write) = Write::change(key, &was, &will, old.revision) {
+                for gone in old.versions.iter().filter(|version| new.version(version.number).is_none()) {
+                    // Uses are noted without touching the revision, and the rule may have rested on there being none.
+                    let number = gone.number.to_string();
+                    write.also_unused(&number, old.uses.get(&number).map(|used| used.last));
+                }
                 transaction.add(write);
             }
         } else {
@@ -102,6 +142,10 @@ impl Service {
         let (was, will) = (encode(&Verification::of(old))?, encode(&Verification::of(new))?);
         if was != will {
             let mut update = crate::table::Update::between(&was, &will);
+            if let Some(owner) = owner {
+                // A sweep of the owner that listed the former name may miss the new one.
+                Verification::set_suspended(&mut update, owner);
+            }
             let place = update.name(keys::PK);
             let condition = format!("attribute_exists({place})");
             transaction.add(Write::Update { key: keys::verification(&new.id), update, condition });

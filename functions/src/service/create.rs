@@ -6,13 +6,13 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::verify::Verification;
+use super::verify::{SWEPT, Verification};
 use super::{Caller, Event, RACES, Service};
 use crate::entropy::EntropyError;
 use crate::lifetime::{Contradiction, Seconds, Terms};
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
 use crate::place::Place;
-use crate::role::{Permissions, ROLES_MAX};
+use crate::role::{Permission, Permissions, ROLES_MAX};
 use crate::secret::{Secret, TokenId};
 use crate::table::{
     Put, Range, TableError, TransactError, Transaction, Update, Write, decode_token, encode, encode_token, keys,
@@ -149,17 +149,15 @@ impl Service {
     /// # Errors
     /// See [`CreateError`]; nothing was made then.
     pub async fn create(&self, caller: &Caller, new: NewToken) -> Result<Created, CreateError> {
-        check_sizes(&new)?;
-        if new.name.as_str().len() > self.policy.name_max {
-            return Err(CreateError::NameTooLong(self.policy.name_max));
-        }
-        let mut race = 0;
-        loop {
+        check_text(new.description.as_deref(), &new.labels)?;
+        self.check_length(&new.name)?;
+        for race in 0..RACES {
             let user = self.user(&new.user).await?.ok_or_else(|| CreateError::NoSuchUser(new.user.clone()))?;
             if user.suspended {
                 return Err(CreateError::Suspended(new.user.clone()));
             }
             let roles = self.roles_for(&user, new.roles.as_deref())?;
+            check_verification(&new.user, &new.name, &roles, &new.allowed_ips)?;
             if let Life::Managed { terms, .. } = &new.life {
                 self.check_managed(&roles, *terms, !new.places.is_empty()).await?;
             }
@@ -167,15 +165,19 @@ impl Service {
             match self.insert(caller, &token, &user).await {
                 Ok(()) => return Ok(Created { token, secret }),
                 Err(TransactError::Table(error)) => return Err(error.into()),
-                Err(TransactError::Cancelled(_)) if race < RACES => {
-                    race += 1;
-                    self.make_room(&new).await?;
-                }
                 Err(TransactError::Cancelled(_)) => {
-                    return Err(TableError::Busy("others change the same user".to_owned()).into());
+                    self.make_room(&new).await?;
+                    self.table.breathe(race).await?;
                 }
             }
         }
+        Err(TableError::Busy("others change the same user".to_owned()).into())
+    }
+
+    /// Whether policy allows a name so long.
+    pub(super) fn check_length(&self, name: &TokenName) -> Result<(), CreateError> {
+        let most = self.policy.name_max;
+        if name.as_str().len() > most { Err(CreateError::NameTooLong(most)) } else { Ok(()) }
     }
 
     fn build(&self, caller: &Caller, new: &NewToken, roles: Vec<RoleName>) -> Result<(Token, Secret), CreateError> {
@@ -223,9 +225,11 @@ impl Service {
         if expiry <= now {
             return Err(CreateError::ExpiryInPast(expiry));
         }
+        let until = max.after(now);
         // A date means the end of its day, so the last allowed day counts whole.
-        let latest = Seconds(max.0 + 86_400).after(now);
-        if expiry > latest { Err(CreateError::ExpiryTooLate { max, until: max.after(now) }) } else { Ok(expiry) }
+        let is_date = expiry.as_millisecond().rem_euclid(86_400_000) == 0;
+        let latest = if is_date { Seconds::days(1).after(until) } else { until };
+        if expiry > latest { Err(CreateError::ExpiryTooLate { max, until }) } else { Ok(expiry) }
     }
 
     /// The roles of a token: those asked for, which the user must hold, or all that the user has.
@@ -262,7 +266,8 @@ impl Service {
         let key = keys::token(&token.user, &token.name);
         transaction.add(Write::Put { item: with_key(encode_token(token)?, &key), how: Put::New });
         let key = keys::verification(&token.id);
-        let item = with_key(encode(&Verification::of(token))?, &key);
+        let mut item = with_key(encode(&Verification::of(token))?, &key);
+        item.insert(SWEPT.to_owned(), AttributeValue::N(user.revision.to_string()));
         transaction.add(Write::Put { item, how: Put::New });
         let max = user.max_tokens.unwrap_or(self.policy.max_tokens);
         let mut update = Update::default();
@@ -322,14 +327,12 @@ impl Service {
 
 /// Never by manifest: `admin:*`, `manifests:*`, and `*` as a resource.
 pub(super) fn refuse_for_manifests(permissions: &Permissions) -> Result<(), CreateError> {
-    let refused = permissions.iter().find(|permission| matches!(permission.resource(), "*" | "admin" | "manifests"));
-    refused.map_or(Ok(()), |permission| Err(CreateError::NotByManifest(permission.to_string())))
+    not_by_manifest(permissions).map_or(Ok(()), |permission| Err(CreateError::NotByManifest(permission.to_string())))
 }
 
-pub(super) fn check_sizes(new: &NewToken) -> Result<(), CreateError> {
-    check_text(new.description.as_deref(), &new.labels)?;
-    let roles = new.roles.as_deref().unwrap_or_default();
-    check_verification(&new.user, &new.name, roles, &new.allowed_ips)
+/// The first permission that no manifest may hand out.
+pub(super) fn not_by_manifest(permissions: &Permissions) -> Option<&Permission> {
+    permissions.iter().find(|permission| matches!(permission.resource(), "*" | "admin" | "manifests"))
 }
 
 pub(super) fn check_text(description: Option<&str>, labels: &BTreeMap<String, String>) -> Result<(), CreateError> {
@@ -366,6 +369,7 @@ impl Token {
     /// Whether any version has ever been current.
     #[must_use]
     pub fn has_been_current(&self) -> bool {
-        self.versions.iter().any(|version| version.state != VersionState::Staged) || !self.retired.is_empty()
+        // A current version goes on being recorded until a newer one is.
+        self.versions.iter().any(|version| version.state != VersionState::Staged)
     }
 }

@@ -20,7 +20,7 @@ impl Service {
         name: &TokenName,
         id: Option<&TokenId>,
     ) -> Result<Token, ChangeError<std::convert::Infallible>> {
-        for _ in 0..RACES {
+        for race in 0..RACES {
             let missing = || ChangeError::NoSuchToken { user: user.clone(), name: name.clone() };
             let token = self.load(user, name).await?.ok_or_else(missing)?;
             if let Some(wanted) = id.filter(|wanted| **wanted != token.id) {
@@ -33,7 +33,7 @@ impl Service {
             let ended = Ended { state: EndState::Deleted, at: self.now(), by: Some(caller.actor.clone()) };
             match self.end(caller, &token, ended, "token.delete").await {
                 Ok(token) => return Ok(token),
-                Err(TransactError::Cancelled(_)) => {}
+                Err(TransactError::Cancelled(_)) => self.table.breathe(race).await?,
                 Err(TransactError::Table(error)) => return Err(error.into()),
             }
         }

@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::create::{CreateError, check_text, check_verification};
-use super::{Caller, ChangeError, Service};
+use super::change::Guard;
+use super::create::{CreateError, check_text, check_verification, refuse_for_manifests};
+use super::{Caller, ChangeError, RACES, Service};
 use crate::lifetime::Terms;
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
 use crate::place::{Place, PlaceId};
+use crate::role::Permissions;
 use crate::secret::TokenId;
 use crate::table::TableError;
 use crate::token::Token;
+use crate::user::User;
 use crate::version::VersionError;
 
 /// What is to change; what is `None` stays.
@@ -54,6 +57,9 @@ pub enum EditError {
     /// An expiry for a managed token.
     #[error("the token is managed by `{0}`: its versions expire by its durations")]
     Managed(ManifestName),
+    /// One without the other.
+    #[error("a token that a manifest declares has durations, and no other token has")]
+    DurationsAndManifest,
     /// It belongs to another manifest.
     #[error("the token belongs to the manifest `{0}`")]
     OtherManifest(ManifestName),
@@ -72,36 +78,52 @@ impl Service {
         revision: Option<u64>,
         edit: &Edit,
     ) -> Result<Token, ChangeError<EditError>> {
-        let rule = |error: CreateError| ChangeError::Rule(EditError::Create(error));
-        let roles = self.roles_wanted(user, edit).await.map_err(|error| match error {
+        let create = |error: CreateError| match error {
             CreateError::Table(error) => ChangeError::Table(error),
-            error => rule(error),
-        })?;
-        if let Some(wanted) = revision {
-            let missing = || ChangeError::NoSuchToken { user: user.clone(), name: name.clone() };
-            let found = self.load(user, name).await?.ok_or_else(missing)?.revision;
-            if found != wanted {
-                return Err(ChangeError::Revision { wanted, found });
+            error => ChangeError::Rule(EditError::Create(error)),
+        };
+        let renamed = edit.name.as_ref().filter(|new| *new != name);
+        for race in 0..RACES {
+            // What depends on the user is checked together with the user: a sweep must neither miss the token under
+            // its new name nor be undone by roles that the user had a moment ago.
+            let mut owner = None;
+            if renamed.is_some() || edit.roles.is_some() {
+                let found = self.user(user).await?;
+                owner = Some(found.ok_or_else(|| create(CreateError::NoSuchUser(user.clone())))?);
             }
+            if let Some(new) = renamed {
+                self.check_length(new).map_err(create)?;
+                self.free_name(user, new).await.map_err(create)?;
+            }
+            let mut roles = None;
+            if let (Some(owner), Some(wanted)) = (&owner, &edit.roles) {
+                roles = Some(self.roles_for(owner, Some(wanted)).map_err(create)?);
+            }
+            let grants = edit.roles.is_some() || edit.managed_by.is_some();
+            let defined = if grants { Some(self.roles_read().await?) } else { None };
+            let guard = Guard { id, revision, owner: owner.as_ref() };
+            let edited = self
+                .change_once(caller, (user, name), guard, "token.edit", |token| {
+                    let detail = apply(self, token, edit, roles)?;
+                    if let Some(owner) = &owner {
+                        token.roles.retain(|role| owner.roles.contains(role));
+                    }
+                    if let (Some(defined), true) = (&defined, token.managed_by.is_some()) {
+                        let mut handed_out = Permissions::default();
+                        for permissions in token.roles.iter().filter_map(|role| defined.get(role)) {
+                            handed_out.extend(permissions);
+                        }
+                        refuse_for_manifests(&handed_out)?;
+                    }
+                    Ok::<_, EditError>(((), detail))
+                })
+                .await?;
+            if let Some((token, ())) = edited {
+                return Ok(token);
+            }
+            self.table.breathe(race).await?;
         }
-        if let Some(new) = edit.name.as_ref().filter(|new| *new != name) {
-            self.free_name(user, new).await.map_err(|error| match error {
-                CreateError::Table(error) => ChangeError::Table(error),
-                error => rule(error),
-            })?;
-        }
-        let edited = self
-            .change(caller, (user, name), id, "token.edit", |token| {
-                apply(self, token, edit, roles.clone()).map(|detail| ((), detail))
-            })
-            .await?;
-        Ok(edited.0)
-    }
-
-    async fn roles_wanted(&self, user: &UserName, edit: &Edit) -> Result<Option<Vec<RoleName>>, CreateError> {
-        let Some(wanted) = &edit.roles else { return Ok(None) };
-        let user = self.user(user).await?.ok_or_else(|| CreateError::NoSuchUser(user.clone()))?;
-        self.roles_for(&user, Some(wanted)).map(Some)
+        Err(TableError::Busy("others change the same token".to_owned()).into())
     }
 
     async fn free_name(&self, user: &UserName, name: &TokenName) -> Result<(), CreateError> {
@@ -114,19 +136,21 @@ impl Service {
         Err(CreateError::NameTaken { user, name, managed_by: holder.managed_by })
     }
 
-    /// Drops a role from a token, when its user has lost it.
-    pub(super) async fn drop_roles(&self, caller: &Caller, token: &Token, kept: &[RoleName]) -> Result<(), TableError> {
+    /// Drops from a token the roles that its user has lost; false when one of the two changed meanwhile.
+    pub(super) async fn drop_roles(&self, caller: &Caller, token: &Token, owner: &User) -> Result<bool, TableError> {
         let key = (&token.user, &token.name);
+        let guard = Guard { id: Some(&token.id), revision: None, owner: Some(owner) };
         let dropped = self
-            .change(caller, key, Some(&token.id), "token.roles", |token| {
-                token.roles.retain(|role| kept.contains(role));
+            .change_once(caller, key, guard, "token.roles", |token| {
+                token.roles.retain(|role| owner.roles.contains(role));
                 Ok::<_, std::convert::Infallible>(((), "the user lost a role".to_owned()))
             })
             .await;
         match dropped {
+            Ok(dropped) => Ok(dropped.is_some()),
             Err(ChangeError::Table(error)) => Err(error),
-            // Ended or replaced meanwhile: nothing is left to drop it from.
-            _ => Ok(()),
+            // Ended or renamed meanwhile: a rename drops such roles itself.
+            Err(_) => Ok(true),
         }
     }
 }
@@ -139,8 +163,10 @@ fn apply(service: &Service, token: &mut Token, edit: &Edit, roles: Option<Vec<Ro
         }
         token.managed_by = Some(manifest.clone());
         // From here on versions expire, not the token.
-        if let (Some(end), Some(current)) = (token.expires_at.take(), position_of_current(token)) {
-            token.versions[current].expiry = Some(end);
+        if let Some(end) = token.expires_at.take() {
+            for version in &mut token.versions {
+                version.expiry = Some(version.expiry.map_or(end, |expiry| expiry.min(end)));
+            }
         }
         changed.push("managed_by");
     }
@@ -161,7 +187,7 @@ fn apply(service: &Service, token: &mut Token, edit: &Edit, roles: Option<Vec<Ro
         changed.push("labels");
     }
     if let Some(networks) = &edit.allowed_ips {
-        token.allowed_ips = networks.clone();
+        token.allowed_ips.clone_from(networks);
         changed.push("allowed_ips");
     }
     if let Some(expiry) = edit.expires_at {
@@ -175,9 +201,16 @@ fn apply(service: &Service, token: &mut Token, edit: &Edit, roles: Option<Vec<Ro
         token.terms = Some(terms);
         changed.push("durations");
     }
+    if token.terms.is_some() != token.managed_by.is_some() {
+        return Err(EditError::DurationsAndManifest);
+    }
     if let Some(places) = &edit.places {
         token.declare_places(places)?;
         changed.push("places");
+    }
+    if let Some(terms) = token.terms.filter(|_| edit.terms.is_some() || edit.places.is_some()) {
+        let has_places = token.places.values().any(|record| record.declared);
+        terms.contradiction(has_places).map_or(Ok(()), |contradiction| Err(CreateError::Terms(contradiction)))?;
     }
     if let Some(place) = &edit.forget {
         token.forget_place(place, service.now())?;
@@ -190,8 +223,4 @@ fn apply(service: &Service, token: &mut Token, edit: &Edit, roles: Option<Vec<Ro
     check_text(token.description.as_deref(), &token.labels)?;
     check_verification(&token.user, &token.name, &token.roles, &token.allowed_ips)?;
     Ok(changed.join(" "))
-}
-
-fn position_of_current(token: &Token) -> Option<usize> {
-    token.versions.iter().position(|version| version.state == crate::version::VersionState::Current)
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::verify::Verification;
-use super::{Caller, Event, Service};
+use super::{Caller, Event, RACES, Service};
 use crate::name::{ManifestName, TokenName, UserName};
 use crate::secret::{Fingerprint, TokenId};
 use crate::table::keys::{self, Key};
@@ -106,9 +106,25 @@ impl Service {
         name: &ManifestName,
         applied: Option<u64>,
     ) -> Result<(), TableError> {
+        for race in 0..RACES {
+            if self.note_applied_once(caller, name, applied).await? {
+                return Ok(());
+            }
+            self.table.breathe(race).await?;
+        }
+        Err(TableError::Busy("others apply the same manifest".to_owned()))
+    }
+
+    /// False when another run was faster: perhaps with a lower revision.
+    async fn note_applied_once(
+        &self,
+        caller: &Caller,
+        name: &ManifestName,
+        applied: Option<u64>,
+    ) -> Result<bool, TableError> {
         let old = self.manifest(name).await?;
         if old.as_ref().is_some_and(|old| old.applied >= applied) {
-            return Ok(());
+            return Ok(true);
         }
         let revision = old.as_ref().map_or(0, |old| old.revision) + 1;
         let new = ManifestRecord { name: name.clone(), applied, revision };
@@ -129,8 +145,8 @@ impl Service {
         let event = Event::on_role(caller, "manifest.apply", &detail, self.now());
         transaction.add(self.event(&event)?);
         match self.table.transact(transaction).await {
-            // Another run noted it first.
-            Ok(()) | Err(TransactError::Cancelled(_)) => Ok(()),
+            Ok(()) => Ok(true),
+            Err(TransactError::Cancelled(_)) => Ok(false),
             Err(TransactError::Table(error)) => Err(error),
         }
     }

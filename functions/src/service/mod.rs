@@ -78,7 +78,7 @@ pub struct Service {
 }
 
 /// How often an operation that lost a race is tried again.
-const RACES: usize = 12;
+const RACES: usize = 24;
 
 impl Service {
     /// Opens the service: reads the deployment's settings.

@@ -96,7 +96,7 @@ impl Service {
         {
             return Err(RoleError::NotByManifest(permission));
         }
-        for _ in 0..RACES {
+        for race in 0..RACES {
             let old = self.role(name).await?;
             let new = changed_role(old.as_ref(), name, permissions, manifest)?;
             if old.as_ref() == Some(&new) {
@@ -110,7 +110,8 @@ impl Service {
                     let mut was = encode(old)?;
                     let mut will = item;
                     // The count of holders is not this operation's to write.
-                    (was.remove("holders"), will.remove("holders"));
+                    was.remove("holders");
+                    will.remove("holders");
                     Write::change(keys::role(name), &was, &will, old.revision)
                 }
             };
@@ -124,7 +125,7 @@ impl Service {
                     self.forget_roles();
                     return Ok(new);
                 }
-                Err(TransactError::Cancelled(_)) => {}
+                Err(TransactError::Cancelled(_)) => self.table.breathe(race).await?,
                 Err(TransactError::Table(error)) => return Err(error.into()),
             }
         }
@@ -136,24 +137,25 @@ impl Service {
     /// # Errors
     /// [`RoleError::InUse`] while users hold it, [`RoleError::NoSuchRole`].
     pub async fn delete_role(&self, caller: &Caller, name: &RoleName) -> Result<(), RoleError> {
-        let role = self.role(name).await?.ok_or_else(|| RoleError::NoSuchRole(name.clone()))?;
-        if role.holders > 0 {
-            return Err(RoleError::InUse { role: name.clone(), holders: role.holders });
-        }
-        // Holders are counted under the role's revision, so that none can come between.
-        let mut transaction = Transaction::default();
-        transaction.add(Write::Delete { key: keys::role(name), revision: Some(role.revision) });
-        transaction.add(self.event(&Event::on_role(caller, "role.delete", name.as_str(), self.now()))?);
-        match self.table.transact(transaction).await {
-            Ok(()) => {
-                self.forget_roles();
-                Ok(())
+        for race in 0..RACES {
+            let role = self.role(name).await?.ok_or_else(|| RoleError::NoSuchRole(name.clone()))?;
+            if role.holders > 0 {
+                return Err(RoleError::InUse { role: name.clone(), holders: role.holders });
             }
-            Err(TransactError::Table(error)) => Err(error.into()),
-            Err(TransactError::Cancelled(_)) => {
-                Err(TableError::Busy("somebody changed the role meanwhile".to_owned()).into())
+            // Holders are counted under the role's revision, so that none can come between.
+            let mut transaction = Transaction::default();
+            transaction.add(Write::Delete { key: keys::role(name), revision: Some(role.revision) });
+            transaction.add(self.event(&Event::on_role(caller, "role.delete", name.as_str(), self.now()))?);
+            match self.table.transact(transaction).await {
+                Ok(()) => {
+                    self.forget_roles();
+                    return Ok(());
+                }
+                Err(TransactError::Table(error)) => return Err(error.into()),
+                Err(TransactError::Cancelled(_)) => self.table.breathe(race).await?,
             }
         }
+        Err(TableError::Busy("others change the same role".to_owned()).into())
     }
 
     /// The write that counts a user more or fewer among a role's holders; it fails when the role is gone.

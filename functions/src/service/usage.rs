@@ -69,10 +69,23 @@ impl Service {
             row.uses += 1;
             row.last = now.as_millisecond();
             row.dirty = true;
-            let noted = tally.noted.insert((valid.id.clone(), valid.version), now);
-            noted.is_none_or(|noted| FRESH.after(noted) <= now)
+            let version = (valid.id.clone(), valid.version);
+            let first = tally.noted.get(&version).is_none_or(|noted| FRESH.after(*noted) <= now);
+            if first {
+                tally.noted.insert(version, now);
+            }
+            first
         };
-        if first { self.note_on_record(valid, from, now).await } else { Ok(()) }
+        if !first {
+            return Ok(());
+        }
+        let noted = self.note_on_record(valid, from, now).await;
+        if noted.is_err() {
+            // The next use tries again.
+            let mut tally = self.usage.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            tally.noted.remove(&(valid.id.clone(), valid.version));
+        }
+        noted
     }
 
     async fn note_on_record(&self, valid: &Valid, from: Option<IpAddr>, now: Timestamp) -> Result<(), TableError> {
@@ -95,7 +108,10 @@ impl Service {
         let ip = update.name("ip");
         let hour_ago = update.value(AttributeValue::N(NOTE_EVERY.before(now).as_millisecond().to_string()));
         update.set_path(&format!("{place}.{last}"), AttributeValue::N(now.as_millisecond().to_string()));
-        update.set_path(&format!("{place}.{ip}"), AttributeValue::S(noted.ip.unwrap_or_default()));
+        match noted.ip {
+            Some(from) => update.set_path(&format!("{place}.{ip}"), AttributeValue::S(from)),
+            None => update.remove_path(&format!("{place}.{ip}")),
+        }
         let stale = format!("{id} = {held} AND {place}.{last} < {hour_ago}");
         self.table.update(&key, update, &stale).await?;
         Ok(())
@@ -126,9 +142,10 @@ impl Service {
                 kept.dirty = kept.uses != row.uses;
             }
         }
-        let today = day_of(self.now());
+        let now = self.now();
         let mut tally = self.usage.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        tally.rows.retain(|(_, day), row| row.dirty || *day >= today);
+        tally.rows.retain(|(_, day), row| row.dirty || *day >= day_of(now));
+        tally.noted.retain(|_, noted| FRESH.after(*noted) > now);
         Ok(())
     }
 

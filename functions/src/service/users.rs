@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use super::create::not_by_manifest;
+use super::verify::{SWEPT, Verification};
 use super::{Caller, Event, RACES, Service};
 use crate::name::{ManifestName, RoleName, UserName};
 use crate::role::ROLES_MAX;
@@ -61,6 +63,9 @@ pub enum UserError {
         /// What it is.
         kind: UserKind,
     },
+    /// What no manifest may hand out.
+    #[error("no manifest may hand out `{0}`")]
+    NotByManifest(String),
     /// Too many roles.
     #[error("a user has at most {ROLES_MAX} roles")]
     TooManyRoles,
@@ -107,7 +112,7 @@ impl Service {
     /// # Errors
     /// See [`UserError`].
     pub async fn put_user(&self, caller: &Caller, name: &UserName, change: &UserChange) -> Result<User, UserError> {
-        for _ in 0..RACES {
+        for race in 0..RACES {
             let old = self.user(name).await?;
             let mut new = changed_user(old.as_ref(), name, change, self.now())?;
             if old.as_ref() != Some(&new) {
@@ -116,19 +121,26 @@ impl Service {
                     lost = old.roles.iter().any(|role| !new.roles.contains(role));
                     new.sweeping = old.sweeping || lost || old.suspended != new.suspended;
                 }
+                if change.managed_by.is_some() {
+                    let held = old.as_ref().map(|old| old.roles.as_slice()).unwrap_or_default();
+                    let gained: Vec<RoleName> = new.roles.iter().filter(|role| !held.contains(role)).cloned().collect();
+                    if let Some(permission) = not_by_manifest(&self.permissions_of(&gained).await?) {
+                        return Err(UserError::NotByManifest(permission.to_string()));
+                    }
+                }
                 match self.write_user(caller, old.as_ref(), &new).await {
                     Ok(()) => {}
                     Err(TransactError::Table(error)) => return Err(error.into()),
                     Err(TransactError::Cancelled(_)) => {
                         self.check_roles_exist(&new.roles).await?;
+                        self.table.breathe(race).await?;
                         continue;
                     }
                 }
                 tracing::debug!(user = %name, lost, "user written");
             }
             if new.sweeping {
-                self.sweep(caller, &new).await?;
-                new.sweeping = false;
+                return Ok(self.sweep(caller, new).await?);
             }
             return Ok(new);
         }
@@ -168,7 +180,8 @@ impl Service {
             Some(old) => {
                 let mut was = encode(old)?;
                 // Creates and deletes count active tokens; this operation must not write the count back.
-                (was.remove("active"), will.remove("active"));
+                was.remove("active");
+                will.remove("active");
                 Write::change(key, &was, &will, old.revision).map(|write| transaction.add(write));
             }
         }
@@ -188,29 +201,48 @@ impl Service {
     }
 
     /// Brings a user's suspension and loss of roles to all tokens. The user was written first, and creates check the
-    /// user in their transaction, so no token can slip through.
-    async fn sweep(&self, caller: &Caller, user: &User) -> Result<(), TableError> {
+    /// user in their transaction, so no token can slip through. When somebody changes the user meanwhile, it goes on
+    /// with what the user is then.
+    async fn sweep(&self, caller: &Caller, mut user: User) -> Result<User, TableError> {
+        for race in 0..RACES {
+            if self.sweep_once(caller, &user).await? {
+                user.sweeping = false;
+                return Ok(user);
+            }
+            self.table.breathe(race).await?;
+            match self.user(&user.name).await? {
+                Some(found) if found.sweeping => user = found,
+                // Whoever changed the user has swept.
+                Some(found) => return Ok(found),
+                None => return Ok(user),
+            }
+        }
+        Err(TableError::Busy("others change the same user".to_owned()))
+    }
+
+    /// False when somebody changed the user, or a token that has to change, meanwhile.
+    async fn sweep_once(&self, caller: &Caller, user: &User) -> Result<bool, TableError> {
         let items = self.table.query_all(Range::of(keys::user_partition(&user.name), Some(keys::ACTIVE))).await?;
         let tokens: Vec<Token> = items.into_iter().map(decode_token).collect::<Result<_, _>>()?;
         for token in &tokens {
-            if token.roles.iter().any(|role| !user.roles.contains(role)) {
-                self.drop_roles(caller, token, &user.roles).await?;
+            let holds_more = token.roles.iter().any(|role| !user.roles.contains(role));
+            if holds_more && !self.drop_roles(caller, token, user).await? {
+                return Ok(false);
             }
         }
         for token in &tokens {
             let mut update = Update::default();
-            update.set("suspended", AttributeValue::Bool(user.suspended));
-            let place = update.name(keys::PK);
-            let condition = format!("attribute_exists({place})");
+            Verification::set_suspended(&mut update, user);
+            let (place, swept) = (update.name(keys::PK), update.name(SWEPT));
+            let at = update.value(AttributeValue::N(user.revision.to_string()));
+            let condition = format!("attribute_exists({place}) AND (attribute_not_exists({swept}) OR {swept} <= {at})");
             self.table.update(&keys::verification(&token.id), update, &condition).await?;
         }
         let mut update = Update::default();
         update.set("sweeping", AttributeValue::Bool(false));
         let revision = update.name("revision");
         let at = update.value(AttributeValue::N(user.revision.to_string()));
-        // Somebody who changed the user meanwhile sweeps too.
-        self.table.update(&keys::user(&user.name), update, &format!("{revision} = {at}")).await?;
-        Ok(())
+        self.table.update(&keys::user(&user.name), update, &format!("{revision} = {at}")).await
     }
 
     /// Deletes a user without active tokens. What the user's ended tokens were stays listed in the table.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,8 +13,12 @@ use super::{ROLES_FRESH, Service};
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
 use crate::role::Permissions;
 use crate::secret::{Digest, Fingerprint, Secret, SecretError, TokenId};
-use crate::table::{Range, TableError, decode, keys};
+use crate::table::{Range, TableError, Update, decode, keys};
 use crate::token::{EndState, Token};
+use crate::user::User;
+
+/// The revision of the user that `suspended` was taken from: an older one never overwrites a newer.
+pub(super) const SWEPT: &str = "swept";
 
 /// All that a check reads: one item under 1 KB.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -99,6 +104,12 @@ impl Verification {
             ended,
             fingerprints,
         }
+    }
+
+    /// Writes the owner's suspension, and the owner's revision that it was taken from.
+    pub(super) fn set_suspended(update: &mut Update, owner: &User) {
+        update.set("suspended", AttributeValue::Bool(owner.suspended));
+        update.set(SWEPT, AttributeValue::N(owner.revision.to_string()));
     }
 
     /// The version that a digest belongs to. Every digest is compared, in constant time each.
@@ -255,7 +266,7 @@ impl Service {
         Ok(all)
     }
 
-    async fn roles_read(&self) -> Result<Arc<BTreeMap<RoleName, Permissions>>, TableError> {
+    pub(super) async fn roles_read(&self) -> Result<Arc<BTreeMap<RoleName, Permissions>>, TableError> {
         let now = self.now();
         let cached = self.roles.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         if let Some((read, roles)) = cached.filter(|(read, _)| *read <= now && ROLES_FRESH.after(*read) > now) {

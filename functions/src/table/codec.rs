@@ -41,7 +41,7 @@ pub(crate) fn encode_token(token: &Token) -> Result<Item, TableError> {
             item.insert(MANAGED_PK.to_owned(), AttributeValue::S(format!("M#{manifest}")));
         }
         if let Some(next) = token.next_deadline() {
-            let shard = token.id.as_str().bytes().fold(0_u8, |sum, byte| sum.wrapping_add(byte)) % 16;
+            let shard = token.id.as_str().bytes().fold(0_u8, u8::wrapping_add) % 16;
             item.insert(DUE_PK.to_owned(), AttributeValue::S(format!("DUE#{shard}")));
             item.insert(DUE_SK.to_owned(), AttributeValue::S(format!("{:015}", next.as_millisecond())));
         }
@@ -108,6 +108,11 @@ impl Update {
     pub(crate) fn set_path(&mut self, path: &str, value: AttributeValue) {
         let held = self.value(value);
         self.sets.push(format!("{path} = {held}"));
+    }
+
+    /// Removes a document path made of placeholders.
+    pub(crate) fn remove_path(&mut self, path: &str) {
+        self.removes.push(path.to_owned());
     }
 
     /// Adds to a number that is there; `by` may be negative.

@@ -5,6 +5,7 @@ pub mod keys;
 mod schema;
 mod transact;
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -51,6 +52,7 @@ pub struct Counters {
     retries: AtomicU64,
     // Half units occur, so halves are counted.
     halves: AtomicU64,
+    index_halves: AtomicU64,
 }
 
 /// What [`Counters`] stood at.
@@ -62,6 +64,8 @@ pub struct Counted {
     pub retries: u64,
     /// Capacity units, read and write together.
     pub units: f64,
+    /// Those of `units` that writes to the indexes took.
+    pub index_units: f64,
 }
 
 impl Counters {
@@ -73,23 +77,33 @@ impl Counters {
             calls: self.calls.load(Ordering::Relaxed),
             retries: self.retries.load(Ordering::Relaxed),
             units: self.halves.load(Ordering::Relaxed) as f64 / 2.0,
+            index_units: self.index_halves.load(Ordering::Relaxed) as f64 / 2.0,
         }
     }
 
     fn note<'a>(&self, capacity: impl IntoIterator<Item = &'a ConsumedCapacity>) {
         self.calls.fetch_add(1, Ordering::Relaxed);
         for consumed in capacity {
-            let units = consumed.capacity_units().unwrap_or(0.0);
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and positive")]
-            self.halves.fetch_add((units * 2.0).round() as u64, Ordering::Relaxed);
+            self.halves.fetch_add(halves(consumed.capacity_units()), Ordering::Relaxed);
+            for index in consumed.global_secondary_indexes().into_iter().flat_map(HashMap::values) {
+                self.index_halves.fetch_add(halves(index.capacity_units()), Ordering::Relaxed);
+            }
         }
     }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and positive")]
+fn halves(units: Option<f64>) -> u64 {
+    (units.unwrap_or(0.0) * 2.0).round() as u64
 }
 
 /// How long a request is tried again at the most.
 const RETRY_FOR: Duration = Duration::from_secs(8);
 const RETRY_BASE: Duration = Duration::from_millis(20);
 const RETRY_CAP: Duration = Duration::from_millis(800);
+/// The first and the longest pause after a lost race: whoever won it is done by then.
+const BREATH_BASE: Duration = Duration::from_millis(2);
+const BREATH_CAP: Duration = Duration::from_millis(200);
 
 /// The table. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -173,8 +187,11 @@ impl Table {
     /// exist is missing from it.
     pub(crate) async fn get_many(&self, keys: &[Key]) -> Result<Vec<Item>, TableError> {
         let mut found = Vec::with_capacity(keys.len());
+        let mut seen = HashSet::with_capacity(keys.len());
+        // One request must not name a key twice.
+        let keys: Vec<&Key> = keys.iter().filter(|key| seen.insert(*key)).collect();
         for chunk in keys.chunks(100) {
-            let mut wanted: Vec<Item> = chunk.iter().map(Key::item).collect();
+            let mut wanted: Vec<Item> = chunk.iter().map(|key| key.item()).collect();
             let mut attempt = 0;
             let deadline = tokio::time::Instant::now() + RETRY_FOR;
             while !wanted.is_empty() {
@@ -190,7 +207,8 @@ impl Table {
                     })
                     .await?;
                 self.counters.note(output.consumed_capacity());
-                found.extend(output.responses.into_iter().flat_map(|mut tables| tables.remove(&*self.name)).flatten());
+                found
+                    .extend(output.responses.into_iter().filter_map(|mut tables| tables.remove(&*self.name)).flatten());
                 let rest = output.unprocessed_keys.and_then(|mut tables| tables.remove(&*self.name));
                 wanted = rest.map(|rest| rest.keys).unwrap_or_default();
                 if !wanted.is_empty() {
@@ -216,7 +234,7 @@ impl Table {
                     .condition_expression(condition)
                     .set_expression_attribute_names(Some(update.names.clone()))
                     .set_expression_attribute_values(Some(update.values.clone()).filter(|values| !values.is_empty()))
-                    .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                    .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
                     .send()
             })
             .await;
@@ -311,16 +329,26 @@ impl Table {
 
     /// Waits before the next try: exponential, with full jitter.
     async fn pause(&self, attempt: u32, deadline: tokio::time::Instant, why: &str) -> Result<(), TableError> {
-        let most = RETRY_BASE.saturating_mul(1 << attempt.min(10)).min(RETRY_CAP);
-        let mut byte = [0_u8; 2];
-        self.entropy.fill(&mut byte).map_err(|error| TableError::Unreachable(error.to_string()))?;
-        let wait = most.mul_f64(f64::from(u16::from_le_bytes(byte)) / f64::from(u16::MAX));
+        let wait = self.jitter(RETRY_BASE.saturating_mul(1 << attempt.min(10)).min(RETRY_CAP))?;
         if tokio::time::Instant::now() + wait >= deadline {
             return Err(TableError::Busy(why.to_owned()));
         }
         self.counters.retries.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(wait).await;
         Ok(())
+    }
+
+    /// Waits after a lost race, so that not everybody meets again at once.
+    pub(crate) async fn breathe(&self, race: usize) -> Result<(), TableError> {
+        let most = BREATH_BASE.saturating_mul(1 << race.min(10)).min(BREATH_CAP);
+        tokio::time::sleep(self.jitter(most)?).await;
+        Ok(())
+    }
+
+    fn jitter(&self, most: Duration) -> Result<Duration, TableError> {
+        let mut bytes = [0_u8; 2];
+        self.entropy.fill(&mut bytes).map_err(|error| TableError::Unreachable(error.to_string()))?;
+        Ok(most.mul_f64(f64::from(u16::from_le_bytes(bytes)) / f64::from(u16::MAX)))
     }
 
     fn classify<E>(&self, error: &SdkError<E, HttpResponse>) -> TableError

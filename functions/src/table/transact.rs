@@ -3,10 +3,12 @@
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, Delete, Put as PutItem, ReturnConsumedCapacity, TransactWriteItem, Update as UpdateItem,
+    AttributeValue, ConditionCheck, Delete, Put as PutItem, ReturnConsumedCapacity, TransactWriteItem,
+    Update as UpdateItem,
 };
+use jiff::Timestamp;
 
-use super::codec::Update;
+use super::codec::{Update, use_attribute};
 use super::keys::{Item, Key, PK};
 use super::{RETRY_FOR, Table, TableError};
 
@@ -68,6 +70,13 @@ pub(crate) enum Write {
         /// The revision that it must have.
         revision: Option<u64>,
     },
+    /// No write: the record must be there at the revision.
+    Check {
+        /// The item.
+        key: Key,
+        /// The revision that it must have.
+        revision: u64,
+    },
     /// The removal of a user without active tokens, under the revision.
     DeleteIdle {
         /// The item.
@@ -85,6 +94,21 @@ impl Write {
         let place = update.name("revision");
         update.values.insert(":rev".to_owned(), AttributeValue::N(revision.to_string()));
         Some(Self::Update { key, update, condition: format!("{place} = :rev") })
+    }
+
+    /// Adds to an update's condition that the noted last use of a version is still `last`.
+    pub(crate) fn also_unused(&mut self, number: &str, last: Option<Timestamp>) {
+        let Self::Update { update, condition, .. } = self else { return };
+        let used = update.name(&use_attribute(number));
+        let more = match last {
+            None => format!("attribute_not_exists({used})"),
+            Some(last) => {
+                let part = update.name("last");
+                let value = update.value(AttributeValue::N(last.as_millisecond().to_string()));
+                format!("{used}.{part} = {value}")
+            }
+        };
+        *condition = format!("({condition}) AND {more}");
     }
 
     fn into_item(self, table: &str) -> Result<TransactWriteItem, TableError> {
@@ -118,6 +142,15 @@ impl Write {
                         .expression_attribute_values(":r", AttributeValue::N(revision.to_string()));
                 }
                 item.delete(delete.build().map_err(invalid)?)
+            }
+            Self::Check { key, revision } => {
+                let check = ConditionCheck::builder()
+                    .table_name(table)
+                    .set_key(Some(key.item()))
+                    .condition_expression("#r = :r")
+                    .expression_attribute_names("#r", "revision")
+                    .expression_attribute_values(":r", AttributeValue::N(revision.to_string()));
+                item.condition_check(check.build().map_err(invalid)?)
             }
             Self::DeleteIdle { key, revision } => {
                 let delete = Delete::builder()
@@ -168,7 +201,7 @@ impl Table {
                 .transact_write_items()
                 .set_transact_items(Some(items.clone()))
                 .client_request_token(&token)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
                 .send()
                 .await;
             let error = match sent {
