@@ -11,9 +11,9 @@ fn main() -> ExitCode {
     });
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     {
+        use tracing_subscriber::Layer;
         use tracing_subscriber::layer::SubscriberExt;
         use tracing_subscriber::util::SubscriberInitExt;
-        use tracing_subscriber::Layer;
         tracing_subscriber::registry().with(layer.with_filter(filter).with_filter(ours)).init();
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {

@@ -109,7 +109,8 @@ async fn records(
     now: Timestamp,
 ) -> Result<(Vec<Option<Token>>, Vec<Token>), ServiceError> {
     let key = |token: &Token| (token.user.clone(), token.name.clone());
-    let mut managed: HashMap<_, Token> = client.managed_tokens(&manifest.name).await?.into_iter().map(|token| (key(&token), token)).collect();
+    let mut managed: HashMap<_, Token> =
+        client.managed_tokens(&manifest.name).await?.into_iter().map(|token| (key(&token), token)).collect();
     let wanted = |declaration: &TokenDeclaration| (declaration.user.clone(), declaration.name.clone());
     let missing: Vec<_> = manifest.tokens.iter().map(wanted).filter(|key| !managed.contains_key(key)).collect();
     // The index that lists a manifest's tokens is only a hint; by name the records are certain. Whoever else manages a
@@ -214,9 +215,7 @@ pub async fn recover(
 ) -> Result<Option<(PlaceId, latchkey::secret::Secret)>, ServiceError> {
     let fingerprint = version.fingerprint();
     let marker = Marker { token_id: token.id.clone(), version: version.number, fingerprint: fingerprint.clone() };
-    let shows = |id: &PlaceId| {
-        matches!(looks.get(id), Some(Ok(Seen::Holds(held))) if held.fingerprint.as_ref() == Some(&fingerprint))
-    };
+    let shows = |id: &PlaceId| matches!(looks.get(id), Some(Ok(Seen::Holds(held))) if held.fingerprint.as_ref() == Some(&fingerprint));
     let mut places: Vec<_> = token.places.iter().filter(|(_, record)| record.place.readable).collect();
     // Where a look saw it, it will be; elsewhere it may still stand beside what consumers read.
     places.sort_by_key(|(id, _)| !shows(id));

@@ -351,7 +351,10 @@ impl Client {
     ///
     /// # Errors
     /// [`ServiceError::Unavailable`].
-    pub async fn verify(&self, presented: &str) -> Result<Result<Box<Valid>, latchkey::service::Invalid>, ServiceError> {
+    pub async fn verify(
+        &self,
+        presented: &str,
+    ) -> Result<Result<Box<Valid>, latchkey::service::Invalid>, ServiceError> {
         match self.service.verify(presented, None).await? {
             Verdict::Valid(valid) => Ok(Ok(valid)),
             Verdict::Invalid(invalid) => Ok(Err(invalid)),

@@ -42,12 +42,7 @@ enum Ended {
 }
 
 /// Brings every carried version to the places that lack it.
-pub(super) async fn deliver(
-    run: &Run<'_>,
-    works: &mut [Work<'_>],
-    observation: &Observation,
-    outcome: &mut Outcome,
-) {
+pub(super) async fn deliver(run: &Run<'_>, works: &mut [Work<'_>], observation: &Observation, outcome: &mut Outcome) {
     let ended = {
         let (pushes, unreached) = pushes(run, works, observation).await;
         let mut ended: Vec<(usize, Ended)> = unreached;

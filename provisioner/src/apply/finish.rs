@@ -30,7 +30,10 @@ pub(super) async fn promote(run: &Run<'_>, works: &mut [Work<'_>], outcome: &mut
         let record = match found {
             Ok(Some(record)) => record,
             Ok(None) => {
-                work.fail(service_failure(&work.subject(), &ServiceError::Gone("the token was deleted meanwhile".into())));
+                work.fail(service_failure(
+                    &work.subject(),
+                    &ServiceError::Gone("the token was deleted meanwhile".into()),
+                ));
                 continue;
             }
             Err(error) => {

@@ -110,10 +110,8 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
             outcome.stopped = true;
             break;
         }
-        let mut works: Vec<Work<'_>> = wave
-            .iter()
-            .map(|plan| Work { plan, token: plan.record.clone(), carried: None, failure: None })
-            .collect();
+        let mut works: Vec<Work<'_>> =
+            wave.iter().map(|plan| Work { plan, token: plan.record.clone(), carried: None, failure: None }).collect();
         stage::prepare(run, &mut works).await;
         stage::stage(run, &mut works, observation).await;
         deliver::deliver(run, &mut works, observation, &mut outcome).await;

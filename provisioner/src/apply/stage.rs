@@ -199,11 +199,7 @@ fn absent_everywhere(run: &Run<'_>, token: &Token, number: u32, looks: &Looks, n
 }
 
 /// Everything of the record that differs from the declaration, as one edit.
-fn edit(
-    plan: &TokenPlan,
-    declaration: &TokenDeclaration,
-    manifest: &latchkey::name::ManifestName,
-) -> Option<Edit> {
+fn edit(plan: &TokenPlan, declaration: &TokenDeclaration, manifest: &latchkey::name::ManifestName) -> Option<Edit> {
     let mut edit = Edit::default();
     let mut any = false;
     for change in &plan.changes {

@@ -32,13 +32,17 @@ pub(super) async fn apply(printer: Printer, service: Option<&str>, arguments: &A
 }
 
 /// Rotates what is due, the named tokens, or all.
-pub(super) async fn rotate(printer: Printer, service: Option<&str>, arguments: &RotateArguments) -> Result<Code, Fault> {
+pub(super) async fn rotate(
+    printer: Printer,
+    service: Option<&str>,
+    arguments: &RotateArguments,
+) -> Result<Code, Fault> {
     let mut words = arguments.words.clone();
     let is_file = words.first().is_some_and(|word| {
         std::path::Path::new(word).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
     });
     let file = if is_file { PathBuf::from(words.remove(0)) } else { PathBuf::from("tokens.toml") };
-    let manifest = open::load(Printer { format: Format::Json, ..printer }, &file, &arguments.allow)?;
+    let manifest = open::load(Printer { format: Format::Json }, &file, &arguments.allow)?;
     let names = named(&manifest, &words)?;
     let rotate = match (arguments.all, names.is_empty()) {
         (true, _) => Rotate::All,
@@ -140,9 +144,12 @@ async fn run(
 async fn check_revision(client: &Client, manifest: &Manifest, how: &How) -> Result<(), Fault> {
     let (Some(revision), Some(last)) = (how.revision, client.applied(&manifest.name).await?) else { return Ok(()) };
     if revision < last && !how.force_revision {
-        return Err(Fault::new(format!("revision {revision} of `{}` is older than {last}, the last one applied", manifest.name))
-            .hint("apply the newer one, or say `--force-revision` to go back")
-            .code(Code::Guard));
+        return Err(Fault::new(format!(
+            "revision {revision} of `{}` is older than {last}, the last one applied",
+            manifest.name
+        ))
+        .hint("apply the newer one, or say `--force-revision` to go back")
+        .code(Code::Guard));
     }
     Ok(())
 }
@@ -174,7 +181,8 @@ fn finish(printer: Printer, plan: Option<&Plan>, total: &Outcome, labels: &Label
     } else if changed && good {
         printer.result(&format!("Done: {} changed", total.done))?;
     } else if !good {
-        let left = total.failures.len() + plan.map_or(0, |plan| plan.tokens.iter().filter(|token| !token.blocked.is_empty()).count());
+        let left = total.failures.len()
+            + plan.map_or(0, |plan| plan.tokens.iter().filter(|token| !token.blocked.is_empty()).count());
         printer.result(&format!("Partly done: {} changed, {left} left as they were", total.done))?;
     }
     if total.stopped {

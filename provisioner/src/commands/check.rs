@@ -14,7 +14,8 @@ pub(super) fn run(printer: Printer, check: &Check) -> Result<Code, Fault> {
         return as_json(printer, check);
     }
     let manifest = open::load(printer, &check.file, &check.allow)?;
-    let (tokens, pushes) = (manifest.tokens.len(), manifest.tokens.iter().map(|token| token.pushes.len()).sum::<usize>());
+    let (tokens, pushes) =
+        (manifest.tokens.len(), manifest.tokens.iter().map(|token| token.pushes.len()).sum::<usize>());
     printer.result(&format!("`{}` is good: {tokens} tokens, {pushes} pushes", check.file.display()))?;
     Ok(Code::Done)
 }

@@ -14,9 +14,9 @@ use crate::output::Printer;
 /// Writes a starter manifest; an existing file is left alone.
 pub(super) fn run(printer: Printer, init: &Init) -> Result<Code, Fault> {
     let name = match &init.name {
-        Some(name) => name.parse().map_err(|_| {
-            Fault::new(format!("`{name}` cannot be a manifest's name")).hint(ManifestName::RULE)
-        })?,
+        Some(name) => name
+            .parse()
+            .map_err(|_| Fault::new(format!("`{name}` cannot be a manifest's name")).hint(ManifestName::RULE))?,
         None => name_of(&init.file),
     };
     let shown = init.file.display();

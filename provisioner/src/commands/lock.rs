@@ -47,9 +47,12 @@ pub(super) async fn lease(
                 tokio::time::sleep(POLL).await;
             }
             Err(TryLockError::WouldBlock) => {
-                return Err(Fault::new(format!("another run of `{manifest}` has not ended after {} s", wait.as_secs()))
-                    .hint("nothing was changed; wait for it, or give it longer with `--wait SECONDS`")
-                    .code(Code::Busy));
+                return Err(Fault::new(format!(
+                    "another run of `{manifest}` has not ended after {} s",
+                    wait.as_secs()
+                ))
+                .hint("nothing was changed; wait for it, or give it longer with `--wait SECONDS`")
+                .code(Code::Busy));
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }

@@ -83,19 +83,19 @@ fn parse_address(text: &str) -> Result<ServiceAddress, Fault> {
 }
 
 /// The service for commands that work without a manifest: the flag, else the nearest `tokens.toml`.
-pub(super) async fn nearest(printer: Printer, flag: Option<&str>) -> Result<Client, Fault> {
+pub(super) async fn nearest(flag: Option<&str>) -> Result<Client, Fault> {
     if flag.is_some() {
         return client(&address(flag, None)?).await;
     }
     let here = std::env::current_dir().map_err(|error| Fault::new(format!("cannot tell this folder: {error}")))?;
     let found = here.ancestors().map(|folder| folder.join("tokens.toml")).find(|path| path.is_file());
     let path = found.ok_or_else(|| {
-        Fault::new("no service: there is no `tokens.toml` in this folder or above it").hint(
-            "`provision init` writes one, or name the service: `--service embedded:latchkey.db`",
-        )
+        Fault::new("no service: there is no `tokens.toml` in this folder or above it")
+            .hint("`provision init` writes one, or name the service: `--service embedded:latchkey.db`")
     })?;
     let allow = Allow { allow_host: Vec::new(), allow_outside: true };
-    let manifest = load(Printer { format: Format::Json, ..printer }, &path, &allow)
+    // Its warnings are for `check`, not for every command that only needs the service.
+    let manifest = load(Printer { format: Format::Json }, &path, &allow)
         .map_err(|fault| fault.hint("mend it, or name the service: `--service embedded:FILE`"))?;
     client(&address(None, Some(&manifest))?).await
 }
@@ -129,16 +129,11 @@ pub(super) async fn user(client: &Client, wanted: &str) -> Result<UserName, Faul
         let name: UserName = operator().to_ascii_lowercase().parse().map_err(|_| {
             Fault::new(format!("your login `{}` cannot be a user's name", operator())).hint("say `--user NAME`")
         })?;
-        client
-            .service()
-            .ensure_person(client.caller(), &name)
-            .await
-            .map_err(|error| Fault::new(error.to_string()))?;
+        client.service().ensure_person(client.caller(), &name).await.map_err(|error| Fault::new(error.to_string()))?;
         return Ok(name);
     }
-    let name: UserName = wanted.parse().map_err(|_| {
-        Fault::new(format!("`{wanted}` cannot be a user's name")).hint(UserName::RULE)
-    })?;
+    let name: UserName =
+        wanted.parse().map_err(|_| Fault::new(format!("`{wanted}` cannot be a user's name")).hint(UserName::RULE))?;
     let found = client.service().user(&name).await.map_err(|error| Fault::new(error.to_string()))?;
     if found.is_some() {
         return Ok(name);

@@ -10,7 +10,7 @@ use crate::output::{Format, Printer, table};
 
 /// Runs one of the commands on roles.
 pub(super) async fn run(printer: Printer, service: Option<&str>, command: Role) -> Result<Code, Fault> {
-    let client = open::nearest(printer, service).await?;
+    let client = open::nearest(service).await?;
     match command {
         Role::Set { name, permissions, .. } => {
             let permissions = permissions.into_iter().collect();
@@ -31,7 +31,8 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Role) 
             if printer.format == Format::Json {
                 printer.json(&json!({ "roles": roles.iter().map(as_json).collect::<Vec<_>>() }))?;
             } else {
-                let mut rows: Vec<Vec<String>> = vec![["ROLE", "PERMITS", "USERS", "MANIFEST"].map(str::to_owned).to_vec()];
+                let mut rows: Vec<Vec<String>> =
+                    vec![["ROLE", "PERMITS", "USERS", "MANIFEST"].map(str::to_owned).to_vec()];
                 rows.extend(roles.iter().map(|role| {
                     let manifest = role.managed_by.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
                     vec![role.name.to_string(), permits(role), role.holders.to_string(), manifest]

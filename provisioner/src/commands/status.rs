@@ -39,12 +39,15 @@ fn text(plan: &Plan, observation: &Observation, labels: &Labels) -> String {
             name.push_str(" (not declared)");
         }
         let record = token.record.as_ref();
-        let versions = record.map_or_else(|| "none yet".to_owned(), |record| {
-            let live = record.live(observation.at);
-            let texts: Vec<String> =
-                live.map(|version| format!("{} {}", version.number, version.state.as_str())).collect();
-            if texts.is_empty() { "none works".to_owned() } else { texts.join(", ") }
-        });
+        let versions = record.map_or_else(
+            || "none yet".to_owned(),
+            |record| {
+                let live = record.live(observation.at);
+                let texts: Vec<String> =
+                    live.map(|version| format!("{} {}", version.number, version.state.as_str())).collect();
+                if texts.is_empty() { "none works".to_owned() } else { texts.join(", ") }
+            },
+        );
         let due = record.and_then(latchkey::token::Token::due);
         let due = due.map_or_else(|| "-".to_owned(), |due| distance(observation.at, due));
         let used = record.and_then(latchkey::token::Token::last_used);

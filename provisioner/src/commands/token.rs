@@ -23,7 +23,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Token)
     if let Token::Verify { .. } = command {
         return verify(printer, service).await;
     }
-    let client = open::nearest(printer, service).await?;
+    let client = open::nearest(service).await?;
     match command {
         Token::Set(set) => self::set(printer, &client, set).await,
         Token::List { whose, ended, .. } => {
@@ -86,7 +86,10 @@ async fn set(printer: Printer, client: &Client, set: TokenSet) -> Result<Code, F
     };
     printed.map_err(|error| {
         Fault::new(format!("the token `{user}/{}` was made, but its secret could not be printed: {error}", set.name))
-            .hint(format!("nobody has the secret: `provision token delete {} --user {user} --yes`, then make another", set.name))
+            .hint(format!(
+                "nobody has the secret: `provision token delete {} --user {user} --yes`, then make another",
+                set.name
+            ))
     })?;
     let expires = token.ends_at().map_or_else(|| "never".to_owned(), minute);
     printer.talk(&format!(
@@ -263,9 +266,9 @@ async fn show(printer: Printer, client: &Client, user: &UserName, name: &TokenNa
         row("manifest", manifest.to_string());
     }
     for version in token.live(now) {
-        let used = token.version_last_used(version.number).map_or_else(|| "never used".to_owned(), |at| {
-            format!("last used {}", minute(at))
-        });
+        let used = token
+            .version_last_used(version.number)
+            .map_or_else(|| "never used".to_owned(), |at| format!("last used {}", minute(at)));
         let (state, until) = (version.state.as_str(), minute(token.deadline(version)));
         row("version", format!("{} {state}, {}, works until {until}, {used}", version.number, version.fingerprint()));
     }
@@ -279,7 +282,10 @@ async fn show(printer: Printer, client: &Client, user: &UserName, name: &TokenNa
     row("uses this month", uses.to_string());
     for event in &events {
         let detail = event.detail.clone().unwrap_or_default();
-        row("event", format!("{} {} by {} {detail}", minute(event.at), event.action, event.actor).trim_end().to_owned());
+        row(
+            "event",
+            format!("{} {} by {} {detail}", minute(event.at), event.action, event.actor).trim_end().to_owned(),
+        );
     }
     printer.result(&table(&rows))?;
     Ok(Code::Done)
@@ -362,7 +368,7 @@ async fn roles(
 async fn verify(printer: Printer, service: Option<&str>) -> Result<Code, Fault> {
     let unclear = |fault: Fault| fault.code(Code::Changes);
     let presented = read_secret().map_err(unclear)?;
-    let client = open::nearest(printer, service).await.map_err(unclear)?;
+    let client = open::nearest(service).await.map_err(unclear)?;
     let verdict = client.verify(&presented).await.map_err(|error| unclear(error.into()))?;
     match verdict {
         Ok(valid) => {
@@ -398,7 +404,9 @@ fn read_secret() -> Result<Zeroizing<String>, Fault> {
         .read_to_end(&mut bytes)
         .map_err(|error| Fault::new(format!("stdin cannot be read: {error}")))?;
     if bytes.is_empty() {
-        return Err(Fault::new("stdin is empty").hint("pipe the secret in: `printenv API_TOKEN | provision token verify`"));
+        return Err(
+            Fault::new("stdin is empty").hint("pipe the secret in: `printenv API_TOKEN | provision token verify`")
+        );
     }
     Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).trim().to_owned()))
 }

@@ -13,7 +13,7 @@ use crate::service::Client;
 
 /// Runs one of the commands on users.
 pub(super) async fn run(printer: Printer, service: Option<&str>, command: User) -> Result<Code, Fault> {
-    let client = open::nearest(printer, service).await?;
+    let client = open::nearest(service).await?;
     match command {
         User::Set(set) => self::set(printer, &client, &set).await,
         User::List { .. } => list(printer, &client).await,
@@ -52,9 +52,11 @@ async fn set(printer: Printer, client: &Client, set: &UserSet) -> Result<Code, F
     let max_tokens = match set.max_tokens.as_deref() {
         None => None,
         Some("default") => Some(None),
-        Some(number) => Some(Some(number.parse().map_err(|_| {
-            Fault::new(format!("`--max-tokens` takes a number or `default`, not `{number}`"))
-        })?)),
+        Some(number) => Some(Some(
+            number
+                .parse()
+                .map_err(|_| Fault::new(format!("`--max-tokens` takes a number or `default`, not `{number}`")))?,
+        )),
     };
     let change = UserChange {
         kind: set.kind.as_deref().map(|kind| if kind == "service" { UserKind::Service } else { UserKind::Person }),
@@ -72,7 +74,12 @@ async fn set(printer: Printer, client: &Client, set: &UserSet) -> Result<Code, F
     } else {
         let verb = if old.is_some() { "Changed" } else { "Made" };
         let state = if user.suspended { ", suspended: none of its tokens is valid" } else { "" };
-        printer.result(&format!("{verb} the {} `{}` with {}{state}", user.kind.as_str(), user.name, roles_of(&user)))?;
+        printer.result(&format!(
+            "{verb} the {} `{}` with {}{state}",
+            user.kind.as_str(),
+            user.name,
+            roles_of(&user)
+        ))?;
     }
     Ok(Code::Done)
 }

@@ -4,7 +4,7 @@ use latchkey::place::PlaceId;
 use serde_json::{Value, json};
 
 use crate::apply::Outcome;
-use crate::plan::{Change, Labels, Plan, Tone, TokenPlan, remarks};
+use crate::plan::{Change, Labels, Plan, TokenPlan, Tone, remarks};
 
 /// A plan. `changes` are in the order in which they are carried out; `problems` and `notes` are sentences.
 #[must_use]
@@ -26,9 +26,7 @@ pub fn plan(plan: &Plan, labels: &Labels) -> Value {
             json!({ "user": user.name, "new": user.new, "fields": fields })
         })
         .collect();
-    let busy = |token: &&TokenPlan| {
-        !token.changes.is_empty() || !token.blocked.is_empty() || !token.notes.is_empty()
-    };
+    let busy = |token: &&TokenPlan| !token.changes.is_empty() || !token.blocked.is_empty() || !token.notes.is_empty();
     let tokens: Vec<Value> = plan.tokens.iter().filter(busy).map(|one| token(one, labels)).collect();
     let guards: Vec<String> = plan.guards.iter().map(ToString::to_string).collect();
     json!({
@@ -71,10 +69,8 @@ fn change(change: &Change, all: &[Value], place: &dyn Fn(&PlaceId) -> Value) -> 
         Change::Rename { from } => json!({ "action": "rename", "from": from }),
         Change::TakeOver => json!({ "action": "take_over" }),
         Change::Update(fields) => {
-            let fields: Vec<Value> = fields
-                .iter()
-                .map(|field| json!({ "field": field.name, "from": field.from, "to": field.to }))
-                .collect();
+            let fields: Vec<Value> =
+                fields.iter().map(|field| json!({ "field": field.name, "from": field.from, "to": field.to })).collect();
             json!({ "action": "update", "fields": fields })
         }
         Change::NewVersion(reason) => {

@@ -40,9 +40,8 @@ fn roles(manifest: &Manifest, observation: &Observation, faults: &mut Vec<Fault>
         let owner = observation.roles.get(name).and_then(|role| role.managed_by.as_ref());
         if let Some(owner) = owner.filter(|owner| **owner != manifest.name) {
             let message = format!("the role `{name}` belongs to the manifest `{owner}`");
-            let hint = format!(
-                "refer to it without declaring it: remove `[roles.{name}]` here, and change it in `{owner}`"
-            );
+            let hint =
+                format!("refer to it without declaring it: remove `[roles.{name}]` here, and change it in `{owner}`");
             faults.push(Fault::error("other-manifest", declared.span.clone(), message).hint(hint));
         }
     }
@@ -91,12 +90,7 @@ fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a s
         .map(|(_, other)| other)
 }
 
-fn token_user(
-    manifest: &Manifest,
-    observation: &Observation,
-    declaration: &TokenDeclaration,
-    faults: &mut Vec<Fault>,
-) {
+fn token_user(manifest: &Manifest, observation: &Observation, declaration: &TokenDeclaration, faults: &mut Vec<Fault>) {
     let user = &declaration.user;
     if manifest.users.contains_key(user) {
         return;
@@ -175,10 +169,8 @@ fn quota<'a>(
     *count += 1;
     let active = found.map_or(0, |found| found.active);
     if active + *count > max {
-        let message = format!(
-            "`{user}` may have {max} active tokens, and with this one it would have {}",
-            active + *count
-        );
+        let message =
+            format!("`{user}` may have {max} active tokens, and with this one it would have {}", active + *count);
         let span = declaration.span.clone();
         let hint = format!("raise `max_tokens` of `{user}`, or delete tokens that nobody uses");
         faults.push(Fault::error("token-limit-reached", span, message).hint(hint));

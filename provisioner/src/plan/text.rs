@@ -184,9 +184,9 @@ fn change_lines(
                     line(Tone::Detail, format!("new place: {}", place(&added.id())));
                 }
                 let before = token.record.iter().flat_map(|record| &record.places);
-                for (id, _) in before.filter(|(id, record)| {
-                    record.declared && !token.places.iter().any(|kept| kept.id() == **id)
-                }) {
+                for (id, _) in
+                    before.filter(|(id, record)| record.declared && !token.places.iter().any(|kept| kept.id() == **id))
+                {
                     line(Tone::Detail, format!("no longer declared: {}", place(id)));
                 }
             }
@@ -205,7 +205,10 @@ fn change_lines(
             line(Tone::Detail, format!("push version {number}, read from {}", place(from)));
         }
         Change::Retire { number } => {
-            line(Tone::Delete, format!("{subject}: retire version {number}, its overlap is over and no place holds it"));
+            line(
+                Tone::Delete,
+                format!("{subject}: retire version {number}, its overlap is over and no place holds it"),
+            );
         }
         Change::Remove { place: id } => {
             line(Tone::Delete, format!("{subject}: remove the entry {}, no longer declared", place(id)));

@@ -324,12 +324,9 @@ fn mend(plan: &mut TokenPlan, case: &Case<'_>, number: u32, source: &PlaceId) {
             Find::Current => {}
             Find::Foreign if !push.adopt => plan.blocked.push(Blocked::Foreign(id.clone())),
             Find::Unknown(error) => plan.blocked.push(unreachable(id, error)),
-            found => plan.changes.push(Change::Mend {
-                number,
-                from: source.clone(),
-                to: id.clone(),
-                found: found.clone(),
-            }),
+            found => {
+                plan.changes.push(Change::Mend { number, from: source.clone(), to: id.clone(), found: found.clone() })
+            }
         }
     }
 }
@@ -449,9 +446,10 @@ fn leave(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
 
 /// Expiry wins over everything, so it is told in time.
 fn warn(plan: &mut TokenPlan, record: &Token, now: Timestamp) {
-    let delivers = plan.changes.iter().any(|change| {
-        matches!(change, Change::NewVersion(_) | Change::Resume { .. } | Change::Create)
-    });
+    let delivers = plan
+        .changes
+        .iter()
+        .any(|change| matches!(change, Change::NewVersion(_) | Change::Resume { .. } | Change::Create));
     if delivers {
         return;
     }
