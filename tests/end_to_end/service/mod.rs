@@ -1,3 +1,17 @@
 //! The token service's promises, on a real engine: `LATCHKEY_TEST_ENGINE` chooses which.
 
+mod audit;
+mod capacity;
+mod concurrency;
 mod create;
+mod delete;
+mod edit;
+mod embedded;
+mod list;
+mod manifests;
+mod model;
+mod roles;
+mod usage;
+mod users;
+mod verify;
+mod versions;
