@@ -142,7 +142,8 @@ async fn no_secret_is_logged_shown_or_stored() {
     let service = service(&path, 1).await;
     let caller = Caller::operator("admin");
     let mut shown = String::new();
-    let mut show = |value: &dyn std::fmt::Debug| shown.push_str(&format!("{value:?}"));
+    let mut show =
+        |value: &dyn std::fmt::Debug| std::fmt::Write::write_fmt(&mut shown, format_args!("{value:?}")).unwrap();
     show(&service.ensure_person(&caller, &name("ana")).await);
     let by_hand = service.create(&caller, new_token("ana", "laptop")).await.unwrap();
     show(&by_hand);

@@ -1,5 +1,7 @@
 //! The token service's promises, on a real engine: `LATCHKEY_TEST_ENGINE` chooses which.
 
+#![expect(clippy::unwrap_used, clippy::similar_names, reason = "a test reports what it did not expect, in short words")]
+
 mod audit;
 mod capacity;
 mod concurrency;

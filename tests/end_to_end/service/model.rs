@@ -180,22 +180,22 @@ async fn act(world: &World, model: &mut Model, step: Step) {
 }
 
 async fn compare(world: &World, model: &Model) {
-    for role in 0..ROLES.len() {
-        let found = world.service.role(&name(ROLES[role])).await.unwrap();
+    for (role, text) in ROLES.into_iter().enumerate() {
+        let found = world.service.role(&name(text)).await.unwrap();
         assert_eq!(found.is_some(), model.roles.contains(&role));
         if let Some(found) = found {
-            assert_eq!(found.holders as usize, model.holders(role), "holders of {}", ROLES[role]);
+            assert_eq!(found.holders as usize, model.holders(role), "holders of {text}");
         }
     }
-    for user in 0..USERS.len() {
-        let found = world.service.user(&name(USERS[user])).await.unwrap();
+    for (user, text) in USERS.into_iter().enumerate() {
+        let found = world.service.user(&name(text)).await.unwrap();
         let Some(held) = model.users.get(&user) else {
             assert_eq!(found, None);
             continue;
         };
         let found = found.expect("a user");
         assert_eq!((found.roles, found.suspended, found.sweeping), (named(&held.roles), held.suspended, false));
-        let listed = world.service.list_active(&name(USERS[user]), 100, None).await.unwrap().tokens;
+        let listed = world.service.list_active(&name(text), 100, None).await.unwrap().tokens;
         assert_eq!(found.active as usize, listed.len(), "the count is that of the records");
         let now = world.now();
         let alive = listed.iter().filter(|token| token.state(now) == latchkey::token::TokenState::Active).count();
