@@ -24,6 +24,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use latchkey::entropy::{Entropy, SystemEntropy};
 use latchkey::table::Table;
+use tokio::sync::Notify;
 
 /// What serves the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,11 +187,19 @@ enum Fault {
     AnswerLost,
     /// One is refused, as it met another transaction.
     Conflict,
+    /// One waits until it is released.
+    Hold,
 }
 
 /// A switch for faults: none until asked for.
 #[derive(Debug, Clone, Default)]
-pub struct Faults(Arc<Mutex<Option<(u64, Fault)>>>);
+pub struct Faults(Arc<Mutex<Option<(u64, Fault)>>>, Arc<Held>);
+
+#[derive(Debug, Default)]
+struct Held {
+    arrived: Notify,
+    released: Notify,
+}
 
 impl Faults {
     /// Lets `count` more requests pass; then nothing arrives any more.
@@ -206,6 +215,21 @@ impl Faults {
     /// Lets `count` more requests pass; the next one meets a conflict.
     pub fn conflict_after(&self, count: u64) {
         self.plan(count, Fault::Conflict);
+    }
+
+    /// Lets `count` more requests pass; the next one waits until it is released, and others overtake it.
+    pub fn hold_after(&self, count: u64) {
+        self.plan(count, Fault::Hold);
+    }
+
+    /// Waits until a request is held.
+    pub async fn held(&self) {
+        self.1.arrived.notified().await;
+    }
+
+    /// Lets the held request go on.
+    pub fn release(&self) {
+        self.1.released.notify_one();
     }
 
     /// No faults any more; whether one was still to come.
@@ -265,6 +289,14 @@ impl HttpConnector for FaultyConnector {
             Fault::Conflict => refusal(
                 r#"{"__type":"TransactionCanceledException","message":"conflict","CancellationReasons":[{"Code":"TransactionConflict"}]}"#,
             ),
+            Fault::Hold => {
+                let (inner, held) = (self.inner.clone(), self.faults.1.clone());
+                HttpConnectorFuture::new(async move {
+                    held.arrived.notify_one();
+                    held.released.notified().await;
+                    inner.call(request).await
+                })
+            }
             Fault::AnswerLost => {
                 let call = self.inner.call(request);
                 HttpConnectorFuture::new(async move {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use latchkey::place::Place;
-use latchkey::service::{CreateError, Edit, Invalid, UserChange};
+use latchkey::service::{ChangeError, CreateError, Edit, Invalid, NewToken, UserChange};
 use tests::world::{World, managed_token, name, new_token};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -176,4 +176,95 @@ async fn an_edit_never_leaves_a_token_with_a_role_that_its_user_lost() {
         let roles = world.valid(made.secret.expose()).await.roles;
         assert!(!roles.contains(&name("writer")), "and afterwards");
     }
+}
+
+/// Starts `first`, holds its transaction after `reads` requests, runs `second` meanwhile, and lets the first go on.
+async fn overtaken<T, U>(
+    world: &World,
+    reads: u64,
+    first: impl Future<Output = T>,
+    second: impl Future<Output = U>,
+) -> (T, U) {
+    world.store.faults.hold_after(reads);
+    tokio::join!(first, async {
+        world.store.faults.held().await;
+        let answer = second.await;
+        world.store.faults.release();
+        answer
+    })
+}
+
+#[tokio::test]
+async fn a_role_given_to_a_token_while_its_user_loses_it_does_not_arrive() {
+    let world = World::new().await;
+    world.role("writer", &["documents:write"]).await;
+    world.user("ana", &["writer"]).await;
+    let made = world.create(NewToken { roles: Some(Vec::new()), ..new_token("ana", "laptop") }).await;
+    let edit = Edit { roles: Some(vec![name("writer")]), ..Edit::default() };
+    let key = (name("ana"), name("laptop"));
+    let service = world.another(2).await;
+    service.permissions_of(&[name("writer")]).await.unwrap();
+    // The edit has read the user and the token; its transaction waits.
+    let edit = service.edit(&world.admin, (&key.0, &key.1), None, None, &edit);
+    let (edited, _) = overtaken(&world, 2, edit, world.user("ana", &[])).await;
+    assert!(edited.is_err());
+    assert!(world.valid(made.secret.expose()).await.roles.is_empty());
+}
+
+#[tokio::test]
+async fn a_rename_that_a_suspension_overtakes_is_suspended_too() {
+    let world = World::new().await;
+    world.role("writer", &["documents:write"]).await;
+    world.user("ana", &["writer"]).await;
+    let made = world.token("ana", "laptop").await;
+    let edit = Edit { name: Some(name("desk")), ..Edit::default() };
+    let key = (name("ana"), name("laptop"));
+    let change = UserChange { suspended: Some(true), roles: Some(Vec::new()), ..UserChange::default() };
+    // It has read the user, the new name and the token.
+    let rename = world.service.edit(&world.admin, (&key.0, &key.1), None, None, &edit);
+    let (renamed, _) = overtaken(&world, 3, rename, world.change_user("ana", change)).await;
+    assert!(renamed.unwrap().roles.is_empty());
+    assert_eq!(world.invalid(made.secret.expose()).await, Some(Invalid::Suspended));
+}
+
+#[tokio::test]
+async fn an_edit_of_a_revision_that_another_edit_overtakes_is_refused() {
+    let world = World::new().await;
+    world.user("ana", &[]).await;
+    world.token("ana", "laptop").await;
+    let text = |text: &str| Edit { description: Some(text.to_owned()), ..Edit::default() };
+    let (slow, fast) = (text("slow"), text("fast"));
+    let key = (name("ana"), name("laptop"));
+    let edit = |edit| world.service.edit(&world.admin, (&key.0, &key.1), None, Some(1), edit);
+    let (slow, fast) = overtaken(&world, 1, edit(&slow), edit(&fast)).await;
+    assert_eq!(fast.unwrap().description.as_deref(), Some("fast"));
+    assert!(matches!(slow, Err(ChangeError::Revision { wanted: 1, found: 2 })));
+}
+
+#[tokio::test]
+async fn a_staged_version_that_is_first_used_while_it_is_replaced_goes_on() {
+    let world = World::new().await;
+    world.user("ci", &[]).await;
+    let made = world.create(managed_token("ci", "deploy", &[])).await;
+    let valid = world.valid(made.secret.expose()).await;
+    let key = (name("ci"), name("deploy"));
+    let stage = world.service.stage(&world.admin, (&key.0, &key.1), &made.token.id);
+    let (staged, used) = overtaken(&world, 1, stage, world.service.note_use(&valid, None)).await;
+    used.unwrap();
+    world.valid(made.secret.expose()).await;
+    world.valid(staged.unwrap().secret.expose()).await;
+}
+
+#[tokio::test]
+async fn a_late_sweep_does_not_undo_what_came_after_it() {
+    let world = World::new().await;
+    world.user("ana", &[]).await;
+    let made = world.token("ana", "laptop").await;
+    let change = |suspended| UserChange { suspended: Some(suspended), ..UserChange::default() };
+    // It has read and written the user and listed the tokens; the mark on the token waits.
+    world.change_user("ana", change(true)).await;
+    let late = world.change_user("ana", change(false));
+    let (_, user) = overtaken(&world, 3, late, world.change_user("ana", change(true))).await;
+    assert!(user.suspended);
+    assert_eq!(world.invalid(made.secret.expose()).await, Some(Invalid::Suspended));
 }

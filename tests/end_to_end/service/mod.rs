@@ -1,6 +1,11 @@
 //! The token service's promises, on a real engine: `LATCHKEY_TEST_ENGINE` chooses which.
 
-#![expect(clippy::unwrap_used, clippy::similar_names, reason = "a test reports what it did not expect, in short words")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::similar_names,
+    clippy::large_futures,
+    reason = "a test reports what it did not expect, in short words"
+)]
 
 mod audit;
 mod capacity;
