@@ -66,7 +66,7 @@ async fn a_change_that_was_cut_short_anywhere_is_completed_by_the_same_call() {
         world.store.faults.cut_after(number);
         let cut = world.service.put_user(&world.admin, &name(&user), &change).await;
         let cut_short = !world.store.faults.mend();
-        assert_eq!(cut.is_err(), cut_short && cut.is_err(), "an error only when it was cut");
+        assert!(cut.is_ok() || cut_short, "an error only when it was cut");
         let done = world.service.put_user(&world.admin, &name(&user), &change).await.unwrap();
         assert!(!done.sweeping);
         for secret in &secrets {
