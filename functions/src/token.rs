@@ -23,7 +23,7 @@ pub const RETIRED_KEPT: usize = 20;
 /// The longest description, in bytes.
 pub const DESCRIPTION_MAX: usize = 256;
 /// The most that all labels of a token may take, in bytes.
-pub const LABELS_MAX: usize = 1024;
+pub const LABELS_MAX: usize = 512;
 /// The most that user, name, roles and networks of a token may take together in its verification item, in bytes; with
 /// six live versions the item then stays under 1 KB.
 pub const VERIFICATION_MAX: usize = 680;

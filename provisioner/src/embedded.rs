@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -64,7 +64,7 @@ pub async fn open(path: &Path) -> Result<Table, EmbeddedError> {
     }
     let name = path.to_str().ok_or_else(|| engine("its path is not UTF-8".to_owned()))?;
     let database = Database::new(name).map_err(|error| engine(error.to_string()))?;
-    let table = Table::new(client(database), TABLE);
+    let table = Table::new(client(InProcess { database }), TABLE);
     table.create_if_absent().await?;
     Ok(table)
 }
@@ -74,10 +74,18 @@ pub async fn open(path: &Path) -> Result<Table, EmbeddedError> {
 /// # Errors
 /// When the engine refuses.
 pub async fn memory() -> Result<Table, EmbeddedError> {
-    let engine = |error: DynoxideError| EmbeddedError::Engine { path: ":memory:".into(), reason: error.to_string() };
-    let table = Table::new(client(Database::memory().map_err(engine)?), TABLE);
+    let table = Table::new(client(engine_in_memory()?), TABLE);
     table.create_if_absent().await?;
     Ok(table)
+}
+
+/// An engine in memory, as that through which a client sends its requests: tests put faults in between.
+///
+/// # Errors
+/// When the engine refuses.
+pub fn engine_in_memory() -> Result<SharedHttpClient, EmbeddedError> {
+    let engine = |error: DynoxideError| EmbeddedError::Engine { path: ":memory:".into(), reason: error.to_string() };
+    Ok(SharedHttpClient::new(InProcess { database: Database::memory().map_err(engine)? }))
 }
 
 /// Whose a file is.
@@ -150,13 +158,14 @@ fn narrow(_: &File) -> io::Result<()> {
     Ok(())
 }
 
-fn client(database: Database) -> Client {
+/// A client of an engine in this process. The table has retries of its own, so the client has none.
+pub fn client(engine: impl HttpClient + 'static) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::from_static("embedded"))
         .credentials_provider(Credentials::new("embedded", "embedded", None, None, "embedded"))
         .endpoint_url("http://embedded.invalid")
-        .http_client(InProcess { database })
+        .http_client(engine)
         .retry_config(RetryConfig::disabled())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .build();

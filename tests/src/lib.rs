@@ -1,3 +1,6 @@
 //! The harness of the end-to-end tests.
 
 pub mod engines;
+pub mod clock;
+pub mod engine;
+pub mod world;
