@@ -155,7 +155,8 @@ async fn remove(run: &Run<'_>, subject: &str, place: &Place, seen: &Seen) -> Res
     removed.into_iter().collect::<Result<Vec<()>, _>>().map(|_| ()).map_err(|error| failure(&error))
 }
 
-/// Drops a place from the record; while an announced write may still arrive there it stays, and a later run sees to it.
+/// Drops a place from the record. While an announced write may still arrive there it stays, and a later run sees to it;
+/// whoever asked for that place by name is told.
 async fn forget(
     run: &Run<'_>,
     token: &latchkey::token::Token,
@@ -164,8 +165,10 @@ async fn forget(
     let declared = token.places.iter().filter(|(id, record)| record.declared && *id != place);
     let places = declared.map(|(_, record)| record.place.clone()).collect();
     let edit = Edit { forget: Some(place.clone()), places: Some(places), ..Edit::default() };
+    let asked = run.options.forget.contains(place.as_str());
     match run.client.edit(token, &edit).await {
-        Err(ServiceError::Version(VersionError::Announced { .. } | VersionError::NoSuchPlace(_))) => Ok(token.clone()),
+        Err(ServiceError::Version(VersionError::Announced { .. })) if !asked => Ok(token.clone()),
+        Err(ServiceError::Version(VersionError::NoSuchPlace(_))) => Ok(token.clone()),
         other => other,
     }
 }

@@ -49,7 +49,8 @@ pub(super) async fn rotate(
         (false, true) => Rotate::Due,
         (false, false) => Rotate::Named(names),
     };
-    let may = Options { rotate, force_retire: arguments.force_retire, ..Options::default() };
+    let forget = arguments.forget.iter().cloned().collect();
+    let may = Options { rotate, force_retire: arguments.force_retire, forget, ..Options::default() };
     run(printer, service, &file, &arguments.allow, &arguments.how, may).await
 }
 

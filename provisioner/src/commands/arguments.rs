@@ -179,6 +179,9 @@ pub(super) struct Rotate {
     /// Retire versions that are still used
     #[arg(long)]
     pub(super) force_retire: bool,
+    /// Drop a recorded place, by the id that `plan` shows, without looking at it
+    #[arg(long, value_name = "PLACE")]
+    pub(super) forget: Vec<String>,
     #[command(flatten)]
     pub(super) how: How,
     #[command(flatten)]

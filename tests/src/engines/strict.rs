@@ -107,6 +107,11 @@ impl StrictSecretsManager {
         self.inner.ledger.plan(target, nth, fault);
     }
 
+    /// Takes back what is still to go wrong.
+    pub fn forgive(&self) {
+        self.inner.ledger.forgive();
+    }
+
     /// From now on no login is accepted, or every one again.
     pub fn refuse_logins(&self, refuse: bool) {
         self.inner.refuses_logins.store(refuse, Ordering::SeqCst);
