@@ -38,7 +38,8 @@ impl Reporter for Quiet {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     if let [word, folder] = arguments.as_slice()
         && word == "measure"
     {
@@ -65,7 +66,8 @@ fn write_manifest(folder: &Path, tokens: usize) {
         "manifest = \"bench\"\n[service]\nembedded = \"latchkey.db\"\n[roles.reader]\npermissions = [\"documents:read\"]\n",
     );
     for user in 0..tokens.div_ceil(PER_USER) {
-        let _ = writeln!(text, "[users.user-{user}]\nkind = \"service\"\nroles = [\"reader\"]\nmax_tokens = {PER_USER}");
+        let _ =
+            writeln!(text, "[users.user-{user}]\nkind = \"service\"\nroles = [\"reader\"]\nmax_tokens = {PER_USER}");
         let _ = writeln!(text, "[sinks.env-{user}]\ntype = \"dotenv\"\npath = \"{user}.env\"");
     }
     for token in 0..tokens {
@@ -98,7 +100,8 @@ async fn once(manifest: &Manifest, client: &Client) -> usize {
     assert!(plan::faults(manifest, &observation).is_empty(), "the manifest is good");
     let plan = plan::plan(manifest, &observation, &options);
     let stop = AtomicBool::new(false);
-    let run = Run { client, sinks: &sinks, manifest, options: &options, labels: &labels, reporter: &Quiet, stop: &stop };
+    let run =
+        Run { client, sinks: &sinks, manifest, options: &options, labels: &labels, reporter: &Quiet, stop: &stop };
     let outcome = apply::apply(&run, &plan, &observation).await.expect("a run");
     assert!(outcome.failures.is_empty(), "nothing fails");
     plan.tokens.iter().filter(|token| !token.changes.is_empty()).count()
@@ -110,7 +113,12 @@ async fn first(folder: &Path) {
     let client = client(&manifest).await;
     let changed = once(&manifest, &client).await;
     let counted = client.service().table().counted();
-    println!("  first apply: {changed} made in {:.2?}, {} calls, {} units", begun.elapsed(), counted.calls, counted.units);
+    println!(
+        "  first apply: {changed} made in {:.2?}, {} calls, {} units",
+        begun.elapsed(),
+        counted.calls,
+        counted.units
+    );
 }
 
 async fn measure(folder: &Path) {
