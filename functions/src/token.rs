@@ -235,7 +235,8 @@ impl Token {
     /// The last noted use of any version.
     #[must_use]
     pub fn last_used(&self) -> Option<Timestamp> {
-        self.uses.values().map(|used| used.last).max()
+        // A use that was noted just after its version had ended counts for nothing.
+        self.versions.iter().filter_map(|version| self.version_last_used(version.number)).max()
     }
 
     /// The last noted use of one version.

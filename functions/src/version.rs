@@ -71,7 +71,8 @@ pub struct Version {
         with = "jiff::fmt::serde::timestamp::millisecond::optional"
     )]
     pub promoted: Option<Timestamp>,
-    /// When it expires, fixed at its promotion; `None` for a staged one, and for a token with an expiry of its own.
+    /// When it expires: fixed at its promotion, and before that at each announcement; `None` for one that nobody
+    /// announced, and for a token with an expiry of its own.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -253,7 +254,9 @@ impl Token {
         let own = match (version.state, version.announced) {
             (VersionState::Staged, None) => STAGED_LIFE.after(version.created),
             // Once announced it may be in a place, and what is in a place must work as long as any other version.
-            (VersionState::Staged, Some(announced)) => Seconds(life.0.max(STAGED_LIFE.0)).after(announced),
+            (VersionState::Staged, Some(announced)) => {
+                version.expiry.unwrap_or_else(|| Seconds(life.0.max(STAGED_LIFE.0)).after(announced))
+            }
             (VersionState::Current, _) => version.expiry.unwrap_or(Timestamp::MAX),
             (VersionState::Retiring, _) => {
                 let expiry = version.expiry.unwrap_or(Timestamp::MAX);
@@ -329,8 +332,9 @@ impl Token {
         for number in replaced {
             self.drop_version(number);
         }
-        if self.versions.len() >= self.versions_max() {
-            return Err(VersionError::TooManyVersions { live: self.versions.len() });
+        let live = self.live(now).count();
+        if live >= self.versions_max() {
+            return Err(VersionError::TooManyVersions { live });
         }
         self.highest += 1;
         self.versions.push(Version {
@@ -359,8 +363,13 @@ impl Token {
         if !self.places.contains_key(place) {
             return Err(VersionError::NoSuchPlace(place.clone()));
         }
+        let life = self.terms.map_or(STAGED_LIFE, |terms| terms.expires_in.max(STAGED_LIFE));
         let version = self.live_mut(number, now)?;
         version.announced = Some(now);
+        if version.state == VersionState::Staged {
+            // Fixed here: shorter durations that come later must not end what a place may hold by then.
+            version.expiry = version.expiry.max(Some(life.after(now)));
+        }
         version
             .deliveries
             .entry(place.clone())
@@ -447,15 +456,25 @@ impl Token {
                 VersionError::OverlapNotOver { number, until }
             });
         }
-        if let Some(last_used) = self.version_last_used(number).filter(|_| !force) {
-            let unused = self.terms.map_or(UNUSED_MIN, |terms| terms.overlap.max(UNUSED_MIN));
-            let until = USE_LAG.after(unused.after(last_used));
-            if now < until {
-                return Err(VersionError::RecentlyUsed { number, last_used, until });
-            }
+        if let Some((last_used, until)) = self.unused_from(number).filter(|(_, until)| !force && now < *until) {
+            return Err(VersionError::RecentlyUsed { number, last_used, until });
         }
         self.drop_version(number);
         Ok(())
+    }
+
+    /// The last noted use of a version, and from when on it counts as not used any more; `None` when no use was noted.
+    #[must_use]
+    pub fn unused_from(&self, number: u32) -> Option<(Timestamp, Timestamp)> {
+        let last_used = self.version_last_used(number)?;
+        let unused = self.terms.map_or(UNUSED_MIN, |terms| terms.overlap.max(UNUSED_MIN));
+        Some((last_used, USE_LAG.after(unused.after(last_used))))
+    }
+
+    /// From when on no announced write can arrive anywhere any more; `None` when none was announced.
+    #[must_use]
+    pub fn quiet_everywhere_from(&self) -> Option<Timestamp> {
+        self.versions.iter().filter_map(|version| version.announced).max().map(|announced| QUIET.after(announced))
     }
 
     /// When a look on which a version's retirement rests may begin at the earliest, as far as overlap and

@@ -270,10 +270,8 @@ async fn look_again(
 
 fn sink_failure(run: &Run<'_>, work: &Work<'_>, place: &Place, error: &SinkError) -> Failure {
     let state = match error {
-        SinkError::Unreachable { .. } => {
-            "the write may or may not have arrived; both the older and the newer version work"
-        }
-        _ => "it holds what it held, and both the older and the newer version work",
+        SinkError::Unreachable { .. } => "the write may or may not have arrived; what it would bring works already",
+        _ => "it holds what it held",
     };
     Failure {
         subject: work.subject(),

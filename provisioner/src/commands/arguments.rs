@@ -143,6 +143,9 @@ pub(super) struct Apply {
     pub(super) file: PathBuf,
     #[command(flatten)]
     pub(super) may: May,
+    /// Refuse unless the plan still has this id
+    #[arg(long, value_name = "ID")]
+    pub(super) plan_id: Option<String>,
     #[command(flatten)]
     pub(super) how: How,
     #[command(flatten)]
@@ -163,9 +166,6 @@ pub(super) struct How {
     /// Apply a revision older than the last one
     #[arg(long, requires = "revision")]
     pub(super) force_revision: bool,
-    /// Refuse unless the plan still has this id
-    #[arg(long, value_name = "ID")]
-    pub(super) plan_id: Option<String>,
 }
 
 #[derive(Debug, Args)]
