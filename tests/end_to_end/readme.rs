@@ -68,11 +68,12 @@ fn the_readme_shows_what_happens() {
     let file = Path::new(ROOT).join("README.md");
     let readme = std::fs::read_to_string(&file).unwrap();
     let rewrites = std::env::var_os("LATCHKEY_README").is_some_and(|word| word == "write");
+    let secret = Regex::new(SECRET).unwrap();
     let reader = Reader::new();
-    let mut rewritten = String::new();
+    let mut rewritten: Vec<String> = Vec::new();
     let mut lines = readme.lines();
     while let Some(line) = lines.next() {
-        rewritten += &format!("{line}\n");
+        rewritten.push(line.to_owned());
         if let Some(command) = line.strip_prefix("<!-- test: ").and_then(|rest| rest.strip_suffix(" -->")) {
             reader.types(command);
         }
@@ -81,12 +82,15 @@ fn the_readme_shows_what_happens() {
         }
         let shown: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
         let commands = shown.iter().filter(|line| line.starts_with("$ "));
-        let happens: String = commands.map(|line| format!("{line}\n{}", reader.types(&line[2..]))).collect();
-        let hint = "is the README to be rewritten? `LATCHKEY_README=write cargo nextest run -p tests readme`";
+        let happens: Vec<String> =
+            commands.flat_map(|line| [(*line).to_owned(), reader.types(&line[2..]).trim_end().to_owned()]).collect();
+        let happens = happens.join("\n");
+        let hint = "is the README to be rewritten? `LATCHKEY_README=write cargo nextest run --workspace readme`";
         assert!(rewrites || redacted(&shown.join("\n")) == redacted(&happens), "{happens}\n{hint}");
-        rewritten += &format!("{}```\n", Regex::new(SECRET).unwrap().replace_all(&happens, "$1..."));
+        rewritten.extend([secret.replace_all(&happens, "$1...").into_owned(), "```".to_owned()]);
     }
     if rewrites {
-        provisioner::files::write_atomic(&file, rewritten.as_bytes(), 0o644).unwrap();
+        let text = rewritten.join("\n") + "\n";
+        provisioner::files::write_atomic(&file, text.as_bytes(), 0o644).unwrap();
     }
 }

@@ -163,7 +163,7 @@ async fn remove(run: &Run<'_>, subject: &str, place: &Place, seen: &Seen) -> Res
         hint: error.hint().map_or_else(|| "run it again".to_owned(), str::to_owned),
     };
     let sink = run.sinks.reach(place).await.map_err(|error| failure(&error))?;
-    let deadline = Deadline::after(std::time::Duration::from_secs(60));
+    let deadline = Deadline::after(std::time::Duration::from_mins(1));
     let removed = sink.remove(&[Removal { place, seen }], deadline).await;
     removed.into_iter().collect::<Result<Vec<()>, _>>().map(|_| ()).map_err(|error| failure(&error))
 }

@@ -224,6 +224,7 @@ fn stop_on_interrupt(printer: Printer) -> Arc<AtomicBool> {
             printer.talk("stopping after the pushes in flight; once more to stop at once");
         }
         if tokio::signal::ctrl_c().await.is_ok() {
+            #[expect(clippy::exit, reason = "who asks twice wants no waiting")]
             std::process::exit(130);
         }
     });

@@ -98,7 +98,6 @@ pub(super) struct Check {
 
 /// What a run may do.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "flags are flags")]
 pub(super) struct May {
     /// End tokens and remove entries that are no longer declared
     #[arg(long)]

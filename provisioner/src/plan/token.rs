@@ -374,7 +374,7 @@ fn mend(plan: &mut TokenPlan, case: &Case<'_>, number: u32, source: &PlaceId) {
             Find::Foreign if !push.adopt => plan.blocked.push(Blocked::Foreign(id.clone())),
             Find::Unknown(error) => plan.blocked.push(unreachable(id, error)),
             found => {
-                plan.changes.push(Change::Mend { number, from: source.clone(), to: id.clone(), found: found.clone() })
+                plan.changes.push(Change::Mend { number, from: source.clone(), to: id.clone(), found: found.clone() });
             }
         }
     }
