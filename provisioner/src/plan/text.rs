@@ -217,7 +217,13 @@ fn change_lines(
             line(Tone::Delete, format!("{subject}: remove the entry {}, no longer declared", place(id)));
         }
         Change::Forget { place: id } => {
-            line(Tone::Change, format!("{subject}: forget {}, which holds nothing of it", place(id)));
+            let nothing = token.finds.iter().any(|(found, find)| {
+                let none =
+                    matches!(find, Find::Absent | Find::Foreign | Find::Edited | Find::Other { number: None, .. });
+                found.id() == *id && none
+            });
+            let why = if nothing { "which holds nothing of it" } else { "as asked, whatever it holds" };
+            line(Tone::Change, format!("{subject}: forget {}, {why}", place(id)));
         }
         Change::Leave => {
             let overlap = token.record.as_ref().and_then(|record| record.terms).map(|terms| terms.overlap);
@@ -347,6 +353,7 @@ pub fn summary(plan: &Plan) -> String {
     let mend = count(|change| matches!(change, Change::Mend { .. }));
     let retire = count(|change| matches!(change, Change::Retire { .. }));
     let delete = count(|change| matches!(change, Change::Remove { .. } | Change::Leave | Change::Delete));
+    let blocked = plan.tokens.iter().filter(|token| !token.blocked.is_empty()).count();
     let parts = [
         (create, "to create"),
         (change, "to change"),
@@ -354,6 +361,7 @@ pub fn summary(plan: &Plan) -> String {
         (mend, "to mend"),
         (retire, "to retire"),
         (delete, "to delete"),
+        (blocked, "blocked"),
     ];
     let parts: Vec<String> =
         parts.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}")).collect();

@@ -77,9 +77,13 @@ pub(super) fn decide(
         return plan;
     }
     if let Some(record) = plan.record.clone() {
-        update(&mut plan, &case, &record);
+        let first = plan.changes.len();
         retire(&mut plan, &case, &record);
         deliver(&mut plan, &case, &record);
+        hold_back(&mut plan, &record);
+        let rest = plan.changes.split_off(first);
+        update(&mut plan, &case, &record);
+        plan.changes.extend(rest);
         leave(&mut plan, &case, &record);
         settle(&mut plan);
         warn(&mut plan, &record, case.now);
@@ -338,6 +342,23 @@ fn deliver(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
     if check_places(plan, case) && room(plan, record, case.now) {
         plan.changes.push(Change::NewVersion(reason));
     }
+}
+
+/// A new place that this run cannot write to is not recorded yet: it would stand in the way of machines that cannot see
+/// it, though nothing of the token was ever there.
+fn hold_back(plan: &mut TokenPlan, record: &Token) {
+    if plan.blocked.is_empty() {
+        return;
+    }
+    let mended: Vec<&PlaceId> = plan
+        .changes
+        .iter()
+        .filter_map(|change| if let Change::Mend { to, .. } = change { Some(to) } else { None })
+        .collect();
+    plan.places.retain(|place| {
+        let id = place.id();
+        record.places.contains_key(&id) || mended.contains(&&id)
+    });
 }
 
 /// Why the token needs a new version, apart from what its places lack.

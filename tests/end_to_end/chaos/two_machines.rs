@@ -57,7 +57,8 @@ fn two_machines() {
     for (machine, other) in [(a, "b"), (b, "a")] {
         let blocked = pair.run(machine, &["rotate", "tokens.toml", "--all"]);
         blocked.expect(&[3]).expect_words(OUT_OF_SIGHT);
-        blocked.expect_words(&format!("`.env WORKER_00_TOKEN on {other}`")).expect_words("--forget");
+        blocked.expect_words(&format!("{other}/.env WORKER_00_TOKEN on {other}`"));
+        blocked.expect_words("--forget").expect_words("Plan: 2 blocked");
     }
     assert_eq!(versions(), [1, 1]);
 
@@ -70,7 +71,7 @@ fn two_machines() {
     early.expect(&[3]).expect_words("was announced lately and may still arrive somewhere until");
     world.forward(1);
     let rotated = pair.run(a, &[&["rotate", "tokens.toml", "--all"], &forgetting[..]].concat());
-    rotated.expect(&[0]).expect_words("forget `.env WORKER_00_TOKEN on b`");
+    rotated.expect(&[0]).expect_words("b/.env WORKER_00_TOKEN on b`, as asked, whatever it holds");
     assert_eq!(versions(), [2, 2]);
     records.expect_delivered(&on_a);
     // It was not gone: within the overlap B still works, and gets what is current as soon as it applies again.
@@ -104,10 +105,13 @@ fn two_machines_without_a_vault() {
     pair.run(a, &["apply"]).expect(&[0]);
     // Nobody can hand B the current secret, and a new version would leave A behind.
     let blocked = pair.run(b, &["apply"]);
-    blocked.expect(&[3]).expect_words("`.env WORKER_00_TOKEN on a` ").expect_words(OUT_OF_SIGHT);
-    pair.run(a, &["apply"]).expect(&[0]);
+    blocked.expect(&[3]).expect_words("a/.env WORKER_00_TOKEN on a` ").expect_words(OUT_OF_SIGHT);
+    // Nor does B stand in A's way, as nothing ever came to it.
+    pair.run(a, &["apply"]).expect(&[0]).expect_words("No changes");
     let declared = layout.declared(a.folder());
     records.expect_delivered(&declared);
     assert!(declared.iter().all(|token| records.token(token).highest == 1));
+    pair.run(a, &["rotate", "tokens.toml", "--all"]).expect(&[0]);
+    records.expect_delivered(&declared);
     watcher.stop().expect_clean(20);
 }
