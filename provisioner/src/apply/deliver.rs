@@ -252,10 +252,8 @@ async fn look_again(
     let seen = sink.look(&[push.place]).await.pop().unwrap_or(Err(SinkError::Changed));
     let known: Known<'_> = observation.known(run.manifest);
     let find = known.classify(Some(push.token), &push.place.id(), &seen);
-    let adopts = work.plan.declaration.is_some_and(|index| {
-        let pushes = &run.manifest.tokens[index].pushes;
-        work.plan.places.iter().zip(pushes).any(|(place, declared)| place == push.place && declared.adopt)
-    });
+    // A push to a foreign entry was planned only because it says `adopt`.
+    let adopts = work.plan.finds.iter().any(|(place, find)| place == push.place && matches!(find, Find::Foreign));
     match (find, seen) {
         (Find::Foreign, Ok(_)) if !adopts => Err(Failure {
             subject: work.subject(),
