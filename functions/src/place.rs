@@ -75,3 +75,59 @@ impl Place {
         self.parts.iter().find(|(part, _)| part == name).map(|(_, value)| value.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn place() -> impl Strategy<Value = (String, Vec<(String, String)>)> {
+        // Few characters, among them those that could pass for separators.
+        let word = || "[ab:=|1]{0,5}";
+        (word(), proptest::collection::vec((word(), word()), 0..4))
+    }
+
+    fn id(kind: &str, parts: &[(String, String)], readable: bool) -> PlaceId {
+        Place { kind: kind.to_owned(), parts: parts.to_vec(), readable }.id()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn two_places_have_one_id_only_if_they_are_one(one in place(), other in place()) {
+            prop_assert_eq!(id(&one.0, &one.1, true) == id(&other.0, &other.1, true), one == other);
+        }
+
+        #[test]
+        fn the_order_of_parts_matters_and_readability_does_not((kind, parts) in place()) {
+            let mut turned = parts.clone();
+            turned.reverse();
+            prop_assert_eq!(id(&kind, &parts, true) == id(&kind, &turned, true), parts == turned);
+            prop_assert_eq!(id(&kind, &parts, true), id(&kind, &parts, false));
+        }
+    }
+
+    #[test]
+    fn parts_cannot_pass_for_others() {
+        let one = Place::new("k", &[("a", "b"), ("c", "d")], true);
+        for other in [
+            Place::new("k", &[("a=1:b|c", "d")], true),
+            Place::new("k", &[("a", "b|c=1:d")], true),
+            Place::new("k|a=1:b", &[("c", "d")], true),
+            Place::new("k", &[("a", ""), ("bc", "d")], true),
+        ] {
+            assert_ne!(one.id(), other.id());
+        }
+        assert_eq!(one.id().as_str().len(), 16);
+    }
+
+    /// Records hold ids: what one version computed, every later one must.
+    #[test]
+    fn an_id_is_what_it_always_was() {
+        let place = Place::new("dotenv", &[("machine", "host"), ("path", "/srv/.env"), ("name", "TOKEN")], true);
+        assert_eq!(place.id().as_str(), "3ccc5d7701158488");
+        assert_eq!(place.part("path"), Some("/srv/.env"));
+        assert_eq!(place.part("none"), None);
+    }
+}

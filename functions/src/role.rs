@@ -153,3 +153,82 @@ impl FromIterator<Permission> for Permissions {
         Self(permissions.into_iter().collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn part() -> impl Strategy<Value = &'static str> {
+        prop_oneof![Just("*"), Just("a"), Just("b"), Just("c")]
+    }
+
+    fn permission() -> impl Strategy<Value = Permission> {
+        (part(), part()).prop_map(|(resource, action)| format!("{resource}:{action}").parse().unwrap())
+    }
+
+    fn set() -> impl Strategy<Value = Permissions> {
+        proptest::collection::vec(permission(), 0..5).prop_map(Permissions::from_iter)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn what_is_read_prints_as_it_was_written(text in prop_oneof!["[a-z0-9*:-]{0,8}", "[a-z-]{0,66}:[a-z*]{0,2}", "\\PC{0,6}"]) {
+            let part = "([a-z]|[a-z][a-z0-9-]{0,62}[a-z0-9]|\\*)";
+            let good = regex::Regex::new(&format!("^{part}:{part}$")).unwrap().is_match(&text);
+            match text.parse::<Permission>() {
+                Ok(permission) => prop_assert!(good && permission.to_string() == text),
+                Err(_) => prop_assert!(!good),
+            }
+        }
+
+        #[test]
+        fn what_two_sets_share_permits_exactly_what_both_permit(one in set(), other in set(), wanted in permission()) {
+            let both = one.narrow(&other);
+            prop_assert_eq!(both.allow(&wanted), one.allow(&wanted) && other.allow(&wanted));
+            prop_assert!(one.cover(&both) && other.cover(&both), "nobody gains");
+        }
+
+        #[test]
+        fn covering_is_reflexive_and_transitive(one in set(), two in set(), three in set(), wanted in permission()) {
+            prop_assert!(one.cover(&one));
+            if one.cover(&two) {
+                prop_assert!(!two.allow(&wanted) || one.allow(&wanted));
+                prop_assert!(!two.cover(&three) || one.cover(&three));
+            }
+        }
+
+        #[test]
+        fn a_union_permits_what_either_permits(one in set(), other in set(), wanted in permission()) {
+            let mut all = one.clone();
+            all.extend(&other);
+            prop_assert_eq!(all.allow(&wanted), one.allow(&wanted) || other.allow(&wanted));
+        }
+
+        #[test]
+        fn the_empty_set_permits_nothing(wanted in permission(), one in set()) {
+            let none = Permissions::default();
+            prop_assert!(!none.allow(&wanted));
+            prop_assert!(one.cover(&none));
+            prop_assert!(one.narrow(&none).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_star_stands_for_a_whole_part_only() {
+        let allows = |held: &str, wanted: &str| {
+            let held: Permission = held.parse().unwrap();
+            held.covers(&wanted.parse().unwrap())
+        };
+        assert!(allows("documents:*", "documents:read"));
+        assert!(allows("*:read", "documents:read"));
+        assert!(!allows("documents:read", "documents:*"));
+        assert!(!allows("documents:read", "documents:read-all"));
+        assert!(!allows("*:read", "documents:write"));
+        for bad in ["documents", "documents:", ":read", "doc*:read", "Documents:read", "a:b:c", "documents:read "] {
+            assert!(bad.parse::<Permission>().is_err(), "{bad}");
+        }
+    }
+}

@@ -23,7 +23,7 @@ pub const RETIRED_KEPT: usize = 20;
 /// The longest description, in bytes.
 pub const DESCRIPTION_MAX: usize = 256;
 /// The most that all labels of a token may take, in bytes.
-pub const LABELS_MAX: usize = 1024;
+pub const LABELS_MAX: usize = 512;
 /// The most that user, name, roles and networks of a token may take together in its verification item, in bytes; with
 /// six live versions the item then stays under 1 KB.
 pub const VERIFICATION_MAX: usize = 680;
@@ -235,7 +235,8 @@ impl Token {
     /// The last noted use of any version.
     #[must_use]
     pub fn last_used(&self) -> Option<Timestamp> {
-        self.uses.values().map(|used| used.last).max()
+        // A use that was noted just after its version had ended counts for nothing.
+        self.versions.iter().filter_map(|version| self.version_last_used(version.number)).max()
     }
 
     /// The last noted use of one version.

@@ -54,6 +54,10 @@ pub struct User {
     /// True from a change of roles or suspension until all tokens have it.
     #[serde(default)]
     pub sweeping: bool,
+    /// Roles that were taken away and that some tokens may still have, while `sweeping`: the user counts as a holder of
+    /// them until none has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub losing: Vec<RoleName>,
     /// Counts changes of this record; not changes of the count of tokens.
     pub revision: u64,
 }

@@ -3,16 +3,18 @@
 //! Nothing listens: requests go from the client to the engine through a connector in memory, so that no other user of
 //! the machine can reach them. The file and its companions have mode 0600.
 
+use std::collections::BTreeSet;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -64,7 +66,10 @@ pub async fn open(path: &Path) -> Result<Table, EmbeddedError> {
     }
     let name = path.to_str().ok_or_else(|| engine("its path is not UTF-8".to_owned()))?;
     let database = Database::new(name).map_err(|error| engine(error.to_string()))?;
-    let table = Table::new(client(database), TABLE);
+    if let Ok(metadata) = std::fs::metadata(path) {
+        IN_USE.lock().unwrap_or_else(PoisonError::into_inner).insert(identity(&metadata));
+    }
+    let table = Table::new(client(InProcess { database }), TABLE);
     table.create_if_absent().await?;
     Ok(table)
 }
@@ -74,10 +79,18 @@ pub async fn open(path: &Path) -> Result<Table, EmbeddedError> {
 /// # Errors
 /// When the engine refuses.
 pub async fn memory() -> Result<Table, EmbeddedError> {
-    let engine = |error: DynoxideError| EmbeddedError::Engine { path: ":memory:".into(), reason: error.to_string() };
-    let table = Table::new(client(Database::memory().map_err(engine)?), TABLE);
+    let table = Table::new(client(engine_in_memory()?), TABLE);
     table.create_if_absent().await?;
     Ok(table)
+}
+
+/// An engine in memory, as that through which a client sends its requests: tests put faults in between.
+///
+/// # Errors
+/// When the engine refuses.
+pub fn engine_in_memory() -> Result<SharedHttpClient, EmbeddedError> {
+    let engine = |error: DynoxideError| EmbeddedError::Engine { path: ":memory:".into(), reason: error.to_string() };
+    Ok(SharedHttpClient::new(InProcess { database: Database::memory().map_err(engine)? }))
 }
 
 /// Whose a file is.
@@ -108,24 +121,63 @@ fn claim(path: &Path) -> io::Result<Claimed> {
     if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file"));
     }
-    if is_private(&metadata) {
+    if is_private(&metadata) && IN_USE.lock().unwrap_or_else(PoisonError::into_inner).contains(&identity(&metadata)) {
         return Ok(Claimed::Ours);
     }
     let mut file = options.open(path)?;
-    if !is_database(&mut file)? {
+    if !is_ours(&mut file, path)? {
         return Ok(Claimed::Foreign);
     }
-    narrow(&file)?;
+    if !is_private(&metadata) {
+        narrow(&file)?;
+    }
     Ok(Claimed::Ours)
+}
+
+/// Files that this process has open as tables, by device and inode.
+static IN_USE: Mutex<BTreeSet<(u64, u64)>> = Mutex::new(BTreeSet::new());
+
+#[cfg(unix)]
+fn identity(metadata: &Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.dev(), metadata.ino())
+}
+
+#[cfg(not(unix))]
+fn identity(_: &Metadata) -> (u64, u64) {
+    (0, 0)
 }
 
 /// What every SQLite file starts with.
 const MAGIC: &[u8] = b"SQLite format 3\0";
 
-fn is_database(file: &mut File) -> io::Result<bool> {
-    let mut start = Vec::with_capacity(MAGIC.len());
-    file.take(MAGIC.len() as u64).read_to_end(&mut start)?;
-    Ok(start.is_empty() || start == MAGIC)
+/// How the engine's own bookkeeping reads in the schema of its files.
+const OWN: &[u8] = b"CREATE TABLE _tables";
+/// As much of a file as its schema can take.
+const SCHEMA_MAX: u64 = 1 << 20;
+
+/// Whether a file is empty or holds the engine's own tables, and not another program's.
+fn is_ours(file: &mut File, path: &Path) -> io::Result<bool> {
+    let mut start = Vec::new();
+    file.take(SCHEMA_MAX).read_to_end(&mut start)?;
+    if start.is_empty() {
+        return Ok(true);
+    }
+    if !start.starts_with(MAGIC) {
+        return Ok(false);
+    }
+    // No table at all: another process is making its first ones right now. The count of entries of the schema's page
+    // stands at byte 103.
+    if start.get(103..105) == Some(&[0, 0]) {
+        return Ok(true);
+    }
+    // A process that was killed may have left the schema in the log beside the file.
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if let Ok(log) = File::open(log) {
+        log.take(SCHEMA_MAX).read_to_end(&mut start)?;
+    }
+    Ok(start.windows(OWN.len()).any(|window| window == OWN))
 }
 
 #[cfg(unix)]
@@ -150,13 +202,14 @@ fn narrow(_: &File) -> io::Result<()> {
     Ok(())
 }
 
-fn client(database: Database) -> Client {
+/// A client of an engine in this process. The table has retries of its own, so the client has none.
+pub fn client(engine: impl HttpClient + 'static) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::from_static("embedded"))
         .credentials_provider(Credentials::new("embedded", "embedded", None, None, "embedded"))
         .endpoint_url("http://embedded.invalid")
-        .http_client(InProcess { database })
+        .http_client(engine)
         .retry_config(RetryConfig::disabled())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .build();

@@ -20,6 +20,9 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(_) => return ExitCode::FAILURE,
     };
+    // Secrets must not end in a core file, nor be read by another process of the same user.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let code = runtime.block_on(provisioner::commands::run(std::env::args_os()));
     // A read of stdin that nobody ends must not keep the process.
     runtime.shutdown_background();

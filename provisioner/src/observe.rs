@@ -43,6 +43,8 @@ pub struct Observation {
     pub available: HashMap<(TokenId, u32), PlaceId>,
     /// This machine, as places name it.
     pub machine: String,
+    /// How many of a user's active tokens have expired, for users whose quota this manifest reaches.
+    pub expired: BTreeMap<UserName, u32>,
     /// The most active tokens of a user without a number of their own.
     pub max_tokens: u32,
 }
@@ -96,8 +98,10 @@ pub async fn observe(client: &Client, sinks: &Sinks, manifest: &Manifest) -> Res
         looks,
         available: HashMap::new(),
         machine: sinks.machine().to_owned(),
+        expired: BTreeMap::new(),
         max_tokens: client.service().policy().max_tokens,
     };
+    observation.expired = expired(client, manifest, &observation).await?;
     observation.available = available(client, sinks, manifest, &observation).await?;
     Ok(observation)
 }
@@ -134,6 +138,30 @@ async fn users(client: &Client, manifest: &Manifest) -> Result<BTreeMap<UserName
         manifest.users.keys().chain(manifest.tokens.iter().map(|token| &token.user)).collect();
     let named: Vec<UserName> = named.into_iter().cloned().collect();
     Ok(client.users(&named).await?.into_iter().map(|user| (user.name.clone(), user)).collect())
+}
+
+/// Of the users for whom a create would be refused, how many of their tokens have expired and make way.
+async fn expired(
+    client: &Client,
+    manifest: &Manifest,
+    observation: &Observation,
+) -> Result<BTreeMap<UserName, u32>, ServiceError> {
+    let mut creates: BTreeMap<&UserName, u32> = BTreeMap::new();
+    for (declaration, observed) in manifest.tokens.iter().zip(&observation.tokens) {
+        if observed.record.is_none() {
+            *creates.entry(&declaration.user).or_default() += 1;
+        }
+    }
+    let mut expired = BTreeMap::new();
+    for (name, creates) in creates {
+        let Some(user) = observation.users.get(name) else { continue };
+        let declared = manifest.users.get(name).map(|declared| declared.max_tokens);
+        let max = declared.unwrap_or(user.max_tokens).unwrap_or(observation.max_tokens);
+        if user.active + creates > max {
+            expired.insert(name.clone(), client.expired_tokens(name).await?);
+        }
+    }
+    Ok(expired)
 }
 
 async fn origins(client: &Client, looks: &Looks) -> Result<HashMap<TokenId, Origin>, ServiceError> {

@@ -15,7 +15,7 @@ use latchkey::service::{
     UserError, Valid, Verdict,
 };
 use latchkey::table::TableError;
-use latchkey::token::Token;
+use latchkey::token::{Token, TokenState};
 use latchkey::user::User;
 use latchkey::version::{Look, VersionError};
 
@@ -60,15 +60,6 @@ impl From<ChangeError<EditError>> for ServiceError {
             ChangeError::Rule(EditError::Places(error)) => Self::Version(error),
             ChangeError::Table(error) => error.into(),
             ChangeError::Rule(error) => Self::Refused(error.to_string()),
-            error => Self::Gone(error.to_string()),
-        }
-    }
-}
-
-impl From<ChangeError<std::convert::Infallible>> for ServiceError {
-    fn from(error: ChangeError<std::convert::Infallible>) -> Self {
-        match error {
-            ChangeError::Table(error) => error.into(),
             error => Self::Gone(error.to_string()),
         }
     }
@@ -187,6 +178,23 @@ impl Client {
     /// [`ServiceError::Unavailable`].
     pub async fn origins(&self, ids: &[TokenId]) -> Result<Vec<(TokenId, Origin)>, ServiceError> {
         Ok(self.service.origins(ids).await?)
+    }
+
+    /// How many of a user's tokens have expired and still hold their names.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unavailable`].
+    pub async fn expired_tokens(&self, user: &UserName) -> Result<u32, ServiceError> {
+        let (mut count, mut from) = (0, None);
+        loop {
+            let page = self.service.list_active(user, 500, from).await?;
+            let expired = page.tokens.iter().filter(|token| token.state(self.now()) == TokenState::Expired);
+            count += u32::try_from(expired.count()).unwrap_or(u32::MAX);
+            from = page.next;
+            if from.is_none() {
+                return Ok(count);
+            }
+        }
     }
 
     /// Users by name.
@@ -324,12 +332,12 @@ impl Client {
         Ok(self.service.retire(&self.caller, key, &token.id, number, (look, force)).await?)
     }
 
-    /// Ends a token.
+    /// Ends a token that leaves, after a look that found none of its versions anywhere.
     ///
     /// # Errors
     /// See [`ServiceError`].
-    pub async fn delete(&self, token: &Token) -> Result<Token, ServiceError> {
-        Ok(self.service.delete(&self.caller, &token.user, &token.name, Some(&token.id)).await?)
+    pub async fn end_leaving(&self, token: &Token, look: Look) -> Result<Token, ServiceError> {
+        Ok(self.service.end_leaving(&self.caller, &token.user, &token.name, look).await?)
     }
 
     /// Whether a value read from a place is a valid version of this token, and which. Counts no use.

@@ -3,4 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod chaos;
+mod readme;
 mod secrets_manager;
+mod service;

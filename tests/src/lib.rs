@@ -1,4 +1,7 @@
 //! The harness of the end-to-end tests.
 
 pub mod chaos;
+pub mod clock;
+pub mod engine;
 pub mod engines;
+pub mod world;

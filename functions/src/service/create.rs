@@ -340,7 +340,7 @@ pub(super) fn check_text(description: Option<&str>, labels: &BTreeMap<String, St
         return Err(CreateError::TooLarge("a description has at most 256 bytes, on one line"));
     }
     if labels.iter().map(|(label, value)| label.len() + value.len() + 8).sum::<usize>() > LABELS_MAX {
-        return Err(CreateError::TooLarge("the labels of a token take at most 1,024 bytes together"));
+        return Err(CreateError::TooLarge("the labels of a token take at most 512 bytes together"));
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use crate::name::{TokenName, UserName};
 use crate::secret::TokenId;
 use crate::table::{Put, TableError, TransactError, Transaction, Update, Write, encode, encode_token, keys, with_key};
 use crate::token::{EndState, Ended, Token, TokenState};
+use crate::version::{LOOK_MAX, Look, VersionError};
 
 impl Service {
     /// Deletes a token: when this returns, none of its secrets is valid any more. The record stays listed as deleted.
@@ -38,6 +39,37 @@ impl Service {
             }
         }
         Err(TableError::Busy("others change the same token".to_owned()).into())
+    }
+
+    /// Ends a token that leaves with its manifest's declaration, after a look that found no place holding any of its
+    /// versions.
+    ///
+    /// # Errors
+    /// [`VersionError::StaleLook`] when the record changed since the look or the token does not leave any more,
+    /// [`VersionError::Announced`] while a write may still arrive somewhere.
+    pub async fn end_leaving(
+        &self,
+        caller: &Caller,
+        user: &UserName,
+        name: &TokenName,
+        look: Look,
+    ) -> Result<Token, ChangeError<VersionError>> {
+        let missing = || ChangeError::NoSuchToken { user: user.clone(), name: name.clone() };
+        let token = self.load(user, name).await?.ok_or_else(missing)?;
+        let now = self.now();
+        let fresh = token.revision == look.revision && look.at <= now && LOOK_MAX.after(look.at) >= now;
+        if !fresh || token.leaving.is_none() {
+            return Err(ChangeError::Rule(VersionError::StaleLook));
+        }
+        if let Some(until) = token.quiet_everywhere_from().filter(|until| look.at < *until) {
+            return Err(ChangeError::Rule(VersionError::Announced { number: token.highest, until }));
+        }
+        let ended = Ended { state: EndState::Deleted, at: now, by: Some(caller.actor.clone()) };
+        match self.end(caller, &token, ended, "token.prune").await {
+            Ok(token) => Ok(token),
+            Err(TransactError::Cancelled(_)) => Err(ChangeError::Rule(VersionError::StaleLook)),
+            Err(TransactError::Table(error)) => Err(error.into()),
+        }
     }
 
     /// Ends a token: the record moves to the ended ones, and what a check reads becomes a tombstone.

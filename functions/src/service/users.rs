@@ -185,13 +185,9 @@ impl Service {
                 Write::change(key, &was, &will, old.revision).map(|write| transaction.add(write));
             }
         }
-        let before: BTreeSet<&RoleName> = old.iter().flat_map(|old| &old.roles).collect();
-        let after: BTreeSet<&RoleName> = new.roles.iter().collect();
-        for gained in after.difference(&before) {
+        let before: BTreeSet<&RoleName> = old.iter().flat_map(|old| old.roles.iter().chain(&old.losing)).collect();
+        for gained in new.roles.iter().filter(|role| !before.contains(role)) {
             transaction.add(Self::count_holder(gained, 1));
-        }
-        for lost in before.difference(&after) {
-            transaction.add(Self::count_holder(lost, -1));
         }
         let action = if old.is_some() { "user.change" } else { "user.create" };
         let roles: Vec<&str> = new.roles.iter().map(RoleName::as_str).collect();
@@ -205,9 +201,8 @@ impl Service {
     /// with what the user is then.
     async fn sweep(&self, caller: &Caller, mut user: User) -> Result<User, TableError> {
         for race in 0..RACES {
-            if self.sweep_once(caller, &user).await? {
-                user.sweeping = false;
-                return Ok(user);
+            if let Some(swept) = self.sweep_once(caller, &user).await? {
+                return Ok(swept);
             }
             self.table.breathe(race).await?;
             match self.user(&user.name).await? {
@@ -220,14 +215,14 @@ impl Service {
         Err(TableError::Busy("others change the same user".to_owned()))
     }
 
-    /// False when somebody changed the user, or a token that has to change, meanwhile.
-    async fn sweep_once(&self, caller: &Caller, user: &User) -> Result<bool, TableError> {
+    /// `None` when somebody changed the user, or a token that has to change, meanwhile.
+    async fn sweep_once(&self, caller: &Caller, user: &User) -> Result<Option<User>, TableError> {
         let items = self.table.query_all(Range::of(keys::user_partition(&user.name), Some(keys::ACTIVE))).await?;
         let tokens: Vec<Token> = items.into_iter().map(decode_token).collect::<Result<_, _>>()?;
         for token in &tokens {
             let holds_more = token.roles.iter().any(|role| !user.roles.contains(role));
             if holds_more && !self.drop_roles(caller, token, user).await? {
-                return Ok(false);
+                return Ok(None);
             }
         }
         for token in &tokens {
@@ -238,11 +233,23 @@ impl Service {
             let condition = format!("attribute_exists({place}) AND (attribute_not_exists({swept}) OR {swept} <= {at})");
             self.table.update(&keys::verification(&token.id), update, &condition).await?;
         }
-        let mut update = Update::default();
-        update.set("sweeping", AttributeValue::Bool(false));
-        let revision = update.name("revision");
-        let at = update.value(AttributeValue::N(user.revision.to_string()));
-        self.table.update(&keys::user(&user.name), update, &format!("{revision} = {at}")).await
+        // Only now is the user no longer a holder: a role that were deleted and made again earlier would come back to
+        // tokens that still name it.
+        let mut done = user.clone();
+        done.sweeping = false;
+        done.losing.clear();
+        done.revision += 1;
+        let (was, will) = (encode(user)?, encode(&done)?);
+        let mut transaction = Transaction::default();
+        Write::change(keys::user(&user.name), &was, &will, user.revision).map(|write| transaction.add(write));
+        for lost in &user.losing {
+            transaction.add(Self::count_holder(lost, -1));
+        }
+        match self.table.transact(transaction).await {
+            Ok(()) => Ok(Some(done)),
+            Err(TransactError::Cancelled(_)) => Ok(None),
+            Err(TransactError::Table(error)) => Err(error),
+        }
     }
 
     /// Deletes a user without active tokens. What the user's ended tokens were stays listed in the table.
@@ -263,7 +270,7 @@ impl Service {
         let mut transaction = Transaction::default();
         transaction.add(Write::DeleteIdle { key: keys::user(name), revision: user.revision });
         transaction.add(Write::Delete { key: keys::user_in_list(name), revision: None });
-        for role in &user.roles {
+        for role in user.roles.iter().chain(&user.losing) {
             transaction.add(Self::count_holder(role, -1));
         }
         transaction.add(self.event(&Event::on_user(caller, "user.delete", name, now))?);
@@ -293,6 +300,7 @@ fn changed_user(
         managed_by: None,
         created: now,
         sweeping: false,
+        losing: Vec::new(),
         revision: 0,
     });
     if let (Some(owner), Some(manifest)) = (&new.managed_by, &change.managed_by)
@@ -305,7 +313,12 @@ fn changed_user(
     }
     new.managed_by = new.managed_by.or_else(|| change.managed_by.clone());
     if let Some(roles) = &change.roles {
+        let before = std::mem::take(&mut new.roles);
         new.roles = roles.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect();
+        new.losing.extend(before);
+        new.losing.sort();
+        new.losing.dedup();
+        new.losing.retain(|role| !new.roles.contains(role));
     }
     if new.roles.len() > ROLES_MAX {
         return Err(UserError::TooManyRoles);

@@ -29,10 +29,65 @@ pub(crate) fn decode<T: DeserializeOwned>(item: Item) -> Result<T, TableError> {
     serde_dynamo::from_item(item).map_err(|error| TableError::Codec(error.to_string()))
 }
 
+/// Attributes that every version and place of a token repeats, and what they are called in the item: a record is paid for by size.
+const SHORT: [(&str, &str); 22] = [
+    ("number", "n"),
+    ("digest", "d"),
+    ("state", "s"),
+    ("created", "c"),
+    ("promoted", "p"),
+    ("expiry", "x"),
+    ("overlap_ends", "o"),
+    ("announced", "a"),
+    ("terms", "t"),
+    ("deliveries", "l"),
+    ("delivered", "e"),
+    ("fingerprint", "f"),
+    ("expires_in", "i"),
+    ("rotate_every", "r"),
+    ("overlap", "v"),
+    ("place", "w"),
+    ("kind", "k"),
+    ("parts", "g"),
+    ("readable", "b"),
+    ("declared", "y"),
+    ("receipt", "z"),
+    ("version", "u"),
+];
+
+/// Renames attributes, however deep.
+fn rename(value: &mut AttributeValue, to: fn(&str) -> Option<&'static str>) {
+    match value {
+        AttributeValue::M(map) => {
+            let renamed = std::mem::take(map).into_iter().map(|(name, mut value)| {
+                rename(&mut value, to);
+                (to(&name).map_or(name, str::to_owned), value)
+            });
+            *map = renamed.collect();
+        }
+        AttributeValue::L(list) => list.iter_mut().for_each(|value| rename(value, to)),
+        _ => {}
+    }
+}
+
+fn shorter(name: &str) -> Option<&'static str> {
+    SHORT.iter().find(|(long, _)| *long == name).map(|(_, short)| *short)
+}
+
+fn longer(name: &str) -> Option<&'static str> {
+    SHORT.iter().find(|(_, short)| *short == name).map(|(long, _)| *long)
+}
+
+/// What has short names.
+const SHORTENED: [&str; 3] = ["versions", "retired", "places"];
+
 /// A token as its item, index attributes included.
 pub(crate) fn encode_token(token: &Token) -> Result<Item, TableError> {
     let mut item = encode(token)?;
     item.remove("uses");
+    for part in SHORTENED {
+        item.entry(part.to_owned()).and_modify(|part| rename(part, shorter));
+    }
     for (number, used) in &token.uses {
         item.insert(use_attribute(number), AttributeValue::M(encode(used)?));
     }
@@ -51,6 +106,9 @@ pub(crate) fn encode_token(token: &Token) -> Result<Item, TableError> {
 
 /// A token's item as the token.
 pub(crate) fn decode_token(mut item: Item) -> Result<Token, TableError> {
+    for part in SHORTENED {
+        item.entry(part.to_owned()).and_modify(|part| rename(part, longer));
+    }
     let numbers: Vec<String> = item.keys().filter_map(|name| name.strip_prefix(USE).map(str::to_owned)).collect();
     let mut uses = BTreeMap::new();
     for number in numbers {
@@ -155,4 +213,21 @@ impl Update {
 pub(crate) fn with_key(mut item: Item, key: &Key) -> Item {
     item.extend(key.item());
     item
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn short_names_are_told_apart_and_come_back() {
+        assert_eq!(SHORT.iter().map(|(_, short)| short).collect::<BTreeSet<_>>().len(), SHORT.len());
+        assert_eq!(SHORT.iter().map(|(long, _)| long).collect::<BTreeSet<_>>().len(), SHORT.len());
+        for (long, short) in SHORT {
+            assert_eq!((shorter(long), longer(short)), (Some(short), Some(long)));
+            assert_eq!((shorter(short), longer(long)), (None, None), "no name is both");
+        }
+    }
 }

@@ -252,10 +252,8 @@ async fn look_again(
     let seen = sink.look(&[push.place]).await.pop().unwrap_or(Err(SinkError::Changed));
     let known: Known<'_> = observation.known(run.manifest);
     let find = known.classify(Some(push.token), &push.place.id(), &seen);
-    let adopts = work.plan.declaration.is_some_and(|index| {
-        let pushes = &run.manifest.tokens[index].pushes;
-        work.plan.places.iter().zip(pushes).any(|(place, declared)| place == push.place && declared.adopt)
-    });
+    // A push to a foreign entry was planned only because it says `adopt`.
+    let adopts = work.plan.finds.iter().any(|(place, find)| place == push.place && matches!(find, Find::Foreign));
     match (find, seen) {
         (Find::Foreign, Ok(_)) if !adopts => Err(Failure {
             subject: work.subject(),
@@ -270,10 +268,8 @@ async fn look_again(
 
 fn sink_failure(run: &Run<'_>, work: &Work<'_>, place: &Place, error: &SinkError) -> Failure {
     let state = match error {
-        SinkError::Unreachable { .. } => {
-            "the write may or may not have arrived; both the older and the newer version work"
-        }
-        _ => "it holds what it held, and both the older and the newer version work",
+        SinkError::Unreachable { .. } => "the write may or may not have arrived; what it would bring works already",
+        _ => "it holds what it held",
     };
     Failure {
         subject: work.subject(),

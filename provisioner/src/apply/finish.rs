@@ -2,14 +2,14 @@
 
 use latchkey::place::Place;
 use latchkey::service::Edit;
-use latchkey::version::VersionError;
+use latchkey::version::{Look, VersionError};
 
 use super::stage::service_failure;
 use super::{Failure, Outcome, Run, Work};
 use crate::deadline::Deadline;
 use crate::observe::{Looks, Observation, look};
-use crate::plan::Change;
 use crate::plan::find::Known;
+use crate::plan::{Change, minute};
 use crate::service::ServiceError;
 use crate::sinks::{Removal, Seen, SinkError};
 
@@ -121,19 +121,32 @@ async fn leave_one(run: &Run<'_>, work: &mut Work<'_>, observation: &Observation
                 let Some(record) = token.places.get(place) else { continue };
                 let Some(Ok(seen)) = observation.looks.get(place) else { continue };
                 remove(run, &subject, &record.place, seen).await?;
-                token = forget(run, &token, place).await.map_err(failed)?;
+                // While it cannot be forgotten yet, a later run finds nothing there and forgets it.
+                token = forget(run, &token, place).await.map_err(failed)?.unwrap_or(token);
             }
-            Change::Forget { place } => token = forget(run, &token, place).await.map_err(failed)?,
+            Change::Forget { place } => match forget(run, &token, place).await.map_err(failed)? {
+                Some(changed) => token = changed,
+                None => work.skip(change, "place not forgotten yet, as a write may still arrive there".to_owned()),
+            },
             Change::Delete => {
-                if !holds_none(run, &token).await {
+                // The revision was read before the look: whatever is announced meanwhile makes the service refuse.
+                let at = run.client.now();
+                if let Some(place) = held_somewhere(run, &token).await {
                     return Err(Failure {
                         subject,
-                        message: "a place shows a version of it again".to_owned(),
-                        state: "it was not deleted".to_owned(),
+                        message: format!("{} may hold a version of it, so it was not deleted", run.labels.of(&place)),
+                        state: "it goes on working".to_owned(),
                         hint: "run `provision apply --prune` again".to_owned(),
                     });
                 }
-                token = run.client.delete(&token).await.map_err(failed)?;
+                let look = Look { at, revision: token.revision };
+                match run.client.end_leaving(&token, look).await {
+                    Ok(ended) => token = ended,
+                    Err(ServiceError::Version(VersionError::Announced { until, .. })) => {
+                        work.skip(change, format!("not deleted before {}", minute(until)));
+                    }
+                    Err(error) => return Err(failed(error)),
+                }
             }
             _ => {}
         }
@@ -150,7 +163,7 @@ async fn remove(run: &Run<'_>, subject: &str, place: &Place, seen: &Seen) -> Res
         hint: error.hint().map_or_else(|| "run it again".to_owned(), str::to_owned),
     };
     let sink = run.sinks.reach(place).await.map_err(|error| failure(&error))?;
-    let deadline = Deadline::after(std::time::Duration::from_secs(60));
+    let deadline = Deadline::after(std::time::Duration::from_mins(1));
     let removed = sink.remove(&[Removal { place, seen }], deadline).await;
     removed.into_iter().collect::<Result<Vec<()>, _>>().map(|_| ()).map_err(|error| failure(&error))
 }
@@ -161,26 +174,28 @@ async fn forget(
     run: &Run<'_>,
     token: &latchkey::token::Token,
     place: &latchkey::place::PlaceId,
-) -> Result<latchkey::token::Token, ServiceError> {
+) -> Result<Option<latchkey::token::Token>, ServiceError> {
     let declared = token.places.iter().filter(|(id, record)| record.declared && *id != place);
     let places = declared.map(|(_, record)| record.place.clone()).collect();
     let edit = Edit { forget: Some(place.clone()), places: Some(places), ..Edit::default() };
     let asked = run.options.forget.contains(place.as_str());
     match run.client.edit(token, &edit).await {
-        Err(ServiceError::Version(VersionError::Announced { .. })) if !asked => Ok(token.clone()),
-        Err(ServiceError::Version(VersionError::NoSuchPlace(_))) => Ok(token.clone()),
-        other => other,
+        Err(ServiceError::Version(VersionError::Announced { .. })) if !asked => Ok(None),
+        Err(ServiceError::Version(VersionError::NoSuchPlace(_))) => Ok(Some(token.clone())),
+        other => other.map(Some),
     }
 }
 
-async fn holds_none(run: &Run<'_>, token: &latchkey::token::Token) -> bool {
+/// The first recorded place that holds a version of the token, or of which that cannot be told.
+async fn held_somewhere(run: &Run<'_>, token: &latchkey::token::Token) -> Option<Place> {
     let looks = look(run.sinks, token.places.values().map(|record| &record.place)).await;
     let origins = std::collections::HashMap::new();
     let known = Known::new(&run.manifest.name, [token], &origins, run.client.now());
-    token.places.keys().all(|id| {
+    let held = |id: &latchkey::place::PlaceId| {
         let find = looks.get(id).map(|seen| known.classify(Some(token), id, seen));
-        find.is_some_and(|find| !matches!(find, crate::plan::find::Find::Unknown(_)) && !is_ours(&find))
-    })
+        find.is_none_or(|find| find.is_unknown() || is_ours(&find))
+    };
+    token.places.iter().find(|(id, _)| held(id)).map(|(_, record)| record.place.clone())
 }
 
 fn is_ours(find: &crate::plan::find::Find) -> bool {

@@ -64,6 +64,8 @@ struct Work<'a> {
     /// The version that is carried to its places.
     carried: Option<(u32, Secret)>,
     failure: Option<Failure>,
+    /// Planned changes that turned out not to be possible yet, by their action, and why.
+    skipped: Vec<(String, String)>,
 }
 
 impl Work<'_> {
@@ -78,6 +80,11 @@ impl Work<'_> {
 
     fn has(&self, wanted: impl Fn(&Change) -> bool) -> bool {
         self.plan.changes.iter().any(wanted)
+    }
+
+    /// Notes that a planned change has to wait for a later run.
+    fn skip(&mut self, change: &Change, why: String) {
+        self.skipped.push((format!("{change:?}"), why));
     }
 
     /// Whether a version becomes current.
@@ -110,8 +117,10 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
             outcome.stopped = true;
             break;
         }
-        let mut works: Vec<Work<'_>> =
-            wave.iter().map(|plan| Work { plan, token: plan.record.clone(), carried: None, failure: None }).collect();
+        let mut works: Vec<Work<'_>> = wave
+            .iter()
+            .map(|plan| Work { plan, token: plan.record.clone(), carried: None, failure: None, skipped: Vec::new() })
+            .collect();
         stage::prepare(run, &mut works).await;
         stage::stage(run, &mut works, observation).await;
         deliver::deliver(run, &mut works, observation, &mut outcome).await;
@@ -120,8 +129,9 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
         for work in works {
             match work.failure {
                 None => {
-                    outcome.done += 1;
-                    run.reporter.done(&format!("token `{}`", work.subject()), &done_words(work.plan));
+                    outcome.done += usize::from(work.skipped.len() < work.plan.changes.len());
+                    outcome.waiting += work.skipped.len();
+                    run.reporter.done(&format!("token `{}`", work.subject()), &done_words(&work));
                 }
                 Some(failure) => {
                     run.reporter.failed(&failure);
@@ -135,10 +145,16 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
 }
 
 /// What was done to a token, in few words.
-fn done_words(plan: &TokenPlan) -> String {
+fn done_words(work: &Work<'_>) -> String {
+    let plan = work.plan;
     let next = plan.record.as_ref().map_or(1, |record| record.highest + 1);
     let mut words: Vec<String> = Vec::new();
     for change in &plan.changes {
+        let text = format!("{change:?}");
+        if let Some((_, why)) = work.skipped.iter().find(|(skipped, _)| *skipped == text) {
+            words.push(why.clone());
+            continue;
+        }
         words.push(match change {
             Change::Create => format!("created and pushed to {} places", plan.places.len()),
             Change::Rename { from } => format!("renamed from `{from}`"),

@@ -20,6 +20,8 @@ pub struct Outcome {
     pub done: usize,
     /// What could not be done.
     pub failures: Vec<Failure>,
+    /// How many planned changes have to wait for a later run.
+    pub waiting: usize,
     /// A place was found in a state that is to be mended at once: plan and apply again.
     pub again: bool,
     /// It was stopped from outside.

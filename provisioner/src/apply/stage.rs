@@ -95,7 +95,7 @@ pub(super) fn interrupted(work: &Work<'_>) -> Failure {
     Failure {
         subject: work.subject(),
         message: "the run was stopped before this token was done".to_owned(),
-        state: "every place holds a version that works".to_owned(),
+        state: "the pushes in flight have ended, and no place was left half-written".to_owned(),
         hint: "run `provision apply` again to go on".to_owned(),
     }
 }
@@ -174,14 +174,18 @@ async fn retire(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), ServiceError> 
             continue;
         };
         let looks = look(run.sinks, token.places.values().map(|record| &record.place)).await;
+        let change = Change::Retire { number };
         if !absent_everywhere(run, &token, number, &looks, at) {
+            work.skip(&change, format!("version {number} not retired, as a place shows it again or is out of sight"));
             continue;
         }
         let fresh = Look { at, revision: token.revision };
         match run.client.retire(&token, number, fresh, run.options.force_retire).await {
             Ok(token) => work.token = Some(token),
             // Used or announced meanwhile: it goes on working, and a later run sees to it.
-            Err(ServiceError::Version(error)) => tracing::info!(number, %error, "not retired"),
+            Err(ServiceError::Version(error)) => {
+                work.skip(&change, format!("version {number} not retired yet: {error}"));
+            }
             Err(error) => return Err(error),
         }
     }
@@ -194,7 +198,8 @@ fn absent_everywhere(run: &Run<'_>, token: &Token, number: u32, looks: &Looks, n
     let current = token.current().map(|current| current.number);
     token.places.keys().all(|id| {
         let Some(seen) = looks.get(id) else { return false };
-        seen.is_ok() && !known.classify(Some(token), id, seen).is_version(number, current)
+        let find = known.classify(Some(token), id, seen);
+        !find.is_unknown() && !find.is_version(number, current)
     })
 }
 
@@ -254,7 +259,7 @@ pub(super) fn service_failure(subject: &str, error: &ServiceError) -> Failure {
     Failure {
         subject: subject.to_owned(),
         message: error.to_string(),
-        state: "every place holds a version that works".to_owned(),
+        state: "no place was changed by what failed".to_owned(),
         hint: hint.to_owned(),
     }
 }

@@ -28,7 +28,7 @@ const PASSES: usize = 3;
 /// Makes the service and all places what the manifest declares.
 pub(super) async fn apply(printer: Printer, service: Option<&str>, arguments: &Apply) -> Result<Code, Fault> {
     let may = options(&arguments.may, Rotate::Due);
-    run(printer, service, &arguments.file, &arguments.allow, &arguments.how, may).await
+    run(printer, service, (&arguments.file, &arguments.allow), &arguments.how, arguments.plan_id.as_deref(), may).await
 }
 
 /// Rotates what is due, the named tokens, or all.
@@ -51,7 +51,7 @@ pub(super) async fn rotate(
     };
     let forget = arguments.forget.iter().cloned().collect();
     let may = Options { rotate, force_retire: arguments.force_retire, forget, ..Options::default() };
-    run(printer, service, &file, &arguments.allow, &arguments.how, may).await
+    run(printer, service, (&file, &arguments.allow), &arguments.how, None, may).await
 }
 
 fn named(manifest: &Manifest, words: &[String]) -> Result<BTreeSet<TokenName>, Fault> {
@@ -79,9 +79,9 @@ fn named(manifest: &Manifest, words: &[String]) -> Result<BTreeSet<TokenName>, F
 async fn run(
     printer: Printer,
     service: Option<&str>,
-    file: &std::path::Path,
-    allow: &Allow,
+    (file, allow): (&std::path::Path, &Allow),
     how: &How,
+    plan_id: Option<&str>,
     mut may: Options,
 ) -> Result<Code, Fault> {
     let manifest = open::load(printer, file, allow)?;
@@ -100,16 +100,20 @@ async fn run(
     let labels = Labels::new(&manifest.folder, &machine);
     let stop = stop_on_interrupt(printer);
     let mut total = Outcome::default();
-    let mut first: Option<Plan> = None;
+    let mut last: Option<Plan> = None;
+    let mut changed = false;
     for pass in 1..=PASSES {
-        let observation = observe(&client, &sinks, &manifest).await?;
+        // What an earlier pass did stays done, so whatever stops a later one leaves the run partly done.
+        let partly = |fault: Fault| if pass == 1 { fault } else { fault.code(Code::Partly) };
+        let observation = observe(&client, &sinks, &manifest).await.map_err(|error| partly(error.into()))?;
         let faults = plan::faults(&manifest, &observation);
         if !faults.is_empty() {
-            return Err(open::refuse(printer, &manifest, &faults));
+            return Err(partly(open::refuse(printer, &manifest, &faults)));
         }
         let plan = plan::plan(&manifest, &observation, &may);
+        check_places(&plan, &may)?;
+        check_plan(printer, &plan, plan_id.filter(|_| pass == 1), &labels).map_err(partly)?;
         if pass == 1 {
-            check_plan(printer, &plan, how, &labels)?;
             if plan.has_changes() || how.revision.is_some() {
                 client.note_applied(&manifest.name, how.revision).await?;
             }
@@ -129,7 +133,9 @@ async fn run(
         let outcome = outcome.map_err(|error| {
             Fault::from(error).hint("what was done stays done; run it again to go on").code(Code::Partly)
         })?;
-        first.get_or_insert(plan);
+        changed |= plan.has_changes();
+        last = Some(plan);
+        total.waiting += outcome.waiting;
         total.done += outcome.done;
         total.stopped |= outcome.stopped;
         total.failures = outcome.failures;
@@ -139,7 +145,18 @@ async fn run(
         // What was asked for is under way; a second pass only mends.
         may.rotate = Rotate::Due;
     }
-    finish(printer, first.as_ref(), &total, &labels)
+    finish(printer, last.as_ref(), changed, &total, &labels)
+}
+
+/// `--forget` takes ids that are recorded; anything else is a slip.
+fn check_places(plan: &Plan, may: &Options) -> Result<(), Fault> {
+    let known =
+        |id: &str| plan.tokens.iter().any(|token| token.finds.iter().any(|(place, _)| place.id().as_str() == id));
+    match may.forget.iter().find(|id| !known(id)) {
+        None => Ok(()),
+        Some(id) => Err(Fault::new(format!("no token of the manifest has a place `{id}`"))
+            .hint("`provision status --format json` shows the ids of all places")),
+    }
 }
 
 async fn check_revision(client: &Client, manifest: &Manifest, how: &How) -> Result<(), Fault> {
@@ -156,8 +173,8 @@ async fn check_revision(client: &Client, manifest: &Manifest, how: &How) -> Resu
 }
 
 /// Shows the plan, and stops where a guard or a stale plan says so.
-fn check_plan(printer: Printer, plan: &Plan, how: &How, labels: &Labels) -> Result<(), Fault> {
-    if let Some(wanted) = how.plan_id.as_ref().filter(|wanted| **wanted != plan.id()) {
+fn check_plan(printer: Printer, plan: &Plan, plan_id: Option<&str>, labels: &Labels) -> Result<(), Fault> {
+    if let Some(wanted) = plan_id.filter(|wanted| *wanted != plan.id()) {
         return Err(Fault::new(format!("the plan is {} by now, not {wanted}", plan.id()))
             .hint("nothing was changed; look at `provision plan` again")
             .code(Code::Busy));
@@ -172,9 +189,14 @@ fn check_plan(printer: Printer, plan: &Plan, how: &How, labels: &Labels) -> Resu
     Ok(())
 }
 
-fn finish(printer: Printer, plan: Option<&Plan>, total: &Outcome, labels: &Labels) -> Result<Code, Fault> {
+fn finish(
+    printer: Printer,
+    plan: Option<&Plan>,
+    changed: bool,
+    total: &Outcome,
+    labels: &Labels,
+) -> Result<Code, Fault> {
     let blocked = plan.is_some_and(Plan::is_blocked);
-    let changed = plan.is_some_and(Plan::has_changes);
     let good = total.failures.is_empty() && !blocked && !total.stopped;
     if printer.format == Format::Json {
         let plan = plan.map(|plan| plan_json(plan, labels));
@@ -187,7 +209,7 @@ fn finish(printer: Printer, plan: Option<&Plan>, total: &Outcome, labels: &Label
         printer.result(&format!("Partly done: {} changed, {left} left as they were", total.done))?;
     }
     if total.stopped {
-        printer.talk("stopped; every place holds a version that works. Run it again to go on");
+        printer.talk("stopped; no place was left half-written. Run it again to go on");
     }
     Ok(if good { Code::Done } else { Code::Partly })
 }
@@ -202,6 +224,7 @@ fn stop_on_interrupt(printer: Printer) -> Arc<AtomicBool> {
             printer.talk("stopping after the pushes in flight; once more to stop at once");
         }
         if tokio::signal::ctrl_c().await.is_ok() {
+            #[expect(clippy::exit, reason = "who asks twice wants no waiting")]
             std::process::exit(130);
         }
     });

@@ -98,7 +98,6 @@ pub(super) struct Check {
 
 /// What a run may do.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "flags are flags")]
 pub(super) struct May {
     /// End tokens and remove entries that are no longer declared
     #[arg(long)]
@@ -143,6 +142,9 @@ pub(super) struct Apply {
     pub(super) file: PathBuf,
     #[command(flatten)]
     pub(super) may: May,
+    /// Refuse unless the plan still has this id
+    #[arg(long, value_name = "ID")]
+    pub(super) plan_id: Option<String>,
     #[command(flatten)]
     pub(super) how: How,
     #[command(flatten)]
@@ -163,9 +165,6 @@ pub(super) struct How {
     /// Apply a revision older than the last one
     #[arg(long, requires = "revision")]
     pub(super) force_revision: bool,
-    /// Refuse unless the plan still has this id
-    #[arg(long, value_name = "ID")]
-    pub(super) plan_id: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -20,6 +20,10 @@ pub(super) fn load(printer: Printer, path: &Path, allow: &Allow) -> Result<Manif
     let allowances = Allowances { hosts: allow.allow_host.clone(), outside: allow.allow_outside };
     match manifest::load(path, &allowances) {
         Ok((manifest, warnings)) => {
+            let leaving = if allow.allow_outside { Vec::new() } else { manifest::leaving(&manifest) };
+            if !leaving.is_empty() {
+                return Err(refuse(printer, &manifest, &leaving));
+            }
             show_warnings(printer, &manifest, &warnings);
             Ok(manifest)
         }
@@ -88,16 +92,24 @@ pub(super) async fn nearest(flag: Option<&str>) -> Result<Client, Fault> {
         return client(&address(flag, None)?).await;
     }
     let here = std::env::current_dir().map_err(|error| Fault::new(format!("cannot tell this folder: {error}")))?;
-    let found = here.ancestors().map(|folder| folder.join("tokens.toml")).find(|path| path.is_file());
+    let found = here.ancestors().map(|folder| folder.join("tokens.toml")).find(|path| is_trusted(path));
     let path = found.ok_or_else(|| {
         Fault::new("no service: there is no `tokens.toml` in this folder or above it")
             .hint("`provision init` writes one, or name the service: `--service embedded:latchkey.db`")
     })?;
-    let allow = Allow { allow_host: Vec::new(), allow_outside: true };
+    let allow = Allow { allow_host: Vec::new(), allow_outside: false };
     // Its warnings are for `check`, not for every command that only needs the service.
     let manifest = load(Printer { format: Format::Json }, &path, &allow)
         .map_err(|fault| fault.hint("mend it, or name the service: `--service embedded:FILE`"))?;
     client(&address(None, Some(&manifest))?).await
+}
+
+/// Whether a file that was come upon, not named, is one to follow: it belongs to this user or to the system's. In a
+/// folder that many can write to, anybody could put one.
+fn is_trusted(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let mine = nix::unistd::getuid().as_raw();
+    std::fs::metadata(path).is_ok_and(|found| found.is_file() && (found.uid() == mine || found.uid() == 0))
 }
 
 /// Opens the service at an address, as its operator.

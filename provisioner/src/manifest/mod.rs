@@ -6,6 +6,7 @@ mod durations;
 pub mod fault;
 mod fields;
 mod hosts;
+mod links;
 mod load;
 mod masking;
 mod nearest;
@@ -27,6 +28,7 @@ mod users;
 mod tests;
 
 pub use fault::{Fault, Faults, Severity};
+pub use links::leaving;
 pub use load::{LoadError, SIZE_MAX, load};
 pub use parse::parse;
 pub use reading::Allowances;

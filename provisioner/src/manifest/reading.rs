@@ -108,5 +108,7 @@ fn normal(path: &Path) -> PathBuf {
 
 /// Whether a text has only characters that stand still on a screen.
 pub(super) fn is_plain(text: &str) -> bool {
-    !text.chars().any(char::is_control)
+    // Marks that turn the direction of writing would let a plan read as another one.
+    let turns = |character: char| matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    !text.chars().any(|character| character.is_control() || turns(character))
 }

@@ -101,9 +101,9 @@ fn user(fields: &mut Fields<'_>, defaults: &Defaults, reading: &mut Reading<'_>)
 
 fn description(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<String> {
     let found = fields.text("description", reading)?;
-    let length = found.text.chars().count();
+    let length = found.text.len();
     if length > DESCRIPTION_MAX {
-        let message = format!("a description has at most {DESCRIPTION_MAX} characters, not {length}");
+        let message = format!("a description has at most {DESCRIPTION_MAX} bytes, not {length}");
         reading.add(Fault::error("bad-text", found.span.clone(), message));
     }
     if !is_plain(found.text) {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use latchkey::name::{RoleName, UserName};
+use latchkey::place::PlaceId;
 use latchkey::role::Permissions;
 
 use crate::manifest::{Fault, Manifest, Span, TokenDeclaration};
@@ -16,7 +17,18 @@ pub fn faults(manifest: &Manifest, observation: &Observation) -> Vec<Fault> {
     roles(manifest, observation, &mut faults);
     users(manifest, observation, &mut faults);
     let mut counts: BTreeMap<&UserName, u32> = BTreeMap::new();
+    let mut landed: BTreeMap<PlaceId, &Span> = BTreeMap::new();
     for (index, declaration) in manifest.tokens.iter().enumerate() {
+        for (push, place) in declaration.pushes.iter().zip(&observation.tokens[index].places) {
+            let Ok(place) = place else { continue };
+            // Links and logins can make one place of two that the file tells apart.
+            if let Some(first) = landed.insert(place.id(), &push.span) {
+                let message =
+                    format!("this push lands in the same place as another one: `{} {}`", push.sink, push.name);
+                let fault = Fault::error("same-place", push.span.clone(), message);
+                faults.push(fault.related(first.clone(), "the other one").hint("remove one of the two"));
+            }
+        }
         token_user(manifest, observation, declaration, &mut faults);
         token_roles(manifest, observation, declaration, &mut faults);
         let record = observation.tokens[index].record.as_ref();
@@ -167,7 +179,9 @@ fn quota<'a>(
     let max = own.unwrap_or(observation.max_tokens);
     let count = counts.entry(user).or_default();
     *count += 1;
-    let active = found.map_or(0, |found| found.active);
+    // Expired tokens count until a create meets them; the create that comes does.
+    let expired = observation.expired.get(user).copied().unwrap_or(0);
+    let active = found.map_or(0, |found| found.active).saturating_sub(expired);
     if active + *count > max {
         let message =
             format!("`{user}` may have {max} active tokens, and with this one it would have {}", active + *count);

@@ -111,6 +111,12 @@ impl Find {
         }
     }
 
+    /// Whether a consumer of the place may hold something that this process cannot see.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown(error) if !matches!(error, SinkError::Ending { .. }))
+    }
+
     /// In few words, for people.
     #[must_use]
     pub fn words(&self) -> &'static str {

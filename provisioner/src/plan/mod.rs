@@ -123,6 +123,8 @@ pub struct TokenPlan {
     pub declaration: Option<usize>,
     /// The token as it was observed.
     pub record: Option<Token>,
+    /// What a new token will be, in words that are shown and that its plan's id covers.
+    pub about: Vec<String>,
     /// The places that will be declared: those of this machine's manifest, and those that other machines declared.
     pub places: Vec<Place>,
     /// The roles that the token will have.
@@ -277,6 +279,8 @@ pub enum Note {
         number: u32,
         /// The last noted use.
         last: Timestamp,
+        /// From when on it counts as not used, if nobody uses it.
+        until: Timestamp,
     },
     /// An older version cannot be retired while a place is out of sight.
     NotRetired {
@@ -316,8 +320,10 @@ pub fn plan(manifest: &Manifest, observation: &Observation, options: &Options) -
     let (roles, users) = ownership::changes(manifest, observation);
     let mut tokens: Vec<TokenPlan> = Vec::with_capacity(observation.tokens.len());
     let mut renamed = BTreeSet::new();
+    let declared = observation.tokens.iter().flat_map(|observed| observed.places.iter().flatten());
+    let claimed: BTreeSet<PlaceId> = declared.map(Place::id).collect();
     for (index, observed) in observation.tokens.iter().enumerate() {
-        let decided = token::decide(manifest, observation, &known, options, index, observed);
+        let decided = token::decide(manifest, observation, &known, (options, &claimed), index, observed);
         if let Some(from) = decided.changes.iter().find_map(|change| match change {
             Change::Rename { from } => Some((decided.user.clone(), from.clone())),
             _ => None,
@@ -329,7 +335,7 @@ pub fn plan(manifest: &Manifest, observation: &Observation, options: &Options) -
     let declared = tokens.len();
     for token in &observation.undeclared {
         if !renamed.contains(&(token.user.clone(), token.name.clone())) {
-            tokens.push(prune::decide(token, observation, &known, options));
+            tokens.push(prune::decide(token, observation, &known, options, &claimed));
         }
     }
     let guards = prune::guards(&tokens, declared, options);
@@ -349,19 +355,28 @@ impl Plan {
         self.tokens.iter().any(|token| !token.blocked.is_empty())
     }
 
-    /// A hash of what the plan would change: the same for two plans that would do the same.
+    /// A hash of what the plan would change: the same for two plans that would do the same. 128 bits, so that nobody
+    /// finds two plans with one id.
     #[must_use]
     pub fn id(&self) -> String {
         let mut text = format!("{}\n", self.manifest);
         for line in text::lines(self, &text::Labels::ids()) {
-            text.push_str(&line.plain());
-            text.push('\n');
+            // What is only worth knowing may change with the hour.
+            if line.tone != Tone::Note {
+                text.push_str(&line.plain());
+                text.push('\n');
+            }
         }
-        Digest::of(text.as_bytes()).fingerprint().to_string()
+        let digest = Digest::of(text.as_bytes());
+        digest.as_bytes()[..16].iter().flat_map(|byte| [byte >> 4, byte & 15]).map(hex_digit).collect()
     }
 }
 
 pub use text::{Labels, Line, Tone, lines, remarks, summary};
+
+fn hex_digit(digit: u8) -> char {
+    char::from_digit(u32::from(digit), 16).unwrap_or('0')
+}
 
 /// `at` to the minute, for people.
 #[must_use]
@@ -377,9 +392,9 @@ pub fn distance(now: Timestamp, at: Timestamp) -> String {
     let seconds = length.as_secs().unsigned_abs();
     let (count, unit) = match seconds {
         0..=119 => (seconds, "second"),
-        120..=7_199 => (seconds / 60, "minute"),
-        7_200..=172_799 => (seconds / 3600, "hour"),
-        _ => (seconds / 86_400, "day"),
+        120..=7_199 => ((seconds + 30) / 60, "minute"),
+        7_200..=172_799 => ((seconds + 1_800) / 3600, "hour"),
+        _ => ((seconds + 43_200) / 86_400, "day"),
     };
     let plural = if count == 1 { "" } else { "s" };
     if length.is_negative() { format!("{count} {unit}{plural} ago") } else { format!("in {count} {unit}{plural}") }

@@ -63,6 +63,14 @@ fn user(
     if old.is_none() || before != after {
         fields.push(Field { name: "roles", from: join(&before), to: join(&after) });
     }
+    if old.is_some_and(|old| old.sweeping) {
+        // An earlier change of the user was cut short; writing the user again goes on with it.
+        fields.push(Field {
+            name: "tokens",
+            from: "not all have its last change".to_owned(),
+            to: "all have it".to_owned(),
+        });
+    }
     let most = |most: Option<u32>| most.map_or_else(|| "default".to_owned(), |most| most.to_string());
     let max_before = old.and_then(|old| old.max_tokens);
     if max_before != declared.max_tokens {

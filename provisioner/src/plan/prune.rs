@@ -1,6 +1,9 @@
 //! What happens to tokens that the manifest no longer declares, and the guards on it.
 
+use std::collections::BTreeSet;
+
 use latchkey::lifetime::Seconds;
+use latchkey::place::PlaceId;
 use latchkey::token::Token;
 
 use super::find::{Find, Known};
@@ -34,13 +37,20 @@ impl std::fmt::Display for Guard {
 }
 
 /// Decides what is done to a token that is no longer declared.
-pub(super) fn decide(token: &Token, observation: &Observation, known: &Known<'_>, options: &Options) -> TokenPlan {
+pub(super) fn decide(
+    token: &Token,
+    observation: &Observation,
+    known: &Known<'_>,
+    options: &Options,
+    claimed: &BTreeSet<PlaceId>,
+) -> TokenPlan {
     let now = observation.at;
     let mut plan = TokenPlan {
         user: token.user.clone(),
         name: token.name.clone(),
         declaration: None,
         record: Some(token.clone()),
+        about: Vec::new(),
         places: Vec::new(),
         roles: token.roles.clone(),
         changes: Vec::new(),
@@ -48,14 +58,14 @@ pub(super) fn decide(token: &Token, observation: &Observation, known: &Known<'_>
         notes: Vec::new(),
         finds: Vec::new(),
     };
-    if !options.prune {
-        plan.notes.push(Note::NotDeclared);
-        return plan;
-    }
     let unseen = Err(SinkError::Unreachable { reason: "it was not looked at".to_owned() });
     for (id, record) in &token.places {
         let find = known.classify(Some(token), id, observation.looks.get(id).unwrap_or(&unseen));
         plan.finds.push((record.place.clone(), find));
+    }
+    if !options.prune {
+        plan.notes.push(Note::NotDeclared);
+        return plan;
     }
     if let Some(used) = token.last_used().filter(|used| USED_LATELY.after(*used) > now && !options.prune_used) {
         plan.blocked.push(Blocked::UsedLately(used));
@@ -65,11 +75,13 @@ pub(super) fn decide(token: &Token, observation: &Observation, known: &Known<'_>
     for (place, find) in &plan.finds {
         let id = place.id();
         match find {
-            Find::Unknown(_) if options.forget.contains(id.as_str()) => {}
+            Find::Unknown(SinkError::Ending { .. }) => {}
+            Find::Unknown(_) if options.forget.contains(id.as_str()) => plan.changes.push(Change::Forget { place: id }),
             Find::Unknown(error) => {
                 let hint = error.hint().map(str::to_owned);
                 plan.blocked.push(Blocked::Unreachable(id, error.to_string(), hint));
             }
+            Find::Current | Find::Other { number: Some(_), .. } if claimed.contains(&id) => held = true,
             Find::Current | Find::Other { number: Some(_), .. } => {
                 held = true;
                 plan.changes.push(Change::Remove { place: id });

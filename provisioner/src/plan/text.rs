@@ -156,7 +156,7 @@ fn change_lines(
     place: &dyn Fn(&PlaceId) -> String,
 ) {
     let mut line = |tone: Tone, text: String| lines.push(Line { tone, text });
-    let all = || token.places.iter().map(|declared| place(&declared.id()));
+    let all = || token.places.iter().map(|declared| pushed(token, &declared.id(), place));
     let next = token.record.as_ref().map_or(1, |record| record.highest + 1);
     match change {
         Change::Create => {
@@ -164,6 +164,7 @@ fn change_lines(
             let roles: Vec<&str> = token.roles.iter().map(latchkey::name::RoleName::as_str).collect();
             let roles = if roles.is_empty() { "none, so it permits nothing".to_owned() } else { roles.join(", ") };
             line(Tone::Detail, format!("roles: {roles}"));
+            token.about.iter().for_each(|text| line(Tone::Detail, text.clone()));
             all().for_each(|name| line(Tone::Detail, format!("push version 1 to {name}")));
         }
         Change::Rename { from } => line(Tone::Change, format!("{subject}: rename, it was `{from}`")),
@@ -197,7 +198,9 @@ fn change_lines(
         }
         Change::Resume { number, to, .. } => {
             line(Tone::Change, format!("{subject}: go on with version {number}, which an earlier run left staged"));
-            to.iter().for_each(|id| line(Tone::Detail, format!("push version {number} to {}", place(id))));
+            for id in to {
+                line(Tone::Detail, format!("push version {number} to {}", place(id)));
+            }
         }
         Change::Mend { number, from, to, found } => {
             let found = if matches!(found, Find::Absent) { "it is missing" } else { found.words() };
@@ -231,6 +234,13 @@ fn change_lines(
     }
 }
 
+/// A place that is pushed to, and what is lost there.
+fn pushed(token: &TokenPlan, id: &PlaceId, place: &dyn Fn(&PlaceId) -> String) -> String {
+    let adopted = token.finds.iter().any(|(found, find)| found.id() == *id && matches!(find, Find::Foreign));
+    let name = place(id);
+    if adopted { format!("{name}, replacing a value that Latchkey did not put there") } else { name }
+}
+
 fn reason_text(reason: &Reason, place: &dyn Fn(&PlaceId) -> String) -> String {
     match reason {
         Reason::Asked => "as asked".to_owned(),
@@ -255,9 +265,11 @@ fn blocked_text(blocked: &Blocked, place: &dyn Fn(&PlaceId) -> String) -> (Strin
             Some("write `adopt = true` in the push to replace it, or choose another name".to_owned()),
         ),
         Blocked::Unreachable(id, reason, hint) => (
-            format!("{} cannot be reached, so nothing is changed: {reason}", place(id)),
+            format!("{} cannot be reached, so no version goes anywhere: {reason}", place(id)),
             Some(hint.clone().unwrap_or_else(|| {
-                format!("try again when it can be reached, or `--forget {id}` if it is gone for good")
+                format!(
+                    "try again when it can be reached; if it is gone for good and no longer declared here, `provision apply --forget {id}`"
+                )
             })),
         ),
         Blocked::NoPlace(push, reason, hint) => (format!("`{push}` cannot be reached: {reason}"), hint.clone()),
@@ -288,9 +300,11 @@ fn note_text(token: &TokenPlan, note: &Note, place: &dyn Fn(&PlaceId) -> String)
         Note::RetiresFrom { number, from } => {
             format!("version {number} goes on working until {} at least", minute(*from))
         }
-        Note::StillUsed { number, last } => {
-            format!("version {number} is still used, last at {}, so it is not retired", minute(*last))
-        }
+        Note::StillUsed { number, last, until } => format!(
+            "version {number} is still used, last at {}; it can be retired from {} if nobody uses it",
+            minute(*last),
+            minute(*until)
+        ),
         Note::NotRetired { number, place: id } => {
             format!("version {number} is not retired, as {} is out of sight", place(id))
         }

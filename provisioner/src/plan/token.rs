@@ -7,7 +7,7 @@ use latchkey::lifetime::Seconds;
 use latchkey::name::RoleName;
 use latchkey::place::{Place, PlaceId};
 use latchkey::token::Token;
-use latchkey::version::{STAGED_LIFE, UNUSED_MIN, Version, VersionState};
+use latchkey::version::{STAGED_LIFE, Version, VersionState};
 
 use super::find::{Find, Known};
 use super::{Blocked, Change, Field, Note, Options, Reason, Rotate, TokenPlan};
@@ -24,6 +24,8 @@ struct Case<'a> {
     declared: Vec<(PlaceId, Find)>,
     /// Recorded but not declared here.
     others: Vec<(PlaceId, Find, Whose)>,
+    /// Places that a token of the manifest declares.
+    claimed: &'a BTreeSet<PlaceId>,
     now: Timestamp,
 }
 
@@ -41,7 +43,7 @@ pub(super) fn decide(
     manifest: &Manifest,
     observation: &Observation,
     known: &Known<'_>,
-    options: &Options,
+    (options, claimed): (&Options, &BTreeSet<PlaceId>),
     index: usize,
     observed: &Observed,
 ) -> TokenPlan {
@@ -51,6 +53,7 @@ pub(super) fn decide(
         name: declaration.name.clone(),
         declaration: Some(index),
         record: observed.record.clone(),
+        about: Vec::new(),
         places: Vec::new(),
         roles: roles(manifest, observation, declaration),
         changes: Vec::new(),
@@ -69,7 +72,7 @@ pub(super) fn decide(
         }
     }
     rename(&mut plan, observation, options, declaration);
-    let case = case(&mut plan, observation, known, options, declaration);
+    let case = case(&mut plan, observation, known, (options, claimed), declaration);
     if !plan.blocked.is_empty() {
         return plan;
     }
@@ -82,8 +85,10 @@ pub(super) fn decide(
         update(&mut plan, &case, &record);
         plan.changes.extend(rest);
         leave(&mut plan, &case, &record);
+        settle(&mut plan);
         warn(&mut plan, &record, case.now);
     } else if check_places(&mut plan, &case) {
+        plan.about = about(declaration);
         plan.changes.push(Change::Create);
     }
     plan
@@ -130,7 +135,7 @@ fn case<'a>(
     plan: &mut TokenPlan,
     observation: &'a Observation,
     known: &Known<'_>,
-    options: &'a Options,
+    (options, claimed): (&'a Options, &'a BTreeSet<PlaceId>),
     declaration: &'a TokenDeclaration,
 ) -> Case<'a> {
     let unseen = || Err(SinkError::Unreachable { reason: "it was not looked at".to_owned() });
@@ -161,7 +166,7 @@ fn case<'a>(
     }
     plan.places.extend(kept);
     plan.finds = finds;
-    Case { declaration, observation, options, declared, others, now: observation.at }
+    Case { declaration, observation, options, declared, others, claimed, now: observation.at }
 }
 
 /// Nothing is staged unless every place is reachable and none is foreign. Adoption counts only before the first
@@ -177,6 +182,7 @@ fn check_places(plan: &mut TokenPlan, case: &Case<'_>) -> bool {
     }
     for (id, find, _) in &case.others {
         if let Find::Unknown(error) = find
+            && !matches!(error, SinkError::Ending { .. })
             && !case.options.forget.contains(id.as_str())
         {
             plan.blocked.push(unreachable(id, error));
@@ -187,6 +193,32 @@ fn check_places(plan: &mut TokenPlan, case: &Case<'_>) -> bool {
 
 fn unreachable(id: &PlaceId, error: &SinkError) -> Blocked {
     Blocked::Unreachable(id.clone(), error.to_string(), error.hint().map(str::to_owned))
+}
+
+/// What was decided apart, brought together.
+fn settle(plan: &mut TokenPlan) {
+    let resumed = plan.changes.iter().find_map(|change| match change {
+        Change::Resume { number, .. } => Some(*number),
+        _ => None,
+    });
+    // A version that is carried on does not end.
+    plan.changes.retain(|change| !matches!(change, Change::Retire { number } if Some(*number) == resumed));
+    let delivers = plan
+        .changes
+        .iter()
+        .any(|change| matches!(change, Change::NewVersion(_) | Change::Resume { .. } | Change::Mend { .. }));
+    if plan.blocked.is_empty() || delivers {
+        return;
+    }
+    // A place recorded as declared, or a duration, that nothing can be delivered for would only stand in the way of
+    // whoever can.
+    for change in &mut plan.changes {
+        if let Change::Update(fields) = change {
+            let kept = |field: &Field| !matches!(field.name, "places" | "expires_in" | "rotate_every" | "overlap");
+            fields.retain(kept);
+        }
+    }
+    plan.changes.retain(|change| !matches!(change, Change::Update(fields) if fields.is_empty()));
 }
 
 /// What changes in the record.
@@ -232,6 +264,23 @@ fn update(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
     if !fields.is_empty() {
         plan.changes.push(Change::Update(fields));
     }
+}
+
+/// What a new token will be, besides its roles and places.
+fn about(declaration: &TokenDeclaration) -> Vec<String> {
+    let terms = &declaration.terms;
+    let mut about = vec![format!(
+        "expires in {}, rotated every {}, overlap {}",
+        terms.expires_in, terms.rotate_every, terms.overlap
+    )];
+    about.extend(declaration.description.as_ref().map(|text| format!("description: {text}")));
+    if !declaration.allowed_ips.is_empty() {
+        about.push(format!("allowed_ips: {}", list(&declaration.allowed_ips)));
+    }
+    if !declaration.labels.is_empty() {
+        about.push(format!("labels: {}", labels(&declaration.labels)));
+    }
+    about
 }
 
 fn list<T: ToString>(items: &[T]) -> String {
@@ -346,7 +395,7 @@ fn mend(plan: &mut TokenPlan, case: &Case<'_>, number: u32, source: &PlaceId) {
             Find::Foreign if !push.adopt => plan.blocked.push(Blocked::Foreign(id.clone())),
             Find::Unknown(error) => plan.blocked.push(unreachable(id, error)),
             found => {
-                plan.changes.push(Change::Mend { number, from: source.clone(), to: id.clone(), found: found.clone() })
+                plan.changes.push(Change::Mend { number, from: source.clone(), to: id.clone(), found: found.clone() });
             }
         }
     }
@@ -396,7 +445,7 @@ fn retire(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
         .collect();
     for version in record.live(case.now) {
         let number = version.number;
-        if version.state == VersionState::Current || current.is_none() {
+        if version.state == VersionState::Current {
             continue;
         }
         let mut from = record.retirable_from(version);
@@ -412,7 +461,7 @@ fn retire(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
             plan.notes.push(Note::RetiresFrom { number, from });
             continue;
         }
-        let unknown = finds.iter().find(|(_, find)| matches!(find, Find::Unknown(_)));
+        let unknown = finds.iter().find(|(_, find)| find.is_unknown());
         if let Some((place, _)) = unknown {
             plan.notes.push(Note::NotRetired { number, place: (*place).clone() });
             continue;
@@ -420,10 +469,9 @@ fn retire(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
         if finds.iter().any(|(_, find)| find.is_version(number, current)) {
             continue;
         }
-        let unused = record.terms.map_or(UNUSED_MIN, |terms| terms.overlap.max(UNUSED_MIN));
-        let used = record.version_last_used(number).filter(|last| unused.after(*last) > case.now);
+        let used = record.unused_from(number).filter(|(_, until)| *until > case.now);
         match used.filter(|_| !case.options.force_retire) {
-            Some(last) => plan.notes.push(Note::StillUsed { number, last }),
+            Some((last, until)) => plan.notes.push(Note::StillUsed { number, last, until }),
             None => plan.changes.push(Change::Retire { number }),
         }
     }
@@ -436,6 +484,9 @@ fn leave(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
             plan.changes.push(Change::Forget { place: id.clone() });
             continue;
         }
+        // One that its vault is deleting is out of every consumer's reach.
+        let absent = Find::Absent;
+        let find = if matches!(find, Find::Unknown(SinkError::Ending { .. })) { &absent } else { find };
         if let Find::Unknown(error) = find {
             plan.notes.push(Note::OutOfSight(id.clone(), error.to_string()));
             continue;
@@ -445,6 +496,8 @@ fn leave(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
         }
         let quiet = record.quiet_from(id).is_none_or(|(_, until)| until <= case.now);
         match find {
+            // It is about to get that token's secret; the entry is no longer this token's to remove.
+            Find::Current | Find::Other { .. } if case.claimed.contains(id) => {}
             Find::Current | Find::Other { number: Some(_), .. } if case.options.prune => {
                 plan.changes.push(Change::Remove { place: id.clone() });
             }

@@ -129,6 +129,14 @@ pub enum SinkError {
         /// What to do.
         hint: String,
     },
+    /// The vault is deleting the entry: no consumer can read it, and nobody can write it until it is restored.
+    #[error("{reason}")]
+    Ending {
+        /// When it goes.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
     /// Somebody else wrote between look and write; nothing was written.
     #[error("it changed between look and write")]
     Changed,
@@ -148,7 +156,10 @@ impl SinkError {
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         match self {
-            Self::Login { hint, .. } | Self::Denied { hint, .. } | Self::Refused { hint, .. } => Some(hint),
+            Self::Login { hint, .. }
+            | Self::Denied { hint, .. }
+            | Self::Refused { hint, .. }
+            | Self::Ending { hint, .. } => Some(hint),
             _ => None,
         }
     }

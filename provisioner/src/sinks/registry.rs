@@ -1,10 +1,10 @@
 //! The sinks of one run: which one serves a push, and which one reaches a recorded place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use latchkey::place::Place;
+use latchkey::place::{Place, PlaceId};
 
 use super::aws_secrets_manager::{AwsSecretsManager, Options};
 use super::dotenv::{self, Dotenv};
@@ -16,6 +16,8 @@ pub struct Sinks {
     machine: String,
     dotenv: Arc<Dotenv>,
     vaults: BTreeMap<String, Arc<AwsSecretsManager>>,
+    /// Which vault serves a declared place: two with one account and region may differ in key, tags and profile.
+    declared: Mutex<HashMap<PlaceId, Arc<AwsSecretsManager>>>,
 }
 
 impl std::fmt::Debug for Sinks {
@@ -43,7 +45,12 @@ impl Sinks {
                 vaults.insert(name.clone(), Arc::new(AwsSecretsManager::new(options)));
             }
         }
-        Self { machine: machine.to_owned(), dotenv: Arc::new(Dotenv::new(machine.to_owned())), vaults }
+        Self {
+            machine: machine.to_owned(),
+            dotenv: Arc::new(Dotenv::new(machine.to_owned())),
+            vaults,
+            declared: Mutex::default(),
+        }
     }
 
     /// This machine's name, as it stands in places.
@@ -60,7 +67,12 @@ impl Sinks {
         let declared = manifest.sinks.get(&push.sink).map(|sink| &sink.config);
         match (declared, self.vaults.get(&push.sink)) {
             (Some(SinkConfig::Dotenv { path }), _) => Ok(dotenv::place(&self.machine, path, &push.name)),
-            (_, Some(vault)) => vault.place(&push.name, push.json_key.as_deref()).await,
+            (_, Some(vault)) => {
+                let place = vault.place(&push.name, push.json_key.as_deref()).await?;
+                let mut declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
+                declared.insert(place.id(), vault.clone());
+                Ok(place)
+            }
             (_, None) => Err(SinkError::Refused {
                 reason: format!("there is no sink `{}`", push.sink),
                 hint: "declare it under `[sinks]`".to_owned(),
@@ -76,6 +88,10 @@ impl Sinks {
         match place.kind.as_str() {
             "dotenv" => Ok(self.dotenv.clone()),
             "aws-secrets-manager" => {
+                let declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner).get(&place.id()).cloned();
+                if let Some(vault) = declared {
+                    return Ok(vault);
+                }
                 for vault in self.vaults.values() {
                     let name = place.part("name").unwrap_or_default();
                     if vault.place(name, place.part("json_key")).await.is_ok_and(|own| own.id() == place.id()) {

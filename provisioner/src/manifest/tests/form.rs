@@ -98,3 +98,20 @@ fn what_the_starter_comments_out_is_right_too() {
     assert_eq!(manifest.tokens[0].pushes.len(), 2);
     assert_eq!(manifest.sinks.len(), 2);
 }
+
+/// The file that samples name in their first line, and that an editor reads.
+#[test]
+fn the_schema_beside_the_samples_is_the_one_that_the_command_prints() {
+    let beside = include_str!("../../../../samples/tokens.schema.json");
+    let printed = serde_json::to_string_pretty(&schema()).unwrap();
+    assert_eq!(beside.trim_end(), printed, "write it anew: `provision schema > samples/tokens.schema.json`");
+}
+
+#[test]
+fn the_samples_have_neither_faults_nor_warnings() {
+    for text in [include_str!("../../../../samples/tokens.toml"), include_str!("../../../../samples/aws.toml")] {
+        let (_, warnings) = read(text).unwrap_or_else(|faults| panic!("{}", faults.render(false)));
+        assert_eq!(warnings, []);
+        toml::from_str::<document::Document>(text).unwrap();
+    }
+}

@@ -88,7 +88,7 @@ impl Calls {
     pub(super) async fn describe(&self, name: &str) -> Result<Option<Description>, SinkError> {
         let description = self.describe_any(name).await?;
         if let Some(date) = description.as_ref().and_then(|description| description.deletion.as_ref()) {
-            return Err(SinkError::Refused {
+            return Err(SinkError::Ending {
                 reason: format!("the secret `{name}` is scheduled for deletion on {date}"),
                 hint: format!("restore it with `aws secretsmanager restore-secret --secret-id {name}`"),
             });

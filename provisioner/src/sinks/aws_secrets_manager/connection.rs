@@ -88,7 +88,8 @@ pub(super) async fn connect(
         region: region.as_ref().to_owned(),
         endpoint: options.endpoint.clone().or_else(|| environment_endpoint(&config)).as_deref().and_then(foreign),
     };
-    if options.endpoint.is_none() {
+    // Behind an endpoint of AWS's own the login may be anybody's, as behind none.
+    if options.endpoint.as_deref().and_then(foreign).is_none() {
         identity.account = checked_account(options, &config, &identity).await?;
     }
     Ok((Client::from_conf(builder.build()), identity))

@@ -53,7 +53,7 @@ fn ask(path: &Path, question: &[&str]) -> Answer {
         // A repository's configuration may name programs: none of them is to run, and nothing is to be written.
         .env("GIT_OPTIONAL_LOCKS", "0")
         .env("GIT_NO_LAZY_FETCH", "1")
-        .args(["-c", "core.fsmonitor=false", "-C"])
+        .args(["-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit", "-C"])
         .arg(folder)
         .args(question)
         .arg("--")

@@ -1,0 +1,96 @@
+//! The README's `console` blocks, run one after another in a copy of `samples/`: what they show is what happens.
+//! A line `<!-- test: COMMAND -->` is run too, unseen by readers.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use regex::Regex;
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+const SECRET: &str = r"(lk_[0-9a-z]{16}_)[0-9A-Za-z]{49}";
+
+/// What differs from run to run, and what stands for it.
+const CHANGING: &[(&str, &str)] = &[
+    (r"lk_[0-9a-z]{16}_[0-9A-Za-z.]+", "SECRET"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "TIME"),
+    (r"Plan id: [0-9a-f]{12}", "Plan id: ID"),
+    (r"\b[0-9a-hjkmnp-tv-z]{16}\b", "ID"),
+];
+
+fn redacted(text: &str) -> String {
+    CHANGING.iter().fold(text.trim_end().to_owned(), |text, (pattern, word)| {
+        Regex::new(pattern).unwrap().replace_all(&text, *word).into_owned()
+    })
+}
+
+/// The folder that the binaries of this workspace are built into.
+fn binaries() -> PathBuf {
+    let this = std::env::current_exe().unwrap();
+    let folder = this.ancestors().nth(2).unwrap().to_owned();
+    assert!(folder.join("provision").is_file(), "build it first: `cargo build --workspace --bins`");
+    folder
+}
+
+struct Reader {
+    folder: tempfile::TempDir,
+    clock: tempfile::NamedTempFile,
+}
+
+impl Reader {
+    fn new() -> Self {
+        let (folder, clock) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
+        std::fs::copy(Path::new(ROOT).join("samples/tokens.toml"), folder.path().join("tokens.toml")).unwrap();
+        Self { folder, clock }
+    }
+
+    /// What a command prints, stdout and stderr in the order that a terminal shows.
+    fn types(&self, command: &str) -> String {
+        let mut path = vec![binaries()];
+        path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+        let output = Command::new("sh")
+            .args(["-c", &format!("{{ {command}\n}} 2>&1")])
+            .current_dir(self.folder.path())
+            .env("PATH", std::env::join_paths(path).unwrap())
+            .env("LATCHKEY_MACHINE", "readme")
+            .env("LATCHKEY_TEST_CLOCK", self.clock.path())
+            .env_remove("LATCHKEY_SERVICE")
+            .env_remove("LATCHKEY_LOG")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+#[test]
+fn the_readme_shows_what_happens() {
+    let file = Path::new(ROOT).join("README.md");
+    let readme = std::fs::read_to_string(&file).unwrap();
+    let rewrites = std::env::var_os("LATCHKEY_README").is_some_and(|word| word == "write");
+    let secret = Regex::new(SECRET).unwrap();
+    let reader = Reader::new();
+    let mut rewritten: Vec<String> = Vec::new();
+    let mut lines = readme.lines();
+    while let Some(line) = lines.next() {
+        rewritten.push(line.to_owned());
+        if let Some(command) = line.strip_prefix("<!-- test: ").and_then(|rest| rest.strip_suffix(" -->")) {
+            reader.types(command);
+        }
+        if line != "```console" {
+            continue;
+        }
+        let shown: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+        let commands = shown.iter().filter(|line| line.starts_with("$ "));
+        let happens: Vec<String> =
+            commands.flat_map(|line| [(*line).to_owned(), reader.types(&line[2..]).trim_end().to_owned()]).collect();
+        let happens = happens.join("\n");
+        let hint = "is the README to be rewritten? `LATCHKEY_README=write cargo nextest run --workspace readme`";
+        assert!(rewrites || redacted(&shown.join("\n")) == redacted(&happens), "{happens}\n{hint}");
+        rewritten.extend([secret.replace_all(&happens, "$1...").into_owned(), "```".to_owned()]);
+    }
+    if rewrites {
+        let text = rewritten.join("\n") + "\n";
+        provisioner::files::write_atomic(&file, text.as_bytes(), 0o644).unwrap();
+    }
+}

@@ -1,0 +1,136 @@
+//! What operations cost, and how large items grow: on dynoxide, which counts as DynamoDB does.
+
+use std::collections::BTreeMap;
+
+use latchkey::place::Place;
+use latchkey::service::NewToken;
+use latchkey::table::keys;
+use tests::engine::Engine;
+use tests::world::{World, item_size, managed_token, name, new_token};
+
+#[tokio::test]
+async fn a_check_reads_one_unit_in_one_call() {
+    let world = World::on(Engine::Dynoxide).await;
+    world.role("reader", &["documents:read"]).await;
+    world.user("ana", &["reader"]).await;
+    let made = world.token("ana", "laptop").await;
+    world.valid(made.secret.expose()).await;
+    let before = world.store.table.counted();
+    world.valid(made.secret.expose()).await;
+    let after = world.store.table.counted();
+    assert_eq!((after.calls - before.calls, after.units - before.units), (1, 1.0));
+}
+
+#[tokio::test]
+async fn a_create_writes_at_most_8_units_and_a_delete_10_besides_indexes() {
+    let world = World::on(Engine::Dynoxide).await;
+    world.role("reader", &["documents:read"]).await;
+    world.user("ana", &["reader"]).await;
+    for managed in [false, true] {
+        let places =
+            [Place::new("dotenv", &[("machine", "host-123456"), ("path", "/srv/app/.env"), ("key", "TOKEN")], true)];
+        let new = if managed { managed_token("ana", "laptop", &places) } else { new_token("ana", "laptop") };
+        // A managed create looks at roles: have them read.
+        world.service.permissions_of(&[name("reader")]).await.unwrap();
+        let before = world.store.table.counted();
+        let description = Some("Renders invoices for the acme platform".to_owned());
+        world.create(NewToken { description, ..new }).await;
+        let after = world.store.table.counted();
+        let reads = 1.0;
+        let written = after.units - before.units - (after.index_units - before.index_units) - reads;
+        assert_eq!(after.calls - before.calls, 2);
+        assert!(written > 1.0 && written <= 8.0, "create wrote {written} units");
+        assert!(after.index_units > before.index_units);
+        world.delete("ana", "laptop").await;
+        let done = world.store.table.counted();
+        let written = done.units - after.units - (done.index_units - after.index_units) - reads;
+        assert_eq!(done.calls - after.calls, 2);
+        assert!(written > 1.0 && written <= 10.0, "delete wrote {written} units");
+    }
+}
+
+/// How much a token takes that has five places, four live versions in each of them and twenty retired ones.
+struct Large {
+    names: usize,
+    roles: usize,
+    networks: usize,
+    description: usize,
+    labels: usize,
+    receipt: usize,
+}
+
+impl Large {
+    /// The sizes of the record and of the verification item.
+    async fn sizes(&self, world: &World) -> (usize, usize) {
+        let (user, token) = ("u".repeat(self.names), "t".repeat(self.names));
+        let roles: Vec<String> = (0..self.roles).map(|number| format!("role-{number}-{}", "x".repeat(33))).collect();
+        for role in &roles {
+            world.role(role, &["documents:read"]).await;
+        }
+        world.user(&user, &roles.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        let places: Vec<Place> = (0..5)
+            .map(|number| {
+                let path = format!("/srv/acme-platform/renderer-{number}/.env");
+                let parts = [("machine", "workstation-123456"), ("path", &path), ("key", "POGODOC_API_TOKEN")];
+                Place::new("dotenv", &parts, number > 2)
+            })
+            .collect();
+        let new = NewToken {
+            description: Some("d".repeat(self.description)),
+            labels: BTreeMap::from([("label".to_owned(), "v".repeat(self.labels - 13))]),
+            allowed_ips: (0..self.networks).map(|number| format!("2001:db8:{number}::/48").parse().unwrap()).collect(),
+            ..managed_token(&user, &token, &places)
+        };
+        let id = world.create(new).await.token.id;
+        let (key, admin) = ((&name(&user), &name(&token)), &world.admin);
+        let receipt = "r".repeat(self.receipt);
+        for _ in 0..20 {
+            world.service.stage(admin, key, &id).await.unwrap();
+        }
+        for number in 21..=24 {
+            for place in &places {
+                world.service.announce(admin, key, &id, number, &place.id()).await.unwrap();
+                world.service.deliver(admin, key, &id, number, (&place.id(), &receipt)).await.unwrap();
+            }
+            world.service.promote(admin, key, &id, number).await.unwrap();
+            if number < 24 {
+                world.service.stage(admin, key, &id).await.unwrap();
+            }
+        }
+        let found = world.service.show(key.0, key.1).await.unwrap().unwrap();
+        assert_eq!((found.versions.len(), found.retired.len()), (4, 20));
+        let record = world.item(&keys::token(key.0, key.1)).await.unwrap();
+        let verification = world.item(&keys::verification(&id)).await.unwrap();
+        (item_size(&record), item_size(&verification))
+    }
+}
+
+#[tokio::test]
+async fn the_verification_item_stays_under_1_kb_with_as_much_of_everything_as_is_accepted() {
+    let world = World::new().await;
+    let most = Large {
+        names: 64,
+        roles: 8,
+        networks: 13,
+        description: latchkey::token::DESCRIPTION_MAX,
+        labels: latchkey::token::LABELS_MAX,
+        receipt: latchkey::token::RECEIPT_MAX,
+    };
+    let (record, verification) = most.sizes(&world).await;
+    assert!(verification < 1024, "{verification}");
+    // Texts and receipts at their limits all at once take it over the 4 KB of a large token.
+    assert!(record < 6 * 1024, "{record}");
+    let more = NewToken {
+        allowed_ips: (0..14).map(|number| format!("2001:db8:{number}::/48").parse().unwrap()).collect(),
+        ..new_token(&"u".repeat(64), &"s".repeat(64))
+    };
+    assert!(world.service.create(&world.admin, more).await.is_err(), "it was the most");
+}
+
+#[tokio::test]
+async fn the_record_of_a_large_token_stays_under_4_kb() {
+    let world = World::new().await;
+    let large = Large { names: 32, roles: 4, networks: 4, description: 120, labels: 160, receipt: 80 };
+    let (record, _) = large.sizes(&world).await;
+    assert!(record < 4096, "{record}");
+}

@@ -1,0 +1,24 @@
+//! The token service's promises, on a real engine: `LATCHKEY_TEST_ENGINE` chooses which.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::similar_names,
+    clippy::large_futures,
+    reason = "a test reports what it did not expect, in short words"
+)]
+
+mod audit;
+mod capacity;
+mod concurrency;
+mod create;
+mod delete;
+mod edit;
+mod embedded;
+mod list;
+mod manifests;
+mod model;
+mod roles;
+mod usage;
+mod users;
+mod verify;
+mod versions;

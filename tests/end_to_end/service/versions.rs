@@ -1,0 +1,384 @@
+//! The protocol: stage, announce, deliver, promote, retire.
+
+use latchkey::lifetime::Seconds;
+use latchkey::name::{TokenName, UserName};
+use latchkey::place::{Place, PlaceId};
+use latchkey::secret::{Secret, TokenId};
+use latchkey::service::{ChangeError, Edit, Invalid, Staged};
+use latchkey::token::{RECEIPT_MAX, Token};
+use latchkey::version::{Look, QUIET, USE_LAG, VersionError, VersionState, WRITE_BEFORE};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use tests::engine::Engine;
+use tests::world::{TERMS, World, managed_token, name};
+
+type Answer<T> = Result<T, VersionError>;
+
+/// One managed token and the operations on it.
+struct Deploy {
+    world: World,
+    id: TokenId,
+    key: (UserName, TokenName),
+    places: Vec<PlaceId>,
+    secrets: Vec<Secret>,
+}
+
+impl Deploy {
+    async fn to(places: &[Place]) -> Self {
+        Self::on(World::new().await, places).await
+    }
+
+    async fn on(world: World, places: &[Place]) -> Self {
+        world.user("ci", &[]).await;
+        let made = world.create(managed_token("ci", "deploy", places)).await;
+        let places = places.iter().map(Place::id).collect();
+        let secrets = vec![made.secret];
+        Self { world, id: made.token.id, key: (name("ci"), name("deploy")), places, secrets }
+    }
+
+    fn key(&self) -> (&UserName, &TokenName) {
+        (&self.key.0, &self.key.1)
+    }
+
+    async fn token(&self) -> Token {
+        self.world.service.holder(&self.key.0, &self.key.1).await.unwrap().unwrap()
+    }
+
+    async fn stage(&mut self) -> Answer<u32> {
+        let Staged { number, secret, .. } =
+            rule(self.world.service.stage(&self.world.admin, self.key(), &self.id).await)?;
+        self.secrets.push(secret);
+        assert_eq!(self.secrets.len(), number as usize);
+        Ok(number)
+    }
+
+    async fn announce(&self, number: u32, place: &PlaceId) -> Answer<jiff::Timestamp> {
+        let answer = self.world.service.announce(&self.world.admin, self.key(), &self.id, number, place).await;
+        rule(answer).map(|announced| announced.write_before)
+    }
+
+    async fn deliver(&self, number: u32, place: &PlaceId) -> Answer<Token> {
+        let delivery = (place, "receipt");
+        rule(self.world.service.deliver(&self.world.admin, self.key(), &self.id, number, delivery).await)
+    }
+
+    async fn promote(&self, number: u32) -> Answer<Token> {
+        rule(self.world.service.promote(&self.world.admin, self.key(), &self.id, number).await)
+    }
+
+    async fn retire(&self, number: u32, force: bool) -> Answer<Token> {
+        let look = Look { at: self.world.now(), revision: self.token().await.revision };
+        self.retire_after(number, look, force).await
+    }
+
+    async fn retire_after(&self, number: u32, look: Look, force: bool) -> Answer<Token> {
+        rule(self.world.service.retire(&self.world.admin, self.key(), &self.id, number, (look, force)).await)
+    }
+
+    /// Announces and delivers to every place, and promotes.
+    async fn bring(&self, number: u32) {
+        for place in &self.places {
+            self.announce(number, place).await.unwrap();
+            self.deliver(number, place).await.unwrap();
+        }
+        self.promote(number).await.unwrap();
+    }
+
+    async fn works(&self, number: u32) -> bool {
+        self.world.invalid(self.secrets[number as usize - 1].expose()).await.is_none()
+    }
+}
+
+#[track_caller]
+fn rule<T>(answer: Result<T, ChangeError<VersionError>>) -> Answer<T> {
+    answer.map_err(|error| match error {
+        ChangeError::Rule(error) => error,
+        other => panic!("{other}"),
+    })
+}
+
+fn dotenv(path: &str) -> Place {
+    Place::new("dotenv", &[("path", path)], true)
+}
+
+#[tokio::test]
+async fn a_rotation_leaves_both_versions_working_until_the_older_is_retired() {
+    let mut deploy = Deploy::to(&[dotenv("a"), dotenv("b")]).await;
+    deploy.bring(1).await;
+    assert_eq!(deploy.stage().await.unwrap(), 2);
+    assert!(deploy.works(1).await && deploy.works(2).await, "a staged version works beside the current one");
+    let place = deploy.places[0].clone();
+    let write_before = deploy.announce(2, &place).await.unwrap();
+    assert_eq!(write_before, Seconds::minutes(2).after(deploy.world.now()));
+    assert_eq!(WRITE_BEFORE, Seconds::minutes(2));
+    deploy.bring(2).await;
+    let token = deploy.token().await;
+    assert_eq!(token.current().unwrap().number, 2);
+    assert_eq!(token.version(1).unwrap().state, VersionState::Retiring);
+    assert_eq!(token.places[&place].version, Some(2));
+    assert!(deploy.works(1).await && deploy.works(2).await);
+    deploy.world.clock.advance(TERMS.overlap);
+    deploy.retire(1, false).await.unwrap();
+    assert_eq!(deploy.world.invalid(deploy.secrets[0].expose()).await, Some(Invalid::Retired));
+    assert!(deploy.works(2).await);
+    let token = deploy.token().await;
+    assert_eq!(token.number_of(&deploy.secrets[0].fingerprint()), Some(1), "and is still known as ours");
+}
+
+#[tokio::test]
+async fn only_the_highest_version_ever_staged_is_announced() {
+    let mut deploy = Deploy::to(&[dotenv("a")]).await;
+    let place = deploy.places[0].clone();
+    deploy.announce(1, &place).await.unwrap();
+    deploy.stage().await.unwrap();
+    assert_eq!(deploy.announce(1, &place).await, Err(VersionError::Superseded { number: 1, highest: 2 }));
+    deploy.announce(2, &place).await.unwrap();
+    let elsewhere = dotenv("elsewhere").id();
+    assert_eq!(deploy.announce(2, &elsewhere).await, Err(VersionError::NoSuchPlace(elsewhere)));
+}
+
+#[tokio::test]
+async fn a_delivery_has_to_be_announced_and_its_receipt_is_short() {
+    let deploy = Deploy::to(&[dotenv("a")]).await;
+    let place = deploy.places[0].clone();
+    assert_eq!(deploy.deliver(1, &place).await.unwrap_err(), VersionError::NotAnnounced(1));
+    assert_eq!(deploy.deliver(7, &place).await.unwrap_err(), VersionError::NotLive(7));
+    deploy.announce(1, &place).await.unwrap();
+    let (admin, long) = (&deploy.world.admin, "x".repeat(RECEIPT_MAX + 1));
+    let delivered = deploy.world.service.deliver(admin, deploy.key(), &deploy.id, 1, (&place, &long)).await;
+    assert_eq!(rule(delivered).unwrap_err(), VersionError::ReceiptTooLong);
+    let most = &long[..RECEIPT_MAX];
+    let delivered = deploy.world.service.deliver(admin, deploy.key(), &deploy.id, 1, (&place, most)).await;
+    assert_eq!(rule(delivered).unwrap().places[&place].receipt.as_deref(), Some(most));
+}
+
+#[tokio::test]
+async fn a_version_is_promoted_only_when_it_arrived_at_every_place_declared_now() {
+    let deploy = Deploy::to(&[dotenv("a"), dotenv("b")]).await;
+    let (a, b) = (deploy.places[0].clone(), deploy.places[1].clone());
+    assert_eq!(deploy.promote(1).await.unwrap_err(), VersionError::NotDelivered { number: 1, missing: 2 });
+    deploy.announce(1, &a).await.unwrap();
+    deploy.deliver(1, &a).await.unwrap();
+    deploy.announce(1, &b).await.unwrap();
+    assert_eq!(deploy.promote(1).await.unwrap_err(), VersionError::NotDelivered { number: 1, missing: 1 });
+    // A place that is no longer declared does not count.
+    let edit = Edit { places: Some(vec![dotenv("a")]), ..Edit::default() };
+    deploy.world.service.edit(&deploy.world.admin, deploy.key(), None, None, &edit).await.unwrap();
+    deploy.promote(1).await.unwrap();
+}
+
+#[tokio::test]
+async fn promotion_goes_up_only() {
+    let mut deploy = Deploy::to(&[dotenv("a")]).await;
+    let place = deploy.places[0].clone();
+    deploy.announce(1, &place).await.unwrap();
+    deploy.deliver(1, &place).await.unwrap();
+    deploy.stage().await.unwrap();
+    deploy.bring(2).await;
+    assert_eq!(deploy.promote(1).await.unwrap_err(), VersionError::Superseded { number: 1, highest: 2 });
+    let revision = deploy.token().await.revision;
+    deploy.promote(2).await.unwrap();
+    assert_eq!(deploy.token().await.revision, revision, "a second promotion changes nothing");
+}
+
+#[tokio::test]
+async fn a_retirement_waits_for_overlap_quiet_and_disuse_and_rests_on_a_fresh_look() {
+    let mut deploy = Deploy::to(&[dotenv("a")]).await;
+    let place = deploy.places[0].clone();
+    deploy.bring(1).await;
+    assert_eq!(deploy.retire(1, true).await.unwrap_err(), VersionError::IsCurrent(1));
+    deploy.stage().await.unwrap();
+    assert_eq!(deploy.retire(2, true).await.unwrap_err(), VersionError::NotSuperseded(2));
+    deploy.bring(2).await;
+    let until = TERMS.overlap.after(deploy.world.now());
+    assert_eq!(deploy.retire(1, true).await.unwrap_err(), VersionError::OverlapNotOver { number: 1, until });
+    // Used in the last minute of its overlap.
+    deploy.world.clock.set(Seconds(60).before(until));
+    let valid = deploy.world.valid(deploy.secrets[0].expose()).await;
+    deploy.world.service.note_use(&valid, None).await.unwrap();
+    let last_used = deploy.world.now();
+    deploy.world.clock.set(until);
+    let again = USE_LAG.after(TERMS.overlap.after(last_used));
+    let refused = VersionError::RecentlyUsed { number: 1, last_used, until: again };
+    assert_eq!(deploy.retire(1, false).await.unwrap_err(), refused);
+    let look = Look { at: deploy.world.now(), revision: deploy.token().await.revision };
+    // Something was announced after the look.
+    deploy.announce(2, &place).await.unwrap();
+    assert_eq!(deploy.retire_after(1, look, true).await.unwrap_err(), VersionError::StaleLook);
+    let look = Look { revision: deploy.token().await.revision, ..look };
+    deploy.world.clock.advance(Seconds(301));
+    assert_eq!(deploy.retire_after(1, look, true).await.unwrap_err(), VersionError::StaleLook, "five minutes at most");
+    let early = Look { at: Seconds(60).before(until), ..look };
+    assert!(deploy.retire_after(1, early, true).await.is_err(), "a look from before the overlap ended");
+    deploy.world.clock.set(again);
+    deploy.retire(1, false).await.unwrap();
+    assert!(!deploy.works(1).await);
+}
+
+#[tokio::test]
+async fn a_superseded_staged_version_is_retired_15_minutes_after_its_last_announcement() {
+    let mut deploy = Deploy::to(&[dotenv("a")]).await;
+    let place = deploy.places[0].clone();
+    deploy.announce(1, &place).await.unwrap();
+    let until = QUIET.after(deploy.world.now());
+    deploy.stage().await.unwrap();
+    assert_eq!(deploy.retire(1, true).await.unwrap_err(), VersionError::Announced { number: 1, until });
+    deploy.world.clock.set(until);
+    deploy.retire(1, false).await.unwrap();
+    assert!(!deploy.works(1).await);
+    assert!(deploy.works(2).await);
+}
+
+#[tokio::test]
+async fn a_staged_version_that_nobody_announced_is_replaced_and_dies_after_a_day() {
+    let mut deploy = Deploy::to(&[dotenv("a")]).await;
+    deploy.bring(1).await;
+    deploy.stage().await.unwrap();
+    deploy.stage().await.unwrap();
+    assert!(!deploy.works(2).await && deploy.works(3).await);
+    deploy.world.clock.advance(Seconds::days(1));
+    assert_eq!(deploy.world.invalid(deploy.secrets[2].expose()).await, Some(Invalid::Expired));
+    assert!(deploy.works(1).await);
+}
+
+#[tokio::test]
+async fn a_staged_version_that_somebody_uses_is_not_replaced() {
+    let mut deploy = Deploy::to(&[dotenv("a")]).await;
+    deploy.bring(1).await;
+    deploy.stage().await.unwrap();
+    let valid = deploy.world.valid(deploy.secrets[1].expose()).await;
+    deploy.world.service.note_use(&valid, None).await.unwrap();
+    deploy.stage().await.unwrap();
+    assert!(deploy.works(2).await && deploy.works(3).await);
+}
+
+#[tokio::test]
+async fn so_many_versions_work_at_once_and_no_more() {
+    for (places, most) in [(0, 4), (2, 4), (4, 6)] {
+        // Places that cannot be read hold up retirement, each for a version of its own.
+        let places: Vec<Place> =
+            (0..places).map(|number| Place::new("vercel", &[("name", &number.to_string())], false)).collect();
+        let extra = dotenv("a");
+        let mut all = places.clone();
+        all.push(extra.clone());
+        let mut deploy = Deploy::to(&all).await;
+        for number in 1..=most {
+            deploy.announce(number, &extra.id()).await.unwrap();
+            if number < most {
+                deploy.stage().await.unwrap();
+            }
+        }
+        let refused = deploy.stage().await.unwrap_err();
+        assert_eq!(refused, VersionError::TooManyVersions { live: most as usize });
+        for number in 1..=most {
+            assert!(deploy.works(number).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_means_an_earlier_token_of_the_name_is_refused() {
+    let mut deploy = Deploy::to(&[dotenv("a")]).await;
+    let earlier = deploy.id.clone();
+    deploy.world.delete("ci", "deploy").await;
+    let made = deploy.world.create(managed_token("ci", "deploy", &[dotenv("a")])).await;
+    deploy.id = earlier.clone();
+    let (service, admin) = (&deploy.world.service, &deploy.world.admin);
+    let place = deploy.places[0].clone();
+    let refused = service.announce(admin, deploy.key(), &earlier, 1, &place).await;
+    assert!(matches!(refused, Err(ChangeError::Replaced { found, .. }) if found == made.token.id));
+    let refused = service.stage(admin, deploy.key(), &earlier).await;
+    assert!(matches!(refused, Err(ChangeError::Replaced { .. })));
+    let refused = service.promote(admin, deploy.key(), &earlier, 1).await;
+    assert!(matches!(refused, Err(ChangeError::Replaced { .. })));
+}
+
+#[tokio::test]
+async fn a_managed_token_that_expired_gets_a_new_version() {
+    let mut deploy = Deploy::to(&[dotenv("a")]).await;
+    deploy.bring(1).await;
+    deploy.world.clock.advance(TERMS.expires_in);
+    assert_eq!(deploy.world.invalid(deploy.secrets[0].expose()).await, Some(Invalid::Expired));
+    let number = deploy.stage().await.unwrap();
+    deploy.bring(number).await;
+    assert!(deploy.works(number).await);
+    assert_eq!(deploy.world.service.user(&deploy.key.0).await.unwrap().unwrap().active, 1);
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Wait(u64),
+    Stage,
+    Announce(u32, usize),
+    Deliver(u32, usize),
+    Promote(u32),
+    Retire(u32, bool),
+    Use(u32),
+    Declare(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    // Numbers count back from the newest version.
+    prop_oneof![
+        3 => prop_oneof![1..900_u64, 3_000..7_300_u64, Just(86_400_u64), 86_400 * 20..86_400 * 40_u64].prop_map(Step::Wait),
+        3 => Just(Step::Stage),
+        4 => (0..2_u32, 0..2_usize).prop_map(|(back, place)| Step::Announce(back, place)),
+        4 => (0..3_u32, 0..2_usize).prop_map(|(back, place)| Step::Deliver(back, place)),
+        4 => (0..3_u32).prop_map(Step::Promote),
+        3 => (0..4_u32, any::<bool>()).prop_map(|(back, force)| Step::Retire(back, force)),
+        2 => (0..4_u32).prop_map(Step::Use),
+        1 => (0..3_usize).prop_map(Step::Declare),
+    ]
+}
+
+/// After any sequence of operations a check of each secret says what the record says.
+#[test]
+fn checks_agree_with_the_record_after_every_operation() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let config = Config { cases: 60, failure_persistence: None, ..Config::default() };
+    let steps = proptest::collection::vec(step(), 1..40);
+    let run = TestRunner::new(config).run(&steps, |steps| {
+        runtime.block_on(async {
+            let all = [dotenv("a"), Place::new("vercel", &[("name", "b")], false)];
+            let mut deploy = Deploy::on(World::on(Engine::Dynoxide).await, &all).await;
+            for step in steps {
+                let back = |back: u32| u32::try_from(deploy.secrets.len()).unwrap().saturating_sub(back).max(1);
+                match step {
+                    Step::Wait(seconds) => deploy.world.clock.advance(Seconds(seconds)),
+                    Step::Stage => drop(deploy.stage().await),
+                    Step::Announce(number, place) => {
+                        drop(deploy.announce(back(number), &deploy.places[place]).await);
+                    }
+                    Step::Deliver(number, place) => {
+                        drop(deploy.deliver(back(number), &deploy.places[place]).await);
+                    }
+                    Step::Promote(number) => drop(deploy.promote(back(number)).await),
+                    Step::Retire(number, force) => drop(deploy.retire(back(number), force).await),
+                    Step::Use(number) => {
+                        let secret = deploy.secrets[back(number) as usize - 1].expose();
+                        let verdict = deploy.world.service.verify(secret, None).await.unwrap();
+                        if let latchkey::service::Verdict::Valid(valid) = verdict {
+                            deploy.world.service.note_use(&valid, None).await.unwrap();
+                        }
+                    }
+                    Step::Declare(count) => {
+                        let edit = Edit { places: Some(all[..count].to_vec()), ..Edit::default() };
+                        let (service, admin) = (&deploy.world.service, &deploy.world.admin);
+                        service.edit(admin, deploy.key(), None, None, &edit).await.unwrap();
+                    }
+                }
+                let (token, now) = (deploy.token().await, deploy.world.now());
+                for (number, secret) in (1..).zip(&deploy.secrets) {
+                    let wanted = match token.version(number) {
+                        None => Some(Invalid::Retired),
+                        Some(version) if token.deadline(version) <= now => Some(Invalid::Expired),
+                        Some(_) => None,
+                    };
+                    prop_assert_eq!(deploy.world.invalid(secret.expose()).await, wanted, "version {}", number);
+                }
+            }
+            Ok(())
+        })
+    });
+    run.unwrap();
+}
