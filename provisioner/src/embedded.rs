@@ -64,9 +64,7 @@ pub async fn open(path: &Path) -> Result<Table, EmbeddedError> {
     }
     let name = path.to_str().ok_or_else(|| engine("its path is not UTF-8".to_owned()))?;
     let database = Database::new(name).map_err(|error| engine(error.to_string()))?;
-    let table = Table::new(client(database), TABLE);
-    table.create_if_absent().await?;
-    Ok(table)
+    Ok(on(InProcess { database }).await?)
 }
 
 /// A table in memory, gone with the process.
@@ -74,8 +72,15 @@ pub async fn open(path: &Path) -> Result<Table, EmbeddedError> {
 /// # Errors
 /// When the engine refuses.
 pub async fn memory() -> Result<Table, EmbeddedError> {
-    let engine = |error: DynoxideError| EmbeddedError::Engine { path: ":memory:".into(), reason: error.to_string() };
-    let table = Table::new(client(Database::memory().map_err(engine)?), TABLE);
+    Ok(on(InProcess::memory()?).await?)
+}
+
+/// The table behind any connector to an engine, made if there is none.
+///
+/// # Errors
+/// When the engine refuses.
+pub async fn on(connector: impl HttpClient + 'static) -> Result<Table, TableError> {
+    let table = Table::new(client(connector), TABLE);
     table.create_if_absent().await?;
     Ok(table)
 }
@@ -150,13 +155,13 @@ fn narrow(_: &File) -> io::Result<()> {
     Ok(())
 }
 
-fn client(database: Database) -> Client {
+fn client(connector: impl HttpClient + 'static) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::from_static("embedded"))
         .credentials_provider(Credentials::new("embedded", "embedded", None, None, "embedded"))
         .endpoint_url("http://embedded.invalid")
-        .http_client(InProcess { database })
+        .http_client(connector)
         .retry_config(RetryConfig::disabled())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .build();
@@ -165,8 +170,26 @@ fn client(database: Database) -> Client {
 
 /// Hands the client's requests to the engine.
 #[derive(Clone)]
-struct InProcess {
+pub struct InProcess {
     database: Database,
+}
+
+impl InProcess {
+    /// An engine in memory, gone with its last clone.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn memory() -> Result<Self, EmbeddedError> {
+        let engine =
+            |error: DynoxideError| EmbeddedError::Engine { path: ":memory:".into(), reason: error.to_string() };
+        Ok(Self { database: Database::memory().map_err(engine)? })
+    }
+
+    /// Answers one request, and blocks while it does.
+    #[must_use]
+    pub fn answer(&self, request: &HttpRequest) -> (u16, String) {
+        answer(&self.database, request)
+    }
 }
 
 impl std::fmt::Debug for InProcess {

@@ -19,7 +19,7 @@ use latchkey::token::Token;
 use latchkey::user::User;
 use latchkey::version::{Look, VersionError};
 
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, Elapsed, since_boot};
 
 /// Why the service did not do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -138,13 +138,26 @@ pub struct Carried {
 pub struct Client {
     service: Service,
     caller: Caller,
+    elapsed: Elapsed,
 }
 
 impl Client {
     /// The service in this process, with all rights of an operator.
     #[must_use]
     pub fn operator(service: Service, name: &str) -> Self {
-        Self { service, caller: Caller::operator(name) }
+        Self { service, caller: Caller::operator(name), elapsed: since_boot }
+    }
+
+    /// The same, with another clock for deadlines.
+    #[must_use]
+    pub fn with_elapsed(self, elapsed: Elapsed) -> Self {
+        Self { elapsed, ..self }
+    }
+
+    /// A deadline so long from now.
+    #[must_use]
+    pub fn deadline(&self, length: std::time::Duration) -> Deadline {
+        Deadline::by(self.elapsed, length)
     }
 
     /// The service itself, for commands that show more than plans need.
@@ -287,7 +300,7 @@ impl Client {
     /// See [`ServiceError`].
     pub async fn announce(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Deadline, ServiceError> {
         // The service's two minutes begin no earlier than this call, so neither do ours.
-        let granted = Deadline::after(std::time::Duration::from_secs(latchkey::version::WRITE_BEFORE.0));
+        let granted = self.deadline(std::time::Duration::from_secs(latchkey::version::WRITE_BEFORE.0));
         self.service.announce(&self.caller, (&token.user, &token.name), &token.id, number, place).await?;
         Ok(granted)
     }

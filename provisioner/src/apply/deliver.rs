@@ -170,7 +170,7 @@ async fn attempt<'p>(
     for (push, granted) in pushes.into_iter().zip(granted) {
         match granted {
             Ok(until) => {
-                deadline = Some(deadline.map_or(until, |deadline| deadline.min(until)));
+                deadline = Some(deadline.map_or(until, |deadline| deadline.earlier(until)));
                 announced.push(push);
             }
             Err(error) => {
