@@ -337,12 +337,33 @@ impl Client {
         Ok(self.service.retire(&self.caller, key, &token.id, number, (look, force)).await?)
     }
 
-    /// Ends a token.
+    /// Drops a place from the record, unless anything about the token changed since it was read.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn forget(&self, token: &Token, place: &PlaceId) -> Result<Token, ServiceError> {
+        let key = (&token.user, &token.name);
+        let edit = Edit { forget: Some(place.clone()), ..Edit::default() };
+        Ok(self.service.edit(&self.caller, key, Some(&token.id), Some(token.revision), &edit).await?)
+    }
+
+    /// Ends a token, unless anything about it changed since it was read.
     ///
     /// # Errors
     /// See [`ServiceError`].
     pub async fn delete(&self, token: &Token) -> Result<Token, ServiceError> {
-        Ok(self.service.delete(&self.caller, &token.user, &token.name, Some(&token.id)).await?)
+        let key = (&token.user, &token.name);
+        Ok(self.service.delete_at(&self.caller, key, Some(&token.id), Some(token.revision)).await?)
+    }
+
+    /// A token's record as it is now.
+    ///
+    /// # Errors
+    /// [`ServiceError::Gone`] when it has ended, or its name belongs to another token by now.
+    pub async fn again(&self, token: &Token) -> Result<Token, ServiceError> {
+        let found = self.holders(&[(token.user.clone(), token.name.clone())]).await?;
+        let same = found.into_iter().find(|found| found.id == token.id);
+        same.ok_or_else(|| ServiceError::Gone("the token was deleted meanwhile".to_owned()))
     }
 
     /// Whether a value read from a place is a valid version of this token, and which. Counts no use.

@@ -20,11 +20,28 @@ impl Service {
         name: &TokenName,
         id: Option<&TokenId>,
     ) -> Result<Token, ChangeError<std::convert::Infallible>> {
+        self.delete_at(caller, (user, name), id, None).await
+    }
+
+    /// The same, only while the record is at `revision`: for who looked at the places first.
+    ///
+    /// # Errors
+    /// [`ChangeError::Revision`] when it changed since; see [`Service::delete`].
+    pub async fn delete_at(
+        &self,
+        caller: &Caller,
+        (user, name): (&UserName, &TokenName),
+        id: Option<&TokenId>,
+        revision: Option<u64>,
+    ) -> Result<Token, ChangeError<std::convert::Infallible>> {
         for race in 0..RACES {
             let missing = || ChangeError::NoSuchToken { user: user.clone(), name: name.clone() };
             let token = self.load(user, name).await?.ok_or_else(missing)?;
             if let Some(wanted) = id.filter(|wanted| **wanted != token.id) {
                 return Err(ChangeError::Replaced { name: name.clone(), wanted: wanted.clone(), found: token.id });
+            }
+            if let Some(wanted) = revision.filter(|wanted| *wanted != token.revision) {
+                return Err(ChangeError::Revision { wanted, found: token.revision });
             }
             if token.state(self.now()) == TokenState::Expired {
                 self.move_expired(&token).await?;

@@ -116,7 +116,7 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
         stage::stage(run, &mut works, observation).await;
         deliver::deliver(run, &mut works, observation, &mut outcome).await;
         finish::promote(run, &mut works, &mut outcome).await;
-        finish::leave(run, &mut works, observation).await;
+        finish::leave(run, &mut works).await;
         for work in works {
             match work.failure {
                 None => {

@@ -65,7 +65,7 @@ pub(super) fn decide(token: &Token, observation: &Observation, known: &Known<'_>
     for (place, find) in &plan.finds {
         let id = place.id();
         match find {
-            Find::Unknown(_) if options.forget.contains(id.as_str()) => {}
+            Find::Unknown(_) if options.forget.contains(id.as_str()) => plan.changes.push(Change::Forget { place: id }),
             Find::Unknown(error) => {
                 let hint = error.hint().map(str::to_owned);
                 plan.blocked.push(Blocked::Unreachable(id, error.to_string(), hint));

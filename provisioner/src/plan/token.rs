@@ -7,7 +7,7 @@ use latchkey::lifetime::Seconds;
 use latchkey::name::RoleName;
 use latchkey::place::{Place, PlaceId};
 use latchkey::token::Token;
-use latchkey::version::{STAGED_LIFE, UNUSED_MIN, Version, VersionState};
+use latchkey::version::{STAGED_LIFE, Version, VersionState};
 
 use super::find::{Find, Known};
 use super::{Blocked, Change, Field, Note, Options, Reason, Rotate, TokenPlan};
@@ -248,19 +248,21 @@ fn deliver(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
     let staged = record.staged().filter(|staged| record.deadline(staged) > case.now);
     let holds = |find: &Find, number: u32| find.is_version(number, current);
     let mut reason = reason(plan, case, record);
+    let lost = case.declared.iter().any(|(_, find)| !matches!(find, Find::Current | Find::Unknown(_)));
     if let Some(staged) = staged {
         let lacking: Vec<PlaceId> =
             case.declared.iter().filter(|(_, find)| !holds(find, staged.number)).map(|(id, _)| id.clone()).collect();
         let somewhere = lacking.len() < case.declared.len();
         let source = case.observation.available.get(&(record.id.clone(), staged.number)).cloned();
-        let wanted = reason.is_some() || somewhere;
+        // While it is staged the current version may not be announced any more, so it is what mends a place.
+        let wanted = reason.is_some() || somewhere || lost;
         if wanted && (lacking.is_empty() || source.is_some()) {
             if check_places(plan, case) {
                 plan.changes.push(Change::Resume { number: staged.number, from: source, to: lacking });
             }
             return;
         }
-        if somewhere {
+        if somewhere || lost {
             reason.get_or_insert(Reason::LostStaged(staged.number));
         }
     }
@@ -356,8 +358,11 @@ fn room(plan: &mut TokenPlan, record: &Token, now: Timestamp) -> bool {
         return true;
     }
     let free = |version: &&Version| {
-        let retirable = record.retirable_from(version).filter(|_| version.state != VersionState::Current);
-        retirable.map_or_else(|| record.deadline(version), |from| from.min(record.deadline(version)))
+        let idle = record.idle_from(version.number).map(|(_, until)| until);
+        let retirable = record.retirable_from(version).max(idle).filter(|_| version.state != VersionState::Current);
+        retirable
+            .filter(|from| *from > now)
+            .map_or_else(|| record.deadline(version), |from| from.min(record.deadline(version)))
     };
     let until = staying.iter().map(free).filter(|until| *until > now).min();
     plan.blocked.push(Blocked::TooManyVersions { live: staying.len(), until });
@@ -375,7 +380,7 @@ fn retire(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
         .collect();
     for version in record.live(case.now) {
         let number = version.number;
-        if version.state == VersionState::Current || current.is_none() {
+        if version.state == VersionState::Current {
             continue;
         }
         let mut from = record.retirable_from(version);
@@ -399,10 +404,9 @@ fn retire(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
         if finds.iter().any(|(_, find)| find.is_version(number, current)) {
             continue;
         }
-        let unused = record.terms.map_or(UNUSED_MIN, |terms| terms.overlap.max(UNUSED_MIN));
-        let used = record.version_last_used(number).filter(|last| unused.after(*last) > case.now);
+        let used = record.idle_from(number).filter(|(_, until)| *until > case.now);
         match used.filter(|_| !case.options.force_retire) {
-            Some(last) => plan.notes.push(Note::StillUsed { number, last }),
+            Some((last, _)) => plan.notes.push(Note::StillUsed { number, last }),
             None => plan.changes.push(Change::Retire { number }),
         }
     }
