@@ -16,9 +16,8 @@ fn main() -> ExitCode {
         use tracing_subscriber::util::SubscriberInitExt;
         tracing_subscriber::registry().with(layer.with_filter(filter).with_filter(ours)).init();
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(_) => return ExitCode::FAILURE,
+    let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() else {
+        return ExitCode::FAILURE;
     };
     // Secrets must not end in a core file, nor be read by another process of the same user.
     #[cfg(target_os = "linux")]

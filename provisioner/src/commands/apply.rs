@@ -113,10 +113,8 @@ async fn run(
         let plan = plan::plan(&manifest, &observation, &may);
         check_places(&plan, &may)?;
         check_plan(printer, &plan, plan_id.filter(|_| pass == 1), &labels).map_err(partly)?;
-        if pass == 1 {
-            if plan.has_changes() || how.revision.is_some() {
-                client.note_applied(&manifest.name, how.revision).await?;
-            }
+        if pass == 1 && (plan.has_changes() || how.revision.is_some()) {
+            client.note_applied(&manifest.name, how.revision).await?;
         }
         let progress = Progress::new(printer);
         let run = Run {

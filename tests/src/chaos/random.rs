@@ -14,7 +14,7 @@ impl Random {
         Self(seed)
     }
 
-    /// The next number (SplitMix64).
+    /// The next number (`SplitMix64`).
     pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
