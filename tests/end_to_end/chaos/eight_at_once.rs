@@ -1,6 +1,6 @@
 //! Many runs at once, with the lease and without it: safety rests on the announcements alone.
 
-use tests::chaos::{Ended, Layout, Machine, World};
+use tests::chaos::{Ended, Layout, Machine, Shape, World};
 
 use super::{apply_to_the_end, settle};
 
@@ -15,7 +15,7 @@ fn at_once(machine: &Machine, count: usize, words: &[&str]) -> Vec<Ended> {
 fn eight_at_once() {
     let world = World::start();
     let machine = world.machine("one");
-    let layout = Layout::mixed(TOKENS, world.endpoint());
+    let layout = Layout::new(Shape::Mixed, TOKENS, world.endpoint());
     world.plant(&layout);
     machine.write("tokens.toml", &layout.text());
     let declared = layout.declared(machine.folder());
@@ -42,7 +42,7 @@ fn eight_at_once() {
 fn three_without_lease() {
     let world = World::start();
     let machine = world.machine("one");
-    let layout = Layout::mixed(TOKENS, world.endpoint());
+    let layout = Layout::new(Shape::Mixed, TOKENS, world.endpoint());
     world.plant(&layout);
     machine.write("tokens.toml", &layout.text());
     let declared = layout.declared(machine.folder());

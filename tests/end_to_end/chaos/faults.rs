@@ -1,8 +1,6 @@
 //! Secrets Manager goes wrong at each request in turn, once and for as long as a run tries.
 
-use std::time::Instant;
-
-use tests::chaos::{Layout, Machine, Records, World};
+use tests::chaos::{Layout, Machine, Records, Shape, World};
 use tests::engines::Fault;
 
 const TARGETS: &[&str] =
@@ -48,17 +46,16 @@ struct Room {
 impl Room {
     fn open(world: &World, name: &str) -> Self {
         let machine = world.machine(name);
-        // One token to both kinds of places, one into a shared secret and a secret of its own.
-        let layout = Layout { prefix: name.to_owned(), ..Layout::mixed(2, world.endpoint()) };
+        let layout = Layout { prefix: name.to_owned(), ..Layout::new(Shape::Apart, 2, world.endpoint()) };
         world.plant(&layout);
         machine.write("tokens.toml", &layout.text());
         let records = world.records(&machine.path("latchkey.db"));
         Self { machine, layout, records }
     }
 
+    /// The highest version of any token, 0 while there is none.
     fn highest(&self) -> u32 {
-        let declared = self.layout.declared(self.machine.folder());
-        declared.iter().map(|token| self.records.token(token).highest).max().unwrap()
+        self.records.tokens().iter().map(|token| token.highest).max().unwrap_or(0)
     }
 }
 
@@ -69,39 +66,53 @@ fn requests(world: &World, room: &Room, words: &[&str]) -> Vec<usize> {
     TARGETS.iter().zip(before).map(|(target, before)| world.vault().count(target) - before).collect()
 }
 
+const ROTATE: &[&str] = &["rotate", "tokens.toml", "--all"];
+
 #[test]
-fn secrets_manager_goes_wrong() {
-    let started = Instant::now();
+fn the_vault_fails_while_tokens_are_made() {
     let world = World::start();
-    let room = Room::open(&world, "undisturbed");
-    let rotate = ["rotate", "tokens.toml", "--all"];
-    let creating = requests(&world, &room, &["apply"]);
-    let rotating = requests(&world, &room, &rotate);
-    let mut count = 0;
-    for (counts, words, first) in [(creating, &["apply"][..], 1), (rotating, &rotate[..], 2)] {
-        for (target, most) in TARGETS.iter().zip(counts) {
-            for nth in 1..=most {
-                for kind in [Kind::Throttle, Kind::ServerError, Kind::LoseRequest, Kind::LoseReply] {
-                    // Every fault once; for as long as a run tries the one that is hardest to tell from success.
-                    let times: &[usize] = if kind == Kind::LoseReply { &[1, ATTEMPTS] } else { &[1] };
-                    for times in times {
-                        count += 1;
-                        let case = Case { target, nth, kind, times: *times };
-                        one(&world, &format!("case-{count}"), case, words, first);
-                    }
-                }
-            }
-        }
+    let counts = requests(&world, &Room::open(&world, "undisturbed"), &["apply"]);
+    let mut number = 0;
+    for case in cases(&counts) {
+        number += 1;
+        one(&world, &Room::open(&world, &format!("case-{number}")), case, &["apply"]);
     }
-    println!("{count} cases, {:?}", started.elapsed());
+    assert!(number > 50, "{counts:?}");
 }
 
-fn one(world: &World, name: &str, case: Case, words: &[&str], first: u32) {
-    let room = Room::open(world, name);
-    if first > 1 {
-        room.machine.run(&["apply"]).expect(&[0]);
+#[test]
+fn the_vault_fails_while_tokens_rotate() {
+    let world = World::start();
+    let room = Room::open(&world, "one");
+    room.machine.run(&["apply"]).expect(&[0]);
+    let counts = requests(&world, &room, ROTATE);
+    let mut number = 0;
+    for case in cases(&counts) {
+        number += 1;
+        // The overlap of what rotated before is over.
+        world.forward(25);
+        one(&world, &room, case, ROTATE);
     }
+    assert!(number > 50, "{counts:?}");
+}
+
+/// Every kind of fault at every request once; and for as long as a run tries, the one that is hardest to tell from
+/// success.
+fn cases(counts: &[usize]) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (target, most) in TARGETS.iter().zip(counts) {
+        for nth in 1..=*most {
+            let once = [Kind::Throttle, Kind::ServerError, Kind::LoseRequest, Kind::LoseReply];
+            cases.extend(once.map(|kind| Case { target, nth, kind, times: 1 }));
+            cases.push(Case { target, nth, kind: Kind::LoseReply, times: ATTEMPTS });
+        }
+    }
+    cases
+}
+
+fn one(world: &World, room: &Room, case: Case, words: &[&str]) {
     let declared = room.layout.declared(room.machine.folder());
+    let before = room.highest();
     let watcher = world.watch(&room.records, &room.layout, &[&room.machine]);
     for more in 0..case.times {
         world.vault().fail(case.target, case.nth + more, case.kind.fault());
@@ -112,8 +123,10 @@ fn one(world: &World, name: &str, case: Case, words: &[&str], first: u32) {
     let again = room.machine.run(&["apply"]);
     again.expect(&[0]);
     room.records.expect_delivered(&declared);
-    // Each token stands in a place that can be read, or its write had arrived: nothing is staged twice.
-    assert!(room.highest() <= first, "{case:?} made version {}\n{ended}{again}", room.highest());
+    // What arrived is found again. Only a secret that never left the run that staged it has to be replaced.
+    let lost = case.times == ATTEMPTS && matches!(case.target, "DescribeSecret" | "GetSecretValue");
+    let most = before + 1 + u32::from(lost);
+    assert!(room.highest() <= most, "{case:?}: version {} after {before}\n{ended}{again}", room.highest());
     room.machine.run(&["plan", "--detailed-exitcode"]).expect(&[0]);
     watcher.stop().expect_clean(1);
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use latchkey::token::Token;
 use latchkey::version::VersionState;
-use tests::chaos::{Layout, Machine, Moment, Random, World};
+use tests::chaos::{Layout, Machine, Moment, Random, Shape, World};
 
 use super::{apply_to_the_end, settle};
 
@@ -26,7 +26,7 @@ fn kill_nine() {
     let (kills, mut random) = (kills(), Random::seeded());
     let world = World::start();
     let machine = world.machine("one");
-    let mut layout = Layout::mixed(TOKENS, world.endpoint());
+    let mut layout = Layout::new(Shape::Mixed, TOKENS, world.endpoint());
     world.plant(&layout);
     let records = world.records(&machine.path("latchkey.db"));
     let watcher = world.watch(&records, &layout, &[&machine]);
@@ -57,10 +57,10 @@ fn kill_nine() {
         }
     }
     settle(&world, &machine, &records, &layout.declared(machine.folder()));
-    let watched = watcher.stop();
+    let seen = watcher.stop();
     let took = started.elapsed();
-    println!("{kills} runs killed {stages:?}, {} checks in {} rounds, {took:?}", watched.checks, watched.rounds);
-    watched.expect_clean(kills * 20);
+    println!("{kills} runs killed {stages:?}, {} checks in {} rounds, {took:?}", seen.checks, seen.rounds);
+    seen.expect_clean(kills * 20);
     assert!(kills < 10 || stages.keys().filter(|stage| **stage != "after its end").count() > 2, "{stages:?}");
 }
 

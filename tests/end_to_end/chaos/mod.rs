@@ -5,6 +5,7 @@ mod eight_at_once;
 mod faults;
 mod kill_nine;
 mod two_machines;
+mod watching;
 
 use tests::chaos::{DeclaredToken, Ended, Machine, Records, World};
 

@@ -1,6 +1,6 @@
 //! One service and one manifest on two machines, each with a `.env` file that the other cannot see.
 
-use tests::chaos::{Layout, Machine, World};
+use tests::chaos::{Layout, Machine, Shape, World};
 
 const OUT_OF_SIGHT: &str = "cannot be reached, so nothing is changed: it is on another machine";
 
@@ -32,7 +32,7 @@ impl Pair {
 
 #[test]
 fn two_machines() {
-    let (pair, layout) = Pair::start(|world| Layout::both(2, world.endpoint()));
+    let (pair, layout) = Pair::start(|world| Layout::new(Shape::Both, 2, world.endpoint()));
     let Pair { world, a, b, .. } = &pair;
     world.plant(&layout);
     let records = world.records(&world.root().join("service.db"));

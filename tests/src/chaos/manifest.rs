@@ -17,8 +17,19 @@ pub struct Layout {
     pub endpoint: Option<String>,
     /// What the names of secrets start with.
     pub prefix: String,
-    /// Every token goes to the `.env` file and to a secret of its own.
-    pub to_both: bool,
+    /// Where they go.
+    pub shape: Shape,
+}
+
+/// Where tokens go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// To one kind of places or to both, some into a secret that several share.
+    Mixed,
+    /// Each to the `.env` file and to a secret of its own.
+    Both,
+    /// One to a secret of its own alone, the next to the `.env` file and a shared secret, and so on.
+    Apart,
 }
 
 /// A token of a manifest.
@@ -54,22 +65,16 @@ pub enum Spot {
 }
 
 impl Layout {
-    /// Tokens that go to one or both kinds of places, some of them into a secret that several share.
+    /// Tokens for the `.env` file and this Secrets Manager.
     #[must_use]
-    pub fn mixed(tokens: usize, endpoint: String) -> Self {
-        Self { tokens, endpoint: Some(endpoint), prefix: "chaos".to_owned(), to_both: false }
-    }
-
-    /// Tokens that all go to both kinds of places.
-    #[must_use]
-    pub fn both(tokens: usize, endpoint: String) -> Self {
-        Self { to_both: true, ..Self::mixed(tokens, endpoint) }
+    pub fn new(shape: Shape, tokens: usize, endpoint: String) -> Self {
+        Self { tokens, endpoint: Some(endpoint), prefix: MANIFEST.to_owned(), shape }
     }
 
     /// Tokens that go to the `.env` file alone.
     #[must_use]
     pub fn file(tokens: usize) -> Self {
-        Self { tokens, endpoint: None, prefix: String::new(), to_both: false }
+        Self { tokens, endpoint: None, prefix: String::new(), shape: Shape::Mixed }
     }
 
     /// The secret that several tokens share.
@@ -118,14 +123,14 @@ impl Layout {
         let line = Spot::Line { file: folder.join(".env"), name: format!("WORKER_{index:02}_TOKEN") };
         let secret = Spot::Secret(format!("{}/worker-{index:02}", self.prefix));
         let key = Spot::Key { secret: self.shared(), key: format!("worker_{index:02}") };
-        let spots = match index % 5 {
+        let spots = match (self.shape, index % 5) {
             _ if self.endpoint.is_none() => vec![line],
-            _ if self.to_both => vec![line, secret],
-            0 => vec![line, secret],
-            1 => vec![line, key],
-            2 => vec![line],
-            3 => vec![secret],
-            _ => vec![key, secret, line],
+            (Shape::Apart, _) if index.is_multiple_of(2) => vec![secret],
+            (Shape::Apart, _) | (Shape::Mixed, 1) => vec![line, key],
+            (Shape::Both, _) | (Shape::Mixed, 0) => vec![line, secret],
+            (Shape::Mixed, 2) => vec![line],
+            (Shape::Mixed, 3) => vec![secret],
+            (Shape::Mixed, _) => vec![key, secret, line],
         };
         let name = format!("worker-{index:02}").parse().expect("it follows the grammar");
         DeclaredToken { user: user_of(index % USERS), name, spots }

@@ -7,7 +7,7 @@ mod watcher;
 mod world;
 
 pub use machine::{Ended, Machine, Moment, Running};
-pub use manifest::{DeclaredToken, Layout, MANIFEST, Spot};
+pub use manifest::{DeclaredToken, Layout, MANIFEST, Shape, Spot};
 pub use random::Random;
 pub use watcher::{Watched, Watcher};
-pub use world::{FOREIGN_LINES, Records, World};
+pub use world::{Consumer, FOREIGN_LINES, Records, World};
