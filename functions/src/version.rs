@@ -332,6 +332,7 @@ impl Token {
         for number in replaced {
             self.drop_version(number);
         }
+        // A current version is recorded until a newer one is, but once it has expired it takes nobody's place.
         let live = self.live(now).count();
         if live >= self.versions_max() {
             return Err(VersionError::TooManyVersions { live });
@@ -456,19 +457,11 @@ impl Token {
                 VersionError::OverlapNotOver { number, until }
             });
         }
-        if let Some((last_used, until)) = self.unused_from(number).filter(|(_, until)| !force && now < *until) {
+        if let Some((last_used, until)) = self.idle_from(number).filter(|(_, until)| !force && now < *until) {
             return Err(VersionError::RecentlyUsed { number, last_used, until });
         }
         self.drop_version(number);
         Ok(())
-    }
-
-    /// The last noted use of a version, and from when on it counts as not used any more; `None` when no use was noted.
-    #[must_use]
-    pub fn unused_from(&self, number: u32) -> Option<(Timestamp, Timestamp)> {
-        let last_used = self.version_last_used(number)?;
-        let unused = self.terms.map_or(UNUSED_MIN, |terms| terms.overlap.max(UNUSED_MIN));
-        Some((last_used, USE_LAG.after(unused.after(last_used))))
     }
 
     /// From when on no announced write can arrive anywhere any more; `None` when none was announced.
@@ -483,6 +476,13 @@ impl Token {
     pub fn retirable_from(&self, version: &Version) -> Option<Timestamp> {
         let quiet = version.announced.map(|announced| QUIET.after(announced));
         version.overlap_ends.max(quiet)
+    }
+
+    /// The last noted use of a version, and from when on it counts as used no more if it is not used again.
+    #[must_use]
+    pub fn idle_from(&self, number: u32) -> Option<(Timestamp, Timestamp)> {
+        let unused = self.terms.map_or(UNUSED_MIN, |terms| terms.overlap.max(UNUSED_MIN));
+        self.version_last_used(number).map(|last| (last, USE_LAG.after(unused.after(last))))
     }
 
     /// From when on no announced write can arrive at a place any more, and of which version the last one was; `None`

@@ -4,10 +4,16 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
+/// A clock that says how long something has been running, sleep included. A test passes its own.
+pub type Elapsed = fn() -> Duration;
+
 /// An instant after which no write and no retry may start, on a clock that goes on while the machine sleeps
 /// (`CLOCK_BOOTTIME` on Linux).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Deadline(Duration);
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline {
+    at: Duration,
+    elapsed: Elapsed,
+}
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const CLOCK: ClockId = ClockId::Boottime;
@@ -15,7 +21,9 @@ const CLOCK: ClockId = ClockId::Boottime;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const CLOCK: ClockId = ClockId::Monotonic;
 
-fn elapsed() -> Duration {
+/// How long this machine has been up, sleep included.
+#[must_use]
+pub fn since_boot() -> Duration {
     let time = clock_gettime(CLOCK);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
@@ -24,18 +32,30 @@ impl Deadline {
     /// `length` from now. Take it before the request whose answer grants the time, so that it ends no later.
     #[must_use]
     pub fn after(length: Duration) -> Self {
-        Self(elapsed() + length)
+        Self::by(since_boot, length)
+    }
+
+    /// `length` from now, by a clock other than the machine's.
+    #[must_use]
+    pub fn by(elapsed: Elapsed, length: Duration) -> Self {
+        Self { at: elapsed() + length, elapsed }
     }
 
     /// Whether it has passed.
     #[must_use]
     pub fn has_passed(self) -> bool {
-        elapsed() >= self.0
+        (self.elapsed)() >= self.at
     }
 
     /// How long is left.
     #[must_use]
     pub fn left(self) -> Duration {
-        self.0.saturating_sub(elapsed())
+        self.at.saturating_sub((self.elapsed)())
+    }
+
+    /// The earlier one of two of the same clock.
+    #[must_use]
+    pub fn earlier(self, other: Self) -> Self {
+        if other.at < self.at { other } else { self }
     }
 }

@@ -69,9 +69,7 @@ pub async fn open(path: &Path) -> Result<Table, EmbeddedError> {
     if let Ok(metadata) = std::fs::metadata(path) {
         IN_USE.lock().unwrap_or_else(PoisonError::into_inner).insert(identity(&metadata));
     }
-    let table = Table::new(client(InProcess { database }), TABLE);
-    table.create_if_absent().await?;
-    Ok(table)
+    Ok(on(InProcess { database }).await?)
 }
 
 /// A table in memory, gone with the process.
@@ -79,7 +77,15 @@ pub async fn open(path: &Path) -> Result<Table, EmbeddedError> {
 /// # Errors
 /// When the engine refuses.
 pub async fn memory() -> Result<Table, EmbeddedError> {
-    let table = Table::new(client(engine_in_memory()?), TABLE);
+    Ok(on(InProcess::memory()?).await?)
+}
+
+/// The table behind any connector to an engine, made if there is none.
+///
+/// # Errors
+/// When the engine refuses.
+pub async fn on(connector: impl HttpClient + 'static) -> Result<Table, TableError> {
+    let table = Table::new(client(connector), TABLE);
     table.create_if_absent().await?;
     Ok(table)
 }
@@ -218,8 +224,26 @@ pub fn client(engine: impl HttpClient + 'static) -> Client {
 
 /// Hands the client's requests to the engine.
 #[derive(Clone)]
-struct InProcess {
+pub struct InProcess {
     database: Database,
+}
+
+impl InProcess {
+    /// An engine in memory, gone with its last clone.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn memory() -> Result<Self, EmbeddedError> {
+        let engine =
+            |error: DynoxideError| EmbeddedError::Engine { path: ":memory:".into(), reason: error.to_string() };
+        Ok(Self { database: Database::memory().map_err(engine)? })
+    }
+
+    /// Answers one request, and blocks while it does.
+    #[must_use]
+    pub fn answer(&self, request: &HttpRequest) -> (u16, String) {
+        answer(&self.database, request)
+    }
 }
 
 impl std::fmt::Debug for InProcess {

@@ -16,8 +16,7 @@ use latchkey::version::Version;
 use crate::manifest::{Manifest, TokenDeclaration};
 use crate::plan::find::{Find, Known};
 use crate::service::{Client, ServiceError};
-use crate::sinks::registry::Sinks;
-use crate::sinks::{Marker, Seen, Sink, SinkError};
+use crate::sinks::{Marker, Reach, Seen, Sink, SinkError};
 
 /// What looks at places found.
 pub type Looks = HashMap<PlaceId, Result<Seen, SinkError>>;
@@ -72,7 +71,7 @@ impl Observation {
 ///
 /// # Errors
 /// When the service does not answer; sinks that do not are part of what was observed.
-pub async fn observe(client: &Client, sinks: &Sinks, manifest: &Manifest) -> Result<Observation, ServiceError> {
+pub async fn observe(client: &Client, sinks: &dyn Reach, manifest: &Manifest) -> Result<Observation, ServiceError> {
     let at = client.now();
     let (tokens, undeclared) = records(client, manifest, at).await?;
     let mut observed = Vec::with_capacity(tokens.len());
@@ -179,7 +178,7 @@ async fn origins(client: &Client, looks: &Looks) -> Result<HashMap<TokenId, Orig
 }
 
 /// Looks at places, each sink asked once for all of its own.
-pub async fn look(sinks: &Sinks, places: impl IntoIterator<Item = &Place>) -> Looks {
+pub async fn look(sinks: &dyn Reach, places: impl IntoIterator<Item = &Place>) -> Looks {
     let mut looks = Looks::new();
     let mut groups: Vec<(Arc<dyn Sink>, Vec<&Place>)> = Vec::new();
     for place in places {
@@ -203,7 +202,7 @@ pub async fn look(sinks: &Sinks, places: impl IntoIterator<Item = &Place>) -> Lo
 /// For tokens whose places differ, which version's secret can be read back somewhere.
 async fn available(
     client: &Client,
-    sinks: &Sinks,
+    sinks: &dyn Reach,
     manifest: &Manifest,
     observation: &Observation,
 ) -> Result<HashMap<(TokenId, u32), PlaceId>, ServiceError> {
@@ -236,7 +235,7 @@ fn wanted<'a>(observed: &Observed, token: &'a Token, known: &Known<'_>, looks: &
 /// When the service does not answer.
 pub async fn recover(
     client: &Client,
-    sinks: &Sinks,
+    sinks: &dyn Reach,
     token: &Token,
     version: &Version,
     looks: &Looks,

@@ -19,7 +19,7 @@ use latchkey::token::{Token, TokenState};
 use latchkey::user::User;
 use latchkey::version::{Look, VersionError};
 
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, Elapsed, since_boot};
 
 /// Why the service did not do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -129,13 +129,26 @@ pub struct Carried {
 pub struct Client {
     service: Service,
     caller: Caller,
+    elapsed: Elapsed,
 }
 
 impl Client {
     /// The service in this process, with all rights of an operator.
     #[must_use]
     pub fn operator(service: Service, name: &str) -> Self {
-        Self { service, caller: Caller::operator(name) }
+        Self { service, caller: Caller::operator(name), elapsed: since_boot }
+    }
+
+    /// The same, with another clock for deadlines.
+    #[must_use]
+    pub fn with_elapsed(self, elapsed: Elapsed) -> Self {
+        Self { elapsed, ..self }
+    }
+
+    /// A deadline so long from now.
+    #[must_use]
+    pub fn deadline(&self, length: std::time::Duration) -> Deadline {
+        Deadline::by(self.elapsed, length)
     }
 
     /// The service itself, for commands that show more than plans need.
@@ -295,7 +308,7 @@ impl Client {
     /// See [`ServiceError`].
     pub async fn announce(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Deadline, ServiceError> {
         // The service's two minutes begin no earlier than this call, so neither do ours.
-        let granted = Deadline::after(std::time::Duration::from_secs(latchkey::version::WRITE_BEFORE.0));
+        let granted = self.deadline(std::time::Duration::from_secs(latchkey::version::WRITE_BEFORE.0));
         self.service.announce(&self.caller, (&token.user, &token.name), &token.id, number, place).await?;
         Ok(granted)
     }
@@ -338,6 +351,26 @@ impl Client {
     /// See [`ServiceError`].
     pub async fn end_leaving(&self, token: &Token, look: Look) -> Result<Token, ServiceError> {
         Ok(self.service.end_leaving(&self.caller, &token.user, &token.name, look).await?)
+    }
+
+    /// Drops a place from the record, unless anything about the token changed since it was read.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn forget(&self, token: &Token, place: &PlaceId) -> Result<Token, ServiceError> {
+        let key = (&token.user, &token.name);
+        let edit = Edit { forget: Some(place.clone()), ..Edit::default() };
+        Ok(self.service.edit(&self.caller, key, Some(&token.id), Some(token.revision), &edit).await?)
+    }
+
+    /// A token's record as it is now.
+    ///
+    /// # Errors
+    /// [`ServiceError::Gone`] when it has ended, or its name belongs to another token by now.
+    pub async fn again(&self, token: &Token) -> Result<Token, ServiceError> {
+        let found = self.holders(&[(token.user.clone(), token.name.clone())]).await?;
+        let same = found.into_iter().find(|found| found.id == token.id);
+        same.ok_or_else(|| ServiceError::Gone("the token was deleted meanwhile".to_owned()))
     }
 
     /// Whether a value read from a place is a valid version of this token, and which. Counts no use.

@@ -106,10 +106,10 @@ pub enum CreateError {
         roles: Vec<RoleName>,
     },
     /// The expiry is over already.
-    #[error("the expiry {0} is in the past")]
+    #[error("the expiry is in the past: {0:.0}")]
     ExpiryInPast(Timestamp),
     /// The expiry is later than policy allows.
-    #[error("the expiry is later than policy allows: at most {max} from now, {until}")]
+    #[error("the expiry is more than {max} from now, which policy does not allow")]
     ExpiryTooLate {
         /// How long a token may live.
         max: Seconds,

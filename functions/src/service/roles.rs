@@ -33,7 +33,7 @@ pub enum RoleError {
     #[error("there is no role `{0}`")]
     NoSuchRole(RoleName),
     /// Users hold it.
-    #[error("the role `{role}` is held by {holders} users")]
+    #[error("the role `{role}` is held by {holders} user{}", if *holders == 1 { "" } else { "s" })]
     InUse {
         /// Which.
         role: RoleName,

@@ -40,7 +40,7 @@ pub enum UserError {
     #[error("there is no role `{0}`")]
     NoSuchRole(RoleName),
     /// The user has active tokens.
-    #[error("`{user}` has {active} active tokens")]
+    #[error("`{user}` has {active} active token{}", if *active == 1 { "" } else { "s" })]
     InUse {
         /// Who.
         user: UserName,

@@ -8,7 +8,7 @@ use futures_util::stream::{self, StreamExt};
 use latchkey::place::{Place, PlaceId};
 use latchkey::secret::Secret;
 use latchkey::token::Token;
-use latchkey::version::VersionError;
+use latchkey::version::{VersionError, WRITE_BEFORE};
 
 use super::stage::{interrupted, service_failure, targets};
 use super::{Failure, Outcome, Run, SIDE_BY_SIDE, Work};
@@ -170,7 +170,7 @@ async fn attempt<'p>(
     for (push, granted) in pushes.into_iter().zip(granted) {
         match granted {
             Ok(until) => {
-                deadline = Some(deadline.map_or(until, |deadline| deadline.min(until)));
+                deadline = Some(deadline.map_or(until, |deadline| deadline.earlier(until)));
                 announced.push(push);
             }
             Err(error) => {
@@ -180,6 +180,10 @@ async fn attempt<'p>(
         }
     }
     let Some(deadline) = deadline else { return Vec::new() };
+    let announced = refresh(run, works, observation, sink, announced, ended).await;
+    if announced.is_empty() {
+        return Vec::new();
+    }
     let writes: Vec<Write<'_>> = announced.iter().map(|push| write_of(run, push)).collect();
     let written = sink.write(&writes, deadline).await;
     drop(writes);
@@ -208,6 +212,32 @@ async fn attempt<'p>(
         ended.push((push.work, end));
     }
     again
+}
+
+/// A sink that cannot compare writes over whatever is there, so what a run saw there must not be old: it may have been
+/// suspended since.
+async fn refresh<'p>(
+    run: &Run<'_>,
+    works: &[Work<'_>],
+    observation: &Observation,
+    sink: &dyn Sink,
+    pushes: Vec<Push<'p>>,
+    ended: &mut Vec<(usize, Ended)>,
+) -> Vec<Push<'p>> {
+    if sink.capabilities().conditional || run.client.now() < WRITE_BEFORE.after(observation.at) {
+        return pushes;
+    }
+    let mut fresh = Vec::new();
+    for mut push in pushes {
+        match look_again(run, observation, sink, &works[push.work], &push).await {
+            Ok(seen) => {
+                push.seen = seen;
+                fresh.push(push);
+            }
+            Err(failure) => ended.push((push.work, Ended::Failed(failure))),
+        }
+    }
+    fresh
 }
 
 fn write_of<'a>(run: &'a Run<'_>, push: &'a Push<'_>) -> Write<'a> {

@@ -1,17 +1,20 @@
 //! After the writes: a fresh look, then promotion; and what leaves places and manifest.
 
-use latchkey::place::Place;
+use latchkey::place::{Place, PlaceId};
 use latchkey::service::Edit;
+use latchkey::token::Token;
 use latchkey::version::{Look, VersionError};
 
 use super::stage::service_failure;
 use super::{Failure, Outcome, Run, Work};
-use crate::deadline::Deadline;
-use crate::observe::{Looks, Observation, look};
+use crate::observe::{Looks, look};
 use crate::plan::find::Known;
 use crate::plan::{Change, minute};
 use crate::service::ServiceError;
 use crate::sinks::{Removal, Seen, SinkError};
+
+/// How long after the look before it a removal may start.
+const REMOVE_WITHIN: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// Makes delivered versions current, after a look that finds them in every place of this run.
 pub(super) async fn promote(run: &Run<'_>, works: &mut [Work<'_>], outcome: &mut Outcome) {
@@ -25,17 +28,8 @@ pub(super) async fn promote(run: &Run<'_>, works: &mut [Work<'_>], outcome: &mut
             _ => None,
         });
         let Some(number) = work.carried.as_ref().map(|(number, _)| *number).or(resumed) else { continue };
-        let key = (token.user.clone(), token.name.clone());
-        let found = run.client.holders(&[key]).await.map(|found| found.into_iter().find(|found| found.id == token.id));
-        let record = match found {
-            Ok(Some(record)) => record,
-            Ok(None) => {
-                work.fail(service_failure(
-                    &work.subject(),
-                    &ServiceError::Gone("the token was deleted meanwhile".into()),
-                ));
-                continue;
-            }
+        let record = match run.client.again(&token).await {
+            Ok(record) => record,
             Err(error) => {
                 work.fail(service_failure(&work.subject(), &error));
                 continue;
@@ -96,18 +90,18 @@ async fn report_seen(
 }
 
 /// Removes entries and places that are no longer declared, and ends tokens that are not.
-pub(super) async fn leave(run: &Run<'_>, works: &mut [Work<'_>], observation: &Observation) {
+pub(super) async fn leave(run: &Run<'_>, works: &mut [Work<'_>]) {
     for work in works.iter_mut() {
         if work.failure.is_some() {
             continue;
         }
-        if let Err(failure) = leave_one(run, work, observation).await {
+        if let Err(failure) = leave_one(run, work).await {
             work.fail(failure);
         }
     }
 }
 
-async fn leave_one(run: &Run<'_>, work: &mut Work<'_>, observation: &Observation) -> Result<(), Failure> {
+async fn leave_one(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), Failure> {
     let subject = work.subject();
     let failed = |error: ServiceError| service_failure(&subject, &error);
     let Some(mut token) = work.token.clone() else { return Ok(()) };
@@ -118,9 +112,10 @@ async fn leave_one(run: &Run<'_>, work: &mut Work<'_>, observation: &Observation
     for change in &work.plan.changes {
         match change {
             Change::Remove { place } => {
-                let Some(record) = token.places.get(place) else { continue };
-                let Some(Ok(seen)) = observation.looks.get(place) else { continue };
-                remove(run, &subject, &record.place, seen).await?;
+                token = run.client.again(&token).await.map_err(failed)?;
+                // Declared again by another run: no longer ours to remove.
+                let Some(record) = token.places.get(place).filter(|record| !record.declared) else { continue };
+                remove(run, &subject, &token, &record.place).await?;
                 // While it cannot be forgotten yet, a later run finds nothing there and forgets it.
                 token = forget(run, &token, place).await.map_err(failed)?.unwrap_or(token);
             }
@@ -131,6 +126,12 @@ async fn leave_one(run: &Run<'_>, work: &mut Work<'_>, observation: &Observation
             Change::Delete => {
                 // The revision was read before the look: whatever is announced meanwhile makes the service refuse.
                 let at = run.client.now();
+                token = run.client.again(&token).await.map_err(failed)?;
+                // Declared again by another run.
+                if token.leaving.is_none() {
+                    work.skip(change, "not deleted, as it is declared again".to_owned());
+                    continue;
+                }
                 if let Some(place) = held_somewhere(run, &token).await {
                     return Err(Failure {
                         subject,
@@ -155,7 +156,8 @@ async fn leave_one(run: &Run<'_>, work: &mut Work<'_>, observation: &Observation
     Ok(())
 }
 
-async fn remove(run: &Run<'_>, subject: &str, place: &Place, seen: &Seen) -> Result<(), Failure> {
+/// Removes our entry, after a look of its own: this run or another may have written something else there since.
+async fn remove(run: &Run<'_>, subject: &str, token: &Token, place: &Place) -> Result<(), Failure> {
     let failure = |error: &SinkError| Failure {
         subject: subject.to_owned(),
         message: format!("{} was not removed: {error}", run.labels.of(place)),
@@ -163,39 +165,54 @@ async fn remove(run: &Run<'_>, subject: &str, place: &Place, seen: &Seen) -> Res
         hint: error.hint().map_or_else(|| "run it again".to_owned(), str::to_owned),
     };
     let sink = run.sinks.reach(place).await.map_err(|error| failure(&error))?;
-    let deadline = Deadline::after(std::time::Duration::from_mins(1));
-    let removed = sink.remove(&[Removal { place, seen }], deadline).await;
+    let deadline = run.client.deadline(REMOVE_WITHIN);
+    let seen = sink.look(&[place]).await.pop().unwrap_or(Err(SinkError::Changed)).map_err(|error| failure(&error))?;
+    let origins = std::collections::HashMap::new();
+    let known = Known::new(&run.manifest.name, [token], &origins, run.client.now());
+    if !is_ours(&known.classify(Some(token), &place.id(), &Ok(seen.clone()))) {
+        return Ok(());
+    }
+    let removed = sink.remove(&[Removal { place, seen: &seen }], deadline).await;
     removed.into_iter().collect::<Result<Vec<()>, _>>().map(|_| ()).map_err(|error| failure(&error))
 }
 
-/// Drops a place from the record. While an announced write may still arrive there it stays, and a later run sees to it;
-/// whoever asked for that place by name is told.
-async fn forget(
-    run: &Run<'_>,
-    token: &latchkey::token::Token,
-    place: &latchkey::place::PlaceId,
-) -> Result<Option<latchkey::token::Token>, ServiceError> {
-    let declared = token.places.iter().filter(|(id, record)| record.declared && *id != place);
-    let places = declared.map(|(_, record)| record.place.clone()).collect();
-    let edit = Edit { forget: Some(place.clone()), places: Some(places), ..Edit::default() };
-    let asked = run.options.forget.contains(place.as_str());
-    match run.client.edit(token, &edit).await {
-        Err(ServiceError::Version(VersionError::Announced { .. })) if !asked => Ok(None),
-        Err(ServiceError::Version(VersionError::NoSuchPlace(_))) => Ok(Some(token.clone())),
+/// Drops a place from the record, after a fresh look unless the user said that it is gone. `None` while a write may
+/// still arrive there, or when anything changed since the look: it stays, and a later run sees to it. Whoever asked for
+/// that place by name is told instead.
+async fn forget(run: &Run<'_>, token: &Token, place: &PlaceId) -> Result<Option<Token>, ServiceError> {
+    let token = run.client.again(token).await?;
+    let Some(record) = token.places.get(place).filter(|record| !record.declared || asked(run, place)) else {
+        return Ok(Some(token));
+    };
+    if !asked(run, place) && held_at(run, &token, [&record.place]).await.is_some() {
+        return Ok(None);
+    }
+    match run.client.forget(&token, place).await {
+        Err(ServiceError::Version(VersionError::Announced { .. })) if !asked(run, place) => Ok(None),
+        Err(ServiceError::Gone(_)) => Ok(None),
         other => other.map(Some),
     }
 }
 
+fn asked(run: &Run<'_>, place: &PlaceId) -> bool {
+    run.options.forget.contains(place.as_str())
+}
+
 /// The first recorded place that holds a version of the token, or of which that cannot be told.
-async fn held_somewhere(run: &Run<'_>, token: &latchkey::token::Token) -> Option<Place> {
-    let looks = look(run.sinks, token.places.values().map(|record| &record.place)).await;
+async fn held_somewhere(run: &Run<'_>, token: &Token) -> Option<Place> {
+    held_at(run, token, token.places.values().map(|record| &record.place)).await
+}
+
+async fn held_at(run: &Run<'_>, token: &Token, places: impl IntoIterator<Item = &Place> + Clone) -> Option<Place> {
+    let looks = look(run.sinks, places.clone()).await;
     let origins = std::collections::HashMap::new();
     let known = Known::new(&run.manifest.name, [token], &origins, run.client.now());
-    let held = |id: &latchkey::place::PlaceId| {
-        let find = looks.get(id).map(|seen| known.classify(Some(token), id, seen));
+    let held = |place: &&Place| {
+        let id = place.id();
+        let find = looks.get(&id).map(|seen| known.classify(Some(token), &id, seen));
         find.is_none_or(|find| find.is_unknown() || is_ours(&find))
     };
-    token.places.iter().find(|(id, _)| held(id)).map(|(_, record)| record.place.clone())
+    places.into_iter().find(held).cloned()
 }
 
 fn is_ours(find: &crate::plan::find::Find) -> bool {

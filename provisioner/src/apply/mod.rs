@@ -19,7 +19,7 @@ use crate::manifest::Manifest;
 use crate::observe::Observation;
 use crate::plan::{Change, Labels, Options, Plan, TokenPlan};
 use crate::service::{Client, ServiceError};
-use crate::sinks::registry::Sinks;
+use crate::sinks::Reach;
 
 /// How many tokens are worked on together: what a crash can leave staged, and what memory holds, is bounded by it.
 const WAVE: usize = 200;
@@ -31,7 +31,7 @@ pub struct Run<'a> {
     /// The service.
     pub client: &'a Client,
     /// The sinks.
-    pub sinks: &'a Sinks,
+    pub sinks: &'a dyn Reach,
     /// The manifest.
     pub manifest: &'a Manifest,
     /// What the plan was made with.
@@ -125,7 +125,7 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
         stage::stage(run, &mut works, observation).await;
         deliver::deliver(run, &mut works, observation, &mut outcome).await;
         finish::promote(run, &mut works, &mut outcome).await;
-        finish::leave(run, &mut works, observation).await;
+        finish::leave(run, &mut works).await;
         for work in works {
             match work.failure {
                 None => {

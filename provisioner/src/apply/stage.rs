@@ -169,10 +169,7 @@ async fn retire(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), ServiceError> 
         let Some(token) = work.token.clone() else { continue };
         // The revision is read before the look: whatever was announced since makes the service refuse.
         let at = run.client.now();
-        let key = (token.user.clone(), token.name.clone());
-        let Some(token) = run.client.holders(&[key]).await?.into_iter().find(|found| found.id == token.id) else {
-            continue;
-        };
+        let token = run.client.again(&token).await?;
         let looks = look(run.sinks, token.places.values().map(|record| &record.place)).await;
         let change = Change::Retire { number };
         if !absent_everywhere(run, &token, number, &looks, at) {

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::arguments::{Allow, Apply, How, Rotate as RotateArguments};
 use super::exit::{Code, Fault};
+use super::open::Absent;
 use super::plan::{options, warn};
 use super::{lock, open};
 use crate::apply::{Outcome, Run, apply as carry_out};
@@ -86,7 +87,7 @@ async fn run(
 ) -> Result<Code, Fault> {
     let manifest = open::load(printer, file, allow)?;
     let address = open::address(service, Some(&manifest))?;
-    let client = open::client(&address).await?;
+    let client = open::client(&address, Absent::Make).await?;
     let _lease = match &address {
         ServiceAddress::Embedded(path) => {
             Some(lock::lease(printer, path, &manifest.name, Duration::from_secs(how.wait)).await?)
@@ -113,10 +114,8 @@ async fn run(
         let plan = plan::plan(&manifest, &observation, &may);
         check_places(&plan, &may)?;
         check_plan(printer, &plan, plan_id.filter(|_| pass == 1), &labels).map_err(partly)?;
-        if pass == 1 {
-            if plan.has_changes() || how.revision.is_some() {
-                client.note_applied(&manifest.name, how.revision).await?;
-            }
+        if pass == 1 && (plan.has_changes() || how.revision.is_some()) {
+            client.note_applied(&manifest.name, how.revision).await?;
         }
         let progress = Progress::new(printer);
         let run = Run {

@@ -16,7 +16,9 @@ pub(super) fn run(printer: Printer, check: &Check) -> Result<Code, Fault> {
     let manifest = open::load(printer, &check.file, &check.allow)?;
     let (tokens, pushes) =
         (manifest.tokens.len(), manifest.tokens.iter().map(|token| token.pushes.len()).sum::<usize>());
-    printer.result(&format!("`{}` is good: {tokens} tokens, {pushes} pushes", check.file.display()))?;
+    let plural = |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+    let (tokens, pushes) = (plural(tokens, "token", "tokens"), plural(pushes, "push", "pushes"));
+    printer.result(&format!("`{}` is good: {tokens}, {pushes}", check.file.display()))?;
     Ok(Code::Done)
 }
 

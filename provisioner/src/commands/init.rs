@@ -8,6 +8,7 @@ use latchkey::name::ManifestName;
 
 use super::arguments::Init;
 use super::exit::{Code, Fault};
+use crate::files::FileError;
 use crate::manifest::starter;
 use crate::output::Printer;
 
@@ -21,9 +22,11 @@ pub(super) fn run(printer: Printer, init: &Init) -> Result<Code, Fault> {
     };
     let shown = init.file.display();
     let mut file = OpenOptions::new().write(true).create_new(true).open(&init.file).map_err(|error| {
-        let fault = Fault::new(format!("cannot write `{shown}`: {error}"));
+        let fault = FileError::of("write", &init.file, &error);
+        let fault = Fault::new(fault.to_string()).hint(fault.hint());
         match error.kind() {
-            ErrorKind::AlreadyExists => fault.hint("it was left as it is; name another file: `provision init FILE`"),
+            ErrorKind::AlreadyExists => Fault::new(format!("there is a `{shown}` already"))
+                .hint("it was left as it is; name another file: `provision init FILE`"),
             _ => fault,
         }
     })?;

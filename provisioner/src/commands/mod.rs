@@ -13,12 +13,44 @@ mod status;
 mod token;
 mod user;
 
+use std::process::ExitCode;
+
 use clap::Parser;
+use latchkey::secret::Secret;
 
 pub use exit::{Code, Fault as CommandFault};
 
 use crate::output::{Format, Printer};
 use arguments::{Arguments, Command};
+
+/// All of the command but its name: what a `main` calls.
+pub fn main() -> ExitCode {
+    log();
+    // Secrets must not end in a core file, nor be read by another process of the same user.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() else {
+        return ExitCode::FAILURE;
+    };
+    let code = runtime.block_on(run(std::env::args_os()));
+    // A read of stdin that nobody ends must not keep the process.
+    runtime.shutdown_background();
+    ExitCode::from(code)
+}
+
+/// What `LATCHKEY_LOG` asks for, on stderr.
+fn log() {
+    use tracing_subscriber::layer::{Layer, SubscriberExt};
+    use tracing_subscriber::util::SubscriberInitExt;
+    let filter = tracing_subscriber::EnvFilter::try_from_env("LATCHKEY_LOG").unwrap_or_default();
+    // What the SDK logs at trace level includes what services answer; no setting of ours lets it through.
+    let ours = tracing_subscriber::filter::filter_fn(|metadata| {
+        let target = metadata.target();
+        target.starts_with("latchkey") || target.starts_with("provisioner") || *metadata.level() <= tracing::Level::INFO
+    });
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(layer.with_filter(filter).with_filter(ours)).init();
+}
 
 /// Runs the command line and answers the exit code.
 pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 {
@@ -26,7 +58,14 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 
     let parsed = match Arguments::try_parse_from(&arguments) {
         Ok(parsed) => parsed,
         Err(error) => {
-            let _ = error.print();
+            if error.use_stderr() && arguments.iter().any(|word| is_secret(word)) {
+                // What clap says would repeat it.
+                let hint = "pipe it in: `printenv API_TOKEN | provision token verify`; and replace this one, as other \
+                            users of the machine may have seen it in the list of processes";
+                Printer { format: Format::Text }.error("a secret is never an argument", Some(hint));
+            } else {
+                let _ = error.print();
+            }
             return usage_code(&error, &arguments);
         }
     };
@@ -42,6 +81,11 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 
             fault.code.number()
         }
     }
+}
+
+fn is_secret(word: &std::ffi::OsStr) -> bool {
+    // `--name=SECRET` too.
+    word.to_str().is_some_and(|word| word.split('=').any(|part| Secret::parse(part).is_ok()))
 }
 
 /// Usage errors exit 1, as errors of every command do; `token verify` keeps 1 for what is not valid.

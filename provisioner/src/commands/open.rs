@@ -1,5 +1,6 @@
 //! Finding manifest and service.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +11,8 @@ use latchkey::service::Service;
 
 use super::arguments::Allow;
 use super::exit::{Code, Fault};
-use crate::embedded;
+use crate::embedded::{self, EmbeddedError};
+use crate::files::FileError;
 use crate::manifest::{self, Allowances, Fault as ManifestFault, LoadError, Manifest, ServiceAddress};
 use crate::output::{Format, Printer};
 use crate::service::Client;
@@ -86,10 +88,21 @@ fn parse_address(text: &str) -> Result<ServiceAddress, Fault> {
     Err(Fault::new(format!("`{text}` is not the address of a service")).hint("write `embedded:FILE`"))
 }
 
+/// What a command does where there is no embedded table yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Absent {
+    /// Makes it.
+    Make,
+    /// Goes by an empty one, and leaves no file behind.
+    Pretend,
+    /// Says so: what it looks for is in another file, if anywhere.
+    Refuse,
+}
+
 /// The service for commands that work without a manifest: the flag, else the nearest `tokens.toml`.
-pub(super) async fn nearest(flag: Option<&str>) -> Result<Client, Fault> {
+pub(super) async fn nearest(flag: Option<&str>, absent: Absent) -> Result<Client, Fault> {
     if flag.is_some() {
-        return client(&address(flag, None)?).await;
+        return client(&address(flag, None)?, absent).await;
     }
     let here = std::env::current_dir().map_err(|error| Fault::new(format!("cannot tell this folder: {error}")))?;
     let found = here.ancestors().map(|folder| folder.join("tokens.toml")).find(|path| is_trusted(path));
@@ -101,7 +114,7 @@ pub(super) async fn nearest(flag: Option<&str>) -> Result<Client, Fault> {
     // Its warnings are for `check`, not for every command that only needs the service.
     let manifest = load(Printer { format: Format::Json }, &path, &allow)
         .map_err(|fault| fault.hint("mend it, or name the service: `--service embedded:FILE`"))?;
-    client(&address(None, Some(&manifest))?).await
+    client(&address(None, Some(&manifest))?, absent).await
 }
 
 /// Whether a file that was come upon, not named, is one to follow: it belongs to this user or to the system's. In a
@@ -113,7 +126,7 @@ fn is_trusted(path: &Path) -> bool {
 }
 
 /// Opens the service at an address, as its operator.
-pub(super) async fn client(address: &ServiceAddress) -> Result<Client, Fault> {
+pub(super) async fn client(address: &ServiceAddress, absent: Absent) -> Result<Client, Fault> {
     let path = match address {
         ServiceAddress::Embedded(path) => path,
         ServiceAddress::Table { .. } | ServiceAddress::Url(_) => {
@@ -121,8 +134,23 @@ pub(super) async fn client(address: &ServiceAddress) -> Result<Client, Fault> {
                 .hint("write `embedded = \"latchkey.db\"` under `[service]`, or say `--service embedded:FILE`"));
         }
     };
-    let table = embedded::open(path).await.map_err(|error| {
-        Fault::new(error.to_string()).hint("check the folder, its rights and the space on its disk; nothing was lost")
+    let missing = std::fs::metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    let table = match absent {
+        Absent::Refuse if missing => {
+            return Err(Fault::new(format!("there is no table `{}`", path.display())).hint(
+                "`provision apply` makes it, and so does `provision token set NAME`; if it should be there, check the path",
+            ));
+        }
+        Absent::Pretend if missing => embedded::memory().await,
+        _ => embedded::open(path).await,
+    };
+    let table = table.map_err(|error| match error {
+        EmbeddedError::File { path, source } => {
+            let error = FileError::of("open", &path, &source);
+            Fault::new(error.to_string()).hint(error.hint())
+        }
+        error => Fault::new(error.to_string())
+            .hint("check the file, its folder's rights and the space on its disk; it is as it was"),
     })?;
     let service = Service::open(table, Arc::new(SystemClock), Arc::new(SystemEntropy)).await;
     let service = service.map_err(|error| Fault::new(error.to_string()).code(Code::Error))?;

@@ -2,7 +2,7 @@
 
 use super::arguments::{May, Plan};
 use super::exit::{Code, Fault};
-use super::open;
+use super::open::{self, Absent};
 use crate::machine;
 use crate::manifest::{Manifest, SinkConfig};
 use crate::observe::observe;
@@ -17,7 +17,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Pla
     if arguments.offline {
         return offline(printer, &manifest);
     }
-    let client = open::client(&open::address(service, Some(&manifest))?).await?;
+    let client = open::client(&open::address(service, Some(&manifest))?, Absent::Pretend).await?;
     let machine = machine::name();
     let sinks = Sinks::new(&manifest, &machine);
     let observation = observe(&client, &sinks, &manifest).await?;
@@ -56,7 +56,9 @@ fn offline(printer: Printer, manifest: &Manifest) -> Result<Code, Fault> {
     for token in &manifest.tokens {
         printer.result(&format!("token `{}/{}`: {}", token.user, token.name, pushes(token).join(", ")))?;
     }
-    printer.result(&format!("`{}` declares {} tokens; nothing was contacted", manifest.name, manifest.tokens.len()))?;
+    let plural = if manifest.tokens.len() == 1 { "" } else { "s" };
+    let count = manifest.tokens.len();
+    printer.result(&format!("`{}` declares {count} token{plural}; nothing was contacted", manifest.name))?;
     Ok(Code::Done)
 }
 

@@ -5,12 +5,13 @@ use serde_json::{Value, json};
 
 use super::arguments::Role;
 use super::exit::{Code, Fault};
-use super::open;
+use super::open::{self, Absent};
 use crate::output::{Format, Printer, table};
 
 /// Runs one of the commands on roles.
 pub(super) async fn run(printer: Printer, service: Option<&str>, command: Role) -> Result<Code, Fault> {
-    let client = open::nearest(service).await?;
+    let absent = if matches!(command, Role::Set { .. }) { Absent::Make } else { Absent::Refuse };
+    let client = open::nearest(service, absent).await?;
     match command {
         Role::Set { name, permissions, .. } => {
             let permissions = permissions.into_iter().collect();

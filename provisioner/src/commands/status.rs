@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::arguments::Status;
 use super::exit::{Code, Fault};
-use super::open;
+use super::open::{self, Absent};
 use crate::machine;
 use crate::observe::{Observation, observe};
 use crate::output::{Format, Printer, table};
@@ -15,7 +15,7 @@ use crate::sinks::registry::Sinks;
 /// Shows where every version is.
 pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Status) -> Result<Code, Fault> {
     let manifest = open::load(printer, &arguments.file, &arguments.allow)?;
-    let client = open::client(&open::address(service, Some(&manifest))?).await?;
+    let client = open::client(&open::address(service, Some(&manifest))?, Absent::Pretend).await?;
     let machine = machine::name();
     let sinks = Sinks::new(&manifest, &machine);
     let observation = observe(&client, &sinks, &manifest).await?;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read, Write};
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use latchkey::lifetime::parse_expiry;
 use latchkey::name::{RoleName, TokenName, UserName, advice};
 use latchkey::secret::SECRET_MAX;
@@ -13,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::arguments::{Token, TokenSet};
 use super::exit::{Code, Fault};
-use super::open;
+use super::open::{self, Absent};
 use crate::output::{Format, Printer, table};
 use crate::plan::{distance, minute};
 use crate::service::{Client, ServiceError};
@@ -23,7 +25,8 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Token)
     if let Token::Verify { .. } = command {
         return verify(printer, service).await;
     }
-    let client = open::nearest(service).await?;
+    let absent = if matches!(command, Token::Set(_)) { Absent::Make } else { Absent::Refuse };
+    let client = open::nearest(service, absent).await?;
     match command {
         Token::Set(set) => self::set(printer, &client, set).await,
         Token::List { whose, ended, .. } => {
@@ -72,7 +75,7 @@ async fn set(printer: Printer, client: &Client, set: TokenSet) -> Result<Code, F
         life: Life::Until(expires),
         places: Vec::new(),
     };
-    let created = client.service().create(client.caller(), new).await.map_err(create_fault)?;
+    let created = client.service().create(client.caller(), new).await.map_err(|error| create_fault(client, error))?;
     if let Some(advice) = advice(&set.name) {
         printer.warning(&format!("the name `{}` says little: {advice}", set.name));
     }
@@ -93,15 +96,20 @@ async fn set(printer: Printer, client: &Client, set: TokenSet) -> Result<Code, F
     })?;
     let expires = token.ends_at().map_or_else(|| "never".to_owned(), minute);
     printer.talk(&format!(
-        "Made `{user}/{}` with {}; it expires {expires}. The secret above is shown this once: store it now",
+        "Made `{user}/{}` with {}; it expires {expires}; its secret is shown this once: store it now",
         token.name,
         roles_words(&token.roles)
     ));
     Ok(Code::Done)
 }
 
-fn create_fault(error: CreateError) -> Fault {
+fn create_fault(client: &Client, error: CreateError) -> Fault {
     let hint = match &error {
+        CreateError::ExpiryInPast(_) => {
+            let today = client.now().to_zoned(TimeZone::UTC).date();
+            Some(format!("the earliest is the end of today: `--expires-at {today}`"))
+        }
+        CreateError::ExpiryTooLate { until, .. } => Some(format!("the latest is `--expires-at {}`", last_day(*until))),
         CreateError::NameTaken { user, name, managed_by: Some(manifest) } => Some(format!(
             "`{manifest}` declares `{user}/{name}`; choose another name, or rotate it: `provision rotate FILE {name}`"
         )),
@@ -111,14 +119,23 @@ fn create_fault(error: CreateError) -> Fault {
         CreateError::LimitReached { user, .. } => Some(format!(
             "delete one that nobody uses, see `provision token list --user {user}`, or raise `provision user set {user} --max-tokens N`"
         )),
-        CreateError::RoleNotHeld { user, .. } => {
-            Some(format!("give it first: `provision user set {user} --add-role ROLE`"))
-        }
+        CreateError::RoleNotHeld { user, roles } => Some(give_first(user, roles)),
         CreateError::Suspended(user) => Some(format!("restore it first: `provision user set {user} --restore`")),
         CreateError::Table(_) => Some("nothing was made; try again".to_owned()),
         _ => None,
     };
     Fault { hint, ..Fault::new(error.to_string()) }
+}
+
+fn give_first(user: &UserName, roles: &[RoleName]) -> String {
+    let flags: Vec<String> = roles.iter().map(|role| format!("--add-role {role}")).collect();
+    format!("give it first: `provision user set {user} {}`", flags.join(" "))
+}
+
+/// The last day whose end is not after `until`.
+fn last_day(until: Timestamp) -> String {
+    let day = until.to_zoned(TimeZone::UTC).date();
+    day.yesterday().unwrap_or(day).to_string()
 }
 
 fn roles_words(roles: &[RoleName]) -> String {
@@ -254,7 +271,7 @@ async fn show(printer: Printer, client: &Client, user: &UserName, name: &TokenNa
     if let Some(description) = &token.description {
         row("description", description.clone());
     }
-    row("roles", roles_words(&token.roles));
+    row("roles", roles_words(&token.roles).replacen("roles ", "", 1));
     if !token.allowed_ips.is_empty() {
         row("allowed from", token.allowed_ips.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
     }
@@ -343,10 +360,12 @@ async fn roles(
     let mut token =
         client.service().show(user, name).await.map_err(table_fault)?.ok_or_else(|| no_token(user, name))?;
     if let Some(wanted) = wanted {
+        let held = client.service().user(user).await.map_err(table_fault)?.map(|user| user.roles).unwrap_or_default();
+        let lacking: Vec<RoleName> = wanted.iter().filter(|role| !held.contains(role)).cloned().collect();
         let edit = Edit { roles: Some(wanted), ..Edit::default() };
         token = client.edit(&token, &edit).await.map_err(|error| match error {
-            ServiceError::Refused(message) => {
-                Fault::new(message).hint(format!("give it first: `provision user set {user} --add-role ROLE`"))
+            ServiceError::Refused(message) if !lacking.is_empty() => {
+                Fault::new(message).hint(give_first(user, &lacking))
             }
             error => error.into(),
         })?;
@@ -368,7 +387,7 @@ async fn roles(
 async fn verify(printer: Printer, service: Option<&str>) -> Result<Code, Fault> {
     let unclear = |fault: Fault| fault.code(Code::Changes);
     let presented = read_secret().map_err(unclear)?;
-    let client = open::nearest(service).await.map_err(unclear)?;
+    let client = open::nearest(service, Absent::Refuse).await.map_err(unclear)?;
     let verdict = client.verify(&presented).await.map_err(|error| unclear(error.into()))?;
     match verdict {
         Ok(valid) => {

@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 
 use super::arguments::{User, UserSet};
 use super::exit::{Code, Fault};
-use super::open;
+use super::open::{self, Absent};
 use crate::output::{Format, Printer, table};
 use crate::service::Client;
 
 /// Runs one of the commands on users.
 pub(super) async fn run(printer: Printer, service: Option<&str>, command: User) -> Result<Code, Fault> {
-    let client = open::nearest(service).await?;
+    let absent = if matches!(command, User::Set(_)) { Absent::Make } else { Absent::Refuse };
+    let client = open::nearest(service, absent).await?;
     match command {
         User::Set(set) => self::set(printer, &client, &set).await,
         User::List { .. } => list(printer, &client).await,
@@ -75,13 +76,20 @@ async fn set(printer: Printer, client: &Client, set: &UserSet) -> Result<Code, F
         let verb = if old.is_some() { "Changed" } else { "Made" };
         let state = if user.suspended { ", suspended: none of its tokens is valid" } else { "" };
         printer.result(&format!(
-            "{verb} the {} `{}` with {}{state}",
-            user.kind.as_str(),
+            "{verb} the {} `{}`; it has {}{state}",
+            kind_words(user.kind),
             user.name,
             roles_of(&user)
         ))?;
     }
     Ok(Code::Done)
+}
+
+fn kind_words(kind: UserKind) -> &'static str {
+    match kind {
+        UserKind::Person => "person",
+        UserKind::Service => "service account",
+    }
 }
 
 fn roles_of(user: &UserRecord) -> String {

@@ -110,7 +110,7 @@ impl FileError {
         Self::of("write", path, error)
     }
 
-    pub(super) fn of(verb: &'static str, path: &Path, error: &io::Error) -> Self {
+    pub(crate) fn of(verb: &'static str, path: &Path, error: &io::Error) -> Self {
         let path = path.to_owned();
         match error.kind() {
             ErrorKind::NotFound | ErrorKind::NotADirectory => {

@@ -390,11 +390,13 @@ pub fn minute(at: Timestamp) -> String {
 pub fn distance(now: Timestamp, at: Timestamp) -> String {
     let length: SignedDuration = at.duration_since(now);
     let seconds = length.as_secs().unsigned_abs();
+    // The nearest whole number: what lasts 90 days is not shown as 89 from the first second on.
+    let nearest = |unit: u64| (seconds + unit / 2) / unit;
     let (count, unit) = match seconds {
         0..=119 => (seconds, "second"),
-        120..=7_199 => ((seconds + 30) / 60, "minute"),
-        7_200..=172_799 => ((seconds + 1_800) / 3600, "hour"),
-        _ => ((seconds + 43_200) / 86_400, "day"),
+        120..=7_199 => (nearest(60), "minute"),
+        7_200..=172_799 => (nearest(3600), "hour"),
+        _ => (nearest(86_400), "day"),
     };
     let plural = if count == 1 { "" } else { "s" };
     if length.is_negative() { format!("{count} {unit}{plural} ago") } else { format!("in {count} {unit}{plural}") }

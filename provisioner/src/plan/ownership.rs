@@ -60,6 +60,9 @@ fn user(
     let after: BTreeSet<&RoleName> = declared.roles.iter().collect();
     let before: BTreeSet<&RoleName> = old.iter().flat_map(|old| &old.roles).collect();
     let mut fields = Vec::new();
+    if old.is_none() {
+        fields.push(Field { name: "kind", from: "none".to_owned(), to: kind.as_str().to_owned() });
+    }
     if old.is_none() || before != after {
         fields.push(Field { name: "roles", from: join(&before), to: join(&after) });
     }

@@ -100,8 +100,7 @@ pub fn lines(plan: &Plan, labels: &Labels) -> Vec<Line> {
     }
     for user in &plan.users {
         let (tone, verb) = if user.new { (Tone::Create, "create") } else { (Tone::Change, "change") };
-        let kind = user.change.kind.map_or("user", latchkey::user::UserKind::as_str);
-        lines.push(Line { tone, text: format!("{kind} `{}`: {verb}", user.name) });
+        lines.push(Line { tone, text: format!("user `{}`: {verb}", user.name) });
         fields(&mut lines, &user.fields, user.new);
         if user.taken_over {
             let text = "made by hand until now, belongs to this manifest from now on".to_owned();
@@ -322,7 +321,8 @@ fn note_text(token: &TokenPlan, note: &Note, place: &dyn Fn(&PlaceId) -> String)
         }
         Note::NotDeclared => {
             let places = token.record.as_ref().map_or(0, |record| record.places.len());
-            format!("no longer declared, left as it is with {places} places; `--prune` ends it")
+            let plural = if places == 1 { "" } else { "s" };
+            format!("no longer declared, left as it is with {places} place{plural}; `--prune` ends it")
         }
         Note::EndsAfter(at) => format!("leaving, ends after {}", minute(*at)),
     }

@@ -301,19 +301,21 @@ fn deliver(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
     let staged = record.staged().filter(|staged| record.deadline(staged) > case.now);
     let holds = |find: &Find, number: u32| find.is_version(number, current);
     let mut reason = reason(plan, case, record);
+    let lost = case.declared.iter().any(|(_, find)| !matches!(find, Find::Current | Find::Unknown(_)));
     if let Some(staged) = staged {
         let lacking: Vec<PlaceId> =
             case.declared.iter().filter(|(_, find)| !holds(find, staged.number)).map(|(id, _)| id.clone()).collect();
         let somewhere = lacking.len() < case.declared.len();
         let source = case.observation.available.get(&(record.id.clone(), staged.number)).cloned();
-        let wanted = reason.is_some() || somewhere;
+        // While it is staged the current version may not be announced any more, so it is what mends a place.
+        let wanted = reason.is_some() || somewhere || lost;
         if wanted && (lacking.is_empty() || source.is_some()) {
             if check_places(plan, case) {
                 plan.changes.push(Change::Resume { number: staged.number, from: source, to: lacking });
             }
             return;
         }
-        if somewhere {
+        if somewhere || lost {
             reason.get_or_insert(Reason::LostStaged(staged.number));
         }
     }
@@ -426,8 +428,11 @@ fn room(plan: &mut TokenPlan, record: &Token, now: Timestamp) -> bool {
         return true;
     }
     let free = |version: &&Version| {
-        let retirable = record.retirable_from(version).filter(|_| version.state != VersionState::Current);
-        retirable.map_or_else(|| record.deadline(version), |from| from.min(record.deadline(version)))
+        let idle = record.idle_from(version.number).map(|(_, until)| until);
+        let retirable = record.retirable_from(version).max(idle).filter(|_| version.state != VersionState::Current);
+        retirable
+            .filter(|from| *from > now)
+            .map_or_else(|| record.deadline(version), |from| from.min(record.deadline(version)))
     };
     let until = staying.iter().map(free).filter(|until| *until > now).min();
     plan.blocked.push(Blocked::TooManyVersions { live: staying.len(), until });
@@ -469,7 +474,7 @@ fn retire(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
         if finds.iter().any(|(_, find)| find.is_version(number, current)) {
             continue;
         }
-        let used = record.unused_from(number).filter(|(_, until)| *until > case.now);
+        let used = record.idle_from(number).filter(|(_, until)| *until > case.now);
         match used.filter(|_| !case.options.force_retire) {
             Some((last, until)) => plan.notes.push(Note::StillUsed { number, last, until }),
             None => plan.changes.push(Change::Retire { number }),

@@ -7,11 +7,14 @@ pub mod aws_secrets_manager;
 pub mod dotenv;
 pub mod registry;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use latchkey::place::Place;
 use latchkey::secret::{Fingerprint, Secret, TokenId};
 
 use crate::deadline::Deadline;
+use crate::manifest::{Manifest, PushDeclaration};
 
 /// What a type of sink can do.
 #[derive(Debug, Clone, Copy)]
@@ -163,6 +166,25 @@ impl SinkError {
             _ => None,
         }
     }
+}
+
+/// The sinks of one run: which one serves a push, and which one reaches a recorded place.
+#[async_trait]
+pub trait Reach: Send + Sync {
+    /// This machine's name, as it stands in places.
+    fn machine(&self) -> &str;
+
+    /// Where a push lands.
+    ///
+    /// # Errors
+    /// When that cannot be told, for instance because the sink's login does not work.
+    async fn place(&self, manifest: &Manifest, push: &PushDeclaration) -> Result<Place, SinkError>;
+
+    /// The sink that reaches a place, declared now or recorded earlier.
+    ///
+    /// # Errors
+    /// When this run has no way to reach it.
+    async fn reach(&self, place: &Place) -> Result<Arc<dyn Sink>, SinkError>;
 }
 
 /// A place of one type of sink, reached with one login. Answers stand in the order of what was asked.

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use async_trait::async_trait;
 use latchkey::place::{Place, PlaceId};
 
 use super::aws_secrets_manager::{AwsSecretsManager, Options};
 use super::dotenv::{self, Dotenv};
-use super::{Sink, SinkError};
+use super::{Reach, Sink, SinkError};
 use crate::manifest::{Manifest, PushDeclaration, SinkConfig};
 
 /// The sinks of one manifest on this machine.
@@ -52,18 +53,15 @@ impl Sinks {
             declared: Mutex::default(),
         }
     }
+}
 
-    /// This machine's name, as it stands in places.
-    #[must_use]
-    pub fn machine(&self) -> &str {
+#[async_trait]
+impl Reach for Sinks {
+    fn machine(&self) -> &str {
         &self.machine
     }
 
-    /// Where a push lands.
-    ///
-    /// # Errors
-    /// When that cannot be told, for instance because the sink's login does not work.
-    pub async fn place(&self, manifest: &Manifest, push: &PushDeclaration) -> Result<Place, SinkError> {
+    async fn place(&self, manifest: &Manifest, push: &PushDeclaration) -> Result<Place, SinkError> {
         let declared = manifest.sinks.get(&push.sink).map(|sink| &sink.config);
         match (declared, self.vaults.get(&push.sink)) {
             (Some(SinkConfig::Dotenv { path }), _) => Ok(dotenv::place(&self.machine, path, &push.name)),
@@ -80,11 +78,7 @@ impl Sinks {
         }
     }
 
-    /// The sink that reaches a place, declared now or recorded earlier.
-    ///
-    /// # Errors
-    /// When this run has no way to reach it.
-    pub async fn reach(&self, place: &Place) -> Result<Arc<dyn Sink>, SinkError> {
+    async fn reach(&self, place: &Place) -> Result<Arc<dyn Sink>, SinkError> {
         match place.kind.as_str() {
             "dotenv" => Ok(self.dotenv.clone()),
             "aws-secrets-manager" => {

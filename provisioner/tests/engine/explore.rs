@@ -1,0 +1,197 @@
+//! Every case of a scenario: one fault at one call, what happens while or after it, then peace.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::gate::{Fault, Kind};
+use crate::runs::{clean, drive, unsettled};
+use crate::scenarios::{HOUR, MINUTE, Scenario, TRAITS};
+use crate::sinks::{Traits, place};
+use crate::world::World;
+
+/// What happens while a run is suspended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meanwhile {
+    /// Another run, and so much time; when there is any, yet another run after it.
+    Others(Duration),
+    /// Somebody writes a value of their own where nothing was.
+    Foreign(Duration),
+    /// Somebody puts an older secret back.
+    Rollback,
+}
+
+/// One case.
+#[derive(Debug, Clone, Copy)]
+struct Case {
+    at: usize,
+    fault: Fault,
+    meanwhile: Meanwhile,
+    /// For a late write: after how many other runs it arrives.
+    arrives_after: usize,
+    /// A fault of the run after it.
+    second: Option<(usize, Fault)>,
+    traits: usize,
+}
+
+/// What was covered.
+#[derive(Debug, Default)]
+struct Covered {
+    cases: usize,
+    runs: usize,
+    checks: usize,
+}
+
+fn full() -> bool {
+    std::env::var("LATCHKEY_EXPLORE").is_ok_and(|value| value == "full")
+}
+
+/// Explores a scenario, and panics with every case that breaks an invariant.
+pub(crate) fn explore(scenario: Scenario) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut covered = Covered::default();
+        let mut broken = Vec::new();
+        for traits in 0..TRAITS.len() {
+            for case in cases(scenario, traits).await {
+                if let Err(why) = play(scenario, case, &mut covered).await {
+                    broken.push(format!("{case:?}: {why}"));
+                }
+            }
+        }
+        println!("{scenario:?}: {} cases, {} runs, {} checks", covered.cases, covered.runs, covered.checks);
+        assert!(covered.cases > 20, "hardly anything was explored");
+        let shown: Vec<&String> = broken.iter().take(6).collect();
+        assert!(broken.is_empty(), "{scenario:?}: {} cases break an invariant, such as {shown:#?}", broken.len());
+    });
+}
+
+async fn start(scenario: Scenario, traits: [Traits; 2]) -> Arc<World> {
+    let world = World::new(traits).await;
+    scenario.set_up(&world).await;
+    world
+}
+
+/// Every call and every fault; without `full`, pairs of sinks and lengths take turns.
+async fn cases(scenario: Scenario, traits: usize) -> Vec<Case> {
+    let world = start(scenario, TRAITS[traits]).await;
+    let (first, ..) = scenario.runs();
+    let (steps, _) = drive(&world, &first, None, async || ()).await;
+    let mut cases = Vec::new();
+    let mut turn = traits;
+    let mut add = |at: usize, fault: Fault, meanwhile: Meanwhile, arrives_after: usize, second| {
+        turn += 1;
+        if full() || turn % TRAITS.len() == 0 {
+            cases.push(Case { at, fault, meanwhile, arrives_after, second, traits });
+        }
+    };
+    let nothing = Meanwhile::Others(Duration::ZERO);
+    for (at, kind) in steps.iter().enumerate() {
+        if kind.is_effect() {
+            for fault in [Fault::CrashBefore, Fault::CrashAfter] {
+                add(at, fault, nothing, 0, None);
+                let strides = if full() { 1 } else { 9 };
+                for second in (at % strides..steps.len()).step_by(strides) {
+                    if full() || second % 2 == 0 {
+                        add(at, fault, nothing, 0, Some((second, Fault::CrashAfter)));
+                    }
+                }
+            }
+        }
+        if *kind == Kind::Write {
+            for fault in [Fault::Fails, Fault::Arrives] {
+                add(at, fault, nothing, 0, None);
+            }
+            for arrives_after in 0..4 {
+                add(at, Fault::Late, nothing, arrives_after, None);
+            }
+        }
+        if kind.is_effect() || *kind == Kind::Look || full() {
+            for length in [Duration::ZERO, MINUTE, 20 * MINUTE, 26 * HOUR] {
+                add(at, Fault::Pause, Meanwhile::Others(length), 0, None);
+                if kind.is_effect() {
+                    add(at, Fault::PauseAfter, Meanwhile::Others(length), 0, None);
+                }
+            }
+        }
+        let conditional = TRAITS[traits].iter().all(|traits| traits.conditional);
+        if matches!(scenario, Scenario::FirstApply | Scenario::PlaceAdded) {
+            // Without compare-and-swap nobody can tell within the two minutes that a write may take to begin.
+            let length = if conditional { Duration::ZERO } else { 20 * MINUTE };
+            add(at, Fault::Pause, Meanwhile::Foreign(length), 0, None);
+        }
+        // Between the look and the call that rests on it nobody could tell.
+        let first_look = *kind == Kind::Look && steps[at - 1] != Kind::Look;
+        if scenario == Scenario::OverlapEnds && (first_look || *kind == Kind::Read) {
+            add(at, Fault::Pause, Meanwhile::Rollback, 0, None);
+        }
+    }
+    cases
+}
+
+/// Plays one case.
+async fn play(scenario: Scenario, case: Case, covered: &mut Covered) -> Result<(), String> {
+    let world = World::new(TRAITS[case.traits]).await;
+    let in_b = place("b", "API", world.traits[1]).id();
+    scenario.set_up(&world).await;
+    let (first, other, last) = scenario.runs();
+    let mut foreign = !scenario.settles();
+    let mut runs = 1;
+    let meanwhile = async || match case.meanwhile {
+        Meanwhile::Others(length) => {
+            clean(&world, &other).await;
+            runs += 1;
+            if length > Duration::ZERO {
+                world.pass(length);
+                clean(&world, &other).await;
+                runs += 1;
+            }
+        }
+        Meanwhile::Foreign(length) => {
+            world.pass(length);
+            if !world.places().contains_key(&in_b) {
+                world.foreign(&in_b);
+                foreign = true;
+            }
+        }
+        Meanwhile::Rollback => world.roll_back(&in_b),
+    };
+    let (_, met) = drive(&world, &first, Some((case.at, case.fault)), meanwhile).await;
+    if !met {
+        return Err("the fault was not met".to_owned());
+    }
+    for after in 0..4 {
+        if after == case.arrives_after {
+            world.pass(MINUTE);
+            world.arrive().await;
+        }
+        if after < case.arrives_after {
+            world.pass(3 * MINUTE);
+            clean(&world, &other).await;
+            runs += 1;
+        }
+    }
+    if let Some(second) = case.second {
+        drive(&world, &other, Some(second), async || ()).await;
+        runs += 1;
+    }
+    let mut left = None;
+    for length in [MINUTE, 20 * MINUTE, 26 * HOUR, 26 * HOUR, 26 * HOUR, 26 * HOUR, 26 * HOUR] {
+        world.pass(length);
+        world.check("time passed").await;
+        clean(&world, &last).await;
+        runs += 1;
+        left = if foreign { None } else { unsettled(&world, &last).await };
+        if left.is_none() {
+            break;
+        }
+    }
+    if let Some(left) = left {
+        world.broke(format!("B: it never settles: {left}"));
+    }
+    world.check_table();
+    covered.cases += 1;
+    covered.runs += runs;
+    covered.checks += world.checks();
+    let broken = world.broken();
+    if broken.is_empty() { Ok(()) } else { Err(broken.join("; ")) }
+}

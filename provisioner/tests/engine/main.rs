@@ -1,0 +1,46 @@
+//! The real engine - observe, plan, apply - on the real service, explored: a fault at every call of a run, then runs
+//! without faults. After every effect the invariants of section "protocol" of ARCHITECTURE.md are checked.
+//!
+//! `LATCHKEY_EXPLORE=full` takes every pair of sinks, every length of a suspension and many pairs of faults.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a panic is how a test fails, and coverage is printed")]
+
+mod explore;
+mod gate;
+mod runs;
+mod scenarios;
+mod sinks;
+mod table;
+mod world;
+
+use explore::explore;
+use scenarios::Scenario;
+
+macro_rules! scenarios {
+    ($($name:ident: $scenario:ident,)*) => {
+        $(#[test]
+        fn $name() {
+            explore(Scenario::$scenario);
+        })*
+    };
+}
+
+scenarios! {
+    first_apply: FirstApply,
+    first_apply_of_two: FirstApplyOfTwo,
+    rotate: Rotate,
+    rotate_twice: RotateTwice,
+    rotate_two: RotateTwo,
+    place_added: PlaceAdded,
+    place_removed: PlaceRemoved,
+    place_removed_and_back: PlaceRemovedAndBack,
+    edited: Edited,
+    entry_gone: EntryGone,
+    recreated: Recreated,
+    overlap_ends: OverlapEnds,
+    due: Due,
+    pruned: Pruned,
+    pruned_and_back: PrunedAndBack,
+    replaced: Replaced,
+    foreign: Foreign,
+}

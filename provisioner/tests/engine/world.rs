@@ -1,0 +1,219 @@
+//! What outlives runs: the table, the places, time, and the invariants that are checked after every effect.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use latchkey::clock::Clock;
+use latchkey::entropy::SystemEntropy;
+use latchkey::place::PlaceId;
+use latchkey::service::{Invalid, Service, Verdict};
+use provisioner::embedded::{self, InProcess};
+
+use crate::sinks::Traits;
+use crate::table::Wire;
+
+thread_local! {
+    static SECONDS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Time of this thread's world, for service and deadlines alike.
+#[derive(Debug)]
+pub(crate) struct TestClock;
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        let seconds = i64::try_from(SECONDS.get()).unwrap();
+        Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+    }
+}
+
+/// The clock of deadlines.
+pub(crate) fn elapsed() -> Duration {
+    Duration::from_secs(SECONDS.get())
+}
+
+/// What a place holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) value: String,
+    /// Changes with every write.
+    pub(crate) stamp: u64,
+    /// Written by the engine, with a marker.
+    pub(crate) marked: bool,
+}
+
+/// A write that timed out and is still under way.
+#[derive(Debug)]
+pub(crate) struct LateWrite {
+    pub(crate) place: PlaceId,
+    pub(crate) value: String,
+    /// For a sink that compares: the entry that it must still find.
+    pub(crate) only_over: Option<Option<u64>>,
+}
+
+/// Table, places and time.
+pub(crate) struct World {
+    pub(crate) engine: InProcess,
+    pub(crate) traits: [Traits; 2],
+    places: Mutex<BTreeMap<PlaceId, Entry>>,
+    late: Mutex<Vec<LateWrite>>,
+    stamps: AtomicU64,
+    checker: Service,
+    /// What must stay as it is.
+    foreign: Mutex<BTreeMap<PlaceId, String>>,
+    broken: Mutex<Vec<String>>,
+    checks: AtomicUsize,
+    /// A person deleted a token, so its secrets may stand dead in places until they are mended.
+    pub(crate) deleted_by_hand: AtomicBool,
+    /// An older secret that still works, for whoever puts it back.
+    pub(crate) older: Mutex<Option<String>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl World {
+    /// An empty one, at the beginning of time.
+    pub(crate) async fn new(traits: [Traits; 2]) -> Arc<Self> {
+        SECONDS.set(0);
+        let engine = InProcess::memory().unwrap();
+        let checker = service(Wire { engine: engine.clone(), gate: None }).await;
+        Arc::new(Self {
+            engine,
+            traits,
+            places: Mutex::default(),
+            late: Mutex::default(),
+            stamps: AtomicU64::new(1),
+            checker,
+            foreign: Mutex::default(),
+            broken: Mutex::default(),
+            checks: AtomicUsize::new(0),
+            deleted_by_hand: AtomicBool::new(false),
+            older: Mutex::default(),
+        })
+    }
+
+    /// What the places hold.
+    pub(crate) fn places(&self) -> MutexGuard<'_, BTreeMap<PlaceId, Entry>> {
+        lock(&self.places)
+    }
+
+    /// Writes under way.
+    pub(crate) fn late(&self) -> MutexGuard<'_, Vec<LateWrite>> {
+        lock(&self.late)
+    }
+
+    /// The service as a person's hand reaches it.
+    pub(crate) fn service(&self) -> &Service {
+        &self.checker
+    }
+
+    /// A number that no entry has yet.
+    pub(crate) fn stamp(&self) -> u64 {
+        self.stamps.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Lets time pass.
+    #[expect(clippy::unused_self, reason = "time belongs to the world")]
+    pub(crate) fn pass(&self, length: Duration) {
+        SECONDS.set(SECONDS.get() + length.as_secs());
+    }
+
+    /// A person writes into a place.
+    pub(crate) fn by_hand(&self, place: &PlaceId, value: &str) {
+        let entry = Entry { value: value.to_owned(), stamp: self.stamp(), marked: false };
+        self.places().insert(place.clone(), entry);
+    }
+
+    /// A person puts an older secret back, as the engine had written it.
+    pub(crate) fn roll_back(&self, place: &PlaceId) {
+        let Some(value) = lock(&self.older).clone() else { return };
+        let entry = Entry { value, stamp: self.stamp(), marked: true };
+        self.places().insert(place.clone(), entry);
+    }
+
+    /// A person writes into a place where nothing of ours has ever been.
+    pub(crate) fn foreign(&self, place: &PlaceId) {
+        self.by_hand(place, "somebody-elses");
+        lock(&self.foreign).insert(place.clone(), "somebody-elses".to_owned());
+    }
+
+    /// Everything that is under way arrives.
+    pub(crate) async fn arrive(&self) {
+        let late: Vec<LateWrite> = std::mem::take(&mut *self.late());
+        for write in late {
+            {
+                let mut places = self.places();
+                let now = places.get(&write.place).map(|entry| entry.stamp);
+                if write.only_over.is_some_and(|wanted| wanted != now) {
+                    continue;
+                }
+                let entry = Entry { value: write.value, stamp: self.stamp(), marked: true };
+                places.insert(write.place, entry);
+            }
+            self.check("a late write arrived").await;
+        }
+    }
+
+    /// Notes what breaks an invariant.
+    pub(crate) fn broke(&self, text: String) {
+        lock(&self.broken).push(text);
+    }
+
+    /// What broke.
+    pub(crate) fn broken(&self) -> Vec<String> {
+        lock(&self.broken).clone()
+    }
+
+    /// How often the invariants were checked.
+    pub(crate) fn checks(&self) -> usize {
+        self.checks.load(Ordering::Relaxed)
+    }
+
+    /// A: no place holds a secret that does not work, deletion by a person apart. C: what is foreign is untouched.
+    pub(crate) async fn check(&self, when: &str) {
+        self.checks.fetch_add(1, Ordering::Relaxed);
+        let values: Vec<String> = self.places().values().map(|entry| entry.value.clone()).collect();
+        for value in values.iter().filter(|value| value.starts_with("lk_")) {
+            match self.checker.verify(value, None).await.unwrap() {
+                Verdict::Valid(_) => {}
+                Verdict::Invalid(Invalid::Deleted) if self.deleted_by_hand.load(Ordering::Relaxed) => {}
+                Verdict::Invalid(why) => self.broke(format!("A: after {when}: a place holds a dead secret: {why}")),
+            }
+        }
+        let places = self.places();
+        for (place, value) in lock(&self.foreign).iter() {
+            if places.get(place).map(|entry| &entry.value) != Some(value) {
+                self.broke(format!("C: after {when}: a foreign value is gone"));
+            }
+        }
+    }
+
+    /// D: no secret is in the table, in whatever item.
+    pub(crate) fn check_table(&self) {
+        let body = r#"{"TableName":"latchkey"}"#;
+        let mut request = aws_smithy_runtime_api::client::orchestrator::HttpRequest::new(body.into());
+        request.headers_mut().insert("x-amz-target", "DynamoDB_20120810.Scan");
+        let (status, items) = self.engine.answer(&request);
+        assert_eq!(status, 200, "{items}");
+        assert!(items.contains("documents:read"), "the scan read nothing");
+        // What a secret starts with: prefix, id, and a separator after it.
+        for (at, _) in items.match_indices("lk_") {
+            let rest = &items.as_bytes()[at + 3..];
+            if rest.len() > 17 && rest[16] == b'_' && rest[..16].iter().all(u8::is_ascii_alphanumeric) {
+                self.broke("D: the table holds a secret".to_owned());
+            }
+        }
+    }
+}
+
+/// A service on a connector, with the world's time.
+pub(crate) async fn service(wire: Wire) -> Service {
+    let table = embedded::on(wire).await.unwrap();
+    Service::open(table, Arc::new(TestClock), Arc::new(SystemEntropy)).await.unwrap()
+}
