@@ -63,6 +63,8 @@ struct Work<'a> {
     token: Option<Token>,
     /// The version that is carried to its places.
     carried: Option<(u32, Secret)>,
+    /// The versions that ended in this run; a use or an announcement since the plan keeps one alive.
+    retired: Vec<u32>,
     failure: Option<Failure>,
 }
 
@@ -110,8 +112,10 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
             outcome.stopped = true;
             break;
         }
-        let mut works: Vec<Work<'_>> =
-            wave.iter().map(|plan| Work { plan, token: plan.record.clone(), carried: None, failure: None }).collect();
+        let mut works: Vec<Work<'_>> = wave
+            .iter()
+            .map(|plan| Work { plan, token: plan.record.clone(), carried: None, retired: Vec::new(), failure: None })
+            .collect();
         stage::prepare(run, &mut works).await;
         stage::stage(run, &mut works, observation).await;
         deliver::deliver(run, &mut works, observation, &mut outcome).await;
@@ -121,7 +125,7 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
             match work.failure {
                 None => {
                     outcome.done += 1;
-                    run.reporter.done(&format!("token `{}`", work.subject()), &done_words(work.plan));
+                    run.reporter.done(&format!("token `{}`", work.subject()), &done_words(work.plan, &work.retired));
                 }
                 Some(failure) => {
                     run.reporter.failed(&failure);
@@ -135,7 +139,7 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
 }
 
 /// What was done to a token, in few words.
-fn done_words(plan: &TokenPlan) -> String {
+fn done_words(plan: &TokenPlan, retired: &[u32]) -> String {
     let next = plan.record.as_ref().map_or(1, |record| record.highest + 1);
     let mut words: Vec<String> = Vec::new();
     for change in &plan.changes {
@@ -147,7 +151,8 @@ fn done_words(plan: &TokenPlan) -> String {
             Change::NewVersion(_) => format!("rotated to version {next}"),
             Change::Resume { number, .. } => format!("rotated to version {number}"),
             Change::Mend { .. } => "mended".to_owned(),
-            Change::Retire { number } => format!("version {number} retired"),
+            Change::Retire { number } if retired.contains(number) => format!("version {number} retired"),
+            Change::Retire { number } => format!("version {number} not retired, as it is in use again"),
             Change::Remove { .. } => "entry removed".to_owned(),
             Change::Forget { .. } => "place forgotten".to_owned(),
             Change::Leave => "leaves".to_owned(),

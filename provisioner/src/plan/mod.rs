@@ -5,6 +5,8 @@ mod faults;
 pub mod find;
 mod ownership;
 mod prune;
+#[cfg(test)]
+mod tests;
 mod text;
 mod token;
 
@@ -127,6 +129,8 @@ pub struct TokenPlan {
     pub places: Vec<Place>,
     /// The roles that the token will have.
     pub roles: Vec<RoleName>,
+    /// Of a token to be made, what else it is declared with.
+    pub settings: Vec<Field>,
     /// What will be done, in order.
     pub changes: Vec<Change>,
     /// Why something that is needed cannot be done.
@@ -349,13 +353,19 @@ impl Plan {
         self.tokens.iter().any(|token| !token.blocked.is_empty())
     }
 
-    /// A hash of what the plan would change: the same for two plans that would do the same.
+    /// A hash of what the plan would change: the same for two plans that would do the same. Notes do not count: a use of
+    /// a token between `plan` and `apply` makes no other plan.
     #[must_use]
     pub fn id(&self) -> String {
         let mut text = format!("{}\n", self.manifest);
-        for line in text::lines(self, &text::Labels::ids()) {
+        for line in text::lines(self, &text::Labels::ids()).iter().filter(|line| line.tone != Tone::Note) {
             text.push_str(&line.plain());
             text.push('\n');
+        }
+        for Field { name, to, .. } in self.tokens.iter().flat_map(|token| &token.settings) {
+            for part in [*name, " = ", to, "\n"] {
+                text.push_str(part);
+            }
         }
         Digest::of(text.as_bytes()).fingerprint().to_string()
     }

@@ -43,6 +43,7 @@ pub(super) fn decide(token: &Token, observation: &Observation, known: &Known<'_>
         record: Some(token.clone()),
         places: Vec::new(),
         roles: token.roles.clone(),
+        settings: Vec::new(),
         changes: Vec::new(),
         blocked: Vec::new(),
         notes: Vec::new(),

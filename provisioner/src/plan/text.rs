@@ -197,7 +197,9 @@ fn change_lines(
         }
         Change::Resume { number, to, .. } => {
             line(Tone::Change, format!("{subject}: go on with version {number}, which an earlier run left staged"));
-            to.iter().for_each(|id| line(Tone::Detail, format!("push version {number} to {}", place(id))));
+            for id in to {
+                line(Tone::Detail, format!("push version {number} to {}", place(id)));
+            }
         }
         Change::Mend { number, from, to, found } => {
             let found = if matches!(found, Find::Absent) { "it is missing" } else { found.words() };

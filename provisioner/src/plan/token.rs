@@ -53,6 +53,7 @@ pub(super) fn decide(
         record: observed.record.clone(),
         places: Vec::new(),
         roles: roles(manifest, observation, declaration),
+        settings: Vec::new(),
         changes: Vec::new(),
         blocked: Vec::new(),
         notes: Vec::new(),
@@ -81,6 +82,7 @@ pub(super) fn decide(
         warn(&mut plan, &record, case.now);
     } else if check_places(&mut plan, &case) {
         plan.changes.push(Change::Create);
+        plan.settings = settings(declaration);
     }
     plan
 }
@@ -185,6 +187,9 @@ fn unreachable(id: &PlaceId, error: &SinkError) -> Blocked {
     Blocked::Unreachable(id.clone(), error.to_string(), error.hint().map(str::to_owned))
 }
 
+/// One of the durations.
+type Part = fn(&latchkey::lifetime::Terms) -> Seconds;
+
 /// What changes in the record.
 fn update(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
     if record.managed_by.is_none() {
@@ -202,11 +207,11 @@ fn update(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
     field("roles", list(&record.roles), list(&plan.roles));
     field("labels", labels(&record.labels), labels(&declaration.labels));
     field("allowed_ips", list(&record.allowed_ips), list(&declaration.allowed_ips));
-    let span = |name: fn(&latchkey::lifetime::Terms) -> Seconds| {
+    let span = |name: Part| {
         let before = record.terms.as_ref().map_or_else(|| "none".to_owned(), |terms| name(terms).to_string());
         (before, name(&declaration.terms).to_string())
     };
-    let spans: [(&'static str, fn(&latchkey::lifetime::Terms) -> Seconds); 3] = [
+    let spans: [(&'static str, Part); 3] = [
         ("expires_in", |terms| terms.expires_in),
         ("rotate_every", |terms| terms.rotate_every),
         ("overlap", |terms| terms.overlap),
@@ -228,6 +233,20 @@ fn update(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
     if !fields.is_empty() {
         plan.changes.push(Change::Update(fields));
     }
+}
+
+/// What a token is made with, besides its roles and places.
+fn settings(declaration: &TokenDeclaration) -> Vec<Field> {
+    let terms = &declaration.terms;
+    let settings = [
+        ("description", declaration.description.clone().unwrap_or_else(|| "none".to_owned())),
+        ("labels", labels(&declaration.labels)),
+        ("allowed_ips", list(&declaration.allowed_ips)),
+        ("expires_in", terms.expires_in.to_string()),
+        ("rotate_every", terms.rotate_every.to_string()),
+        ("overlap", terms.overlap.to_string()),
+    ];
+    settings.into_iter().map(|(name, to)| Field { name, from: "none".to_owned(), to }).collect()
 }
 
 fn list<T: ToString>(items: &[T]) -> String {
@@ -277,6 +296,8 @@ fn deliver(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
         match (current, source.filter(|_| newest)) {
             (Some(number), Some(source)) => return mend(plan, case, number, source),
             _ if matches!(find, Find::Unknown(_)) => {}
+            // One was staged and has died since.
+            (Some(_), None) if source.is_some() => reason = Some(Reason::LostStaged(record.highest)),
             _ => reason = Some(Reason::NoSource(id.clone(), find.words())),
         }
     }
@@ -327,7 +348,7 @@ fn mend(plan: &mut TokenPlan, case: &Case<'_>, number: u32, source: &PlaceId) {
             Find::Foreign if !push.adopt => plan.blocked.push(Blocked::Foreign(id.clone())),
             Find::Unknown(error) => plan.blocked.push(unreachable(id, error)),
             found => {
-                plan.changes.push(Change::Mend { number, from: source.clone(), to: id.clone(), found: found.clone() })
+                plan.changes.push(Change::Mend { number, from: source.clone(), to: id.clone(), found: found.clone() });
             }
         }
     }
