@@ -33,9 +33,12 @@ pub(super) fn targets(plan: &TokenPlan) -> Vec<&Place> {
     plan.places.iter().filter(|place| wanted.contains(&&place.id())).collect()
 }
 
+/// A sink with the places in it, each with the number of its work.
+type Group<'a> = (Arc<dyn Sink>, Vec<(usize, &'a Place)>);
+
 /// Checks logins and rights of every sink that will be written to, so that nothing is staged in vain.
 pub(super) async fn prepare(run: &Run<'_>, works: &mut [Work<'_>]) {
-    let mut groups: Vec<(Arc<dyn Sink>, Vec<(usize, &Place)>)> = Vec::new();
+    let mut groups: Vec<Group<'_>> = Vec::new();
     let mut failures: Vec<(usize, Failure)> = Vec::new();
     for (index, work) in works.iter().enumerate() {
         for place in targets(work.plan) {
@@ -178,7 +181,9 @@ async fn retire(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), ServiceError> 
         }
         let fresh = Look { at, revision: token.revision };
         match run.client.retire(&token, number, fresh, run.options.force_retire).await {
-            Ok(token) => work.token = Some(token),
+            Ok(token) => {
+                work.token = Some(token);
+            }
             // Used or announced meanwhile: it goes on working, and a later run sees to it.
             Err(ServiceError::Version(error)) => {
                 work.skip(&change, format!("version {number} not retired yet: {error}"));

@@ -5,6 +5,8 @@ mod faults;
 pub mod find;
 mod ownership;
 mod prune;
+#[cfg(test)]
+mod tests;
 mod text;
 mod token;
 

@@ -221,6 +221,9 @@ fn settle(plan: &mut TokenPlan) {
     plan.changes.retain(|change| !matches!(change, Change::Update(fields) if fields.is_empty()));
 }
 
+/// One of the durations.
+type Part = fn(&latchkey::lifetime::Terms) -> Seconds;
+
 /// What changes in the record.
 fn update(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
     if record.managed_by.is_none() {
@@ -238,11 +241,11 @@ fn update(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
     field("roles", list(&record.roles), list(&plan.roles));
     field("labels", labels(&record.labels), labels(&declaration.labels));
     field("allowed_ips", list(&record.allowed_ips), list(&declaration.allowed_ips));
-    let span = |name: fn(&latchkey::lifetime::Terms) -> Seconds| {
+    let span = |name: Part| {
         let before = record.terms.as_ref().map_or_else(|| "none".to_owned(), |terms| name(terms).to_string());
         (before, name(&declaration.terms).to_string())
     };
-    let spans: [(&'static str, fn(&latchkey::lifetime::Terms) -> Seconds); 3] = [
+    let spans: [(&'static str, Part); 3] = [
         ("expires_in", |terms| terms.expires_in),
         ("rotate_every", |terms| terms.rotate_every),
         ("overlap", |terms| terms.overlap),
@@ -330,6 +333,8 @@ fn deliver(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
         match (current, source.filter(|_| newest)) {
             (Some(number), Some(source)) => return mend(plan, case, number, source),
             _ if matches!(find, Find::Unknown(_)) => {}
+            // One was staged and has died since.
+            (Some(_), None) if source.is_some() => reason = Some(Reason::LostStaged(record.highest)),
             _ => reason = Some(Reason::NoSource(id.clone(), find.words())),
         }
     }

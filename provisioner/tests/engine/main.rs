@@ -39,6 +39,8 @@ scenarios! {
     recreated: Recreated,
     overlap_ends: OverlapEnds,
     due: Due,
+    prune_begins: PruneBegins,
+    prune_begins_and_back: PruneBeginsAndBack,
     pruned: Pruned,
     pruned_and_back: PrunedAndBack,
     replaced: Replaced,

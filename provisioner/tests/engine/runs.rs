@@ -1,6 +1,7 @@
 //! Runs of the real engine, as `provision apply` makes them.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -58,7 +59,7 @@ impl Doing {
             let entry = if *name == "web" { "WEB" } else { "API" };
             let pushes: Vec<String> =
                 sinks.iter().map(|sink| format!("{{ sink = \"{sink}\", name = \"{entry}\" }}")).collect();
-            text.push_str(&format!("[tokens.{name}]\npush = [{}]\n", pushes.join(", ")));
+            write!(text, "[tokens.{name}]\npush = [{}]\n", pushes.join(", ")).unwrap();
         }
         match parse(Path::new("tokens.toml"), Path::new("/repo"), &text, &Allowances::default()) {
             Ok((manifest, _)) => manifest,
@@ -170,9 +171,10 @@ pub(crate) async fn unsettled(world: &Arc<World>, doing: &Doing) -> Option<Strin
         if token.declaration.is_none() {
             return Some(format!("token {} is still there", token.name));
         }
-        if record.versions.len() != 1 || record.current().is_none() {
-            let versions: Vec<_> = record.versions.iter().map(|version| (version.number, version.state)).collect();
-            return Some(format!("versions {versions:?}"));
+        // One that was staged and never announced is no longer live after a day.
+        let live: Vec<_> = record.live(client.now()).map(|version| (version.number, version.state)).collect();
+        if live.len() != 1 || record.current().is_none() {
+            return Some(format!("versions {live:?}"));
         }
         if record.places.len() != token.places.len() {
             return Some("a place is still recorded".to_owned());

@@ -29,6 +29,8 @@ pub(crate) enum Scenario {
     Recreated,
     OverlapEnds,
     Due,
+    PruneBegins,
+    PruneBeginsAndBack,
     Pruned,
     PrunedAndBack,
     Replaced,
@@ -56,8 +58,8 @@ impl Scenario {
             Self::RotateTwo => (two.rotating(), two.rotating(), two),
             Self::PlaceRemoved => (one.rotating().pruning(), one.pruning(), one.pruning()),
             Self::PlaceRemovedAndBack => (one.pruning(), both.rotating(), both),
-            Self::Pruned => (both.pruning(), both.pruning(), both.pruning()),
-            Self::PrunedAndBack => (both.pruning(), two.clone(), two),
+            Self::Pruned | Self::PruneBegins => (both.pruning(), both.pruning(), both.pruning()),
+            Self::PrunedAndBack | Self::PruneBeginsAndBack => (both.pruning(), two.clone(), two),
             Self::Replaced => (next.pruning(), next.pruning(), next.pruning()),
         }
     }
@@ -69,7 +71,9 @@ impl Scenario {
             Self::FirstApply | Self::FirstApplyOfTwo => {}
             Self::Foreign => world.foreign(&place("b", "API", world.traits[1]).id()),
             Self::PlaceAdded => clean(world, &Doing::one(&["a"])).await,
-            Self::RotateTwo | Self::Pruned | Self::PrunedAndBack => clean(world, &Doing::two()).await,
+            Self::RotateTwo | Self::PruneBegins | Self::PruneBeginsAndBack | Self::Pruned | Self::PrunedAndBack => {
+                clean(world, &Doing::two()).await;
+            }
             _ => clean(world, &both).await,
         }
         world.pass(HOUR);

@@ -106,8 +106,8 @@ impl FakeSink {
                 return Err(SinkError::Denied { reason: "no".to_owned(), hint: "none".to_owned() });
             }
             Some(Fault::Late) => {
-                let only_over = self.traits.conditional.then(|| now.map(|entry| entry.stamp));
-                self.world.late().push(LateWrite { place: id, value, only_over });
+                let (conditional, over) = (self.traits.conditional, now.map(|entry| entry.stamp));
+                self.world.late().push(LateWrite { place: id, value, conditional, over });
                 return Err(unreachable("timed out"));
             }
             _ => {}

@@ -51,8 +51,10 @@ pub(crate) struct Entry {
 pub(crate) struct LateWrite {
     pub(crate) place: PlaceId,
     pub(crate) value: String,
-    /// For a sink that compares: the entry that it must still find.
-    pub(crate) only_over: Option<Option<u64>>,
+    /// The sink compares, so it must still find what it found when the write began.
+    pub(crate) conditional: bool,
+    /// What that was.
+    pub(crate) over: Option<u64>,
 }
 
 /// Table, places and time.
@@ -150,7 +152,7 @@ impl World {
             {
                 let mut places = self.places();
                 let now = places.get(&write.place).map(|entry| entry.stamp);
-                if write.only_over.is_some_and(|wanted| wanted != now) {
+                if write.conditional && write.over != now {
                     continue;
                 }
                 let entry = Entry { value: write.value, stamp: self.stamp(), marked: true };

@@ -1,0 +1,243 @@
+//! One rule a test, on both sides of its border.
+
+use super::*;
+
+fn settled() -> Token {
+    rotated(token("api", api_id(), &[place("a", "API")]), 0)
+}
+
+fn seen_by(token: &Token, now: i64) -> Scene {
+    Scene::new(ONE, &[token], now).look("a", Holds::Api(token.current().map_or(1, |current| current.number)))
+}
+
+#[test]
+fn rotation_is_due_at_the_second() {
+    let token = settled();
+    assert_eq!(seen_by(&token, 30 * DAY - 1).words(), "nothing");
+    assert_eq!(seen_by(&token, 30 * DAY).words(), "new due");
+    // A third of the life before expiry comes earlier than the month here.
+    let short = ONE.to_owned() + "expires_in = \"42d\"\n";
+    let mut token = super::token("api", api_id(), &[place("a", "API")]);
+    token.terms = Some(manifest(&short).tokens[0].terms);
+    let token = rotated(token, 0);
+    let scene = |now| Scene::new(&short, &[&token], now).look("a", Holds::Api(1)).words();
+    assert_eq!(scene(28 * DAY - 1), "nothing");
+    assert_eq!(scene(28 * DAY), "new due");
+}
+
+#[test]
+fn a_changed_duration_makes_a_token_due_once() {
+    let token = settled();
+    let other = ONE.to_owned() + "rotate_every = \"20d\"\n";
+    assert_eq!(
+        Scene::new(&other, &[&token], HOUR).look("a", Holds::Api(1)).words(),
+        "update rotate_every, new durations_changed"
+    );
+    let mut after = token;
+    after.terms = Some(manifest(&other).tokens[0].terms);
+    let after = rotated(after, HOUR);
+    assert_eq!(Scene::new(&other, &[&after], 2 * HOUR).look("a", Holds::Api(2)).words(), ". 1 later");
+}
+
+#[test]
+fn moved_from_renames_and_a_likely_rename_is_not_a_second_token() {
+    let mut former = settled();
+    former.name = "old".parse().unwrap();
+    let scene = |text: &str| Scene::new(text, &[&former], HOUR).look("a", Holds::Api(1));
+    assert_eq!(scene(ONE).words(), "! renamed old, old: . not declared");
+    let moved = ONE.to_owned() + "moved_from = \"old\"\n";
+    assert_eq!(scene(&moved).words(), "rename old");
+    // Another user's token stays with its user.
+    let other = ONE.to_owned() + "moved_from = { user = \"joe\", name = \"old\" }\n";
+    let mut joes = former.clone();
+    joes.user = "joe".parse().unwrap();
+    let scene = Scene::new(&other, &[&joes], HOUR).look("a", Holds::Api(1));
+    assert_eq!(scene.words(), "! other user joe, old: . not declared");
+    // Once moved it says nothing any more.
+    let token = settled();
+    assert_eq!(Scene::new(&moved, &[&token], HOUR).look("a", Holds::Api(1)).words(), "nothing");
+}
+
+#[test]
+fn a_token_made_by_hand_is_taken_over_with_a_new_version() {
+    let mut token = settled();
+    token.managed_by = None;
+    token.terms = None;
+    token.expires_at = Some(at(31 * DAY));
+    let scene = seen_by(&token, HOUR);
+    assert_eq!(scene.words(), "take over, update expires_in+rotate_every+overlap, new taken_over");
+}
+
+#[test]
+fn a_place_of_another_machine_stays_declared_and_blocks_what_would_be_blind() {
+    let there = Place::new("fake", &[("machine", "there"), ("sink", "a"), ("name", "API")], true);
+    let token = rotated(super::token("api", api_id(), &[place("a", "API"), there.clone()]), 0);
+    let elsewhere = || Err(SinkError::Elsewhere { machine: "there".to_owned() });
+    let scene = |now: i64| {
+        let mut scene = Scene::new(ONE, &[&token], now).look("a", Holds::Api(1));
+        scene.observation.looks.insert(there.id(), elsewhere());
+        scene
+    };
+    assert_eq!(scene(HOUR).words(), ". unseen ?");
+    assert_eq!(scene(30 * DAY).words(), "! unreachable ?, . unseen ?");
+    // Who says that it is gone goes on without it.
+    let forgetting = scene(30 * DAY).with(|options| {
+        options.forget.insert(there.id().to_string());
+    });
+    assert_eq!(forgetting.words(), "update places, new due, forget ?");
+}
+
+#[test]
+fn a_leaving_place_stays_recorded_until_its_entry_is_gone() {
+    let token = rotated(super::token("api", api_id(), &[place("a", "API"), place("b", "API")]), 0);
+    let scene = |holds| Scene::new(ONE, &[&token], HOUR).look("a", Holds::Api(1)).look("b", holds);
+    assert_eq!(scene(Holds::Api(1)).words(), "update places, . leaving b");
+    assert_eq!(scene(Holds::Api(1)).with(|options| options.prune = true).words(), "update places, remove b");
+    assert_eq!(scene(Holds::Nothing).words(), "update places, forget b");
+    assert_eq!(scene(Holds::Alien).words(), "update places, forget b");
+    assert_eq!(scene(Holds::Unknown).words(), "update places, . unseen b");
+    // A write that was announced may still arrive.
+    let mut quiet = Scene::new(ONE, &[&token], 15 * 60 - 1).look("a", Holds::Api(1)).look("b", Holds::Nothing);
+    assert_eq!(quiet.words(), "update places");
+    quiet.observation.at = at(15 * 60);
+    assert_eq!(quiet.words(), "update places, forget b");
+}
+
+#[test]
+fn a_version_is_retired_only_when_nothing_stands_against_it() {
+    let token = rotated(settled(), DAY);
+    let look = |now, holds| Scene::new(ONE, &[&token], now).look("a", holds);
+    // Its overlap.
+    assert_eq!(look(2 * DAY - 1, Holds::Api(2)).words(), ". 1 later");
+    assert_eq!(look(2 * DAY, Holds::Api(2)).words(), "retire 1");
+    // A place that holds it, or may.
+    assert_eq!(look(2 * DAY, Holds::Api(1)).readable(2, "a").words(), "mend 2 a->a");
+    assert_eq!(look(2 * DAY, Holds::Unknown).words(), "! unreachable a, . 1 perhaps in a");
+    // Its last announcement.
+    let mut announced = token.clone();
+    announced.versions[0].announced = Some(at(2 * DAY - 60));
+    let quiet = |now| Scene::new(ONE, &[&announced], now).look("a", Holds::Api(2)).words();
+    assert_eq!(quiet(2 * DAY + 14 * 60 - 1), ". 1 later");
+    assert_eq!(quiet(2 * DAY + 14 * 60), "retire 1");
+    // Its last use, which is noted with a lag: overlap, then 75 minutes.
+    let mut used = token.clone();
+    used.uses.insert("1".to_owned(), latchkey::token::Use { first: at(0), last: at(2 * DAY), ip: None });
+    let idle = |now| Scene::new(ONE, &[&used], now).look("a", Holds::Api(2));
+    let until = 3 * DAY + 75 * 60;
+    assert_eq!(idle(until - 1).words(), ". 1 used");
+    assert_eq!(idle(until).words(), "retire 1");
+    assert_eq!(idle(2 * DAY).with(|options| options.force_retire = true).words(), "retire 1");
+    // What the plan retires the service retires too, and no second earlier.
+    for now in [until - 1, until] {
+        let look = latchkey::version::Look { at: at(now), revision: used.revision };
+        assert_eq!(used.clone().retire(1, look, false, at(now)).is_ok(), now == until);
+    }
+}
+
+#[test]
+fn a_superseded_version_of_a_token_that_never_had_a_current_one_is_retired() {
+    let mut token = super::token("api", api_id(), &[place("a", "API")]);
+    for when in [0, HOUR, 2 * HOUR, 3 * HOUR] {
+        stage(&mut token, when);
+        token.announce(token.highest, &place("a", "API").id(), at(when)).unwrap();
+    }
+    // All four that may work at once do, and none is current: the older ones make room.
+    let scene = |holds| Scene::new(ONE, &[&token], 4 * HOUR).look("a", holds);
+    assert_eq!(scene(Holds::Nothing).words(), "retire 1, retire 2, retire 3, new never_delivered, . 4 later");
+    assert_eq!(scene(Holds::Api(2)).words(), "retire 1, retire 3, new never_delivered");
+}
+
+#[test]
+fn at_the_limit_a_token_waits_and_says_until_when() {
+    let mut token = settled();
+    for when in [HOUR, 2 * HOUR, 3 * HOUR] {
+        token = rotated(token, when);
+    }
+    let scene =
+        Scene::new(ONE, &[&token], 4 * HOUR).look("a", Holds::Api(4)).with(|options| options.rotate = Rotate::All);
+    let until = HOUR + DAY;
+    assert_eq!(scene.words(), format!("! 4 live until Some({until}), . 1 later, . 2 later, . 3 later"));
+    // Used versions make no room before they are idle.
+    for number in ["1", "2", "3"] {
+        token.uses.insert(number.to_owned(), latchkey::token::Use { first: at(0), last: at(2 * DAY), ip: None });
+    }
+    let scene = Scene::new(ONE, &[&token], 2 * DAY + HOUR)
+        .look("a", Holds::Api(4))
+        .with(|options| options.rotate = Rotate::All);
+    let until = 3 * DAY + 75 * 60;
+    assert_eq!(scene.words(), format!("! 4 live until Some({until}), . 1 used, . 2 used, . 3 used"));
+}
+
+#[test]
+fn roles_that_are_not_named_are_all_of_the_users() {
+    let token = settled();
+    let text = format!("[roles.writer]\npermissions = [\"documents:write\"]\n{ONE}");
+    let mut scene = Scene::new(&text, &[&token], HOUR).look("a", Holds::Api(1));
+    scene.manifest.users.values_mut().for_each(|user| user.roles.push("writer".parse().unwrap()));
+    let plan = scene.plan();
+    let Some(Change::Update(fields)) = plan.tokens[0].changes.first() else { panic!("{}", words(&plan)) };
+    assert_eq!(fields, &[Field { name: "roles", from: "reader".to_owned(), to: "reader, writer".to_owned() }]);
+    // Named ones stay what they are.
+    let named = text + "roles = [\"reader\"]\n";
+    let mut scene = Scene::new(&named, &[&token], HOUR).look("a", Holds::Api(1));
+    scene.manifest.users.values_mut().for_each(|user| user.roles.push("writer".parse().unwrap()));
+    assert_eq!(scene.words(), "nothing");
+}
+
+#[test]
+fn prune_takes_entries_first_and_ends_the_token_after_its_overlap() {
+    let token = settled();
+    let scene = |token: &Token, now, holds| {
+        let web = "[tokens.web]\npush = [{ sink = \"b\", name = \"WEB\" }]\n";
+        let mut scene = Scene::new(web, &[token], now).look("a", holds).with(|options| options.prune = true);
+        scene.observation.tokens.clear();
+        scene.manifest.tokens.clear();
+        scene.options.allow_deletes = Some(1);
+        scene
+    };
+    assert_eq!(scene(&token, HOUR, Holds::Api(1)).words(), "remove a, leave");
+    assert_eq!(scene(&token, HOUR, Holds::Alien).words(), "leave");
+    assert_eq!(scene(&token, HOUR, Holds::Unknown).words(), "! unreachable a");
+    let forgetting = scene(&token, HOUR, Holds::Unknown).with(|options| {
+        options.forget.insert(place("a", "API").id().to_string());
+    });
+    assert_eq!(forgetting.words(), "forget a, leave");
+    let mut leaving = token.clone();
+    leaving.leaving = Some(at(HOUR));
+    assert_eq!(scene(&leaving, HOUR + DAY - 1, Holds::Nothing).words(), ". ends later");
+    assert_eq!(scene(&leaving, HOUR + DAY, Holds::Nothing).words(), "delete");
+    assert_eq!(scene(&leaving, HOUR + DAY, Holds::Api(1)).words(), "remove a, . ends later");
+    let mut used = token.clone();
+    used.uses.insert("1".to_owned(), latchkey::token::Use { first: at(0), last: at(HOUR), ip: None });
+    assert_eq!(scene(&used, HOUR + 7 * DAY - 1, Holds::Api(1)).words(), "! used lately");
+    assert_eq!(scene(&used, HOUR + 7 * DAY, Holds::Api(1)).words(), "remove a, leave");
+    // A manifest that declares nothing deletes nothing without being told so.
+    let mut guarded = scene(&token, HOUR, Holds::Api(1));
+    guarded.options.allow_deletes = None;
+    assert_eq!(guarded.plan().guards, [Guard { deletes: 1, of: 1 }]);
+    guarded.options.allow_deletes = Some(1);
+    assert_eq!(guarded.plan().guards, []);
+}
+
+#[test]
+fn a_plan_has_the_same_id_until_it_would_do_something_else() {
+    let token = rotated(settled(), DAY);
+    let scene = |token: &Token, now| Scene::new(ONE, &[token], now).look("a", Holds::Api(2)).plan().id();
+    let mut used = token.clone();
+    used.uses.insert("2".to_owned(), latchkey::token::Use { first: at(0), last: at(DAY), ip: None });
+    assert_eq!(scene(&token, DAY + HOUR), scene(&used, DAY + 2 * HOUR), "a use is no change");
+    assert_ne!(scene(&token, DAY + HOUR), scene(&token, 2 * DAY), "the overlap is over");
+    let created = |text: &str| Scene::new(text, &[], HOUR).look("a", Holds::Nothing).plan().id();
+    let texts = [
+        ONE.to_owned(),
+        ONE.to_owned() + "description = \"Renders\"\n",
+        ONE.to_owned() + "allowed_ips = [\"192.0.2.0/24\"]\n",
+        ONE.to_owned() + "labels = { team = \"web\" }\n",
+        ONE.to_owned() + "overlap = \"25h\"\n",
+        ONE.to_owned() + "roles = []\n",
+        ONE.replace("name = \"API\"", "name = \"OTHER\""),
+    ];
+    let ids: Vec<String> = texts[..6].iter().map(|text| created(text)).collect();
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 6, "{ids:?}");
+    assert_eq!(created(&texts[0]), ids[0]);
+}
