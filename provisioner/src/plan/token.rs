@@ -203,6 +203,11 @@ fn settle(plan: &mut TokenPlan) {
     });
     // A version that is carried on does not end.
     plan.changes.retain(|change| !matches!(change, Change::Retire { number } if Some(*number) == resumed));
+    // Once is enough to tell that a place cannot be reached.
+    let told = |id: &PlaceId| {
+        plan.blocked.iter().any(|blocked| matches!(blocked, Blocked::Unreachable(place, ..) if place == id))
+    };
+    plan.notes.retain(|note| !matches!(note, Note::OutOfSight(id, _) if told(id)));
     let delivers = plan
         .changes
         .iter()
