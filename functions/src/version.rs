@@ -447,15 +447,19 @@ impl Token {
                 VersionError::OverlapNotOver { number, until }
             });
         }
-        if let Some(last_used) = self.version_last_used(number).filter(|_| !force) {
-            let unused = self.terms.map_or(UNUSED_MIN, |terms| terms.overlap.max(UNUSED_MIN));
-            let until = USE_LAG.after(unused.after(last_used));
-            if now < until {
-                return Err(VersionError::RecentlyUsed { number, last_used, until });
-            }
+        if let Some((last_used, until)) = self.in_use_until(number).filter(|(_, until)| !force && now < *until) {
+            return Err(VersionError::RecentlyUsed { number, last_used, until });
         }
         self.drop_version(number);
         Ok(())
+    }
+
+    /// The last noted use of a version, and until when it counts as in use because of it.
+    #[must_use]
+    pub fn in_use_until(&self, number: u32) -> Option<(Timestamp, Timestamp)> {
+        let last = self.version_last_used(number)?;
+        let unused = self.terms.map_or(UNUSED_MIN, |terms| terms.overlap.max(UNUSED_MIN));
+        Some((last, USE_LAG.after(unused.after(last))))
     }
 
     /// When a look on which a version's retirement rests may begin at the earliest, as far as overlap and

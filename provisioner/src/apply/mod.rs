@@ -63,7 +63,15 @@ struct Work<'a> {
     token: Option<Token>,
     /// The version that is carried to its places.
     carried: Option<(u32, Secret)>,
+    /// Versions that were to be retired and were not: used or announced meanwhile.
+    kept: Vec<u32>,
     failure: Option<Failure>,
+}
+
+impl<'a> Work<'a> {
+    fn new(plan: &'a TokenPlan) -> Self {
+        Self { plan, token: plan.record.clone(), carried: None, kept: Vec::new(), failure: None }
+    }
 }
 
 impl Work<'_> {
@@ -110,8 +118,7 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
             outcome.stopped = true;
             break;
         }
-        let mut works: Vec<Work<'_>> =
-            wave.iter().map(|plan| Work { plan, token: plan.record.clone(), carried: None, failure: None }).collect();
+        let mut works: Vec<Work<'_>> = wave.iter().map(|plan| Work::new(plan)).collect();
         stage::prepare(run, &mut works).await;
         stage::stage(run, &mut works, observation).await;
         deliver::deliver(run, &mut works, observation, &mut outcome).await;
@@ -121,10 +128,13 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
             match work.failure {
                 None => {
                     outcome.done += 1;
-                    run.reporter.done(&format!("token `{}`", work.subject()), &done_words(work.plan));
+                    run.reporter.done(&format!("token `{}`", work.subject()), &done_words(&work));
                 }
                 Some(failure) => {
-                    run.reporter.failed(&failure);
+                    // Hundreds of tokens that a stopped run left alone would bury what went wrong.
+                    if failure.message != stage::STOPPED {
+                        run.reporter.failed(&failure);
+                    }
                     outcome.failures.push(failure);
                 }
             }
@@ -135,7 +145,8 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
 }
 
 /// What was done to a token, in few words.
-fn done_words(plan: &TokenPlan) -> String {
+fn done_words(work: &Work<'_>) -> String {
+    let plan = work.plan;
     let next = plan.record.as_ref().map_or(1, |record| record.highest + 1);
     let mut words: Vec<String> = Vec::new();
     for change in &plan.changes {
@@ -147,6 +158,7 @@ fn done_words(plan: &TokenPlan) -> String {
             Change::NewVersion(_) => format!("rotated to version {next}"),
             Change::Resume { number, .. } => format!("rotated to version {number}"),
             Change::Mend { .. } => "mended".to_owned(),
+            Change::Retire { number } if work.kept.contains(number) => format!("version {number} kept, in use again"),
             Change::Retire { number } => format!("version {number} retired"),
             Change::Remove { .. } => "entry removed".to_owned(),
             Change::Forget { .. } => "place forgotten".to_owned(),

@@ -91,10 +91,13 @@ pub(super) async fn stage(run: &Run<'_>, works: &mut [Work<'_>], observation: &O
         .await;
 }
 
+/// What is said of a token that a stopped run left alone.
+pub(super) const STOPPED: &str = "the run was stopped before this token was done";
+
 pub(super) fn interrupted(work: &Work<'_>) -> Failure {
     Failure {
         subject: work.subject(),
-        message: "the run was stopped before this token was done".to_owned(),
+        message: STOPPED.to_owned(),
         state: "every place holds a version that works".to_owned(),
         hint: "run `provision apply` again to go on".to_owned(),
     }
@@ -175,13 +178,17 @@ async fn retire(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), ServiceError> 
         };
         let looks = look(run.sinks, token.places.values().map(|record| &record.place)).await;
         if !absent_everywhere(run, &token, number, &looks, at) {
+            work.kept.push(number);
             continue;
         }
         let fresh = Look { at, revision: token.revision };
         match run.client.retire(&token, number, fresh, run.options.force_retire).await {
             Ok(token) => work.token = Some(token),
             // Used or announced meanwhile: it goes on working, and a later run sees to it.
-            Err(ServiceError::Version(error)) => tracing::info!(number, %error, "not retired"),
+            Err(ServiceError::Version(error)) => {
+                tracing::info!(number, %error, "not retired");
+                work.kept.push(number);
+            }
             Err(error) => return Err(error),
         }
     }

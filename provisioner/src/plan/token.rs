@@ -7,7 +7,7 @@ use latchkey::lifetime::Seconds;
 use latchkey::name::RoleName;
 use latchkey::place::{Place, PlaceId};
 use latchkey::token::Token;
-use latchkey::version::{STAGED_LIFE, UNUSED_MIN, Version, VersionState};
+use latchkey::version::{STAGED_LIFE, Version, VersionState};
 
 use super::find::{Find, Known};
 use super::{Blocked, Change, Field, Note, Options, Reason, Rotate, TokenPlan};
@@ -71,6 +71,9 @@ pub(super) fn decide(
     rename(&mut plan, observation, options, declaration);
     let case = case(&mut plan, observation, known, options, declaration);
     if !plan.blocked.is_empty() {
+        if let Some(record) = plan.record.clone() {
+            warn(&mut plan, &record, case.now);
+        }
         return plan;
     }
     if let Some(record) = plan.record.clone() {
@@ -399,10 +402,9 @@ fn retire(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
         if finds.iter().any(|(_, find)| find.is_version(number, current)) {
             continue;
         }
-        let unused = record.terms.map_or(UNUSED_MIN, |terms| terms.overlap.max(UNUSED_MIN));
-        let used = record.version_last_used(number).filter(|last| unused.after(*last) > case.now);
+        let used = record.in_use_until(number).filter(|(_, until)| *until > case.now);
         match used.filter(|_| !case.options.force_retire) {
-            Some(last) => plan.notes.push(Note::StillUsed { number, last }),
+            Some((last, until)) => plan.notes.push(Note::StillUsed { number, last, until }),
             None => plan.changes.push(Change::Retire { number }),
         }
     }
@@ -411,8 +413,13 @@ fn retire(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
 /// What happens to places that are recorded but not declared.
 fn leave(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
     for (id, find, whose) in &case.others {
+        let quiet_from = record.quiet_from(id).map(|(_, until)| until).filter(|until| *until > case.now);
         if case.options.forget.contains(id.as_str()) {
-            plan.changes.push(Change::Forget { place: id.clone() });
+            match quiet_from {
+                // The service would refuse it.
+                Some(until) => plan.blocked.push(Blocked::NotQuiet { place: id.clone(), until }),
+                None => plan.changes.push(Change::Forget { place: id.clone() }),
+            }
             continue;
         }
         if let Find::Unknown(error) = find {
@@ -422,7 +429,7 @@ fn leave(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
         if *whose == Whose::OtherMachine {
             continue;
         }
-        let quiet = record.quiet_from(id).is_none_or(|(_, until)| until <= case.now);
+        let quiet = quiet_from.is_none();
         match find {
             Find::Current | Find::Other { number: Some(_), .. } if case.options.prune => {
                 plan.changes.push(Change::Remove { place: id.clone() });
@@ -456,7 +463,13 @@ fn warn(plan: &mut TokenPlan, record: &Token, now: Timestamp) {
     let margin = record.terms.map_or(Seconds::days(7), |terms| Seconds(terms.overlap.0.max(terms.expires_in.0 / 3)));
     let current = record.current().map(|current| current.number);
     for version in record.live(now) {
-        let held = plan.finds.iter().any(|(_, find)| find.is_version(version.number, current));
+        // A place out of sight holds what was last delivered there, as far as anybody knows.
+        let delivered =
+            |place: &Place| record.places.get(&place.id()).is_some_and(|record| record.version == Some(version.number));
+        let held = plan.finds.iter().any(|(place, find)| match find {
+            Find::Unknown(_) => delivered(place),
+            find => find.is_version(version.number, current),
+        });
         let at = record.deadline(version);
         if held && margin.before(at) <= now {
             plan.notes.push(Note::Expires { number: version.number, at });
