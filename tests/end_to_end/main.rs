@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod chaos;
+mod command;
 mod readme;
 mod secrets_manager;
 mod service;

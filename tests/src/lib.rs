@@ -4,4 +4,5 @@ pub mod chaos;
 pub mod clock;
 pub mod engine;
 pub mod engines;
+pub mod provision;
 pub mod world;

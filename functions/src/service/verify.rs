@@ -176,7 +176,7 @@ pub enum Invalid {
     #[error("it has expired")]
     Expired,
     /// The token is alive, but this secret is none of its versions, or no longer.
-    #[error("no version of the token, or no longer one")]
+    #[error("this version of the token was retired, or never was one")]
     Retired,
     /// The user is suspended.
     #[error("the user is suspended")]

@@ -68,6 +68,12 @@ struct Work<'a> {
     skipped: Vec<(String, String)>,
 }
 
+impl<'a> Work<'a> {
+    fn new(plan: &'a TokenPlan) -> Self {
+        Self { plan, token: plan.record.clone(), carried: None, failure: None, skipped: Vec::new() }
+    }
+}
+
 impl Work<'_> {
     fn subject(&self) -> String {
         format!("{}/{}", self.plan.user, self.plan.name)
@@ -117,10 +123,7 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
             outcome.stopped = true;
             break;
         }
-        let mut works: Vec<Work<'_>> = wave
-            .iter()
-            .map(|plan| Work { plan, token: plan.record.clone(), carried: None, failure: None, skipped: Vec::new() })
-            .collect();
+        let mut works: Vec<Work<'_>> = wave.iter().map(|plan| Work::new(plan)).collect();
         stage::prepare(run, &mut works).await;
         stage::stage(run, &mut works, observation).await;
         deliver::deliver(run, &mut works, observation, &mut outcome).await;
@@ -134,7 +137,10 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
                     run.reporter.done(&format!("token `{}`", work.subject()), &done_words(&work));
                 }
                 Some(failure) => {
-                    run.reporter.failed(&failure);
+                    // Hundreds of tokens that a stopped run left alone would bury what went wrong.
+                    if failure.message != stage::STOPPED {
+                        run.reporter.failed(&failure);
+                    }
                     outcome.failures.push(failure);
                 }
             }

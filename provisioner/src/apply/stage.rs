@@ -94,10 +94,13 @@ pub(super) async fn stage(run: &Run<'_>, works: &mut [Work<'_>], observation: &O
         .await;
 }
 
+/// What is said of a token that a stopped run left alone.
+pub(super) const STOPPED: &str = "the run was stopped before this token was done";
+
 pub(super) fn interrupted(work: &Work<'_>) -> Failure {
     Failure {
         subject: work.subject(),
-        message: "the run was stopped before this token was done".to_owned(),
+        message: STOPPED.to_owned(),
         state: "the pushes in flight have ended, and no place was left half-written".to_owned(),
         hint: "run `provision apply` again to go on".to_owned(),
     }

@@ -183,7 +183,9 @@ fn check_plan(printer: Printer, plan: &Plan, plan_id: Option<&str>, labels: &Lab
         printer.result(&plan::summary(plan))?;
     }
     if let Some(guard) = plan.guards.first() {
-        return Err(Fault::new(guard.to_string()).hint("nothing was changed").code(Code::Guard));
+        return Err(Fault::new(guard.to_string())
+            .hint(format!("nothing was changed; {}", guard.hint()))
+            .code(Code::Guard));
     }
     Ok(())
 }
@@ -205,7 +207,8 @@ fn finish(
     } else if !good {
         let left = total.failures.len()
             + plan.map_or(0, |plan| plan.tokens.iter().filter(|token| !token.blocked.is_empty()).count());
-        printer.result(&format!("Partly done: {} changed, {left} left as they were", total.done))?;
+        let left = if left == 1 { "1 left as it was".to_owned() } else { format!("{left} left as they were") };
+        printer.result(&format!("Partly done: {} changed, {left}", total.done))?;
     }
     if total.stopped {
         printer.talk("stopped; no place was left half-written. Run it again to go on");

@@ -146,7 +146,10 @@ pub(super) async fn client(address: &ServiceAddress, absent: Absent) -> Result<C
     };
     let table = table.map_err(|error| match error {
         EmbeddedError::File { path, source } => {
-            let error = FileError::of("open", &path, &source);
+            let error = match source.kind() {
+                ErrorKind::InvalidInput => FileError::NotRegular { path },
+                _ => FileError::of("open", &path, &source),
+            };
             Fault::new(error.to_string()).hint(error.hint())
         }
         error => Fault::new(error.to_string())

@@ -17,9 +17,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Role) 
             let permissions = permissions.into_iter().collect();
             let role = client.service().put_role(client.caller(), &name, &permissions, None).await.map_err(fault)?;
             if let Some(manifest) = &role.managed_by {
-                printer.warning(&format!(
-                    "the role is declared by `{manifest}`, whose next apply brings its own words back"
-                ));
+                printer.warning(&format!("`{manifest}` declares this role: its next apply sets it back"));
             }
             if printer.format == Format::Json {
                 printer.json(&as_json(&role))?;

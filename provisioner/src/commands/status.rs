@@ -1,5 +1,7 @@
 //! `provision status`: every token, its versions and its places.
 
+use jiff::Timestamp;
+use latchkey::version::Version;
 use serde_json::json;
 
 use super::arguments::Status;
@@ -33,6 +35,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Sta
 fn text(plan: &Plan, observation: &Observation, labels: &Labels) -> String {
     let heads = ["TOKEN", "VERSION", "PLACE", "HOLDS", "ROTATION", "LAST USE"];
     let mut rows: Vec<Vec<String>> = vec![heads.iter().map(ToString::to_string).collect()];
+    let mut unknown: Vec<String> = Vec::new();
     for token in &plan.tokens {
         let mut name = format!("{}/{}", token.user, token.name);
         if token.declaration.is_none() {
@@ -49,24 +52,39 @@ fn text(plan: &Plan, observation: &Observation, labels: &Labels) -> String {
             },
         );
         let due = record.and_then(latchkey::token::Token::due);
-        let due = due.map_or_else(|| "-".to_owned(), |due| distance(observation.at, due));
+        let due = due.map_or_else(
+            || "-".to_owned(),
+            |due| format!("{}{}", if due > observation.at { "" } else { "due " }, distance(observation.at, due)),
+        );
         let used = record.and_then(latchkey::token::Token::last_used);
         let used = used.map_or_else(|| "never".to_owned(), minute);
         let places: Vec<(String, String)> =
-            token.finds.iter().map(|(place, find)| (labels.of(place), holds(find))).collect();
+            token.finds.iter().map(|(place, find)| (labels.of(place), holds(token, find, observation.at))).collect();
+        unknown.extend(token.finds.iter().filter_map(|(place, find)| match find {
+            Find::Unknown(error) => Some(format!("unknown {}: {error}", labels.of(place))),
+            _ => None,
+        }));
         let mut cells = places.into_iter();
         let (place, held) = cells.next().unwrap_or_else(|| ("-".to_owned(), "-".to_owned()));
         rows.push(vec![name, versions, place, held, due, used]);
         rows.extend(cells.map(|(place, held)| vec![String::new(), String::new(), place, held]));
     }
-    if rows.len() == 1 { "No tokens".to_owned() } else { table(&rows) }
+    if rows.len() == 1 {
+        return "No tokens".to_owned();
+    }
+    // Below, as a reason is wider than a column may be.
+    [vec![table(&rows)], unknown].concat().join("\n")
 }
 
-fn holds(find: &Find) -> String {
+fn holds(token: &TokenPlan, find: &Find, now: Timestamp) -> String {
+    let expired = |version: &Version| token.record.as_ref().is_some_and(|record| record.deadline(version) <= now);
     match find {
+        Find::Current => match token.record.as_ref().and_then(|record| record.current()) {
+            Some(current) if expired(current) => format!("version {}, expired", current.number),
+            _ => find.words().to_owned(),
+        },
         Find::Other { number: Some(number), live: true } => format!("version {number}"),
         Find::Other { number: Some(number), live: false } => format!("version {number}, dead"),
-        Find::Unknown(error) => format!("unknown: {error}"),
         find => find.words().to_owned(),
     }
 }
@@ -90,7 +108,13 @@ fn as_json(token: &TokenPlan, observation: &Observation, labels: &Labels) -> ser
         .finds
         .iter()
         .map(|(place, find)| {
-            json!({ "id": place.id(), "place": labels.of(place).trim_matches('`'), "holds": holds(find) })
+            let reason = if let Find::Unknown(error) = find { Some(error.to_string()) } else { None };
+            json!({
+                "id": place.id(),
+                "place": labels.of(place).trim_matches('`'),
+                "holds": holds(token, find, observation.at),
+                "reason": reason,
+            })
         })
         .collect();
     json!({

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read, Write};
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use latchkey::lifetime::parse_expiry;
 use latchkey::name::{RoleName, TokenName, UserName, advice};
@@ -96,7 +95,7 @@ async fn set(printer: Printer, client: &Client, set: TokenSet) -> Result<Code, F
     })?;
     let expires = token.ends_at().map_or_else(|| "never".to_owned(), minute);
     printer.talk(&format!(
-        "Made `{user}/{}` with {}; it expires {expires}; its secret is shown this once: store it now",
+        "Made `{user}/{}` with {}; it expires {expires}\nIts secret is shown this once: store it now",
         token.name,
         roles_words(&token.roles)
     ));
@@ -109,7 +108,10 @@ fn create_fault(client: &Client, error: CreateError) -> Fault {
             let today = client.now().to_zoned(TimeZone::UTC).date();
             Some(format!("the earliest is the end of today: `--expires-at {today}`"))
         }
-        CreateError::ExpiryTooLate { until, .. } => Some(format!("the latest is `--expires-at {}`", last_day(*until))),
+        CreateError::ExpiryTooLate { until, .. } => {
+            // The last day counts whole.
+            Some(format!("the latest is `--expires-at {}`", until.to_zoned(TimeZone::UTC).date()))
+        }
         CreateError::NameTaken { user, name, managed_by: Some(manifest) } => Some(format!(
             "`{manifest}` declares `{user}/{name}`; choose another name, or rotate it: `provision rotate FILE {name}`"
         )),
@@ -132,15 +134,16 @@ fn give_first(user: &UserName, roles: &[RoleName]) -> String {
     format!("give it first: `provision user set {user} {}`", flags.join(" "))
 }
 
-/// The last day whose end is not after `until`.
-fn last_day(until: Timestamp) -> String {
-    let day = until.to_zoned(TimeZone::UTC).date();
-    day.yesterday().unwrap_or(day).to_string()
+fn roles_words(roles: &[RoleName]) -> String {
+    if roles.is_empty() {
+        return "no roles, so it permits nothing".to_owned();
+    }
+    format!("{} {}", if roles.len() == 1 { "the role" } else { "the roles" }, role_list(roles))
 }
 
-fn roles_words(roles: &[RoleName]) -> String {
+fn role_list(roles: &[RoleName]) -> String {
     let texts: Vec<&str> = roles.iter().map(RoleName::as_str).collect();
-    if texts.is_empty() { "no roles, so it permits nothing".to_owned() } else { format!("roles {}", texts.join(", ")) }
+    if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
 }
 
 fn as_json(client: &Client, token: &TokenRecord) -> Value {
@@ -271,7 +274,7 @@ async fn show(printer: Printer, client: &Client, user: &UserName, name: &TokenNa
     if let Some(description) = &token.description {
         row("description", description.clone());
     }
-    row("roles", roles_words(&token.roles).replacen("roles ", "", 1));
+    row("roles", role_list(&token.roles));
     if !token.allowed_ips.is_empty() {
         row("allowed from", token.allowed_ips.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
     }
@@ -452,7 +455,7 @@ fn valid_text(client: &Client, valid: &Valid) -> String {
     [
         format!("Valid: `{}/{}`, version {}", valid.user, valid.name, valid.version),
         format!("  id       {}", valid.id),
-        format!("  {}", roles_words(&valid.roles).replacen("roles ", "roles    ", 1)),
+        format!("  roles    {}", role_list(&valid.roles)),
         format!("  permits  {permits}"),
         format!("  expires  {} ({expires})", minute(valid.expires)),
     ]

@@ -67,14 +67,16 @@ async fn set(printer: Printer, client: &Client, set: &UserSet) -> Result<Code, F
         managed_by: None,
     };
     let user = service.put_user(client.caller(), &set.name, &change).await.map_err(fault)?;
-    if let Some(manifest) = &user.managed_by {
-        printer.warning(&format!("the user is declared by `{manifest}`, whose next apply brings its own words back"));
+    // No manifest says anything of suspensions.
+    let declared = change.roles.is_some() || change.max_tokens.is_some();
+    if let Some(manifest) = user.managed_by.as_ref().filter(|_| declared) {
+        printer.warning(&format!("`{manifest}` declares this user: its next apply sets it back"));
     }
     if printer.format == Format::Json {
         printer.json(&as_json(&user))?;
     } else {
         let verb = if old.is_some() { "Changed" } else { "Made" };
-        let state = if user.suspended { ", suspended: none of its tokens is valid" } else { "" };
+        let state = if user.suspended { "; it is suspended, so none of its tokens is valid" } else { "" };
         printer.result(&format!(
             "{verb} the {} `{}`; it has {}{state}",
             kind_words(user.kind),

@@ -184,7 +184,9 @@ impl<'a> Fields<'a> {
         for (key, value) in self.table {
             let name: &str = key.get_ref();
             // A plain login has a fault of its own.
-            if self.asked.contains(&name) || (name == "login" && !value.get_ref().is_table()) {
+            if self.asked.contains(&name)
+                || (name == "login" && (value.get_ref().is_str() || value.get_ref().is_array()))
+            {
                 continue;
             }
             let near = nearest(name, self.asked.iter().copied());

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use crate::apply::Outcome;
 use crate::plan::{Change, Labels, Plan, TokenPlan, Tone, remarks};
 
-/// A plan. `changes` are in the order in which they are carried out; `problems` and `notes` are sentences.
+/// A plan. `changes` are in the order in which they are carried out; `problems` have a `message` and mostly
+/// a `help`; `notes` are sentences.
 #[must_use]
 pub fn plan(plan: &Plan, labels: &Labels) -> Value {
     let roles: Vec<Value> = plan
@@ -50,8 +51,10 @@ fn token(token: &TokenPlan, labels: &Labels) -> Value {
     let all: Vec<Value> = token.places.iter().map(|declared| place(&declared.id())).collect();
     let changes: Vec<Value> = token.changes.iter().map(|one| change(one, &all, &place)).collect();
     let said = remarks(token, labels);
-    let of = |wanted: Tone| said.iter().filter(move |line| line.tone == wanted).map(|line| line.text.clone());
-    let (problems, notes): (Vec<String>, Vec<String>) = (of(Tone::Problem).collect(), of(Tone::Note).collect());
+    let of = |wanted: Tone| said.iter().filter(move |(line, _)| line.tone == wanted);
+    let problems: Vec<Value> =
+        of(Tone::Problem).map(|(line, help)| json!({ "message": line.text, "help": help })).collect();
+    let notes: Vec<&String> = of(Tone::Note).map(|(line, _)| &line.text).collect();
     json!({
         "user": token.user,
         "name": token.name,

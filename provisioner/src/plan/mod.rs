@@ -261,6 +261,13 @@ pub enum Blocked {
         /// When one may be retired or expires at the earliest.
         until: Option<Timestamp>,
     },
+    /// A place is to be forgotten, and a write that was announced may still arrive there.
+    NotQuiet {
+        /// Which.
+        place: PlaceId,
+        /// Until when.
+        until: Timestamp,
+    },
     /// It was used lately, so it is not pruned.
     UsedLately(Timestamp),
 }
@@ -281,7 +288,7 @@ pub enum Note {
         number: u32,
         /// The last noted use.
         last: Timestamp,
-        /// From when on it counts as not used, if nobody uses it.
+        /// Until when it counts as in use.
         until: Timestamp,
     },
     /// An older version cannot be retired while a place is out of sight.

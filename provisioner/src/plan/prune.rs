@@ -28,11 +28,16 @@ pub struct Guard {
 
 impl std::fmt::Display for Guard {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            formatter,
-            "this would delete {} of {} tokens; if that is meant, say `--allow-deletes {}`",
-            self.deletes, self.of, self.deletes
-        )
+        let plural = if self.of == 1 { "" } else { "s" };
+        write!(formatter, "this would delete {} of {} token{plural}", self.deletes, self.of)
+    }
+}
+
+impl Guard {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        format!("if that is meant, say `--allow-deletes {}`", self.deletes)
     }
 }
 

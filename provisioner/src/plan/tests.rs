@@ -293,6 +293,7 @@ fn change_words(change: &Change) -> String {
 
 fn blocked_words(blocked: &Blocked) -> String {
     match blocked {
+        Blocked::NotQuiet { place, .. } => format!("not quiet {}", sink_of(place)),
         Blocked::Foreign(place) => format!("foreign {}", sink_of(place)),
         Blocked::Unreachable(place, ..) => format!("unreachable {}", sink_of(place)),
         Blocked::NoPlace(push, ..) => format!("no place {push}"),

@@ -112,6 +112,7 @@ pub fn lines(plan: &Plan, labels: &Labels) -> Vec<Line> {
     }
     for guard in &plan.guards {
         lines.push(Line { tone: Tone::Problem, text: guard.to_string() });
+        lines.push(Line { tone: Tone::Detail, text: format!("{HELP}{}", guard.hint()) });
     }
     lines
 }
@@ -140,7 +141,7 @@ pub(super) fn token_lines(lines: &mut Vec<Line>, token: &TokenPlan, labels: &Lab
     for blocked in &token.blocked {
         let (text, hint) = blocked_text(blocked, &place);
         lines.push(Line { tone: Tone::Problem, text: format!("{subject}: {text}") });
-        lines.extend(hint.map(|hint| Line { tone: Tone::Detail, text: format!("help: {hint}") }));
+        lines.extend(hint.map(|hint| Line { tone: Tone::Detail, text: format!("{HELP}{hint}") }));
     }
     for note in &token.notes {
         lines.push(Line { tone: Tone::Note, text: format!("{subject}: {}", note_text(token, note, &place)) });
@@ -172,7 +173,10 @@ fn change_lines(
         }
         Change::Update(changed) => {
             line(Tone::Change, format!("{subject}: change"));
-            for field in changed.iter().filter(|field| field.name != "places") {
+            if changed.iter().any(|field| field.name == "leaving") {
+                line(Tone::Detail, "declared again, so it stays".to_owned());
+            }
+            for field in changed.iter().filter(|field| !matches!(field.name, "places" | "leaving")) {
                 line(Tone::Detail, format!("{}: {} -> {}", field.name, field.from, field.to));
             }
             if changed.iter().any(|field| field.name == "places") {
@@ -202,8 +206,12 @@ fn change_lines(
             }
         }
         Change::Mend { number, from, to, found } => {
-            let found = if matches!(found, Find::Absent) { "it is missing" } else { found.words() };
-            line(Tone::Change, format!("{subject}: mend {}, {found} there", place(to)));
+            let known = token.record.as_ref().is_some_and(|record| record.places.contains_key(to));
+            match found {
+                Find::Absent if !known => line(Tone::Change, format!("{subject}: push to {}", place(to))),
+                Find::Absent => line(Tone::Change, format!("{subject}: mend {}, it is missing there", place(to))),
+                found => line(Tone::Change, format!("{subject}: mend {}, {} there", place(to), found.words())),
+            }
             line(Tone::Detail, format!("push version {number}, read from {}", place(from)));
         }
         Change::Retire { number } => {
@@ -216,12 +224,10 @@ fn change_lines(
             line(Tone::Delete, format!("{subject}: remove the entry {}, no longer declared", place(id)));
         }
         Change::Forget { place: id } => {
-            let nothing = token.finds.iter().any(|(found, find)| {
-                let none =
-                    matches!(find, Find::Absent | Find::Foreign | Find::Edited | Find::Other { number: None, .. });
-                found.id() == *id && none
-            });
-            let why = if nothing { "which holds nothing of it" } else { "as asked, whatever it holds" };
+            let ours =
+                |find: &Find| matches!(find, Find::Current | Find::Other { number: Some(_), .. } | Find::Unknown(_));
+            let asked = token.finds.iter().any(|(place, find)| place.id() == *id && ours(find));
+            let why = if asked { "as asked; its entry stays" } else { "which holds nothing of it" };
             line(Tone::Change, format!("{subject}: forget {}, {why}", place(id)));
         }
         Change::Leave => {
@@ -264,14 +270,16 @@ fn blocked_text(blocked: &Blocked, place: &dyn Fn(&PlaceId) -> String) -> (Strin
             Some("write `adopt = true` in the push to replace it, or choose another name".to_owned()),
         ),
         Blocked::Unreachable(id, reason, hint) => (
-            format!("{} cannot be reached, so no version goes anywhere: {reason}", place(id)),
+            format!("held up, as nobody can tell what {} holds: {reason}", place(id)),
             Some(hint.clone().unwrap_or_else(|| {
                 format!(
                     "try again when it can be reached; if it is gone for good and no longer declared here, `provision apply --forget {id}`"
                 )
             })),
         ),
-        Blocked::NoPlace(push, reason, hint) => (format!("`{push}` cannot be reached: {reason}"), hint.clone()),
+        Blocked::NoPlace(push, reason, hint) => {
+            (format!("held up, as nobody can tell where `{push}` lands: {reason}"), hint.clone())
+        }
         Blocked::Renamed { from, user } => (
             format!("not made: the token `{user}/{from}` is no longer declared and goes to the same place"),
             Some(format!("if it was renamed, write `moved_from = \"{from}\"`; if it is to end, say `--prune`")),
@@ -287,6 +295,10 @@ fn blocked_text(blocked: &Blocked, place: &dyn Fn(&PlaceId) -> String) -> (Strin
                 Some("see `provision status` for who uses what; `--force-retire` ends versions in use".to_owned()),
             )
         }
+        Blocked::NotQuiet { place: id, until } => (
+            format!("{} is not forgotten yet, as a write that was announced may still arrive there", place(id)),
+            Some(format!("try again after {}", minute(*until))),
+        ),
         Blocked::UsedLately(last) => (
             format!("not pruned: it was used at {}", minute(*last)),
             Some("say `--prune-used` if it is to end all the same".to_owned()),
@@ -299,11 +311,10 @@ fn note_text(token: &TokenPlan, note: &Note, place: &dyn Fn(&PlaceId) -> String)
         Note::RetiresFrom { number, from } => {
             format!("version {number} goes on working until {} at least", minute(*from))
         }
-        Note::StillUsed { number, last, until } => format!(
-            "version {number} is still used, last at {}; it can be retired from {} if nobody uses it",
-            minute(*last),
-            minute(*until)
-        ),
+        Note::StillUsed { number, last, until } => {
+            let (last, until) = (minute(*last), minute(*until));
+            format!("version {number} is still used, last at {last}, so it is not retired before {until}")
+        }
         Note::NotRetired { number, place: id } => {
             format!("version {number} is not retired, as {} is out of sight", place(id))
         }
@@ -328,14 +339,30 @@ fn note_text(token: &TokenPlan, note: &Note, place: &dyn Fn(&PlaceId) -> String)
     }
 }
 
-/// What there is to say about a token besides its changes: problems and notes.
+/// What there is to say about a token besides its changes: problems and notes, each with what to do where there is
+/// something.
 #[must_use]
-pub fn remarks(token: &TokenPlan, labels: &Labels) -> Vec<Line> {
+pub fn remarks(token: &TokenPlan, labels: &Labels) -> Vec<(Line, Option<String>)> {
     let mut lines = Vec::new();
     token_lines(&mut lines, token, labels);
-    lines.retain(|line| matches!(line.tone, Tone::Problem | Tone::Note));
-    lines
+    let mut remarks: Vec<(Line, Option<String>)> = Vec::new();
+    for line in lines {
+        match line.tone {
+            Tone::Problem | Tone::Note => remarks.push((line, None)),
+            Tone::Detail => {
+                let help = line.text.strip_prefix(HELP).map(str::to_owned);
+                if let (Some((_, of)), Some(help)) = (remarks.last_mut(), help) {
+                    *of = Some(help);
+                }
+            }
+            _ => {}
+        }
+    }
+    remarks
 }
+
+/// What a line with advice begins with.
+const HELP: &str = "help: ";
 
 /// The last line of a plan: how much there is to do.
 #[must_use]
@@ -366,9 +393,12 @@ pub fn summary(plan: &Plan) -> String {
     let parts: Vec<String> =
         parts.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}")).collect();
     let tokens = plan.tokens.iter().filter(|token| token.declaration.is_some()).count();
+    let held_up = plan.tokens.iter().filter(|token| !token.blocked.is_empty()).count();
+    let held_up = if held_up == 0 { String::new() } else { format!(", {held_up} held up") };
     if parts.is_empty() {
         let plural = if tokens == 1 { "" } else { "s" };
-        return format!("No changes: {tokens} token{plural} of `{}` as declared", plan.manifest);
+        let as_declared = if held_up.is_empty() { " as declared" } else { "" };
+        return format!("No changes: {tokens} token{plural} of `{}`{as_declared}{held_up}", plan.manifest);
     }
-    format!("Plan: {}", parts.join(", "))
+    format!("Plan: {}{held_up}", parts.join(", "))
 }

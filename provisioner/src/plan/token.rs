@@ -74,6 +74,9 @@ pub(super) fn decide(
     rename(&mut plan, observation, options, declaration);
     let case = case(&mut plan, observation, known, (options, claimed), declaration);
     if !plan.blocked.is_empty() {
+        if let Some(record) = plan.record.clone() {
+            warn(&mut plan, &record, case.now);
+        }
         return plan;
     }
     if let Some(record) = plan.record.clone() {
@@ -473,7 +476,10 @@ fn retire(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
             continue;
         }
         if let Some(from) = from.filter(|from| *from > case.now) {
-            plan.notes.push(Note::RetiresFrom { number, from });
+            // The newest one is on its way, not on its way out.
+            if number != record.highest {
+                plan.notes.push(Note::RetiresFrom { number, from });
+            }
             continue;
         }
         let unknown = finds.iter().find(|(_, find)| find.is_unknown());
@@ -495,8 +501,13 @@ fn retire(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
 /// What happens to places that are recorded but not declared.
 fn leave(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
     for (id, find, whose) in &case.others {
+        let quiet_from = record.quiet_from(id).map(|(_, until)| until).filter(|until| *until > case.now);
         if case.options.forget.contains(id.as_str()) {
-            plan.changes.push(Change::Forget { place: id.clone() });
+            match quiet_from {
+                // The service would refuse it.
+                Some(until) => plan.blocked.push(Blocked::NotQuiet { place: id.clone(), until }),
+                None => plan.changes.push(Change::Forget { place: id.clone() }),
+            }
             continue;
         }
         // One that its vault is deleting is out of every consumer's reach.
@@ -509,7 +520,7 @@ fn leave(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
         if *whose == Whose::OtherMachine {
             continue;
         }
-        let quiet = record.quiet_from(id).is_none_or(|(_, until)| until <= case.now);
+        let quiet = quiet_from.is_none();
         match find {
             // It is about to get that token's secret; the entry is no longer this token's to remove.
             Find::Current | Find::Other { .. } if case.claimed.contains(id) => {}
@@ -545,7 +556,13 @@ fn warn(plan: &mut TokenPlan, record: &Token, now: Timestamp) {
     let margin = record.terms.map_or(Seconds::days(7), |terms| Seconds(terms.overlap.0.max(terms.expires_in.0 / 3)));
     let current = record.current().map(|current| current.number);
     for version in record.live(now) {
-        let held = plan.finds.iter().any(|(_, find)| find.is_version(version.number, current));
+        // A place out of sight holds what was last delivered there, as far as anybody knows.
+        let delivered =
+            |place: &Place| record.places.get(&place.id()).is_some_and(|record| record.version == Some(version.number));
+        let held = plan.finds.iter().any(|(place, find)| match find {
+            Find::Unknown(_) => delivered(place),
+            find => find.is_version(version.number, current),
+        });
         let at = record.deadline(version);
         if held && margin.before(at) <= now {
             plan.notes.push(Note::Expires { number: version.number, at });

@@ -79,7 +79,7 @@ fn a_place_of_another_machine_stays_declared_and_blocks_what_would_be_blind() {
         scene
     };
     assert_eq!(scene(HOUR).words(), ". unseen ?");
-    assert_eq!(scene(30 * DAY).words(), "! unreachable ?, . unseen ?");
+    assert_eq!(scene(30 * DAY).words(), "! unreachable ?");
     // Who says that it is gone goes on without it.
     let forgetting = scene(30 * DAY).with(|options| {
         options.forget.insert(there.id().to_string());

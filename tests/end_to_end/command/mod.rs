@@ -1,0 +1,69 @@
+//! The command `provision`, as its users meet it: the real binary, real files, and what it says word for word.
+
+mod canary;
+mod day_one;
+mod dotenv;
+mod exits;
+mod interrupt;
+mod job;
+mod json;
+mod people;
+mod prune;
+mod tokens;
+mod vault;
+mod verify;
+
+use tests::provision::World;
+
+/// A manifest with everything but tokens.
+const START: &str = r#"manifest = "acme"
+
+[service]
+embedded = "latchkey.db"
+
+[defaults]
+expires_in = "90d"
+rotate_every = "30d"
+overlap = "24h"
+
+[roles.reader]
+permissions = ["documents:read"]
+
+[users.ci]
+kind = "service"
+roles = ["reader"]
+
+[sinks.dev]
+type = "dotenv"
+path = ".env"
+"#;
+
+/// Two tokens in one file.
+const TWO: &str = r#"
+[tokens.build-api]
+user = "ci"
+push = [{ sink = "dev", name = "BUILD_TOKEN" }]
+
+[tokens.deploy-api]
+user = "ci"
+push = [{ sink = "dev", name = "DEPLOY_TOKEN" }]
+"#;
+
+/// A world where [`TWO`] tokens were applied.
+fn applied() -> World {
+    let world = World::with(&format!("{START}{TWO}"));
+    world.run("apply").exits(0);
+    let _ = world.told();
+    world
+}
+
+/// Compares all that was said since the last time with what it should be.
+macro_rules! assert_told {
+    ($world:expr) => {
+        insta::assert_snapshot!($world.told())
+    };
+    ($world:expr, $name:literal) => {
+        insta::assert_snapshot!($name, $world.told())
+    };
+}
+use assert_told;
