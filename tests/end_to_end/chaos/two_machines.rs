@@ -42,7 +42,7 @@ fn two_machines() {
 
     pair.run(a, &["apply"]).expect(&[0]);
     // What B lacks comes out of the vault: no new version.
-    pair.run(b, &["apply"]).expect(&[0]).expect_words("mend `.env WORKER_00_TOKEN`, it is missing there");
+    pair.run(b, &["apply"]).expect(&[0]).expect_words("push to `.env WORKER_00_TOKEN`");
     for _ in 0..2 {
         for machine in [a, b] {
             pair.run(machine, &["apply"]).expect(&[0]).expect_words("No changes: 2 tokens of `chaos` as declared");
