@@ -85,6 +85,11 @@ impl Gate {
         self.steps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What it is the gate of.
+    pub(crate) fn world(&self) -> &World {
+        &self.world
+    }
+
     /// The calls so far.
     pub(crate) fn steps(&self) -> Vec<Kind> {
         self.locked().clone()
@@ -111,7 +116,7 @@ impl Gate {
     }
 
     /// One call: `act` has the effect, and is told of a fault that only it can make.
-    pub(crate) async fn pass<T>(&self, kind: Kind, act: impl FnOnce(Option<Fault>) -> T) -> T {
+    pub(crate) async fn pass<T>(&self, kind: Kind, note: &str, act: impl FnOnce(Option<Fault>) -> T) -> T {
         let number = {
             let mut steps = self.locked();
             steps.push(kind);
@@ -125,6 +130,11 @@ impl Gate {
         if matches!(fault, Some(Fault::CrashBefore | Fault::Pause)) {
             self.pause().await;
         }
+        self.world.note(format!(
+            "{:p} {number} {kind:?} {note}{}",
+            self,
+            fault.map_or_else(String::new, |fault| format!(" {fault:?}"))
+        ));
         let done = act(fault);
         if kind.is_effect() {
             self.world.check(&format!("call {number}, {kind:?}")).await;

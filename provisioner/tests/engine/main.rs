@@ -32,6 +32,7 @@ scenarios! {
     rotate_twice: RotateTwice,
     rotate_two: RotateTwo,
     place_added: PlaceAdded,
+    place_added_and_removed: PlaceAddedAndRemoved,
     place_removed: PlaceRemoved,
     place_removed_and_back: PlaceRemovedAndBack,
     edited: Edited,

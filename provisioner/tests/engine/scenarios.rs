@@ -22,6 +22,7 @@ pub(crate) enum Scenario {
     RotateTwice,
     RotateTwo,
     PlaceAdded,
+    PlaceAddedAndRemoved,
     PlaceRemoved,
     PlaceRemovedAndBack,
     Edited,
@@ -52,6 +53,7 @@ impl Scenario {
             | Self::OverlapEnds
             | Self::Due
             | Self::Foreign => (both.clone(), both.clone(), both),
+            Self::PlaceAddedAndRemoved => (both, one.clone(), one.pruning()),
             Self::FirstApplyOfTwo => (two.clone(), two.clone(), two),
             Self::Rotate => (both.rotating(), both.clone(), both),
             Self::RotateTwice => (both.rotating(), both.rotating(), both),
@@ -70,7 +72,7 @@ impl Scenario {
         match self {
             Self::FirstApply | Self::FirstApplyOfTwo => {}
             Self::Foreign => world.foreign(&place("b", "API", world.traits[1]).id()),
-            Self::PlaceAdded => clean(world, &Doing::one(&["a"])).await,
+            Self::PlaceAdded | Self::PlaceAddedAndRemoved => clean(world, &Doing::one(&["a"])).await,
             Self::RotateTwo | Self::PruneBegins | Self::PruneBeginsAndBack | Self::Pruned | Self::PrunedAndBack => {
                 clean(world, &Doing::two()).await;
             }
@@ -78,6 +80,8 @@ impl Scenario {
         }
         world.pass(HOUR);
         let in_b = place("b", "API", world.traits[1]).id();
+        let older = world.places().get(&in_b).map(|entry| entry.value.clone());
+        *world.older.lock().unwrap() = older;
         match self {
             Self::Edited => world.by_hand(&in_b, "edited"),
             Self::EntryGone => {
@@ -89,8 +93,6 @@ impl Scenario {
                 world.service().delete(&Caller::operator("somebody"), &user, &name, None).await.unwrap();
             }
             Self::OverlapEnds => {
-                let older = world.places().get(&in_b).map(|entry| entry.value.clone());
-                *world.older.lock().unwrap() = older;
                 clean(world, &both.rotating()).await;
                 world.pass(26 * HOUR);
             }
@@ -102,6 +104,11 @@ impl Scenario {
             }
             _ => {}
         }
+    }
+
+    /// Whether a place was given up: a rotation at the end shows whether anything was left behind there.
+    pub(crate) fn gives_up(self) -> bool {
+        matches!(self, Self::PlaceAddedAndRemoved | Self::PlaceRemoved | Self::PlaceRemovedAndBack)
     }
 
     /// Whether everything is in order in the end.

@@ -164,7 +164,7 @@ impl Sink for FakeSink {
             let held = self.world.places();
             places.iter().map(|place| Ok(self.seen(held.get(&place.id())))).collect()
         };
-        self.gate.pass(Kind::Look, look).await
+        self.gate.pass(Kind::Look, &self.name, look).await
     }
 
     async fn read(&self, place: &Place, _: &Marker) -> Result<Option<Secret>, SinkError> {
@@ -173,16 +173,16 @@ impl Sink for FakeSink {
             let entry = held.get(&place.id()).filter(|_| self.traits.readable);
             entry.and_then(|entry| Secret::parse(&entry.value).ok())
         };
-        Ok(self.gate.pass(Kind::Recover, read).await)
+        Ok(self.gate.pass(Kind::Recover, &self.name, read).await)
     }
 
     async fn write(&self, writes: &[Write<'_>], deadline: Deadline) -> Vec<Result<Receipt, SinkError>> {
         let write = |fault| writes.iter().map(|write| self.write_one(write, deadline, fault)).collect();
-        self.gate.pass(Kind::Write, write).await
+        self.gate.pass(Kind::Write, &self.name, write).await
     }
 
     async fn remove(&self, removals: &[Removal<'_>], deadline: Deadline) -> Vec<Result<(), SinkError>> {
         let remove = |_| removals.iter().map(|removal| self.remove_one(removal, deadline)).collect();
-        self.gate.pass(Kind::Remove, remove).await
+        self.gate.pass(Kind::Remove, &self.name, remove).await
     }
 }

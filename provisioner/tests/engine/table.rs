@@ -26,6 +26,23 @@ impl std::fmt::Debug for Wire {
     }
 }
 
+/// What the event in a request says, for the trace.
+fn event(request: &HttpRequest) -> String {
+    let body = request.body().bytes().and_then(|body| std::str::from_utf8(body).ok()).unwrap_or_default();
+    let part = |name: &str| {
+        let (_, rest) = body.split_once(&format!("\"{name}\":{{\"S\":\""))?;
+        rest.split('"').next()
+    };
+    [part("action"), part("detail")].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// The version that a request makes current, told by its event.
+fn promoted(request: &HttpRequest) -> Option<u32> {
+    let body = std::str::from_utf8(request.body().bytes()?).ok()?;
+    let (_, number) = body.split_once("\"version.promote\"").and_then(|_| body.split_once("\"version "))?;
+    number.split('"').next()?.parse().ok()
+}
+
 impl HttpClient for Wire {
     fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
@@ -43,7 +60,14 @@ impl HttpConnector for Wire {
                 _ => Kind::Change,
             };
             let (status, body) = match &wire.gate {
-                Some(gate) => gate.pass(kind, |_| wire.engine.answer(&request)).await,
+                Some(gate) => {
+                    let promoted = promoted(&request);
+                    let answer = gate.pass(kind, &event(&request), |_| wire.engine.answer(&request)).await;
+                    if let Some(number) = promoted.filter(|_| answer.0 == 200) {
+                        gate.world().promoted(number).await;
+                    }
+                    answer
+                }
                 None => wire.engine.answer(&request),
             };
             let status = status.try_into().map_err(|error| ConnectorError::other(Box::new(error), None))?;

@@ -68,9 +68,12 @@ pub(crate) struct World {
     /// What must stay as it is.
     foreign: Mutex<BTreeMap<PlaceId, String>>,
     broken: Mutex<Vec<String>>,
+    trace: Mutex<Vec<String>>,
     checks: AtomicUsize,
     /// A person deleted a token, so its secrets may stand dead in places until they are mended.
     pub(crate) deleted_by_hand: AtomicBool,
+    /// Whether every promotion is checked against the places.
+    pub(crate) strict: AtomicBool,
     /// An older secret that still works, for whoever puts it back.
     pub(crate) older: Mutex<Option<String>>,
 }
@@ -94,8 +97,10 @@ impl World {
             checker,
             foreign: Mutex::default(),
             broken: Mutex::default(),
+            trace: Mutex::default(),
             checks: AtomicUsize::new(0),
             deleted_by_hand: AtomicBool::new(false),
+            strict: AtomicBool::new(false),
             older: Mutex::default(),
         })
     }
@@ -164,7 +169,18 @@ impl World {
 
     /// Notes what breaks an invariant.
     pub(crate) fn broke(&self, text: String) {
+        self.note(format!("BROKEN {text}"));
         lock(&self.broken).push(text);
+    }
+
+    /// Notes a call, so that a case that breaks something can be followed.
+    pub(crate) fn note(&self, text: String) {
+        lock(&self.trace).push(text);
+    }
+
+    /// All calls.
+    pub(crate) fn trace(&self) -> Vec<String> {
+        lock(&self.trace).clone()
     }
 
     /// What broke.
@@ -182,16 +198,34 @@ impl World {
         self.checks.fetch_add(1, Ordering::Relaxed);
         let values: Vec<String> = self.places().values().map(|entry| entry.value.clone()).collect();
         for value in values.iter().filter(|value| value.starts_with("lk_")) {
-            match self.checker.verify(value, None).await.unwrap() {
-                Verdict::Valid(_) => {}
-                Verdict::Invalid(Invalid::Deleted) if self.deleted_by_hand.load(Ordering::Relaxed) => {}
-                Verdict::Invalid(why) => self.broke(format!("A: after {when}: a place holds a dead secret: {why}")),
+            let by_hand = self.deleted_by_hand.load(Ordering::Relaxed);
+            let why = match self.checker.verify(value, None).await.unwrap() {
+                Verdict::Invalid(why) if !(by_hand && why == Invalid::Deleted) => why,
+                _ => continue,
+            };
+            // Its run may have been suspended since the place was read.
+            if self.places().values().any(|entry| entry.value == *value) {
+                self.broke(format!("A: after {when}: a place holds a dead secret: {why}"));
             }
         }
         let places = self.places();
         for (place, value) in lock(&self.foreign).iter() {
             if places.get(place).map(|entry| &entry.value) != Some(value) {
                 self.broke(format!("C: after {when}: a foreign value is gone"));
+            }
+        }
+    }
+
+    /// A version became current: every place must hold it, where nobody but this run and a person is at work.
+    pub(crate) async fn promoted(&self, number: u32) {
+        if !self.strict.load(Ordering::Relaxed) {
+            return;
+        }
+        let values: Vec<String> = self.places().values().map(|entry| entry.value.clone()).collect();
+        for value in values {
+            match self.checker.verify(&value, None).await.unwrap() {
+                Verdict::Valid(valid) if valid.version == number => {}
+                _ => self.broke(format!("version {number} was promoted, and a place does not hold it")),
             }
         }
     }

@@ -68,10 +68,10 @@ fn two_machines() {
     assert_eq!(forget.len(), 2, "{blocked}");
     let forgetting: Vec<&str> = forget.iter().flat_map(|place| ["--forget", place]).collect();
     let early = pair.run(a, &[&["apply"], &forgetting[..]].concat());
-    early.expect(&[3]).expect_words("was announced lately and may still arrive somewhere until");
+    early.expect(&[3]).expect_words("is not forgotten yet, as a write that was announced may still arrive there");
     world.forward(1);
     let rotated = pair.run(a, &[&["rotate", "tokens.toml", "--all"], &forgetting[..]].concat());
-    rotated.expect(&[0]).expect_words("b/.env WORKER_00_TOKEN on b`, as asked, whatever it holds");
+    rotated.expect(&[0]).expect_words("b/.env WORKER_00_TOKEN on b`, as asked; its entry stays");
     assert_eq!(versions(), [2, 2]);
     records.expect_delivered(&on_a);
     // It was not gone: within the overlap B still works, and gets what is current as soon as it applies again.

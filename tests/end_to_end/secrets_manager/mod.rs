@@ -155,7 +155,7 @@ impl World {
 #[track_caller]
 fn refused<T: std::fmt::Debug>(answer: Result<T, SinkError>, wanted: &str) {
     match answer {
-        Err(SinkError::Refused { reason, hint }) => {
+        Err(SinkError::Refused { reason, hint } | SinkError::Ending { reason, hint }) => {
             assert!(reason.contains(wanted), "{reason}");
             assert!(!hint.is_empty());
         }
