@@ -286,6 +286,9 @@ impl World {
 
 impl Ran {
     /// Asserts the exit code.
+    ///
+    /// # Panics
+    /// When it is another.
     #[track_caller]
     #[expect(clippy::must_use_candidate, clippy::return_self_not_must_use, reason = "asserting is what it is for")]
     pub fn exits(self, code: i32) -> Self {
@@ -335,6 +338,9 @@ fn binary() -> PathBuf {
 }
 
 /// Who runs the tests, and so is `me`.
+///
+/// # Panics
+/// When the system has no `id`.
 #[must_use]
 pub fn login() -> String {
     let output = Command::new("id").arg("-un").output().expect("`id` runs");
@@ -360,7 +366,7 @@ static REDACTIONS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         // Places and token ids have the same length; ids are rarely hexadecimal throughout.
         (r"\b[0-9a-f]{16}\b", "<place>"),
         (r"\b[0-9a-hjkmnp-tv-z]{16}\b", "<id>"),
-        (r"\b[0-9a-f]{12}\b", "<hash>"),
+        (r"\b[0-9a-f]{12}([0-9a-f]{20})?\b", "<hash>"),
     ];
     patterns.into_iter().map(|(pattern, name)| (Regex::new(pattern).expect("the pattern is good"), name)).collect()
 });

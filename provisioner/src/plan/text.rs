@@ -393,12 +393,9 @@ pub fn summary(plan: &Plan) -> String {
     let parts: Vec<String> =
         parts.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}")).collect();
     let tokens = plan.tokens.iter().filter(|token| token.declaration.is_some()).count();
-    let held_up = plan.tokens.iter().filter(|token| !token.blocked.is_empty()).count();
-    let held_up = if held_up == 0 { String::new() } else { format!(", {held_up} held up") };
     if parts.is_empty() {
         let plural = if tokens == 1 { "" } else { "s" };
-        let as_declared = if held_up.is_empty() { " as declared" } else { "" };
-        return format!("No changes: {tokens} token{plural} of `{}`{as_declared}{held_up}", plan.manifest);
+        return format!("No changes: {tokens} token{plural} of `{}` as declared", plan.manifest);
     }
-    format!("Plan: {}{held_up}", parts.join(", "))
+    format!("Plan: {}", parts.join(", "))
 }

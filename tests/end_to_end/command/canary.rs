@@ -160,9 +160,9 @@ async fn what_a_panic_or_a_log_would_print_of_a_secret_is_nothing() {
     };
     let created = service.create(&caller, new).await.unwrap();
     let exposed = created.secret.expose().to_owned();
-    let mut printed = format!("{secret:?} {secret:#?} {write:?} {write:#?} {created:?} {created:#?} {service:?}");
+    let printed = format!("{secret:?} {secret:#?} {write:?} {write:#?} {created:?} {created:#?} {service:?}");
     let carried = Carried { token: created.token, number: 1, secret: created.secret };
-    printed.push_str(&format!("{carried:?} {carried:#?}"));
+    let printed = format!("{printed} {carried:?} {carried:#?}");
     for secret in [secret.expose(), &exposed] {
         assert!(!printed.contains(&random(secret)[..20]) && !printed.contains(&random(secret)[23..43]), "{printed}");
     }

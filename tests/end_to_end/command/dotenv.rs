@@ -128,6 +128,7 @@ fn a_file_that_cannot_be_edited_safely_is_told_and_left_alone() {
 
 /// Runs `provision` in a mount namespace of its own, where `config` is what `mount` makes of it. `None` where that is
 /// not permitted.
+#[expect(clippy::print_stdout, reason = "a test says what it skips")]
 fn mounted(world: &World, mount: &str, words: &str) -> Option<tests::provision::Ran> {
     let inner = world.command(words.split_whitespace());
     let mut command = Command::new("unshare");

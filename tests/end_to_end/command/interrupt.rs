@@ -32,7 +32,7 @@ fn ctrl_c_ends_a_run_that_says_how_to_go_on_and_the_next_one_does() {
     let tail: Vec<&str> = ran.stderr.lines().filter(|line| line.starts_with("stop")).collect();
     insta::assert_snapshot!(tail.join("\n"), @r"
     stopping after the pushes in flight; once more to stop at once
-    stopped; every place holds a version that works. Run it again to go on
+    stopped; no place was left half-written. Run it again to go on
     ");
     let delivered = |world: &World| std::fs::read_to_string(world.path(".env")).map_or(0, |text| text.lines().count());
     assert!(delivered(&world) < 200, "it was stopped in the middle");

@@ -141,8 +141,13 @@ const THROTTLE_CODES: &[&str] =
     &["ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"];
 
 fn no_login(missing: &CredentialsError) -> SinkError {
+    let reason = match missing {
+        // Where all it was looked for is a list of the SDK's own words.
+        CredentialsError::CredentialsNotLoaded(_) => "there is no AWS login".to_owned(),
+        broken => format!("there is no AWS login that works: {}", shorten(&last_cause(broken))),
+    };
     SinkError::Login {
-        reason: format!("there is no AWS login: {}", shorten(&last_cause(missing))),
+        reason,
         hint: "log in (`aws sso login`, `AWS_ACCESS_KEY_ID` with `AWS_SECRET_ACCESS_KEY`, a role), or name a `profile`"
             .to_owned(),
     }
