@@ -388,7 +388,7 @@ pub fn summary(plan: &Plan) -> String {
         (mend, "to mend"),
         (retire, "to retire"),
         (delete, "to delete"),
-        (blocked, "blocked"),
+        (blocked, "held up"),
     ];
     let parts: Vec<String> =
         parts.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}")).collect();

@@ -58,7 +58,7 @@ fn two_machines() {
         let blocked = pair.run(machine, &["rotate", "tokens.toml", "--all"]);
         blocked.expect(&[3]).expect_words(OUT_OF_SIGHT);
         blocked.expect_words(&format!("{other}/.env WORKER_00_TOKEN on {other}`"));
-        blocked.expect_words("--forget").expect_words("Plan: 2 blocked");
+        blocked.expect_words("--forget").expect_words("Plan: 2 held up");
     }
     assert_eq!(versions(), [1, 1]);
 
