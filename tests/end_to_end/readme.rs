@@ -14,7 +14,7 @@ const SECRET: &str = r"(lk_[0-9a-z]{16}_)[0-9A-Za-z]{49}";
 const CHANGING: &[(&str, &str)] = &[
     (r"lk_[0-9a-z]{16}_[0-9A-Za-z.]+", "SECRET"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "TIME"),
-    (r"Plan id: [0-9a-f]{12}", "Plan id: ID"),
+    (r"Plan id: [0-9a-f]+", "Plan id: ID"),
     (r"\b[0-9a-hjkmnp-tv-z]{16}\b", "ID"),
 ];
 
