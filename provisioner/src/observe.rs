@@ -1,6 +1,6 @@
 //! Observing: what the service knows of the manifest's tokens, and what their places hold.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -87,15 +87,13 @@ pub async fn observe(client: &Client, sinks: &dyn Reach, manifest: &Manifest) ->
         places.extend(token.places.iter().map(|(id, record)| (id.clone(), record.place.clone())));
     }
     let looks = look(sinks, places.values()).await;
-    let read = tokens_read(&observed, &undeclared);
-    let origins = origins(client, &looks, read).await?;
     let mut observation = Observation {
         at,
         roles: client.roles().await?.into_iter().map(|role| (role.name.clone(), role)).collect(),
         users: users(client, manifest).await?,
         tokens: observed,
         undeclared,
-        origins,
+        origins: origins(client, &looks).await?,
         looks,
         available: HashMap::new(),
         machine: sinks.machine().to_owned(),
@@ -165,25 +163,16 @@ async fn expired(
     Ok(expired)
 }
 
-/// Every token whose record was read.
-fn tokens_read<'a>(observed: &'a [Observed], undeclared: &'a [Token]) -> impl Iterator<Item = &'a Token> {
-    observed.iter().filter_map(|observed| observed.record.as_ref()).chain(undeclared)
-}
-
-async fn origins<'a>(
-    client: &Client,
-    looks: &Looks,
-    read: impl Iterator<Item = &'a Token>,
-) -> Result<HashMap<TokenId, Origin>, ServiceError> {
-    let read: HashSet<&TokenId> = read.map(|token| &token.id).collect();
+async fn origins(client: &Client, looks: &Looks) -> Result<HashMap<TokenId, Origin>, ServiceError> {
     let ids: BTreeSet<TokenId> = looks
         .values()
         .filter_map(|seen| match seen {
-            // The record of a token that was read says all about its versions.
-            Ok(Seen::Holds(held)) => held.token_id.clone().filter(|id| !read.contains(id)),
+            Ok(Seen::Holds(held)) => held.token_id.clone(),
             _ => None,
         })
         .collect();
+    // Most ids are of tokens that were read already, but an ended one can only be told by its tombstone; so can one
+    // that another manifest owns.
     let ids: Vec<TokenId> = ids.into_iter().collect();
     Ok(client.origins(&ids).await?.into_iter().collect())
 }
