@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The most permissions that a role may have.
@@ -13,8 +14,9 @@ pub const PERMISSIONS_MAX: usize = 100;
 pub const ROLES_MAX: usize = 20;
 
 /// One permission, `resource:action`, lower-case kebab; `*` only as a whole part.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
 pub struct Permission {
     resource: String,
     action: String,
@@ -101,7 +103,7 @@ impl fmt::Display for Permission {
 }
 
 /// A set of permissions. The empty set permits nothing, never everything.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Permissions(BTreeSet<Permission>);
 

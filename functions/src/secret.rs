@@ -7,6 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
@@ -89,8 +90,9 @@ impl From<Prefix> for String {
 }
 
 /// The public id of a token: 16 lower-case Crockford base32 digits. Safe to log.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
 pub struct TokenId(String);
 
 impl TokenId {
@@ -283,6 +285,17 @@ impl Digest {
         &self.0
     }
 
+    /// A stand-in that has this fingerprint, for records that were read without digests. It matches no secret.
+    #[must_use]
+    pub fn standing_for(fingerprint: &Fingerprint) -> Self {
+        let mut bytes = [0_u8; 32];
+        for (byte, digits) in bytes.iter_mut().zip(fingerprint.as_str().as_bytes().chunks(2)) {
+            let digit = |digit: u8| if digit.is_ascii_digit() { digit - b'0' } else { digit - b'a' + 10 };
+            *byte = digits.iter().fold(0, |value, character| value << 4 | digit(*character));
+        }
+        Self(bytes)
+    }
+
     /// Whether both are equal, in constant time.
     #[must_use]
     pub fn matches(&self, other: &Self) -> bool {
@@ -308,8 +321,9 @@ impl fmt::Debug for Digest {
 }
 
 /// The first 12 hex digits of a digest. Public: it tells versions apart and gives nothing away.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
 pub struct Fingerprint(String);
 
 impl Fingerprint {

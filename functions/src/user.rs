@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::name::{ManifestName, RoleName, UserName};
 
 /// What kind of user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UserKind {
     /// A human being.

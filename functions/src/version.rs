@@ -28,7 +28,7 @@ pub const UNUSED_MIN: Seconds = Seconds::hours(1);
 pub const USE_LAG: Seconds = Seconds::minutes(75);
 
 /// The state of a live version. A retired one is no longer live: its digest is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum VersionState {
     /// Works already, is on its way to its places.

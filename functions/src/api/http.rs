@@ -1,0 +1,99 @@
+//! Requests and replies as every front sees them: Lambda, the local server and the tool in the same process.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::problem::Problem;
+
+/// The longest body that is read, in bytes.
+pub const BODY_MAX: usize = 64 * 1024;
+
+/// One HTTP request.
+#[derive(Clone, Default)]
+pub struct Request {
+    /// The method, in capitals.
+    pub method: String,
+    /// The path, percent-encoded or not; names hold no `%`, so decoding it again changes nothing.
+    pub path: String,
+    /// What follows `?`, as it was sent.
+    pub query: String,
+    /// Names in lower case and values.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// Where it came from, as the gateway saw it; never taken from a header.
+    pub source: Option<IpAddr>,
+    /// The id under which the request is logged.
+    pub id: String,
+}
+
+impl fmt::Debug for Request {
+    // Headers and body may hold secrets.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Request({} {}, {})", self.method, self.path, self.id)
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        use zeroize::Zeroize;
+        self.body.zeroize();
+        self.headers.iter_mut().for_each(|(_, value)| value.zeroize());
+    }
+}
+
+impl Request {
+    /// The value of a header that may stand once; the first problem if it stands twice.
+    pub(super) fn header(&self, name: &str) -> Result<Option<&str>, Problem> {
+        let mut values = self.headers.iter().filter(|(held, _)| held.eq_ignore_ascii_case(name));
+        let first = values.next().map(|(_, value)| value.as_str());
+        if values.next().is_some() {
+            return Err(Problem::invalid_request(format!("the header `{name}` stands more than once")));
+        }
+        Ok(first)
+    }
+}
+
+/// One HTTP reply.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// Names in lower case and values.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body, empty or JSON.
+    pub body: Vec<u8>,
+}
+
+impl fmt::Debug for Response {
+    // The body may hold a secret.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Response({}, {} bytes)", self.status, self.body.len())
+    }
+}
+
+impl Response {
+    /// A reply with a JSON body that nobody may keep.
+    pub(super) fn json<T: serde::Serialize>(status: u16, body: &T) -> Result<Self, Problem> {
+        let body = serde_json::to_vec(body).map_err(|error| Problem::internal(error.to_string()))?;
+        let headers = vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
+        Ok(Self { status, headers, body })
+    }
+
+    /// 204.
+    pub(super) fn nothing() -> Self {
+        Self { status: 204, headers: vec![("cache-control", "no-store".to_owned())], body: Vec::new() }
+    }
+
+    /// The same with a header more.
+    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The value of a header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(held, _)| *held == name).map(|(_, value)| value.as_str())
+    }
+}
