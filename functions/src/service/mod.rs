@@ -15,6 +15,7 @@ mod usage;
 mod users;
 mod verify;
 mod versions;
+mod warm;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
