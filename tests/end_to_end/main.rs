@@ -4,6 +4,7 @@
 
 mod chaos;
 mod command;
+mod functions;
 mod readme;
 mod secrets_manager;
 mod service;

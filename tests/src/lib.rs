@@ -4,5 +4,6 @@ pub mod chaos;
 pub mod clock;
 pub mod engine;
 pub mod engines;
+pub mod lambda;
 pub mod provision;
 pub mod world;
