@@ -155,7 +155,7 @@ async fn read_back(
         hint: "run `provision apply` again".to_owned(),
     };
     let version = token.version(number).ok_or_else(gone)?;
-    let found = recover(run.client, run.sinks, token, version, looks).await;
+    let found = recover((run.client, &run.manifest.name), run.sinks, token, version, looks).await;
     let found = found.map_err(|error| service_failure(subject, &error))?;
     found.map(|(_, secret)| secret).ok_or_else(gone)
 }
@@ -175,7 +175,7 @@ async fn retire(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), ServiceError> 
         let Some(token) = work.token.clone() else { continue };
         // The revision is read before the look: whatever was announced since makes the service refuse.
         let at = run.client.now();
-        let token = run.client.again(&token).await?;
+        let token = run.client.again(&run.manifest.name, &token).await?;
         let looks = look(run.sinks, token.places.values().map(|record| &record.place)).await;
         let change = Change::Retire { number };
         if !absent_everywhere(run, &token, number, &looks, at) {

@@ -2,6 +2,7 @@
 
 mod apply;
 mod arguments;
+mod aws;
 mod check;
 mod exit;
 mod init;
@@ -9,6 +10,7 @@ mod lock;
 mod open;
 mod plan;
 mod role;
+mod server;
 mod status;
 mod token;
 mod user;
