@@ -2,7 +2,6 @@
 
 mod apply;
 mod arguments;
-mod aws;
 mod check;
 mod exit;
 mod init;

@@ -9,9 +9,10 @@ use latchkey::entropy::SystemEntropy;
 use latchkey::name::UserName;
 use latchkey::service::{Service, UserChange};
 
-use super::{aws, server};
+use super::server;
 use super::arguments::Allow;
 use super::exit::{Code, Fault};
+use crate::dynamodb::{self, DynamoDbError};
 use crate::embedded::{self, EmbeddedError};
 use crate::files::FileError;
 use crate::manifest::{self, Allowances, Fault as ManifestFault, LoadError, Manifest, ServiceAddress};
@@ -150,7 +151,7 @@ pub(super) async fn client(address: &ServiceAddress, absent: Absent) -> Result<C
     let path = match address {
         ServiceAddress::Embedded(path) => path,
         ServiceAddress::Table { name, region, endpoint } => {
-            return aws::open(name, region.as_deref(), endpoint.as_deref()).await;
+            return on_aws(name, region.as_deref(), endpoint.as_deref()).await;
         }
         ServiceAddress::Url(url) => return server::connect(url).await,
     };
@@ -178,6 +179,21 @@ pub(super) async fn client(address: &ServiceAddress, absent: Absent) -> Result<C
     let service = Service::open(table, Arc::new(SystemClock), Arc::new(SystemEntropy)).await;
     let service = service.map_err(|error| Fault::new(error.to_string()).code(Code::Error))?;
     Ok(Client::operator(service, &operator()))
+}
+
+/// The service on a table of AWS, as whoever is logged in there.
+async fn on_aws(name: &str, region: Option<&str>, endpoint: Option<&str>) -> Result<Client, Fault> {
+    let fault = |error: DynamoDbError| {
+        let hint = error.hint();
+        Fault::new(error.to_string()).hint(hint)
+    };
+    let opened = dynamodb::open(name, region, endpoint).await.map_err(fault)?;
+    let service = Service::open(opened.table.clone(), opened.clock.clone(), Arc::new(SystemEntropy)).await;
+    // A clock that is wrong explains whatever else went wrong, a refused signature for one.
+    opened.clock.check().map_err(fault)?;
+    let service = service.map_err(|error| fault(DynamoDbError::Table(error)))?;
+    let operator = opened.operator.unwrap_or_else(operator);
+    Ok(Client::operator(service, &operator))
 }
 
 /// The OS user's name, as far as it can be told.

@@ -8,13 +8,13 @@ use latchkey::place::PlaceId;
 use latchkey::role::Permissions;
 use latchkey::secret::{Secret, TokenId};
 use latchkey::service::{
-    Caller, Created, Edit, Life, NewToken, Origin, Role, Service, UserChange, Verdict,
+    Caller, Created, Edit, Grant, LeaseError, Life, NewToken, Origin, Role, Service, UserChange, Verdict,
 };
 use latchkey::token::{Token, TokenState};
 use latchkey::user::User;
 use latchkey::version::Look;
 
-use super::{Carried, Checked, DeclaredToken, History, Managed, ServiceError};
+use super::{Carried, Checked, DeclaredToken, Held, History, Managed, ManifestInfo, ServiceError};
 
 /// The service, and as whom it is asked.
 #[derive(Debug)]
@@ -70,6 +70,40 @@ impl Direct {
 
     pub(super) async fn note_applied(&self, manifest: &ManifestName, revision: Option<u64>) -> Result<(), ServiceError> {
         Ok(self.service.note_applied(&self.caller, manifest, revision).await?)
+    }
+
+    pub(super) async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestInfo>, ServiceError> {
+        let Some(record) = self.service.manifest(name).await? else { return Ok(None) };
+        let lease = self.service.lease(name).await?.filter(|lease| lease.until > self.now());
+        let lease = lease.map(|lease| Held { by: lease.by, until: Some(lease.until) });
+        Ok(Some(ManifestInfo { applied: record.applied, grant: record.grant, lease }))
+    }
+
+    pub(super) async fn set_grant(&self, name: &ManifestName, grant: &Grant) -> Result<(), ServiceError> {
+        self.service.set_grant(&self.caller, name, grant).await?;
+        Ok(())
+    }
+
+    pub(super) async fn take_lease(
+        &self,
+        manifest: &ManifestName,
+        holder: &str,
+        steal: bool,
+    ) -> Result<Result<(), Held>, ServiceError> {
+        match self.service.take_lease(&self.caller, manifest, holder, steal).await {
+            Ok(_) => Ok(Ok(())),
+            Err(LeaseError::Held(lease)) => Ok(Err(Held { by: lease.by, until: Some(lease.until) })),
+            Err(LeaseError::Denied(error)) => Err(error.into()),
+            Err(LeaseError::Table(error)) => Err(error.into()),
+        }
+    }
+
+    pub(super) async fn free_lease(&self, manifest: &ManifestName, holder: &str) -> Result<(), ServiceError> {
+        match self.service.free_lease(&self.caller, manifest, holder).await {
+            Ok(()) | Err(LeaseError::Held(_)) => Ok(()),
+            Err(LeaseError::Denied(error)) => Err(error.into()),
+            Err(LeaseError::Table(error)) => Err(error.into()),
+        }
     }
 
     pub(super) async fn put_role(

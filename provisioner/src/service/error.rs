@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use latchkey::service::{ChangeError, CreateError, EditError, RoleError, UserError};
+use latchkey::service::{
+    ChangeError, CreateError, Denied, EditError, GrantError, PublishError, RoleError, UserError,
+};
 use latchkey::table::TableError;
 use latchkey::version::VersionError;
 use serde_json::{Map, Value, json};
@@ -90,11 +92,38 @@ impl From<TableError> for ServiceError {
     }
 }
 
+impl From<Denied> for ServiceError {
+    fn from(error: Denied) -> Self {
+        Self::refused("forbidden", error.to_string())
+    }
+}
+
+impl From<PublishError> for ServiceError {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Table(error) => error.into(),
+            PublishError::Denied(error) => error.into(),
+            PublishError::TooLarge => Self::refused("refused", error.to_string()),
+        }
+    }
+}
+
+impl From<GrantError> for ServiceError {
+    fn from(error: GrantError) -> Self {
+        match error {
+            GrantError::Table(error) => error.into(),
+            GrantError::Denied(error) => error.into(),
+            error => Self::refused("refused", error.to_string()),
+        }
+    }
+}
+
 impl From<ChangeError<VersionError>> for ServiceError {
     fn from(error: ChangeError<VersionError>) -> Self {
         match error {
             ChangeError::Rule(error) => Self::Version(error),
             ChangeError::Table(error) => error.into(),
+            ChangeError::Denied(error) => error.into(),
             error => Self::Gone(error.to_string()),
         }
     }
@@ -104,6 +133,7 @@ impl From<ChangeError<std::convert::Infallible>> for ServiceError {
     fn from(error: ChangeError<std::convert::Infallible>) -> Self {
         match error {
             ChangeError::Table(error) => error.into(),
+            ChangeError::Denied(error) => error.into(),
             error => Self::Gone(error.to_string()),
         }
     }
@@ -115,6 +145,7 @@ impl From<ChangeError<EditError>> for ServiceError {
             ChangeError::Rule(EditError::Places(error)) => Self::Version(error),
             ChangeError::Rule(EditError::Create(error)) => error.into(),
             ChangeError::Table(error) => error.into(),
+            ChangeError::Denied(error) => error.into(),
             ChangeError::Rule(error) => Self::refused("refused", error.to_string()),
             error => Self::Gone(error.to_string()),
         }
@@ -126,6 +157,7 @@ impl From<CreateError> for ServiceError {
         let message = error.to_string();
         match error {
             CreateError::Table(error) => error.into(),
+            CreateError::Denied(error) => error.into(),
             CreateError::NameTaken { managed_by, .. } => {
                 Refusal::new("name_taken", message).with("managed_by", json!(managed_by)).into()
             }

@@ -19,7 +19,7 @@ use latchkey::role::Permissions;
 use latchkey::api::wire::Me;
 use latchkey::secret::{Fingerprint, Secret, TokenId};
 use latchkey::service::{
-    Caller, Created, Edit, Event, NewToken, Origin, Role, Service, UsageDay, UserChange, Valid,
+    Caller, Created, Edit, Event, Grant, NewToken, Origin, Role, Service, UsageDay, UserChange, Valid,
 };
 use latchkey::token::Token;
 use latchkey::user::User;
@@ -135,6 +135,17 @@ pub struct Held {
     pub by: String,
     /// Until when, by the service's time, where that is told.
     pub until: Option<Timestamp>,
+}
+
+/// What is known of a manifest.
+#[derive(Debug, Clone)]
+pub struct ManifestInfo {
+    /// The highest revision that was applied.
+    pub applied: Option<u64>,
+    /// What it may hand out when it is applied with a token, where an admin has said so.
+    pub grant: Option<Grant>,
+    /// Who applies it now.
+    pub lease: Option<Held>,
 }
 
 /// The service, reached as somebody. Cheap to clone.
@@ -284,6 +295,43 @@ impl Client {
     /// [`ServiceError::Unavailable`].
     pub async fn note_applied(&self, manifest: &ManifestName, revision: Option<u64>) -> Result<(), ServiceError> {
         ask!(self, note_applied(manifest, revision))
+    }
+
+    /// What is known of a manifest.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestInfo>, ServiceError> {
+        ask!(self, manifest(name))
+    }
+
+    /// Says what a manifest may hand out when it is applied with a token.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn set_grant(&self, name: &ManifestName, grant: &Grant) -> Result<(), ServiceError> {
+        ask!(self, set_grant(name, grant))
+    }
+
+    /// Takes or renews the lease of a manifest for a minute; or says who has it.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn take_lease(
+        &self,
+        manifest: &ManifestName,
+        holder: &str,
+        steal: bool,
+    ) -> Result<Result<(), Held>, ServiceError> {
+        ask!(self, take_lease(manifest, holder, steal))
+    }
+
+    /// Gives a lease back.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn free_lease(&self, manifest: &ManifestName, holder: &str) -> Result<(), ServiceError> {
+        ask!(self, free_lease(manifest, holder))
     }
 
     /// Defines a role, of a manifest if one is named.

@@ -2,18 +2,19 @@
 
 use jiff::Timestamp;
 use latchkey::api::wire::{
+    self,
     Applied, Confirm, Confirmed, LeaseRecord, LookUp, LookedUp, ManifestTokens, ManifestView, OriginRecord,
     PutManifest, TakeLease, TokenKey, TokenRecord,
 };
 use latchkey::name::{ManifestName, TokenName, UserName};
 use latchkey::secret::{Secret, TokenId};
-use latchkey::service::{Origin, Role};
+use latchkey::service::{Grant, Origin, Role};
 use latchkey::token::Token;
 use latchkey::user::User;
 
 use super::Remote;
 use super::call::Call;
-use crate::service::{Held, Managed, ServiceError};
+use crate::service::{Held, Managed, ManifestInfo, ServiceError};
 
 /// How many names fit into a body of 64 KB, whatever their lengths.
 const USERS: usize = 400;
@@ -22,6 +23,15 @@ const IDS: usize = 500;
 
 fn path(manifest: &ManifestName, rest: &str) -> String {
     format!("/v1/manifests/{manifest}{rest}")
+}
+
+/// A grant as it is told. A name that this version cannot read is left out: it is shown, and decides nothing here.
+fn grant(told: &wire::Grant) -> Grant {
+    Grant {
+        permissions: told.permissions.iter().filter_map(|text| text.parse().ok()).collect(),
+        roles: told.roles.iter().filter_map(|text| text.parse().ok()).collect(),
+        users: told.users.iter().filter_map(|text| text.parse().ok()).collect(),
+    }
 }
 
 impl Remote {
@@ -108,6 +118,24 @@ impl Remote {
             Err(ServiceError::Gone(_)) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    pub(in crate::service) async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestInfo>, ServiceError> {
+        let held = |lease: LeaseRecord| Held { by: lease.by, until: Some(lease.until) };
+        Ok(self.view(name).await?.map(|view| ManifestInfo {
+            applied: view.applied,
+            grant: view.grant.as_ref().map(grant),
+            lease: view.lease.map(held),
+        }))
+    }
+
+    pub(in crate::service) async fn set_grant(&self, name: &ManifestName, grant: &Grant) -> Result<(), ServiceError> {
+        let wanted = wire::Grant {
+            permissions: grant.permissions.iter().map(ToString::to_string).collect(),
+            roles: grant.roles.iter().map(ToString::to_string).collect(),
+            users: grant.users.iter().map(ToString::to_string).collect(),
+        };
+        self.line.repeat_for_nothing(Call::new("PUT", path(name, "/grant")).body(&wanted)).await
     }
 
     pub(in crate::service) async fn applied(&self, manifest: &ManifestName) -> Result<Option<u64>, ServiceError> {
