@@ -1,6 +1,7 @@
 //! The one table: DynamoDB through its SDK, in the same words embedded and on AWS.
 
 mod codec;
+mod copy;
 pub mod keys;
 mod schema;
 mod transact;
@@ -17,6 +18,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 pub(crate) use codec::{Update, decode, decode_token, encode, encode_token, use_attribute, with_key};
 use keys::{Item, Key};
+pub use copy::{Copied, CopyError};
 pub use transact::{Cancelled, TransactError};
 pub(crate) use transact::{Put, Transaction, Write};
 

@@ -202,22 +202,33 @@ pub(super) fn operator() -> String {
     user.map_or_else(|| format!("uid-{}", nix::unistd::getuid()), |user| user.name)
 }
 
+/// The name that `--user` gives, whether there is such a user or not.
+pub(super) fn name_of(client: &Client, wanted: &str) -> Result<UserName, Fault> {
+    if wanted != "me" {
+        return wanted
+            .parse()
+            .map_err(|_| Fault::new(format!("`{wanted}` cannot be a user's name")).hint(UserName::RULE));
+    }
+    if let Some(me) = client.me() {
+        return Ok(me.clone());
+    }
+    operator().to_ascii_lowercase().parse().map_err(|_| {
+        Fault::new(format!("your login `{}` cannot be a user's name", operator())).hint("say `--user NAME`")
+    })
+}
+
 /// The user that `--user` names. `me` is the user of the token in hand, or the OS user, made a person on first use.
 pub(super) async fn user(client: &Client, wanted: &str) -> Result<UserName, Fault> {
     if let (Some(me), "me") = (client.me(), wanted) {
         return Ok(me.clone());
     }
+    let name = name_of(client, wanted)?;
     if wanted == "me" {
-        let name: UserName = operator().to_ascii_lowercase().parse().map_err(|_| {
-            Fault::new(format!("your login `{}` cannot be a user's name", operator())).hint("say `--user NAME`")
-        })?;
         if client.user(&name).await?.is_none() {
             client.put_user(&name, &UserChange::default()).await?;
         }
         return Ok(name);
     }
-    let name: UserName =
-        wanted.parse().map_err(|_| Fault::new(format!("`{wanted}` cannot be a user's name")).hint(UserName::RULE))?;
     // A token may be allowed to see a user's tokens and not the user: then what it asks for is told by the server.
     if client.me().is_some() || client.user(&name).await?.is_some() {
         return Ok(name);
