@@ -64,7 +64,9 @@ impl DynamoDbError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Region => "write `region = \"..\"` under `[service]`, or set `AWS_REGION`",
-            Self::Login(_) => "log in as AWS's own tools do: `AWS_PROFILE`, `aws sso login`, or keys in the environment",
+            Self::Login(_) => {
+                "log in as AWS's own tools do: `AWS_PROFILE`, `aws sso login`, or keys in the environment"
+            }
             Self::Skew(_) => "nothing was done; set this machine's clock, best by a time server",
             Self::Table(TableError::Missing(_)) => "check name, region and account; the template in `infra` makes it",
             Self::Table(TableError::Denied(_)) => "the login may not read or write the table, or has expired",
@@ -119,12 +121,8 @@ async fn sdk_config(region: &Region) -> SdkConfig {
 
 /// What `AWS_ENDPOINT_URL_<service>`, `AWS_ENDPOINT_URL` or the profile say.
 fn endpoint_of(service: &'static str, config: &SdkConfig) -> Option<String> {
-    let key = ServiceConfigKey::builder()
-        .service_id(service)
-        .env("AWS_ENDPOINT_URL")
-        .profile("endpoint_url")
-        .build()
-        .ok()?;
+    let key =
+        ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build().ok()?;
     config.service_config()?.load_config(key).or_else(|| config.endpoint_url().map(str::to_owned))
 }
 

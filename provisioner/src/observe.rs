@@ -215,7 +215,9 @@ async fn available(
     for observed in &observation.tokens {
         let Some(token) = &observed.record else { continue };
         for version in wanted(observed, token, &known, &observation.looks) {
-            if let Some((place, _)) = recover((client, &manifest.name), sinks, token, version, &observation.looks).await? {
+            if let Some((place, _)) =
+                recover((client, &manifest.name), sinks, token, version, &observation.looks).await?
+            {
                 available.insert((token.id.clone(), version.number), place);
             }
         }

@@ -17,8 +17,8 @@ use aws_sdk_dynamodb::types::{ConsumedCapacity, KeysAndAttributes, ReturnConsume
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 pub(crate) use codec::{Update, decode, decode_token, encode, encode_token, use_attribute, with_key};
-use keys::{Item, Key};
 pub use copy::{Copied, CopyError};
+use keys::{Item, Key};
 pub use transact::{Cancelled, TransactError};
 pub(crate) use transact::{Put, Transaction, Write};
 

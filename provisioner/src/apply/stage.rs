@@ -255,6 +255,9 @@ fn declared(plan: &TokenPlan, declaration: &TokenDeclaration) -> DeclaredToken {
 /// A failure of the service, with what it means for the token.
 pub(super) fn service_failure(subject: &str, error: &ServiceError) -> Failure {
     let hint = match error {
+        ServiceError::Refused(refusal) if refusal.code == "not_granted" => {
+            "an admin widens what the manifest may hand out (`provision manifest grant`); then run `provision apply` again"
+        }
         ServiceError::Refused(_) => "change the manifest accordingly and run `provision apply` again",
         ServiceError::Version(latchkey::version::VersionError::Superseded { .. }) => {
             "another run is rotating this token and goes on with it; run `provision apply` again when it is done"

@@ -127,15 +127,7 @@ async fn leased(
             client.note_applied(&manifest.name, how.revision).await?;
         }
         let progress = Progress::new(printer);
-        let run = Run {
-            client,
-            sinks: &sinks,
-            manifest,
-            options: &may,
-            labels: &labels,
-            reporter: &progress,
-            stop,
-        };
+        let run = Run { client, sinks: &sinks, manifest, options: &may, labels: &labels, reporter: &progress, stop };
         let outcome = carry_out(&run, &plan, &observation).await;
         progress.finish();
         let outcome = outcome.map_err(|error| {

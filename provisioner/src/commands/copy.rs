@@ -28,7 +28,8 @@ pub(super) async fn run(printer: Printer, arguments: &Copy) -> Result<Code, Faul
     bar.enable_steady_tick(Duration::from_millis(200));
     let begun = Instant::now();
     let names = (source_name.as_str(), target_name.as_str());
-    let copied = source.copy_to(&target, names, SystemClock.now(), |count| bar.set_message(format!("{count} items"))).await;
+    let copied =
+        source.copy_to(&target, names, SystemClock.now(), |count| bar.set_message(format!("{count} items"))).await;
     bar.finish_and_clear();
     let copied = copied.map_err(|error| fault(error, arguments))?;
     tracing::debug!(took = ?begun.elapsed(), "copied");
@@ -72,7 +73,10 @@ fn show(printer: Printer, copied: &Copied, arguments: &Copy) -> Result<(), Fault
     }
     let kinds: Vec<String> = copied.kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
     let verb = if copied.resumed { "Went on copying" } else { "Copied" };
-    printer.result(&format!("{verb} `{}` to `{}`: {} items, the same in both", arguments.from, arguments.to, copied.items))?;
+    printer.result(&format!(
+        "{verb} `{}` to `{}`: {} items, the same in both",
+        arguments.from, arguments.to, copied.items
+    ))?;
     printer.result(&format!("  {}", kinds.join(", ")))?;
     Ok(())
 }
@@ -86,7 +90,9 @@ fn fault(error: CopyError, arguments: &Copy) -> Fault {
             "nothing was written: what is newer there would be lost; copy into an empty table instead".to_owned()
         }
         CopyError::Unfinished(_) => "finish that copy first, or copy from where it came".to_owned(),
-        CopyError::Used { .. } => "nothing newer was overwritten; copy into an empty table, and use it when the copy is done".to_owned(),
+        CopyError::Used { .. } => {
+            "nothing newer was overwritten; copy into an empty table, and use it when the copy is done".to_owned()
+        }
         CopyError::Changing(_) => format!("stop what changes it; {}", again()),
         CopyError::Table(_) => again(),
     };

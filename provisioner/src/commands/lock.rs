@@ -63,7 +63,7 @@ pub(super) async fn lease(
     match address {
         ServiceAddress::Embedded(_) if how.steal => Err(Fault::new("the lease of an embedded table cannot be stolen")
             .hint("it ends with the process that holds it: end that one, or wait for it")),
-        ServiceAddress::Embedded(table) => of_file(printer, table, manifest, wait).await,
+        ServiceAddress::Embedded(table) => of_file(printer, table.as_path(), manifest, wait).await,
         _ => of_service(printer, client, manifest, (wait, how.steal), stop).await,
     }
 }
@@ -144,7 +144,9 @@ async fn renew(printer: Printer, client: Client, manifest: ManifestName, holder:
         match client.take_lease(&manifest, &holder, false).await {
             Ok(Ok(())) => {}
             Ok(Err(Held { by, .. })) => {
-                printer.warning(&format!("`{by}` took the lease of `{manifest}`: this run ends after its pushes in flight"));
+                printer.warning(&format!(
+                    "`{by}` took the lease of `{manifest}`: this run ends after its pushes in flight"
+                ));
                 stop.store(true, Ordering::Relaxed);
                 return;
             }

@@ -9,9 +9,9 @@ use latchkey::entropy::SystemEntropy;
 use latchkey::name::UserName;
 use latchkey::service::{Service, UserChange};
 
-use super::server;
 use super::arguments::Allow;
 use super::exit::{Code, Fault};
+use super::server;
 use crate::dynamodb::{self, DynamoDbError};
 use crate::embedded::{self, EmbeddedError};
 use crate::files::FileError;
@@ -81,7 +81,10 @@ pub(super) fn address(flag: Option<&str>, manifest: Option<&Manifest>) -> Result
 }
 
 fn from_environment() -> Option<ServiceAddress> {
-    std::env::var(server::URL).ok().filter(|url| !url.trim().is_empty()).map(|url| ServiceAddress::Url(url.trim().to_owned()))
+    std::env::var(server::URL)
+        .ok()
+        .filter(|url| !url.trim().is_empty())
+        .map(|url| ServiceAddress::Url(url.trim().to_owned()))
 }
 
 /// An address as it is written on the command line.

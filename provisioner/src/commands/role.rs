@@ -56,7 +56,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Role) 
 fn fault(role: &RoleName, error: ServiceError) -> Fault {
     let hint = match error.refusal().map(|refusal| refusal.code.as_str()) {
         Some("in_use") => Some(format!("take it from them first: `provision user set NAME --remove-role {role}`")),
-        Some("no_such_role") => Some("see `provision role list`".to_owned()),
+        Some("no_such_role" | "not_found") => Some("see `provision role list`".to_owned()),
         _ => return error.into(),
     };
     Fault { hint, ..Fault::new(error.to_string()) }

@@ -12,8 +12,8 @@ use latchkey::api::{Api, BODY_MAX, Request, Response};
 use latchkey::service::Service;
 
 use super::arguments::Serve;
-use super::exit::Fault;
 use super::exit::Code;
+use super::exit::Fault;
 use super::open::{self, Absent};
 use crate::output::Printer;
 use crate::service::remote::{http_date, request_id};

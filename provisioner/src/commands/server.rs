@@ -62,13 +62,11 @@ fn login(address: &Address) -> Result<Secret, Fault> {
 fn demand_trust(address: &Address) -> Result<(), Fault> {
     let named = std::env::var(URL).ok().filter(|url| !url.trim().is_empty());
     let Some(named) = named else {
-        return Err(Fault::new(format!("no token is sent to `{address}`, as nobody here has named that server")).hint(
-            format!("if you trust it with your token, say so outside the manifest: `{URL}={address}`"),
-        ));
+        return Err(Fault::new(format!("no token is sent to `{address}`, as nobody here has named that server"))
+            .hint(format!("if you trust it with your token, say so outside the manifest: `{URL}={address}`")));
     };
-    let trusted = Address::parse(named.trim()).map_err(|error| {
-        Fault::new(format!("`{URL}` is not the address of a server")).hint(error.to_string())
-    })?;
+    let trusted = Address::parse(named.trim())
+        .map_err(|error| Fault::new(format!("`{URL}` is not the address of a server")).hint(error.to_string()))?;
     if trusted == *address {
         return Ok(());
     }

@@ -18,9 +18,9 @@ use super::arguments::{Token, TokenSet};
 use super::exit::{Code, Fault};
 use super::open::{self, Absent};
 use super::server;
+use crate::manifest::ServiceAddress;
 use crate::output::{Format, Printer, table};
 use crate::plan::{distance, minute};
-use crate::manifest::ServiceAddress;
 use crate::service::{Checked, Client, History, Refusal, ServiceError};
 
 /// Runs one of the commands on tokens.
@@ -107,13 +107,10 @@ fn create_fault(client: &Client, (user, name): (&UserName, &TokenName), error: S
         return Fault::new(error.to_string()).hint("nobody has a secret of it; try again");
     };
     let hint = match refusal.code.as_str() {
-        "expiry_in_past" => {
-            let today = client.now().to_zoned(TimeZone::UTC).date();
-            Some(format!("the earliest is the end of today: `--expires-at {today}`"))
-        }
-        "expiry_too_late" => refusal.text("until").and_then(|until| until.parse::<Timestamp>().ok()).map(|until| {
+        "invalid_field" if refusal.is_about("/expires_at") => Some(match refusal.text("until").map(str::parse) {
             // The last day counts whole.
-            format!("the latest is `--expires-at {}`", until.to_zoned(TimeZone::UTC).date())
+            Some(Ok(until)) => format!("the latest is `--expires-at {}`", date(until)),
+            _ => format!("the earliest is the end of today: `--expires-at {}`", date(client.now())),
         }),
         "name_taken" => Some(match refusal.text("managed_by") {
             Some(manifest) => format!(
@@ -132,6 +129,10 @@ fn create_fault(client: &Client, (user, name): (&UserName, &TokenName), error: S
         _ => return error.into(),
     };
     Fault { hint, ..Fault::new(error.to_string()) }
+}
+
+fn date(at: Timestamp) -> jiff::civil::Date {
+    at.to_zoned(TimeZone::UTC).date()
 }
 
 fn give_first(user: &UserName, refusal: &Refusal) -> Option<String> {
@@ -191,11 +192,7 @@ async fn list(printer: Printer, client: &Client, user: &UserName, ended: i32) ->
     let held = client.active(user).await?;
     let (active, expired): (Vec<_>, Vec<_>) =
         held.into_iter().partition(|token| token.state(now) == TokenState::Active);
-    let mut gone: Vec<TokenRecord> = if ended > 0 {
-        client.ended(user, ended).await?
-    } else {
-        Vec::new()
-    };
+    let mut gone: Vec<TokenRecord> = if ended > 0 { client.ended(user, ended).await? } else { Vec::new() };
     gone.extend(expired);
     if printer.format == Format::Json {
         let texts = |tokens: &[TokenRecord]| tokens.iter().map(|token| as_json(client, token)).collect::<Vec<_>>();
@@ -355,8 +352,7 @@ async fn roles(
     name: &TokenName,
     wanted: Option<Vec<RoleName>>,
 ) -> Result<Code, Fault> {
-    let mut token =
-        client.show(user, name).await?.ok_or_else(|| no_token(user, name))?;
+    let mut token = client.show(user, name).await?.ok_or_else(|| no_token(user, name))?;
     if let Some(wanted) = wanted {
         let edit = Edit { roles: Some(wanted), ..Edit::default() };
         token = client.edit(&token, &edit).await.map_err(|error| match error {

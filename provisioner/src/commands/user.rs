@@ -37,7 +37,7 @@ fn fault(user: &UserName, error: ServiceError) -> Fault {
             refusal.text("role").map(|role| format!("make it first: `provision role set {role} --permission ..`"))
         }
         "in_use" => Some(format!("delete them first, see `provision token list --user {user}`")),
-        "no_such_user" => Some("see `provision user list`".to_owned()),
+        "no_such_user" | "not_found" => Some("see `provision user list`".to_owned()),
         _ => return error.into(),
     };
     Fault { hint, ..Fault::new(error.to_string()) }

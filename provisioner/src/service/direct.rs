@@ -68,7 +68,11 @@ impl Direct {
         Ok(self.service.manifest(manifest).await?.and_then(|record| record.applied))
     }
 
-    pub(super) async fn note_applied(&self, manifest: &ManifestName, revision: Option<u64>) -> Result<(), ServiceError> {
+    pub(super) async fn note_applied(
+        &self,
+        manifest: &ManifestName,
+        revision: Option<u64>,
+    ) -> Result<(), ServiceError> {
         Ok(self.service.note_applied(&self.caller, manifest, revision).await?)
     }
 
@@ -93,16 +97,14 @@ impl Direct {
         match self.service.take_lease(&self.caller, manifest, holder, steal).await {
             Ok(_) => Ok(Ok(())),
             Err(LeaseError::Held(lease)) => Ok(Err(Held { by: lease.by, until: Some(lease.until) })),
-            Err(LeaseError::Denied(error)) => Err(error.into()),
-            Err(LeaseError::Table(error)) => Err(error.into()),
+            Err(error) => Err(error.into()),
         }
     }
 
     pub(super) async fn free_lease(&self, manifest: &ManifestName, holder: &str) -> Result<(), ServiceError> {
         match self.service.free_lease(&self.caller, manifest, holder).await {
             Ok(()) | Err(LeaseError::Held(_)) => Ok(()),
-            Err(LeaseError::Denied(error)) => Err(error.into()),
-            Err(LeaseError::Table(error)) => Err(error.into()),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -181,7 +183,7 @@ impl Direct {
     }
 
     pub(super) async fn end_leaving(&self, token: &Token, look: Look) -> Result<Token, ServiceError> {
-        Ok(self.service.end_leaving(&self.caller, &token.user, &token.name, look).await?)
+        Ok(self.service.end_leaving(&self.caller, (&token.user, &token.name), Some(&token.id), look).await?)
     }
 
     pub(super) async fn forget(&self, token: &Token, place: &PlaceId) -> Result<Token, ServiceError> {

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use latchkey::api::Problem;
 use latchkey::service::{
-    ChangeError, CreateError, Denied, EditError, GrantError, PublishError, RoleError, UserError,
+    ChangeError, CreateError, Denied, EditError, GrantError, LeaseError, PublishError, RoleError, UserError,
 };
 use latchkey::table::TableError;
 use latchkey::version::VersionError;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// Why the service did not do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -35,6 +36,8 @@ pub struct Refusal {
     pub message: String,
     /// What more there is to know, by name.
     pub more: Map<String, Value>,
+    /// The faulty fields, as JSON pointers.
+    pub fields: Vec<String>,
     /// Under which id a server logged it.
     pub request: Option<String>,
 }
@@ -49,7 +52,7 @@ impl fmt::Display for Refusal {
 impl Refusal {
     /// One without details.
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into(), more: Map::new(), request: None }
+        Self { code: code.into(), message: message.into(), more: Map::new(), fields: Vec::new(), request: None }
     }
 
     /// A detail that is text.
@@ -58,9 +61,10 @@ impl Refusal {
         self.more.get(name).and_then(Value::as_str)
     }
 
-    fn with(mut self, name: &str, value: Value) -> Self {
-        self.more.insert(name.to_owned(), value);
-        self
+    /// Whether a field is faulty.
+    #[must_use]
+    pub fn is_about(&self, pointer: &str) -> bool {
+        self.fields.iter().any(|field| field == pointer)
     }
 }
 
@@ -92,29 +96,16 @@ impl From<TableError> for ServiceError {
     }
 }
 
+/// What the service in this process refuses, under the names that the API has for it.
+fn told(message: String, problem: Problem) -> ServiceError {
+    let fields = problem.errors.into_iter().map(|fault| fault.pointer).collect();
+    let (code, more) = (problem.code.to_owned(), problem.more);
+    Refusal { code, message, more, fields, request: None }.into()
+}
+
 impl From<Denied> for ServiceError {
     fn from(error: Denied) -> Self {
-        Self::refused("forbidden", error.to_string())
-    }
-}
-
-impl From<PublishError> for ServiceError {
-    fn from(error: PublishError) -> Self {
-        match error {
-            PublishError::Table(error) => error.into(),
-            PublishError::Denied(error) => error.into(),
-            PublishError::TooLarge => Self::refused("refused", error.to_string()),
-        }
-    }
-}
-
-impl From<GrantError> for ServiceError {
-    fn from(error: GrantError) -> Self {
-        match error {
-            GrantError::Table(error) => error.into(),
-            GrantError::Denied(error) => error.into(),
-            error => Self::refused("refused", error.to_string()),
-        }
+        told(error.to_string(), error.into())
     }
 }
 
@@ -144,59 +135,26 @@ impl From<ChangeError<EditError>> for ServiceError {
         match error {
             ChangeError::Rule(EditError::Places(error)) => Self::Version(error),
             ChangeError::Rule(EditError::Create(error)) => error.into(),
+            ChangeError::Rule(error) => told(error.to_string(), error.into()),
             ChangeError::Table(error) => error.into(),
             ChangeError::Denied(error) => error.into(),
-            ChangeError::Rule(error) => Self::refused("refused", error.to_string()),
             error => Self::Gone(error.to_string()),
         }
     }
 }
 
-impl From<CreateError> for ServiceError {
-    fn from(error: CreateError) -> Self {
-        let message = error.to_string();
-        match error {
-            CreateError::Table(error) => error.into(),
-            CreateError::Denied(error) => error.into(),
-            CreateError::NameTaken { managed_by, .. } => {
-                Refusal::new("name_taken", message).with("managed_by", json!(managed_by)).into()
+/// An error that holds trouble with the table, and refusals otherwise.
+macro_rules! refusals {
+    ($($error:ident),*) => {
+        $(impl From<$error> for ServiceError {
+            fn from(error: $error) -> Self {
+                match error {
+                    $error::Table(error) => error.into(),
+                    error => told(error.to_string(), error.into()),
+                }
             }
-            CreateError::LimitReached { .. } => Self::refused("token_limit_reached", message),
-            CreateError::NoSuchUser(_) => Self::refused("no_such_user", message),
-            CreateError::Suspended(_) => Self::refused("user_suspended", message),
-            CreateError::RoleNotHeld { roles, .. } => {
-                Refusal::new("role_not_held", message).with("roles", json!(roles)).into()
-            }
-            CreateError::ExpiryInPast(_) => Self::refused("expiry_in_past", message),
-            CreateError::ExpiryTooLate { until, .. } => {
-                Refusal::new("expiry_too_late", message).with("until", json!(until)).into()
-            }
-            _ => Self::refused("refused", message),
-        }
-    }
+        })*
+    };
 }
 
-impl From<RoleError> for ServiceError {
-    fn from(error: RoleError) -> Self {
-        let message = error.to_string();
-        match error {
-            RoleError::Table(error) => error.into(),
-            RoleError::InUse { .. } => Self::refused("in_use", message),
-            RoleError::NoSuchRole(role) => Refusal::new("no_such_role", message).with("role", json!(role)).into(),
-            _ => Self::refused("refused", message),
-        }
-    }
-}
-
-impl From<UserError> for ServiceError {
-    fn from(error: UserError) -> Self {
-        let message = error.to_string();
-        match error {
-            UserError::Table(error) => error.into(),
-            UserError::InUse { .. } => Self::refused("in_use", message),
-            UserError::NoSuchUser(_) => Self::refused("no_such_user", message),
-            UserError::NoSuchRole(role) => Refusal::new("no_such_role", message).with("role", json!(role)).into(),
-            _ => Self::refused("refused", message),
-        }
-    }
-}
+refusals!(CreateError, RoleError, UserError, GrantError, PublishError, LeaseError);

@@ -12,11 +12,11 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
+use latchkey::api::wire::Me;
 use latchkey::lifetime::Terms;
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::place::{Place, PlaceId};
 use latchkey::role::Permissions;
-use latchkey::api::wire::Me;
 use latchkey::secret::{Fingerprint, Secret, TokenId};
 use latchkey::service::{
     Caller, Created, Edit, Event, Grant, NewToken, Origin, Role, Service, UsageDay, UserChange, Valid,

@@ -75,7 +75,8 @@ mod tests {
         for same in ["https://api.example.com/", "https://api.example.com:443", "HTTPS://api.example.com:443/"] {
             assert_eq!(Address::parse(same).unwrap(), one, "{same}");
         }
-        for other in ["https://api.example.com/v1", "https://api.example.com:8443", "https://api.example.com.evil.test"] {
+        for other in ["https://api.example.com/v1", "https://api.example.com:8443", "https://api.example.com.evil.test"]
+        {
             assert_ne!(Address::parse(other).unwrap(), one, "{other}");
         }
         assert_eq!(one.join("/v1/me"), "https://api.example.com/v1/me");
@@ -87,7 +88,8 @@ mod tests {
     fn what_would_show_a_token_is_no_address() {
         assert_eq!(Address::parse("http://api.example.com"), Err(AddressError::Plain));
         assert_eq!(Address::parse("http://127.0.0.1.example.com"), Err(AddressError::Plain));
-        for bad in ["api.example.com", "https://user@api.example.com", "https://a\\b", "ftp://a.b", "https://a?b=c", ""] {
+        for bad in ["api.example.com", "https://user@api.example.com", "https://a\\b", "ftp://a.b", "https://a?b=c", ""]
+        {
             assert_eq!(Address::parse(bad), Err(AddressError::Form), "{bad}");
         }
         for good in ["http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:8080"] {

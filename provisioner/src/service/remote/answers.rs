@@ -20,9 +20,14 @@ pub(super) fn refusal(answer: &Incoming) -> ServiceError {
     let request = Some(problem.request_id).filter(|id| !id.is_empty());
     let told = || request.iter().map(|id| format!(" (request {id})")).collect::<String>();
     match (problem.status, problem.code.as_str()) {
-        (_, "token_replaced" | "not_found" | "precondition_failed") => ServiceError::Gone(format!("{message}{}", told())),
+        (_, "token_replaced" | "not_found" | "precondition_failed") => {
+            ServiceError::Gone(format!("{message}{}", told()))
+        }
         (429 | 500.., _) => ServiceError::Unavailable(format!("the service could not do it: {message}{}", told())),
-        _ => Refusal { code: problem.code, message, more: problem.more, request }.into(),
+        _ => {
+            let fields = problem.errors.into_iter().map(|fault| fault.pointer).collect();
+            Refusal { code: problem.code, message, more: problem.more, fields, request }.into()
+        }
     }
 }
 
@@ -132,7 +137,11 @@ mod tests {
             ("version_not_live", json!({"number": 2}), VersionError::NotLive(2)),
             ("not_delivered", json!({"number": 2, "missing": 1}), VersionError::NotDelivered { number: 2, missing: 1 }),
             ("too_many_versions", json!({"live": 4}), VersionError::TooManyVersions { live: 4 }),
-            ("overlap_not_over", json!({"number": 2, "until": until}), VersionError::OverlapNotOver { number: 2, until }),
+            (
+                "overlap_not_over",
+                json!({"number": 2, "until": until}),
+                VersionError::OverlapNotOver { number: 2, until },
+            ),
             ("announced_lately", json!({"number": 2, "until": until}), VersionError::Announced { number: 2, until }),
             (
                 "recently_used",
@@ -150,7 +159,9 @@ mod tests {
     #[test]
     fn others_are_told_apart_by_what_is_done_about_them_and_carry_the_request_id() {
         for (status, code) in [(409, "token_replaced"), (404, "not_found"), (412, "precondition_failed")] {
-            assert!(matches!(told(status, code, json!({})), ServiceError::Gone(text) if text == "so it is (request r1)"));
+            assert!(
+                matches!(told(status, code, json!({})), ServiceError::Gone(text) if text == "so it is (request r1)")
+            );
         }
         let unavailable = told(503, "unavailable", json!({}));
         assert!(matches!(unavailable, ServiceError::Unavailable(text) if text.contains("(request r1)")));

@@ -18,6 +18,9 @@ use crate::service::{History, ServiceError};
 /// How far the clocks of a server's parts may lie apart.
 const APART: Seconds = Seconds::minutes(1);
 
+/// The longest page that the API gives.
+const PAGE: usize = 100;
+
 impl Remote {
     pub(in crate::service) async fn make(&self, new: NewToken) -> Result<Created, ServiceError> {
         let expires = match &new.life {
@@ -36,7 +39,8 @@ impl Remote {
         let begun = APART.before(self.now());
         let mut lost: Option<ServiceError> = None;
         for _ in 0..BEGUN {
-            let undone = match self.line.once::<SecretShown>(Call::new("POST", tokens_of(&new.user)).body(&body)).await {
+            let undone = match self.line.once::<SecretShown>(Call::new("POST", tokens_of(&new.user)).body(&body)).await
+            {
                 Ok(shown) => {
                     let secret = secret_of(&shown)?;
                     return Ok(Created { token: shown.token.clone().into_token(), secret });
@@ -69,13 +73,11 @@ impl Remote {
         Err(lost.unwrap_or_else(|| ServiceError::Unavailable("the token was not made".to_owned())))
     }
 
-    async fn list(&self, user: &UserName, state: &str, limit: Option<usize>) -> Result<Vec<Token>, ServiceError> {
+    async fn listed(&self, user: &UserName, state: &str, limit: Option<usize>) -> Result<Vec<Token>, ServiceError> {
         let (mut tokens, mut cursor): (Vec<Token>, Option<String>) = (Vec::new(), None);
         loop {
-            let mut call = Call::new("GET", tokens_of(user)).query("state", state);
-            if let Some(limit) = limit {
-                call = call.query("limit", limit.saturating_sub(tokens.len()).min(100));
-            }
+            let length = limit.unwrap_or(PAGE).clamp(1, PAGE);
+            let mut call = Call::new("GET", tokens_of(user)).query("state", state).query("limit", length);
             if let Some(cursor) = &cursor {
                 call = call.query("cursor", cursor);
             }
@@ -89,13 +91,13 @@ impl Remote {
     }
 
     pub(in crate::service) async fn active(&self, user: &UserName) -> Result<Vec<Token>, ServiceError> {
-        self.list(user, "active", None).await
+        self.listed(user, "active", None).await
     }
 
     pub(in crate::service) async fn ended(&self, user: &UserName, limit: i32) -> Result<Vec<Token>, ServiceError> {
         let limit = usize::try_from(limit).unwrap_or(0);
-        let mut ended = self.list(user, "deleted", Some(limit)).await?;
-        ended.extend(self.list(user, "expired", Some(limit)).await?);
+        let mut ended = self.listed(user, "deleted", Some(limit)).await?;
+        ended.extend(self.listed(user, "expired", Some(limit)).await?);
         ended.sort_by_key(|token| std::cmp::Reverse(token.ended.as_ref().map(|ended| ended.at)));
         ended.truncate(limit);
         Ok(ended)

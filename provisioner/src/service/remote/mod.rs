@@ -137,5 +137,5 @@ async fn check(line: &Line, presented: &str) -> Result<Result<Checked, String>, 
 /// Whether a code says that a token is not valid.
 #[must_use]
 pub fn is_unauthorized(code: &str) -> bool {
-    matches!(code, "unauthorized" | "invalid_token" | "missing_token")
+    matches!(code, "unauthenticated" | "invalid_token")
 }

@@ -24,7 +24,11 @@ impl Remote {
         Ok(record.into())
     }
 
-    pub(in crate::service) async fn put_user(&self, name: &UserName, change: &UserChange) -> Result<User, ServiceError> {
+    pub(in crate::service) async fn put_user(
+        &self,
+        name: &UserName,
+        change: &UserChange,
+    ) -> Result<User, ServiceError> {
         let put = PutUser {
             kind: change.kind,
             roles: change.roles.as_ref().map(|roles| roles.iter().map(ToString::to_string).collect()),

@@ -2,8 +2,7 @@
 
 use jiff::Timestamp;
 use latchkey::api::wire::{
-    self,
-    Applied, Confirm, Confirmed, LeaseRecord, LookUp, LookedUp, ManifestTokens, ManifestView, OriginRecord,
+    self, Applied, Confirm, Confirmed, LeaseRecord, LookUp, LookedUp, ManifestTokens, ManifestView, OriginRecord,
     PutManifest, TakeLease, TokenKey, TokenRecord,
 };
 use latchkey::name::{ManifestName, TokenName, UserName};
@@ -65,7 +64,8 @@ impl Remote {
     ) -> Result<Vec<Token>, ServiceError> {
         let mut found = Vec::new();
         for wanted in wanted.chunks(TOKENS) {
-            let key = |(user, name): &(UserName, TokenName)| TokenKey { user: user.to_string(), name: name.to_string() };
+            let key =
+                |(user, name): &(UserName, TokenName)| TokenKey { user: user.to_string(), name: name.to_string() };
             let wanted = LookUp { tokens: wanted.iter().map(key).collect(), ..LookUp::default() };
             found.extend(self.look_up(manifest, &wanted).await?.tokens.into_iter().map(TokenRecord::into_token));
         }
@@ -164,7 +164,8 @@ impl Remote {
         }
         let (user, name, id) = (token.user.to_string(), token.name.to_string(), token.id.to_string());
         let confirm = Confirm { user, name, id, digest };
-        let confirmed: Confirmed = self.line.repeat(Call::new("POST", path(manifest, "/confirm")).body(&confirm)).await?;
+        let confirmed: Confirmed =
+            self.line.repeat(Call::new("POST", path(manifest, "/confirm")).body(&confirm)).await?;
         Ok(confirmed.version)
     }
 

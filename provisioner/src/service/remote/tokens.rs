@@ -128,7 +128,7 @@ impl Remote {
         let Undone::Unknown(error) = undone else { return Err(undone.into()) };
         // The record tells whether it was done: under its new name, or at a later revision.
         let name = edit.name.as_ref().unwrap_or(&token.name);
-        let found = self.shown(&token.user, name).await.ok().flatten().filter(|found| found.id == token.id);
+        let found = self.found(token, name).await.ok().flatten();
         match found {
             Some(found) if edit.name.is_some() => Ok(found),
             Some(found) if edit.forget.as_ref().is_some_and(|place| !found.places.contains_key(place)) => Ok(found),
@@ -201,11 +201,12 @@ impl Remote {
             match self.line.once::<TokenRecord>(call()).await {
                 Ok(record) => return Ok(record.into_token()),
                 // An earlier try has done it: the version is gone, or the revision is no longer the one looked at.
-                Err(Undone::Answered(ServiceError::Version(
-                    VersionError::NotLive(_) | VersionError::StaleLook,
-                ))) if lost.is_some() => {
-                    let found = self.shown(&token.user, &token.name).await?.filter(|found| found.id == token.id);
-                    let found = found.ok_or_else(|| ServiceError::Gone("the token was deleted meanwhile".to_owned()))?;
+                Err(Undone::Answered(ServiceError::Version(VersionError::NotLive(_) | VersionError::StaleLook)))
+                    if lost.is_some() =>
+                {
+                    let found = self.found(token, &token.name).await?;
+                    let found =
+                        found.ok_or_else(|| ServiceError::Gone("the token was deleted meanwhile".to_owned()))?;
                     let gone = found.version(number).is_none();
                     return if gone { Ok(found) } else { Err(VersionError::StaleLook.into()) };
                 }
@@ -222,6 +223,15 @@ impl Remote {
             call.query("looked_at", look.at).query("revision", look.revision)
         };
         self.end(call, token).await
+    }
+
+    /// What there is of a token under a name, whichever way the caller may see it.
+    async fn found(&self, token: &Token, name: &TokenName) -> Result<Option<Token>, ServiceError> {
+        let found = match &token.managed_by {
+            Some(manifest) => self.holders(manifest, &[(token.user.clone(), name.clone())]).await?.pop(),
+            None => self.shown(&token.user, name).await?,
+        };
+        Ok(found.filter(|found| found.id == token.id))
     }
 
     /// Ends a token. That an earlier try did it is told by its being gone.
