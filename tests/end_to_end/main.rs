@@ -5,5 +5,6 @@
 mod chaos;
 mod command;
 mod readme;
+mod remote;
 mod secrets_manager;
 mod service;
