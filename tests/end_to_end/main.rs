@@ -6,5 +6,6 @@ mod api;
 mod chaos;
 mod command;
 mod readme;
+mod remote;
 mod secrets_manager;
 mod service;
