@@ -5,6 +5,7 @@
 mod api;
 mod chaos;
 mod command;
+mod functions;
 mod readme;
 mod remote;
 mod secrets_manager;

@@ -5,6 +5,7 @@ pub mod chaos;
 pub mod clock;
 pub mod engine;
 pub mod engines;
+pub mod lambda;
 pub mod provision;
 pub mod remote;
 pub mod world;
