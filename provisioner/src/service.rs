@@ -11,8 +11,8 @@ use latchkey::place::{Place, PlaceId};
 use latchkey::role::Permissions;
 use latchkey::secret::{Secret, TokenId};
 use latchkey::service::{
-    Caller, ChangeError, CreateError, Edit, EditError, Life, NewToken, Origin, Role, RoleError, Service, UserChange,
-    UserError, Valid, Verdict,
+    Caller, ChangeError, CreateError, Edit, EditError, Life, NewToken, Origin, PublishError, Role, RoleError, Service,
+    UserChange, UserError, Valid, Verdict,
 };
 use latchkey::table::TableError;
 use latchkey::token::{Token, TokenState};
@@ -49,6 +49,7 @@ impl From<ChangeError<VersionError>> for ServiceError {
         match error {
             ChangeError::Rule(error) => Self::Version(error),
             ChangeError::Table(error) => error.into(),
+            ChangeError::Denied(error) => Self::Refused(error.to_string()),
             error => Self::Gone(error.to_string()),
         }
     }
@@ -60,6 +61,7 @@ impl From<ChangeError<EditError>> for ServiceError {
             ChangeError::Rule(EditError::Places(error)) => Self::Version(error),
             ChangeError::Table(error) => error.into(),
             ChangeError::Rule(error) => Self::Refused(error.to_string()),
+            ChangeError::Denied(error) => Self::Refused(error.to_string()),
             error => Self::Gone(error.to_string()),
         }
     }
@@ -69,6 +71,15 @@ impl From<CreateError> for ServiceError {
     fn from(error: CreateError) -> Self {
         match error {
             CreateError::Table(error) => error.into(),
+            error => Self::Refused(error.to_string()),
+        }
+    }
+}
+
+impl From<PublishError> for ServiceError {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Table(error) => error.into(),
             error => Self::Refused(error.to_string()),
         }
     }

@@ -41,6 +41,15 @@ pub struct Event {
     pub detail: Option<String>,
 }
 
+/// A page of events.
+#[derive(Debug, Clone)]
+pub struct EventPage {
+    /// The events, newest first.
+    pub events: Vec<Event>,
+    /// The sort key to go on from; `None` when this was the last page.
+    pub next: Option<String>,
+}
+
 impl Event {
     fn of(caller: &Caller, action: &str, user: &str, at: Timestamp) -> Self {
         Self {
@@ -94,6 +103,52 @@ impl Service {
         let ttl = event.at.as_second() + KEPT;
         item.insert("ttl".to_owned(), aws_sdk_dynamodb::types::AttributeValue::N(ttl.to_string()));
         Ok(Write::Put { item: with_key(item, &key), how: Put::New })
+    }
+
+    /// Records that a caller tried to gain something and was refused.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn note_refusal(
+        &self,
+        caller: &Caller,
+        user: Option<&UserName>,
+        token: Option<&TokenName>,
+        detail: &str,
+    ) -> Result<(), TableError> {
+        let subject = user.map_or(ROLES, UserName::as_str);
+        let mut event = Event::of(caller, "refused", subject, self.now()).with(detail);
+        event.token = token.cloned();
+        let mut transaction = crate::table::Transaction::default();
+        transaction.add(self.event(&event)?);
+        match self.table.transact(transaction).await {
+            Ok(()) => Ok(()),
+            Err(crate::table::TransactError::Table(error)) => Err(error),
+            Err(crate::table::TransactError::Cancelled(_)) => Err(TableError::Busy("the event is there".to_owned())),
+        }
+    }
+
+    /// A page of the events of a user, or about roles and manifests, in the month of `at`, newest first, from after
+    /// `from`.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn event_page(
+        &self,
+        user: Option<&UserName>,
+        at: Timestamp,
+        limit: i32,
+        from: Option<String>,
+    ) -> Result<EventPage, TableError> {
+        let subject = user.map_or(ROLES, UserName::as_str);
+        let partition = keys::events_partition(subject, at);
+        let mut range = crate::table::Range::of(partition.clone(), None);
+        range.backwards = true;
+        range.limit = Some(limit);
+        range.start = from.map(|sk| Key { pk: partition, sk }.item());
+        let page = self.table.query(&range).await?;
+        let next = page.next.as_ref().and_then(Key::of).map(|key| key.sk);
+        Ok(EventPage { events: page.items.into_iter().map(decode).collect::<Result<_, _>>()?, next })
     }
 
     /// The events of a user in the month of `at`, newest first, at most `limit`.

@@ -1,8 +1,9 @@
 //! One way to change a token: load, apply a pure rule, save guarded by the revision, again when somebody was faster.
 
+use super::rights::{AdmitError, Yield};
 use super::verify::Verification;
-use super::{Caller, Event, RACES, Service};
-use crate::name::{TokenName, UserName};
+use super::{Caller, Denied, Event, RACES, Service};
+use crate::name::{ManifestName, TokenName, UserName};
 use crate::secret::TokenId;
 use crate::table::{TableError, TransactError, Transaction, Write, decode_token, encode, encode_token, keys};
 use crate::token::Token;
@@ -15,6 +16,10 @@ pub(super) struct Guard<'a> {
     pub(super) id: Option<&'a TokenId>,
     /// The revision of the record that the caller read.
     pub(super) revision: Option<u64>,
+    /// The manifest that declares the token from now on.
+    pub(super) manifest: Option<&'a ManifestName>,
+    /// What the change gives to whoever makes it.
+    pub(super) wanted: Yield,
     /// The owner as the change assumes it to be, checked in the transaction.
     pub(super) owner: Option<&'a User>,
 }
@@ -48,12 +53,24 @@ pub enum ChangeError<E: std::error::Error + 'static> {
         /// What it is.
         found: u64,
     },
+    /// The caller may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// A rule refuses.
     #[error(transparent)]
     Rule(E),
     /// The table.
     #[error(transparent)]
     Table(#[from] TableError),
+}
+
+impl<E: std::error::Error + 'static> From<AdmitError> for ChangeError<E> {
+    fn from(error: AdmitError) -> Self {
+        match error {
+            AdmitError::Denied(denied) => Self::Denied(denied),
+            AdmitError::Table(error) => Self::Table(error),
+        }
+    }
 }
 
 impl Service {
@@ -67,11 +84,11 @@ impl Service {
         &self,
         caller: &Caller,
         (user, name): (&UserName, &TokenName),
-        id: Option<&TokenId>,
+        (id, wanted): (Option<&TokenId>, Yield),
         action: &str,
         mut rule: impl FnMut(&mut Token) -> Result<(T, String), E>,
     ) -> Result<(Token, T), ChangeError<E>> {
-        let guard = Guard { id, ..Guard::default() };
+        let guard = Guard { id, wanted, ..Guard::default() };
         for race in 0..RACES {
             if let Some(changed) = self.change_once(caller, (user, name), guard, action, &mut rule).await? {
                 return Ok(changed);
@@ -91,7 +108,13 @@ impl Service {
         rule: impl FnOnce(&mut Token) -> Result<(T, String), E>,
     ) -> Result<Option<(Token, T)>, ChangeError<E>> {
         let missing = || ChangeError::NoSuchToken { user: user.clone(), name: name.clone() };
-        let old = self.load(user, name).await?.ok_or_else(missing)?;
+        let old = self.load(user, name).await?;
+        let managed = old.as_ref().and_then(|old| old.managed_by.as_ref());
+        if !managed.is_some_and(|manifest| caller.runs(manifest)) {
+            // Before anything is told about the token.
+            self.may_reach(caller, user, guard.manifest).await?;
+        }
+        let old = old.ok_or_else(missing)?;
         // What has ended by its own expiry stays ended; a managed token comes back with its next version.
         if old.expires_at.is_some_and(|end| end <= self.now()) {
             return Err(missing());
@@ -104,6 +127,7 @@ impl Service {
         }
         let mut new = old.clone();
         let (answer, detail) = rule(&mut new).map_err(ChangeError::Rule)?;
+        self.admit(caller, Some(&old), &new, guard.wanted).await?;
         if new == old {
             return Ok(Some((new, answer)));
         }

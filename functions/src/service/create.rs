@@ -6,8 +6,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
+use super::rights::{AdmitError, Yield};
 use super::verify::{SWEPT, Verification};
-use super::{Caller, Event, RACES, Service};
+use super::{Caller, Denied, Event, RACES, Service};
 use crate::entropy::EntropyError;
 use crate::lifetime::{Contradiction, Seconds, Terms};
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
@@ -23,6 +24,9 @@ use crate::token::{
 };
 use crate::user::User;
 use crate::version::{VersionError, VersionState};
+
+/// The place of one write more in the transaction that makes a token.
+const ALSO: usize = 4;
 
 /// A token to be made.
 #[derive(Debug, Clone)]
@@ -131,12 +135,24 @@ pub enum CreateError {
     /// Too many places.
     #[error(transparent)]
     Places(#[from] VersionError),
+    /// The caller may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// No randomness.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
     /// The table.
     #[error(transparent)]
     Table(#[from] TableError),
+}
+
+impl From<AdmitError> for CreateError {
+    fn from(error: AdmitError) -> Self {
+        match error {
+            AdmitError::Denied(denied) => denied.into(),
+            AdmitError::Table(error) => error.into(),
+        }
+    }
 }
 
 fn list(roles: &[RoleName]) -> String {
@@ -149,6 +165,25 @@ impl Service {
     /// # Errors
     /// See [`CreateError`]; nothing was made then.
     pub async fn create(&self, caller: &Caller, new: NewToken) -> Result<Created, CreateError> {
+        self.create_with(caller, (new, None), None).await
+    }
+
+    /// The same with an id of the caller's choice, and one write more in its transaction: when that one is refused, so
+    /// is the rest, and the answer is [`TableError::Busy`] as long as the caller does not find out why.
+    pub(super) async fn create_with(
+        &self,
+        caller: &Caller,
+        (new, id): (NewToken, Option<TokenId>),
+        also: Option<&Write>,
+    ) -> Result<Created, CreateError> {
+        let manifest = match &new.life {
+            Life::Managed { manifest, .. } => Some(manifest),
+            Life::Until(_) => None,
+        };
+        if !manifest.is_some_and(|manifest| caller.runs(manifest)) {
+            // Before anything is told about the user.
+            caller.may_change(&new.user)?;
+        }
         check_text(new.description.as_deref(), &new.labels)?;
         self.check_length(&new.name)?;
         for race in 0..RACES {
@@ -161,10 +196,14 @@ impl Service {
             if let Life::Managed { terms, .. } = &new.life {
                 self.check_managed(&roles, *terms, !new.places.is_empty()).await?;
             }
-            let (token, secret) = self.build(caller, &new, roles)?;
-            match self.insert(caller, &token, &user).await {
+            let (token, secret) = self.build(caller, &new, id.clone(), roles)?;
+            self.admit(caller, None, &token, Yield::Version).await?;
+            match self.insert(caller, &token, &user, also).await {
                 Ok(()) => return Ok(Created { token, secret }),
                 Err(TransactError::Table(error)) => return Err(error.into()),
+                Err(TransactError::Cancelled(failed)) if also.is_some() && failed.0.contains(&ALSO) => {
+                    return Err(TableError::Busy("somebody else was faster".to_owned()).into());
+                }
                 Err(TransactError::Cancelled(_)) => {
                     self.make_room(&new).await?;
                     self.table.breathe(race).await?;
@@ -180,12 +219,25 @@ impl Service {
         if name.as_str().len() > most { Err(CreateError::NameTooLong(most)) } else { Ok(()) }
     }
 
-    fn build(&self, caller: &Caller, new: &NewToken, roles: Vec<RoleName>) -> Result<(Token, Secret), CreateError> {
+    fn build(
+        &self,
+        caller: &Caller,
+        new: &NewToken,
+        id: Option<TokenId>,
+        roles: Vec<RoleName>,
+    ) -> Result<(Token, Secret), CreateError> {
         let now = self.now();
-        let id = TokenId::mint(&*self.entropy)?;
+        let id = id.map_or_else(|| TokenId::mint(&*self.entropy), Ok)?;
         let secret = Secret::mint(&self.policy.prefix, &id, &*self.entropy)?;
         let (expires_at, managed_by, terms) = match &new.life {
-            Life::Until(wanted) => (Some(self.check_expiry(*wanted, now)?), None, None),
+            Life::Until(wanted) => {
+                let mut end = self.check_expiry(*wanted, now)?;
+                if let (None, Some(last)) = (wanted, caller.ends()) {
+                    // Whoever names no expiry gets the longest that the caller may give.
+                    end = end.min(last);
+                }
+                (Some(end), None, None)
+            }
             Life::Managed { manifest, terms } => (None, Some(manifest.clone()), Some(*terms)),
         };
         let mut token = Token {
@@ -261,13 +313,20 @@ impl Service {
         refuse_for_manifests(&self.permissions_of(roles).await?)
     }
 
-    async fn insert(&self, caller: &Caller, token: &Token, user: &User) -> Result<(), TransactError> {
+    async fn insert(
+        &self,
+        caller: &Caller,
+        token: &Token,
+        user: &User,
+        also: Option<&Write>,
+    ) -> Result<(), TransactError> {
         let mut transaction = Transaction::default();
         let key = keys::token(&token.user, &token.name);
         transaction.add(Write::Put { item: with_key(encode_token(token)?, &key), how: Put::New });
         let key = keys::verification(&token.id);
         let mut item = with_key(encode(&Verification::of(token))?, &key);
         item.insert(SWEPT.to_owned(), AttributeValue::N(user.revision.to_string()));
+        Verification::set_person(&mut item, user);
         transaction.add(Write::Put { item, how: Put::New });
         let max = user.max_tokens.unwrap_or(self.policy.max_tokens);
         let mut update = Update::default();
@@ -278,6 +337,7 @@ impl Service {
         let condition = format!("{revision} = {at} AND {active} < {most}");
         transaction.add(Write::Update { key: keys::user(&token.user), update, condition });
         transaction.add(self.event(&Event::on_token(caller, "token.create", token, token.created))?);
+        also.cloned().map(|write| transaction.add(write));
         self.table.transact(transaction).await
     }
 
@@ -316,7 +376,7 @@ impl Service {
     pub(super) async fn move_expired(&self, token: &Token) -> Result<bool, TableError> {
         let at = token.ends_at().unwrap_or_else(|| self.now());
         let ended = Ended { state: EndState::Expired, at, by: None };
-        let nobody = Caller { actor: "expiry".to_owned(), from: None };
+        let nobody = Caller { actor: "expiry".to_owned(), ..Caller::operator("") };
         match self.end(&nobody, token, ended, "token.expire").await {
             Ok(_) => Ok(true),
             Err(TransactError::Cancelled(_)) => Ok(false),

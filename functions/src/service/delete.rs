@@ -1,7 +1,7 @@
 //! Deleting a token: immediate and final.
 
 use super::verify::Verification;
-use super::{Caller, ChangeError, Event, RACES, Service};
+use super::{Caller, ChangeError, Event, RACES, Service, Valid};
 use crate::name::{TokenName, UserName};
 use crate::secret::TokenId;
 use crate::table::{Put, TableError, TransactError, Transaction, Update, Write, encode, encode_token, keys, with_key};
@@ -23,7 +23,9 @@ impl Service {
     ) -> Result<Token, ChangeError<std::convert::Infallible>> {
         for race in 0..RACES {
             let missing = || ChangeError::NoSuchToken { user: user.clone(), name: name.clone() };
-            let token = self.load(user, name).await?.ok_or_else(missing)?;
+            let token = self.load(user, name).await?;
+            caller.may_end(user, token.as_ref().and_then(|token| token.managed_by.as_ref()))?;
+            let token = token.ok_or_else(missing)?;
             if let Some(wanted) = id.filter(|wanted| **wanted != token.id) {
                 return Err(ChangeError::Replaced { name: name.clone(), wanted: wanted.clone(), found: token.id });
             }
@@ -41,6 +43,18 @@ impl Service {
         Err(TableError::Busy("others change the same token".to_owned()).into())
     }
 
+    /// Deletes the token in the caller's hand: every token may end itself.
+    ///
+    /// # Errors
+    /// [`ChangeError::NoSuchToken`] when it has ended meanwhile.
+    pub async fn delete_own(
+        &self,
+        caller: &Caller,
+        own: &Valid,
+    ) -> Result<Token, ChangeError<std::convert::Infallible>> {
+        self.delete(&caller.trusted(), &own.user, &own.name, Some(&own.id)).await
+    }
+
     /// Ends a token that leaves with its manifest's declaration, after a look that found no place holding any of its
     /// versions.
     ///
@@ -55,7 +69,9 @@ impl Service {
         look: Look,
     ) -> Result<Token, ChangeError<VersionError>> {
         let missing = || ChangeError::NoSuchToken { user: user.clone(), name: name.clone() };
-        let token = self.load(user, name).await?.ok_or_else(missing)?;
+        let token = self.load(user, name).await?;
+        caller.may_end(user, token.as_ref().and_then(|token| token.managed_by.as_ref()))?;
+        let token = token.ok_or_else(missing)?;
         let now = self.now();
         let fresh = token.revision == look.revision && look.at <= now && LOOK_MAX.after(look.at) >= now;
         if !fresh || token.leaving.is_none() {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::change::Guard;
 use super::create::{CreateError, check_text, check_verification, refuse_for_manifests};
+use super::rights::Yield;
 use super::{Caller, ChangeError, RACES, Service};
 use crate::lifetime::Terms;
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
@@ -101,7 +102,8 @@ impl Service {
             }
             let grants = edit.roles.is_some() || edit.managed_by.is_some();
             let defined = if grants { Some(self.roles_read().await?) } else { None };
-            let guard = Guard { id, revision, owner: owner.as_ref() };
+            let manifest = edit.managed_by.as_ref();
+            let guard = Guard { id, revision, wanted: Yield::Difference, manifest, owner: owner.as_ref() };
             let edited = self
                 .change_once(caller, (user, name), guard, "token.edit", |token| {
                     let detail = apply(self, token, edit, roles)?;
@@ -139,9 +141,9 @@ impl Service {
     /// Drops from a token the roles that its user has lost; false when one of the two changed meanwhile.
     pub(super) async fn drop_roles(&self, caller: &Caller, token: &Token, owner: &User) -> Result<bool, TableError> {
         let key = (&token.user, &token.name);
-        let guard = Guard { id: Some(&token.id), revision: None, owner: Some(owner) };
+        let guard = Guard { id: Some(&token.id), owner: Some(owner), ..Guard::default() };
         let dropped = self
-            .change_once(caller, key, guard, "token.roles", |token| {
+            .change_once(&caller.trusted(), key, guard, "token.roles", |token| {
                 token.roles.retain(|role| owner.roles.contains(role));
                 Ok::<_, std::convert::Infallible>(((), "the user lost a role".to_owned()))
             })

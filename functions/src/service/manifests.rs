@@ -1,10 +1,15 @@
 //! Manifests: what a plan needs about their tokens.
 
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
+use super::create::not_by_manifest;
 use super::verify::Verification;
-use super::{Caller, Event, RACES, Service};
-use crate::name::{ManifestName, TokenName, UserName};
+use super::{Caller, Denied, Event, RACES, Service};
+use crate::name::{ManifestName, RoleName, TokenName, UserName};
+use crate::role::Permissions;
 use crate::secret::{Fingerprint, TokenId};
 use crate::table::keys::{self, Key};
 use crate::table::{Put, Range, TableError, TransactError, Transaction, Write, decode, decode_token, encode, with_key};
@@ -18,8 +23,70 @@ pub struct ManifestRecord {
     /// The highest revision that was applied, where the applier gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<u64>,
+    /// What it may hand out, when an admin has said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<Grant>,
     /// Counts changes.
     pub revision: u64,
+}
+
+/// What a manifest may hand out when it is applied with a token. Never `admin:*`, `manifests:*`, or `*` as a resource.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// All that its roles and tokens permit stays within these.
+    #[serde(default)]
+    pub permissions: Permissions,
+    /// Roles that it may name although it does not declare them.
+    #[serde(default)]
+    pub roles: BTreeSet<RoleName>,
+    /// Users that it may name although it does not declare them.
+    #[serde(default)]
+    pub users: BTreeSet<UserName>,
+}
+
+/// The most permissions, roles and users that a grant may name each.
+pub const GRANT_MAX: usize = 200;
+/// The longest text that is published, in bytes.
+pub const PUBLISHED_MAX: usize = 48 * 1024;
+
+/// Why a grant was not set.
+#[derive(Debug, thiserror::Error)]
+pub enum GrantError {
+    /// What no manifest may hand out.
+    #[error("no manifest may hand out `{0}`")]
+    NotByManifest(String),
+    /// Too many.
+    #[error("a grant names at most {GRANT_MAX} permissions, roles and users each")]
+    TooLarge,
+    /// The caller may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The table.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+/// Why a manifest was not published or noted.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// Too long.
+    #[error("a published manifest has at most {PUBLISHED_MAX} bytes")]
+    TooLarge,
+    /// The caller does not run it.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The table.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+/// A page of a manifest's tokens.
+#[derive(Debug, Clone)]
+pub struct ManagedPage {
+    /// Their records, in no particular order.
+    pub tokens: Vec<Token>,
+    /// Where the next page starts; `None` when this was the last.
+    pub next: Option<(UserName, TokenName)>,
 }
 
 /// Where a token id comes from, told also after the token ended.
@@ -99,20 +166,21 @@ impl Service {
     /// Notes that a revision of a manifest is about to be applied; never goes back.
     ///
     /// # Errors
-    /// When the table cannot be written.
+    /// When the caller does not run the manifest, or the table cannot be written.
     pub async fn note_applied(
         &self,
         caller: &Caller,
         name: &ManifestName,
         applied: Option<u64>,
-    ) -> Result<(), TableError> {
+    ) -> Result<(), PublishError> {
+        caller.must_run(name)?;
         for race in 0..RACES {
             if self.note_applied_once(caller, name, applied).await? {
                 return Ok(());
             }
             self.table.breathe(race).await?;
         }
-        Err(TableError::Busy("others apply the same manifest".to_owned()))
+        Err(TableError::Busy("others apply the same manifest".to_owned()).into())
     }
 
     /// False when another run was faster: perhaps with a lower revision.
@@ -127,27 +195,156 @@ impl Service {
             return Ok(true);
         }
         let revision = old.as_ref().map_or(0, |old| old.revision) + 1;
-        let new = ManifestRecord { name: name.clone(), applied, revision };
+        let grant = old.as_ref().and_then(|old| old.grant.clone());
+        let new = ManifestRecord { name: name.clone(), applied, grant, revision };
+        let detail = applied.map_or_else(|| format!("{name}"), |applied| format!("{name} at revision {applied}"));
+        self.save_manifest(old.as_ref(), &new, &Event::on_role(caller, "manifest.apply", &detail, self.now())).await
+    }
+
+    /// False when somebody else changed it meanwhile.
+    async fn save_manifest(
+        &self,
+        old: Option<&ManifestRecord>,
+        new: &ManifestRecord,
+        event: &Event,
+    ) -> Result<bool, TableError> {
         let mut transaction = Transaction::default();
-        match &old {
+        let key = keys::manifest(&new.name);
+        match old {
             None => {
-                let item = with_key(encode(&new)?, &keys::manifest(name));
-                transaction.add(Write::Put { item, how: Put::New });
-                let item = keys::manifest_in_list(name).item();
+                transaction.add(Write::Put { item: with_key(encode(new)?, &key), how: Put::New });
+                let item = keys::manifest_in_list(&new.name).item();
                 transaction.add(Write::Put { item, how: Put::Over });
             }
             Some(old) => {
-                let write = Write::change(keys::manifest(name), &encode(old)?, &encode(&new)?, old.revision);
+                let write = Write::change(key, &encode(old)?, &encode(new)?, old.revision);
                 write.map(|write| transaction.add(write));
             }
         }
-        let detail = applied.map_or_else(|| format!("{name}"), |applied| format!("{name} at revision {applied}"));
-        let event = Event::on_role(caller, "manifest.apply", &detail, self.now());
-        transaction.add(self.event(&event)?);
+        transaction.add(self.event(event)?);
         match self.table.transact(transaction).await {
             Ok(()) => Ok(true),
             Err(TransactError::Cancelled(_)) => Ok(false),
             Err(TransactError::Table(error)) => Err(error),
         }
+    }
+
+    /// Says what a manifest may hand out. Whoever grants must hold what it grants, and may change the tokens of the
+    /// users that it names: `admin:roles` and `admin:tokens`.
+    ///
+    /// # Errors
+    /// See [`GrantError`].
+    pub async fn set_grant(
+        &self,
+        caller: &Caller,
+        name: &ManifestName,
+        grant: &Grant,
+    ) -> Result<ManifestRecord, GrantError> {
+        caller.must_have("admin:roles")?;
+        caller.must_have("admin:tokens")?;
+        if grant.permissions.len().max(grant.roles.len()).max(grant.users.len()) > GRANT_MAX {
+            return Err(GrantError::TooLarge);
+        }
+        if let Some(permission) = not_by_manifest(&grant.permissions) {
+            return Err(GrantError::NotByManifest(permission.to_string()));
+        }
+        let roles: Vec<RoleName> = grant.roles.iter().cloned().collect();
+        let mut handed_out = self.permissions_of(&roles).await?;
+        handed_out.extend(&grant.permissions);
+        caller.covers(&handed_out)?;
+        let words = |words: Vec<String>| words.join(" ");
+        let detail = format!(
+            "{name}: permissions: {}; roles: {}; users: {}",
+            words(grant.permissions.iter().map(ToString::to_string).collect()),
+            words(grant.roles.iter().map(ToString::to_string).collect()),
+            words(grant.users.iter().map(ToString::to_string).collect()),
+        );
+        for race in 0..RACES {
+            let old = self.manifest(name).await?;
+            let revision = old.as_ref().map_or(0, |old| old.revision) + 1;
+            let applied = old.as_ref().and_then(|old| old.applied);
+            let new = ManifestRecord { name: name.clone(), applied, grant: Some(grant.clone()), revision };
+            let event = Event::on_role(caller, "manifest.grant", &detail, self.now());
+            if self.save_manifest(old.as_ref(), &new, &event).await? {
+                return Ok(new);
+            }
+            self.table.breathe(race).await?;
+        }
+        Err(TableError::Busy("others change the same manifest".to_owned()).into())
+    }
+
+    /// Publishes a manifest's text for the scheduled job; an empty one takes it back.
+    ///
+    /// # Errors
+    /// See [`PublishError`].
+    pub async fn publish(&self, caller: &Caller, name: &ManifestName, text: &str) -> Result<(), PublishError> {
+        caller.must_run(name)?;
+        if text.len() > PUBLISHED_MAX {
+            return Err(PublishError::TooLarge);
+        }
+        let mut item = with_key(keys::Item::new(), &keys::published(name));
+        item.insert("text".to_owned(), AttributeValue::S(text.to_owned()));
+        let mut transaction = Transaction::default();
+        transaction.add(if text.is_empty() {
+            Write::Delete { key: keys::published(name), revision: None }
+        } else {
+            Write::Put { item, how: Put::Over }
+        });
+        let item = keys::manifest_in_list(name).item();
+        transaction.add(Write::Put { item, how: Put::Over });
+        let digest = crate::secret::Digest::of(text.as_bytes()).fingerprint();
+        let detail = format!("{name}: {} bytes, {digest}", text.len());
+        transaction.add(self.event(&Event::on_role(caller, "manifest.publish", &detail, self.now()))?);
+        match self.table.transact(transaction).await {
+            Ok(()) => Ok(()),
+            Err(TransactError::Table(error)) => Err(error.into()),
+            Err(TransactError::Cancelled(_)) => Err(TableError::Busy("it changed meanwhile".to_owned()).into()),
+        }
+    }
+
+    /// The text that was published.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn published(&self, name: &ManifestName) -> Result<Option<String>, TableError> {
+        let item = self.table.get(&keys::published(name)).await?;
+        Ok(item.and_then(|mut item| match item.remove("text") {
+            Some(AttributeValue::S(text)) => Some(text),
+            _ => None,
+        }))
+    }
+
+    /// One page of a manifest's tokens, at most `limit`, from after `from`. Which tokens there are comes from an index,
+    /// a hint; their records are read consistently.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn managed_page(
+        &self,
+        manifest: &ManifestName,
+        limit: i32,
+        from: Option<&(UserName, TokenName)>,
+    ) -> Result<ManagedPage, TableError> {
+        let partition = format!("M#{manifest}");
+        let mut range = Range::of(partition.clone(), None);
+        range.index = Some(keys::MANAGED);
+        range.limit = Some(limit);
+        range.start = from.map(|(user, name)| {
+            // An index's position is the keys of the index and of the table.
+            let mut start = keys::token(user, name).item();
+            start.insert(keys::MANAGED_PK.to_owned(), AttributeValue::S(partition));
+            start
+        });
+        let page = self.table.query(&range).await?;
+        let keys: Vec<Key> = page.items.iter().filter_map(Key::of).collect();
+        let items = self.table.get_many(&keys).await?;
+        let tokens: Result<Vec<Token>, _> = items.into_iter().map(decode_token).collect();
+        let mut tokens = tokens?;
+        tokens.retain(|token| token.managed_by.as_ref() == Some(manifest) && token.ended.is_none());
+        let position = |key: Key| {
+            let user = key.pk.strip_prefix("U#")?.parse().ok()?;
+            Some((user, key.sk.strip_prefix(keys::ACTIVE)?.parse().ok()?))
+        };
+        Ok(ManagedPage { tokens, next: page.next.as_ref().and_then(Key::of).and_then(position) })
     }
 }

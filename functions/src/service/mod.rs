@@ -4,12 +4,16 @@
 //! Nothing here knows HTTP, Lambda or a command line.
 
 mod audit;
+mod bootstrap;
 mod change;
 mod create;
 mod delete;
 mod edit;
+mod introspect;
+mod lease;
 mod list;
 mod manifests;
+mod rights;
 mod roles;
 mod usage;
 mod users;
@@ -22,12 +26,16 @@ use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 
-pub use audit::Event;
+pub use audit::{Event, EventPage};
+pub use bootstrap::{BootstrapError, Bootstrapped};
 pub use change::ChangeError;
 pub use create::{CreateError, Created, Life, NewToken};
 pub use edit::{Edit, EditError};
+pub use introspect::Introspection;
+pub use lease::{Lease, LeaseError};
 pub use list::TokenPage;
-pub use manifests::{ManifestRecord, Origin};
+pub use manifests::{Grant, GrantError, ManagedPage, ManifestRecord, Origin, PublishError};
+pub use rights::Denied;
 pub use roles::{Role, RoleError};
 pub use usage::UsageDay;
 pub use users::{UserChange, UserError};
@@ -42,20 +50,21 @@ use crate::policy::Policy;
 use crate::role::Permissions;
 use crate::table::{Table, TableError, decode, encode, keys, with_key};
 
-/// Who asks, for the audit: `operator:<OS user>` or a user's name, and from where.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Who asks: `operator:<OS user>` or `<user>/<token>`, from where, and with which rights.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Caller {
     /// Who.
     pub actor: String,
     /// From which address, where there is one.
     pub from: Option<IpAddr>,
+    rights: rights::Rights,
 }
 
 impl Caller {
     /// An operator: whoever can write the table.
     #[must_use]
     pub fn operator(name: &str) -> Self {
-        Self { actor: format!("operator:{name}"), from: None }
+        Self { actor: format!("operator:{name}"), from: None, rights: rights::Rights::Operator }
     }
 }
 

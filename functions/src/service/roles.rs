@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use super::create::refuse_for_manifests;
-use super::{Caller, Event, RACES, Service};
+use super::{Caller, Denied, Event, RACES, Service};
 use crate::name::{ManifestName, RoleName};
 use crate::role::{PERMISSIONS_MAX, Permissions};
 use crate::table::{Put, Range, TableError, TransactError, Transaction, Write, decode, encode, keys, with_key};
@@ -54,6 +54,9 @@ pub enum RoleError {
     /// What no manifest may hand out.
     #[error("no manifest may hand out `{0}`")]
     NotByManifest(String),
+    /// The caller may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// The table.
     #[error(transparent)]
     Table(#[from] TableError),
@@ -88,6 +91,9 @@ impl Service {
         permissions: &Permissions,
         manifest: Option<&ManifestName>,
     ) -> Result<Role, RoleError> {
+        if !manifest.is_some_and(|manifest| caller.runs(manifest)) {
+            caller.must_have("admin:roles")?;
+        }
         if permissions.len() > PERMISSIONS_MAX {
             return Err(RoleError::TooMany);
         }
@@ -98,6 +104,7 @@ impl Service {
         }
         for race in 0..RACES {
             let old = self.role(name).await?;
+            self.admit_role(caller, old.as_ref(), name, permissions, manifest).await?;
             let new = changed_role(old.as_ref(), name, permissions, manifest)?;
             if old.as_ref() == Some(&new) {
                 return Ok(new);
@@ -132,11 +139,41 @@ impl Service {
         Err(TableError::Busy("others change the same role".to_owned()).into())
     }
 
+    /// Whoever widens a role hands out what it permits more; a manifest hands out what its grant holds.
+    async fn admit_role(
+        &self,
+        caller: &Caller,
+        old: Option<&Role>,
+        name: &RoleName,
+        permissions: &Permissions,
+        manifest: Option<&ManifestName>,
+    ) -> Result<(), RoleError> {
+        if caller.is_operator() {
+            return Ok(());
+        }
+        let gained: Permissions = match old {
+            Some(old) => permissions.iter().filter(|permission| !old.permissions.allow(permission)).cloned().collect(),
+            None => permissions.clone(),
+        };
+        let personal = caller.must_have("admin:roles").and_then(|()| caller.covers(&gained));
+        let (Err(_), Some(manifest)) = (&personal, manifest.filter(|manifest| caller.runs(manifest))) else {
+            return Ok(personal?);
+        };
+        let grant = self.grant_of(manifest).await?;
+        if let Some(old) = old
+            && old.managed_by.as_ref() != Some(manifest)
+        {
+            grant.names_role(manifest, name, old.managed_by.as_ref())?;
+        }
+        Ok(grant.covers(manifest, permissions)?)
+    }
+
     /// Deletes a role that nobody holds.
     ///
     /// # Errors
     /// [`RoleError::InUse`] while users hold it, [`RoleError::NoSuchRole`].
     pub async fn delete_role(&self, caller: &Caller, name: &RoleName) -> Result<(), RoleError> {
+        caller.must_have("admin:roles")?;
         for race in 0..RACES {
             let role = self.role(name).await?.ok_or_else(|| RoleError::NoSuchRole(name.clone()))?;
             if role.holders > 0 {

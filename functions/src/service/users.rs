@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::create::not_by_manifest;
 use super::verify::{SWEPT, Verification};
-use super::{Caller, Event, RACES, Service};
+use super::{Caller, Denied, Event, RACES, Service};
 use crate::name::{ManifestName, RoleName, UserName};
 use crate::role::ROLES_MAX;
 use crate::table::{
@@ -66,6 +66,9 @@ pub enum UserError {
     /// What no manifest may hand out.
     #[error("no manifest may hand out `{0}`")]
     NotByManifest(String),
+    /// The caller may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// Too many roles.
     #[error("a user has at most {ROLES_MAX} roles")]
     TooManyRoles,
@@ -114,6 +117,7 @@ impl Service {
     pub async fn put_user(&self, caller: &Caller, name: &UserName, change: &UserChange) -> Result<User, UserError> {
         for race in 0..RACES {
             let old = self.user(name).await?;
+            self.admit_user(caller, old.as_ref(), name, change).await?;
             let mut new = changed_user(old.as_ref(), name, change, self.now())?;
             if old.as_ref() != Some(&new) {
                 let mut lost = false;
@@ -196,6 +200,38 @@ impl Service {
         self.table.transact(transaction).await
     }
 
+    /// Whoever gives a role must hold what it permits; a manifest gives what its grant holds, to users of its own.
+    async fn admit_user(
+        &self,
+        caller: &Caller,
+        old: Option<&User>,
+        name: &UserName,
+        change: &UserChange,
+    ) -> Result<(), UserError> {
+        if caller.is_operator() {
+            return Ok(());
+        }
+        let held = old.map(|old| old.roles.as_slice()).unwrap_or_default();
+        let wanted = change.roles.as_deref().unwrap_or_default();
+        let gained: Vec<RoleName> = wanted.iter().filter(|role| !held.contains(role)).cloned().collect();
+        let permissions = self.permissions_of(&gained).await?;
+        let personal = caller.must_have("admin:users").and_then(|()| caller.covers(&permissions));
+        let manifest = change.managed_by.as_ref().filter(|manifest| caller.runs(manifest));
+        let (Err(_), Some(manifest)) = (&personal, manifest) else { return Ok(personal?) };
+        let grant = self.grant_of(manifest).await?;
+        grant.names_user(manifest, name, old)?;
+        for role in &gained {
+            let defined = self.role(role).await?;
+            grant.names_role(manifest, role, defined.as_ref().and_then(|role| role.managed_by.as_ref()))?;
+        }
+        grant.covers(manifest, &permissions)?;
+        if change.suspended.is_some() {
+            // No manifest suspends or restores anybody.
+            caller.must_have("admin:users")?;
+        }
+        Ok(())
+    }
+
     /// Brings a user's suspension and loss of roles to all tokens. The user was written first, and creates check the
     /// user in their transaction, so no token can slip through. When somebody changes the user meanwhile, it goes on
     /// with what the user is then.
@@ -257,6 +293,7 @@ impl Service {
     /// # Errors
     /// [`UserError::InUse`] while there are active tokens, [`UserError::NoSuchUser`].
     pub async fn delete_user(&self, caller: &Caller, name: &UserName) -> Result<(), UserError> {
+        caller.must_have("admin:users")?;
         let user = self.user(name).await?.ok_or_else(|| UserError::NoSuchUser(name.clone()))?;
         let items = self.table.query_all(Range::of(keys::user_partition(name), Some(keys::ACTIVE))).await?;
         let now = self.now();

@@ -15,7 +15,7 @@ use crate::role::Permissions;
 use crate::secret::{Digest, Fingerprint, Secret, SecretError, TokenId};
 use crate::table::{Range, TableError, Update, decode, keys};
 use crate::token::{EndState, Token};
-use crate::user::User;
+use crate::user::{User, UserKind};
 
 /// The revision of the user that `suspended` was taken from: an older one never overwrites a newer.
 pub(super) const SWEPT: &str = "swept";
@@ -37,6 +37,10 @@ pub(super) struct Verification {
     /// Set and cleared with the user's suspension only, never by a change of the token.
     #[serde(default, skip_serializing)]
     suspended: bool,
+    /// Set when the token is made and never changed: a user's kind is fixed. Absent means a service account, whose
+    /// tokens may do less.
+    #[serde(default, skip_serializing)]
+    person: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) ended: Option<EndState>,
     /// Of an ended token: the fingerprints that were its, so that a place which still shows one is known as ours.
@@ -101,6 +105,7 @@ impl Verification {
             versions: if ended.is_some() { BTreeMap::new() } else { token.versions.iter().map(live).collect() },
             managed_by: token.managed_by.clone(),
             suspended: false,
+            person: false,
             ended,
             fingerprints,
         }
@@ -110,6 +115,13 @@ impl Verification {
     pub(super) fn set_suspended(update: &mut Update, owner: &User) {
         update.set("suspended", AttributeValue::Bool(owner.suspended));
         update.set(SWEPT, AttributeValue::N(owner.revision.to_string()));
+    }
+
+    /// Writes whether the owner is a person.
+    pub(super) fn set_person(item: &mut keys::Item, owner: &User) {
+        if owner.kind == UserKind::Person {
+            item.insert("person".to_owned(), AttributeValue::Bool(true));
+        }
     }
 
     /// The version that a digest belongs to. Every digest is compared, in constant time each.
@@ -147,6 +159,10 @@ pub struct Valid {
     pub version: u32,
     /// Its fingerprint.
     pub fingerprint: Fingerprint,
+    /// Whether the user is a person.
+    pub person: bool,
+    /// Where the token may be used from; everywhere when empty.
+    pub allowed_ips: Vec<IpNet>,
     /// The token's roles.
     pub roles: Vec<RoleName>,
     /// What the roles permit.
@@ -186,35 +202,68 @@ pub enum Invalid {
     Address,
 }
 
+impl Invalid {
+    /// A word for logs and metrics.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "malformed",
+            Self::Prefix => "unknown_prefix",
+            Self::Unknown => "unknown",
+            Self::Deleted => "deleted",
+            Self::Expired => "expired",
+            Self::Retired => "retired",
+            Self::Suspended => "suspended",
+            Self::Address => "address",
+        }
+    }
+}
+
 impl Service {
     /// Checks a secret presented from `from`. Counts no use. A malformed secret costs no I/O.
     ///
     /// # Errors
     /// When the table does not answer: neither valid nor not valid. Callers must fail closed.
     pub async fn verify(&self, presented: &str, from: Option<IpAddr>) -> Result<Verdict, TableError> {
-        let secret = match Secret::parse(presented) {
+        let secret = match self.read_secret(presented) {
             Ok(secret) => secret,
-            Err(error) => return Ok(Verdict::Invalid(error.into())),
+            Err(invalid) => return Ok(Verdict::Invalid(invalid)),
         };
+        let item = self.table.get(&keys::verification(&secret.token_id())).await?;
+        self.verdict(item, &secret, from).await
+    }
+
+    /// What can be told of a secret without the table.
+    pub(super) fn read_secret(&self, presented: &str) -> Result<Secret, Invalid> {
+        let secret = Secret::parse(presented)?;
         let known = |prefix: &crate::secret::Prefix| prefix.as_str() == secret.prefix();
         if !known(&self.policy.prefix) && !self.policy.older_prefixes.iter().any(known) {
-            return Ok(Verdict::Invalid(Invalid::Prefix));
+            return Err(Invalid::Prefix);
         }
-        let id = secret.token_id();
-        let Some(item) = self.table.get(&keys::verification(&id)).await? else {
-            return Ok(Verdict::Invalid(Invalid::Unknown));
-        };
+        Ok(secret)
+    }
+
+    /// What a secret is, by its verification item.
+    pub(super) async fn verdict(
+        &self,
+        item: Option<keys::Item>,
+        secret: &Secret,
+        from: Option<IpAddr>,
+    ) -> Result<Verdict, TableError> {
+        let Some(item) = item else { return Ok(Verdict::Invalid(Invalid::Unknown)) };
         let verification: Verification = decode(item)?;
-        match self.judge(&verification, &secret, from) {
+        match self.judge(&verification, secret, from) {
             Err(invalid) => Ok(Verdict::Invalid(invalid)),
             Ok((version, expires)) => {
                 let permissions = self.permissions_of(&verification.roles).await?;
                 Ok(Verdict::Valid(Box::new(Valid {
                     user: verification.user,
                     name: verification.name,
-                    id,
+                    id: secret.token_id(),
                     version,
                     fingerprint: secret.fingerprint(),
+                    person: verification.person,
+                    allowed_ips: verification.allowed_ips,
                     roles: verification.roles,
                     permissions,
                     expires,

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::rights::Yield;
 use super::{Caller, ChangeError, Service};
 use crate::entropy::EntropyError;
 use crate::name::{TokenName, UserName};
@@ -48,7 +49,7 @@ impl Service {
         let secret = Secret::mint(&self.policy.prefix, id, &*self.entropy).map_err(entropy)?;
         let digest = secret.digest();
         let (token, number) = self
-            .change(caller, (user, name), Some(id), "version.stage", |token| {
+            .change(caller, (user, name), (Some(id), Yield::Version), "version.stage", |token| {
                 let number = token.stage(digest, self.now())?;
                 Ok((number, format!("version {number}")))
             })
@@ -69,7 +70,7 @@ impl Service {
         place: &PlaceId,
     ) -> Result<Announced, ChangeError<VersionError>> {
         let (token, write_before) = self
-            .change(caller, (user, name), Some(id), "version.announce", |token| {
+            .change(caller, (user, name), (Some(id), Yield::Version), "version.announce", |token| {
                 let write_before = token.announce(number, place, self.now())?;
                 Ok((write_before, format!("version {number} to {place}")))
             })
@@ -91,7 +92,7 @@ impl Service {
         (place, receipt): (&PlaceId, &str),
     ) -> Result<Token, ChangeError<VersionError>> {
         let delivered = self
-            .change(caller, (user, name), Some(id), "version.deliver", |token| {
+            .change(caller, (user, name), (Some(id), Yield::Nothing), "version.deliver", |token| {
                 token.deliver(number, place, receipt, self.now())?;
                 Ok(((), format!("version {number} to {place}")))
             })
@@ -111,7 +112,7 @@ impl Service {
         number: u32,
     ) -> Result<Token, ChangeError<VersionError>> {
         let promoted = self
-            .change(caller, (user, name), Some(id), "version.promote", |token| {
+            .change(caller, (user, name), (Some(id), Yield::Version), "version.promote", |token| {
                 token.promote(number, self.now())?;
                 Ok(((), format!("version {number}")))
             })
@@ -132,7 +133,7 @@ impl Service {
         (look, force): (Look, bool),
     ) -> Result<Token, ChangeError<VersionError>> {
         let retired = self
-            .change(caller, (user, name), Some(id), "version.retire", |token| {
+            .change(caller, (user, name), (Some(id), Yield::Nothing), "version.retire", |token| {
                 token.retire(number, look, force, self.now())?;
                 Ok(((), format!("version {number}")))
             })

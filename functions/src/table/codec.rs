@@ -127,7 +127,7 @@ pub(crate) fn use_attribute(number: &str) -> String {
 }
 
 /// An update that turns `old` into `new` and leaves attributes alone that neither knows.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Update {
     sets: Vec<String>,
     removes: Vec<String>,

@@ -9,9 +9,9 @@
 //! | role | `R` | `<role>` |
 //! | event | `E#<user>#<yyyymm>` | `<ulid>` |
 //! | usage | `Y#<token id>#<yyyymm>` | `<day>#<process>` |
-//! | manifest | `M#<manifest>` | `M` |
+//! | manifest, its lease, its text | `M#<manifest>` | `M`, `L`, `P` |
 //! | lists | `L` | `U#<user>`, `M#<manifest>` |
-//! | settings | `S` | `S` |
+//! | settings, the first admin | `S` | `S`, `B` |
 
 use std::collections::HashMap;
 
@@ -142,6 +142,24 @@ pub fn usage(id: &TokenId, at: Timestamp, process: &str) -> Key {
 #[must_use]
 pub fn manifest(manifest: &ManifestName) -> Key {
     Key::new(format!("M#{manifest}"), "M")
+}
+
+/// Who applies a manifest now.
+#[must_use]
+pub fn lease(manifest: &ManifestName) -> Key {
+    Key::new(format!("M#{manifest}"), "L")
+}
+
+/// A manifest's text for the scheduled job.
+#[must_use]
+pub fn published(manifest: &ManifestName) -> Key {
+    Key::new(format!("M#{manifest}"), "P")
+}
+
+/// The token of the first admin.
+#[must_use]
+pub fn first_admin() -> Key {
+    Key::new("S", "B")
 }
 
 /// The partition of the lists.

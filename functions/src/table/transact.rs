@@ -45,7 +45,7 @@ pub(crate) enum Put {
 }
 
 /// One write of a transaction.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Write {
     /// A whole item.
     Put {

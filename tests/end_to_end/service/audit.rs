@@ -9,7 +9,9 @@ use tests::world::{World, managed_token, name, permissions};
 #[tokio::test]
 async fn every_change_adds_exactly_one_event_with_who_what_which_and_when() {
     let world = World::new().await;
-    let caller = Caller { actor: "boss".to_owned(), from: Some("192.0.2.1".parse().unwrap()) };
+    let mut caller = Caller::operator("");
+    caller.actor = "boss".to_owned();
+    caller.from = Some("192.0.2.1".parse().unwrap());
     let service = &world.service;
     let place = Place::new("dotenv", &[("path", ".env")], true);
     let key = (&name("ci"), &name("deploy"));

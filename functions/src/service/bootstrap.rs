@@ -1,0 +1,170 @@
+//! The first admin, and the way back for a lost one. Whoever can write the table is its operator.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+
+use super::{Caller, ChangeError, CreateError, Life, NewToken, RoleError, Service, UserChange, UserError};
+use crate::name::{RoleName, TokenName, UserName};
+use crate::role::Permissions;
+use crate::secret::{Secret, TokenId};
+use crate::table::keys::Item;
+use crate::table::{TableError, Update, Write, keys};
+use crate::token::Token;
+use crate::user::UserKind;
+
+/// The role of the first admin: it permits everything.
+pub const ADMIN_ROLE: &str = "admin";
+
+/// The first admin's token.
+#[derive(Debug)]
+pub struct Bootstrapped {
+    /// The record.
+    pub token: Token,
+    /// Its secret, this once.
+    pub secret: Secret,
+    /// The token that it replaced, which has ended.
+    pub replaced: Option<TokenId>,
+}
+
+/// Why there is no new admin token.
+#[derive(Debug, thiserror::Error)]
+pub enum BootstrapError {
+    /// The service has been bootstrapped before.
+    #[error("the service has its first admin already: the token {id} of `{user}`")]
+    Done {
+        /// That token.
+        id: TokenId,
+        /// Whose it is.
+        user: UserName,
+    },
+    /// Another run was faster.
+    #[error("another bootstrap was faster: nothing was made here")]
+    Raced,
+    /// Only an operator may.
+    #[error("only an operator of the table may bootstrap")]
+    NotOperator,
+    /// The role was not made.
+    #[error(transparent)]
+    Role(#[from] RoleError),
+    /// The user was not made.
+    #[error(transparent)]
+    User(#[from] UserError),
+    /// The token was not made.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// The former token could not be ended; the new one was made.
+    #[error("the new token was made, but the former one could not be ended: {0}")]
+    Former(String),
+    /// The table.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+/// Who was made the first admin.
+struct First {
+    id: TokenId,
+    user: UserName,
+    token: TokenName,
+}
+
+impl First {
+    fn of(item: &Item) -> Option<Self> {
+        let text = |name: &str| item.get(name)?.as_s().ok();
+        Some(Self {
+            id: text("id")?.parse().ok()?,
+            user: text("user")?.parse().ok()?,
+            token: text("token")?.parse().ok()?,
+        })
+    }
+}
+
+impl Service {
+    /// Makes the first admin: a role that permits everything, a person who holds it, and a token. It happens once,
+    /// whoever races. With `replace` it happens again, and the former token ends once the new one is there.
+    ///
+    /// # Errors
+    /// [`BootstrapError::Done`] when there is one already; see [`BootstrapError`].
+    pub async fn bootstrap(
+        &self,
+        caller: &Caller,
+        user: &UserName,
+        name: &TokenName,
+        expires_at: Option<Timestamp>,
+        replace: bool,
+    ) -> Result<Bootstrapped, BootstrapError> {
+        if !caller.is_operator() {
+            return Err(BootstrapError::NotOperator);
+        }
+        let found = self.table.get(&keys::first_admin()).await?;
+        let former = found.as_ref().and_then(First::of);
+        if let (Some(former), false) = (&former, replace) {
+            return Err(BootstrapError::Done { id: former.id.clone(), user: former.user.clone() });
+        }
+        let role = self.ready_admin(caller, user).await?;
+        if let Some(former) = former.as_ref().filter(|former| former.user == *user && former.token == *name) {
+            // Its name has to be free for the new one.
+            self.end_former(caller, former).await?;
+        }
+        let new = NewToken {
+            user: user.clone(),
+            name: name.clone(),
+            description: Some("The first admin's".to_owned()),
+            roles: Some(vec![role]),
+            labels: std::collections::BTreeMap::new(),
+            allowed_ips: Vec::new(),
+            life: Life::Until(expires_at),
+            places: Vec::new(),
+        };
+        // Nothing but the token's id tells one singleton from another, so it is what the next one is guarded by.
+        let id = TokenId::mint(&*self.entropy).map_err(CreateError::from)?;
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let mut update = Update::default();
+        for (attribute, value) in [("id", id.as_str()), ("user", user.as_str()), ("token", name.as_str())] {
+            update.set(attribute, text(value));
+        }
+        let condition = match &former {
+            None => format!("attribute_not_exists({})", update.name(keys::PK)),
+            Some(former) => format!("{} = {}", update.name("id"), update.value(text(former.id.as_str()))),
+        };
+        let singleton = Write::Update { key: keys::first_admin(), update, condition };
+        let made = self.create_with(caller, (new, Some(id)), Some(&singleton)).await;
+        let created = match made {
+            Ok(created) => created,
+            Err(error) => {
+                let now = self.table.get(&keys::first_admin()).await?.as_ref().and_then(First::of);
+                let same = now.as_ref().map(|first| &first.id) == former.as_ref().map(|first| &first.id);
+                return Err(if same { error.into() } else { BootstrapError::Raced });
+            }
+        };
+        if let Some(former) = former.as_ref().filter(|former| former.user != *user || former.token != *name) {
+            self.end_former(caller, former).await?;
+        }
+        let replaced = former.map(|former| former.id);
+        Ok(Bootstrapped { token: created.token, secret: created.secret, replaced })
+    }
+
+    async fn ready_admin(&self, caller: &Caller, user: &UserName) -> Result<RoleName, BootstrapError> {
+        let unreadable = |error: String| BootstrapError::Table(TableError::Codec(error));
+        let role: RoleName = ADMIN_ROLE.parse().map_err(|_| unreadable("the admin role's name".to_owned()))?;
+        let all = "*:*".parse().map_err(|_| unreadable("the admin role's permission".to_owned()))?;
+        let permissions: Permissions = [all].into_iter().collect();
+        self.put_role(caller, &role, &permissions, None).await?;
+        let held = self.user(user).await?;
+        let mut roles = held.as_ref().map(|user| user.roles.clone()).unwrap_or_default();
+        if !roles.contains(&role) {
+            roles.push(role.clone());
+        }
+        let kind = if held.is_none() { Some(UserKind::Person) } else { None };
+        let change = UserChange { kind, roles: Some(roles), suspended: Some(false), ..UserChange::default() };
+        self.put_user(caller, user, &change).await?;
+        Ok(role)
+    }
+
+    async fn end_former(&self, caller: &Caller, former: &First) -> Result<(), BootstrapError> {
+        match self.delete(caller, &former.user, &former.token, Some(&former.id)).await {
+            // Deleted, expired, or its name used again: it works no more.
+            Ok(_) | Err(ChangeError::NoSuchToken { .. } | ChangeError::Replaced { .. }) => Ok(()),
+            Err(error) => Err(BootstrapError::Former(error.to_string())),
+        }
+    }
+}

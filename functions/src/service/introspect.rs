@@ -1,0 +1,56 @@
+//! Introspection: what a trusted caller may know of somebody's secret, its own secret checked in the same read.
+
+use std::net::IpAddr;
+
+use super::{Service, Valid, Verdict};
+use crate::secret::{Secret, TokenId};
+use crate::table::{TableError, keys};
+
+/// What one read found out about a caller and a subject.
+#[derive(Debug)]
+pub struct Introspection {
+    /// Whoever asks.
+    pub caller: Verdict,
+    /// The secret that was asked about; `None` when the caller is not valid or may not ask.
+    pub subject: Option<Verdict>,
+}
+
+impl Service {
+    /// Checks a caller's secret and, if that permits `tokens:introspect`, another one. Both are read at once, 1 read
+    /// unit each; what is malformed costs none. Counts no use.
+    ///
+    /// # Errors
+    /// When the table does not answer. Callers must fail closed.
+    pub async fn introspect(
+        &self,
+        (caller, caller_from): (&str, Option<IpAddr>),
+        (subject, subject_from): (&str, Option<IpAddr>),
+    ) -> Result<Introspection, TableError> {
+        let caller = match self.read_secret(caller) {
+            Ok(secret) => secret,
+            Err(invalid) => return Ok(Introspection { caller: Verdict::Invalid(invalid), subject: None }),
+        };
+        let subject = self.read_secret(subject);
+        let mut wanted = vec![keys::verification(&caller.token_id())];
+        wanted.extend(subject.as_ref().ok().map(|secret| keys::verification(&secret.token_id())));
+        let items = self.table.get_many(&wanted).await?;
+        let item_of = |id: &TokenId| {
+            let key = keys::verification(id);
+            items.iter().find(|item| keys::Key::of(item).as_ref() == Some(&key)).cloned()
+        };
+        let verdict = async |secret: &Secret, from| self.verdict(item_of(&secret.token_id()), secret, from).await;
+        let caller = verdict(&caller, caller_from).await?;
+        if !matches!(&caller, Verdict::Valid(valid) if may_introspect(valid)) {
+            return Ok(Introspection { caller, subject: None });
+        }
+        let subject = match &subject {
+            Err(invalid) => Verdict::Invalid(*invalid),
+            Ok(secret) => verdict(secret, subject_from).await?,
+        };
+        Ok(Introspection { caller, subject: Some(subject) })
+    }
+}
+
+fn may_introspect(valid: &Valid) -> bool {
+    "tokens:introspect".parse().is_ok_and(|wanted| valid.permissions.allow(&wanted))
+}

@@ -1,0 +1,104 @@
+//! The lease of a manifest: who applies it now. It is advice that spares two runs each other's work; safety rests on
+//! announcements, never on it.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Caller, Denied, RACES, Service};
+use crate::lifetime::Seconds;
+use crate::name::ManifestName;
+use crate::table::{TableError, Update, decode, keys};
+
+/// How long a lease holds that nobody renews.
+pub const LEASE: Seconds = Seconds(60);
+
+/// Who holds a lease.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The run.
+    pub holder: String,
+    /// On whose behalf.
+    pub by: String,
+    /// Until when.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub until: Timestamp,
+}
+
+/// Why a lease was not given.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseError {
+    /// Another run has it.
+    #[error("another run holds the lease until {:.0}: {}", .0.until, .0.by)]
+    Held(Lease),
+    /// The caller does not run the manifest.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The table.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+impl Service {
+    /// Takes or renews the lease of a manifest for 60 seconds.
+    ///
+    /// # Errors
+    /// [`LeaseError::Held`] while another run has it, unless it is to be stolen.
+    pub async fn take_lease(
+        &self,
+        caller: &Caller,
+        manifest: &ManifestName,
+        holder: &str,
+        steal: bool,
+    ) -> Result<Lease, LeaseError> {
+        caller.must_run(manifest)?;
+        for race in 0..RACES {
+            let now = self.now();
+            let lease = Lease { holder: holder.to_owned(), by: caller.actor.clone(), until: LEASE.after(now) };
+            let mut update = Update::default();
+            update.set("holder", AttributeValue::S(lease.holder.clone()));
+            update.set("by", AttributeValue::S(lease.by.clone()));
+            update.set("until", AttributeValue::N(lease.until.as_millisecond().to_string()));
+            let place = update.name(keys::PK);
+            let condition = if steal {
+                format!("attribute_exists({place}) OR attribute_not_exists({place})")
+            } else {
+                let (until, held) = (update.name("until"), update.name("holder"));
+                let mine = update.value(AttributeValue::S(holder.to_owned()));
+                let at = update.value(AttributeValue::N(now.as_millisecond().to_string()));
+                format!("attribute_not_exists({until}) OR {until} <= {at} OR {held} = {mine}")
+            };
+            if self.table.update(&keys::lease(manifest), update, &condition).await? {
+                return Ok(lease);
+            }
+            if let Some(held) = self.lease(manifest).await? {
+                return Err(LeaseError::Held(held));
+            }
+            self.table.breathe(race).await?;
+        }
+        Err(TableError::Busy("others take the same lease".to_owned()).into())
+    }
+
+    /// Gives a lease back; nothing happens unless this run holds it.
+    ///
+    /// # Errors
+    /// When the caller does not run the manifest, or the table cannot be written.
+    pub async fn free_lease(&self, caller: &Caller, manifest: &ManifestName, holder: &str) -> Result<(), LeaseError> {
+        caller.must_run(manifest)?;
+        let mut update = Update::default();
+        update.set("until", AttributeValue::N("0".to_owned()));
+        let held = update.name("holder");
+        let mine = update.value(AttributeValue::S(holder.to_owned()));
+        self.table.update(&keys::lease(manifest), update, &format!("{held} = {mine}")).await?;
+        Ok(())
+    }
+
+    /// Who holds the lease of a manifest now.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn lease(&self, manifest: &ManifestName) -> Result<Option<Lease>, TableError> {
+        let lease: Option<Lease> = self.table.get(&keys::lease(manifest)).await?.map(decode).transpose()?;
+        Ok(lease.filter(|lease| lease.until > self.now()))
+    }
+}

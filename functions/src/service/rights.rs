@@ -1,0 +1,422 @@
+//! Who may do what. Every operation that changes something asks here before it writes, and nobody gains: what an
+//! operation yields lies within the caller's own permissions, networks and expiry, or within a manifest's grant.
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+
+use super::{Caller, Grant, Service, Valid};
+use crate::name::{ManifestName, RoleName, UserName};
+use crate::role::{Permission, Permissions};
+use crate::secret::TokenId;
+use crate::table::TableError;
+use crate::token::Token;
+use crate::user::User;
+use crate::version::STAGED_LIFE;
+
+/// What a caller may do.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Rights {
+    /// Whoever can write the table.
+    Operator,
+    /// What a token permits.
+    Token(Box<Holder>),
+}
+
+/// The token in a caller's hand.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Holder {
+    pub(super) user: UserName,
+    pub(super) person: bool,
+    pub(super) id: TokenId,
+    pub(super) permissions: Permissions,
+    pub(super) allowed_ips: Vec<IpNet>,
+    pub(super) expires: Timestamp,
+}
+
+/// Why a caller may not do something.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// The caller may not even know whether it is there.
+    #[error("there is nothing here that this token may see")]
+    Hidden,
+    /// A permission is missing.
+    #[error("this token lacks the permission `{0}`")]
+    Lacks(String),
+    /// It would permit what the caller may not.
+    #[error("it would permit {}, which this token does not", list(.0))]
+    Permissions(Vec<String>),
+    /// It would work from where the caller's token does not.
+    #[error("it would work from networks that this token is not allowed from; name some of its own as `allowed_ips`")]
+    Networks,
+    /// It would outlive the caller's token.
+    #[error("it would outlive this token, which ends at {0:.0}")]
+    Outlives(Timestamp),
+    /// A manifest's grant does not cover it.
+    #[error("the manifest `{manifest}` may not hand out {what}: an admin widens its grant")]
+    NotGranted {
+        /// Which.
+        manifest: ManifestName,
+        /// What is not within its grant.
+        what: String,
+    },
+}
+
+impl Denied {
+    /// Whether the caller tried to gain something, which is worth an audit event.
+    #[must_use]
+    pub fn is_gain(&self) -> bool {
+        !matches!(self, Self::Hidden | Self::Lacks(_))
+    }
+
+    fn lacks(permission: &str) -> Self {
+        Self::Lacks(permission.to_owned())
+    }
+}
+
+fn list(permissions: &[String]) -> String {
+    permissions.iter().map(|permission| format!("`{permission}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// A refusal, or trouble on the way to it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AdmitError {
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+/// What a change of a token gives to whoever makes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Yield {
+    /// Nothing that could be used.
+    #[default]
+    Nothing,
+    /// A version that works: all that the token permits.
+    Version,
+    /// Whatever the token permits more than before.
+    Difference,
+}
+
+impl Caller {
+    /// Whoever presented a valid secret.
+    #[must_use]
+    pub fn token(valid: &Valid, from: Option<std::net::IpAddr>) -> Self {
+        let holder = Holder {
+            user: valid.user.clone(),
+            person: valid.person,
+            id: valid.id.clone(),
+            permissions: valid.permissions.clone(),
+            allowed_ips: valid.allowed_ips.clone(),
+            expires: valid.expires,
+        };
+        // A user's name holds no `/`.
+        let actor = format!("{}/{}", valid.user, valid.name);
+        Self { actor, from, rights: Rights::Token(Box::new(holder)) }
+    }
+
+    /// Whether the caller is an operator.
+    #[must_use]
+    pub fn is_operator(&self) -> bool {
+        self.rights == Rights::Operator
+    }
+
+    /// The same for what follows from an operation that was admitted: named in the audit, held back by nothing.
+    pub(super) fn trusted(&self) -> Self {
+        Self { rights: Rights::Operator, ..self.clone() }
+    }
+
+    fn holder(&self) -> Option<&Holder> {
+        match &self.rights {
+            Rights::Operator => None,
+            Rights::Token(holder) => Some(holder),
+        }
+    }
+
+    /// The id of the token in hand.
+    #[must_use]
+    pub fn token_id(&self) -> Option<&TokenId> {
+        self.holder().map(|holder| &holder.id)
+    }
+
+    /// The user behind the token in hand.
+    #[must_use]
+    pub fn user(&self) -> Option<&UserName> {
+        self.holder().map(|holder| &holder.user)
+    }
+
+    /// Whether the caller has a permission.
+    #[must_use]
+    pub fn has(&self, permission: &str) -> bool {
+        let Ok(wanted) = permission.parse::<Permission>() else { return false };
+        self.holder().is_none_or(|holder| holder.permissions.allow(&wanted))
+    }
+
+    /// Demands a permission.
+    ///
+    /// # Errors
+    /// [`Denied::Lacks`].
+    pub fn must_have(&self, permission: &str) -> Result<(), Denied> {
+        if self.has(permission) { Ok(()) } else { Err(Denied::lacks(permission)) }
+    }
+
+    /// Whether the caller runs a manifest: `manifests:<name>`.
+    #[must_use]
+    pub fn runs(&self, manifest: &ManifestName) -> bool {
+        // A manifest's name may end in `-` or look unlike an action; such a one is run by `manifests:*` only.
+        self.has(&format!("manifests:{manifest}")) || self.has("manifests:*")
+    }
+
+    /// Demands that the caller runs a manifest; whoever does not may not know of it.
+    ///
+    /// # Errors
+    /// [`Denied::Hidden`].
+    pub fn must_run(&self, manifest: &ManifestName) -> Result<(), Denied> {
+        if self.runs(manifest) { Ok(()) } else { Err(Denied::Hidden) }
+    }
+
+    /// Demands that the caller may see a user's tokens: a person's tokens see the person's, those of service users need
+    /// `tokens:write`; everybody's with `admin:tokens`.
+    ///
+    /// # Errors
+    /// [`Denied::Hidden`].
+    pub fn may_see(&self, user: &UserName) -> Result<(), Denied> {
+        let Some(holder) = self.holder() else { return Ok(()) };
+        let own = holder.user == *user && (holder.person || self.has("tokens:write"));
+        if own || self.has("admin:tokens") { Ok(()) } else { Err(Denied::Hidden) }
+    }
+
+    /// Demands that the caller may read what was done to a user's tokens.
+    ///
+    /// # Errors
+    /// [`Denied::Hidden`].
+    pub fn may_audit(&self, user: &UserName) -> Result<(), Denied> {
+        if self.has("admin:audit") { Ok(()) } else { self.may_see(user) }
+    }
+
+    /// Demands that the caller may create and change a user's tokens.
+    ///
+    /// # Errors
+    /// [`Denied::Hidden`], or [`Denied::Lacks`] for whoever may see them.
+    pub fn may_change(&self, user: &UserName) -> Result<(), Denied> {
+        self.may_see(user)?;
+        let Some(holder) = self.holder() else { return Ok(()) };
+        if self.has("admin:tokens") || (holder.user == *user && self.has("tokens:write")) {
+            return Ok(());
+        }
+        Err(Denied::lacks("tokens:write"))
+    }
+
+    /// Demands that the caller may end a token: its owner does, and whoever runs its manifest.
+    pub(super) fn may_end(&self, user: &UserName, manifest: Option<&ManifestName>) -> Result<(), Denied> {
+        if manifest.is_some_and(|manifest| self.runs(manifest)) {
+            return Ok(());
+        }
+        // Every token may end itself; the way to that is by id.
+        self.may_see(user)
+    }
+
+    /// Demands that permissions lie within the caller's own.
+    pub(super) fn covers(&self, permissions: &Permissions) -> Result<(), Denied> {
+        let Some(holder) = self.holder() else { return Ok(()) };
+        let beyond = beyond(&holder.permissions, permissions);
+        if beyond.is_empty() { Ok(()) } else { Err(Denied::Permissions(beyond)) }
+    }
+
+    /// Demands that networks lie within the caller's own.
+    fn reaches(&self, networks: &[IpNet]) -> Result<(), Denied> {
+        let Some(holder) = self.holder() else { return Ok(()) };
+        if within(networks, &holder.allowed_ips) { Ok(()) } else { Err(Denied::Networks) }
+    }
+
+    /// Demands that an instant is no later than the caller's own end.
+    fn outlives(&self, end: Timestamp) -> Result<(), Denied> {
+        let Some(holder) = self.holder() else { return Ok(()) };
+        if end <= holder.expires { Ok(()) } else { Err(Denied::Outlives(holder.expires)) }
+    }
+
+    /// The latest end of what the caller makes, where there is one.
+    pub(super) fn ends(&self) -> Option<Timestamp> {
+        self.holder().map(|holder| holder.expires)
+    }
+
+    /// Demands that all a token yields from now on lies within the caller's own.
+    fn contains(&self, token: &Token, permissions: &Permissions, now: Timestamp) -> Result<(), Denied> {
+        self.covers(permissions)?;
+        self.reaches(&token.allowed_ips)?;
+        self.outlives(lasts(token, now))
+    }
+
+    /// Demands that what a change adds to a token lies within the caller's own.
+    fn contains_difference(
+        &self,
+        (old, new): (&Token, &Token),
+        (before, after): (&Permissions, &Permissions),
+        now: Timestamp,
+    ) -> Result<(), Denied> {
+        if !before.cover(after) {
+            self.covers(after)?;
+        }
+        if !within(&new.allowed_ips, &old.allowed_ips) {
+            self.reaches(&new.allowed_ips)?;
+        }
+        if lasts(new, now) > lasts(old, now) {
+            self.outlives(lasts(new, now))?;
+        }
+        Ok(())
+    }
+}
+
+/// The permissions that `held` does not cover.
+fn beyond(held: &Permissions, wanted: &Permissions) -> Vec<String> {
+    wanted.iter().filter(|permission| !held.allow(permission)).map(ToString::to_string).collect()
+}
+
+/// Whether one list of networks lies within another; an empty list is everywhere.
+fn within(inner: &[IpNet], outer: &[IpNet]) -> bool {
+    let covered = |network: &IpNet| outer.iter().any(|wide| wide.contains(network));
+    outer.is_empty() || (!inner.is_empty() && inner.iter().all(covered))
+}
+
+/// Until when a version of the token that is staged, announced or promoted now may work.
+fn lasts(token: &Token, now: Timestamp) -> Timestamp {
+    let by_terms = token.terms.map(|terms| terms.expires_in.max(STAGED_LIFE).after(now));
+    match (token.expires_at, by_terms) {
+        (Some(end), _) => end,
+        (None, Some(end)) => end,
+        (None, None) => STAGED_LIFE.after(now),
+    }
+}
+
+impl Service {
+    /// Demands that a caller may change a token as `wanted` says. `old` is `None` when it is made now.
+    pub(super) async fn admit(
+        &self,
+        caller: &Caller,
+        old: Option<&Token>,
+        new: &Token,
+        wanted: Yield,
+    ) -> Result<(), AdmitError> {
+        if caller.is_operator() {
+            return Ok(());
+        }
+        // What a manifest may hand out is its grant's to say, not its job's own permissions.
+        let manifest = new.managed_by.as_ref().filter(|manifest| caller.runs(manifest));
+        let personal = self.admit_person(caller, old, new, wanted).await;
+        let (Err(AdmitError::Denied(denied)), Some(manifest)) = (&personal, manifest) else { return personal };
+        tracing::debug!(%denied, "not by the caller's own rights");
+        self.admit_manifest(manifest, new).await
+    }
+
+    async fn admit_person(
+        &self,
+        caller: &Caller,
+        old: Option<&Token>,
+        new: &Token,
+        wanted: Yield,
+    ) -> Result<(), AdmitError> {
+        caller.may_change(&new.user)?;
+        if wanted == Yield::Nothing {
+            return Ok(());
+        }
+        let permissions = self.permissions_of(&new.roles).await?;
+        let now = self.now();
+        match old.filter(|_| wanted == Yield::Difference) {
+            None => caller.contains(new, &permissions, now)?,
+            Some(old) => {
+                let before = self.permissions_of(&old.roles).await?;
+                caller.contains_difference((old, new), (&before, &permissions), now)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn admit_manifest(&self, manifest: &ManifestName, token: &Token) -> Result<(), AdmitError> {
+        let grant = self.grant_of(manifest).await?;
+        let user = self.user(&token.user).await?;
+        grant.names_user(manifest, &token.user, user.as_ref())?;
+        for role in &token.roles {
+            let defined = self.role(role).await?;
+            grant.names_role(manifest, role, defined.as_ref().and_then(|role| role.managed_by.as_ref()))?;
+        }
+        grant.covers(manifest, &self.permissions_of(&token.roles).await?)?;
+        Ok(())
+    }
+
+    /// Demands that a caller may learn of a user's tokens, or may take one into a manifest that it runs.
+    pub(super) async fn may_reach(
+        &self,
+        caller: &Caller,
+        user: &UserName,
+        manifest: Option<&ManifestName>,
+    ) -> Result<(), AdmitError> {
+        let personal = caller.may_see(user);
+        let (Err(_), Some(manifest)) = (&personal, manifest.filter(|manifest| caller.runs(manifest))) else {
+            return Ok(personal?);
+        };
+        let found = self.user(user).await?;
+        Ok(self.grant_of(manifest).await?.names_user(manifest, user, found.as_ref())?)
+    }
+
+    /// What a manifest may hand out; nothing where no admin has said.
+    pub(super) async fn grant_of(&self, manifest: &ManifestName) -> Result<Grant, TableError> {
+        Ok(self.manifest(manifest).await?.and_then(|record| record.grant).unwrap_or_default())
+    }
+}
+
+impl Grant {
+    /// Demands that a manifest may name a user: its own, or a granted one, or one that is not there yet.
+    pub(super) fn names_user(
+        &self,
+        manifest: &ManifestName,
+        name: &UserName,
+        user: Option<&User>,
+    ) -> Result<(), Denied> {
+        let own = user.is_none_or(|user| user.managed_by.as_ref() == Some(manifest));
+        if own || self.users.contains(name) {
+            return Ok(());
+        }
+        Err(Denied::NotGranted { manifest: manifest.clone(), what: format!("tokens of the user `{name}`") })
+    }
+
+    /// Demands that a manifest may name a role that exists: its own or a granted one.
+    pub(super) fn names_role(
+        &self,
+        manifest: &ManifestName,
+        name: &RoleName,
+        owner: Option<&ManifestName>,
+    ) -> Result<(), Denied> {
+        if owner == Some(manifest) || self.roles.contains(name) {
+            return Ok(());
+        }
+        Err(Denied::NotGranted { manifest: manifest.clone(), what: format!("the role `{name}`") })
+    }
+
+    /// Demands that permissions lie within the grant.
+    pub(super) fn covers(&self, manifest: &ManifestName, permissions: &Permissions) -> Result<(), Denied> {
+        let beyond = beyond(&self.permissions, permissions);
+        if beyond.is_empty() {
+            return Ok(());
+        }
+        Err(Denied::NotGranted { manifest: manifest.clone(), what: list(&beyond) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::within;
+
+    fn networks(texts: &[&str]) -> Vec<ipnet::IpNet> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn no_network_is_every_network() {
+        assert!(within(&networks(&["10.1.0.0/16"]), &networks(&["10.0.0.0/8"])));
+        assert!(within(&networks(&["10.1.0.0/16"]), &[]));
+        assert!(within(&[], &[]));
+        assert!(!within(&[], &networks(&["10.0.0.0/8"])), "everywhere is not within ten");
+        assert!(!within(&networks(&["10.1.0.0/16", "11.0.0.0/8"]), &networks(&["10.0.0.0/8"])));
+        assert!(!within(&networks(&["10.0.0.0/8"]), &networks(&["10.1.0.0/16"])));
+    }
+}
