@@ -4,6 +4,7 @@
 
 mod chaos;
 mod command;
+mod deployment;
 mod readme;
 mod secrets_manager;
 mod service;

@@ -2,6 +2,7 @@
 
 pub mod chaos;
 pub mod clock;
+pub mod deployment;
 pub mod engine;
 pub mod engines;
 pub mod provision;

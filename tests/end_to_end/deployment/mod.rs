@@ -1,0 +1,4 @@
+//! The deployment: the template against what the code needs, and the whole of it on a server here.
+
+mod script;
+mod template;
