@@ -3,11 +3,13 @@
 //! A front (a Lambda function, the local server) hands a [`Request`] to [`Api::handle`]; the authorizer asks
 //! [`Api::check`]. Every request is checked inside the function that serves it, so a deleted token is refused at once.
 
+mod authorize;
 mod http;
 mod problem;
 mod routes;
 pub mod wire;
 
+pub use authorize::Authorized;
 pub use http::{BODY_MAX, Request, Response};
 pub use problem::{FieldFault, Problem};
 pub use routes::{Action, Function, ROUTES, Route};
