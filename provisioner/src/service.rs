@@ -361,7 +361,7 @@ impl Client {
     /// # Errors
     /// See [`ServiceError`].
     pub async fn end_leaving(&self, token: &Token, look: Look) -> Result<Token, ServiceError> {
-        Ok(self.service.end_leaving(&self.caller, &token.user, &token.name, look).await?)
+        Ok(self.service.end_leaving(&self.caller, (&token.user, &token.name), Some(&token.id), look).await?)
     }
 
     /// Drops a place from the record, unless anything about the token changed since it was read.

@@ -4,17 +4,33 @@
 //! [`Api::check`]. Every request is checked inside the function that serves it, so a deleted token is refused at once.
 
 mod authorize;
+mod callers;
+mod create;
+mod delete;
+mod document;
+mod failure;
+mod history;
 mod http;
+mod introspect;
+mod list;
+mod manifests;
 mod problem;
+mod reading;
+mod roles;
 mod routes;
+mod versions;
 pub mod wire;
 
 pub use authorize::Authorized;
+pub use document::document;
 pub use http::{BODY_MAX, Request, Response};
 pub use problem::{FieldFault, Problem};
 pub use routes::{Action, Function, ROUTES, Route};
 
 use std::sync::Arc;
+
+use callers::Verified;
+use reading::Asked;
 
 use crate::secret::TokenId;
 use crate::service::Service;
@@ -66,8 +82,107 @@ impl Api {
 
     /// Answers a request. A function answers its own routes only; `None` answers all.
     pub async fn handle(&self, function: Option<Function>, request: Request) -> Handled {
-        let _ = function;
-        let problem = Problem::internal("not yet".to_owned());
-        Handled { response: problem.response(&request.id), record: Record::default() }
+        let mut record = Record::default();
+        let answered = self.answer(function, &request, &mut record).await;
+        let response = answered.unwrap_or_else(|problem| {
+            record.code = Some(problem.code);
+            record.internal.clone_from(&problem.internal);
+            problem.response(&request.id)
+        });
+        Handled { response: response.with("x-request-id", request.id.clone()), record }
+    }
+
+    async fn answer(
+        &self,
+        function: Option<Function>,
+        request: &Request,
+        record: &mut Record,
+    ) -> Result<Response, Problem> {
+        let (route, parameters) = match routes::find(&request.method, &request.path) {
+            routes::Found::Route(route, parameters) if function.is_none_or(|own| own == route.function) => {
+                (route, parameters)
+            }
+            routes::Found::Method(methods) => {
+                let refused = Problem::new(405, "method_not_allowed", "there is no such method here");
+                return Err(Problem { allow: Some(methods.join(", ")), ..refused });
+            }
+            _ => return Err(Problem { detail: "there is no such path".to_owned(), ..Problem::not_found() }),
+        };
+        record.route = Some(format!("{} {}", route.method, route.path));
+        let length: usize = request.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if length > HEADERS_MAX {
+            let detail = format!("the headers have at most {HEADERS_MAX} bytes together");
+            return Err(Problem::new(431, "headers_too_large", detail));
+        }
+        match route.action {
+            Action::OpenApi => return Ok(Self::openapi()),
+            Action::Introspect => return self.introspect(request, record).await,
+            _ => {}
+        }
+        let by = self.caller(request, record).await?;
+        reading::check_size(request)?;
+        let query = reading::read_query(&request.query, route.parameters())?;
+        let asked = Asked { request, parameters, query, own: &by.valid };
+        let answered = self.act(route.action, &by, &asked).await;
+        if let Err(problem) = &answered {
+            self.audit(&by, &asked, route, problem).await;
+        }
+        answered
+    }
+
+    async fn act(&self, action: Action, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
+        match action {
+            Action::CreateToken => self.create_token(by, asked).await,
+            Action::ListTokens => self.list_tokens(by, asked).await,
+            Action::ShowToken => self.show_token(by, asked).await,
+            Action::TokenUsage => self.token_usage(by, asked).await,
+            Action::TokenEvents => self.token_events(by, asked).await,
+            Action::UserUsage => self.user_usage(by, asked).await,
+            Action::Events => self.events(by, asked).await,
+            Action::WhoAmI => Self::who_am_i(by),
+            Action::DeleteToken => self.delete_token(by, asked).await,
+            Action::DeleteOwnToken => self.delete_own_token(by).await,
+            Action::EditToken => self.edit_token(by, asked).await,
+            Action::TokenRoles => self.token_roles(by, asked).await,
+            Action::SetTokenRoles => self.set_token_roles(by, asked).await,
+            Action::ListRoles => self.list_roles(by).await,
+            Action::ShowRole => self.show_role(by, asked).await,
+            Action::PutRole => self.put_role(by, asked).await,
+            Action::DeleteRole => self.delete_role(by, asked).await,
+            Action::ListUsers => self.list_users(by).await,
+            Action::ShowUser => self.show_user(by, asked).await,
+            Action::PutUser => self.put_user(by, asked).await,
+            Action::DeleteUser => self.delete_user(by, asked).await,
+            Action::StageVersion => self.stage_version(by, asked).await,
+            Action::DeliverVersion => self.deliver_version(by, asked).await,
+            Action::PromoteVersion => self.promote_version(by, asked).await,
+            Action::RetireVersion => self.retire_version(by, asked).await,
+            Action::ManifestTokens => self.manifest_tokens(by, asked).await,
+            Action::ShowManifest => self.show_manifest(by, asked).await,
+            Action::PublishManifest => self.publish_manifest(by, asked).await,
+            Action::LookUp => self.look_up(by, asked).await,
+            Action::Confirm => self.confirm(by, asked).await,
+            Action::SetGrant => self.set_grant(by, asked).await,
+            Action::TakeLease => self.take_lease(by, asked).await,
+            Action::FreeLease => self.free_lease(by, asked).await,
+            Action::OpenApi | Action::Introspect => Err(Problem::internal("answered elsewhere".to_owned())),
+        }
+    }
+
+    /// Writes an event about an attempt to gain something. Failing to write it does not let the attempt through.
+    async fn audit(&self, by: &Verified, asked: &Asked<'_>, route: &Route, problem: &Problem) {
+        if !AUDITED.contains(&problem.code) {
+            return;
+        }
+        let (user, name) = (asked.user().ok(), asked.path("name").ok());
+        let detail = format!("{} {}: {}: {}", route.method, route.path, problem.code, problem.detail);
+        if let Err(error) = self.service.note_refusal(&by.caller, user.as_ref(), name.as_ref(), &detail).await {
+            tracing::error!(%error, code = problem.code, "a refusal was not recorded");
+        }
     }
 }
+
+/// Refusals that somebody has to hear of.
+const AUDITED: [&str; 4] = ["gain_refused", "not_granted", "not_by_manifest", "token_replaced"];
+/// All headers together; the gateway's own limit is 10 KB.
+const HEADERS_MAX: usize = 16 * 1024;

@@ -124,6 +124,25 @@ const fn route(
     Route { method, path, function, action, summary }
 }
 
+impl Route {
+    /// The parameters that its query may have.
+    #[must_use]
+    pub fn parameters(&self) -> &'static [&'static str] {
+        match self.action {
+            Action::ListTokens => &["state", "limit", "cursor"],
+            Action::TokenUsage => &["from", "to", "id"],
+            Action::TokenEvents => &["id", "month", "limit", "cursor"],
+            Action::UserUsage => &["from", "to", "cursor"],
+            Action::Events => &["user", "month", "limit", "cursor"],
+            Action::DeleteToken => &["id", "looked_at", "revision"],
+            Action::RetireVersion => &["id", "looked_at", "revision", "force"],
+            Action::ManifestTokens => &["limit", "cursor"],
+            Action::FreeLease => &["holder"],
+            _ => &[],
+        }
+    }
+}
+
 /// All routes.
 pub const ROUTES: &[Route] = &[
     route(

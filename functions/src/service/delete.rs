@@ -64,14 +64,17 @@ impl Service {
     pub async fn end_leaving(
         &self,
         caller: &Caller,
-        user: &UserName,
-        name: &TokenName,
+        (user, name): (&UserName, &TokenName),
+        id: Option<&TokenId>,
         look: Look,
     ) -> Result<Token, ChangeError<VersionError>> {
         let missing = || ChangeError::NoSuchToken { user: user.clone(), name: name.clone() };
         let token = self.load(user, name).await?;
         caller.may_end(user, token.as_ref().and_then(|token| token.managed_by.as_ref()))?;
         let token = token.ok_or_else(missing)?;
+        if let Some(wanted) = id.filter(|wanted| **wanted != token.id) {
+            return Err(ChangeError::Replaced { name: name.clone(), wanted: wanted.clone(), found: token.id });
+        }
         let now = self.now();
         let fresh = token.revision == look.revision && look.at <= now && LOOK_MAX.after(look.at) >= now;
         if !fresh || token.leaving.is_none() {

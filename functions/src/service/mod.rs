@@ -28,14 +28,14 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 
 pub use audit::{Event, EventPage};
-pub use bootstrap::{BootstrapError, Bootstrapped};
+pub use bootstrap::{ADMIN_ROLE, BootstrapError, Bootstrapped};
 pub use change::ChangeError;
 pub use create::{CreateError, Created, Life, NewToken};
 pub use edit::{Edit, EditError};
 pub use introspect::Introspection;
-pub use lease::{Lease, LeaseError};
+pub use lease::{LEASE, Lease, LeaseError};
 pub use list::TokenPage;
-pub use manifests::{Grant, GrantError, ManagedPage, ManifestRecord, Origin, PublishError};
+pub use manifests::{GRANT_MAX, Grant, GrantError, ManagedPage, ManifestRecord, Origin, PUBLISHED_MAX, PublishError};
 pub use rights::Denied;
 pub use roles::{Role, RoleError};
 pub use usage::UsageDay;

@@ -1,0 +1,67 @@
+//! Who is behind a request: RFC 6750, checked against the table each time, so that a deleted token ends at once.
+
+use super::http::Request;
+use super::problem::{Challenge, Problem};
+use super::{Api, Record};
+use crate::secret::SECRET_MAX;
+use crate::service::{Caller, Valid, Verdict};
+
+/// A verified caller.
+#[derive(Debug)]
+pub(super) struct Verified {
+    /// As the service knows it.
+    pub(super) caller: Caller,
+    /// The token in hand.
+    pub(super) valid: Box<Valid>,
+}
+
+/// The secret that a request presents; the header only, as RFC 6750 section 2.1 has it.
+pub(super) fn presented(request: &Request) -> Result<&str, Problem> {
+    let unreadable = |problem: Problem| problem.challenge(Challenge::Request);
+    let missing = || {
+        Problem::new(401, "unauthenticated", "send a token: `Authorization: Bearer <secret>`")
+            .challenge(Challenge::Missing)
+    };
+    let header = request.header("authorization").map_err(unreadable)?.ok_or_else(missing)?;
+    let (scheme, secret) = header.split_once(' ').unwrap_or((header, ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(missing());
+    }
+    let secret = secret.trim();
+    if secret.is_empty() || secret.len() > SECRET_MAX {
+        return Err(not_valid());
+    }
+    Ok(secret)
+}
+
+/// The one answer to every secret that is not valid, whatever is wrong with it.
+pub(super) fn not_valid() -> Problem {
+    Problem::new(401, "invalid_token", "the token is not valid").challenge(Challenge::Invalid)
+}
+
+/// What a check made of a caller's secret.
+pub(super) fn admitted(verdict: Verdict, request: &Request, record: &mut Record) -> Result<Verified, Problem> {
+    match verdict {
+        Verdict::Invalid(invalid) => {
+            record.check = Some(invalid.code());
+            Err(not_valid())
+        }
+        Verdict::Valid(valid) => {
+            let caller = Caller::token(&valid, request.source);
+            record.check = Some("valid");
+            record.caller = Some(caller.actor.clone());
+            record.token = Some(valid.id.clone());
+            Ok(Verified { caller, valid })
+        }
+    }
+}
+
+impl Api {
+    /// Checks a request's secret and counts its use.
+    pub(super) async fn caller(&self, request: &Request, record: &mut Record) -> Result<Verified, Problem> {
+        let verdict = self.service.verify(presented(request)?, request.source).await?;
+        let verified = admitted(verdict, request, record)?;
+        self.note(&verified.valid, request.source).await;
+        Ok(verified)
+    }
+}

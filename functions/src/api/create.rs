@@ -1,0 +1,49 @@
+//! The function `create`.
+
+use super::http::Response;
+use super::problem::Problem;
+use super::reading::{Asked, Fields, read_body};
+use super::wire::{CreateToken, SecretShown, TokenRecord};
+use super::{Api, callers::Verified};
+use crate::name::UserName;
+use crate::service::{Life, NewToken};
+
+impl Api {
+    pub(super) async fn create_token(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
+        let new = read(asked.user()?, &read_body(asked.request)?)?;
+        let created = self.service.create(&by.caller, new).await?;
+        let location = format!("/v1/users/{}/tokens/{}", created.token.user, created.token.name);
+        let token = TokenRecord::of(&created.token, self.service.now());
+        let shown = SecretShown { version: token.highest, token, secret: created.secret.expose().to_owned() };
+        let etag = format!("\"{}\"", shown.token.revision);
+        Ok(Response::json(201, &shown)?.with("location", location).with("etag", etag))
+    }
+}
+
+fn read(user: UserName, body: &CreateToken) -> Result<NewToken, Problem> {
+    let mut fields = Fields::default();
+    let name = fields.one("/name", &body.name);
+    let roles = body.roles.as_deref().map(|roles| fields.list("/roles", roles));
+    let allowed_ips = fields.networks("/allowed_ips", &body.allowed_ips);
+    let expires_at = fields.expiry("/expires_at", body.expires_at.as_deref());
+    let manifest = fields.maybe("/manifest", body.manifest.as_deref());
+    let terms = fields.terms(body.terms.as_ref());
+    if body.manifest.is_some() != body.terms.is_some() {
+        let missing = if body.terms.is_some() { "/manifest" } else { "/terms" };
+        fields.fault(missing, "`manifest` and `terms` go together");
+    }
+    if body.manifest.is_some() && body.expires_at.is_some() {
+        fields.fault("/expires_at", "the versions of a token that a manifest declares expire by its `terms`");
+    }
+    if body.manifest.is_none() && !body.places.is_empty() {
+        fields.fault("/places", "only a token that a manifest declares has places");
+    }
+    fields.done()?;
+    let life = match (manifest, terms) {
+        (Some(manifest), Some(terms)) => Life::Managed { manifest, terms },
+        _ => Life::Until(expires_at),
+    };
+    let name = name.ok_or_else(|| Problem::field("/name", "is missing"))?;
+    let (description, labels, places) = (body.description.clone(), body.labels.clone(), body.places.clone());
+    Ok(NewToken { user, name, description, roles, labels, allowed_ips, life, places })
+}

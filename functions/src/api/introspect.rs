@@ -1,0 +1,119 @@
+//! The function `introspect`: RFC 7662. Whoever asks and what is asked about are read at once.
+
+use std::net::IpAddr;
+
+use super::callers::{admitted, presented};
+use super::http::{Request, Response};
+use super::problem::Problem;
+use super::reading::{check_size, read_json};
+use super::routes::decode;
+use super::wire::{Introspect, Introspected};
+use super::{Api, Record};
+use crate::service::{Valid, Verdict};
+
+impl Api {
+    pub(super) async fn introspect(&self, request: &Request, record: &mut Record) -> Result<Response, Problem> {
+        let secret = presented(request)?;
+        check_size(request)?;
+        let asked = read(request);
+        // The caller is checked even if the rest cannot be read, so that nobody without a token learns what is wrong.
+        let (subject, client) = match &asked {
+            Ok((asked, client)) => (asked.token.as_str(), *client),
+            Err(_) => ("", None),
+        };
+        let found = self.service.introspect((secret, request.source), (subject, client)).await?;
+        let by = admitted(found.caller, request, record)?;
+        self.note(&by.valid, request.source).await;
+        by.caller.must_have("tokens:introspect")?;
+        let (asked, _) = asked?;
+        let answer = match found.subject {
+            Some(Verdict::Valid(subject)) => {
+                record.check = Some("valid");
+                if asked.count.unwrap_or(true) {
+                    self.note(&subject, client).await;
+                }
+                told(&subject)
+            }
+            Some(Verdict::Invalid(invalid)) => {
+                record.check = Some(invalid.code());
+                Introspected::default()
+            }
+            None => Introspected::default(),
+        };
+        Response::json(200, &answer)
+    }
+
+    /// Counts a use; one that cannot be noted changes no answer.
+    pub(super) async fn note(&self, valid: &Valid, from: Option<IpAddr>) {
+        if let Err(error) = self.service.note_use(valid, from).await {
+            tracing::warn!(%error, "a use was not noted");
+        }
+    }
+}
+
+fn told(valid: &Valid) -> Introspected {
+    let scope = valid.permissions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    Introspected {
+        active: true,
+        scope: Some(scope),
+        token_type: Some("Bearer".to_owned()),
+        sub: Some(valid.user.clone()),
+        username: Some(valid.user.clone()),
+        exp: Some(valid.expires.as_second()),
+        jti: Some(valid.id.clone()),
+        token_name: Some(valid.name.clone()),
+        version: Some(valid.version),
+        roles: Some(valid.roles.clone()),
+        permissions: Some(valid.permissions.clone()),
+    }
+}
+
+fn read(request: &Request) -> Result<(Introspect, Option<IpAddr>), Problem> {
+    let kind = request.header("content-type")?.unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let asked: Introspect = match kind.as_str() {
+        "application/json" => read_json(&request.body)?,
+        "application/x-www-form-urlencoded" => read_form(&request.body)?,
+        _ => {
+            return Err(Problem::new(
+                415,
+                "unsupported_media_type",
+                "send `application/x-www-form-urlencoded` or `application/json`",
+            ));
+        }
+    };
+    let client = match asked.client_ip.as_deref() {
+        None => None,
+        Some(text) => Some(text.parse().map_err(|_| Problem::field("/client_ip", "is not an IP address"))?),
+    };
+    Ok((asked, client))
+}
+
+fn read_form(body: &[u8]) -> Result<Introspect, Problem> {
+    let bad = || Problem::invalid_request("the form is badly encoded");
+    let text = std::str::from_utf8(body).map_err(|_| bad())?;
+    let mut asked = Introspect::default();
+    let mut token = None;
+    let mut seen = Vec::new();
+    for part in text.split('&').filter(|part| !part.is_empty()) {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        let name = decode(&name.replace('+', " ")).ok_or_else(bad)?;
+        let value = decode(&value.replace('+', " ")).ok_or_else(bad)?;
+        if seen.contains(&name) {
+            return Err(Problem::field(format!("/{name}"), "stands more than once"));
+        }
+        match name.as_str() {
+            "token" => token = Some(value),
+            "token_type_hint" => asked.token_type_hint = Some(value),
+            "client_ip" => asked.client_ip = Some(value),
+            "count" => {
+                let count = value.parse().map_err(|_| Problem::field("/count", "is `true` or `false`"))?;
+                asked.count = Some(count);
+            }
+            _ => return Err(Problem::field(format!("/{name}"), "no such field")),
+        }
+        seen.push(name);
+    }
+    asked.token = token.ok_or_else(|| Problem::field("/token", "is missing"))?;
+    Ok(asked)
+}

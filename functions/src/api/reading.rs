@@ -1,0 +1,247 @@
+//! Reading requests: bodies, parameters and names, with all their faults at once.
+
+use std::str::FromStr;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+
+use super::http::{BODY_MAX, Request};
+use super::problem::{FieldFault, Problem};
+use super::routes::{Parameters, decode};
+use super::wire::DeclaredTerms;
+use crate::lifetime::{Terms, parse_expiry};
+use crate::name::UserName;
+use crate::secret::TokenId;
+use crate::service::Valid;
+
+/// The longest list in a request.
+const LIST_MAX: usize = 500;
+
+/// A request that belongs to a route.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) request: &'a Request,
+    pub(super) parameters: Parameters,
+    /// The query's names and values.
+    pub(super) query: Vec<(String, String)>,
+    /// The token in hand.
+    pub(super) own: &'a Valid,
+}
+
+/// Splits a query and holds its names against those that the route knows.
+pub(super) fn read_query(text: &str, known: &[&str]) -> Result<Vec<(String, String)>, Problem> {
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    for part in text.split('&').filter(|part| !part.is_empty()) {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        let read = |text: &str| decode(&text.replace('+', " "));
+        let (Some(name), Some(value)) = (read(name), read(value)) else {
+            return Err(Problem::invalid_request("the query is badly encoded"));
+        };
+        if !known.contains(&name.as_str()) {
+            let hint = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            return Err(Problem::field(format!("?{name}"), format!("no such parameter; there is: {hint}")));
+        }
+        if pairs.iter().any(|(held, _)| *held == name) {
+            return Err(Problem::field(format!("?{name}"), "stands more than once"));
+        }
+        pairs.push((name, value));
+    }
+    Ok(pairs)
+}
+
+/// A JSON body. Unknown fields are refused.
+pub(super) fn read_body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
+    let kind = request.header("content-type")?.unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/json") {
+        return Err(Problem::new(415, "unsupported_media_type", "send the body as `content-type: application/json`"));
+    }
+    check_size(request)?;
+    read_json(&request.body)
+}
+
+pub(super) fn check_size(request: &Request) -> Result<(), Problem> {
+    if request.body.len() > BODY_MAX {
+        return Err(Problem::new(413, "too_large", format!("a body has at most {BODY_MAX} bytes")));
+    }
+    Ok(())
+}
+
+pub(super) fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let read: Result<T, _> = serde_path_to_error::deserialize(&mut reader);
+    let read = read.map_err(|error| {
+        let pointer = pointer(error.path());
+        let inner = error.into_inner();
+        match inner.classify() {
+            serde_json::error::Category::Data => Problem::field(pointer, said(&inner)),
+            _ => Problem::invalid_request(format!("the body is not JSON: {}", said(&inner))),
+        }
+    })?;
+    reader.end().map_err(|_| Problem::invalid_request("the body goes on after its JSON"))?;
+    Ok(read)
+}
+
+/// What the parser said. It quotes values of the wrong type, and a secret may be one.
+fn said(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let text = text.strip_suffix(&place).unwrap_or(&text);
+    match text.split_once("invalid type: ").or_else(|| text.split_once("invalid value: ")) {
+        Some((_, rest)) => {
+            let wanted = rest.rsplit_once("expected ").map_or("another type", |(_, wanted)| wanted);
+            format!("expected {wanted}")
+        }
+        None => text.to_owned(),
+    }
+}
+
+/// RFC 6901.
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } | Segment::Enum { variant: key } => {
+                pointer.push('/');
+                pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+            }
+            Segment::Unknown => pointer.push_str("/?"),
+        }
+    }
+    pointer
+}
+
+/// Collects the faults of fields.
+#[derive(Debug, Default)]
+pub(super) struct Fields {
+    faults: Vec<FieldFault>,
+}
+
+impl Fields {
+    /// Reads one text.
+    pub(super) fn one<T: FromStr<Err: std::fmt::Display>>(&mut self, pointer: &str, text: &str) -> Option<T> {
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.fault(pointer, error.to_string());
+                None
+            }
+        }
+    }
+
+    /// Reads a text that may be absent.
+    pub(super) fn maybe<T: FromStr<Err: std::fmt::Display>>(&mut self, pointer: &str, text: Option<&str>) -> Option<T> {
+        text.and_then(|text| self.one(pointer, text))
+    }
+
+    /// Reads a list of texts.
+    pub(super) fn list<T: FromStr<Err: std::fmt::Display>>(&mut self, pointer: &str, texts: &[String]) -> Vec<T> {
+        if texts.len() > LIST_MAX {
+            self.fault(pointer, format!("has at most {LIST_MAX} entries"));
+            return Vec::new();
+        }
+        let read = |(index, text): (usize, &String)| self.one(&format!("{pointer}/{index}"), text);
+        texts.iter().enumerate().filter_map(read).collect()
+    }
+
+    /// Reads networks; an address alone is a network of one.
+    pub(super) fn networks(&mut self, pointer: &str, texts: &[String]) -> Vec<IpNet> {
+        let mut networks = Vec::new();
+        for (index, text) in texts.iter().enumerate() {
+            let address = || text.parse::<std::net::IpAddr>().ok().map(IpNet::from);
+            match text.parse::<IpNet>().ok().or_else(address) {
+                Some(network) => networks.push(network.trunc()),
+                None => self.fault(&format!("{pointer}/{index}"), "is not a network such as `192.0.2.0/24`"),
+            }
+        }
+        networks
+    }
+
+    /// Reads an instant, or a date, which means its end.
+    pub(super) fn expiry(&mut self, pointer: &str, text: Option<&str>) -> Option<Timestamp> {
+        let text = text?;
+        match parse_expiry(text) {
+            Ok(expiry) => Some(expiry),
+            Err(error) => {
+                self.fault(pointer, error.to_string());
+                None
+            }
+        }
+    }
+
+    /// Reads durations.
+    pub(super) fn terms(&mut self, terms: Option<&DeclaredTerms>) -> Option<Terms> {
+        let terms = terms?;
+        let expires_in = self.one("/terms/expires_in", &terms.expires_in);
+        let rotate_every = self.one("/terms/rotate_every", &terms.rotate_every);
+        let overlap = self.one("/terms/overlap", &terms.overlap);
+        Some(Terms { expires_in: expires_in?, rotate_every: rotate_every?, overlap: overlap? })
+    }
+
+    /// Notes a fault.
+    pub(super) fn fault(&mut self, pointer: &str, detail: impl Into<String>) {
+        self.faults.push(FieldFault { pointer: pointer.to_owned(), detail: detail.into() });
+    }
+
+    /// All faults, if there is one.
+    pub(super) fn done(self) -> Result<(), Problem> {
+        if self.faults.is_empty() { Ok(()) } else { Err(Problem::fields(self.faults)) }
+    }
+}
+
+impl Asked<'_> {
+    /// A name in the path. One that cannot be a name names nothing.
+    pub(super) fn path<T: FromStr>(&self, name: &str) -> Result<T, Problem> {
+        let text = self.parameters.iter().find(|(held, _)| *held == name).map(|(_, value)| value.as_str());
+        text.and_then(|text| text.parse().ok()).ok_or_else(Problem::not_found)
+    }
+
+    /// The user in the path; `me` is the caller's.
+    pub(super) fn user(&self) -> Result<UserName, Problem> {
+        let text = self.parameters.iter().find(|(held, _)| *held == "user").map(|(_, value)| value.as_str());
+        if text == Some("me") { Ok(self.own.user.clone()) } else { self.path("user") }
+    }
+
+    /// A parameter of the query.
+    pub(super) fn query(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(held, _)| held == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A parameter of the query, read.
+    pub(super) fn read<T: FromStr>(&self, name: &str, rule: &str) -> Result<Option<T>, Problem> {
+        let read = |text: &str| text.parse().map_err(|_| Problem::field(format!("?{name}"), rule.to_owned()));
+        self.query(name).map(read).transpose()
+    }
+
+    /// A parameter that must be there.
+    pub(super) fn demand<T: FromStr>(&self, name: &str, rule: &str) -> Result<T, Problem> {
+        self.read(name, rule)?.ok_or_else(|| Problem::field(format!("?{name}"), "is missing"))
+    }
+
+    /// The page's length.
+    pub(super) fn limit(&self, most: i32) -> Result<i32, Problem> {
+        let rule = format!("is a number from 1 to {most}");
+        let limit = self.read("limit", &rule)?.unwrap_or(most.min(100));
+        if (1..=most).contains(&limit) { Ok(limit) } else { Err(Problem::field("?limit", rule)) }
+    }
+
+    /// The id of a token, in the query.
+    pub(super) fn id(&self) -> Result<Option<TokenId>, Problem> {
+        self.read("id", "is not the id of a token")
+    }
+
+    /// The revision that a change is guarded by: `If-Match`, RFC 9110 section 13.1.1.
+    pub(super) fn revision(&self) -> Result<Option<u64>, Problem> {
+        let Some(text) = self.request.header("if-match")? else { return Ok(None) };
+        if text.trim() == "*" {
+            return Ok(None);
+        }
+        let number = text.trim().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        let number = number.and_then(|text| text.parse().ok());
+        let refuse = || Problem::new(412, "precondition_failed", "`If-Match` is not an `ETag` that was given out");
+        number.map(Some).ok_or_else(refuse)
+    }
+}
