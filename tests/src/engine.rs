@@ -107,7 +107,8 @@ impl Store {
 }
 
 /// Plain HTTP: the servers listen on loopback.
-fn loopback() -> SharedHttpClient {
+#[must_use]
+pub fn loopback() -> SharedHttpClient {
     let connector = SharedHttpConnector::new(Connector::builder().build_http());
     http_client_fn(move |_, _| connector.clone())
 }

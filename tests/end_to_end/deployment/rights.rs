@@ -107,7 +107,7 @@ impl Deployed {
 }
 
 /// The route of a request.
-fn route(method: &str, path: &str) -> &'static Route {
+pub(super) fn route(method: &str, path: &str) -> &'static Route {
     let matches = |route: &&Route| {
         let (wanted, given): (Vec<&str>, Vec<&str>) = (route.path.split('/').collect(), path.split('/').collect());
         route.method == method
@@ -302,8 +302,9 @@ async fn ends(all: &mut Deployed, secret: &str) {
     all.ask("DELETE", "/v1/roles/unused", none, 204).await;
 }
 
-fn all_soon(all: &Deployed) -> String {
-    all.clock.soon_text()
+/// An expiry within a day.
+fn soon(all: &Deployed) -> String {
+    Seconds::days(1).after(all.clock.now()).to_string()
 }
 
 #[tokio::test]
@@ -328,11 +329,8 @@ async fn every_function_may_do_what_it_does_and_nothing_else() {
                 held.any(|held| held.covers(access))
             };
             let missing = |statement| accesses.iter().any(|access| !covered(statement, access));
-            let refused = if together {
-                allowed.iter().all(|held| missing(Some(held.statement)))
-            } else {
-                missing(None)
-            };
+            let refused =
+                if together { allowed.iter().all(|held| missing(Some(held.statement))) } else { missing(None) };
             if refused {
                 let wanted: BTreeSet<String> = accesses.iter().map(|access| told(access)).collect();
                 faults.push(format!("{function}: may not: {wanted:?}"));

@@ -5,7 +5,7 @@ mod stack;
 mod template;
 
 pub use calls::{Access, Recorder};
-pub use stack::{Answer, Stack};
+pub use stack::{Answer, Stack, binaries, send};
 pub use template::{Allowed, Template};
 
 use std::path::PathBuf;

@@ -146,39 +146,64 @@ impl Stack {
         serde_json::from_slice(&output.stdout).unwrap_or_default()
     }
 
+    /// What the functions have logged.
+    ///
+    /// # Panics
+    /// When the logs cannot be read.
+    #[must_use]
+    pub fn logs(&self) -> String {
+        let groups = self.aws(&["logs", "describe-log-groups"]);
+        let groups = groups["logGroups"].as_array().expect("groups").iter();
+        let mut all = String::new();
+        for group in groups.filter_map(|group| group["logGroupName"].as_str()) {
+            let lines = self.aws(&["logs", "filter-log-events", "--log-group-name", group]);
+            let lines = lines["events"].as_array().expect("lines").iter();
+            lines.filter_map(|line| line["message"].as_str()).for_each(|line| {
+                all.push_str(line);
+                all.push('\n');
+            });
+        }
+        all
+    }
+
     /// Sends a request to a deployed API, with a secret where there is one.
     ///
     /// # Panics
     /// When nothing answers.
-    pub async fn send(
-        &self,
-        api: &str,
-        (method, path): (&str, &str),
-        secret: Option<&str>,
-        body: Option<&Value>,
-    ) -> Answer {
-        let connection = tokio::net::TcpStream::connect(self.address).await.expect("it listens");
-        let (mut sender, connection) = http1::handshake(TokioIo::new(connection)).await.expect("it speaks HTTP");
-        tokio::spawn(connection);
+    pub async fn send(&self, api: &str, request: (&str, &str), secret: Option<&str>, body: Option<&Value>) -> Answer {
         let host = format!("{api}.execute-api.localhost:{}", self.address.port());
-        let mut request = Request::builder().method(method).uri(path).header("host", host);
-        if let Some(secret) = secret {
-            request = request.header("authorization", format!("Bearer {secret}"));
-        }
-        if body.is_some() {
-            request = request.header("content-type", "application/json");
-        }
-        let bytes = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
-        let request = request.body(Full::new(bytes)).expect("a request");
-        let answer = sender.send_request(request).await.expect("an answer");
-        let headers = answer
-            .headers()
-            .iter()
-            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
-        let (status, headers) = (answer.status().as_u16(), headers.collect());
-        let body = answer.into_body().collect().await.expect("a whole answer").to_bytes();
-        Answer { status, headers, body: serde_json::from_slice(&body).unwrap_or_default() }
+        send(self.address, &host, request, secret, body).await
     }
+}
+
+/// Sends a request, with a secret where there is one.
+///
+/// # Panics
+/// When nothing answers.
+pub async fn send(
+    address: SocketAddr,
+    host: &str,
+    (method, path): (&str, &str),
+    secret: Option<&str>,
+    body: Option<&Value>,
+) -> Answer {
+    let connection = tokio::net::TcpStream::connect(address).await.expect("it listens");
+    let (mut sender, connection) = http1::handshake(TokioIo::new(connection)).await.expect("it speaks HTTP");
+    tokio::spawn(connection);
+    let mut request = Request::builder().method(method).uri(path).header("host", host);
+    if let Some(secret) = secret {
+        request = request.header("authorization", format!("Bearer {secret}"));
+    }
+    if body.is_some() {
+        request = request.header("content-type", "application/json");
+    }
+    let bytes = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
+    let answer = sender.send_request(request.body(Full::new(bytes)).expect("a request")).await.expect("an answer");
+    let text = |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let headers = answer.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
+    let status = answer.status().as_u16();
+    let body = answer.into_body().collect().await.expect("a whole answer").to_bytes();
+    Answer { status, headers, body: serde_json::from_slice(&body).unwrap_or_default() }
 }
 
 impl Drop for Stack {
@@ -200,7 +225,11 @@ fn outputs(output: &Output) -> BTreeMap<String, String> {
 }
 
 /// The folder that the binaries of this workspace are built into.
-fn binaries() -> PathBuf {
+///
+/// # Panics
+/// When they are not built.
+#[must_use]
+pub fn binaries() -> PathBuf {
     let this = std::env::current_exe().expect("a test has a file");
     let folder = this.ancestors().nth(2).expect("it lies in `deps`").to_owned();
     assert!(folder.join("authorize").is_file(), "build them first: `cargo build --workspace --bins`");
