@@ -3,8 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Api, Record};
-use crate::secret::SecretError;
-use crate::service::{Invalid, Verdict};
+use crate::service::Verdict;
 use crate::table::TableError;
 
 /// A verdict on a secret, and what a log says about it.
@@ -30,27 +29,12 @@ impl Api {
                 record.token = Some(valid.id.clone());
                 record.check = Some("valid");
             }
-            Ok(Verdict::Invalid(invalid)) => record.check = Some(word(*invalid)),
+            Ok(Verdict::Invalid(invalid)) => record.check = Some(invalid.code()),
             Err(error) => {
                 record.check = Some("failed");
                 record.internal = Some(error.to_string());
             }
         }
         Authorized { verdict, record }
-    }
-}
-
-/// Why a secret is not valid, in a word for logs and metrics.
-fn word(invalid: Invalid) -> &'static str {
-    match invalid {
-        Invalid::Malformed(SecretError::Checksum) => "checksum",
-        Invalid::Malformed(_) => "malformed",
-        Invalid::Prefix => "prefix",
-        Invalid::Unknown => "unknown",
-        Invalid::Deleted => "deleted",
-        Invalid::Expired => "expired",
-        Invalid::Retired => "retired",
-        Invalid::Suspended => "suspended",
-        Invalid::Address => "address",
     }
 }

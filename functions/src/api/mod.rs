@@ -1,7 +1,7 @@
 //! The HTTP API: requests in, replies out, on any front. It knows the service below and no Lambda, no socket.
 //!
 //! A front (a Lambda function, the local server) hands a [`Request`] to [`Api::handle`]; the authorizer asks
-//! [`Api::check`]. Every request is checked inside the function that serves it, so a deleted token is refused at once.
+//! [`Api::authorize`]. Every request is checked inside the function that serves it, so a deleted token is refused at once.
 
 mod authorize;
 mod callers;

@@ -172,6 +172,8 @@ mod tests {
             id: "0123456789abcdef".parse().unwrap(),
             version: 3,
             fingerprint: secret.fingerprint(),
+            person: true,
+            allowed_ips: Vec::new(),
             roles: vec!["reader".parse().unwrap(), "writer".parse().unwrap()],
             permissions: ["documents:read", "documents:write"].map(|text| text.parse().unwrap()).into_iter().collect(),
             expires: jiff::Timestamp::MAX,
