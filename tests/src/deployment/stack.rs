@@ -138,7 +138,6 @@ impl Stack {
     ///
     /// # Panics
     /// When it fails.
-    #[must_use]
     pub fn aws(&self, arguments: &[&str]) -> Value {
         let output = self.command(super::engine("aws")).args(arguments).args(["--output", "json"]).output();
         let output = output.expect("it runs");
