@@ -65,7 +65,7 @@ async fn one_command_brings_up_a_service_that_works_and_ends_tokens_at_once() {
     every_sample_request_works(&live);
 
     // Deleted: refused everywhere by the very next request.
-    live.ask(("DELETE", "/v1/users/ci@example.com/tokens/reports"), None, 204).await;
+    live.ask(("DELETE", "/v1/users/bot@example.com/tokens/reports"), None, 204).await;
     let refused = live.send(("GET", "/v1/me"), Some(&reader), None).await;
     assert_eq!((refused.status, &refused.body["code"]), (401, &json!("invalid_token")));
     assert_eq!(live.stack.send(&protected, ("GET", "/whoami"), Some(&reader), None).await.status, 403);
@@ -98,9 +98,9 @@ async fn strangers_are_told_to_log_in(live: &Live) {
 async fn make_tokens(live: &Live) -> (String, String) {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     live.ask(("PUT", "/v1/roles/reader"), Some(json!({"permissions": ["documents:read"]})), 200).await;
-    let user = "/v1/users/ci@example.com";
+    let user = "/v1/users/bot@example.com";
     live.ask(("PUT", user), Some(json!({"kind": "service", "roles": ["reader"]})), 200).await;
-    let tokens = "/v1/users/ci@example.com/tokens";
+    let tokens = "/v1/users/bot@example.com/tokens";
     let made = live.ask(("POST", tokens), Some(json!({"name": "reports"})), 201).await;
     let reader = text(&made["secret"]);
     let made = live.ask(("POST", tokens), Some(json!({"name": "guest", "roles": []})), 201).await;
@@ -108,10 +108,10 @@ async fn make_tokens(live: &Live) -> (String, String) {
     let listed = live.ask(("GET", tokens), None, 200).await;
     let names: Vec<&str> = listed["tokens"].as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["guest", "reports"]);
-    let roles = live.ask(("GET", "/v1/users/ci@example.com/tokens/reports/roles"), None, 200).await;
+    let roles = live.ask(("GET", "/v1/users/bot@example.com/tokens/reports/roles"), None, 200).await;
     assert_eq!(roles, json!({"roles": ["reader"], "permissions": ["documents:read"]}));
     let asked = live.ask(("POST", "/v1/introspect"), Some(json!({"token": reader})), 200).await;
-    assert_eq!((&asked["active"], &asked["sub"]), (&json!(true), &json!("ci@example.com")));
+    assert_eq!((&asked["active"], &asked["sub"]), (&json!(true), &json!("bot@example.com")));
     assert_eq!(asked["scope"], "documents:read");
     (reader, guest)
 }
@@ -146,9 +146,9 @@ async fn protected_lets_the_valid_in(live: &Live, api: &str, reader: &str, guest
     let id: TokenId = who.body["token_id"].as_str().unwrap().parse().unwrap();
     assert_eq!(
         who.body,
-        json!({"user": "ci@example.com", "token": "reports", "token_id": id, "roles": ["reader"], "permissions": ["documents:read"]})
+        json!({"user": "bot@example.com", "token": "reports", "token_id": id, "roles": ["reader"], "permissions": ["documents:read"]})
     );
-    assert_eq!(send("/documents", Some(reader)).await.body["for"], "ci@example.com");
+    assert_eq!(send("/documents", Some(reader)).await.body["for"], "bot@example.com");
     let who = send("/whoami", Some(guest)).await;
     assert_eq!((who.status, &who.body["permissions"]), (200, &json!([])));
     assert_eq!(send("/documents", Some(guest)).await.status, 403);

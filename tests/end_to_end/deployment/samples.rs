@@ -14,7 +14,8 @@ use tests::deployment::{engine, root};
 #[test]
 fn the_sample_requests_ask_every_route() {
     let script = std::fs::read_to_string(root().join("samples/requests.sh")).unwrap();
-    let request = Regex::new(r#"(?m)^(?:SECRET="\$hers" )?request ([A-Z]+) "?(/[^\s"]+|\$tokens[^\s"]*)"#).unwrap();
+    let request =
+        Regex::new(r#"(?m)^(?:SECRET="\$hers" )?request [0-9]+ ([A-Z]+) "?(/[^\s"]+|\$tokens[^\s"]*)"#).unwrap();
     let mut asked = BTreeSet::new();
     for found in request.captures_iter(&script) {
         let path = found[2].replace("$tokens", "/v1/users/ci@example.com/tokens");

@@ -1,6 +1,5 @@
 //! `infra/deploy` and `infra/destroy` as far as they go without a server.
 
-use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use tests::deployment::{engine, root};
@@ -72,12 +71,8 @@ fn a_dry_run_tells_what_would_be_run_and_runs_none_of_it() {
     let text = said(&output);
     assert!(output.status.success(), "{text}");
     let commands: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("would run: ")).collect();
-    for wanted in ["build --profile lambda", "s3api create-bucket", "cloudformation package", "cloudformation deploy"] {
-        assert!(
-            commands.iter().any(|command| command.contains(wanted) || command.contains("lambda build")),
-            "{wanted}: {text}"
-        );
+    for wanted in ["--profile lambda", "s3api create-bucket", "cloudformation package", "cloudformation deploy"] {
+        assert!(commands.iter().any(|command| command.contains(wanted)), "{wanted}: {text}");
     }
     assert!(text.contains("MemorySize=256") && text.contains("--stack-name shop"), "{text}");
-    assert!(!Path::new(&root().join("target/deploy/shop")).exists());
 }
