@@ -6,5 +6,6 @@ mod chaos;
 mod command;
 mod deployment;
 mod readme;
+mod remote;
 mod secrets_manager;
 mod service;

@@ -64,6 +64,7 @@ pub struct Store {
     pub table: Table,
     /// Faults on the way from `table`.
     pub faults: Faults,
+    endpoint: Option<String>,
     _server: Option<Arc<Server>>,
 }
 
@@ -102,8 +103,21 @@ impl Store {
         let between = Faulty { inner: http, faults: faults.clone() };
         let table = Table::new(client(SharedHttpClient::new(between), &endpoint), &name);
         table.create_if_absent().await.expect("a new table");
-        Self { engine, raw, table, faults, _server: server }
+        let endpoint = Some(endpoint).filter(|_| engine != Engine::Dynoxide);
+        Self { engine, raw, table, faults, endpoint, _server: server }
     }
+
+    /// Where the engine listens, if it does.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&str> {
+        self.endpoint.as_deref()
+    }
+}
+
+/// A client of an engine that listens at `endpoint`, without faults on the way.
+#[must_use]
+pub fn client_at(endpoint: &str) -> Client {
+    client(loopback(), endpoint)
 }
 
 /// Plain HTTP: the servers listen on loopback.

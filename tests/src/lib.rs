@@ -6,4 +6,5 @@ pub mod deployment;
 pub mod engine;
 pub mod engines;
 pub mod provision;
+pub mod remote;
 pub mod world;
