@@ -5,6 +5,7 @@
 mod api;
 mod chaos;
 mod command;
+mod deployment;
 mod functions;
 mod readme;
 mod remote;

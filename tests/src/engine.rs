@@ -121,12 +121,15 @@ pub fn client_at(endpoint: &str) -> Client {
 }
 
 /// Plain HTTP: the servers listen on loopback.
-fn loopback() -> SharedHttpClient {
+#[must_use]
+pub fn loopback() -> SharedHttpClient {
     let connector = SharedHttpConnector::new(Connector::builder().build_http());
     http_client_fn(move |_, _| connector.clone())
 }
 
-fn client(http: SharedHttpClient, endpoint: &str) -> Client {
+/// A client without retries of its own, as the table wants it.
+#[must_use]
+pub fn client(http: SharedHttpClient, endpoint: &str) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::from_static("us-east-1"))

@@ -3,6 +3,7 @@
 pub mod api;
 pub mod chaos;
 pub mod clock;
+pub mod deployment;
 pub mod engine;
 pub mod engines;
 pub mod lambda;
