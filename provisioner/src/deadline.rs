@@ -53,6 +53,12 @@ impl Deadline {
         self.at.saturating_sub((self.elapsed)())
     }
 
+    /// So much later.
+    #[must_use]
+    pub fn later_by(self, length: Duration) -> Self {
+        Self { at: self.at + length, ..self }
+    }
+
     /// The earlier one of two of the same clock.
     #[must_use]
     pub fn earlier(self, other: Self) -> Self {

@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod commands;
 pub mod deadline;
+pub mod dynamodb;
 pub mod embedded;
 pub mod files;
 pub mod machine;

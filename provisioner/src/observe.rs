@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use latchkey::name::{RoleName, UserName};
+use latchkey::name::{ManifestName, RoleName, UserName};
 use latchkey::place::{Place, PlaceId};
 use latchkey::secret::TokenId;
 use latchkey::service::{Origin, Role};
@@ -73,7 +73,7 @@ impl Observation {
 /// When the service does not answer; sinks that do not are part of what was observed.
 pub async fn observe(client: &Client, sinks: &dyn Reach, manifest: &Manifest) -> Result<Observation, ServiceError> {
     let at = client.now();
-    let (tokens, undeclared) = records(client, manifest, at).await?;
+    let (tokens, undeclared, max_tokens) = records(client, manifest, at).await?;
     let mut observed = Vec::with_capacity(tokens.len());
     for (declaration, record) in manifest.tokens.iter().zip(tokens) {
         let places = join_all(declaration.pushes.iter().map(|push| sinks.place(manifest, push))).await;
@@ -89,37 +89,37 @@ pub async fn observe(client: &Client, sinks: &dyn Reach, manifest: &Manifest) ->
     let looks = look(sinks, places.values()).await;
     let mut observation = Observation {
         at,
-        roles: client.roles().await?.into_iter().map(|role| (role.name.clone(), role)).collect(),
+        roles: client.roles(&manifest.name).await?.into_iter().map(|role| (role.name.clone(), role)).collect(),
         users: users(client, manifest).await?,
         tokens: observed,
         undeclared,
-        origins: origins(client, &looks).await?,
+        origins: origins(client, manifest, &looks).await?,
         looks,
         available: HashMap::new(),
         machine: sinks.machine().to_owned(),
         expired: BTreeMap::new(),
-        max_tokens: client.service().policy().max_tokens,
+        max_tokens,
     };
     observation.expired = expired(client, manifest, &observation).await?;
     observation.available = available(client, sinks, manifest, &observation).await?;
     Ok(observation)
 }
 
-/// The record of each declared token, and the manifest's tokens that it does not declare.
+/// The record of each declared token, the manifest's tokens that it does not declare, and the most tokens of a user.
 async fn records(
     client: &Client,
     manifest: &Manifest,
     now: Timestamp,
-) -> Result<(Vec<Option<Token>>, Vec<Token>), ServiceError> {
+) -> Result<(Vec<Option<Token>>, Vec<Token>, u32), ServiceError> {
     let key = |token: &Token| (token.user.clone(), token.name.clone());
-    let mut managed: HashMap<_, Token> =
-        client.managed_tokens(&manifest.name).await?.into_iter().map(|token| (key(&token), token)).collect();
+    let found = client.managed_tokens(&manifest.name).await?;
+    let mut managed: HashMap<_, Token> = found.tokens.into_iter().map(|token| (key(&token), token)).collect();
     let wanted = |declaration: &TokenDeclaration| (declaration.user.clone(), declaration.name.clone());
     let missing: Vec<_> = manifest.tokens.iter().map(wanted).filter(|key| !managed.contains_key(key)).collect();
     // The index that lists a manifest's tokens is only a hint; by name the records are certain. Whoever else manages a
     // token of that name is found here too.
     let mut others: HashMap<_, Token> =
-        client.holders(&missing).await?.into_iter().map(|token| (key(&token), token)).collect();
+        client.holders(&manifest.name, &missing).await?.into_iter().map(|token| (key(&token), token)).collect();
     let mut find = |declaration: &TokenDeclaration| {
         let key = wanted(declaration);
         let found = managed.remove(&key).or_else(|| others.remove(&key));
@@ -129,14 +129,14 @@ async fn records(
     let records = manifest.tokens.iter().map(&mut find).collect();
     let mut undeclared: Vec<Token> = managed.into_values().collect();
     undeclared.sort_by(|one, other| (&one.user, &one.name).cmp(&(&other.user, &other.name)));
-    Ok((records, undeclared))
+    Ok((records, undeclared, found.max_tokens))
 }
 
 async fn users(client: &Client, manifest: &Manifest) -> Result<BTreeMap<UserName, User>, ServiceError> {
     let named: BTreeSet<&UserName> =
         manifest.users.keys().chain(manifest.tokens.iter().map(|token| &token.user)).collect();
     let named: Vec<UserName> = named.into_iter().cloned().collect();
-    Ok(client.users(&named).await?.into_iter().map(|user| (user.name.clone(), user)).collect())
+    Ok(client.users(&manifest.name, &named).await?.into_iter().map(|user| (user.name.clone(), user)).collect())
 }
 
 /// Of the users for whom a create would be refused, how many of their tokens have expired and make way.
@@ -157,13 +157,17 @@ async fn expired(
         let declared = manifest.users.get(name).map(|declared| declared.max_tokens);
         let max = declared.unwrap_or(user.max_tokens).unwrap_or(observation.max_tokens);
         if user.active + creates > max {
-            expired.insert(name.clone(), client.expired_tokens(name).await?);
+            expired.insert(name.clone(), client.expired_tokens(&manifest.name, name).await?);
         }
     }
     Ok(expired)
 }
 
-async fn origins(client: &Client, looks: &Looks) -> Result<HashMap<TokenId, Origin>, ServiceError> {
+async fn origins(
+    client: &Client,
+    manifest: &Manifest,
+    looks: &Looks,
+) -> Result<HashMap<TokenId, Origin>, ServiceError> {
     let ids: BTreeSet<TokenId> = looks
         .values()
         .filter_map(|seen| match seen {
@@ -174,7 +178,7 @@ async fn origins(client: &Client, looks: &Looks) -> Result<HashMap<TokenId, Orig
     // Most ids are of tokens that were read already, but an ended one can only be told by its tombstone; so can one
     // that another manifest owns.
     let ids: Vec<TokenId> = ids.into_iter().collect();
-    Ok(client.origins(&ids).await?.into_iter().collect())
+    Ok(client.origins(&manifest.name, &ids).await?.into_iter().collect())
 }
 
 /// Looks at places, each sink asked once for all of its own.
@@ -211,7 +215,9 @@ async fn available(
     for observed in &observation.tokens {
         let Some(token) = &observed.record else { continue };
         for version in wanted(observed, token, &known, &observation.looks) {
-            if let Some((place, _)) = recover(client, sinks, token, version, &observation.looks).await? {
+            if let Some((place, _)) =
+                recover((client, &manifest.name), sinks, token, version, &observation.looks).await?
+            {
                 available.insert((token.id.clone(), version.number), place);
             }
         }
@@ -234,7 +240,7 @@ fn wanted<'a>(observed: &Observed, token: &'a Token, known: &Known<'_>, looks: &
 /// # Errors
 /// When the service does not answer.
 pub async fn recover(
-    client: &Client,
+    (client, manifest): (&Client, &ManifestName),
     sinks: &dyn Reach,
     token: &Token,
     version: &Version,
@@ -252,7 +258,7 @@ pub async fn recover(
         }
         let Ok(sink) = sinks.reach(&record.place).await else { continue };
         let Ok(Some(secret)) = sink.read(&record.place, &marker).await else { continue };
-        if client.confirm(token, &secret).await? == Some(version.number) {
+        if client.confirm(manifest, token, &secret).await? == Some(version.number) {
             return Ok(Some((id.clone(), secret)));
         }
     }

@@ -112,7 +112,7 @@ async fn first(folder: &Path) {
     let manifest = load(folder);
     let client = client(&manifest).await;
     let changed = once(&manifest, &client).await;
-    let counted = client.service().table().counted();
+    let counted = client.operated().expect("the table is here").0.table().counted();
     println!(
         "  first apply: {changed} made in {:.2?}, {} calls, {} units",
         begun.elapsed(),
@@ -128,7 +128,7 @@ async fn measure(folder: &Path) {
     let client = client(&manifest).await;
     let changed = once(&manifest, &client).await;
     assert_eq!(changed, 0, "nothing has changed");
-    let counted = client.service().table().counted();
+    let counted = client.operated().expect("the table is here").0.table().counted();
     println!(
         "  unchanged apply: {:.2?} ({loaded:.2?} of it to read the manifest), {} calls, {} units, CPU {:.2} s, peak memory {:.1} MiB",
         begun.elapsed(),

@@ -1,6 +1,7 @@
 //! The one table: DynamoDB through its SDK, in the same words embedded and on AWS.
 
 mod codec;
+mod copy;
 pub mod keys;
 mod schema;
 mod transact;
@@ -16,6 +17,7 @@ use aws_sdk_dynamodb::types::{ConsumedCapacity, KeysAndAttributes, ReturnConsume
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 pub(crate) use codec::{Update, decode, decode_token, encode, encode_token, use_attribute, with_key};
+pub use copy::{Copied, CopyError};
 use keys::{Item, Key};
 pub use transact::{Cancelled, TransactError};
 pub(crate) use transact::{Put, Transaction, Write};

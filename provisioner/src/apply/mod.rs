@@ -107,7 +107,7 @@ impl Work<'_> {
 pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Result<Outcome, ServiceError> {
     let mut outcome = Outcome::default();
     for role in &plan.roles {
-        run.client.put_role(&role.name, &role.permissions, &run.manifest.name).await?;
+        run.client.put_role(&role.name, &role.permissions, Some(&run.manifest.name)).await?;
         outcome.done += 1;
         run.reporter.done(&format!("role `{}`", role.name), if role.new { "created" } else { "changed" });
     }

@@ -155,7 +155,7 @@ async fn read_back(
         hint: "run `provision apply` again".to_owned(),
     };
     let version = token.version(number).ok_or_else(gone)?;
-    let found = recover(run.client, run.sinks, token, version, looks).await;
+    let found = recover((run.client, &run.manifest.name), run.sinks, token, version, looks).await;
     let found = found.map_err(|error| service_failure(subject, &error))?;
     found.map(|(_, secret)| secret).ok_or_else(gone)
 }
@@ -175,7 +175,7 @@ async fn retire(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), ServiceError> 
         let Some(token) = work.token.clone() else { continue };
         // The revision is read before the look: whatever was announced since makes the service refuse.
         let at = run.client.now();
-        let token = run.client.again(&token).await?;
+        let token = run.client.again(&run.manifest.name, &token).await?;
         let looks = look(run.sinks, token.places.values().map(|record| &record.place)).await;
         let change = Change::Retire { number };
         if !absent_everywhere(run, &token, number, &looks, at) {
@@ -255,6 +255,9 @@ fn declared(plan: &TokenPlan, declaration: &TokenDeclaration) -> DeclaredToken {
 /// A failure of the service, with what it means for the token.
 pub(super) fn service_failure(subject: &str, error: &ServiceError) -> Failure {
     let hint = match error {
+        ServiceError::Refused(refusal) if refusal.code == "not_granted" => {
+            "an admin widens what the manifest may hand out (`provision manifest grant`); then run `provision apply` again"
+        }
         ServiceError::Refused(_) => "change the manifest accordingly and run `provision apply` again",
         ServiceError::Version(latchkey::version::VersionError::Superseded { .. }) => {
             "another run is rotating this token and goes on with it; run `provision apply` again when it is done"

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use latchkey::name::TokenName;
 use serde_json::json;
@@ -16,7 +15,7 @@ use super::plan::{options, warn};
 use super::{lock, open};
 use crate::apply::{Outcome, Run, apply as carry_out};
 use crate::machine;
-use crate::manifest::{Manifest, ServiceAddress};
+use crate::manifest::Manifest;
 use crate::observe::observe;
 use crate::output::{Format, Printer, Progress, outcome_json, plan_json};
 use crate::plan::{self, Labels, Options, Plan, Rotate};
@@ -83,50 +82,52 @@ async fn run(
     (file, allow): (&std::path::Path, &Allow),
     how: &How,
     plan_id: Option<&str>,
-    mut may: Options,
+    may: Options,
 ) -> Result<Code, Fault> {
     let manifest = open::load(printer, file, allow)?;
     let address = open::address(service, Some(&manifest))?;
     let client = open::client(&address, Absent::Make).await?;
-    let _lease = match &address {
-        ServiceAddress::Embedded(path) => {
-            Some(lock::lease(printer, path, &manifest.name, Duration::from_secs(how.wait)).await?)
-        }
-        _ => None,
-    };
-    check_revision(&client, &manifest, how).await?;
-    warn(printer, &manifest);
+    let stop = Arc::new(AtomicBool::new(false));
+    let lease = lock::lease(printer, (&address, &client), &manifest.name, how, &stop).await?;
+    let ended = leased(printer, (&client, &manifest), how, plan_id, may, &stop).await;
+    lease.free().await;
+    ended
+}
+
+/// A run that holds its lease.
+async fn leased(
+    printer: Printer,
+    (client, manifest): (&Client, &Manifest),
+    how: &How,
+    plan_id: Option<&str>,
+    mut may: Options,
+    stop: &Arc<AtomicBool>,
+) -> Result<Code, Fault> {
+    check_revision(client, manifest, how).await?;
+    warn(printer, manifest);
     let machine = machine::name();
-    let sinks = Sinks::new(&manifest, &machine);
+    let sinks = Sinks::new(manifest, &machine);
     let labels = Labels::new(&manifest.folder, &machine);
-    let stop = stop_on_interrupt(printer);
+    stop_on_interrupt(printer, stop.clone());
     let mut total = Outcome::default();
     let mut last: Option<Plan> = None;
     let mut changed = false;
     for pass in 1..=PASSES {
         // What an earlier pass did stays done, so whatever stops a later one leaves the run partly done.
         let partly = |fault: Fault| if pass == 1 { fault } else { fault.code(Code::Partly) };
-        let observation = observe(&client, &sinks, &manifest).await.map_err(|error| partly(error.into()))?;
-        let faults = plan::faults(&manifest, &observation);
+        let observation = observe(client, &sinks, manifest).await.map_err(|error| partly(error.into()))?;
+        let faults = plan::faults(manifest, &observation);
         if !faults.is_empty() {
-            return Err(partly(open::refuse(printer, &manifest, &faults)));
+            return Err(partly(open::refuse(printer, manifest, &faults)));
         }
-        let plan = plan::plan(&manifest, &observation, &may);
+        let plan = plan::plan(manifest, &observation, &may);
         check_places(&plan, &may)?;
         check_plan(printer, &plan, plan_id.filter(|_| pass == 1), &labels).map_err(partly)?;
         if pass == 1 && (plan.has_changes() || how.revision.is_some()) {
             client.note_applied(&manifest.name, how.revision).await?;
         }
         let progress = Progress::new(printer);
-        let run = Run {
-            client: &client,
-            sinks: &sinks,
-            manifest: &manifest,
-            options: &may,
-            labels: &labels,
-            reporter: &progress,
-            stop: &stop,
-        };
+        let run = Run { client, sinks: &sinks, manifest, options: &may, labels: &labels, reporter: &progress, stop };
         let outcome = carry_out(&run, &plan, &observation).await;
         progress.finish();
         let outcome = outcome.map_err(|error| {
@@ -217,9 +218,7 @@ fn finish(
 }
 
 /// Ctrl-C lets the pushes in flight end; a second one ends the process.
-fn stop_on_interrupt(printer: Printer) -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let seen = stop.clone();
+fn stop_on_interrupt(printer: Printer, seen: Arc<AtomicBool>) {
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
             seen.store(true, Ordering::Relaxed);
@@ -230,5 +229,4 @@ fn stop_on_interrupt(printer: Printer) -> Arc<AtomicBool> {
             std::process::exit(130);
         }
     });
-    stop
 }

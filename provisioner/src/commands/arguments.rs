@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
-use latchkey::name::{RoleName, TokenName, UserName};
+use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::role::Permission;
 
 use crate::output::Format;
@@ -13,7 +13,7 @@ use crate::output::Format;
 #[derive(Debug, Parser)]
 #[command(name = "provision", version, max_term_width = 100)]
 pub(super) struct Arguments {
-    /// The service: `embedded:FILE`; the nearest `tokens.toml` says it otherwise
+    /// The service: `embedded:FILE`, `table:NAME` or a server's URL; the nearest `tokens.toml` says it otherwise
     #[arg(long, global = true, value_name = "ADDRESS", env = "LATCHKEY_SERVICE")]
     pub(super) service: Option<String>,
     #[command(subcommand)]
@@ -55,6 +55,18 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: Role,
     },
+    /// Say what a manifest may hand out, and show what is known of one
+    Manifest {
+        /// What to do.
+        #[command(subcommand)]
+        command: ManifestCommand,
+    },
+    /// Make the first admin of a service on its own table, or a new one when it was lost
+    Bootstrap(Bootstrap),
+    /// Copy a whole service, for instance to AWS or into a backup
+    Copy(Copy),
+    /// Serve the HTTP API on this machine
+    Serve(Serve),
 }
 
 #[derive(Debug, Args)]
@@ -159,6 +171,9 @@ pub(super) struct How {
     /// How many seconds to wait for another run of the same manifest
     #[arg(long, value_name = "SECONDS", default_value_t = 90)]
     pub(super) wait: u64,
+    /// Take the lease from a run that is dead or elsewhere; not needed on an embedded table
+    #[arg(long)]
+    pub(super) steal: bool,
     /// A number that rises with the manifest's history, for instance CI's run number; older ones are refused
     #[arg(long, value_name = "N")]
     pub(super) revision: Option<u64>,
@@ -363,11 +378,81 @@ pub(super) enum Role {
     },
 }
 
+#[derive(Debug, Subcommand)]
+pub(super) enum ManifestCommand {
+    /// Say what a manifest may hand out when it is applied with a token; what is not named is taken back
+    Grant {
+        /// The manifest's name
+        name: ManifestName,
+        /// A permission that its roles and tokens may have, `resource:action`
+        #[arg(long = "permission", short = 'p', value_name = "PERMISSION", num_args = 0.., value_delimiter = ',')]
+        permissions: Vec<Permission>,
+        /// A role that it may name without declaring it
+        #[arg(long = "role", value_name = "ROLE", num_args = 0.., value_delimiter = ',')]
+        roles: Vec<RoleName>,
+        /// A user that it may name without declaring it
+        #[arg(long = "user", short = 'u', value_name = "USER", num_args = 0.., value_delimiter = ',')]
+        users: Vec<UserName>,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Show what is known of a manifest
+    Show {
+        /// The manifest's name
+        name: ManifestName,
+        #[command(flatten)]
+        form: Form,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Bootstrap {
+    /// The admin's user; `me` is you
+    #[arg(long, short = 'u', default_value = "me")]
+    pub(super) user: String,
+    /// The token's name
+    #[arg(long, default_value = "first-admin")]
+    pub(super) token: TokenName,
+    /// When it expires: a date (the end of that day, UTC) or an instant; 31 days from now when not given
+    #[arg(long, short = 'e')]
+    pub(super) expires_at: Option<String>,
+    /// Make another one although there is one, and end that one
+    #[arg(long)]
+    pub(super) replace: bool,
+    /// Write the secret to a new file with mode 0600 instead of stdout
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) form: Form,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Copy {
+    /// What to copy: `embedded:FILE` or `table:NAME`
+    pub(super) from: String,
+    /// Where to: a table that is empty, or that this copy was begun into
+    pub(super) to: String,
+    #[command(flatten)]
+    pub(super) form: Form,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// The port on this machine; 0 takes a free one
+    #[arg(long, default_value_t = 8787)]
+    pub(super) port: u16,
+}
+
 impl Arguments {
     /// The form of the result that was asked for.
     pub(super) fn format(&self) -> Format {
         let form = match &self.command {
-            Command::Init(_) | Command::Schema => return Format::Text,
+            Command::Init(_) | Command::Schema | Command::Serve(_) => return Format::Text,
+            Command::Bootstrap(bootstrap) => &bootstrap.form,
+            Command::Copy(copy) => &copy.form,
+            Command::Manifest { command } => match command {
+                ManifestCommand::Grant { form, .. } | ManifestCommand::Show { form, .. } => form,
+            },
             Command::Check(check) => &check.form,
             Command::Plan(plan) => &plan.form,
             Command::Apply(apply) => &apply.form,

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use crate::service::ServiceError;
+use crate::service::remote::is_unauthorized;
+use crate::service::{Refusal, ServiceError};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,9 +75,26 @@ impl From<ServiceError> for Fault {
             ServiceError::Unavailable(_) => {
                 Self::new(error.to_string()).hint("nothing was lost; try again when the service answers")
             }
+            ServiceError::Refused(refusal) => Self { hint: hint(&refusal), ..Self::new(refusal.to_string()) },
             error => Self::new(error.to_string()),
         }
     }
+}
+
+/// What whoever is refused can do about it, where that is the same for every command.
+fn hint(refusal: &Refusal) -> Option<String> {
+    Some(match refusal.code.as_str() {
+        "insufficient_scope" => match refusal.text("permission") {
+            Some(permission) => format!("use a token whose roles permit `{permission}`"),
+            None => "use a token whose roles permit it".to_owned(),
+        },
+        "not_granted" => {
+            let manifest = refusal.text("manifest").unwrap_or("NAME");
+            format!("an admin says what it may hand out, all of it at once: `provision manifest grant {manifest} ..`")
+        }
+        code if is_unauthorized(code) => "the token has expired, was deleted or retired meanwhile".to_owned(),
+        _ => return None,
+    })
 }
 
 impl From<io::Error> for Fault {

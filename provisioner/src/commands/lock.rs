@@ -1,21 +1,45 @@
-//! The advisory lease of embedded runs: a lock on a file that dies with its process. Safety never rests on it.
+//! The advisory lease of a run: on an embedded table a lock on a file that dies with its process, elsewhere a record of
+//! the service that is renewed while the run goes on. Safety never rests on it.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use latchkey::name::ManifestName;
 
+use super::arguments::How;
 use super::exit::{Code, Fault};
 use crate::deadline::Deadline;
+use crate::manifest::ServiceAddress;
 use crate::output::Printer;
+use crate::service::remote::request_id;
+use crate::service::{Client, Held};
 
-const POLL: Duration = Duration::from_millis(100);
+const POLL_FILE: Duration = Duration::from_millis(100);
+const POLL_SERVICE: Duration = Duration::from_secs(1);
+/// A third of what a lease holds: two renewals may fail.
+const RENEW_EVERY: Duration = Duration::from_secs(20);
 
 /// A held lease.
 #[derive(Debug)]
-pub(super) struct Lease {
-    _file: Option<File>,
+pub(super) enum Lease {
+    /// Left out, to show that safety does not rest on it.
+    None,
+    /// A lock on this file.
+    File(#[expect(dead_code, reason = "closing it gives it back")] File),
+    /// A record of the service.
+    Service(Renewed),
+}
+
+/// A lease that a task renews.
+#[derive(Debug)]
+pub(super) struct Renewed {
+    client: Client,
+    manifest: ManifestName,
+    holder: String,
+    renewing: tokio::task::JoinHandle<()>,
 }
 
 /// With the feature `test-clock` this environment variable leaves the lease out, to show that safety does not rest on
@@ -23,17 +47,28 @@ pub(super) struct Lease {
 #[cfg(feature = "test-clock")]
 const NO_LEASE: &str = "LATCHKEY_TEST_NO_LEASE";
 
-/// Waits for the lease of a manifest on an embedded table.
+/// Waits for the lease of a manifest. A run that loses it to another is stopped.
 pub(super) async fn lease(
     printer: Printer,
-    table: &Path,
+    (address, client): (&ServiceAddress, &Client),
     manifest: &ManifestName,
-    wait: Duration,
+    how: &How,
+    stop: &Arc<AtomicBool>,
 ) -> Result<Lease, Fault> {
     #[cfg(feature = "test-clock")]
     if std::env::var_os(NO_LEASE).is_some() {
-        return Ok(Lease { _file: None });
+        return Ok(Lease::None);
     }
+    let wait = Duration::from_secs(how.wait);
+    match address {
+        ServiceAddress::Embedded(_) if how.steal => Err(Fault::new("the lease of an embedded table cannot be stolen")
+            .hint("it ends with the process that holds it: end that one, or wait for it")),
+        ServiceAddress::Embedded(table) => of_file(printer, table.as_path(), manifest, wait).await,
+        _ => of_service(printer, client, manifest, (wait, how.steal), stop).await,
+    }
+}
+
+async fn of_file(printer: Printer, table: &Path, manifest: &ManifestName, wait: Duration) -> Result<Lease, Fault> {
     let mut path = table.as_os_str().to_owned();
     path.push(format!(".{manifest}.lock"));
     let path = PathBuf::from(path);
@@ -47,13 +82,10 @@ pub(super) async fn lease(
     let mut told = false;
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(Lease { _file: Some(file) }),
+            Ok(()) => return Ok(Lease::File(file)),
             Err(TryLockError::WouldBlock) if !until.has_passed() => {
-                if !told {
-                    printer.talk(&format!("waiting for another run of `{manifest}` ..."));
-                    told = true;
-                }
-                tokio::time::sleep(POLL).await;
+                tell(printer, manifest, &mut told);
+                tokio::time::sleep(POLL_FILE).await;
             }
             Err(TryLockError::WouldBlock) => {
                 return Err(Fault::new(format!(
@@ -64,6 +96,74 @@ pub(super) async fn lease(
                 .code(Code::Busy));
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+    }
+}
+
+fn tell(printer: Printer, manifest: &ManifestName, told: &mut bool) {
+    if !std::mem::replace(told, true) {
+        printer.talk(&format!("waiting for another run of `{manifest}` ..."));
+    }
+}
+
+async fn of_service(
+    printer: Printer,
+    client: &Client,
+    manifest: &ManifestName,
+    (wait, steal): (Duration, bool),
+    stop: &Arc<AtomicBool>,
+) -> Result<Lease, Fault> {
+    let holder = request_id();
+    let until = Deadline::after(wait);
+    let mut told = false;
+    loop {
+        match client.take_lease(manifest, &holder, steal).await? {
+            Ok(()) => break,
+            Err(_) if !until.has_passed() => {
+                tell(printer, manifest, &mut told);
+                tokio::time::sleep(POLL_SERVICE.min(until.left())).await;
+            }
+            Err(Held { by, .. }) => {
+                return Err(Fault::new(format!(
+                    "another run of `{manifest}`, of `{by}`, has not ended after {} s",
+                    wait.as_secs()
+                ))
+                .hint("nothing was changed; wait for it with `--wait SECONDS`; if it is dead, its lease ends within a minute, or `--steal` it")
+                .code(Code::Busy));
+            }
+        }
+    }
+    let renewing = renew(printer, client.clone(), manifest.clone(), holder.clone(), stop.clone());
+    let (client, manifest) = (client.clone(), manifest.clone());
+    Ok(Lease::Service(Renewed { client, manifest, holder, renewing: tokio::spawn(renewing) }))
+}
+
+async fn renew(printer: Printer, client: Client, manifest: ManifestName, holder: String, stop: Arc<AtomicBool>) {
+    loop {
+        tokio::time::sleep(RENEW_EVERY).await;
+        match client.take_lease(&manifest, &holder, false).await {
+            Ok(Ok(())) => {}
+            Ok(Err(Held { by, .. })) => {
+                printer.warning(&format!(
+                    "`{by}` took the lease of `{manifest}`: this run ends after its pushes in flight"
+                ));
+                stop.store(true, Ordering::Relaxed);
+                return;
+            }
+            // The next one may go better; two runs at once are safe, and only slow each other down.
+            Err(error) => tracing::debug!(%error, "the lease was not renewed"),
+        }
+    }
+}
+
+impl Lease {
+    /// Gives it back, so that the next run need not wait.
+    pub(super) async fn free(self) {
+        if let Self::Service(Renewed { client, manifest, holder, renewing }) = self {
+            renewing.abort();
+            if let Err(error) = client.free_lease(&manifest, &holder).await {
+                tracing::debug!(%error, "the lease was not given back; it ends within a minute");
+            }
         }
     }
 }

@@ -2,13 +2,18 @@
 
 mod apply;
 mod arguments;
+mod bootstrap;
 mod check;
+mod copy;
 mod exit;
 mod init;
 mod lock;
+mod manifest;
 mod open;
 mod plan;
 mod role;
+mod serve;
+mod server;
 mod status;
 mod token;
 mod user;
@@ -110,5 +115,9 @@ async fn dispatch(printer: Printer, arguments: Arguments) -> Result<Code, Comman
         Command::Token { command } => token::run(printer, service.as_deref(), command).await,
         Command::User { command } => user::run(printer, service.as_deref(), command).await,
         Command::Role { command } => role::run(printer, service.as_deref(), command).await,
+        Command::Manifest { command } => manifest::run(printer, service.as_deref(), command).await,
+        Command::Bootstrap(bootstrap) => bootstrap::run(printer, service.as_deref(), &bootstrap).await,
+        Command::Copy(copy) => copy::run(printer, &copy).await,
+        Command::Serve(serve) => serve::run(printer, service.as_deref(), &serve).await,
     }
 }

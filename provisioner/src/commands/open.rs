@@ -7,10 +7,12 @@ use std::sync::Arc;
 use latchkey::clock::SystemClock;
 use latchkey::entropy::SystemEntropy;
 use latchkey::name::UserName;
-use latchkey::service::Service;
+use latchkey::service::{Service, UserChange};
 
 use super::arguments::Allow;
 use super::exit::{Code, Fault};
+use super::server;
+use crate::dynamodb::{self, DynamoDbError};
 use crate::embedded::{self, EmbeddedError};
 use crate::files::FileError;
 use crate::manifest::{self, Allowances, Fault as ManifestFault, LoadError, Manifest, ServiceAddress};
@@ -63,19 +65,30 @@ pub(super) fn refuse(printer: Printer, manifest: &Manifest, faults: &[ManifestFa
     Fault::new(format!("`{path}` has {} error{plural}, nothing was changed", faults.len()))
 }
 
-/// Where the service is: the flag, else what the manifest says.
+/// Where the service is: the flag, else what the manifest says, else the server that the environment names.
 pub(super) fn address(flag: Option<&str>, manifest: Option<&Manifest>) -> Result<ServiceAddress, Fault> {
     if let Some(flag) = flag {
         return parse_address(flag);
     }
-    manifest.and_then(|manifest| manifest.service.clone()).ok_or_else(|| {
+    if let Some(address) = manifest.and_then(|manifest| manifest.service.clone()) {
+        return Ok(address);
+    }
+    from_environment().ok_or_else(|| {
         Fault::new("no service is named").hint(
             "add `[service]` with `embedded = \"latchkey.db\"` to the manifest, or say `--service embedded:latchkey.db`",
         )
     })
 }
 
-fn parse_address(text: &str) -> Result<ServiceAddress, Fault> {
+fn from_environment() -> Option<ServiceAddress> {
+    std::env::var(server::URL)
+        .ok()
+        .filter(|url| !url.trim().is_empty())
+        .map(|url| ServiceAddress::Url(url.trim().to_owned()))
+}
+
+/// An address as it is written on the command line.
+pub(super) fn parse_address(text: &str) -> Result<ServiceAddress, Fault> {
     if let Some(path) = text.strip_prefix("embedded:") {
         return Ok(ServiceAddress::Embedded(PathBuf::from(path)));
     }
@@ -85,7 +98,8 @@ fn parse_address(text: &str) -> Result<ServiceAddress, Fault> {
     if text.starts_with("https://") || text.starts_with("http://") {
         return Ok(ServiceAddress::Url(text.to_owned()));
     }
-    Err(Fault::new(format!("`{text}` is not the address of a service")).hint("write `embedded:FILE`"))
+    Err(Fault::new(format!("`{text}` is not the address of a service"))
+        .hint("write `embedded:FILE`, `table:NAME` or `https://..`"))
 }
 
 /// What a command does where there is no embedded table yet.
@@ -99,13 +113,23 @@ pub(super) enum Absent {
     Refuse,
 }
 
-/// The service for commands that work without a manifest: the flag, else the nearest `tokens.toml`.
+/// The service for commands that work without a manifest.
 pub(super) async fn nearest(flag: Option<&str>, absent: Absent) -> Result<Client, Fault> {
+    client(&nearest_address(flag)?, absent).await
+}
+
+/// Where it is: the flag, else what the nearest `tokens.toml` says, else the server that the environment names.
+pub(super) fn nearest_address(flag: Option<&str>) -> Result<ServiceAddress, Fault> {
     if flag.is_some() {
-        return client(&address(flag, None)?, absent).await;
+        return address(flag, None);
     }
     let here = std::env::current_dir().map_err(|error| Fault::new(format!("cannot tell this folder: {error}")))?;
     let found = here.ancestors().map(|folder| folder.join("tokens.toml")).find(|path| is_trusted(path));
+    if found.is_none()
+        && let Some(address) = from_environment()
+    {
+        return Ok(address);
+    }
     let path = found.ok_or_else(|| {
         Fault::new("no service: there is no `tokens.toml` in this folder or above it")
             .hint("`provision init` writes one, or name the service: `--service embedded:latchkey.db`")
@@ -114,7 +138,7 @@ pub(super) async fn nearest(flag: Option<&str>, absent: Absent) -> Result<Client
     // Its warnings are for `check`, not for every command that only needs the service.
     let manifest = load(Printer { format: Format::Json }, &path, &allow)
         .map_err(|fault| fault.hint("mend it, or name the service: `--service embedded:FILE`"))?;
-    client(&address(None, Some(&manifest))?, absent).await
+    address(None, Some(&manifest))
 }
 
 /// Whether a file that was come upon, not named, is one to follow: it belongs to this user or to the system's. In a
@@ -125,14 +149,14 @@ fn is_trusted(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|found| found.is_file() && (found.uid() == mine || found.uid() == 0))
 }
 
-/// Opens the service at an address, as its operator.
+/// Opens the service at an address: a table as its operator, a server with a token.
 pub(super) async fn client(address: &ServiceAddress, absent: Absent) -> Result<Client, Fault> {
     let path = match address {
         ServiceAddress::Embedded(path) => path,
-        ServiceAddress::Table { .. } | ServiceAddress::Url(_) => {
-            return Err(Fault::new("this version works on an embedded table only")
-                .hint("write `embedded = \"latchkey.db\"` under `[service]`, or say `--service embedded:FILE`"));
+        ServiceAddress::Table { name, region, endpoint } => {
+            return on_aws(name, region.as_deref(), endpoint.as_deref()).await;
         }
+        ServiceAddress::Url(url) => return server::connect(url).await,
     };
     let missing = std::fs::metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
     let table = match absent {
@@ -160,28 +184,59 @@ pub(super) async fn client(address: &ServiceAddress, absent: Absent) -> Result<C
     Ok(Client::operator(service, &operator()))
 }
 
+/// The service on a table of AWS, as whoever is logged in there.
+async fn on_aws(name: &str, region: Option<&str>, endpoint: Option<&str>) -> Result<Client, Fault> {
+    let fault = |error: DynamoDbError| {
+        let hint = error.hint();
+        Fault::new(error.to_string()).hint(hint)
+    };
+    let opened = dynamodb::open(name, region, endpoint).await.map_err(fault)?;
+    let service = Service::open(opened.table.clone(), opened.clock.clone(), Arc::new(SystemEntropy)).await;
+    // A clock that is wrong explains whatever else went wrong, a refused signature for one.
+    opened.clock.check().map_err(fault)?;
+    let service = service.map_err(|error| fault(DynamoDbError::Table(error)))?;
+    let operator = opened.operator.unwrap_or_else(operator);
+    Ok(Client::operator(service, &operator))
+}
+
 /// The OS user's name, as far as it can be told.
 pub(super) fn operator() -> String {
     let user = nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten();
     user.map_or_else(|| format!("uid-{}", nix::unistd::getuid()), |user| user.name)
 }
 
-/// The user that `--user` names; `me` is the OS user, made a person on first use.
+/// The name that `--user` gives, whether there is such a user or not.
+pub(super) fn name_of(client: &Client, wanted: &str) -> Result<UserName, Fault> {
+    if wanted != "me" {
+        return wanted
+            .parse()
+            .map_err(|_| Fault::new(format!("`{wanted}` cannot be a user's name")).hint(UserName::RULE));
+    }
+    if let Some(me) = client.me() {
+        return Ok(me.clone());
+    }
+    operator().to_ascii_lowercase().parse().map_err(|_| {
+        Fault::new(format!("your login `{}` cannot be a user's name", operator())).hint("say `--user NAME`")
+    })
+}
+
+/// The user that `--user` names. `me` is the user of the token in hand, or the OS user, made a person on first use.
 pub(super) async fn user(client: &Client, wanted: &str) -> Result<UserName, Fault> {
+    if let (Some(me), "me") = (client.me(), wanted) {
+        return Ok(me.clone());
+    }
+    let name = name_of(client, wanted)?;
     if wanted == "me" {
-        let name: UserName = operator().to_ascii_lowercase().parse().map_err(|_| {
-            Fault::new(format!("your login `{}` cannot be a user's name", operator())).hint("say `--user NAME`")
-        })?;
-        client.service().ensure_person(client.caller(), &name).await.map_err(|error| Fault::new(error.to_string()))?;
+        if client.user(&name).await?.is_none() {
+            client.put_user(&name, &UserChange::default()).await?;
+        }
         return Ok(name);
     }
-    let name: UserName =
-        wanted.parse().map_err(|_| Fault::new(format!("`{wanted}` cannot be a user's name")).hint(UserName::RULE))?;
-    let found = client.service().user(&name).await.map_err(|error| Fault::new(error.to_string()))?;
-    if found.is_some() {
+    // A token may be allowed to see a user's tokens and not the user: then what it asks for is told by the server.
+    if client.me().is_some() || client.user(&name).await?.is_some() {
         return Ok(name);
     }
-    let users = client.service().list_users().await.map_err(|error| Fault::new(error.to_string()))?;
+    let users = client.all_users().await?;
     let near = users
         .iter()
         .map(|user| (strsim::damerau_levenshtein(user.name.as_str(), name.as_str()), user))

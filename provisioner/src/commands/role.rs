@@ -1,12 +1,14 @@
 //! `provision role`.
 
-use latchkey::service::{Role as RoleRecord, RoleError};
+use latchkey::name::RoleName;
+use latchkey::service::Role as RoleRecord;
 use serde_json::{Value, json};
 
 use super::arguments::Role;
 use super::exit::{Code, Fault};
 use super::open::{self, Absent};
 use crate::output::{Format, Printer, table};
+use crate::service::ServiceError;
 
 /// Runs one of the commands on roles.
 pub(super) async fn run(printer: Printer, service: Option<&str>, command: Role) -> Result<Code, Fault> {
@@ -15,7 +17,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Role) 
     match command {
         Role::Set { name, permissions, .. } => {
             let permissions = permissions.into_iter().collect();
-            let role = client.service().put_role(client.caller(), &name, &permissions, None).await.map_err(fault)?;
+            let role = client.put_role(&name, &permissions, None).await.map_err(|error| fault(&name, error))?;
             if let Some(manifest) = &role.managed_by {
                 printer.warning(&format!("`{manifest}` declares this role: its next apply sets it back"));
             }
@@ -26,7 +28,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Role) 
             }
         }
         Role::List { .. } => {
-            let roles = client.service().list_roles().await.map_err(|error| Fault::new(error.to_string()))?;
+            let roles = client.all_roles().await?;
             if printer.format == Format::Json {
                 printer.json(&json!({ "roles": roles.iter().map(as_json).collect::<Vec<_>>() }))?;
             } else {
@@ -40,7 +42,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Role) 
             }
         }
         Role::Delete { name, .. } => {
-            client.service().delete_role(client.caller(), &name).await.map_err(fault)?;
+            client.delete_role(&name).await.map_err(|error| fault(&name, error))?;
             if printer.format == Format::Json {
                 printer.json(&json!({ "role": name, "deleted": true }))?;
             } else {
@@ -51,13 +53,11 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Role) 
     Ok(Code::Done)
 }
 
-fn fault(error: RoleError) -> Fault {
-    let hint = match &error {
-        RoleError::InUse { role, .. } => {
-            Some(format!("take it from them first: `provision user set NAME --remove-role {role}`"))
-        }
-        RoleError::NoSuchRole(_) => Some("see `provision role list`".to_owned()),
-        _ => None,
+fn fault(role: &RoleName, error: ServiceError) -> Fault {
+    let hint = match error.refusal().map(|refusal| refusal.code.as_str()) {
+        Some("in_use") => Some(format!("take it from them first: `provision user set NAME --remove-role {role}`")),
+        Some("no_such_role" | "not_found") => Some("see `provision role list`".to_owned()),
+        _ => return error.into(),
     };
     Fault { hint, ..Fault::new(error.to_string()) }
 }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read, Write};
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use latchkey::clock::{Clock, SystemClock};
 use latchkey::lifetime::parse_expiry;
 use latchkey::name::{RoleName, TokenName, UserName, advice};
 use latchkey::secret::SECRET_MAX;
-use latchkey::service::{CreateError, Edit, Life, NewToken, Valid};
+use latchkey::service::{Edit, Life, NewToken};
 use latchkey::token::{Token as TokenRecord, TokenState};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -15,9 +17,11 @@ use zeroize::Zeroizing;
 use super::arguments::{Token, TokenSet};
 use super::exit::{Code, Fault};
 use super::open::{self, Absent};
+use super::server;
+use crate::manifest::ServiceAddress;
 use crate::output::{Format, Printer, table};
 use crate::plan::{distance, minute};
-use crate::service::{Client, ServiceError};
+use crate::service::{Checked, Client, History, Refusal, ServiceError};
 
 /// Runs one of the commands on tokens.
 pub(super) async fn run(printer: Printer, service: Option<&str>, command: Token) -> Result<Code, Fault> {
@@ -48,10 +52,6 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Token)
     }
 }
 
-fn table_fault(error: impl ToString) -> Fault {
-    Fault::new(error.to_string()).hint("nothing was lost; try again")
-}
-
 async fn set(printer: Printer, client: &Client, set: TokenSet) -> Result<Code, Fault> {
     let user = open::user(client, &set.whose.user).await?;
     let expires = set.expires_at.as_deref().map(parse_expiry).transpose().map_err(|error| {
@@ -74,7 +74,7 @@ async fn set(printer: Printer, client: &Client, set: TokenSet) -> Result<Code, F
         life: Life::Until(expires),
         places: Vec::new(),
     };
-    let created = client.service().create(client.caller(), new).await.map_err(|error| create_fault(client, error))?;
+    let created = client.make(new).await.map_err(|error| create_fault(client, (&user, &set.name), error))?;
     if let Some(advice) = advice(&set.name) {
         printer.warning(&format!("the name `{}` says little: {advice}", set.name));
     }
@@ -102,36 +102,43 @@ async fn set(printer: Printer, client: &Client, set: TokenSet) -> Result<Code, F
     Ok(Code::Done)
 }
 
-fn create_fault(client: &Client, error: CreateError) -> Fault {
-    let hint = match &error {
-        CreateError::ExpiryInPast(_) => {
-            let today = client.now().to_zoned(TimeZone::UTC).date();
-            Some(format!("the earliest is the end of today: `--expires-at {today}`"))
-        }
-        CreateError::ExpiryTooLate { until, .. } => {
+fn create_fault(client: &Client, (user, name): (&UserName, &TokenName), error: ServiceError) -> Fault {
+    let Some(refusal) = error.refusal() else {
+        return Fault::new(error.to_string()).hint("nobody has a secret of it; try again");
+    };
+    let hint = match refusal.code.as_str() {
+        "invalid_field" if refusal.is_about("/expires_at") => Some(match refusal.text("until").map(str::parse) {
             // The last day counts whole.
-            Some(format!("the latest is `--expires-at {}`", until.to_zoned(TimeZone::UTC).date()))
-        }
-        CreateError::NameTaken { user, name, managed_by: Some(manifest) } => Some(format!(
-            "`{manifest}` declares `{user}/{name}`; choose another name, or rotate it: `provision rotate FILE {name}`"
+            Some(Ok(until)) => format!("the latest is `--expires-at {}`", date(until)),
+            _ => format!("the earliest is the end of today: `--expires-at {}`", date(client.now())),
+        }),
+        "name_taken" => Some(match refusal.text("managed_by") {
+            Some(manifest) => format!(
+                "`{manifest}` declares `{user}/{name}`; choose another name, or rotate it: `provision rotate FILE {name}`"
+            ),
+            None => format!("choose another name, or delete it first: `provision token delete {name} --user {user}`"),
+        }),
+        "secret_lost" => Some(format!(
+            "nobody has the secret: `provision token delete {name} --user {user} --yes`, then make another"
         )),
-        CreateError::NameTaken { user, name, .. } => {
-            Some(format!("choose another name, or delete it first: `provision token delete {name} --user {user}`"))
-        }
-        CreateError::LimitReached { user, .. } => Some(format!(
+        "token_limit_reached" => Some(format!(
             "delete one that nobody uses, see `provision token list --user {user}`, or raise `provision user set {user} --max-tokens N`"
         )),
-        CreateError::RoleNotHeld { user, roles } => Some(give_first(user, roles)),
-        CreateError::Suspended(user) => Some(format!("restore it first: `provision user set {user} --restore`")),
-        CreateError::Table(_) => Some("nothing was made; try again".to_owned()),
-        _ => None,
+        "role_not_held" => give_first(user, refusal),
+        "user_suspended" => Some(format!("restore it first: `provision user set {user} --restore`")),
+        _ => return error.into(),
     };
     Fault { hint, ..Fault::new(error.to_string()) }
 }
 
-fn give_first(user: &UserName, roles: &[RoleName]) -> String {
-    let flags: Vec<String> = roles.iter().map(|role| format!("--add-role {role}")).collect();
-    format!("give it first: `provision user set {user} {}`", flags.join(" "))
+fn date(at: Timestamp) -> jiff::civil::Date {
+    at.to_zoned(TimeZone::UTC).date()
+}
+
+fn give_first(user: &UserName, refusal: &Refusal) -> Option<String> {
+    let roles = refusal.more.get("roles")?.as_array()?;
+    let flags: Vec<String> = roles.iter().filter_map(|role| Some(format!("--add-role {}", role.as_str()?))).collect();
+    Some(format!("give it first: `provision user set {user} {}`", flags.join(" ")))
 }
 
 fn roles_words(roles: &[RoleName]) -> String {
@@ -182,23 +189,10 @@ fn as_json(client: &Client, token: &TokenRecord) -> Value {
 
 async fn list(printer: Printer, client: &Client, user: &UserName, ended: i32) -> Result<Code, Fault> {
     let now = client.now();
-    let mut held = Vec::new();
-    let mut from = None;
-    loop {
-        let page = client.service().list_active(user, 500, from).await.map_err(table_fault)?;
-        held.extend(page.tokens);
-        from = page.next;
-        if from.is_none() {
-            break;
-        }
-    }
+    let held = client.active(user).await?;
     let (active, expired): (Vec<_>, Vec<_>) =
         held.into_iter().partition(|token| token.state(now) == TokenState::Active);
-    let mut gone: Vec<TokenRecord> = if ended > 0 {
-        client.service().list_ended(user, ended, None).await.map_err(table_fault)?.tokens
-    } else {
-        Vec::new()
-    };
+    let mut gone: Vec<TokenRecord> = if ended > 0 { client.ended(user, ended).await? } else { Vec::new() };
     gone.extend(expired);
     if printer.format == Format::Json {
         let texts = |tokens: &[TokenRecord]| tokens.iter().map(|token| as_json(client, token)).collect::<Vec<_>>();
@@ -250,11 +244,10 @@ fn no_token(user: &UserName, name: &TokenName) -> Fault {
 }
 
 async fn show(printer: Printer, client: &Client, user: &UserName, name: &TokenName) -> Result<Code, Fault> {
-    let token = client.service().show(user, name).await.map_err(table_fault)?.ok_or_else(|| no_token(user, name))?;
+    let token = client.show(user, name).await?.ok_or_else(|| no_token(user, name))?;
     let now = client.now();
-    let events = client.service().events(user.as_str(), now, 50).await.map_err(table_fault)?;
-    let events: Vec<_> = events.into_iter().filter(|event| event.id.as_ref() == Some(&token.id)).take(10).collect();
-    let usage = client.service().usage(&token.id, now).await.map_err(table_fault)?;
+    let History { mut events, usage } = client.history(&token).await?;
+    events.truncate(10);
     if printer.format == Format::Json {
         let mut value = as_json(client, &token);
         value["usage"] = json!(usage);
@@ -318,7 +311,7 @@ async fn delete(
     name: &TokenName,
     yes: bool,
 ) -> Result<Code, Fault> {
-    let token = client.service().show(user, name).await.map_err(table_fault)?.ok_or_else(|| no_token(user, name))?;
+    let token = client.show(user, name).await?.ok_or_else(|| no_token(user, name))?;
     if let Some(manifest) = &token.managed_by {
         printer.warning(&format!(
             "`{manifest}` declares this token: its next apply makes another one and delivers it to the same places"
@@ -341,8 +334,7 @@ async fn delete(
         }
     }
     let gone = client
-        .service()
-        .delete(client.caller(), user, name, Some(&token.id))
+        .delete(&token)
         .await
         .map_err(|error| Fault::new(error.to_string()).hint("if it is still listed, try again"))?;
     if printer.format == Format::Json {
@@ -360,20 +352,17 @@ async fn roles(
     name: &TokenName,
     wanted: Option<Vec<RoleName>>,
 ) -> Result<Code, Fault> {
-    let mut token =
-        client.service().show(user, name).await.map_err(table_fault)?.ok_or_else(|| no_token(user, name))?;
+    let mut token = client.show(user, name).await?.ok_or_else(|| no_token(user, name))?;
     if let Some(wanted) = wanted {
-        let held = client.service().user(user).await.map_err(table_fault)?.map(|user| user.roles).unwrap_or_default();
-        let lacking: Vec<RoleName> = wanted.iter().filter(|role| !held.contains(role)).cloned().collect();
         let edit = Edit { roles: Some(wanted), ..Edit::default() };
         token = client.edit(&token, &edit).await.map_err(|error| match error {
-            ServiceError::Refused(message) if !lacking.is_empty() => {
-                Fault::new(message).hint(give_first(user, &lacking))
+            ServiceError::Refused(refusal) if refusal.code == "role_not_held" => {
+                Fault { hint: give_first(user, &refusal), ..Fault::new(refusal.to_string()) }
             }
             error => error.into(),
         })?;
     }
-    let permissions = client.service().permissions_of(&token.roles).await.map_err(table_fault)?;
+    let permissions = client.permissions_of(&token).await?;
     let texts: Vec<String> = permissions.iter().map(ToString::to_string).collect();
     if printer.format == Format::Json {
         printer.json(&json!({ "user": user, "name": name, "roles": token.roles, "permissions": texts }))?;
@@ -390,20 +379,28 @@ async fn roles(
 async fn verify(printer: Printer, service: Option<&str>) -> Result<Code, Fault> {
     let unclear = |fault: Fault| fault.code(Code::Changes);
     let presented = read_secret().map_err(unclear)?;
-    let client = open::nearest(service, Absent::Refuse).await.map_err(unclear)?;
-    let verdict = client.verify(&presented).await.map_err(|error| unclear(error.into()))?;
+    let (verdict, now) = match open::nearest_address(service).map_err(unclear)? {
+        ServiceAddress::Url(url) => {
+            let verdict = server::who_is(&url, &presented).await.map_err(unclear)?;
+            (verdict, SystemClock.now())
+        }
+        address => {
+            let client = open::client(&address, Absent::Refuse).await.map_err(unclear)?;
+            (client.verify(&presented).await.map_err(|error| unclear(error.into()))?, client.now())
+        }
+    };
     match verdict {
         Ok(valid) => {
             if printer.format == Format::Json {
                 printer.json(&valid_json(&valid)).map_err(|error| unclear(error.into()))?;
             } else {
-                printer.result(&valid_text(&client, &valid)).map_err(|error| unclear(error.into()))?;
+                printer.result(&valid_text(now, &valid)).map_err(|error| unclear(error.into()))?;
             }
             Ok(Code::Done)
         }
         Err(invalid) => {
             if printer.format == Format::Json {
-                let value = json!({ "valid": false, "reason": invalid.to_string() });
+                let value = json!({ "valid": false, "reason": invalid });
                 printer.json(&value).map_err(|error| unclear(error.into()))?;
             } else {
                 printer.result(&format!("Not valid: {invalid}")).map_err(|error| unclear(error.into()))?;
@@ -433,7 +430,7 @@ fn read_secret() -> Result<Zeroizing<String>, Fault> {
     Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).trim().to_owned()))
 }
 
-fn valid_json(valid: &Valid) -> Value {
+fn valid_json(valid: &Checked) -> Value {
     json!({
         "valid": true,
         "user": valid.user,
@@ -448,10 +445,10 @@ fn valid_json(valid: &Valid) -> Value {
     })
 }
 
-fn valid_text(client: &Client, valid: &Valid) -> String {
+fn valid_text(now: Timestamp, valid: &Checked) -> String {
     let permissions: Vec<String> = valid.permissions.iter().map(ToString::to_string).collect();
     let permits = if permissions.is_empty() { "nothing".to_owned() } else { permissions.join(", ") };
-    let expires = distance(client.now(), valid.expires);
+    let expires = distance(now, valid.expires);
     [
         format!("Valid: `{}/{}`, version {}", valid.user, valid.name, valid.version),
         format!("  id       {}", valid.id),

@@ -1,7 +1,7 @@
 //! `provision user`.
 
-use latchkey::name::RoleName;
-use latchkey::service::{UserChange, UserError};
+use latchkey::name::{RoleName, UserName};
+use latchkey::service::UserChange;
 use latchkey::user::{User as UserRecord, UserKind};
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use super::arguments::{User, UserSet};
 use super::exit::{Code, Fault};
 use super::open::{self, Absent};
 use crate::output::{Format, Printer, table};
-use crate::service::Client;
+use crate::service::{Client, ServiceError};
 
 /// Runs one of the commands on users.
 pub(super) async fn run(printer: Printer, service: Option<&str>, command: User) -> Result<Code, Fault> {
@@ -19,7 +19,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: User) 
         User::Set(set) => self::set(printer, &client, &set).await,
         User::List { .. } => list(printer, &client).await,
         User::Delete { name, .. } => {
-            client.service().delete_user(client.caller(), &name).await.map_err(fault)?;
+            client.delete_user(&name).await.map_err(|error| fault(&name, error))?;
             if printer.format == Format::Json {
                 printer.json(&json!({ "user": name, "deleted": true }))?;
             } else {
@@ -30,19 +30,21 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: User) 
     }
 }
 
-fn fault(error: UserError) -> Fault {
-    let hint = match &error {
-        UserError::NoSuchRole(role) => Some(format!("make it first: `provision role set {role} --permission ..`")),
-        UserError::InUse { user, .. } => Some(format!("delete them first, see `provision token list --user {user}`")),
-        UserError::NoSuchUser(_) => Some("see `provision user list`".to_owned()),
-        _ => None,
+fn fault(user: &UserName, error: ServiceError) -> Fault {
+    let Some(refusal) = error.refusal() else { return error.into() };
+    let hint = match refusal.code.as_str() {
+        "no_such_role" => {
+            refusal.text("role").map(|role| format!("make it first: `provision role set {role} --permission ..`"))
+        }
+        "in_use" => Some(format!("delete them first, see `provision token list --user {user}`")),
+        "no_such_user" | "not_found" => Some("see `provision user list`".to_owned()),
+        _ => return error.into(),
     };
     Fault { hint, ..Fault::new(error.to_string()) }
 }
 
 async fn set(printer: Printer, client: &Client, set: &UserSet) -> Result<Code, Fault> {
-    let service = client.service();
-    let old = service.user(&set.name).await.map_err(|error| Fault::new(error.to_string()))?;
+    let old = client.user(&set.name).await?;
     let mut roles = set.roles.clone();
     if !set.add_role.is_empty() || !set.remove_role.is_empty() {
         let mut held: Vec<RoleName> = old.as_ref().map(|old| old.roles.clone()).unwrap_or_default();
@@ -66,7 +68,7 @@ async fn set(printer: Printer, client: &Client, set: &UserSet) -> Result<Code, F
         suspended: if set.suspend { Some(true) } else { set.restore.then_some(false) },
         managed_by: None,
     };
-    let user = service.put_user(client.caller(), &set.name, &change).await.map_err(fault)?;
+    let user = client.put_user(&set.name, &change).await.map_err(|error| fault(&set.name, error))?;
     // No manifest says anything of suspensions.
     let declared = change.roles.is_some() || change.max_tokens.is_some();
     if let Some(manifest) = user.managed_by.as_ref().filter(|_| declared) {
@@ -113,12 +115,13 @@ fn as_json(user: &UserRecord) -> Value {
 }
 
 async fn list(printer: Printer, client: &Client) -> Result<Code, Fault> {
-    let users = client.service().list_users().await.map_err(|error| Fault::new(error.to_string()))?;
+    let users = client.all_users().await?;
     if printer.format == Format::Json {
         printer.json(&json!({ "users": users.iter().map(as_json).collect::<Vec<_>>() }))?;
         return Ok(Code::Done);
     }
-    let default = client.service().policy().max_tokens;
+    // Of a server the default is not known here.
+    let default = client.operated().map(|(service, _)| service.policy().max_tokens);
     let mut rows: Vec<Vec<String>> =
         vec![["USER", "KIND", "ROLES", "TOKENS", "STATE", "MANIFEST"].map(str::to_owned).to_vec()];
     for user in &users {
@@ -127,7 +130,10 @@ async fn list(printer: Printer, client: &Client) -> Result<Code, Fault> {
             user.name.to_string(),
             user.kind.as_str().to_owned(),
             if roles.is_empty() { "-".to_owned() } else { roles.join(", ") },
-            format!("{} of {}", user.active, user.max_tokens.unwrap_or(default)),
+            match user.max_tokens.or(default) {
+                Some(most) => format!("{} of {most}", user.active),
+                None => user.active.to_string(),
+            },
             if user.suspended { "suspended" } else { "active" }.to_owned(),
             user.managed_by.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
         ]);

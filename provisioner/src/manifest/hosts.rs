@@ -59,7 +59,7 @@ impl Reading<'_> {
 }
 
 /// Scheme and host of an address, the host as it is written. Anything that two parsers might read differently is none.
-fn parts(text: &str) -> Option<(String, String)> {
+pub(crate) fn parts(text: &str) -> Option<(String, String)> {
     let strange = |character: char| !character.is_ascii_graphic() || matches!(character, '\\' | '@' | '?' | '#' | '"');
     if text.contains(strange) {
         return None;
@@ -72,7 +72,8 @@ fn parts(text: &str) -> Option<(String, String)> {
     (matches!(scheme.as_str(), "http" | "https") && named && port_is_good).then_some((scheme, host))
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether a host is this machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -28,6 +28,7 @@ mod users;
 mod tests;
 
 pub use fault::{Fault, Faults, Severity};
+pub(crate) use hosts::{is_loopback, parts as address_parts};
 pub use links::leaving;
 pub use load::{LoadError, SIZE_MAX, load};
 pub use parse::parse;

@@ -10,6 +10,7 @@
 mod audit;
 mod capacity;
 mod concurrency;
+mod copy;
 mod create;
 mod delete;
 mod edit;

@@ -1,0 +1,105 @@
+//! `provision bootstrap`: the first admin, and the way back for a lost one.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::Path;
+
+use latchkey::lifetime::parse_expiry;
+use latchkey::service::{BootstrapError, Bootstrapped};
+use serde_json::json;
+
+use super::arguments::Bootstrap;
+use super::exit::{Code, Fault};
+use super::open::{self, Absent};
+use crate::files::FileError;
+use crate::manifest::ServiceAddress;
+use crate::output::{Format, Printer};
+use crate::plan::minute;
+
+/// Makes the first admin, or another one.
+pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Bootstrap) -> Result<Code, Fault> {
+    let address = open::nearest_address(service)?;
+    if let ServiceAddress::Url(url) = &address {
+        return Err(Fault::new(format!("a first admin is not made through a server, as `{url}` is"))
+            .hint("whoever can write the table is its operator: `--service table:NAME`, or `embedded:FILE`"));
+    }
+    let expires = arguments.expires_at.as_deref().map(parse_expiry).transpose().map_err(|error| {
+        Fault::new(format!("`--expires-at {}` is no expiry", arguments.expires_at.as_deref().unwrap_or_default()))
+            .hint(error.to_string())
+    })?;
+    let client = open::client(&address, Absent::Make).await?;
+    let user = open::name_of(&client, &arguments.user)?;
+    let Some((service, caller)) = client.operated() else { return Err(Fault::new("the service is not here")) };
+    // Before anything is made, so that no secret gets lost for want of a place.
+    let file = arguments.out.as_deref().map(create).transpose()?;
+    let made = service.bootstrap(caller, &user, &arguments.token, expires, arguments.replace).await;
+    let made = made.map_err(|error| {
+        if let Some(path) = &arguments.out {
+            let _ = std::fs::remove_file(path);
+        }
+        fault(error)
+    })?;
+    let lost = |error: std::io::Error| {
+        Fault::new(format!("the token was made, but its secret could not be written: {error}"))
+            .hint("nobody has the secret: `provision bootstrap --replace` makes another and ends this one")
+    };
+    show(printer, &made, file, arguments.out.as_deref()).map_err(lost)?;
+    let expires = made.token.ends_at().map_or_else(|| "never".to_owned(), minute);
+    let former = made.replaced.as_ref().map(|id| format!("; the former one, {id}, has ended")).unwrap_or_default();
+    printer.talk(&format!("Made `{user}/{}`, which permits everything; it expires {expires}{former}", made.token.name));
+    if arguments.out.is_none() {
+        printer.talk("Its secret is shown this once: store it now");
+    }
+    Ok(Code::Done)
+}
+
+fn create(path: &Path) -> Result<File, Fault> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|error| {
+        let fault = FileError::of("write", path, &error);
+        Fault::new(fault.to_string()).hint(match error.kind() {
+            std::io::ErrorKind::AlreadyExists => "nothing was made; name a file that does not exist yet",
+            _ => "nothing was made",
+        })
+    })
+}
+
+fn show(printer: Printer, made: &Bootstrapped, file: Option<File>, path: Option<&Path>) -> std::io::Result<()> {
+    let secret = made.secret.expose();
+    if let Some(mut file) = file {
+        writeln!(file, "{secret}")?;
+        file.sync_all()?;
+    }
+    let token = &made.token;
+    if printer.format == Format::Json {
+        let mut value = json!({
+            "user": token.user, "name": token.name, "id": token.id, "expires": token.ends_at(),
+            "replaced": made.replaced,
+        });
+        match path {
+            Some(path) => value["file"] = json!(path),
+            None => value["secret"] = json!(secret),
+        }
+        return printer.json(&value);
+    }
+    match path {
+        Some(path) => printer.result(&format!("Wrote the secret to `{}`", path.display())),
+        None => printer.result(secret),
+    }
+}
+
+fn fault(error: BootstrapError) -> Fault {
+    let hint = match &error {
+        BootstrapError::Done { .. } => {
+            "if its secret is lost or has expired: `provision bootstrap --replace` makes another and ends that one"
+        }
+        BootstrapError::Raced => "whoever was faster has the secret",
+        BootstrapError::Former(_) => "end it by hand: `provision token list`, then `provision token delete`",
+        BootstrapError::Table(_) => "nobody has a secret; try again, with `--replace` if it says that it was done",
+        _ => "nothing was made",
+    };
+    Fault::new(error.to_string()).hint(hint)
+}

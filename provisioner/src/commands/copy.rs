@@ -1,0 +1,101 @@
+//! `provision copy`: a whole service from one table to another.
+
+use std::path::{Path, absolute};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget};
+use latchkey::clock::{Clock, SystemClock};
+use latchkey::table::{Copied, CopyError, Table};
+use serde_json::json;
+
+use super::arguments::Copy;
+use super::exit::{Code, Fault};
+use super::open::{self, Absent};
+use crate::manifest::ServiceAddress;
+use crate::output::{Format, Printer};
+
+/// Copies, or goes on copying.
+pub(super) async fn run(printer: Printer, arguments: &Copy) -> Result<Code, Fault> {
+    let (from, to) = (address(&arguments.from)?, address(&arguments.to)?);
+    let (source_name, target_name) = (name(&from), name(&to));
+    if source_name == target_name {
+        return Err(Fault::new(format!("`{}` cannot be copied onto itself", arguments.from)));
+    }
+    let source = table(&from, Absent::Refuse).await?;
+    let target = table(&to, Absent::Make).await?;
+    let bar = if printer.watched() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+    bar.set_draw_target(if printer.watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
+    bar.enable_steady_tick(Duration::from_millis(200));
+    let begun = Instant::now();
+    let names = (source_name.as_str(), target_name.as_str());
+    let copied =
+        source.copy_to(&target, names, SystemClock.now(), |count| bar.set_message(format!("{count} items"))).await;
+    bar.finish_and_clear();
+    let copied = copied.map_err(|error| fault(error, arguments))?;
+    tracing::debug!(took = ?begun.elapsed(), "copied");
+    show(printer, &copied, arguments)?;
+    Ok(Code::Done)
+}
+
+fn address(text: &str) -> Result<ServiceAddress, Fault> {
+    match open::parse_address(text)? {
+        ServiceAddress::Url(url) => Err(Fault::new(format!("`{url}` is a server; a copy goes from table to table"))
+            .hint("name the table behind it: `table:NAME`, or `embedded:FILE`")),
+        address => Ok(address),
+    }
+}
+
+/// What a table is called in the mark of a copy: the same in every run.
+fn name(address: &ServiceAddress) -> String {
+    match address {
+        ServiceAddress::Embedded(path) => {
+            let whole = |path: &Path| path.canonicalize().or_else(|_| absolute(path));
+            format!("embedded:{}", whole(path).unwrap_or_else(|_| path.clone()).display())
+        }
+        ServiceAddress::Table { name, .. } => format!("table:{name}"),
+        ServiceAddress::Url(url) => url.clone(),
+    }
+}
+
+async fn table(address: &ServiceAddress, absent: Absent) -> Result<Table, Fault> {
+    let client = open::client(address, absent).await?;
+    let Some((service, _)) = client.operated() else { return Err(Fault::new("the table is not here")) };
+    Ok(service.table().clone())
+}
+
+fn show(printer: Printer, copied: &Copied, arguments: &Copy) -> Result<(), Fault> {
+    if printer.format == Format::Json {
+        printer.json(&json!({
+            "from": arguments.from, "to": arguments.to, "items": copied.items, "kinds": copied.kinds,
+            "written": copied.written, "removed": copied.removed, "resumed": copied.resumed,
+        }))?;
+        return Ok(());
+    }
+    let kinds: Vec<String> = copied.kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let verb = if copied.resumed { "Went on copying" } else { "Copied" };
+    printer.result(&format!(
+        "{verb} `{}` to `{}`: {} items, the same in both",
+        arguments.from, arguments.to, copied.items
+    ))?;
+    printer.result(&format!("  {}", kinds.join(", ")))?;
+    Ok(())
+}
+
+fn fault(error: CopyError, arguments: &Copy) -> Fault {
+    let again = || format!("what was copied stays; go on: `provision copy {} {}`", arguments.from, arguments.to);
+    let hint = match &error {
+        CopyError::Foreign(_) => "nothing was written; copy into a table that is empty".to_owned(),
+        CopyError::OtherSource { .. } => "nothing was written; each copy needs a table of its own".to_owned(),
+        CopyError::Done { .. } => {
+            "nothing was written: what is newer there would be lost; copy into an empty table instead".to_owned()
+        }
+        CopyError::Unfinished(_) => "finish that copy first, or copy from where it came".to_owned(),
+        CopyError::Used { .. } => {
+            "nothing newer was overwritten; copy into an empty table, and use it when the copy is done".to_owned()
+        }
+        CopyError::Changing(_) => format!("stop what changes it; {}", again()),
+        CopyError::Table(_) => again(),
+    };
+    let code = if matches!(error, CopyError::Table(_) | CopyError::Changing(_)) { Code::Partly } else { Code::Guard };
+    Fault::new(error.to_string()).hint(hint).code(code)
+}

@@ -1,0 +1,81 @@
+//! `provision manifest`: what manifests may hand out.
+
+use latchkey::service::Grant;
+use serde_json::{Value, json};
+
+use super::arguments::ManifestCommand;
+use super::exit::{Code, Fault};
+use super::open::{self, Absent};
+use crate::output::{Format, Printer, table};
+use crate::plan::minute;
+use crate::service::ManifestInfo;
+
+/// Runs one of the commands on manifests.
+pub(super) async fn run(printer: Printer, service: Option<&str>, command: ManifestCommand) -> Result<Code, Fault> {
+    match command {
+        ManifestCommand::Grant { name, permissions, roles, users, .. } => {
+            let grant = Grant {
+                permissions: permissions.into_iter().collect(),
+                roles: roles.into_iter().collect(),
+                users: users.into_iter().collect(),
+            };
+            let client = open::nearest(service, Absent::Make).await?;
+            client.set_grant(&name, &grant).await?;
+            if printer.format == Format::Json {
+                printer.json(&json!({ "manifest": name, "grant": as_json(&grant) }))?;
+            } else {
+                printer.result(&format!("With a token `{name}` may hand out {}", words(&grant)))?;
+            }
+        }
+        ManifestCommand::Show { name, .. } => {
+            let client = open::nearest(service, Absent::Refuse).await?;
+            let info = client.manifest(&name).await?.ok_or_else(|| {
+                Fault::new(format!("nothing is known of a manifest `{name}`"))
+                    .hint("its first `provision apply` makes it known, and so does `provision manifest grant`")
+            })?;
+            if printer.format == Format::Json {
+                let lease = info.lease.as_ref().map(|held| json!({ "by": held.by, "until": held.until }));
+                printer.json(&json!({
+                    "manifest": name,
+                    "applied": info.applied,
+                    "grant": info.grant.as_ref().map(as_json),
+                    "lease": lease,
+                }))?;
+            } else {
+                printer.result(&text(name.as_str(), &info))?;
+            }
+        }
+    }
+    Ok(Code::Done)
+}
+
+fn text(name: &str, info: &ManifestInfo) -> String {
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut row = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
+    row("manifest", name.to_owned());
+    row("revision", info.applied.map_or_else(|| "none given".to_owned(), |applied| applied.to_string()));
+    let grant = info.grant.as_ref().map_or_else(|| "nothing: no admin has granted it anything".to_owned(), words);
+    row("may hand out", grant);
+    if let Some(held) = &info.lease {
+        let until = held.until.map(|until| format!(" until {}", minute(until))).unwrap_or_default();
+        row("applied now", format!("by {}{until}", held.by));
+    }
+    table(&rows)
+}
+
+fn words(grant: &Grant) -> String {
+    let list = |what: &str, names: Vec<String>| (!names.is_empty()).then(|| format!("{what} {}", names.join(", ")));
+    let parts: Vec<String> = [
+        list("permissions", grant.permissions.iter().map(ToString::to_string).collect()),
+        list("roles", grant.roles.iter().map(ToString::to_string).collect()),
+        list("tokens of", grant.users.iter().map(ToString::to_string).collect()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if parts.is_empty() { "nothing".to_owned() } else { parts.join("; ") }
+}
+
+fn as_json(grant: &Grant) -> Value {
+    json!({ "permissions": grant.permissions, "roles": grant.roles, "users": grant.users })
+}

@@ -1,0 +1,132 @@
+//! `provision serve`: the HTTP API on this machine.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use latchkey::api::{Api, BODY_MAX, Request, Response};
+use latchkey::service::Service;
+
+use super::arguments::Serve;
+use super::exit::Code;
+use super::exit::Fault;
+use super::open::{self, Absent};
+use crate::output::Printer;
+use crate::service::remote::{http_date, request_id};
+
+/// How often counted uses are written.
+const FLUSH_EVERY: Duration = Duration::from_secs(60);
+/// How long requests under way may take to end.
+const END_WITHIN: Duration = Duration::from_secs(10);
+
+/// Serves until it is interrupted.
+pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Serve) -> Result<Code, Fault> {
+    let client = open::nearest(service, Absent::Make).await?;
+    let Some((service, _)) = client.operated() else {
+        return Err(Fault::new("a server can only be served where its table is")
+            .hint("name the table: `--service table:NAME`, or `embedded:FILE`"));
+    };
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, arguments.port)).await;
+    let listener = listener.map_err(|error| {
+        Fault::new(format!("cannot listen on port {}: {error}", arguments.port)).hint("take another: `--port N`")
+    })?;
+    let address = listener.local_addr()?;
+    let router = Router::new().fallback(answer).with_state(Api::new(service.clone()));
+    let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>());
+    // Now that it listens, whoever reads this line may ask.
+    printer.result(&format!("http://{address}"))?;
+    printer.talk("Serving on this machine only; Ctrl-C ends it");
+    let flushing = tokio::spawn(flush(service.clone()));
+    let (ending, mut ended) = tokio::sync::watch::channel(false);
+    let graceful = server.with_graceful_shutdown(async move {
+        interrupted().await;
+        let _ = ending.send(true);
+    });
+    let served = tokio::select! {
+        served = async { graceful.await } => served,
+        () = async {
+            let _ = ended.wait_for(|ended| *ended).await;
+            tokio::time::sleep(END_WITHIN).await;
+        } => Ok(()),
+    };
+    flushing.abort();
+    let flushed = service.flush_usage().await;
+    served.map_err(|error| Fault::new(format!("the server ended: {error}")))?;
+    flushed.map_err(|error| Fault::new(format!("the last uses could not be written: {error}")))?;
+    Ok(Code::Done)
+}
+
+async fn flush(service: Arc<Service>) {
+    loop {
+        tokio::time::sleep(FLUSH_EVERY).await;
+        if let Err(error) = service.flush_usage().await {
+            tracing::warn!(%error, "counted uses were not written; the next time takes them along");
+        }
+    }
+}
+
+/// Waits for Ctrl-C, or for what ends services.
+async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminated.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+async fn answer(
+    State(api): State<Api>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    request: axum::http::Request<Body>,
+) -> axum::http::Response<Body> {
+    let (parts, body) = request.into_parts();
+    // One byte too many is enough for the API to refuse it; no more than that is read.
+    let body = axum::body::to_bytes(body, BODY_MAX).await.map_or_else(|_| vec![0; BODY_MAX + 1], |body| body.to_vec());
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let request = Request {
+        method: parts.method.as_str().to_owned(),
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
+        body,
+        // Never a forwarded header: whoever asks could write what they like there.
+        source: Some(from.ip()),
+        id: request_id(),
+    };
+    let id = request.id.clone();
+    let handled = api.handle(None, request).await;
+    let record = &handled.record;
+    tracing::info!(
+        request = id,
+        route = record.route,
+        caller = record.caller,
+        status = handled.response.status,
+        code = record.code,
+        internal = record.internal,
+        "answered"
+    );
+    reply(handled.response, &http_date(api.service().now()))
+}
+
+fn reply(mut response: Response, date: &str) -> axum::http::Response<Body> {
+    let mut built = axum::http::Response::new(Body::from(std::mem::take(&mut response.body)));
+    *built.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let date = ("date", date.to_owned());
+    for (name, value) in response.headers.drain(..).chain([date]) {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            built.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    built
+}

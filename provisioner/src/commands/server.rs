@@ -1,0 +1,75 @@
+//! Servers: which one a token may be sent to, and as whom it is asked.
+
+use std::sync::Arc;
+
+use latchkey::secret::Secret;
+use zeroize::Zeroizing;
+
+use super::exit::Fault;
+use crate::deadline::since_boot;
+use crate::service::remote::{Address, Http, Remote, is_unauthorized};
+use crate::service::{Checked, Client, ServiceError};
+
+/// Names the server that the token in the environment is for.
+pub(super) const URL: &str = "LATCHKEY_URL";
+/// Holds the token.
+const TOKEN: &str = "LATCHKEY_TOKEN";
+
+/// A server, asked with the token that we have for it.
+pub(super) async fn connect(url: &str) -> Result<Client, Fault> {
+    let address = address(url)?;
+    let secret = login(&address)?;
+    let name = address.to_string();
+    let remote = Remote::connect(&name, Arc::new(Http::new(address)), &secret, since_boot).await;
+    remote.map(Client::remote).map_err(|error| match error {
+        ServiceError::Refused(refusal) if is_unauthorized(&refusal.code) => {
+            let request = refusal.request.iter().map(|id| format!(" (request {id})")).collect::<String>();
+            Fault::new(format!("`{name}` does not accept the token in `{TOKEN}`{request}"))
+                .hint("it has expired, was deleted or retired, or is not allowed from here; if it was the last admin's, `provision bootstrap --replace` on the service's table makes another")
+        }
+        error => error.into(),
+    })
+}
+
+/// Asks a server who a secret is, with nothing but the secret itself.
+pub(super) async fn who_is(url: &str, presented: &str) -> Result<Result<Checked, String>, Fault> {
+    let address = address(url)?;
+    demand_trust(&address)?;
+    let name = address.to_string();
+    Ok(Remote::who_is(&name, Arc::new(Http::new(address)), presented, since_boot).await?)
+}
+
+fn address(url: &str) -> Result<Address, Fault> {
+    Address::parse(url)
+        .map_err(|error| Fault::new(format!("`{url}` is not the address of a server")).hint(error.to_string()))
+}
+
+/// The token for a server. A manifest may be anybody's and name any server, so the environment's token goes only to the
+/// one that the environment names. Tokens of a login will be found here too.
+fn login(address: &Address) -> Result<Secret, Fault> {
+    let held = std::env::var(TOKEN).ok().map(Zeroizing::new).filter(|text| !text.trim().is_empty());
+    let Some(held) = held else {
+        return Err(Fault::new(format!("there is no token for `{address}`"))
+            .hint(format!("set `{TOKEN}` to a token of that server, and `{URL}={address}`")));
+    };
+    demand_trust(address)?;
+    Secret::parse(held.trim()).map_err(|error| {
+        Fault::new(format!("what `{TOKEN}` holds is no token: {error}"))
+            .hint("it was sent nowhere; check how it gets into the environment")
+    })
+}
+
+fn demand_trust(address: &Address) -> Result<(), Fault> {
+    let named = std::env::var(URL).ok().filter(|url| !url.trim().is_empty());
+    let Some(named) = named else {
+        return Err(Fault::new(format!("no token is sent to `{address}`, as nobody here has named that server"))
+            .hint(format!("if you trust it with your token, say so outside the manifest: `{URL}={address}`")));
+    };
+    let trusted = Address::parse(named.trim())
+        .map_err(|error| Fault::new(format!("`{URL}` is not the address of a server")).hint(error.to_string()))?;
+    if trusted == *address {
+        return Ok(());
+    }
+    Err(Fault::new(format!("no token is sent to `{address}`: `{URL}` names `{trusted}`"))
+        .hint("a token goes to the server that it is for and to no other; change the one or the other"))
+}

@@ -1,0 +1,186 @@
+//! A table on AWS: the login that AWS's own tools take, and the table's clock.
+//!
+//! The clock is DynamoDB's, told by the `Date` of its answers, so that two machines agree on what is over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::environment::region::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::Intercept;
+use aws_sdk_dynamodb::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_smithy_http_client::tls;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_types::service_config::ServiceConfigKey;
+use jiff::Timestamp;
+use latchkey::clock::{Clock, SystemClock};
+use latchkey::table::{Table, TableError};
+
+use crate::deadline::since_boot;
+use crate::service::ServerTime;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How far this machine's clock may be from the table's, in seconds.
+const SKEW_MAX: i64 = 60;
+
+/// A table on AWS, ready to be asked.
+#[derive(Debug)]
+pub struct Opened {
+    /// The table.
+    pub table: Table,
+    /// Its clock.
+    pub clock: Arc<TableClock>,
+    /// The ARN of whoever is logged in; `None` behind an endpoint of its own where nobody can be asked for it.
+    pub operator: Option<String>,
+}
+
+/// Why a table on AWS could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum DynamoDbError {
+    /// Nobody says in which region.
+    #[error("no AWS region is set")]
+    Region,
+    /// Nobody could say who is logged in.
+    #[error("AWS does not tell whose login this is: {0}")]
+    Login(String),
+    /// Two clocks that should agree do not.
+    #[error("this machine's clock and the table's are {0} s apart")]
+    Skew(i64),
+    /// The table.
+    #[error(transparent)]
+    Table(TableError),
+}
+
+impl DynamoDbError {
+    /// What to do.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Region => "write `region = \"..\"` under `[service]`, or set `AWS_REGION`",
+            Self::Login(_) => {
+                "log in as AWS's own tools do: `AWS_PROFILE`, `aws sso login`, or keys in the environment"
+            }
+            Self::Skew(_) => "nothing was done; set this machine's clock, best by a time server",
+            Self::Table(TableError::Missing(_)) => "check name, region and account; the template in `infra` makes it",
+            Self::Table(TableError::Denied(_)) => "the login may not read or write the table, or has expired",
+            Self::Table(_) => "nothing was lost; try again",
+        }
+    }
+}
+
+/// Opens a table. Nothing is asked of it yet; who is logged in is.
+///
+/// # Errors
+/// See [`DynamoDbError`].
+pub async fn open(name: &str, region: Option<&str>, endpoint: Option<&str>) -> Result<Opened, DynamoDbError> {
+    let region = match region {
+        Some(region) => Region::new(region.to_owned()),
+        None => default_region().await.ok_or(DynamoDbError::Region)?,
+    };
+    let config = sdk_config(&region).await;
+    let endpoint = endpoint.map(str::to_owned).or_else(|| endpoint_of("DynamoDB", &config));
+    let clock = Arc::new(TableClock { time: ServerTime::new(since_boot) });
+    // The table tries again by itself.
+    let mut builder = aws_sdk_dynamodb::config::Builder::from(&config)
+        .retry_config(RetryConfig::disabled())
+        .interceptor(Dates(clock.clone()));
+    builder.set_endpoint_url(endpoint.clone());
+    let table = Table::new(aws_sdk_dynamodb::Client::from_conf(builder.build()), name);
+    let elsewhere = endpoint.is_some() && endpoint_of("STS", &config).is_none();
+    // Behind an endpoint of its own the table is not AWS's, and AWS knows nobody there.
+    let operator = if elsewhere { None } else { caller(&config, endpoint.is_some()).await? };
+    Ok(Opened { table, clock, operator })
+}
+
+async fn default_region() -> Option<Region> {
+    // The metadata of an EC2 machine is not asked: where there is none, that takes seconds.
+    let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+        .or_else(ProfileFileRegionProvider::builder().build());
+    chain.region().await.filter(|region| !region.as_ref().is_empty())
+}
+
+async fn sdk_config(region: &Region) -> SdkConfig {
+    let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+    let http = aws_smithy_http_client::Builder::new().tls_provider(provider).build_https();
+    let timeouts =
+        TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .region(region.clone())
+        .http_client(http)
+        .timeout_config(timeouts)
+        .load()
+        .await
+}
+
+/// What `AWS_ENDPOINT_URL_<service>`, `AWS_ENDPOINT_URL` or the profile say.
+fn endpoint_of(service: &'static str, config: &SdkConfig) -> Option<String> {
+    let key =
+        ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build().ok()?;
+    config.service_config()?.load_config(key).or_else(|| config.endpoint_url().map(str::to_owned))
+}
+
+async fn caller(config: &SdkConfig, elsewhere: bool) -> Result<Option<String>, DynamoDbError> {
+    match aws_sdk_sts::Client::new(config).get_caller_identity().send().await {
+        Ok(answer) => Ok(answer.arn.filter(|arn| !arn.is_empty())),
+        Err(_) if elsewhere => Ok(None),
+        Err(error) => {
+            let mut cause: &dyn std::error::Error = &error;
+            while let Some(next) = cause.source() {
+                cause = next;
+            }
+            Err(DynamoDbError::Login(cause.to_string()))
+        }
+    }
+}
+
+/// The table's clock, and this machine's until the table has answered.
+#[derive(Debug)]
+pub struct TableClock {
+    time: ServerTime,
+}
+
+impl Clock for TableClock {
+    fn now(&self) -> Timestamp {
+        self.time.now().unwrap_or_else(|| SystemClock.now())
+    }
+}
+
+impl TableClock {
+    /// Whether this machine's clock agrees with the table's: deadlines and dates that people write rest on both.
+    ///
+    /// # Errors
+    /// [`DynamoDbError::Skew`].
+    pub fn check(&self) -> Result<(), DynamoDbError> {
+        let apart = self.time.now().map_or(0, |now| (SystemClock.now().as_second() - now.as_second()).abs());
+        if apart > SKEW_MAX { Err(DynamoDbError::Skew(apart)) } else { Ok(()) }
+    }
+}
+
+/// Reads the `Date` of every answer, refusals included.
+#[derive(Debug)]
+struct Dates(Arc<TableClock>);
+
+impl Intercept for Dates {
+    fn name(&self) -> &'static str {
+        "Dates"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(date) = context.response().headers().get("date") {
+            self.0.time.note_header(date);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,567 @@
+//! The service as the tool sees it: the operations that plans, applies and commands need, with failures told apart by
+//! what the tool does about them. It is in this process, on a table, with the rights of an operator; or it is a server,
+//! asked over HTTP with a token's rights. Nothing above knows which.
+
+mod direct;
+mod error;
+pub mod remote;
+mod time;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use latchkey::api::wire::Me;
+use latchkey::lifetime::Terms;
+use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
+use latchkey::place::{Place, PlaceId};
+use latchkey::role::Permissions;
+use latchkey::secret::{Fingerprint, Secret, TokenId};
+use latchkey::service::{
+    Caller, Created, Edit, Event, Grant, NewToken, Origin, Role, Service, UsageDay, UserChange, Valid,
+};
+use latchkey::token::Token;
+use latchkey::user::User;
+use latchkey::version::Look;
+
+use crate::deadline::{Deadline, Elapsed, since_boot};
+use direct::Direct;
+use remote::Remote;
+
+pub use error::{Refusal, ServiceError};
+pub use time::ServerTime;
+
+/// A token that a manifest declares, to be made.
+#[derive(Debug, Clone)]
+pub struct DeclaredToken {
+    /// Whose.
+    pub user: UserName,
+    /// Its name.
+    pub name: TokenName,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Its roles.
+    pub roles: Vec<RoleName>,
+    /// Free labels.
+    pub labels: BTreeMap<String, String>,
+    /// Where it may be used from.
+    pub allowed_ips: Vec<IpNet>,
+    /// Its durations.
+    pub terms: Terms,
+    /// Where its secret goes.
+    pub places: Vec<Place>,
+}
+
+/// A version's secret on its way to its places.
+#[derive(Debug)]
+pub struct Carried {
+    /// The record as it was when the secret was handed out.
+    pub token: Token,
+    /// The version's number.
+    pub number: u32,
+    /// The secret. It lives no longer than the run.
+    pub secret: Secret,
+}
+
+/// A manifest's tokens.
+#[derive(Debug)]
+pub struct Managed {
+    /// All of them, those that expired but were not moved included.
+    pub tokens: Vec<Token>,
+    /// The most active tokens of a user without a number of its own.
+    pub max_tokens: u32,
+}
+
+/// What was done to a token, and with it.
+#[derive(Debug)]
+pub struct History {
+    /// This month's last changes, newest first.
+    pub events: Vec<Event>,
+    /// This month's uses by day.
+    pub usage: Vec<UsageDay>,
+}
+
+/// Who a secret is.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// Whose token it is.
+    pub user: UserName,
+    /// The token's name.
+    pub name: TokenName,
+    /// Its id.
+    pub id: TokenId,
+    /// Which version of it.
+    pub version: u32,
+    /// Its fingerprint.
+    pub fingerprint: Fingerprint,
+    /// Its roles.
+    pub roles: Vec<RoleName>,
+    /// What they permit.
+    pub permissions: Permissions,
+    /// When the secret stops working by itself.
+    pub expires: Timestamp,
+    /// The manifest that declares the token.
+    pub managed_by: Option<ManifestName>,
+}
+
+impl From<Valid> for Checked {
+    fn from(valid: Valid) -> Self {
+        let Valid { user, name, id, version, fingerprint, roles, permissions, expires, managed_by, .. } = valid;
+        Self { user, name, id, version, fingerprint, roles, permissions, expires, managed_by }
+    }
+}
+
+impl From<Me> for Checked {
+    fn from(me: Me) -> Self {
+        Self {
+            user: me.user,
+            name: me.token,
+            id: me.id,
+            version: me.version,
+            fingerprint: me.fingerprint,
+            roles: me.roles,
+            permissions: me.permissions,
+            expires: me.works_until,
+            managed_by: me.managed_by,
+        }
+    }
+}
+
+/// Somebody else's lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// On whose behalf it was taken.
+    pub by: String,
+    /// Until when, by the service's time, where that is told.
+    pub until: Option<Timestamp>,
+}
+
+/// What is known of a manifest.
+#[derive(Debug, Clone)]
+pub struct ManifestInfo {
+    /// The highest revision that was applied.
+    pub applied: Option<u64>,
+    /// What it may hand out when it is applied with a token, where an admin has said so.
+    pub grant: Option<Grant>,
+    /// Who applies it now.
+    pub lease: Option<Held>,
+}
+
+/// The service, reached as somebody. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Client {
+    reached: Reached,
+    elapsed: Elapsed,
+}
+
+#[derive(Debug, Clone)]
+enum Reached {
+    Direct(Arc<Direct>),
+    Remote(Arc<Remote>),
+}
+
+/// The same call on whichever it is.
+macro_rules! ask {
+    ($client:expr, $method:ident($($argument:expr),*)) => {
+        match &$client.reached {
+            Reached::Direct(direct) => direct.$method($($argument),*).await,
+            Reached::Remote(remote) => remote.$method($($argument),*).await,
+        }
+    };
+}
+
+impl Client {
+    /// The service in this process, with all rights of an operator.
+    #[must_use]
+    pub fn operator(service: Service, name: &str) -> Self {
+        let direct = Direct { service: Arc::new(service), caller: Caller::operator(name) };
+        Self { reached: Reached::Direct(Arc::new(direct)), elapsed: since_boot }
+    }
+
+    /// A server.
+    #[must_use]
+    pub fn remote(remote: Remote) -> Self {
+        let elapsed = remote.elapsed();
+        Self { reached: Reached::Remote(Arc::new(remote)), elapsed }
+    }
+
+    /// The same, with another clock for deadlines. A server's client has been given its clock already.
+    #[must_use]
+    pub fn with_elapsed(self, elapsed: Elapsed) -> Self {
+        Self { elapsed, ..self }
+    }
+
+    /// A deadline so long from now.
+    #[must_use]
+    pub fn deadline(&self, length: std::time::Duration) -> Deadline {
+        Deadline::by(self.elapsed, length)
+    }
+
+    /// The service itself and who asks it, where it is in this process: for what only its operator does.
+    #[must_use]
+    pub fn operated(&self) -> Option<(&Arc<Service>, &Caller)> {
+        match &self.reached {
+            Reached::Direct(direct) => Some((&direct.service, &direct.caller)),
+            Reached::Remote(_) => None,
+        }
+    }
+
+    /// The user of the token in hand, where a token is; an operator is none.
+    #[must_use]
+    pub fn me(&self) -> Option<&UserName> {
+        match &self.reached {
+            Reached::Direct(_) => None,
+            Reached::Remote(remote) => Some(remote.me()),
+        }
+    }
+
+    /// The service's time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        match &self.reached {
+            Reached::Direct(direct) => direct.now(),
+            Reached::Remote(remote) => remote.now(),
+        }
+    }
+
+    /// All tokens of a manifest.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unavailable`].
+    pub async fn managed_tokens(&self, manifest: &ManifestName) -> Result<Managed, ServiceError> {
+        ask!(self, managed_tokens(manifest))
+    }
+
+    /// Tokens by user and name, whoever manages them, as a manifest's plan refers to them.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unavailable`].
+    pub async fn holders(
+        &self,
+        manifest: &ManifestName,
+        wanted: &[(UserName, TokenName)],
+    ) -> Result<Vec<Token>, ServiceError> {
+        ask!(self, holders(manifest, wanted))
+    }
+
+    /// Where token ids come from that a manifest's places show.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unavailable`].
+    pub async fn origins(
+        &self,
+        manifest: &ManifestName,
+        ids: &[TokenId],
+    ) -> Result<Vec<(TokenId, Origin)>, ServiceError> {
+        ask!(self, origins(manifest, ids))
+    }
+
+    /// How many of a user's tokens have expired and still hold their names.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unavailable`].
+    pub async fn expired_tokens(&self, manifest: &ManifestName, user: &UserName) -> Result<u32, ServiceError> {
+        ask!(self, expired_tokens(manifest, user))
+    }
+
+    /// The users that a manifest names, as far as they exist.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unavailable`].
+    pub async fn users(&self, manifest: &ManifestName, names: &[UserName]) -> Result<Vec<User>, ServiceError> {
+        ask!(self, users(manifest, names))
+    }
+
+    /// All roles, as a manifest's plan needs them.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unavailable`].
+    pub async fn roles(&self, manifest: &ManifestName) -> Result<Vec<Role>, ServiceError> {
+        ask!(self, roles(manifest))
+    }
+
+    /// The highest revision of a manifest that was applied.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unavailable`].
+    pub async fn applied(&self, manifest: &ManifestName) -> Result<Option<u64>, ServiceError> {
+        ask!(self, applied(manifest))
+    }
+
+    /// Notes that a revision of a manifest is about to be applied.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unavailable`].
+    pub async fn note_applied(&self, manifest: &ManifestName, revision: Option<u64>) -> Result<(), ServiceError> {
+        ask!(self, note_applied(manifest, revision))
+    }
+
+    /// What is known of a manifest.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestInfo>, ServiceError> {
+        ask!(self, manifest(name))
+    }
+
+    /// Says what a manifest may hand out when it is applied with a token.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn set_grant(&self, name: &ManifestName, grant: &Grant) -> Result<(), ServiceError> {
+        ask!(self, set_grant(name, grant))
+    }
+
+    /// Takes or renews the lease of a manifest for a minute; or says who has it.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn take_lease(
+        &self,
+        manifest: &ManifestName,
+        holder: &str,
+        steal: bool,
+    ) -> Result<Result<(), Held>, ServiceError> {
+        ask!(self, take_lease(manifest, holder, steal))
+    }
+
+    /// Gives a lease back.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn free_lease(&self, manifest: &ManifestName, holder: &str) -> Result<(), ServiceError> {
+        ask!(self, free_lease(manifest, holder))
+    }
+
+    /// Defines a role, of a manifest if one is named.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn put_role(
+        &self,
+        name: &RoleName,
+        permissions: &Permissions,
+        manifest: Option<&ManifestName>,
+    ) -> Result<Role, ServiceError> {
+        ask!(self, put_role(name, permissions, manifest))
+    }
+
+    /// Makes or changes a user.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn put_user(&self, name: &UserName, change: &UserChange) -> Result<User, ServiceError> {
+        ask!(self, put_user(name, change))
+    }
+
+    /// Makes a token of a manifest; its first version is staged.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn create(&self, manifest: &ManifestName, new: DeclaredToken) -> Result<Carried, ServiceError> {
+        ask!(self, create(manifest, new))
+    }
+
+    /// Changes a token.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn edit(&self, token: &Token, edit: &Edit) -> Result<Token, ServiceError> {
+        ask!(self, edit(token, edit))
+    }
+
+    /// Stages a version.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn stage(&self, token: &Token) -> Result<Carried, ServiceError> {
+        ask!(self, stage(token))
+    }
+
+    /// Announces a push, and answers until when the write may start.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn announce(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Deadline, ServiceError> {
+        // The service's two minutes begin no earlier than this call, so neither do ours.
+        let begun = self.deadline(std::time::Duration::ZERO);
+        let within = ask!(self, announce(token, number, place))?;
+        let most = std::time::Duration::from_secs(latchkey::version::WRITE_BEFORE.0);
+        Ok(begun.later_by(within.min(most)))
+    }
+
+    /// Reports a delivery.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn deliver(
+        &self,
+        token: &Token,
+        number: u32,
+        place: &PlaceId,
+        receipt: &str,
+    ) -> Result<Token, ServiceError> {
+        ask!(self, deliver(token, number, place, receipt))
+    }
+
+    /// Makes a staged version current.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError> {
+        ask!(self, promote(token, number))
+    }
+
+    /// Retires an older version.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn retire(&self, token: &Token, number: u32, look: Look, force: bool) -> Result<Token, ServiceError> {
+        ask!(self, retire(token, number, look, force))
+    }
+
+    /// Ends a token that leaves, after a look that found none of its versions anywhere.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn end_leaving(&self, token: &Token, look: Look) -> Result<Token, ServiceError> {
+        ask!(self, end_leaving(token, look))
+    }
+
+    /// Drops a place from the record, unless anything about the token changed since it was read.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn forget(&self, token: &Token, place: &PlaceId) -> Result<Token, ServiceError> {
+        ask!(self, forget(token, place))
+    }
+
+    /// A token's record as it is now.
+    ///
+    /// # Errors
+    /// [`ServiceError::Gone`] when it has ended, or its name belongs to another token by now.
+    pub async fn again(&self, manifest: &ManifestName, token: &Token) -> Result<Token, ServiceError> {
+        let found = self.holders(manifest, &[(token.user.clone(), token.name.clone())]).await?;
+        let same = found.into_iter().find(|found| found.id == token.id);
+        same.ok_or_else(|| ServiceError::Gone("the token was deleted meanwhile".to_owned()))
+    }
+
+    /// Whether a value read from a place is a valid version of this token, and which. Counts no use.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unavailable`].
+    pub async fn confirm(
+        &self,
+        manifest: &ManifestName,
+        token: &Token,
+        secret: &Secret,
+    ) -> Result<Option<u32>, ServiceError> {
+        ask!(self, confirm(manifest, token, secret))
+    }
+
+    /// Checks a secret as an application would. On one's own table it counts no use, and whoever is not valid is told
+    /// why.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unavailable`].
+    pub async fn verify(&self, presented: &str) -> Result<Result<Checked, String>, ServiceError> {
+        ask!(self, verify(presented))
+    }
+
+    /// Makes a token by hand.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn make(&self, new: NewToken) -> Result<Created, ServiceError> {
+        ask!(self, make(new))
+    }
+
+    /// A user's active tokens by name, those that expired but still hold their names included.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unavailable`].
+    pub async fn active(&self, user: &UserName) -> Result<Vec<Token>, ServiceError> {
+        ask!(self, active(user))
+    }
+
+    /// A user's last deleted and expired tokens, newest first.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unavailable`].
+    pub async fn ended(&self, user: &UserName, limit: i32) -> Result<Vec<Token>, ServiceError> {
+        ask!(self, ended(user, limit))
+    }
+
+    /// One active token.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unavailable`].
+    pub async fn show(&self, user: &UserName, name: &TokenName) -> Result<Option<Token>, ServiceError> {
+        ask!(self, show(user, name))
+    }
+
+    /// What was done to a token this month, and with it.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unavailable`].
+    pub async fn history(&self, token: &Token) -> Result<History, ServiceError> {
+        ask!(self, history(token))
+    }
+
+    /// Ends a token at once, and answers what it was.
+    ///
+    /// # Errors
+    /// [`ServiceError::Gone`] when there is none, or another has the name.
+    pub async fn delete(&self, token: &Token) -> Result<Token, ServiceError> {
+        ask!(self, delete(token))
+    }
+
+    /// What a token's roles permit.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unavailable`].
+    pub async fn permissions_of(&self, token: &Token) -> Result<Permissions, ServiceError> {
+        ask!(self, permissions_of(token))
+    }
+
+    /// One user.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unavailable`].
+    pub async fn user(&self, name: &UserName) -> Result<Option<User>, ServiceError> {
+        ask!(self, user(name))
+    }
+
+    /// All users by name.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn all_users(&self) -> Result<Vec<User>, ServiceError> {
+        ask!(self, all_users())
+    }
+
+    /// Deletes a user without active tokens.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn delete_user(&self, name: &UserName) -> Result<(), ServiceError> {
+        ask!(self, delete_user(name))
+    }
+
+    /// All roles by name.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn all_roles(&self) -> Result<Vec<Role>, ServiceError> {
+        ask!(self, all_roles())
+    }
+
+    /// Deletes a role that nobody holds.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn delete_role(&self, name: &RoleName) -> Result<(), ServiceError> {
+        ask!(self, delete_role(name))
+    }
+}

@@ -1,0 +1,99 @@
+//! The address of a server: to whom a token may be sent.
+
+use std::fmt;
+
+use http::Uri;
+
+/// A server's address: `https`, or `http` on this machine, a host, a port, and a path before all routes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    secure: bool,
+    host: String,
+    port: u16,
+    path: String,
+}
+
+/// Why a text is no server's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// Not of that form.
+    #[error("write `https://`, a host, and a port or path where needed; no login, no `?`, no `#`")]
+    Form,
+    /// Plain http to another machine.
+    #[error("plain `http` would show secrets to the network; use `https`, `http` is for loopback")]
+    Plain,
+}
+
+impl Address {
+    /// Reads an address. What two parsers might read differently is refused.
+    ///
+    /// # Errors
+    /// See [`AddressError`].
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        let (scheme, host) = crate::manifest::address_parts(text).ok_or(AddressError::Form)?;
+        let secure = scheme == "https";
+        if !secure && !crate::manifest::is_loopback(&host) {
+            return Err(AddressError::Plain);
+        }
+        let uri: Uri = text.parse().map_err(|_| AddressError::Form)?;
+        let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
+        let path = uri.path().trim_end_matches('/').to_owned();
+        Ok(Self { secure, host: host.to_ascii_lowercase(), port, path })
+    }
+
+    /// Whether requests are encrypted; where not, they stay on this machine.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// The whole address of a target, which starts with `/`.
+    #[must_use]
+    pub fn join(&self, target: &str) -> String {
+        format!("{self}{target}")
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, usual) = if self.secure { ("https", 443) } else { ("http", 80) };
+        write!(formatter, "{scheme}://{}", self.host)?;
+        if self.port != usual {
+            write!(formatter, ":{}", self.port)?;
+        }
+        formatter.write_str(&self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_server_has_one_address_however_it_is_written() {
+        let one = Address::parse("https://API.example.com").unwrap();
+        for same in ["https://api.example.com/", "https://api.example.com:443", "HTTPS://api.example.com:443/"] {
+            assert_eq!(Address::parse(same).unwrap(), one, "{same}");
+        }
+        for other in ["https://api.example.com/v1", "https://api.example.com:8443", "https://api.example.com.evil.test"]
+        {
+            assert_ne!(Address::parse(other).unwrap(), one, "{other}");
+        }
+        assert_eq!(one.join("/v1/me"), "https://api.example.com/v1/me");
+        let staged = Address::parse("https://x.execute-api.eu-west-1.amazonaws.com/prod/").unwrap();
+        assert_eq!(staged.join("/v1/me"), "https://x.execute-api.eu-west-1.amazonaws.com/prod/v1/me");
+    }
+
+    #[test]
+    fn what_would_show_a_token_is_no_address() {
+        assert_eq!(Address::parse("http://api.example.com"), Err(AddressError::Plain));
+        assert_eq!(Address::parse("http://127.0.0.1.example.com"), Err(AddressError::Plain));
+        for bad in ["api.example.com", "https://user@api.example.com", "https://a\\b", "ftp://a.b", "https://a?b=c", ""]
+        {
+            assert_eq!(Address::parse(bad), Err(AddressError::Form), "{bad}");
+        }
+        for good in ["http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:8080"] {
+            assert!(!Address::parse(good).unwrap().is_secure(), "{good}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! A server, asked over HTTP with a token's rights.
+//!
+//! Nearly every call may be sent again when no answer came: reports and promotions say the same twice, staging replaces
+//! what nobody has, and what ends something names what it means. A create may not, so after one whose outcome is
+//! unknown the server is asked what there is.
+
+mod address;
+mod answers;
+mod by_hand;
+mod call;
+mod http;
+mod in_process;
+mod people;
+mod plans;
+mod tokens;
+mod transport;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use latchkey::api::wire;
+use latchkey::clock::{Clock, SystemClock};
+use latchkey::name::UserName;
+use latchkey::secret::Secret;
+use zeroize::Zeroizing;
+
+use super::{Checked, ServerTime, ServiceError};
+use crate::deadline::Elapsed;
+use call::Call;
+
+pub use address::{Address, AddressError};
+pub use http::Http;
+pub use in_process::{InProcess, http_date, request_id};
+pub use transport::{ANSWER_MAX, Incoming, NoAnswer, Outgoing, Transport};
+
+/// A server that knows who asks.
+#[derive(Debug)]
+pub struct Remote {
+    line: Line,
+    me: UserName,
+}
+
+/// The line to a server: how requests get there, as whom, and what its time is.
+struct Line {
+    name: String,
+    transport: Arc<dyn Transport>,
+    token: Zeroizing<String>,
+    time: ServerTime,
+    elapsed: Elapsed,
+}
+
+impl std::fmt::Debug for Line {
+    // The token is a secret.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Line").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Line {
+    fn new(name: &str, transport: Arc<dyn Transport>, token: &str, elapsed: Elapsed) -> Self {
+        let (name, token) = (name.to_owned(), Zeroizing::new(token.to_owned()));
+        Self { name, transport, token, time: ServerTime::new(elapsed), elapsed }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.time.now().unwrap_or_else(|| SystemClock.now())
+    }
+}
+
+impl Remote {
+    /// Asks a server who we are, so that a token that is not valid is told before anything is begun. `name` is what
+    /// people call the server, `elapsed` the clock of deadlines.
+    ///
+    /// # Errors
+    /// When the server does not answer, or does not accept the token.
+    pub async fn connect(
+        name: &str,
+        transport: Arc<dyn Transport>,
+        secret: &Secret,
+        elapsed: Elapsed,
+    ) -> Result<Self, ServiceError> {
+        let line = Line::new(name, transport, secret.expose(), elapsed);
+        let me: wire::Me = line.repeat(Call::new("GET", "/v1/me")).await?;
+        Ok(Self { line, me: me.user })
+    }
+
+    /// Asks a server who a secret is. This is a use of it.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn who_is(
+        name: &str,
+        transport: Arc<dyn Transport>,
+        presented: &str,
+        elapsed: Elapsed,
+    ) -> Result<Result<Checked, String>, ServiceError> {
+        check(&Line::new(name, transport, "", elapsed), presented).await
+    }
+
+    /// The user of the token in hand.
+    #[must_use]
+    pub fn me(&self) -> &UserName {
+        &self.me
+    }
+
+    /// The clock of deadlines.
+    #[must_use]
+    pub fn elapsed(&self) -> Elapsed {
+        self.line.elapsed
+    }
+
+    /// The server's time, or a little before.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.line.now()
+    }
+
+    pub(super) async fn verify(&self, presented: &str) -> Result<Result<Checked, String>, ServiceError> {
+        check(&self.line, presented).await
+    }
+}
+
+async fn check(line: &Line, presented: &str) -> Result<Result<Checked, String>, ServiceError> {
+    // What has not the form of a secret is sent nowhere.
+    if let Err(error) = Secret::parse(presented) {
+        return Ok(Err(format!("not a secret of this service: {error}")));
+    }
+    match line.repeat::<wire::Me>(Call::new("GET", "/v1/me").bearer(presented)).await {
+        Ok(me) => Ok(Ok(me.into())),
+        Err(ServiceError::Refused(refusal)) if is_unauthorized(&refusal.code) => {
+            Ok(Err(format!("`{}` does not accept it", line.name)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a code says that a token is not valid.
+#[must_use]
+pub fn is_unauthorized(code: &str) -> bool {
+    matches!(code, "unauthenticated" | "invalid_token")
+}

@@ -1,0 +1,255 @@
+//! The steps of a run on tokens.
+
+use latchkey::api::wire::{
+    CreateToken, DeclaredTerms, DeliverVersion, Delivered, DeliveryState, EditToken, PromoteVersion, SecretShown,
+    StageVersion, TokenRecord,
+};
+use latchkey::name::{ManifestName, TokenName, UserName};
+use latchkey::place::PlaceId;
+use latchkey::secret::Secret;
+use latchkey::service::Edit;
+use latchkey::token::{EndState, Ended, Token};
+use latchkey::version::{Look, VersionError, WRITE_BEFORE};
+
+use super::Remote;
+use super::call::{Call, Undone};
+use crate::service::{Carried, DeclaredToken, ServiceError};
+
+/// How often what may not simply be repeated is begun anew, after a look at what there is.
+pub(super) const BEGUN: usize = 3;
+
+/// The path of a user's tokens.
+pub(super) fn tokens_of(user: &UserName) -> String {
+    format!("/v1/users/{user}/tokens")
+}
+
+/// The path of a token, and of what is below it.
+pub(super) fn path(user: &UserName, name: &TokenName, rest: &str) -> String {
+    format!("/v1/users/{user}/tokens/{name}{rest}")
+}
+
+fn of(token: &Token, rest: &str) -> String {
+    path(&token.user, &token.name, rest)
+}
+
+fn texts<T: ToString>(items: &[T]) -> Vec<String> {
+    items.iter().map(ToString::to_string).collect()
+}
+
+/// The secret of an answer. One that cannot be read is of no use to anybody.
+pub(super) fn secret_of(shown: &SecretShown) -> Result<Secret, ServiceError> {
+    Secret::parse(&shown.secret)
+        .map_err(|_| ServiceError::Unavailable("the server answered with a secret that is none".to_owned()))
+}
+
+fn carried(shown: SecretShown) -> Result<Carried, ServiceError> {
+    let secret = secret_of(&shown)?;
+    Ok(Carried { number: shown.version, token: shown.token.clone().into_token(), secret })
+}
+
+impl Remote {
+    pub(in crate::service) async fn create(
+        &self,
+        manifest: &ManifestName,
+        new: DeclaredToken,
+    ) -> Result<Carried, ServiceError> {
+        let body = CreateToken {
+            name: new.name.to_string(),
+            description: new.description.clone(),
+            roles: Some(texts(&new.roles)),
+            labels: new.labels.clone(),
+            allowed_ips: texts(&new.allowed_ips),
+            expires_at: None,
+            manifest: Some(manifest.to_string()),
+            terms: Some(DeclaredTerms::from(new.terms)),
+            places: new.places.clone(),
+        };
+        let mut lost = None;
+        for _ in 0..BEGUN {
+            let call = Call::new("POST", tokens_of(&new.user)).body(&body);
+            let undone = match self.line.once::<SecretShown>(call).await {
+                Ok(shown) => return carried(shown),
+                Err(undone) => undone,
+            };
+            if let (Undone::Answered(error), None) = (&undone, &lost) {
+                return Err(error.clone());
+            }
+            // It may have been made, now or by an earlier try. Then its secret is lost, and staging replaces that
+            // version by one whose secret we have: nobody announced it yet.
+            let found = self.holders(manifest, &[(new.user.clone(), new.name.clone())]).await?;
+            let ours = |token: &Token| token.managed_by.as_ref() == Some(manifest) && token.current().is_none();
+            if let Some(token) = found.into_iter().find(ours) {
+                return self.stage(&token).await;
+            }
+            match undone {
+                Undone::Answered(error) => return Err(error),
+                Undone::Unknown(error) => lost = Some(error),
+            }
+        }
+        Err(lost.unwrap_or_else(|| ServiceError::Unavailable("the token was not made".to_owned())))
+    }
+
+    pub(in crate::service) async fn edit(&self, token: &Token, edit: &Edit) -> Result<Token, ServiceError> {
+        self.patch(token, edit, None).await
+    }
+
+    pub(in crate::service) async fn forget(&self, token: &Token, place: &PlaceId) -> Result<Token, ServiceError> {
+        let edit = Edit { forget: Some(place.clone()), ..Edit::default() };
+        self.patch(token, &edit, Some(token.revision)).await
+    }
+
+    async fn patch(&self, token: &Token, edit: &Edit, revision: Option<u64>) -> Result<Token, ServiceError> {
+        let body = EditToken {
+            id: Some(token.id.to_string()),
+            name: edit.name.as_ref().map(ToString::to_string),
+            description: edit.description.clone(),
+            roles: edit.roles.as_deref().map(texts),
+            labels: edit.labels.clone(),
+            allowed_ips: edit.allowed_ips.as_deref().map(texts),
+            expires_at: edit.expires_at.map(|at| at.to_string()),
+            manifest: edit.managed_by.as_ref().map(ToString::to_string),
+            terms: edit.terms.map(DeclaredTerms::from),
+            places: edit.places.clone(),
+            forget: edit.forget.as_ref().map(ToString::to_string),
+            leaving: edit.leaving,
+        };
+        let call = || {
+            let call = Call::new("PATCH", of(token, "")).body(&body);
+            if let Some(revision) = revision { call.if_match(revision) } else { call }
+        };
+        if edit.name.is_none() && revision.is_none() {
+            // The same values set twice are set once.
+            return Ok(self.line.repeat::<TokenRecord>(call()).await?.into_token());
+        }
+        let undone = match self.line.once::<TokenRecord>(call()).await {
+            Ok(record) => return Ok(record.into_token()),
+            Err(undone) => undone,
+        };
+        let Undone::Unknown(error) = undone else { return Err(undone.into()) };
+        // The record tells whether it was done: under its new name, or at a later revision.
+        let name = edit.name.as_ref().unwrap_or(&token.name);
+        let found = self.found(token, name).await.ok().flatten();
+        match found {
+            Some(found) if edit.name.is_some() => Ok(found),
+            Some(found) if edit.forget.as_ref().is_some_and(|place| !found.places.contains_key(place)) => Ok(found),
+            Some(_) => Ok(self.line.repeat::<TokenRecord>(call()).await?.into_token()),
+            None => Err(error),
+        }
+    }
+
+    pub(in crate::service) async fn stage(&self, token: &Token) -> Result<Carried, ServiceError> {
+        let body = StageVersion { id: token.id.to_string() };
+        // A version whose secret got lost on the way was announced by nobody: the next stage replaces it.
+        carried(self.line.repeat(Call::new("POST", of(token, "/versions")).body(&body)).await?)
+    }
+
+    pub(in crate::service) async fn announce(
+        &self,
+        token: &Token,
+        number: u32,
+        place: &PlaceId,
+    ) -> Result<std::time::Duration, ServiceError> {
+        let answer = self.delivery(token, number, place, DeliveryState::Announced, None).await?;
+        // Counted by the caller from before the first try, so a late answer grants less and never more.
+        Ok(std::time::Duration::from_secs(answer.write_within.unwrap_or(WRITE_BEFORE.0)))
+    }
+
+    pub(in crate::service) async fn deliver(
+        &self,
+        token: &Token,
+        number: u32,
+        place: &PlaceId,
+        receipt: &str,
+    ) -> Result<Token, ServiceError> {
+        let receipt = Some(receipt.to_owned());
+        Ok(self.delivery(token, number, place, DeliveryState::Delivered, receipt).await?.token.into_token())
+    }
+
+    async fn delivery(
+        &self,
+        token: &Token,
+        number: u32,
+        place: &PlaceId,
+        state: DeliveryState,
+        receipt: Option<String>,
+    ) -> Result<Delivered, ServiceError> {
+        let body = DeliverVersion { id: token.id.to_string(), state, receipt };
+        let target = of(token, &format!("/versions/{number}/deliveries/{place}"));
+        self.line.repeat(Call::new("PUT", target).body(&body)).await
+    }
+
+    pub(in crate::service) async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError> {
+        let body = PromoteVersion { id: token.id.to_string() };
+        let call = Call::new("POST", of(token, &format!("/versions/{number}/promote"))).body(&body);
+        Ok(self.line.repeat::<TokenRecord>(call).await?.into_token())
+    }
+
+    pub(in crate::service) async fn retire(
+        &self,
+        token: &Token,
+        number: u32,
+        look: Look,
+        force: bool,
+    ) -> Result<Token, ServiceError> {
+        let call = || {
+            let call = Call::new("DELETE", of(token, &format!("/versions/{number}")));
+            let call = call.query("id", &token.id).query("looked_at", look.at).query("revision", look.revision);
+            if force { call.query("force", true) } else { call }
+        };
+        let mut lost = None;
+        for _ in 0..BEGUN {
+            match self.line.once::<TokenRecord>(call()).await {
+                Ok(record) => return Ok(record.into_token()),
+                // An earlier try has done it: the version is gone, or the revision is no longer the one looked at.
+                Err(Undone::Answered(ServiceError::Version(VersionError::NotLive(_) | VersionError::StaleLook)))
+                    if lost.is_some() =>
+                {
+                    let found = self.found(token, &token.name).await?;
+                    let found =
+                        found.ok_or_else(|| ServiceError::Gone("the token was deleted meanwhile".to_owned()))?;
+                    let gone = found.version(number).is_none();
+                    return if gone { Ok(found) } else { Err(VersionError::StaleLook.into()) };
+                }
+                Err(Undone::Answered(error)) => return Err(error),
+                Err(Undone::Unknown(error)) => lost = Some(error),
+            }
+        }
+        Err(lost.unwrap_or_else(|| ServiceError::Unavailable("the version was not retired".to_owned())))
+    }
+
+    pub(in crate::service) async fn end_leaving(&self, token: &Token, look: Look) -> Result<Token, ServiceError> {
+        let call = || {
+            let call = Call::new("DELETE", of(token, "")).query("id", &token.id);
+            call.query("looked_at", look.at).query("revision", look.revision)
+        };
+        self.end(call, token).await
+    }
+
+    /// What there is of a token under a name, whichever way the caller may see it.
+    async fn found(&self, token: &Token, name: &TokenName) -> Result<Option<Token>, ServiceError> {
+        let found = match &token.managed_by {
+            Some(manifest) => self.holders(manifest, &[(token.user.clone(), name.clone())]).await?.pop(),
+            None => self.shown(&token.user, name).await?,
+        };
+        Ok(found.filter(|found| found.id == token.id))
+    }
+
+    /// Ends a token. That an earlier try did it is told by its being gone.
+    pub(super) async fn end(&self, call: impl Fn() -> Call, token: &Token) -> Result<Token, ServiceError> {
+        let mut lost = None;
+        for _ in 0..BEGUN {
+            match self.line.once_for_nothing(call()).await {
+                Ok(()) => return Ok(self.ended_now(token)),
+                Err(Undone::Answered(ServiceError::Gone(_))) if lost.is_some() => return Ok(self.ended_now(token)),
+                Err(Undone::Answered(error)) => return Err(error),
+                Err(Undone::Unknown(error)) => lost = Some(error),
+            }
+        }
+        Err(lost.unwrap_or_else(|| ServiceError::Unavailable("the token was not ended".to_owned())))
+    }
+
+    fn ended_now(&self, token: &Token) -> Token {
+        let ended = Ended { state: EndState::Deleted, at: self.now(), by: None };
+        Token { ended: Some(ended), ..token.clone() }
+    }
+}

@@ -1,0 +1,69 @@
+//! How a request gets to a server and its answer back, once.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use zeroize::{Zeroize, Zeroizing};
+
+/// A request on its way out. Its header and body may hold secrets.
+pub struct Outgoing {
+    /// The method, in capitals.
+    pub method: &'static str,
+    /// The path with the query, as it is sent.
+    pub target: String,
+    /// Names in lower case and values.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body; JSON where it is not empty.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Outgoing({} {})", self.method, self.target)
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        self.headers.iter_mut().for_each(|(_, value)| value.zeroize());
+    }
+}
+
+/// An answer. Its body may hold a secret.
+pub struct Incoming {
+    /// The status.
+    pub status: u16,
+    /// Names in lower case and values.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for Incoming {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Incoming({}, {} bytes)", self.status, self.body.len())
+    }
+}
+
+impl Incoming {
+    /// The value of a header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(held, _)| held.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Why no answer came. Whether the request took effect nobody knows.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct NoAnswer(pub String);
+
+/// The longest answer that is read, in bytes: 500 records of the largest size, and room.
+pub const ANSWER_MAX: usize = 8 * 1024 * 1024;
+
+/// One way to a server. It sends a request once, follows no redirect and tries nothing again.
+#[async_trait]
+pub trait Transport: Send + Sync + fmt::Debug {
+    /// Sends a request and waits for its answer.
+    async fn send(&self, request: &Outgoing) -> Result<Incoming, NoAnswer>;
+}

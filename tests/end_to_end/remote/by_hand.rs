@@ -1,0 +1,126 @@
+//! `token`, `user`, `role` and `manifest` by URL.
+
+use tests::provision::HOUR;
+
+use super::Remote;
+
+#[test]
+fn tokens_are_made_listed_shown_changed_and_deleted_by_url() {
+    let remote = Remote::start();
+    remote.admin("role set writer -p documents:write,documents:read").exits(0);
+    remote.admin("user set ann --kind person --roles writer").exits(0);
+    let made = remote.admin("token set notes-sync --user ann -d Notes --label team=docs --expires-at 2099-01-01");
+    assert_eq!(made.code, Some(1));
+    assert!(made.stderr.contains("the latest is `--expires-at "), "{}", made.stderr);
+    let made = remote.admin("token set notes-sync --user ann -d Notes --label team=docs").exits(0);
+    let secret = made.stdout.trim().to_owned();
+    assert!(remote.is_valid(&secret));
+    let taken = remote.admin("token set notes-sync --user ann").exits(1);
+    assert!(taken.stderr.contains("choose another name") && taken.stderr.contains("(request "), "{}", taken.stderr);
+    let list = remote.admin("token list --user ann --format json").exits(0).json();
+    assert_eq!(list["active"][0]["name"], "notes-sync");
+    let shown = remote.admin("token show notes-sync --user ann --format json").exits(0).json();
+    assert_eq!(shown["description"], "Notes");
+    assert_eq!(shown["events"][0]["action"], "token.create");
+    let roles = remote.admin("token roles notes-sync --user ann --format json").exits(0).json();
+    assert_eq!(roles["permissions"].as_array().unwrap().len(), 2);
+    let refused = remote.admin("token roles notes-sync --user ann --set job").exits(1);
+    assert!(refused.stderr.contains("provision user set ann --add-role job"), "{}", refused.stderr);
+    remote.admin("token roles notes-sync --user ann --set").exits(0);
+    let gone = remote.admin("token delete notes-sync --user ann --yes --format json").exits(0).json();
+    assert_eq!(gone["state"], "deleted");
+    assert!(!remote.is_valid(&secret), "it ended at once");
+    remote.admin("token show notes-sync --user ann").exits(1);
+    let list = remote.admin("token list --user ann --format json").exits(0).json();
+    assert_eq!(list["ended"][0]["state"], "deleted");
+}
+
+#[test]
+fn me_is_the_user_of_the_token_in_hand() {
+    let remote = Remote::start();
+    let list = remote.admin("token list --format json").exits(0).json();
+    assert_eq!(list["user"], "root");
+    assert_eq!(list["active"][0]["name"], "first-admin");
+}
+
+#[test]
+fn a_token_without_the_permission_is_told_which_one_it_lacks() {
+    let remote = Remote::start();
+    let refused = remote.run("role list").exits(1);
+    assert!(refused.stderr.contains("lacks the permission `admin:roles` (request "), "{}", refused.stderr);
+    assert!(refused.stderr.contains("use a token whose roles permit `admin:roles`"), "{}", refused.stderr);
+    remote.run("user list").exits(1);
+    remote.run("token list --user root").exits(1);
+}
+
+#[test]
+fn roles_and_users_are_set_listed_and_deleted_by_url() {
+    let remote = Remote::start();
+    remote.admin("role set writer -p documents:write").exits(0);
+    remote.admin("user set bob --roles writer --max-tokens 3").exits(0);
+    let users = remote.admin("user list --format json").exits(0).json();
+    assert!(users["users"].as_array().unwrap().iter().any(|user| user["name"] == "bob" && user["max_tokens"] == 3));
+    let held = remote.admin("role delete writer").exits(1);
+    assert!(held.stderr.contains("provision user set NAME --remove-role writer"), "{}", held.stderr);
+    let unknown = remote.admin("user set bob --add-role nothing").exits(1);
+    assert!(unknown.stderr.contains("provision role set nothing"), "{}", unknown.stderr);
+    remote.admin("user set bob --remove-role writer").exits(0);
+    remote.admin("role delete writer").exits(0);
+    let missing = remote.admin("role delete writer").exits(1);
+    assert!(missing.stderr.contains("there is no role `writer`"), "{}", missing.stderr);
+    remote.admin("user delete bob").exits(0);
+    let missing = remote.admin("user delete bob").exits(1);
+    assert!(missing.stderr.contains("there is no user `bob`"), "{}", missing.stderr);
+    let roles = remote.admin("role list").exits(0);
+    assert!(!roles.stdout.contains("writer"), "{}", roles.stdout);
+}
+
+#[test]
+fn a_grant_is_set_and_shown_by_url() {
+    let remote = Remote::start();
+    remote.admin("manifest grant acme -p documents:read,documents:write --user ann").exits(0);
+    let shown = remote.run("manifest show acme --format json").exits(0).json();
+    assert_eq!(shown["grant"]["permissions"], serde_json::json!(["documents:read", "documents:write"]));
+    assert_eq!(shown["grant"]["users"], serde_json::json!(["ann"]));
+    let never = remote.admin("manifest grant acme -p admin:users").exits(1);
+    assert!(never.stderr.contains("no manifest may hand out `admin:users`"), "{}", never.stderr);
+    remote.run("manifest grant acme -p documents:read").exits(1);
+    remote.admin("manifest show nobody").exits(1);
+}
+
+#[test]
+fn a_secret_is_verified_by_the_server_itself_and_that_counts_a_use() {
+    let mut remote = Remote::start();
+    remote.run("apply").exits(0);
+    let secret = remote.world.entry(".env", "BUILD_TOKEN");
+    let mut command = remote.world.command(["token", "verify"]);
+    command.env("LATCHKEY_URL", &remote.url).stdin(std::process::Stdio::piped());
+    let ran = tests::provision::finish(command.spawn().unwrap(), Some(&secret)).exits(0);
+    assert!(ran.stdout.contains("ci/build-api") && ran.stdout.contains("documents:read"), "{}", ran.stdout);
+    let verify = |text: &str| {
+        let mut command = remote.world.command(["token", "verify"]);
+        command.env("LATCHKEY_URL", &remote.url).stdin(std::process::Stdio::piped());
+        tests::provision::finish(command.spawn().unwrap(), Some(text))
+    };
+    verify("nonsense").exits(1);
+    remote.admin("token delete build-api --user ci --yes").exits(0);
+    verify(&secret).exits(1);
+    assert_eq!(remote.served.end(), Some(0), "it ended in order");
+    // Nobody answers any more.
+    verify(&secret).exits(2);
+}
+
+#[test]
+fn uses_through_the_server_are_counted_and_survive_its_end() {
+    let mut remote = Remote::start();
+    for _ in 0..3 {
+        remote.run("manifest show acme").exits(0);
+    }
+    assert_eq!(remote.served.end(), Some(0));
+    remote.world.clock(HOUR / 60);
+    let shown =
+        remote.world.run("token show main-pipeline --user pipeline --service embedded:latchkey.db --format json");
+    let uses: u64 =
+        shown.exits(0).json()["usage"].as_array().unwrap().iter().filter_map(|day| day["uses"].as_u64()).sum();
+    assert!(uses >= 6, "{uses} uses: each command asks who it is and what it wants");
+}

@@ -1,0 +1,133 @@
+//! Connections that break, servers that are busy: nothing is done twice, nothing is lost, and what is not known is said.
+
+use tests::provision::{Ran, secrets_in};
+use tests::remote::{Proxy, Trouble};
+
+use super::Remote;
+
+/// A world whose server is reached through a proxy.
+struct Shaky {
+    remote: Remote,
+    proxy: Proxy,
+}
+
+impl Shaky {
+    fn start() -> Self {
+        let mut remote = Remote::start();
+        let proxy = Proxy::before(&remote.url);
+        remote.world.edit(&remote.url, &proxy.url());
+        remote.url = proxy.url();
+        Self { remote, proxy }
+    }
+
+    fn run(&self, words: &str) -> Ran {
+        self.remote.run(words)
+    }
+}
+
+#[test]
+fn an_apply_goes_through_whatever_request_or_answer_is_lost() {
+    let steps = [
+        ("GET", "/v1/me"),
+        ("GET", "/tokens"),
+        ("POST", "/lookup"),
+        ("PUT", "/lease"),
+        ("PUT", "/v1/manifests/acme"),
+        ("PUT", "/v1/roles/reader"),
+        ("PUT", "/v1/users/ci"),
+        ("POST", "/v1/users/ci/tokens"),
+        ("PUT", ""),
+        ("POST", "/promote"),
+        ("DELETE", "/lease"),
+    ];
+    let shaky = Shaky::start();
+    for trouble in [Trouble::RequestLost, Trouble::AnswerLost] {
+        for (method, ending) in steps {
+            shaky.proxy.trouble(method, ending, trouble, 1);
+        }
+    }
+    shaky.run("apply").exits(0);
+    assert!(!shaky.proxy.is_waiting(), "every trouble was met");
+    for name in ["BUILD_TOKEN", "DEPLOY_TOKEN"] {
+        assert!(shaky.remote.is_valid(&shaky.remote.world.entry(".env", name)));
+    }
+    shaky.run("plan --detailed-exitcode").exits(0);
+    let list = shaky.remote.admin("token list --user ci --format json").exits(0).json();
+    assert_eq!(list["active"].as_array().unwrap().len(), 2, "nothing was made twice");
+    for token in list["active"].as_array().unwrap() {
+        assert_eq!(token["versions"].as_array().unwrap().len(), 1, "and nothing is left over");
+    }
+}
+
+#[test]
+fn a_rotation_goes_through_whatever_is_lost() {
+    let shaky = Shaky::start();
+    shaky.run("apply").exits(0);
+    let first = shaky.remote.world.entry(".env", "BUILD_TOKEN");
+    for trouble in [Trouble::RequestLost, Trouble::AnswerLost, Trouble::Refused(502, None)] {
+        shaky.proxy.trouble("POST", "/versions", trouble, 1);
+        shaky.proxy.trouble("POST", "/promote", trouble, 1);
+    }
+    shaky.run("rotate tokens.toml build-api").exits(0);
+    let second = shaky.remote.world.entry(".env", "BUILD_TOKEN");
+    assert!(first != second && shaky.remote.is_valid(&first) && shaky.remote.is_valid(&second));
+    shaky.remote.world.clock(26 * tests::provision::HOUR);
+    shaky.proxy.trouble("DELETE", "/versions/1", Trouble::AnswerLost, 1);
+    shaky.run("apply").exits(0);
+    assert!(!shaky.remote.is_valid(&first) && shaky.remote.is_valid(&second));
+    shaky.run("plan --detailed-exitcode").exits(0);
+}
+
+#[test]
+fn a_token_made_by_hand_whose_answer_is_lost_is_said_to_be_there_and_not_made_again() {
+    let shaky = Shaky::start();
+    shaky.proxy.trouble("POST", "/v1/users/root/tokens", Trouble::AnswerLost, 1);
+    let lost = shaky.remote.admin("token set notes-sync").exits(1);
+    assert!(lost.stderr.contains("was made, but its secret was lost on the way"), "{}", lost.stderr);
+    assert!(lost.stderr.contains("provision token delete notes-sync --user root --yes"), "{}", lost.stderr);
+    assert!(secrets_in(&lost.stdout).is_empty());
+    shaky.remote.admin("token delete notes-sync --user root --yes").exits(0);
+    // One that never arrived is simply made.
+    shaky.proxy.trouble("POST", "/v1/users/root/tokens", Trouble::RequestLost, 1);
+    let made = shaky.remote.admin("token set notes-sync").exits(0);
+    assert!(shaky.remote.is_valid(made.stdout.trim()));
+}
+
+#[test]
+fn a_delete_whose_answer_is_lost_is_done() {
+    let shaky = Shaky::start();
+    shaky.remote.admin("token set notes-sync").exits(0);
+    shaky.proxy.trouble("DELETE", "/notes-sync", Trouble::AnswerLost, 1);
+    shaky.remote.admin("token delete notes-sync --yes").exits(0);
+    shaky.remote.admin("token show notes-sync").exits(1);
+    shaky.remote.admin("role set reader -p documents:read").exits(0);
+    shaky.proxy.trouble("DELETE", "/roles/reader", Trouble::AnswerLost, 1);
+    shaky.remote.admin("role delete reader").exits(0);
+}
+
+#[test]
+fn retry_after_is_kept_and_a_long_one_is_told() {
+    let shaky = Shaky::start();
+    shaky.proxy.trouble("GET", "/v1/me", Trouble::Refused(429, Some(2)), 1);
+    let begun = std::time::Instant::now();
+    shaky.remote.admin("role list").exits(0);
+    assert!(begun.elapsed() >= std::time::Duration::from_secs(2), "it came back too early");
+    shaky.proxy.trouble("GET", "/v1/me", Trouble::Refused(503, Some(600)), 1);
+    let begun = std::time::Instant::now();
+    let later = shaky.remote.admin("role list").exits(1);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(10));
+    assert!(later.stderr.contains("it asks to come back in 600 s"), "{}", later.stderr);
+}
+
+#[test]
+fn a_server_that_stays_away_is_told_after_some_tries_and_changes_nothing() {
+    let shaky = Shaky::start();
+    shaky.run("apply").exits(0);
+    let before = shaky.remote.world.read(".env");
+    shaky.proxy.trouble("POST", "/versions", Trouble::RequestLost, 99);
+    let failed = shaky.run("rotate tokens.toml build-api").exits(3);
+    assert!(failed.stderr.contains("did not answer"), "{}", failed.stderr);
+    assert_eq!(shaky.remote.world.read(".env"), before);
+    let tried = shaky.proxy.sent().iter().filter(|sent| sent.target.ends_with("/versions")).count();
+    assert_eq!(tried, 5);
+}

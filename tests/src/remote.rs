@@ -1,0 +1,290 @@
+//! Servers and what stands between: the command `provision serve`, a DynamoDB behind a socket, and a proxy that breaks
+//! connections.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+use provisioner::embedded::InProcess;
+
+use crate::provision::World;
+
+/// `provision serve` on an embedded table of a world. It is told to end when this goes.
+#[derive(Debug)]
+pub struct Served {
+    child: Child,
+    url: String,
+}
+
+impl Served {
+    /// Starts it on `table`, and waits until it listens.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start(world: &World, table: &str) -> Self {
+        let mut command = world.command(["serve", "--port", "0", "--service", &format!("embedded:{table}")]);
+        let mut child = command.stderr(Stdio::null()).spawn().expect("`provision` starts");
+        let mut url = String::new();
+        BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut url).expect("a line");
+        let url = url.trim().to_owned();
+        assert!(url.starts_with("http://127.0.0.1:"), "`{url}` is no address");
+        Self { child, url }
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Ends it as a system does, and answers its exit code.
+    ///
+    /// # Panics
+    /// When it cannot be waited for.
+    pub fn end(&mut self) -> Option<i32> {
+        let id = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
+        // An error means that it ended by itself.
+        let _ = id.map(|id| rustix::process::kill_process(id, rustix::process::Signal::TERM));
+        self.child.wait().expect("one's own child can be waited for").code()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.end();
+    }
+}
+
+/// One HTTP request as it was sent.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// The method.
+    pub method: String,
+    /// The path and the query.
+    pub target: String,
+    /// All headers, as they were written.
+    pub head: String,
+    body: Vec<u8>,
+}
+
+/// What a proxy does to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// It never arrives.
+    RequestLost,
+    /// It arrives and acts; its answer does not.
+    AnswerLost,
+    /// It is refused on the way with a status, and perhaps with `Retry-After`.
+    Refused(u16, Option<u32>),
+    /// The sender is sent elsewhere.
+    Redirected,
+}
+
+#[derive(Debug, Default)]
+struct Plan {
+    troubles: Vec<(String, String, Trouble, usize)>,
+    sent: Vec<Sent>,
+}
+
+/// Stands before a server and makes trouble. Each connection carries one request.
+#[derive(Debug, Clone)]
+pub struct Proxy {
+    address: SocketAddr,
+    plan: Arc<Mutex<Plan>>,
+}
+
+impl Proxy {
+    /// A proxy before `url`; before nothing when it is empty.
+    ///
+    /// # Panics
+    /// When loopback has no free port.
+    #[must_use]
+    pub fn before(url: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let plan: Arc<Mutex<Plan>> = Arc::default();
+        let (shared, upstream) = (plan.clone(), url.trim_start_matches("http://").to_owned());
+        std::thread::spawn(move || {
+            for connection in listener.incoming().flatten() {
+                let (shared, upstream) = (shared.clone(), upstream.clone());
+                std::thread::spawn(move || serve(&connection, &shared, &upstream));
+            }
+        });
+        Self { address, plan }
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The next `times` requests with this method whose target ends so are met by trouble.
+    pub fn trouble(&self, method: &str, ending: &str, trouble: Trouble, times: usize) {
+        self.plan().troubles.push((method.to_owned(), ending.to_owned(), trouble, times));
+    }
+
+    /// What was sent so far, and forgets it.
+    #[must_use]
+    pub fn sent(&self) -> Vec<Sent> {
+        std::mem::take(&mut self.plan().sent)
+    }
+
+    /// Whether trouble is still to come.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.plan().troubles.iter().any(|(.., times)| *times > 0)
+    }
+
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Plan {
+    fn next(&mut self, sent: &Sent) -> Option<Trouble> {
+        self.sent.push(sent.clone());
+        let path = sent.target.split('?').next().unwrap_or_default();
+        let found = self
+            .troubles
+            .iter_mut()
+            .find(|(method, ending, _, times)| *times > 0 && *method == sent.method && path.ends_with(ending.as_str()));
+        let (.., trouble, times) = found?;
+        *times -= 1;
+        Some(*trouble)
+    }
+}
+
+fn serve(mut near: &TcpStream, plan: &Mutex<Plan>, upstream: &str) {
+    let Some(sent) = read(near) else { return };
+    let trouble = plan.lock().unwrap_or_else(PoisonError::into_inner).next(&sent);
+    let answer = match trouble {
+        Some(Trouble::RequestLost) => None,
+        Some(Trouble::Refused(status, after)) => {
+            let after = after.map(|seconds| format!("retry-after: {seconds}\r\n")).unwrap_or_default();
+            Some(
+                format!("HTTP/1.1 {status} No\r\n{after}content-length: 2\r\nconnection: close\r\n\r\n{{}}")
+                    .into_bytes(),
+            )
+        }
+        Some(Trouble::Redirected) => Some(
+            b"HTTP/1.1 307 No\r\nlocation: http://127.0.0.1:9/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                .to_vec(),
+        ),
+        Some(Trouble::AnswerLost) => {
+            let _ = forward(&sent, upstream);
+            None
+        }
+        None => forward(&sent, upstream),
+    };
+    if let Some(answer) = answer {
+        let _ = near.write_all(&answer);
+    }
+    let _ = near.shutdown(Shutdown::Both);
+}
+
+/// Reads one request with a `Content-Length`, or none.
+fn read(near: &TcpStream) -> Option<Sent> {
+    let mut reader = BufReader::new(near);
+    let mut head = String::new();
+    loop {
+        let before = head.len();
+        if reader.read_line(&mut head).ok()? == 0 {
+            return None;
+        }
+        if head[before..].trim().is_empty() {
+            break;
+        }
+    }
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+    });
+    let mut body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut body).ok()?;
+    let mut words = head.split_whitespace();
+    let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
+    Some(Sent { method, target, head, body })
+}
+
+/// Sends a request on and answers what came back, whole.
+fn forward(sent: &Sent, upstream: &str) -> Option<Vec<u8>> {
+    let mut far = TcpStream::connect(upstream).ok()?;
+    let head = sent.head.trim_end();
+    far.write_all(format!("{head}\r\nconnection: close\r\n\r\n").as_bytes()).ok()?;
+    far.write_all(&sent.body).ok()?;
+    let mut answer = Vec::new();
+    far.read_to_end(&mut answer).ok()?;
+    Some(answer)
+}
+
+/// A DynamoDB behind a socket on this machine: the embedded engine, in memory.
+#[derive(Debug)]
+pub struct DynamoDb {
+    address: SocketAddr,
+}
+
+impl DynamoDb {
+    /// Starts one. It lives as long as the test's process.
+    ///
+    /// # Panics
+    /// When it cannot listen.
+    #[must_use]
+    pub fn start() -> Self {
+        let engine = InProcess::memory().expect("an engine");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        std::thread::spawn(move || {
+            for connection in listener.incoming().flatten() {
+                let engine = engine.clone();
+                std::thread::spawn(move || while answer(&connection, &engine) {});
+            }
+        });
+        Self { address }
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What AWS's tools need to find it, and nobody's login.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(String, String)> {
+        environment(&self.url())
+    }
+}
+
+/// What AWS's tools need to find a DynamoDB at `url`, and nobody's login.
+#[must_use]
+pub fn environment(url: &str) -> Vec<(String, String)> {
+    let pairs = [
+        ("AWS_ENDPOINT_URL_DYNAMODB", url),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+    ];
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+}
+
+fn answer(mut near: &TcpStream, engine: &InProcess) -> bool {
+    let Some(sent) = read(near) else { return false };
+    let target = sent.head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("x-amz-target").then(|| value.trim().to_owned())
+    });
+    let mut request = HttpRequest::new(SdkBody::from(sent.body));
+    request.headers_mut().insert("x-amz-target", target.unwrap_or_default());
+    let (status, body) = engine.answer(&request);
+    let date = provisioner::service::remote::http_date(latchkey::clock::Clock::now(&latchkey::clock::SystemClock));
+    let head = format!(
+        "HTTP/1.1 {status} X\r\ndate: {date}\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    near.write_all(head.as_bytes()).and_then(|()| near.write_all(body.as_bytes())).is_ok()
+}
