@@ -93,7 +93,7 @@ impl Front {
     }
 
     /// Answers an event.
-    pub(super) async fn answer(&self, event: &str, invocation_id: &str) -> Result<Answer, Failure> {
+    pub(super) async fn answer(&self, event: &str, lambda_id: &str) -> Result<Answer, Failure> {
         let (started, before) = (Instant::now(), self.table.counted());
         let done = match self.function {
             Function::Authorize => self.authorize(event).await,
@@ -104,7 +104,7 @@ impl Front {
             at: SystemClock.now(),
             function: self.function,
             request_id: &done.request_id,
-            invocation_id,
+            lambda_id,
             record: &done.record,
             status: done.status,
             level: if trouble { Level::Error } else { Level::Info },

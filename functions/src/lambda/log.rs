@@ -34,7 +34,7 @@ pub(super) struct Invocation<'a> {
     /// The gateway's id of the request, which its access log has too.
     pub(super) request_id: &'a str,
     /// Lambda's id of the invocation.
-    pub(super) invocation_id: &'a str,
+    pub(super) lambda_id: &'a str,
     pub(super) record: &'a Record,
     /// The status of the reply; none for an authorizer.
     pub(super) status: Option<u16>,
@@ -54,7 +54,7 @@ struct Line<'a> {
     time: Timestamp,
     function: &'static str,
     request_id: &'a str,
-    invocation_id: &'a str,
+    lambda_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     route: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,7 +89,7 @@ impl Invocation<'_> {
             time: self.at,
             function: self.function.as_str(),
             request_id: self.request_id,
-            invocation_id: self.invocation_id,
+            lambda_id: self.lambda_id,
             route: record.route.as_deref(),
             caller: record.caller.as_deref(),
             token: record.token.as_ref().map(crate::secret::TokenId::as_str),
@@ -152,7 +152,7 @@ mod tests {
             at: "2026-11-22T10:00:00.5Z".parse().unwrap(),
             function: Function::Authorize,
             request_id: "gateway",
-            invocation_id: "lambda",
+            lambda_id: "lambda",
             record,
             status: None,
             level: Level::Info,

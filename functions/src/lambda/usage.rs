@@ -13,7 +13,7 @@ use crate::service::Service;
 use crate::table::TableError;
 
 /// How often the counts are written.
-const EVERY: Duration = Duration::from_secs(60);
+const EVERY: Duration = Duration::from_mins(1);
 /// How long a write after a reply may hold up the next request.
 const AFTER_REPLY: Duration = Duration::from_secs(2);
 /// Lambda kills a function half a second after it was told to end.
