@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read, Write};
 
-use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 use latchkey::clock::{Clock, SystemClock};
 use latchkey::lifetime::parse_expiry;
 use latchkey::name::{RoleName, TokenName, UserName, advice};
@@ -48,8 +49,40 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Token)
             let user = open::user(&client, &whose.user).await?;
             roles(printer, &client, &user, &name, set).await
         }
+        Token::Usage { name, whose, from, to, .. } => {
+            let user = open::user(&client, &whose.user).await?;
+            usage(printer, &client, (&user, &name), (from, to)).await
+        }
         Token::Verify { .. } => verify(printer, service).await,
     }
+}
+
+async fn usage(
+    printer: Printer,
+    client: &Client,
+    (user, name): (&UserName, &TokenName),
+    (from, to): (Option<Date>, Option<Date>),
+) -> Result<Code, Fault> {
+    let to = to.unwrap_or_else(|| date(client.now()));
+    let from = from.or_else(|| to.checked_sub(30.days()).ok()).unwrap_or(to);
+    if from > to {
+        return Err(Fault::new(format!("{from} is after {to}")).hint("`--from` is the first day, `--to` the last one"));
+    }
+    let token = client.show(user, name).await?.ok_or_else(|| no_token(user, name))?;
+    let days = client.usage(&token, from, to).await?;
+    let uses: u64 = days.iter().map(|day| day.uses).sum();
+    if printer.format == Format::Json {
+        printer.json(&json!({ "user": user, "name": name, "from": from, "to": to, "days": days, "uses": uses }))?;
+        return Ok(Code::Done);
+    }
+    let plural = if uses == 1 { "" } else { "s" };
+    printer.result(&format!("`{user}/{name}` has {uses} use{plural} from {from} to {to}"))?;
+    if !days.is_empty() {
+        let mut rows = vec![["DAY", "USES", "LAST USE"].map(str::to_owned).to_vec()];
+        rows.extend(days.iter().map(|day| vec![day.day.to_string(), day.uses.to_string(), minute(day.last)]));
+        printer.result(&table(&rows))?;
+    }
+    Ok(Code::Done)
 }
 
 async fn set(printer: Printer, client: &Client, set: TokenSet) -> Result<Code, Fault> {
@@ -131,7 +164,7 @@ fn create_fault(client: &Client, (user, name): (&UserName, &TokenName), error: S
     Fault { hint, ..Fault::new(error.to_string()) }
 }
 
-fn date(at: Timestamp) -> jiff::civil::Date {
+fn date(at: Timestamp) -> Date {
     at.to_zoned(TimeZone::UTC).date()
 }
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use latchkey::api::wire::Me;
 use latchkey::lifetime::Terms;
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
@@ -507,6 +508,14 @@ impl Client {
     /// [`ServiceError::Unavailable`].
     pub async fn history(&self, token: &Token) -> Result<History, ServiceError> {
         ask!(self, history(token))
+    }
+
+    /// How often a token was used, by day, from one day to another.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn usage(&self, token: &Token, from: Date, to: Date) -> Result<Vec<UsageDay>, ServiceError> {
+        ask!(self, usage(token, from, to))
     }
 
     /// Ends a token at once, and answers what it was.
