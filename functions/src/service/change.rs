@@ -113,6 +113,9 @@ impl Service {
         if !managed.is_some_and(|manifest| caller.runs(manifest)) {
             // Before anything is told about the token.
             self.may_reach(caller, user, guard.manifest).await?;
+            if !guard.manifest.is_some_and(|manifest| caller.runs(manifest)) {
+                caller.may_change(user)?;
+            }
         }
         let old = old.ok_or_else(missing)?;
         // What has ended by its own expiry stays ended; a managed token comes back with its next version.

@@ -59,8 +59,8 @@ impl Service {
             update.set("holder", AttributeValue::S(lease.holder.clone()));
             update.set("by", AttributeValue::S(lease.by.clone()));
             update.set("until", AttributeValue::N(lease.until.as_millisecond().to_string()));
-            let place = update.name(keys::PK);
             let condition = if steal {
+                let place = update.name(keys::PK);
                 format!("attribute_exists({place}) OR attribute_not_exists({place})")
             } else {
                 let (until, held) = (update.name("until"), update.name("holder"));

@@ -19,6 +19,7 @@ mod usage;
 mod users;
 mod verify;
 mod versions;
+mod warm;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

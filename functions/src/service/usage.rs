@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::{MutexGuard, PoisonError};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Service, Valid};
 use crate::lifetime::Seconds;
+use crate::name::{TokenName, UserName};
 use crate::secret::TokenId;
 use crate::table::keys::{self, Key};
 use crate::table::{Range, TableError, Update, decode, encode, use_attribute};
@@ -29,6 +31,19 @@ const KEPT: i64 = 400 * 86_400;
 pub(super) struct Tally {
     rows: BTreeMap<(TokenId, Date), Row>,
     noted: BTreeMap<(TokenId, u32), Timestamp>,
+    /// First uses that are counted, and not written yet.
+    waiting: Vec<FirstUse>,
+}
+
+/// A use of a version of which none was noted lately.
+#[derive(Debug, Clone)]
+struct FirstUse {
+    user: UserName,
+    name: TokenName,
+    id: TokenId,
+    version: u32,
+    from: Option<IpAddr>,
+    at: Timestamp,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -61,40 +76,71 @@ impl Service {
     /// # Errors
     /// When that write fails; the count itself is kept.
     pub async fn note_use(&self, valid: &Valid, from: Option<IpAddr>) -> Result<(), TableError> {
-        let now = self.now();
-        let first = {
-            let mut tally = self.usage.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let row =
-                tally.rows.entry((valid.id.clone(), day_of(now))).or_insert(Row { uses: 0, last: 0, dirty: true });
-            row.uses += 1;
-            row.last = now.as_millisecond();
-            row.dirty = true;
-            let version = (valid.id.clone(), valid.version);
-            let first = tally.noted.get(&version).is_none_or(|noted| FRESH.after(*noted) <= now);
-            if first {
-                tally.noted.insert(version, now);
-            }
-            first
-        };
-        if !first {
-            return Ok(());
+        match self.count(valid, from) {
+            Some(first) => self.write_first_use(&first).await,
+            None => Ok(()),
         }
-        let noted = self.note_on_record(valid, from, now).await;
-        if noted.is_err() {
-            // The next use tries again.
-            let mut tally = self.usage.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            tally.noted.remove(&(valid.id.clone(), valid.version));
-        }
-        noted
     }
 
-    async fn note_on_record(&self, valid: &Valid, from: Option<IpAddr>, now: Timestamp) -> Result<(), TableError> {
-        let key = keys::token(&valid.user, &valid.name);
-        let attribute = use_attribute(&valid.version.to_string());
-        let noted = Use { first: now, last: now, ip: from.map(|address| address.to_string()) };
+    /// The same without the write, for whoever answers before writing: [`Self::write_first_uses`] has to follow before
+    /// the process may be frozen.
+    pub fn count_use(&self, valid: &Valid, from: Option<IpAddr>) {
+        let first = self.count(valid, from);
+        self.tally().waiting.extend(first);
+    }
+
+    /// Writes the first uses that [`Self::count_use`] left to be written.
+    ///
+    /// # Errors
+    /// When one could not be written. The next use of its version tries again.
+    pub async fn write_first_uses(&self) -> Result<(), TableError> {
+        let mut written = Ok(());
+        loop {
+            // It leaves the queue only then: whoever gives up waiting for this must not lose it.
+            let Some(first) = self.tally().waiting.first().cloned() else { return written };
+            written = written.and(self.write_first_use(&first).await);
+            self.tally().waiting.retain(|other| (&other.id, other.version) != (&first.id, first.version));
+        }
+    }
+
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a use, and tells whether it is to be written.
+    fn count(&self, valid: &Valid, from: Option<IpAddr>) -> Option<FirstUse> {
+        let now = self.now();
+        let mut tally = self.tally();
+        let row = tally.rows.entry((valid.id.clone(), day_of(now))).or_insert(Row { uses: 0, last: 0, dirty: true });
+        row.uses += 1;
+        row.last = now.as_millisecond();
+        row.dirty = true;
+        let version = (valid.id.clone(), valid.version);
+        if tally.noted.get(&version).is_some_and(|noted| FRESH.after(*noted) > now) {
+            return None;
+        }
+        tally.noted.insert(version, now);
+        let (user, name) = (valid.user.clone(), valid.name.clone());
+        Some(FirstUse { user, name, id: valid.id.clone(), version: valid.version, from, at: now })
+    }
+
+    async fn write_first_use(&self, first: &FirstUse) -> Result<(), TableError> {
+        let written = self.note_on_record(first).await;
+        if written.is_err() {
+            // The next use tries again.
+            self.tally().noted.remove(&(first.id.clone(), first.version));
+        }
+        written
+    }
+
+    async fn note_on_record(&self, first: &FirstUse) -> Result<(), TableError> {
+        let key = keys::token(&first.user, &first.name);
+        let attribute = use_attribute(&first.version.to_string());
+        let now = first.at;
+        let noted = Use { first: now, last: now, ip: first.from.map(|address| address.to_string()) };
         let mut update = Update::default();
         update.set(&attribute, AttributeValue::M(encode(&noted)?));
-        let (id, held) = (update.name("id"), update.value(AttributeValue::S(valid.id.to_string())));
+        let (id, held) = (update.name("id"), update.value(AttributeValue::S(first.id.to_string())));
         let place = update.name(&attribute);
         let fresh = format!("{id} = {held} AND attribute_not_exists({place})");
         if self.table.update(&key, update, &fresh).await? {
@@ -102,7 +148,7 @@ impl Service {
         }
         let mut update = Update::default();
         let id = update.name("id");
-        let held = update.value(AttributeValue::S(valid.id.to_string()));
+        let held = update.value(AttributeValue::S(first.id.to_string()));
         let place = update.name(&attribute);
         let last = update.name("last");
         let ip = update.name("ip");
@@ -123,7 +169,7 @@ impl Service {
     /// When the table cannot be written; what was not written stays counted for the next flush.
     pub async fn flush_usage(&self) -> Result<(), TableError> {
         let dirty: Vec<((TokenId, Date), Row)> = {
-            let tally = self.usage.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let tally = self.tally();
             tally.rows.iter().filter(|(_, row)| row.dirty).map(|(key, row)| (key.clone(), row.clone())).collect()
         };
         for ((id, day), row) in dirty {
@@ -137,13 +183,13 @@ impl Service {
             // The row only grows: a late retry of an older flush must not set it back.
             let condition = format!("attribute_not_exists({uses}) OR {uses} < {held}");
             self.table.update(&keys::usage(&id, at, &self.process), update, &condition).await?;
-            let mut tally = self.usage.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut tally = self.tally();
             if let Some(kept) = tally.rows.get_mut(&(id.clone(), day)) {
                 kept.dirty = kept.uses != row.uses;
             }
         }
         let now = self.now();
-        let mut tally = self.usage.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut tally = self.tally();
         tally.rows.retain(|(_, day), row| row.dirty || *day >= day_of(now));
         tally.noted.retain(|_, noted| FRESH.after(*noted) > now);
         Ok(())

@@ -207,8 +207,9 @@ impl Invalid {
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {
+            Self::Malformed(SecretError::Checksum) => "checksum",
             Self::Malformed(_) => "malformed",
-            Self::Prefix => "unknown_prefix",
+            Self::Prefix => "prefix",
             Self::Unknown => "unknown",
             Self::Deleted => "deleted",
             Self::Expired => "expired",

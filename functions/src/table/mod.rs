@@ -52,6 +52,7 @@ pub enum TableError {
 pub struct Counters {
     calls: AtomicU64,
     retries: AtomicU64,
+    throttles: AtomicU64,
     // Half units occur, so halves are counted.
     halves: AtomicU64,
     index_halves: AtomicU64,
@@ -64,6 +65,8 @@ pub struct Counted {
     pub calls: u64,
     /// Requests that were sent again.
     pub retries: u64,
+    /// Requests that the table refused because there were too many.
+    pub throttles: u64,
     /// Capacity units, read and write together.
     pub units: f64,
     /// Those of `units` that writes to the indexes took.
@@ -78,6 +81,7 @@ impl Counters {
         Counted {
             calls: self.calls.load(Ordering::Relaxed),
             retries: self.retries.load(Ordering::Relaxed),
+            throttles: self.throttles.load(Ordering::Relaxed),
             units: self.halves.load(Ordering::Relaxed) as f64 / 2.0,
             index_units: self.index_halves.load(Ordering::Relaxed) as f64 / 2.0,
         }
@@ -99,7 +103,7 @@ fn halves(units: Option<f64>) -> u64 {
     (units.unwrap_or(0.0) * 2.0).round() as u64
 }
 
-/// How long a request is tried again at the most.
+/// How long a request is tried again at the most, unless the table is told otherwise.
 const RETRY_FOR: Duration = Duration::from_secs(8);
 const RETRY_BASE: Duration = Duration::from_millis(20);
 const RETRY_CAP: Duration = Duration::from_millis(800);
@@ -114,6 +118,7 @@ pub struct Table {
     name: Arc<str>,
     counters: Arc<Counters>,
     entropy: Arc<dyn Entropy>,
+    retry_for: Duration,
 }
 
 /// A page of a query.
@@ -153,7 +158,19 @@ impl Table {
     /// A table that a client reaches. Retries are this type's own: configure the client without any.
     #[must_use]
     pub fn new(client: Client, name: &str) -> Self {
-        Self { client, name: name.into(), counters: Arc::default(), entropy: Arc::new(SystemEntropy) }
+        Self {
+            client,
+            name: name.into(),
+            counters: Arc::default(),
+            entropy: Arc::new(SystemEntropy),
+            retry_for: RETRY_FOR,
+        }
+    }
+
+    /// The same table, whose requests are tried again for so long at the most.
+    #[must_use]
+    pub fn retrying_for(self, retry_for: Duration) -> Self {
+        Self { retry_for, ..self }
     }
 
     /// Its name.
@@ -195,7 +212,7 @@ impl Table {
         for chunk in keys.chunks(100) {
             let mut wanted: Vec<Item> = chunk.iter().map(|key| key.item()).collect();
             let mut attempt = 0;
-            let deadline = tokio::time::Instant::now() + RETRY_FOR;
+            let deadline = tokio::time::Instant::now() + self.retry_for;
             while !wanted.is_empty() {
                 let request = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(wanted)).build();
                 let request = request.map_err(|error| TableError::Invalid(error.to_string()))?;
@@ -302,14 +319,14 @@ impl Table {
         }
     }
 
-    /// Runs a request until it succeeds, fails for good, or has been tried for [`RETRY_FOR`]. Every request that
-    /// comes here may be repeated.
+    /// Runs a request until it succeeds, fails for good, or has been tried for long enough. Every request
+    /// that comes here may be repeated.
     async fn retry<T, E, F>(&self, mut request: impl FnMut() -> F) -> Result<T, TableError>
     where
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let deadline = tokio::time::Instant::now() + RETRY_FOR;
+        let deadline = tokio::time::Instant::now() + self.retry_for;
         let mut attempt = 0;
         loop {
             let error = match request().await {
@@ -363,6 +380,9 @@ impl Table {
         let code = service.err().code().unwrap_or("unknown");
         let message = service.err().message().unwrap_or("no message");
         let text = format!("{code}: {message}");
+        if matches!(code, "ProvisionedThroughputExceededException" | "ThrottlingException" | "RequestLimitExceeded") {
+            self.counters.throttles.fetch_add(1, Ordering::Relaxed);
+        }
         match code {
             "ResourceNotFoundException" => TableError::Missing(self.name.to_string()),
             "AccessDeniedException"

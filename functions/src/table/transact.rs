@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::codec::{Update, use_attribute};
 use super::keys::{Item, Key, PK};
-use super::{RETRY_FOR, Table, TableError};
+use super::{Table, TableError};
 
 /// Why a transaction did not happen. Nothing of it did.
 #[derive(Debug, thiserror::Error)]
@@ -193,7 +193,7 @@ impl Table {
         let token: String = token.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(hex_digit).collect();
         let items: Vec<TransactWriteItem> =
             transaction.writes.into_iter().map(|write| write.into_item(&self.name)).collect::<Result<_, _>>()?;
-        let deadline = tokio::time::Instant::now() + RETRY_FOR;
+        let deadline = tokio::time::Instant::now() + self.retry_for;
         let mut attempt = 0;
         loop {
             let sent = self

@@ -1,0 +1,40 @@
+//! What `authorize` asks: whether a secret is valid, for somebody else's API.
+
+use std::net::IpAddr;
+
+use super::{Api, Record};
+use crate::service::Verdict;
+use crate::table::TableError;
+
+/// A verdict on a secret, and what a log says about it.
+#[derive(Debug)]
+pub struct Authorized {
+    /// The verdict; on trouble with the table none, and then nobody may be let in.
+    pub verdict: Result<Verdict, TableError>,
+    /// For the log; no secret is in it.
+    pub record: Record,
+}
+
+impl Api {
+    /// Checks a secret that came from `from`, and counts the use: one read, and none for a malformed secret.
+    ///
+    /// The first use of a version waits to be written; see [`crate::service::Service::write_first_uses`].
+    pub async fn authorize(&self, presented: &str, from: Option<IpAddr>) -> Authorized {
+        let verdict = self.service.verify(presented, from).await;
+        let mut record = Record::default();
+        match &verdict {
+            Ok(Verdict::Valid(valid)) => {
+                self.service.count_use(valid, from);
+                record.caller = Some(valid.user.to_string());
+                record.token = Some(valid.id.clone());
+                record.check = Some("valid");
+            }
+            Ok(Verdict::Invalid(invalid)) => record.check = Some(invalid.code()),
+            Err(error) => {
+                record.check = Some("failed");
+                record.internal = Some(error.to_string());
+            }
+        }
+        Authorized { verdict, record }
+    }
+}

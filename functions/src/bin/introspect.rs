@@ -1,0 +1,10 @@
+//! The function `introspect`: tells a trusted caller about a token.
+
+use std::process::ExitCode;
+
+use latchkey::api::Function;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    latchkey::lambda::run(Function::Introspect).await
+}

@@ -1,0 +1,10 @@
+//! The function `list`: lists tokens, usage and events.
+
+use std::process::ExitCode;
+
+use latchkey::api::Function;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    latchkey::lambda::run(Function::List).await
+}

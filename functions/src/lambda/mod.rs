@@ -1,0 +1,16 @@
+//! The functions on AWS Lambda: one client, one loop, and what turns events into requests and replies.
+//!
+//! Everything that a first request needs is made before the first poll, while the processor is free: the client, its
+//! TLS connection, the deployment's settings and the roles. None of it may keep a function from starting.
+
+mod authorizer;
+mod client;
+mod environment;
+mod events;
+mod extension;
+mod front;
+mod log;
+mod run;
+mod usage;
+
+pub use run::run;

@@ -1,0 +1,100 @@
+//! The loop of a function.
+
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use lambda_runtime::tower::{Layer, Service};
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, LambdaInvocation, Runtime, service_fn};
+use serde_json::value::RawValue;
+
+use super::environment::Environment;
+use super::extension;
+use super::front::{Answer, Failure, Front};
+use super::log::{self, Level};
+use crate::api::Function;
+use crate::clock::{Clock, SystemClock};
+
+/// Runs a function until Lambda ends it.
+///
+/// It reads `LATCHKEY_TABLE`, Lambda's own variables, `AWS_ENDPOINT_URL_DYNAMODB` for another table than AWS's, and
+/// `LATCHKEY_ROOTS`: `native` to trust the system's certificates, or a PEM file to trust as well.
+///
+/// # Panics
+/// When Lambda's own variables are missing.
+pub async fn run(function: Function) -> ExitCode {
+    let environment = match Environment::read(|name| std::env::var(name).ok()) {
+        Ok(environment) => environment,
+        Err(error) => return failed(function, "the function cannot start", &error.to_string()),
+    };
+    let front = Rc::new(Front::new(function, &environment));
+    // Without the extension nobody says when the end comes; the counts are written at intervals all the same.
+    let (_, ()) = tokio::join!(extension::register(&environment.runtime), front.warm());
+    let answering = front.clone();
+    let answer = move |event: LambdaEvent<Box<RawValue>>| respond(answering.clone(), event);
+    let runtime = Runtime::new(service_fn(answer)).layer(Afterwards(front.clone()));
+    tokio::select! {
+        ended = runtime.run() => match ended {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(function, "the Runtime API failed", &error.to_string()),
+        },
+        () = extension::end() => {
+            front.end().await;
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+async fn respond(front: Rc<Front>, event: LambdaEvent<Box<RawValue>>) -> Result<Answer, Diagnostic> {
+    let answer = front.answer(event.payload.get(), &event.context.request_id).await;
+    answer.map_err(|failure: Failure| Diagnostic {
+        error_type: format!("{failure:?}"),
+        error_message: failure.to_string(),
+    })
+}
+
+fn failed(function: Function, message: &str, internal: &str) -> ExitCode {
+    log::write(log::note(SystemClock.now(), Level::Error, function, message, internal));
+    ExitCode::FAILURE
+}
+
+/// Does what is left to do between a reply and the next poll: nobody waits then, and the process still runs.
+struct Afterwards(Rc<Front>);
+
+impl<S> Layer<S> for Afterwards {
+    type Service = ThenAfterwards<S>;
+
+    fn layer(&self, inner: S) -> ThenAfterwards<S> {
+        ThenAfterwards { inner, front: self.0.clone() }
+    }
+}
+
+struct ThenAfterwards<S> {
+    inner: S,
+    front: Rc<Front>,
+}
+
+impl<S> Service<LambdaInvocation> for ThenAfterwards<S>
+where
+    S: Service<LambdaInvocation, Response = (), Error = Error>,
+    S::Future: 'static,
+{
+    type Response = ();
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<(), Error>>>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, invocation: LambdaInvocation) -> Self::Future {
+        let replied = self.inner.call(invocation);
+        let front = self.front.clone();
+        Box::pin(async move {
+            replied.await?;
+            front.afterwards().await;
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,8 @@
+//! The HTTP API's promises, in this process.
+
+mod faults;
+mod gain;
+mod introspection;
+mod matrix;
+mod requests;
+mod scene;

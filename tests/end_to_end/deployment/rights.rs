@@ -1,0 +1,369 @@
+//! The functions' roles against the calls that they really make: nothing that is needed is missing, and nothing is
+//! allowed that is never used.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use latchkey::api::{Api, Function, ROUTES, Request, Route};
+use latchkey::clock::Clock as _;
+use latchkey::lifetime::Seconds;
+use latchkey::name::{TokenName, UserName};
+use latchkey::place::Place;
+use latchkey::secret::Secret;
+use latchkey::service::{Caller, Service};
+use latchkey::table::Table;
+use serde_json::{Value, json};
+use tests::clock::{ManualClock, SeededEntropy};
+use tests::deployment::{Access, Recorder, Template, root};
+use tests::engine::client;
+use tests::world::{START, name};
+
+/// Where all requests come from.
+const HERE: &str = "192.0.2.1";
+
+/// All functions on one table, each a process of its own whose requests are recorded.
+struct Deployed {
+    functions: BTreeMap<Function, (Recorder, Api)>,
+    clock: Arc<ManualClock>,
+    /// Routes that answered with success.
+    served: BTreeSet<(&'static str, &'static str)>,
+    admin: Secret,
+}
+
+impl Deployed {
+    async fn new() -> Self {
+        let clock = Arc::new(ManualClock::at(START));
+        let engine = provisioner::embedded::engine_in_memory().unwrap();
+        let open = async |recorder: &Recorder, seed: u64| -> Arc<Service> {
+            let http = aws_smithy_runtime_api::client::http::SharedHttpClient::new(recorder.clone());
+            let table = Table::new(client(http, "http://embedded.invalid"), "latchkey");
+            Arc::new(Service::open(table, clock.clone(), Arc::new(SeededEntropy::new(seed))).await.unwrap())
+        };
+        // The operator's way to the table is not the functions'.
+        let http = engine.clone();
+        let table = Table::new(client(http, "http://embedded.invalid"), "latchkey");
+        table.create_if_absent().await.unwrap();
+        let operator = Service::open(table, clock.clone(), Arc::new(SeededEntropy::new(99))).await.unwrap();
+        let (user, token): (UserName, TokenName) = (name("root"), name("first"));
+        let caller = Caller::operator("here");
+        let admin = operator.bootstrap(&caller, &user, &token, None, false).await.unwrap().secret;
+        let mut functions = BTreeMap::new();
+        for (seed, function) in (1..).zip(Function::ALL) {
+            let recorder = Recorder::new(engine.clone());
+            let service = open(&recorder, seed).await;
+            service.warm().await.unwrap();
+            functions.insert(function, (recorder, Api::new(service)));
+        }
+        Self { functions, clock, served: BTreeSet::new(), admin }
+    }
+
+    /// A request of the admin; its answer's body.
+    async fn ask(&mut self, method: &str, path: &str, body: Value, wanted: u16) -> Value {
+        let secret = self.admin.expose().to_owned();
+        self.ask_as(&secret, method, path, body, wanted).await
+    }
+
+    async fn ask_as(&mut self, secret: &str, method: &str, path: &str, body: Value, wanted: u16) -> Value {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let route = route(method, path);
+        let api = &self.functions[&route.function].1;
+        let mut headers = vec![("authorization".to_owned(), format!("Bearer {secret}"))];
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        if !body.is_empty() {
+            headers.push(("content-type".to_owned(), "application/json".to_owned()));
+        }
+        let request = Request {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            headers,
+            body,
+            source: Some(HERE.parse().unwrap()),
+            id: "request".to_owned(),
+        };
+        let handled = api.handle(Some(route.function), request).await;
+        let (response, internal) = (handled.response, handled.record.internal);
+        let text = String::from_utf8_lossy(&response.body).into_owned();
+        assert_eq!(response.status, wanted, "{method} {path}: {text} {internal:?}");
+        if response.status < 300 {
+            self.served.insert((route.method, route.path));
+        }
+        // As the functions do after a reply.
+        api.service().write_first_uses().await.unwrap();
+        api.service().flush_usage().await.unwrap();
+        // No function rests on what another one has in its memory.
+        self.clock.advance(Seconds(6));
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    async fn authorize(&self, secret: &str) {
+        let api = &self.functions[&Function::Authorize].1;
+        let from: Option<IpAddr> = Some(HERE.parse().unwrap());
+        let verdict = api.authorize(secret, from).await.verdict.unwrap();
+        assert!(matches!(verdict, latchkey::service::Verdict::Valid(_)));
+        api.service().write_first_uses().await.unwrap();
+        api.service().flush_usage().await.unwrap();
+    }
+}
+
+/// The route of a request.
+pub(super) fn route(method: &str, path: &str) -> &'static Route {
+    let matches = |route: &&Route| {
+        let (wanted, given): (Vec<&str>, Vec<&str>) = (route.path.split('/').collect(), path.split('/').collect());
+        route.method == method
+            && wanted.len() == given.len()
+            && wanted.iter().zip(given).all(|(wanted, given)| wanted.starts_with('{') || *wanted == given)
+    };
+    ROUTES.iter().find(matches).unwrap_or_else(|| panic!("no route {method} {path}"))
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+}
+
+/// Every route, on every way through it that asks the table for something else.
+async fn use_everything(all: &mut Deployed) {
+    let none = Value::Null;
+    // Roles and users, and what happens to tokens when a user loses a role or is suspended.
+    all.ask("PUT", "/v1/roles/reader", json!({"permissions": ["documents:read"]}), 200).await;
+    all.ask("PUT", "/v1/roles/reader", json!({"permissions": ["documents:read", "documents:list"]}), 200).await;
+    all.ask("PUT", "/v1/roles/writer", json!({"permissions": ["documents:write"]}), 200).await;
+    all.ask("GET", "/v1/roles", none.clone(), 200).await;
+    all.ask("GET", "/v1/roles/reader", none.clone(), 200).await;
+    all.ask("PUT", "/v1/users/ana", json!({"roles": ["reader", "writer"], "max_tokens": 2}), 200).await;
+    all.ask("GET", "/v1/users", none.clone(), 200).await;
+    all.ask("GET", "/v1/users/ana", none.clone(), 200).await;
+    let tokens = "/v1/users/ana/tokens";
+    let made = all.ask("POST", tokens, json!({"name": "laptop"}), 201).await;
+    let (id, secret) = (text(&made["token"]["id"]), text(&made["secret"]));
+    all.ask("POST", tokens, json!({"name": "laptop"}), 409).await;
+    all.ask("PUT", "/v1/users/ana", json!({"roles": ["reader"]}), 200).await;
+    all.ask("PUT", "/v1/users/ana", json!({"suspended": true}), 200).await;
+    all.ask("PUT", "/v1/users/ana", json!({"suspended": false}), 200).await;
+    all.ask("DELETE", "/v1/users/ana", none.clone(), 409).await;
+    all.ask("DELETE", "/v1/roles/reader", none.clone(), 409).await;
+    // Reading.
+    all.ask("GET", tokens, none.clone(), 200).await;
+    all.ask("GET", &format!("{tokens}?state=deleted"), none.clone(), 200).await;
+    all.ask("GET", &format!("{tokens}/laptop"), none.clone(), 200).await;
+    all.ask("GET", &format!("{tokens}/laptop/usage"), none.clone(), 200).await;
+    all.ask("GET", &format!("{tokens}/laptop/events"), none.clone(), 200).await;
+    all.ask("GET", &format!("{tokens}/laptop/events?id={id}"), none.clone(), 200).await;
+    all.ask("GET", "/v1/users/ana/usage", none.clone(), 200).await;
+    all.ask("GET", "/v1/events", none.clone(), 200).await;
+    all.ask("GET", "/v1/events?user=ana", none.clone(), 200).await;
+    all.ask_as(&secret, "GET", "/v1/me", none.clone(), 200).await;
+    all.ask("GET", "/v1/openapi.json", none.clone(), 200).await;
+    // Changes of a token, its name too.
+    all.ask("PATCH", &format!("{tokens}/laptop"), json!({"description": "Ana's", "name": "notebook"}), 200).await;
+    all.ask("PATCH", &format!("{tokens}/notebook"), json!({"allowed_ips": ["192.0.2.0/24"]}), 200).await;
+    all.ask("GET", &format!("{tokens}/notebook/roles"), none.clone(), 200).await;
+    all.ask("PUT", &format!("{tokens}/notebook/roles"), json!({"roles": []}), 200).await;
+    all.ask("PUT", &format!("{tokens}/notebook/roles"), json!({"roles": ["reader"]}), 200).await;
+    // Checks, also by who may not ask.
+    all.ask("POST", "/v1/introspect", json!({"token": secret, "client_ip": HERE}), 200).await;
+    all.authorize(&secret).await;
+    all.ask_as(&secret, "POST", "/v1/introspect", json!({"token": secret}), 403).await;
+    manifests(all).await;
+    gains(all).await;
+    ends(all, &secret).await;
+}
+
+/// A manifest's job, with and without a grant.
+async fn manifests(all: &mut Deployed) {
+    let none = Value::Null;
+    all.ask("PUT", "/v1/roles/deployer", json!({"permissions": ["manifests:acme"]}), 200).await;
+    all.ask("PUT", "/v1/users/job", json!({"kind": "service", "roles": ["deployer"]}), 200).await;
+    let made = all.ask("POST", "/v1/users/job/tokens", json!({"name": "actions"}), 201).await;
+    let job = text(&made["secret"]);
+    let acme = "/v1/manifests/acme";
+    all.ask_as(&job, "GET", acme, none.clone(), 404).await;
+    let grant = json!({"permissions": ["documents:read", "documents:list"], "roles": ["reader"], "users": ["ana"]});
+    all.ask("PUT", &format!("{acme}/grant"), grant, 200).await;
+    let less = json!({"permissions": ["documents:read", "documents:list", "documents:write"], "roles": ["reader"], "users": ["ana"]});
+    all.ask("PUT", &format!("{acme}/grant"), less, 200).await;
+    all.ask_as(&job, "PUT", &format!("{acme}/lease"), json!({"holder": "run"}), 200).await;
+    all.ask("PUT", &format!("{acme}/lease"), json!({"holder": "other"}), 409).await;
+    for revision in [1, 2] {
+        all.ask_as(&job, "PUT", acme, json!({"applied": {"revision": revision}}), 204).await;
+    }
+    all.ask_as(&job, "PUT", "/v1/manifests/acme", json!({"document": "manifest = \"acme\""}), 204).await;
+    all.ask_as(&job, "GET", acme, none.clone(), 200).await;
+    all.ask_as(&job, "PUT", acme, json!({"document": ""}), 204).await;
+    // What it declares: a role, a user and tokens, of its own and of somebody that its grant names.
+    all.ask_as(&job, "PUT", "/v1/roles/own", json!({"permissions": ["documents:read"], "manifest": "acme"}), 200).await;
+    let permissions = json!({"permissions": ["documents:list"], "manifest": "acme"});
+    all.ask_as(&job, "PUT", "/v1/roles/own", permissions, 200).await;
+    let user = json!({"kind": "service", "roles": ["own"], "manifest": "acme"});
+    all.ask_as(&job, "PUT", "/v1/users/ci", user, 200).await;
+    let user = json!({"roles": ["own", "reader"], "manifest": "acme"});
+    all.ask_as(&job, "PUT", "/v1/users/ci", user, 200).await;
+    let terms = json!({"expires_in": "90d", "rotate_every": "30d", "overlap": "24h"});
+    let place = Place::new("dotenv", &[("machine", "here"), ("path", ".env"), ("name", "API")], true);
+    let declared = json!({"name": "api", "manifest": "acme", "terms": terms, "places": [place]});
+    let made = all.ask_as(&job, "POST", "/v1/users/ci/tokens", declared, 201).await;
+    let (id, secret) = (text(&made["token"]["id"]), text(&made["secret"]));
+    let tokens = "/v1/users/ci/tokens";
+    all.ask_as(&job, "GET", &format!("{acme}/tokens"), none.clone(), 200).await;
+    let wanted = json!({
+        "users": ["ci", "ana"], "roles": true, "tokens": [{"user": "ana", "name": "notebook"}], "ids": [id],
+        "expired": ["ana"],
+    });
+    all.ask_as(&job, "POST", &format!("{acme}/lookup"), wanted, 200).await;
+    let digest: String =
+        latchkey::secret::Digest::of(secret.as_bytes()).as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let confirm = json!({"user": "ci", "name": "api", "id": id, "digest": digest});
+    let confirmed = all.ask_as(&job, "POST", &format!("{acme}/confirm"), confirm, 200).await;
+    assert_eq!(confirmed["version"], 1);
+    // Two versions on their way, and the end of the first.
+    let place = place.id();
+    for version in [1, 2] {
+        let versions = format!("{tokens}/api/versions");
+        if version == 2 {
+            all.ask_as(&job, "POST", &versions, json!({"id": id}), 201).await;
+        }
+        let delivery = format!("{versions}/{version}/deliveries/{place}");
+        all.ask_as(&job, "PUT", &delivery, json!({"id": id, "state": "announced"}), 200).await;
+        all.ask_as(&job, "PUT", &delivery, json!({"id": id, "state": "delivered", "receipt": "r"}), 200).await;
+        all.ask_as(&job, "POST", &format!("{versions}/{version}/promote"), json!({"id": id}), 200).await;
+    }
+    all.authorize(&secret).await;
+    all.clock.advance(Seconds::hours(60));
+    let record = all.ask_as(&job, "GET", &format!("{acme}/tokens"), none.clone(), 200).await;
+    let revision = &record["tokens"][0]["revision"];
+    let now = all.clock.now().to_string();
+    let retire = format!("{tokens}/api/versions/1?id={id}&looked_at={now}&revision={revision}");
+    all.ask_as(&job, "DELETE", &retire, none.clone(), 200).await;
+    // Its records change, and one leaves.
+    let change = json!({"id": id, "manifest": "acme", "labels": {"team": "a"}, "terms": {"expires_in": "60d", "rotate_every": "20d", "overlap": "24h"}});
+    all.ask_as(&job, "PATCH", &format!("{tokens}/api"), change, 200).await;
+    all.ask_as(&job, "PATCH", &format!("{tokens}/api"), json!({"id": id, "leaving": true}), 200).await;
+    let record = all.ask_as(&job, "GET", &format!("{acme}/tokens"), none.clone(), 200).await;
+    let revision = &record["tokens"][0]["revision"];
+    let now = all.clock.now().to_string();
+    let leave = format!("{tokens}/api?id={id}&looked_at={now}&revision={revision}");
+    all.ask_as(&job, "DELETE", &leave, none.clone(), 200).await;
+    all.ask_as(&job, "DELETE", &format!("{acme}/lease?holder=run"), none, 204).await;
+}
+
+/// Attempts to gain are refused, and noted.
+async fn gains(all: &mut Deployed) {
+    let none = Value::Null;
+    all.ask("PUT", "/v1/roles/self", json!({"permissions": ["tokens:write"]}), 200).await;
+    all.ask("PUT", "/v1/users/eve", json!({"roles": ["self", "writer"]}), 200).await;
+    let weak = json!({"name": "weak", "roles": ["self"], "allowed_ips": ["192.0.2.0/24"]});
+    let weak = text(&all.ask("POST", "/v1/users/eve/tokens", weak, 201).await["secret"]);
+    let strong = all.ask("POST", "/v1/users/eve/tokens", json!({"name": "strong", "roles": ["writer"]}), 201).await;
+    let id = text(&strong["token"]["id"]);
+    let tokens = "/v1/users/eve/tokens";
+    all.ask_as(&weak, "POST", tokens, json!({"name": "more", "roles": ["writer"]}), 403).await;
+    all.ask_as(&weak, "PUT", &format!("{tokens}/weak/roles"), json!({"roles": ["writer"]}), 403).await;
+    all.ask_as(&weak, "POST", &format!("{tokens}/strong/versions"), json!({"id": id}), 403).await;
+    // Within its own, everything goes.
+    let same = json!({"name": "same", "roles": ["self"], "allowed_ips": ["192.0.2.1/32"], "expires_at": "2026-03-20"});
+    all.ask_as(&weak, "POST", tokens, same, 201).await;
+    all.ask_as(&weak, "PATCH", &format!("{tokens}/same"), json!({"description": "mine"}), 200).await;
+    all.ask_as(&weak, "DELETE", &format!("{tokens}/same"), none.clone(), 204).await;
+    // A manifest's job beyond its grant.
+    let made = all.ask("POST", "/v1/users/job/tokens", json!({"name": "greedy"}), 201).await;
+    let job = text(&made["secret"]);
+    let terms = json!({"expires_in": "90d", "rotate_every": "30d", "overlap": "24h"});
+    let foreign = json!({"name": "api", "manifest": "acme", "terms": terms, "places": []});
+    all.ask_as(&job, "POST", tokens, foreign, 403).await;
+    all.ask_as(&job, "PUT", "/v1/roles/own", json!({"permissions": ["users:delete"], "manifest": "acme"}), 403).await;
+    all.ask_as(&job, "PUT", "/v1/users/ci", json!({"roles": ["own", "writer"], "manifest": "acme"}), 403).await;
+}
+
+/// Ends of every kind, and names that expired tokens hold.
+async fn ends(all: &mut Deployed, secret: &str) {
+    let none = Value::Null;
+    let tokens = "/v1/users/ana/tokens";
+    all.ask_as(secret, "DELETE", "/v1/me/token", none.clone(), 204).await;
+    for name in ["first", "second"] {
+        let soon = soon(all);
+        all.ask("POST", tokens, json!({"name": name, "expires_at": soon}), 201).await;
+    }
+    all.clock.advance(Seconds::days(2));
+    // The name of one that expired, then the room of the other.
+    all.ask("POST", tokens, json!({"name": "first"}), 201).await;
+    let expiring = json!({"name": "third", "expires_at": soon(all)});
+    all.ask("POST", tokens, expiring, 201).await;
+    all.ask("DELETE", &format!("{tokens}/first"), none.clone(), 204).await;
+    let expiring = json!({"name": "fourth", "expires_at": soon(all)});
+    all.ask("POST", tokens, expiring, 201).await;
+    all.clock.advance(Seconds::days(2));
+    all.ask("DELETE", &format!("{tokens}/third"), none.clone(), 404).await;
+    all.ask("POST", tokens, json!({"name": "fifth"}), 201).await;
+    all.ask("PATCH", &format!("{tokens}/fifth"), json!({"name": "fourth"}), 200).await;
+    all.ask("DELETE", &format!("{tokens}/fourth"), none.clone(), 204).await;
+    let expiring = json!({"name": "last", "expires_at": soon(all)});
+    all.ask("POST", tokens, expiring, 201).await;
+    all.clock.advance(Seconds::days(2));
+    all.ask("DELETE", "/v1/users/ana", none.clone(), 204).await;
+    all.ask("DELETE", "/v1/roles/deployer", none.clone(), 409).await;
+    all.ask("PUT", "/v1/roles/unused", json!({"permissions": []}), 200).await;
+    all.ask("DELETE", "/v1/roles/unused", none, 204).await;
+}
+
+/// An expiry within a day.
+fn soon(all: &Deployed) -> String {
+    Seconds::days(1).after(all.clock.now()).to_string()
+}
+
+/// So many requests in one future are more than a test's thread has room for when nothing is optimized.
+const STACK: usize = 64 << 20;
+
+#[test]
+fn every_function_may_do_what_it_does_and_nothing_else() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let run = move || runtime.block_on(hold_roles_against_calls());
+    std::thread::Builder::new().stack_size(STACK).spawn(run).unwrap().join().unwrap();
+}
+
+async fn hold_roles_against_calls() {
+    let template = Template::read(&root().join("infra/template.yaml"));
+    let mut all = Deployed::new().await;
+    use_everything(&mut all).await;
+    let routes: BTreeSet<_> = ROUTES.iter().map(|route| (route.method, route.path)).collect();
+    assert_eq!(routes.difference(&all.served).collect::<Vec<_>>(), Vec::<&(&str, &str)>::new(), "never served");
+    let (mut faults, mut seen) = (Vec::new(), Vec::new());
+    for (function, (recorder, _)) in &all.functions {
+        let (made, allowed) = (recorder.take(), template.allowed(function.as_str()));
+        let kinds: BTreeSet<String> = made.iter().map(told).collect();
+        seen.extend(kinds.into_iter().map(|kind| format!("{function}: {kind}")));
+        let mut requests: BTreeMap<u64, Vec<&Access>> = BTreeMap::new();
+        for access in &made {
+            requests.entry(access.request).or_default().push(access);
+        }
+        for accesses in requests.values() {
+            // All keys of a batch must be like those of one statement.
+            let together = accesses.iter().any(|access| access.action.starts_with("Batch"));
+            let covered = |statement: Option<usize>, access: &Access| {
+                let mut held = allowed.iter().filter(|held| statement.is_none_or(|number| held.statement == number));
+                held.any(|held| held.covers(access))
+            };
+            let missing = |statement| accesses.iter().any(|access| !covered(statement, access));
+            let refused =
+                if together { allowed.iter().all(|held| missing(Some(held.statement))) } else { missing(None) };
+            if refused {
+                let wanted: BTreeSet<String> = accesses.iter().map(|access| told(access)).collect();
+                faults.push(format!("{function}: may not: {wanted:?}"));
+            }
+        }
+        for held in &allowed {
+            if !made.iter().any(|access| held.covers(access)) {
+                faults.push(format!("{function}: never does: {} {:?} {}", held.action, held.index, held.keys));
+            }
+        }
+    }
+    faults.sort();
+    faults.dedup();
+    assert!(faults.is_empty(), "{}\n\nseen:\n{}", faults.join("\n"), seen.join("\n"));
+}
+
+/// An access with the kind of its key.
+fn told(access: &Access) -> String {
+    let kind = access.key.split_inclusive('#').next().unwrap_or_default();
+    format!("{} {kind}{}", access.action, access.index.as_ref().map(|index| format!(" of {index}")).unwrap_or_default())
+}

@@ -1,0 +1,179 @@
+//! `infra/template.yaml` against the route table, the functions and the table's shape.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use latchkey::api::{Function, ROUTES};
+use serde_json::{Value, json};
+use tests::deployment::{Template, engine, root};
+use tests::engine::{Engine, Store};
+
+fn template() -> Template {
+    Template::read(&root().join("infra/template.yaml"))
+}
+
+/// The name of a function's resource: `CreateFunction`.
+fn resource(function: Function, kind: &str) -> String {
+    let name = function.as_str();
+    format!("{}{}{kind}", name[..1].to_uppercase(), &name[1..])
+}
+
+#[test]
+fn the_templates_pass_cfn_lint_without_a_word() {
+    for file in ["infra/template.yaml"] {
+        let output = Command::new(engine("cfn-lint")).arg(root().join(file)).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.is_empty(), "{file}: {said}");
+    }
+}
+
+#[test]
+fn every_route_leads_to_its_function_and_there_are_no_others() {
+    let template = template();
+    let mut held = BTreeMap::new();
+    for (name, route) in template.of_type("AWS::ApiGatewayV2::Route") {
+        assert_eq!(route["ApiId"], json!({ "Ref": "Api" }), "{name}");
+        // No authorizer stands before the service's own routes: each function checks its caller.
+        assert!(route.get("AuthorizerId").is_none() && route.get("AuthorizationType").is_none(), "{name}");
+        let key = route["RouteKey"].as_str().unwrap();
+        let target = route["Target"]["Fn::Sub"].as_str().unwrap();
+        let integration = target.strip_prefix("integrations/${").and_then(|rest| rest.strip_suffix('}')).unwrap();
+        let integration = &template.resource(integration)["Properties"];
+        assert_eq!(integration["IntegrationType"], "AWS_PROXY");
+        assert_eq!(integration["PayloadFormatVersion"], "2.0");
+        let function = integration["IntegrationUri"]["Fn::GetAtt"][0].as_str().unwrap();
+        assert_eq!(held.insert(key.to_owned(), function.to_owned()), None, "{key} stands twice");
+    }
+    let wanted: BTreeMap<String, String> = ROUTES
+        .iter()
+        .map(|route| (format!("{} {}", route.method, route.path), resource(route.function, "Function")))
+        .collect();
+    assert_eq!(held, wanted);
+    let functions: BTreeSet<Function> = ROUTES.iter().map(|route| route.function).collect();
+    assert_eq!(template.of_type("AWS::ApiGatewayV2::Integration").count(), functions.len());
+}
+
+#[test]
+fn the_api_may_call_the_functions_that_have_routes_and_no_others() {
+    let template = template();
+    let held: BTreeSet<String> = template
+        .of_type("AWS::Lambda::Permission")
+        .map(|(name, permission)| {
+            assert_eq!(permission["Action"], "lambda:InvokeFunction", "{name}");
+            assert_eq!(permission["Principal"], "apigateway.amazonaws.com", "{name}");
+            let source = permission["SourceArn"]["Fn::Sub"].as_str().unwrap();
+            assert!(source.ends_with(":${Api}/*/*"), "{name} lets other APIs in: {source}");
+            permission["FunctionName"]["Ref"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    let wanted: BTreeSet<String> = ROUTES.iter().map(|route| resource(route.function, "Function")).collect();
+    assert_eq!(held, wanted);
+}
+
+#[test]
+fn there_is_each_function_with_a_role_a_log_and_alarms_of_its_own() {
+    let template = template();
+    let held: BTreeSet<&str> = template.of_type("AWS::Serverless::Function").map(|(name, _)| name).collect();
+    let wanted: Vec<String> = Function::ALL.iter().map(|function| resource(*function, "Function")).collect();
+    assert_eq!(held, wanted.iter().map(String::as_str).collect());
+    assert_eq!(template.of_type("AWS::IAM::Role").count(), Function::ALL.len());
+    for function in Function::ALL {
+        let properties = &template.resource(&resource(function, "Function"))["Properties"];
+        let mut zip = properties["CodeUri"].as_str().unwrap().rsplit('/');
+        assert_eq!(zip.next(), Some(format!("{function}.zip").as_str()));
+        assert_eq!(properties["FunctionName"]["Fn::Sub"], format!("${{AWS::StackName}}-{function}"));
+        assert_eq!(properties["Role"]["Fn::GetAtt"][0], resource(function, "Role"));
+        assert_eq!(properties["LoggingConfig"]["LogGroup"]["Ref"], resource(function, "Logs"));
+        let logs = &template.resource(&resource(function, "Logs"))["Properties"];
+        assert_eq!(logs["RetentionInDays"]["Ref"], "LogRetention");
+        for (kind, metric) in [("Errors", "Errors"), ("Throttles", "Throttles"), ("Latency", "Duration")] {
+            let alarm = &template.resource(&resource(function, kind))["Properties"];
+            assert_eq!(alarm["MetricName"], metric);
+            assert_eq!(alarm["Dimensions"][0]["Value"]["Ref"], resource(function, "Function"));
+        }
+    }
+    let every = &template.part("Globals")["Function"];
+    assert_eq!(every["Runtime"], "provided.al2023");
+    assert_eq!(every["Environment"]["Variables"]["LATCHKEY_TABLE"]["Ref"], "TableName");
+    assert_eq!(every["Architectures"][0]["Ref"], "Architecture");
+    assert_eq!(template.part("Parameters")["Architecture"]["Default"], "arm64");
+}
+
+#[test]
+fn all_alarms_go_to_the_topic_that_is_asked_for() {
+    let template = template();
+    let wanted = json!({ "Fn::If": ["HasAlarmTopic", [{ "Ref": "AlarmTopic" }], { "Ref": "AWS::NoValue" }] });
+    let mut count = 0;
+    for (name, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
+        assert_eq!(alarm["AlarmActions"], wanted, "{name}");
+        assert_eq!(alarm["TreatMissingData"], "notBreaching", "{name}");
+        count += 1;
+    }
+    assert_eq!(count, Function::ALL.len() * 3 + 3);
+}
+
+#[tokio::test]
+async fn the_table_has_the_shape_that_the_service_makes_where_no_template_does() {
+    let template = template();
+    let store = Store::on(Engine::Dynoxide).await;
+    let made = store.raw.describe_table().table_name(store.table.name()).send().await.unwrap().table.unwrap();
+    let keys = |elements: &[aws_sdk_dynamodb::types::KeySchemaElement]| -> Value {
+        let element = |element: &aws_sdk_dynamodb::types::KeySchemaElement| json!({ "AttributeName": element.attribute_name, "KeyType": element.key_type.as_str() });
+        elements.iter().map(element).collect()
+    };
+    let table = template.resource("Table");
+    let properties = &table["Properties"];
+    assert_eq!(properties["KeySchema"], keys(made.key_schema()));
+    let names = |value: &Value| -> BTreeSet<(String, String)> {
+        let text = |part: &Value| part.as_str().unwrap().to_owned();
+        let all = value.as_array().unwrap().iter();
+        all.map(|part| (text(&part["AttributeName"]), text(&part["AttributeType"]))).collect()
+    };
+    let defined: BTreeSet<(String, String)> = made
+        .attribute_definitions()
+        .iter()
+        .map(|part| (part.attribute_name.clone(), part.attribute_type.as_str().to_owned()))
+        .collect();
+    assert_eq!(names(&properties["AttributeDefinitions"]), defined);
+    let mut indexes: BTreeMap<&str, (Value, &str)> = BTreeMap::new();
+    for index in made.global_secondary_indexes() {
+        let projection = index.projection().unwrap().projection_type().unwrap().as_str();
+        indexes.insert(index.index_name().unwrap(), (keys(index.key_schema()), projection));
+    }
+    let mut held: BTreeMap<&str, (Value, &str)> = BTreeMap::new();
+    for index in properties["GlobalSecondaryIndexes"].as_array().unwrap() {
+        let projection = index["Projection"]["ProjectionType"].as_str().unwrap();
+        held.insert(index["IndexName"].as_str().unwrap(), (index["KeySchema"].clone(), projection));
+    }
+    assert_eq!(held, indexes);
+}
+
+#[test]
+fn the_table_is_kept_guarded_and_can_be_restored() {
+    let template = template();
+    let table = template.resource("Table");
+    assert_eq!((&table["DeletionPolicy"], &table["UpdateReplacePolicy"]), (&json!("Retain"), &json!("Retain")));
+    let properties = &table["Properties"];
+    assert_eq!(properties["BillingMode"], "PAY_PER_REQUEST");
+    assert_eq!(properties["DeletionProtectionEnabled"], json!({ "Fn::If": ["IsProtected", true, false] }));
+    assert_eq!(template.part("Parameters")["DeletionProtection"]["Default"], "true");
+    assert_eq!(properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true);
+    assert_eq!(properties["SSESpecification"]["SSEEnabled"], true);
+    assert_eq!(properties["TimeToLiveSpecification"], json!({ "AttributeName": "ttl", "Enabled": true }));
+}
+
+#[test]
+fn access_logs_hold_no_header_and_browsers_are_kept_out_unless_asked_for() {
+    let template = template();
+    let format = template.resource("ApiStage")["Properties"]["AccessLogSettings"]["Format"].as_str().unwrap();
+    assert!(serde_json::from_str::<Value>(format).unwrap().is_object());
+    for word in ["header", "authoriz", "$context.path", "querystring"] {
+        assert!(!format.to_lowercase().contains(&word.to_lowercase()), "{format}");
+    }
+    let stage = &template.resource("ApiStage")["Properties"]["DefaultRouteSettings"];
+    assert_eq!(stage["ThrottlingRateLimit"]["Ref"], "ThrottlingRate");
+    assert_eq!(stage["ThrottlingBurstLimit"]["Ref"], "ThrottlingBurst");
+    assert_eq!(template.part("Parameters")["CorsOrigins"]["Default"], "");
+    let cors = &template.resource("Api")["Properties"]["CorsConfiguration"]["Fn::If"];
+    assert_eq!((&cors[0], &cors[2]), (&json!("HasCors"), &json!({ "Ref": "AWS::NoValue" })));
+}

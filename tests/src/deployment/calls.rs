@@ -1,0 +1,112 @@
+//! What a function asks of the table, as IAM sees it: actions and leading keys.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use serde_json::Value;
+
+use latchkey::table::keys::PK;
+
+/// One action on one leading key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Access {
+    /// Which request it was part of: what one holds is judged together.
+    pub request: u64,
+    /// The action that IAM asks for, for instance `ConditionCheckItem`.
+    pub action: String,
+    /// The index; the table itself when `None`.
+    pub index: Option<String>,
+    /// The partition key's value.
+    pub key: String,
+}
+
+/// Passes requests on to a table and notes what they ask for.
+#[derive(Debug, Clone)]
+pub struct Recorder {
+    inner: SharedHttpClient,
+    seen: Arc<Mutex<(u64, BTreeSet<Access>)>>,
+}
+
+impl Recorder {
+    /// One in front of `inner`.
+    #[must_use]
+    pub fn new(inner: SharedHttpClient) -> Self {
+        Self { inner, seen: Arc::default() }
+    }
+
+    /// What was asked for since the last time.
+    #[must_use]
+    pub fn take(&self) -> BTreeSet<Access> {
+        std::mem::take(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner).1)
+    }
+
+    fn note(&self, request: &HttpRequest) {
+        let target = request.headers().get("x-amz-target").expect("an operation");
+        let operation = target.split_once('.').expect("a version before it").1;
+        let body: Value = serde_json::from_slice(request.body().bytes().expect("a body in memory")).expect("JSON");
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.0 += 1;
+        let number = seen.0;
+        let accesses = accesses(operation, &body).into_iter();
+        seen.1.extend(accesses.map(|(action, index, key)| Access { request: number, action, index, key }));
+    }
+}
+
+/// The actions that a request needs, each with its leading key.
+fn accesses(operation: &str, body: &Value) -> Vec<(String, Option<String>, String)> {
+    let key = |item: &Value| item[PK]["S"].as_str().unwrap_or_else(|| panic!("{operation} without a key")).to_owned();
+    let one = |action: &str, item: &Value| vec![(action.to_owned(), None, key(item))];
+    match operation {
+        "PutItem" => one(operation, &body["Item"]),
+        "GetItem" | "UpdateItem" | "DeleteItem" => one(operation, &body["Key"]),
+        "BatchGetItem" => {
+            let tables = body["RequestItems"].as_object().expect("tables");
+            let keys = tables.values().flat_map(|wanted| wanted["Keys"].as_array().expect("keys"));
+            keys.map(|item| (operation.to_owned(), None, key(item))).collect()
+        }
+        "Query" => {
+            let condition = body["KeyConditionExpression"].as_str().expect("a condition");
+            let value = condition.split_whitespace().nth(2).expect("the partition key's value stands first");
+            let key = body["ExpressionAttributeValues"][value]["S"].as_str().expect("a text").to_owned();
+            vec![(operation.to_owned(), body["IndexName"].as_str().map(str::to_owned), key)]
+        }
+        "TransactWriteItems" => {
+            let writes = body["TransactItems"].as_array().expect("writes").iter();
+            let written = writes.flat_map(|write| write.as_object().expect("a write"));
+            written
+                .map(|(kind, write)| match kind.as_str() {
+                    "Put" => ("PutItem".to_owned(), None, key(&write["Item"])),
+                    "ConditionCheck" => ("ConditionCheckItem".to_owned(), None, key(&write["Key"])),
+                    other => (format!("{other}Item"), None, key(&write["Key"])),
+                })
+                .collect()
+        }
+        // No function may need any of these.
+        other => panic!("the functions' roles know no `{other}`"),
+    }
+}
+
+impl HttpClient for Recorder {
+    fn http_connector(&self, settings: &HttpConnectorSettings, parts: &RuntimeComponents) -> SharedHttpConnector {
+        let inner = self.inner.http_connector(settings, parts);
+        SharedHttpConnector::new(RecordingConnector { inner, recorder: self.clone() })
+    }
+}
+
+#[derive(Debug)]
+struct RecordingConnector {
+    inner: SharedHttpConnector,
+    recorder: Recorder,
+}
+
+impl HttpConnector for RecordingConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        self.recorder.note(&request);
+        self.inner.call(request)
+    }
+}

@@ -1,0 +1,123 @@
+//! `infra/template.yaml` as data.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::calls::Access;
+
+/// The reader of cfn-lint knows the short forms, such as `!Sub`, and gives them as JSON.
+const READ: &str = "import json, sys, cfnlint.decode
+template, faults = cfnlint.decode.decode(sys.argv[1])
+sys.exit(str(faults)) if faults else print(json.dumps(template))";
+
+/// A CloudFormation template.
+#[derive(Debug)]
+pub struct Template(Value);
+
+/// What one statement of a policy allows, for one action and one pattern of leading keys.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Allowed {
+    /// The statement's place in the policy.
+    pub statement: usize,
+    /// The action, for instance `GetItem`.
+    pub action: String,
+    /// The index; the table itself when `None`.
+    pub index: Option<String>,
+    /// What the leading keys must be like.
+    pub keys: String,
+}
+
+impl Allowed {
+    /// Whether it covers a call.
+    #[must_use]
+    pub fn covers(&self, access: &Access) -> bool {
+        self.action == access.action && self.index == access.index && like(&self.keys, &access.key)
+    }
+}
+
+/// A pattern of `StringLike` with a `*` at its end or none.
+fn like(pattern: &str, text: &str) -> bool {
+    pattern.strip_suffix('*').map_or(pattern == text, |start| text.starts_with(start))
+}
+
+impl Template {
+    /// Reads a template.
+    ///
+    /// # Panics
+    /// When it cannot be read.
+    #[must_use]
+    pub fn read(file: &Path) -> Self {
+        let output = Command::new(super::engine("python")).args(["-c", READ]).arg(file).output().expect("it runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Self(serde_json::from_slice(&output.stdout).expect("JSON"))
+    }
+
+    /// A top-level part.
+    #[must_use]
+    pub fn part(&self, name: &str) -> &Value {
+        &self.0[name]
+    }
+
+    /// All resources of a type, with their names.
+    pub fn of_type(&self, wanted: &str) -> impl Iterator<Item = (&str, &Value)> {
+        let all = self.0["Resources"].as_object().expect("resources").iter();
+        all.filter(move |(_, resource)| resource["Type"] == wanted)
+            .map(|(name, resource)| (name.as_str(), &resource["Properties"]))
+    }
+
+    /// A resource.
+    ///
+    /// # Panics
+    /// When there is none of the name.
+    #[must_use]
+    pub fn resource(&self, name: &str) -> &Value {
+        self.0["Resources"].get(name).unwrap_or_else(|| panic!("the template has no `{name}`"))
+    }
+
+    /// What the role of a function allows on the table. Each statement must be held to leading keys.
+    ///
+    /// # Panics
+    /// When a statement is of another form.
+    #[must_use]
+    pub fn allowed(&self, function: &str) -> Vec<Allowed> {
+        let role = self.resource(&format!("{}Role", capitalized(function)));
+        let policies = role["Properties"]["Policies"].as_array().expect("policies");
+        let on_table = policies.iter().find(|policy| policy["PolicyName"] == "table").expect("a policy on the table");
+        let statements = on_table["PolicyDocument"]["Statement"].as_array().expect("statements");
+        let mut all = Vec::new();
+        for (statement, value) in statements.iter().enumerate() {
+            assert_eq!(value["Effect"], "Allow");
+            let arn = value["Resource"]["Fn::Sub"].as_str().expect("one resource");
+            let table = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${TableName}";
+            let index = arn.strip_prefix(table).expect("the one table");
+            let index = index.strip_prefix("/index/").map(str::to_owned);
+            let keys = texts(&value["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]);
+            assert!(!keys.is_empty(), "`{function}` has a statement that is not held to leading keys: {value}");
+            for action in texts(&value["Action"]) {
+                let action = action.strip_prefix("dynamodb:").expect("an action on the table").to_owned();
+                for keys in &keys {
+                    let (action, index, keys) = (action.clone(), index.clone(), keys.clone());
+                    all.push(Allowed { statement, action, index, keys });
+                }
+            }
+        }
+        all
+    }
+}
+
+/// A text or a list of texts.
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(all) => all.iter().map(|text| text.as_str().expect("a text").to_owned()).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// `create` is `Create` in the names of resources.
+pub(super) fn capitalized(word: &str) -> String {
+    let (first, rest) = word.split_at(1);
+    first.to_uppercase() + rest
+}

@@ -1,0 +1,186 @@
+//! A function's process.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+
+use super::{Extensions, Invoked, RuntimeApi};
+
+/// How a function is to be started.
+#[derive(Debug)]
+pub struct Function {
+    name: String,
+    variables: Vec<(String, String)>,
+    extensions: Extensions,
+}
+
+impl Function {
+    /// The function `name`, with what Lambda sets and the table's name.
+    #[must_use]
+    pub fn new(name: &str, table: &str, endpoint: &str) -> Self {
+        let variables = [
+            ("LATCHKEY_TABLE", table),
+            ("AWS_ENDPOINT_URL_DYNAMODB", endpoint),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_SESSION_TOKEN", "test"),
+            ("AWS_LAMBDA_FUNCTION_NAME", name),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        Self { name: name.to_owned(), variables, extensions: Extensions::Answer }
+    }
+
+    /// With another variable.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Without a variable.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.variables.retain(|(held, _)| held != name);
+        self
+    }
+
+    /// With such an Extensions API.
+    #[must_use]
+    pub fn extensions(mut self, extensions: Extensions) -> Self {
+        self.extensions = extensions;
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Panics
+    /// When its binary is missing or older than its sources.
+    pub async fn start(self) -> Started {
+        let runtime = RuntimeApi::start(self.extensions).await;
+        let mut command = Command::new(binary(&self.name));
+        command.env_clear().envs(self.variables).env("AWS_LAMBDA_RUNTIME_API", runtime.address());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().expect("the function starts");
+        let said = Said::default();
+        said.listen(child.stdout.take().expect("its stdout"));
+        said.listen(child.stderr.take().expect("its stderr"));
+        Started { runtime, child, said }
+    }
+}
+
+/// Where the binary of a function is: with the tests, or where `LATCHKEY_FUNCTIONS` says.
+///
+/// # Panics
+/// When it is missing or older than its sources.
+#[must_use]
+pub fn binary(name: &str) -> PathBuf {
+    if let Some(folder) = std::env::var_os("LATCHKEY_FUNCTIONS") {
+        return PathBuf::from(folder).join(name);
+    }
+    let test = std::env::current_exe().expect("a test knows where it is");
+    let path = test.parent().and_then(Path::parent).expect("tests are built into `deps`").join(name);
+    let built = std::fs::metadata(&path).and_then(|metadata| metadata.modified());
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/src");
+    let hint = "run `cargo build --workspace --bins` first";
+    let built = built.unwrap_or_else(|error| panic!("`{}`: {error}; {hint}", path.display()));
+    assert!(built >= newest(&sources), "`{name}` is older than its sources; {hint}");
+    path
+}
+
+fn newest(folder: &Path) -> SystemTime {
+    let entries = std::fs::read_dir(folder).expect("the sources are here");
+    let times = entries.map(|entry| {
+        let entry = entry.expect("an entry");
+        let kind = entry.file_type().expect("its kind");
+        if kind.is_dir() {
+            newest(&entry.path())
+        } else {
+            entry.metadata().and_then(|metadata| metadata.modified()).expect("its time")
+        }
+    });
+    times.max().unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+/// What a process said, line by line.
+#[derive(Debug, Clone, Default)]
+struct Said(Arc<Mutex<Vec<String>>>);
+
+impl Said {
+    fn listen(&self, pipe: impl AsyncRead + Unpin + Send + 'static) {
+        let said = self.clone();
+        tokio::spawn(async move {
+            let mut lines = BufReader::new(pipe).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                said.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            }
+        });
+    }
+}
+
+/// A function that runs.
+#[derive(Debug)]
+pub struct Started {
+    /// The Runtime API that it asks.
+    pub runtime: RuntimeApi,
+    child: Child,
+    said: Said,
+}
+
+impl Started {
+    /// Hands it an event, and waits until it asks for the next one.
+    pub async fn invoke(&self, event: &Value) -> Invoked {
+        self.runtime.invoke(event).await
+    }
+
+    /// The lines of its log so far, at least `count` of them.
+    ///
+    /// # Panics
+    /// When one is no JSON, or they do not come.
+    pub async fn log(&self, count: usize) -> Vec<Value> {
+        let enough = async {
+            loop {
+                let lines = self.lines();
+                if lines.len() >= count {
+                    return lines;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let lines = tokio::time::timeout(Duration::from_secs(10), enough).await.expect("a log");
+        lines.iter().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))).collect()
+    }
+
+    /// All that it wrote to stdout and stderr.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        self.said.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tells it to end, as Lambda does, and waits.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn end(&mut self) -> ExitStatus {
+        let id = self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)).expect("it still runs");
+        kill_process(id, Signal::TERM).expect("one's own child can be told");
+        self.ended().await
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let ended = tokio::time::timeout(Duration::from_secs(10), self.child.wait()).await;
+        ended.expect("it ends in time").expect("one's own child can be waited for")
+    }
+}

@@ -1,0 +1,11 @@
+//! The functions as Lambda runs them: the real binaries against a stub of the Runtime API, on a real table behind a
+//! socket.
+
+pub mod events;
+mod function;
+mod runtime_api;
+mod table;
+
+pub use function::{Function, Started, binary};
+pub use runtime_api::{Extensions, Invoked, RuntimeApi};
+pub use table::{Endpoint, Tls};

@@ -1,0 +1,168 @@
+//! A table behind a socket, as functions reach it: the embedded engine, plain or over TLS.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use latchkey::clock::SystemClock;
+use latchkey::entropy::SystemEntropy;
+use latchkey::service::Service;
+use latchkey::table::Table;
+use provisioner::embedded::{InProcess, TABLE, client};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// A table on a socket, gone when it is dropped, and the service on it in this process.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// Where it listens.
+    pub url: String,
+    /// The name of its table.
+    pub table: &'static str,
+    /// The service on it, which takes no socket.
+    pub service: Arc<Service>,
+    calls: Arc<AtomicU64>,
+    server: JoinHandle<()>,
+}
+
+/// Who signs the certificate of a table over TLS.
+#[derive(Debug)]
+pub struct Tls {
+    /// Its certificate, in PEM: what a function has to trust.
+    pub root: String,
+    acceptor: Config,
+}
+
+#[derive(Clone)]
+struct Config(TlsAcceptor);
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Config")
+    }
+}
+
+impl Tls {
+    /// A new root, and a certificate for `localhost` under it.
+    ///
+    /// # Panics
+    /// When no certificate can be made.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut root = CertificateParams::new(Vec::new()).expect("no name");
+        root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = root.self_signed(&key).expect("a root");
+        let issuer = Issuer::new(root, key);
+        let key = KeyPair::generate().expect("a key");
+        let leaf = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        let leaf = leaf.signed_by(&key, &issuer).expect("a certificate");
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .and_then(|config| config.with_no_client_auth().with_single_cert(vec![leaf.der().clone()], key))
+            .expect("a server's configuration");
+        Self { root: certificate.pem(), acceptor: Config(TlsAcceptor::from(Arc::new(config))) }
+    }
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Endpoint {
+    /// A new empty table.
+    ///
+    /// # Panics
+    /// When it cannot be served.
+    pub async fn plain() -> Self {
+        Self::serve(None).await
+    }
+
+    /// A new empty table over TLS.
+    ///
+    /// # Panics
+    /// When it cannot be served.
+    pub async fn over_tls(tls: &Tls) -> Self {
+        Self::serve(Some(tls.acceptor.clone())).await
+    }
+
+    /// How many requests came over the socket.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    async fn serve(tls: Option<Config>) -> Self {
+        let engine = InProcess::memory().expect("an engine in memory");
+        let table = Table::new(client(engine.clone()), TABLE);
+        table.create_if_absent().await.expect("a new table");
+        let service = Service::open(table, Arc::new(SystemClock), Arc::new(SystemEntropy)).await.expect("a service");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address: SocketAddr = listener.local_addr().expect("its address");
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let calls = Arc::new(AtomicU64::new(0));
+        let server = tokio::spawn(accept(listener, engine, tls, calls.clone()));
+        // By name, as a function resolves the name of AWS's endpoint.
+        let url = format!("{scheme}://localhost:{}", address.port());
+        Self { url, table: TABLE, service: Arc::new(service), calls, server }
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, engine: InProcess, tls: Option<Config>, calls: Arc<AtomicU64>) {
+    // They end with this.
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        connections.spawn(connection(stream, engine.clone(), tls.clone(), calls.clone()));
+    }
+}
+
+async fn connection(stream: TcpStream, engine: InProcess, tls: Option<Config>, calls: Arc<AtomicU64>) {
+    // A client that goes away, or does not trust the certificate, is what some tests are about.
+    let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else { return requests(stream, engine, calls).await };
+    if let Ok(stream) = tls.0.accept(stream).await {
+        requests(stream, engine, calls).await;
+    }
+}
+
+async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, engine: InProcess, calls: Arc<AtomicU64>) {
+    let answer = |request: Request<Incoming>| {
+        let engine = engine.clone();
+        calls.fetch_add(1, Ordering::SeqCst);
+        answer(engine, request)
+    };
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)).await;
+}
+
+async fn answer(engine: InProcess, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    let request = HttpRequest::try_from(Request::from_parts(head, SdkBody::from(body))).map_err(io::Error::other)?;
+    // The engine blocks, but in memory never for long.
+    let (status, body) = engine.answer(&request);
+    let answer = Response::builder().status(status).header("content-type", "application/x-amz-json-1.0");
+    answer.body(Full::new(Bytes::from(body))).map_err(io::Error::other)
+}
