@@ -87,7 +87,7 @@ async fn cases(scenario: Scenario, traits: usize, way: Way) -> Vec<Case> {
     let mut add = |at: usize, fault: Fault, meanwhile: Meanwhile, arrives_after: usize, second: Option<_>| {
         turn += 1;
         // A request is several calls of the table, so there are many more cases.
-        let sparse = if way == Way::Api { 5 } else { 1 };
+        let sparse = if way == Way::Api { (steps.len() / 30).clamp(1, 6) } else { 1 };
         let every = sparse * if second.is_some() && fault != Fault::Late { 3 * TRAITS.len() } else { TRAITS.len() };
         if full() || turn.is_multiple_of(every) {
             cases.push(Case { at, fault, meanwhile, arrives_after, second, traits });
