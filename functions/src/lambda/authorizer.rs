@@ -178,8 +178,6 @@ mod tests {
             permissions: ["documents:read", "documents:write"].map(|text| text.parse().unwrap()).into_iter().collect(),
             expires: jiff::Timestamp::MAX,
             managed_by: None,
-            person: true,
-            allowed_ips: Vec::new(),
         }
     }
 
