@@ -333,6 +333,13 @@ impl HttpConnector for FaultyConnector {
             Fault::Cut => refusal(r#"{"__type":"AccessDeniedException","message":"cut"}"#),
             Fault::Throttle => refusal(r#"{"__type":"ThrottlingException","message":"slow down"}"#),
             Fault::Silence => HttpConnectorFuture::ready(Err(ConnectorError::timeout("no answer came in time".into()))),
+            Fault::Skew => {
+                refusal(r#"{"__type":"InvalidSignatureException","message":"Signature expired: is now earlier than"}"#)
+            }
+            Fault::Partial => {
+                let status = 200_u16.try_into().expect("a status");
+                HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(r#"{"Item":{"PK":"#))))
+            }
             Fault::Conflict => refusal(
                 r#"{"__type":"TransactionCanceledException","message":"conflict","CancellationReasons":[{"Code":"TransactionConflict"}]}"#,
             ),
