@@ -7,6 +7,7 @@ mod chaos;
 mod command;
 mod deployment;
 mod functions;
+mod load;
 mod readme;
 mod remote;
 mod secrets_manager;

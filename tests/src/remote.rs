@@ -41,6 +41,12 @@ impl Served {
         &self.url
     }
 
+    /// The number of its process.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it as a system does, and answers its exit code.
     ///
     /// # Panics

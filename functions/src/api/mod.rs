@@ -14,6 +14,7 @@ mod http;
 mod introspect;
 mod list;
 mod manifests;
+mod object;
 mod problem;
 mod reading;
 mod roles;

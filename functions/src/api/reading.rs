@@ -69,6 +69,10 @@ pub(super) fn check_size(request: &Request) -> Result<(), Problem> {
 }
 
 pub(super) fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // Serde takes a list for a struct.
+    if body.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| *byte == b'[') {
+        return Err(Problem::field("", "expected an object"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let read: Result<T, _> = serde_path_to_error::deserialize(&mut reader);
     let read = read.map_err(|error| {

@@ -328,10 +328,10 @@ pub struct CreateToken {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<String>,
     /// The durations of a token that a manifest declares.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::object::one")]
     pub terms: Option<DeclaredTerms>,
     /// Where its secret goes.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "super::object::many")]
     pub places: Vec<Place>,
 }
 
@@ -419,10 +419,10 @@ pub struct EditToken {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<String>,
     /// Other durations, for a token that a manifest declares.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::object::one")]
     pub terms: Option<DeclaredTerms>,
     /// The places that are declared now.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::object::maybe_many")]
     pub places: Option<Vec<Place>>,
     /// The id of a place that holds nothing of the token any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -667,7 +667,7 @@ pub struct LookUp {
     #[serde(default)]
     pub roles: bool,
     /// Tokens by user and name, whoever declares them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "super::object::many")]
     pub tokens: Vec<TokenKey>,
     /// Token ids that were found in places.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -788,7 +788,7 @@ pub struct ManifestView {
 #[serde(deny_unknown_fields)]
 pub struct PutManifest {
     /// Notes that something is applied, at the revision below if there is one; it never goes back.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::object::one")]
     pub applied: Option<Applied>,
     /// The manifest's text for the scheduled job, at most 48 KB; an empty one takes it back.
     #[serde(default, skip_serializing_if = "Option::is_none")]

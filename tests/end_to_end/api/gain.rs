@@ -28,7 +28,7 @@ fn refused(reply: &tests::api::Reply, status: u16, code: &str) {
 /// Tries something, and holds the table to be as before but for one event about the refusal.
 async fn attempt(scene: &Scene, actor: &Actor, method: &str, target: &str, body: Value, code: &str) {
     // A first use is noted once; it must not look like a change.
-    actor.get("/v1/me").await.expect(200);
+    let _ = actor.get("/v1/me").await.expect(200);
     let before = scene.world.items().await.len();
     let refusals_before = refusals(&scene.world).await.len();
     let reply = actor.json(method, target, &body).await;

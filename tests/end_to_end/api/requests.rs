@@ -25,6 +25,7 @@ async fn a_bad_request_is_told_all_its_faults_at_their_places() {
         ("", 400, "invalid_request", "not JSON"),
         (r#"{"name": "x", "name": "y"}"#, 422, "invalid_field", "duplicate field"),
         (r#"["x"]"#, 422, "invalid_field", "expected"),
+        (r#"{"name": "x", "terms": ["20d", "7d", "2h"]}"#, 422, "invalid_field", "expected a map"),
     ] {
         let kind = [("content-type", "application/json")];
         let reply = own.send("POST", "/v1/users/me/tokens", &kind, body.as_bytes()).await;
