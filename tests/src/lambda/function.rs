@@ -87,7 +87,7 @@ impl Function {
         let program = if self.program.components().count() > 1 { self.program } else { binary(&self.program) };
         let mut command = match &self.quota {
             None => Command::new(program),
-            Some(quota) => quota.command(&program),
+            Some(_) => Quota::command(&program),
         };
         command.args(self.arguments);
         command.env_clear().envs(self.variables).env("AWS_LAMBDA_RUNTIME_API", runtime.address());
@@ -174,7 +174,10 @@ impl Started {
         self.child.id().and_then(|id| i32::try_from(id).ok()).expect("it still runs")
     }
 
-    /// Hands it an event, and waits until it asks for the next one.
+    /// Hands it an event, and waits for what comes of it.
+    ///
+    /// # Errors
+    /// The function's own.
     pub async fn invoke(&self, event: &Value) -> Invoked {
         self.runtime.invoke(event).await
     }
