@@ -151,7 +151,8 @@ impl Api {
         reading::check_size(request)?;
         let query = reading::read_query(&request.query, route.parameters())?;
         let asked = Asked { request, parameters, query, own: &by.valid };
-        let answered = self.act(route.action, &by, &asked).await;
+        // On the heap: all handlers together are large.
+        let answered = Box::pin(self.act(route.action, &by, &asked)).await;
         if let Err(problem) = &answered {
             self.audit(&by, &asked, route, problem).await;
         }
@@ -211,6 +212,6 @@ impl Api {
 }
 
 /// Refusals that somebody has to hear of.
-const AUDITED: [&str; 4] = ["gain_refused", "not_granted", "not_by_manifest", "token_replaced"];
+const AUDITED: [&str; 5] = ["role_not_held", "gain_refused", "not_granted", "not_by_manifest", "token_replaced"];
 /// All headers together; the gateway's own limit is 10 KB.
 const HEADERS_MAX: usize = 16 * 1024;

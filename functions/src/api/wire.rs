@@ -833,7 +833,8 @@ pub struct TakeLease {
 /// Who holds a lease.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeaseRecord {
-    /// The run.
+    /// The run, told to itself only.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub holder: String,
     /// On whose behalf.
     pub by: String,
