@@ -55,6 +55,8 @@ impl Reader {
             .env("LATCHKEY_MACHINE", "readme")
             .env("LATCHKEY_TEST_CLOCK", self.clock.path())
             .env_remove("LATCHKEY_SERVICE")
+            .env_remove("LATCHKEY_URL")
+            .env_remove("LATCHKEY_TOKEN")
             .env_remove("LATCHKEY_LOG")
             .stdin(Stdio::null())
             .output()

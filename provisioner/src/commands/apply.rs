@@ -131,7 +131,9 @@ async fn leased(
         let outcome = carry_out(&run, &plan, &observation).await;
         progress.finish();
         let outcome = outcome.map_err(|error| {
-            Fault::from(error).hint("what was done stays done; run it again to go on").code(Code::Partly)
+            let fault = Fault::from(error);
+            let first = fault.hint.clone().map(|hint| format!("{hint}; ")).unwrap_or_default();
+            fault.hint(format!("{first}what was done stays done; run it again to go on")).code(Code::Partly)
         })?;
         changed |= plan.has_changes();
         last = Some(plan);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
+use jiff::civil::Date;
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::role::Permission;
 
@@ -270,6 +271,21 @@ pub(super) enum Token {
         #[command(flatten)]
         form: Form,
     },
+    /// Show how often a token was used, by day
+    Usage {
+        /// The token's name
+        name: TokenName,
+        #[command(flatten)]
+        whose: Whose,
+        /// The first day, UTC; 30 days ago when not given
+        #[arg(long, value_name = "DAY")]
+        from: Option<Date>,
+        /// The last day, UTC; today when not given
+        #[arg(long, value_name = "DAY")]
+        to: Option<Date>,
+        #[command(flatten)]
+        form: Form,
+    },
     /// Read a secret from stdin and say who it is: exit 0 valid, 1 not valid, 2 could not tell
     Verify {
         #[command(flatten)]
@@ -464,6 +480,7 @@ impl Arguments {
                 | Token::Show { form, .. }
                 | Token::Delete { form, .. }
                 | Token::Roles { form, .. }
+                | Token::Usage { form, .. }
                 | Token::Verify { form } => form,
             },
             Command::User { command } => match command {

@@ -19,7 +19,7 @@ use crate::output::Printer;
 use crate::service::remote::{http_date, request_id};
 
 /// How often counted uses are written.
-const FLUSH_EVERY: Duration = Duration::from_secs(60);
+const FLUSH_EVERY: Duration = Duration::from_mins(1);
 /// How long requests under way may take to end.
 const END_WITHIN: Duration = Duration::from_secs(10);
 

@@ -23,7 +23,7 @@ pub(super) async fn connect(url: &str) -> Result<Client, Fault> {
     let remote = Remote::connect(&name, Arc::new(Http::new(address)), &secret, since_boot).await;
     remote.map(Client::remote).map_err(|error| match error {
         ServiceError::Refused(refusal) if is_unauthorized(&refusal.code) => {
-            let request = refusal.request.iter().map(|id| format!(" (request {id})")).collect::<String>();
+            let request = refusal.request.map(|id| format!(" (request {id})")).unwrap_or_default();
             Fault::new(format!("`{name}` does not accept the token in `{TOKEN}`{request}"))
                 .hint("it has expired, was deleted or retired, or is not allowed from here; if it was the last admin's, `provision bootstrap --replace` on the service's table makes another")
         }
@@ -40,8 +40,9 @@ pub(super) async fn who_is(url: &str, presented: &str) -> Result<Result<Checked,
 }
 
 fn address(url: &str) -> Result<Address, Fault> {
+    // What stands there is not repeated: a login may be part of it.
     Address::parse(url)
-        .map_err(|error| Fault::new(format!("`{url}` is not the address of a server")).hint(error.to_string()))
+        .map_err(|error| Fault::new("the service's address is not that of a server").hint(error.to_string()))
 }
 
 /// The token for a server. A manifest may be anybody's and name any server, so the environment's token goes only to the

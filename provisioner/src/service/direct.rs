@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::place::PlaceId;
 use latchkey::role::Permissions;
 use latchkey::secret::{Secret, TokenId};
 use latchkey::service::{
-    Caller, Created, Edit, Grant, LeaseError, Life, NewToken, Origin, Role, Service, UserChange, Verdict,
+    Caller, Created, Edit, Grant, LeaseError, Life, NewToken, Origin, Role, Service, UsageDay, UserChange, Verdict,
 };
 use latchkey::token::{Token, TokenState};
 use latchkey::user::User;
@@ -244,6 +246,18 @@ impl Direct {
         let mut events = self.service.events(token.user.as_str(), now, 50).await?;
         events.retain(|event| event.id.as_ref() == Some(&token.id));
         Ok(History { events, usage: self.service.usage(&token.id, now).await? })
+    }
+
+    pub(super) async fn usage(&self, token: &Token, from: Date, to: Date) -> Result<Vec<UsageDay>, ServiceError> {
+        let (mut days, mut month) = (Vec::new(), from.first_of_month());
+        while month <= to {
+            let Ok(start) = month.to_zoned(TimeZone::UTC) else { break };
+            let read = self.service.usage(&token.id, start.timestamp()).await?;
+            days.extend(read.into_iter().filter(|day| (from..=to).contains(&day.day)));
+            let Ok(next) = month.checked_add(1.month()) else { break };
+            month = next;
+        }
+        Ok(days)
     }
 
     pub(super) async fn delete(&self, token: &Token) -> Result<Token, ServiceError> {

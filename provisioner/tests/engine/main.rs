@@ -15,13 +15,24 @@ mod world;
 
 use explore::explore;
 use scenarios::Scenario;
+use world::Way;
 
 macro_rules! scenarios {
     ($($name:ident: $scenario:ident,)*) => {
         $(#[test]
         fn $name() {
-            explore(Scenario::$scenario);
+            explore(Scenario::$scenario, Way::Direct);
         })*
+
+        /// The same runs through the API, as a job with a token and a grant makes them.
+        mod through_the_api {
+            use super::{Scenario, Way, explore};
+
+            $(#[test]
+            fn $name() {
+                explore(Scenario::$scenario, Way::Api);
+            })*
+        }
     };
 }
 

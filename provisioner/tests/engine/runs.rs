@@ -6,12 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use latchkey::api::Api;
 use provisioner::apply::{Failure, Reporter, Run, apply};
 use provisioner::manifest::{Allowances, Manifest, parse};
 use provisioner::observe::observe;
 use provisioner::plan::find::Find;
 use provisioner::plan::{Labels, Options, Rotate, faults, plan};
-use provisioner::service::Client;
+use provisioner::service::remote::{InProcess, Remote};
+use provisioner::service::{Client, ServiceError};
 
 use crate::gate::{Fault, Gate, Kind};
 use crate::sinks::FakeSinks;
@@ -87,14 +89,22 @@ impl Reporter for Silent {
     fn failed(&self, _: &Failure) {}
 }
 
-async fn client(world: &Arc<World>, gate: &Arc<Gate>) -> Client {
+async fn operator(world: &Arc<World>, gate: &Arc<Gate>) -> Client {
     let wire = Wire { engine: world.engine.clone(), gate: Some(gate.clone()) };
     Client::operator(service(wire).await, "test").with_elapsed(elapsed)
 }
 
+async fn client(world: &Arc<World>, gate: &Arc<Gate>) -> Result<Client, ServiceError> {
+    let Some(job) = &world.job else { return Ok(operator(world, gate).await) };
+    let wire = Wire { engine: world.engine.clone(), gate: Some(gate.clone()) };
+    let api = Api::new(Arc::new(service(wire).await));
+    let transport = Arc::new(InProcess::new(api, Some(std::net::Ipv4Addr::LOCALHOST.into())));
+    Remote::connect("the API", transport, job, elapsed).await.map(Client::remote)
+}
+
 /// One run: over everything, and again when a place has to be mended at once.
 async fn run(world: &Arc<World>, gate: &Arc<Gate>, doing: &Doing) {
-    let client = client(world, gate).await;
+    let Ok(client) = client(world, gate).await else { return };
     let sinks = FakeSinks::new(world, gate);
     let manifest = doing.manifest();
     let mut options = doing.options();
@@ -157,7 +167,7 @@ pub(crate) async fn clean(world: &Arc<World>, doing: &Doing) {
 /// other version that works.
 pub(crate) async fn unsettled(world: &Arc<World>, doing: &Doing) -> Option<String> {
     let gate = Gate::new(world, None);
-    let (client, sinks) = (client(world, &gate).await, FakeSinks::new(world, &gate));
+    let (client, sinks) = (operator(world, &gate).await, FakeSinks::new(world, &gate));
     let manifest = doing.manifest();
     let observation = observe(&client, &sinks, &manifest).await.unwrap();
     let plan = plan(&manifest, &observation, &doing.options());

@@ -10,7 +10,10 @@ use jiff::Timestamp;
 use latchkey::clock::Clock;
 use latchkey::entropy::SystemEntropy;
 use latchkey::place::PlaceId;
-use latchkey::service::{Invalid, Service, Verdict};
+use latchkey::role::Permissions;
+use latchkey::secret::Secret;
+use latchkey::service::{Caller, Grant, Invalid, Life, NewToken, Service, UserChange, Verdict};
+use latchkey::user::UserKind;
 use provisioner::embedded::{self, InProcess};
 
 use crate::sinks::Traits;
@@ -57,6 +60,15 @@ pub(crate) struct LateWrite {
     pub(crate) over: Option<u64>,
 }
 
+/// How runs reach the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// In their own process, as its operator.
+    Direct,
+    /// Through the API, with the token of a job.
+    Api,
+}
+
 /// Table, places and time.
 pub(crate) struct World {
     pub(crate) engine: InProcess,
@@ -65,6 +77,8 @@ pub(crate) struct World {
     late: Mutex<Vec<LateWrite>>,
     stamps: AtomicU64,
     checker: Service,
+    /// The job's token, where runs go through the API.
+    pub(crate) job: Option<Secret>,
     /// What must stay as it is.
     foreign: Mutex<BTreeMap<PlaceId, String>>,
     broken: Mutex<Vec<String>>,
@@ -84,12 +98,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl World {
     /// An empty one, at the beginning of time.
-    pub(crate) async fn new(traits: [Traits; 2]) -> Arc<Self> {
+    pub(crate) async fn new(traits: [Traits; 2], way: Way) -> Arc<Self> {
         SECONDS.set(0);
         let engine = InProcess::memory().unwrap();
         let checker = service(Wire { engine: engine.clone(), gate: None }).await;
+        let job = if way == Way::Api { Some(job(&checker).await) } else { None };
         Arc::new(Self {
             engine,
+            job,
             traits,
             places: Mutex::default(),
             late: Mutex::default(),
@@ -246,6 +262,28 @@ impl World {
             }
         }
     }
+}
+
+/// Makes the token of a job that applies the manifest, with what an admin grants it.
+async fn job(service: &Service) -> Secret {
+    let (admin, role, user) = (Caller::operator("admin"), "job".parse().unwrap(), "pipeline".parse().unwrap());
+    let permissions: Permissions = std::iter::once("manifests:acme".parse().unwrap()).collect();
+    service.put_role(&admin, &role, &permissions, None).await.unwrap();
+    let change = UserChange { kind: Some(UserKind::Service), roles: Some(vec![role]), ..UserChange::default() };
+    service.put_user(&admin, &user, &change).await.unwrap();
+    let grant = Grant { permissions: std::iter::once("documents:read".parse().unwrap()).collect(), ..Grant::default() };
+    service.set_grant(&admin, &"acme".parse().unwrap(), &grant).await.unwrap();
+    let new = NewToken {
+        user,
+        name: "main-pipeline".parse().unwrap(),
+        description: None,
+        roles: None,
+        labels: BTreeMap::new(),
+        allowed_ips: Vec::new(),
+        life: Life::Until(Some(TestClock.now() + jiff::SignedDuration::from_hours(24 * 300))),
+        places: Vec::new(),
+    };
+    service.create(&admin, new).await.unwrap().secret
 }
 
 /// A service on a connector, with the world's time.

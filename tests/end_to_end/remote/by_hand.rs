@@ -117,6 +117,16 @@ fn uses_through_the_server_are_counted_and_survive_its_end() {
         remote.run("manifest show acme").exits(0);
     }
     assert_eq!(remote.served.end(), Some(0));
+    let day =
+        remote.world.run("token usage main-pipeline --user pipeline --service embedded:latchkey.db --format json");
+    let day = day.exits(0).json();
+    remote.served = tests::remote::Served::start(&remote.world, "latchkey.db");
+    remote.url = remote.served.url().to_owned();
+    remote.world.write("tokens.toml", &super::START.replace("URL", &remote.url));
+    let asked = remote.admin("token usage main-pipeline --user pipeline --format json").exits(0).json();
+    assert_eq!(asked, day, "the server tells what the table says");
+    let none = remote.admin("token usage main-pipeline --user pipeline --from 2026-01-01 --to 2026-01-02").exits(0);
+    assert!(none.stdout.contains("has 0 uses from 2026-01-01 to 2026-01-02"), "{}", none.stdout);
     remote.world.clock(HOUR / 60);
     let shown =
         remote.world.run("token show main-pipeline --user pipeline --service embedded:latchkey.db --format json");

@@ -44,7 +44,7 @@ async fn a_copy_cut_short_anywhere_goes_on_and_ends_with_the_same_items() {
 async fn a_half_made_copy_that_somebody_used_is_left_as_it_is() {
     let world = world().await;
     let target = Store::open().await;
-    target.faults.cut_after(12);
+    target.faults.cut_after(5);
     assert!(world.store.table.copy_to(&target.table, NAMES, world.now(), |_| ()).await.is_err());
     let _ = target.faults.mend();
     let entropy = std::sync::Arc::new(tests::clock::SeededEntropy::new(7));

@@ -18,17 +18,23 @@ pub(super) fn refusal(answer: &Incoming) -> ServiceError {
     }
     let message = message(&problem);
     let request = Some(problem.request_id).filter(|id| !id.is_empty());
-    let told = || request.iter().map(|id| format!(" (request {id})")).collect::<String>();
     match (problem.status, problem.code.as_str()) {
         (_, "token_replaced" | "not_found" | "precondition_failed") => {
-            ServiceError::Gone(format!("{message}{}", told()))
+            ServiceError::Gone(format!("{message}{}", told(request.as_deref())))
         }
-        (429 | 500.., _) => ServiceError::Unavailable(format!("the service could not do it: {message}{}", told())),
+        (429 | 500.., _) => {
+            ServiceError::Unavailable(format!("the service could not do it: {message}{}", told(request.as_deref())))
+        }
         _ => {
             let fields = problem.errors.into_iter().map(|fault| fault.pointer).collect();
             Refusal { code: problem.code, message, more: problem.more, fields, request }.into()
         }
     }
+}
+
+/// The id of a request, as it stands behind a sentence.
+fn told(request: Option<&str>) -> String {
+    request.map(|id| format!(" (request {id})")).unwrap_or_default()
 }
 
 /// The code of a problem, if the answer is one.
@@ -56,7 +62,7 @@ fn message(problem: &ProblemBody) -> String {
 fn foreign(answer: &Incoming) -> ServiceError {
     let named = ["apigw-requestid", "x-amzn-requestid", "x-request-id"];
     let request = named.iter().find_map(|name| answer.header(name)).filter(|id| is_plain(id)).map(str::to_owned);
-    let told = request.iter().map(|id| format!(" (request {id})")).collect::<String>();
+    let told = told(request.as_deref());
     match answer.status {
         300..400 => {
             let to = answer.header("location").filter(|to| is_plain(to)).unwrap_or("another address");

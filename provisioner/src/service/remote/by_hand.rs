@@ -1,5 +1,6 @@
 //! What people do with tokens by hand.
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use latchkey::api::wire::{
     CreateToken, EventList, EventRecord, SecretShown, TokenList, TokenRecord, TokenRoles, TokenUsage, UsageEntry,
@@ -120,16 +121,24 @@ impl Remote {
         }
     }
 
-    pub(in crate::service) async fn history(&self, token: &Token) -> Result<History, ServiceError> {
-        let month = self.now().to_zoned(TimeZone::UTC).strftime("%Y-%m-01").to_string();
-        let call = |rest: &str| Call::new("GET", path(&token.user, &token.name, rest)).query("id", &token.id);
-        let usage: TokenUsage = self.line.repeat(call("/usage").query("from", month)).await?;
-        let events: EventList = self.line.repeat(call("/events")).await?;
+    pub(in crate::service) async fn usage(
+        &self,
+        token: &Token,
+        from: Date,
+        to: Date,
+    ) -> Result<Vec<UsageDay>, ServiceError> {
+        let call = Call::new("GET", path(&token.user, &token.name, "/usage")).query("id", &token.id);
+        let usage: TokenUsage = self.line.repeat(call.query("from", from).query("to", to)).await?;
         let day = |entry: UsageEntry| UsageDay { day: entry.day, uses: entry.uses, last: entry.last };
-        Ok(History {
-            events: events.events.into_iter().map(event).collect(),
-            usage: usage.days.into_iter().map(day).collect(),
-        })
+        Ok(usage.days.into_iter().map(day).collect())
+    }
+
+    pub(in crate::service) async fn history(&self, token: &Token) -> Result<History, ServiceError> {
+        let today = self.now().to_zoned(TimeZone::UTC).date();
+        let usage = self.usage(token, today.first_of_month(), today).await?;
+        let call = Call::new("GET", path(&token.user, &token.name, "/events")).query("id", &token.id);
+        let events: EventList = self.line.repeat(call).await?;
+        Ok(History { events: events.events.into_iter().map(event).collect(), usage })
     }
 
     pub(in crate::service) async fn delete(&self, token: &Token) -> Result<Token, ServiceError> {

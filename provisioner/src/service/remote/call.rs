@@ -14,7 +14,7 @@ use crate::service::ServiceError;
 
 /// How often a call is sent at the most, and for how long it is sent again.
 const TRIES: u32 = 5;
-const TRY_FOR: Duration = Duration::from_secs(60);
+const TRY_FOR: Duration = Duration::from_mins(1);
 const PAUSE_BASE: Duration = Duration::from_millis(200);
 const PAUSE_CAP: Duration = Duration::from_secs(5);
 /// The longest pause that a server may ask for: who should wait longer is told.

@@ -1,37 +1,35 @@
 //! `provision token`: make, list, show, delete and check tokens by hand.
 
-use std::collections::BTreeMap;
-use std::io::{IsTerminal, Read, Write};
+mod set;
+mod verify;
 
-use jiff::Timestamp;
+use std::io::{IsTerminal, Write};
+
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use latchkey::clock::{Clock, SystemClock};
-use latchkey::lifetime::parse_expiry;
-use latchkey::name::{RoleName, TokenName, UserName, advice};
-use latchkey::secret::SECRET_MAX;
-use latchkey::service::{Edit, Life, NewToken};
+use jiff::{Timestamp, ToSpan};
+use latchkey::name::{RoleName, TokenName, UserName};
+use latchkey::service::Edit;
 use latchkey::token::{Token as TokenRecord, TokenState};
 use serde_json::{Value, json};
-use zeroize::Zeroizing;
 
-use super::arguments::{Token, TokenSet};
+use super::arguments::Token;
 use super::exit::{Code, Fault};
 use super::open::{self, Absent};
-use super::server;
-use crate::manifest::ServiceAddress;
 use crate::output::{Format, Printer, table};
 use crate::plan::{distance, minute};
-use crate::service::{Checked, Client, History, Refusal, ServiceError};
+use crate::service::{Client, History, ServiceError};
+use set::give_first;
 
 /// Runs one of the commands on tokens.
 pub(super) async fn run(printer: Printer, service: Option<&str>, command: Token) -> Result<Code, Fault> {
     if let Token::Verify { .. } = command {
-        return verify(printer, service).await;
+        return verify::verify(printer, service).await;
     }
     let absent = if matches!(command, Token::Set(_)) { Absent::Make } else { Absent::Refuse };
     let client = open::nearest(service, absent).await?;
     match command {
-        Token::Set(set) => self::set(printer, &client, set).await,
+        Token::Set(new) => set::set(printer, &client, new).await,
         Token::List { whose, ended, .. } => {
             let user = open::user(&client, &whose.user).await?;
             list(printer, &client, &user, ended).await
@@ -48,97 +46,44 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Token)
             let user = open::user(&client, &whose.user).await?;
             roles(printer, &client, &user, &name, set).await
         }
-        Token::Verify { .. } => verify(printer, service).await,
+        Token::Usage { name, whose, from, to, .. } => {
+            let user = open::user(&client, &whose.user).await?;
+            usage(printer, &client, (&user, &name), (from, to)).await
+        }
+        Token::Verify { .. } => verify::verify(printer, service).await,
     }
 }
 
-async fn set(printer: Printer, client: &Client, set: TokenSet) -> Result<Code, Fault> {
-    let user = open::user(client, &set.whose.user).await?;
-    let expires = set.expires_at.as_deref().map(parse_expiry).transpose().map_err(|error| {
-        Fault::new(format!("`--expires-at {}` is no expiry", set.expires_at.as_deref().unwrap_or_default()))
-            .hint(error.to_string())
-    })?;
-    let mut labels = BTreeMap::new();
-    for label in &set.labels {
-        let (key, value) =
-            label.split_once('=').ok_or_else(|| Fault::new(format!("`--label {label}` is not `KEY=VALUE`")))?;
-        labels.insert(key.to_owned(), value.to_owned());
+async fn usage(
+    printer: Printer,
+    client: &Client,
+    (user, name): (&UserName, &TokenName),
+    (from, to): (Option<Date>, Option<Date>),
+) -> Result<Code, Fault> {
+    let to = to.unwrap_or_else(|| date(client.now()));
+    let from = from.or_else(|| to.checked_sub(30.days()).ok()).unwrap_or(to);
+    if from > to {
+        return Err(Fault::new(format!("{from} is after {to}")).hint("`--from` is the first day, `--to` the last one"));
     }
-    let new = NewToken {
-        user: user.clone(),
-        name: set.name.clone(),
-        description: set.description,
-        roles: if set.roles.is_empty() && !set.no_roles { None } else { Some(set.roles) },
-        labels,
-        allowed_ips: set.allowed_ips,
-        life: Life::Until(expires),
-        places: Vec::new(),
-    };
-    let created = client.make(new).await.map_err(|error| create_fault(client, (&user, &set.name), error))?;
-    if let Some(advice) = advice(&set.name) {
-        printer.warning(&format!("the name `{}` says little: {advice}", set.name));
+    let token = client.show(user, name).await?.ok_or_else(|| no_token(user, name))?;
+    let days = client.usage(&token, from, to).await?;
+    let uses: u64 = days.iter().map(|day| day.uses).sum();
+    if printer.format == Format::Json {
+        printer.json(&json!({ "user": user, "name": name, "from": from, "to": to, "days": days, "uses": uses }))?;
+        return Ok(Code::Done);
     }
-    let token = &created.token;
-    let printed = if printer.format == Format::Json {
-        let mut value = as_json(client, token);
-        value["secret"] = json!(created.secret.expose());
-        printer.json(&value)
-    } else {
-        printer.result(created.secret.expose())
-    };
-    printed.map_err(|error| {
-        Fault::new(format!("the token `{user}/{}` was made, but its secret could not be printed: {error}", set.name))
-            .hint(format!(
-                "nobody has the secret: `provision token delete {} --user {user} --yes`, then make another",
-                set.name
-            ))
-    })?;
-    let expires = token.ends_at().map_or_else(|| "never".to_owned(), minute);
-    printer.talk(&format!(
-        "Made `{user}/{}` with {}; it expires {expires}\nIts secret is shown this once: store it now",
-        token.name,
-        roles_words(&token.roles)
-    ));
+    let plural = if uses == 1 { "" } else { "s" };
+    printer.result(&format!("`{user}/{name}` has {uses} use{plural} from {from} to {to}"))?;
+    if !days.is_empty() {
+        let mut rows = vec![["DAY", "USES", "LAST USE"].map(str::to_owned).to_vec()];
+        rows.extend(days.iter().map(|day| vec![day.day.to_string(), day.uses.to_string(), minute(day.last)]));
+        printer.result(&table(&rows))?;
+    }
     Ok(Code::Done)
 }
 
-fn create_fault(client: &Client, (user, name): (&UserName, &TokenName), error: ServiceError) -> Fault {
-    let Some(refusal) = error.refusal() else {
-        return Fault::new(error.to_string()).hint("nobody has a secret of it; try again");
-    };
-    let hint = match refusal.code.as_str() {
-        "invalid_field" if refusal.is_about("/expires_at") => Some(match refusal.text("until").map(str::parse) {
-            // The last day counts whole.
-            Some(Ok(until)) => format!("the latest is `--expires-at {}`", date(until)),
-            _ => format!("the earliest is the end of today: `--expires-at {}`", date(client.now())),
-        }),
-        "name_taken" => Some(match refusal.text("managed_by") {
-            Some(manifest) => format!(
-                "`{manifest}` declares `{user}/{name}`; choose another name, or rotate it: `provision rotate FILE {name}`"
-            ),
-            None => format!("choose another name, or delete it first: `provision token delete {name} --user {user}`"),
-        }),
-        "secret_lost" => Some(format!(
-            "nobody has the secret: `provision token delete {name} --user {user} --yes`, then make another"
-        )),
-        "token_limit_reached" => Some(format!(
-            "delete one that nobody uses, see `provision token list --user {user}`, or raise `provision user set {user} --max-tokens N`"
-        )),
-        "role_not_held" => give_first(user, refusal),
-        "user_suspended" => Some(format!("restore it first: `provision user set {user} --restore`")),
-        _ => return error.into(),
-    };
-    Fault { hint, ..Fault::new(error.to_string()) }
-}
-
-fn date(at: Timestamp) -> jiff::civil::Date {
+fn date(at: Timestamp) -> Date {
     at.to_zoned(TimeZone::UTC).date()
-}
-
-fn give_first(user: &UserName, refusal: &Refusal) -> Option<String> {
-    let roles = refusal.more.get("roles")?.as_array()?;
-    let flags: Vec<String> = roles.iter().filter_map(|role| Some(format!("--add-role {}", role.as_str()?))).collect();
-    Some(format!("give it first: `provision user set {user} {}`", flags.join(" ")))
 }
 
 fn roles_words(roles: &[RoleName]) -> String {
@@ -373,88 +318,4 @@ async fn roles(
         printer.result(&format!("  {text}"))?;
     }
     Ok(Code::Done)
-}
-
-/// Checks a secret from stdin. Whatever keeps it from telling is exit 2, never 1.
-async fn verify(printer: Printer, service: Option<&str>) -> Result<Code, Fault> {
-    let unclear = |fault: Fault| fault.code(Code::Changes);
-    let presented = read_secret().map_err(unclear)?;
-    let (verdict, now) = match open::nearest_address(service).map_err(unclear)? {
-        ServiceAddress::Url(url) => {
-            let verdict = server::who_is(&url, &presented).await.map_err(unclear)?;
-            (verdict, SystemClock.now())
-        }
-        address => {
-            let client = open::client(&address, Absent::Refuse).await.map_err(unclear)?;
-            (client.verify(&presented).await.map_err(|error| unclear(error.into()))?, client.now())
-        }
-    };
-    match verdict {
-        Ok(valid) => {
-            if printer.format == Format::Json {
-                printer.json(&valid_json(&valid)).map_err(|error| unclear(error.into()))?;
-            } else {
-                printer.result(&valid_text(now, &valid)).map_err(|error| unclear(error.into()))?;
-            }
-            Ok(Code::Done)
-        }
-        Err(invalid) => {
-            if printer.format == Format::Json {
-                let value = json!({ "valid": false, "reason": invalid });
-                printer.json(&value).map_err(|error| unclear(error.into()))?;
-            } else {
-                printer.result(&format!("Not valid: {invalid}")).map_err(|error| unclear(error.into()))?;
-            }
-            Ok(Code::Error)
-        }
-    }
-}
-
-fn read_secret() -> Result<Zeroizing<String>, Fault> {
-    if std::io::stdin().is_terminal() {
-        let typed = rpassword::prompt_password("Secret: ").map_err(|error| Fault::new(error.to_string()))?;
-        let typed = Zeroizing::new(typed);
-        return Ok(Zeroizing::new(typed.trim().to_owned()));
-    }
-    // Longer input is no secret; it needs not be read to its end to know that.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(4 * SECRET_MAX));
-    std::io::stdin()
-        .take(4 * SECRET_MAX as u64)
-        .read_to_end(&mut bytes)
-        .map_err(|error| Fault::new(format!("stdin cannot be read: {error}")))?;
-    if bytes.is_empty() {
-        return Err(
-            Fault::new("stdin is empty").hint("pipe the secret in: `printenv API_TOKEN | provision token verify`")
-        );
-    }
-    Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).trim().to_owned()))
-}
-
-fn valid_json(valid: &Checked) -> Value {
-    json!({
-        "valid": true,
-        "user": valid.user,
-        "name": valid.name,
-        "id": valid.id,
-        "version": valid.version,
-        "fingerprint": valid.fingerprint,
-        "roles": valid.roles,
-        "permissions": valid.permissions,
-        "expires": valid.expires,
-        "managed_by": valid.managed_by,
-    })
-}
-
-fn valid_text(now: Timestamp, valid: &Checked) -> String {
-    let permissions: Vec<String> = valid.permissions.iter().map(ToString::to_string).collect();
-    let permits = if permissions.is_empty() { "nothing".to_owned() } else { permissions.join(", ") };
-    let expires = distance(now, valid.expires);
-    [
-        format!("Valid: `{}/{}`, version {}", valid.user, valid.name, valid.version),
-        format!("  id       {}", valid.id),
-        format!("  roles    {}", role_list(&valid.roles)),
-        format!("  permits  {permits}"),
-        format!("  expires  {} ({expires})", minute(valid.expires)),
-    ]
-    .join("\n")
 }

@@ -1,0 +1,102 @@
+//! `provision token verify`.
+
+use std::io::{IsTerminal, Read};
+
+use jiff::Timestamp;
+use latchkey::clock::{Clock, SystemClock};
+use latchkey::secret::SECRET_MAX;
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::super::exit::{Code, Fault};
+use super::super::open::{self, Absent};
+use super::super::server;
+use super::role_list;
+use crate::manifest::ServiceAddress;
+use crate::output::{Format, Printer};
+use crate::plan::{distance, minute};
+use crate::service::Checked;
+
+/// Checks a secret from stdin. Whatever keeps it from telling is exit 2, never 1.
+pub(super) async fn verify(printer: Printer, service: Option<&str>) -> Result<Code, Fault> {
+    let unclear = |fault: Fault| fault.code(Code::Changes);
+    let presented = read_secret().map_err(unclear)?;
+    let (verdict, now) = match open::nearest_address(service).map_err(unclear)? {
+        ServiceAddress::Url(url) => {
+            let verdict = server::who_is(&url, &presented).await.map_err(unclear)?;
+            (verdict, SystemClock.now())
+        }
+        address => {
+            let client = open::client(&address, Absent::Refuse).await.map_err(unclear)?;
+            (client.verify(&presented).await.map_err(|error| unclear(error.into()))?, client.now())
+        }
+    };
+    match verdict {
+        Ok(valid) => {
+            if printer.format == Format::Json {
+                printer.json(&valid_json(&valid)).map_err(|error| unclear(error.into()))?;
+            } else {
+                printer.result(&valid_text(now, &valid)).map_err(|error| unclear(error.into()))?;
+            }
+            Ok(Code::Done)
+        }
+        Err(invalid) => {
+            if printer.format == Format::Json {
+                let value = json!({ "valid": false, "reason": invalid });
+                printer.json(&value).map_err(|error| unclear(error.into()))?;
+            } else {
+                printer.result(&format!("Not valid: {invalid}")).map_err(|error| unclear(error.into()))?;
+            }
+            Ok(Code::Error)
+        }
+    }
+}
+
+fn read_secret() -> Result<Zeroizing<String>, Fault> {
+    if std::io::stdin().is_terminal() {
+        let typed = rpassword::prompt_password("Secret: ").map_err(|error| Fault::new(error.to_string()))?;
+        let typed = Zeroizing::new(typed);
+        return Ok(Zeroizing::new(typed.trim().to_owned()));
+    }
+    // Longer input is no secret; it needs not be read to its end to know that.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(4 * SECRET_MAX));
+    std::io::stdin()
+        .take(4 * SECRET_MAX as u64)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Fault::new(format!("stdin cannot be read: {error}")))?;
+    if bytes.is_empty() {
+        return Err(
+            Fault::new("stdin is empty").hint("pipe the secret in: `printenv API_TOKEN | provision token verify`")
+        );
+    }
+    Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).trim().to_owned()))
+}
+
+fn valid_json(valid: &Checked) -> Value {
+    json!({
+        "valid": true,
+        "user": valid.user,
+        "name": valid.name,
+        "id": valid.id,
+        "version": valid.version,
+        "fingerprint": valid.fingerprint,
+        "roles": valid.roles,
+        "permissions": valid.permissions,
+        "expires": valid.expires,
+        "managed_by": valid.managed_by,
+    })
+}
+
+fn valid_text(now: Timestamp, valid: &Checked) -> String {
+    let permissions: Vec<String> = valid.permissions.iter().map(ToString::to_string).collect();
+    let permits = if permissions.is_empty() { "nothing".to_owned() } else { permissions.join(", ") };
+    let expires = distance(now, valid.expires);
+    [
+        format!("Valid: `{}/{}`, version {}", valid.user, valid.name, valid.version),
+        format!("  id       {}", valid.id),
+        format!("  roles    {}", role_list(&valid.roles)),
+        format!("  permits  {permits}"),
+        format!("  expires  {} ({expires})", minute(valid.expires)),
+    ]
+    .join("\n")
+}
