@@ -210,6 +210,10 @@ enum Fault {
     Throttle,
     /// No answer comes.
     Silence,
+    /// Half of an answer comes.
+    Partial,
+    /// The table's clock and this one's differ.
+    Skew,
 }
 
 /// A switch for faults: none until asked for.
@@ -248,6 +252,16 @@ impl Faults {
         self.plan(count, Fault::Silence);
     }
 
+    /// Lets `count` more requests pass; of all other answers half comes.
+    pub fn partial_after(&self, count: u64) {
+        self.plan(count, Fault::Partial);
+    }
+
+    /// Lets `count` more requests pass; all others are refused, as this machine's clock is wrong.
+    pub fn skew_after(&self, count: u64) {
+        self.plan(count, Fault::Skew);
+    }
+
     /// Lets `count` more requests pass; the next one waits until it is released, and others overtake it.
     pub fn hold_after(&self, count: u64) {
         self.plan(count, Fault::Hold);
@@ -281,7 +295,7 @@ impl Faults {
             return None;
         }
         let fault = *fault;
-        if !matches!(fault, Fault::Cut | Fault::Throttle | Fault::Silence) {
+        if !matches!(fault, Fault::Cut | Fault::Throttle | Fault::Silence | Fault::Partial | Fault::Skew) {
             *plan = None;
         }
         Some(fault)
@@ -319,6 +333,13 @@ impl HttpConnector for FaultyConnector {
             Fault::Cut => refusal(r#"{"__type":"AccessDeniedException","message":"cut"}"#),
             Fault::Throttle => refusal(r#"{"__type":"ThrottlingException","message":"slow down"}"#),
             Fault::Silence => HttpConnectorFuture::ready(Err(ConnectorError::timeout("no answer came in time".into()))),
+            Fault::Skew => {
+                refusal(r#"{"__type":"InvalidSignatureException","message":"Signature expired: is now earlier than"}"#)
+            }
+            Fault::Partial => {
+                let status = 200_u16.try_into().expect("a status");
+                HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(r#"{"Item":{"PK":"#))))
+            }
             Fault::Conflict => refusal(
                 r#"{"__type":"TransactionCanceledException","message":"conflict","CancellationReasons":[{"Code":"TransactionConflict"}]}"#,
             ),

@@ -39,16 +39,22 @@ async fn a_busy_or_silent_table_is_503_and_says_when_to_come_back() {
     let service = Service::open(table, scene.world.clock.clone(), Arc::new(SeededEntropy::new(6))).await.unwrap();
     let own = Actor::with(&Api::new(Arc::new(service)), &secret);
     let _ = own.get("/v1/me").await.expect(200);
-    for (fault, code) in [("throttle", "busy"), ("silence", "unavailable")] {
+    for (fault, code) in [("throttle", "busy"), ("silence", "unavailable"), ("partial", "unavailable")] {
         match fault {
             "throttle" => scene.world.store.faults.throttle_after(0),
-            _ => scene.world.store.faults.silence_after(0),
+            "silence" => scene.world.store.faults.silence_after(0),
+            _ => scene.world.store.faults.partial_after(0),
         }
         let reply = own.get("/v1/me").await;
         assert_eq!((reply.status(), reply.code()), (503, code), "{}", reply.body);
         assert!(reply.response.header("retry-after").is_some());
         let _ = scene.world.store.faults.mend();
     }
+    // A clock that is wrong does not become right by trying again.
+    scene.world.store.faults.skew_after(0);
+    let reply = own.get("/v1/me").await;
+    assert_eq!((reply.status(), reply.code()), (500, "internal"), "{}", reply.body);
+    let _ = scene.world.store.faults.mend();
     let _ = own.get("/v1/me").await.expect(200);
 }
 

@@ -116,14 +116,43 @@ async fn make(board: &Board, client: &mut Client, token: &str) {
     let made = client.ask("POST", "/v1/users/app/tokens", Some(&body)).await;
     assert_eq!(made.0, 201, "{}", made.1);
     let text = |pointer: &str| made.1.pointer(pointer).and_then(|value| value.as_str()).unwrap().to_owned();
-    let known = Known {
-        id: text("/token/id"),
-        token: token.to_owned(),
-        secrets: vec![text("/secret")],
-        stand: Stand::Live,
-        uses: 0,
-    };
+    // Announced before anybody else knows of it: the next stage would replace it otherwise.
+    let id = text("/token/id");
+    let push = Push::of(token, &id, 1, &text("/token/places/0/id"));
+    assert_eq!(push.announce(client).await.0, 200);
+    let secrets = vec![text("/secret")];
+    let known = Known { id, token: token.to_owned(), secrets, stand: Stand::Live, uses: 0 };
     board.with(|all| all.push(known));
+    push.finish(client).await;
+}
+
+/// One version on its way to its place.
+struct Push {
+    id: String,
+    version: String,
+    delivery: String,
+}
+
+impl Push {
+    fn of(token: &str, id: &str, number: u64, place: &str) -> Self {
+        let version = format!("/v1/users/app/tokens/{token}/versions/{number}");
+        Self { id: id.to_owned(), delivery: format!("{version}/deliveries/{place}"), version }
+    }
+
+    async fn announce(&self, client: &mut Client) -> (u16, serde_json::Value) {
+        client.ask("PUT", &self.delivery, Some(&json!({"id": self.id, "state": "announced"}))).await
+    }
+
+    async fn finish(&self, client: &mut Client) {
+        for (method, path, body) in [
+            ("PUT", &self.delivery, json!({"id": self.id, "state": "delivered", "receipt": "x"})),
+            ("POST", &format!("{}/promote", self.version), json!({"id": self.id})),
+        ] {
+            let (status, answer) = client.ask(method, path, Some(&body)).await;
+            let code = answer["code"].as_str().unwrap_or_default();
+            assert!(status == 200 || matches!(code, "not_found" | "superseded" | "busy"), "{answer}");
+        }
+    }
 }
 
 /// Picks a live token; its number on the board, id and name.
@@ -146,11 +175,10 @@ async fn rotate(board: &Board, client: &mut Client) {
         board.refusals.fetch_add(1, Ordering::Relaxed);
         return;
     }
-    let number = staged["version"].as_u64().unwrap();
     let place = staged.pointer("/token/places/0/id").and_then(|id| id.as_str()).unwrap();
-    let delivery = format!("{path}/{number}/deliveries/{place}");
+    let push = Push::of(&token, &id, staged["version"].as_u64().unwrap(), place);
     // Announced, so that no later stage replaces it: from here on it works until the token ends.
-    let (status, answer) = client.ask("PUT", &delivery, Some(&json!({"id": id, "state": "announced"}))).await;
+    let (status, answer) = push.announce(client).await;
     if status != 200 {
         let code = answer["code"].as_str().unwrap_or_default();
         assert!(matches!(code, "not_found" | "superseded" | "version_not_live" | "busy"), "{answer}");
@@ -158,14 +186,7 @@ async fn rotate(board: &Board, client: &mut Client) {
     }
     let secret = staged["secret"].as_str().unwrap().to_owned();
     board.with(|all| all[at].secrets.push(secret));
-    for (method, path, body) in [
-        ("PUT", delivery, json!({"id": id, "state": "delivered", "receipt": "x"})),
-        ("POST", format!("{path}/{number}/promote"), json!({"id": id})),
-    ] {
-        let (status, answer) = client.ask(method, &path, Some(&body)).await;
-        let code = answer["code"].as_str().unwrap_or_default();
-        assert!(status == 200 || matches!(code, "not_found" | "superseded" | "busy"), "{answer}");
-    }
+    push.finish(client).await;
 }
 
 async fn end(board: &Board, client: &mut Client) {
