@@ -148,6 +148,7 @@ async fn use_everything(all: &mut Deployed) {
     all.ask("GET", &format!("{tokens}?state=deleted"), none.clone(), 200).await;
     all.ask("GET", &format!("{tokens}/laptop"), none.clone(), 200).await;
     all.ask("GET", &format!("{tokens}/laptop/usage"), none.clone(), 200).await;
+    all.ask("GET", &format!("{tokens}/laptop/usage?id={id}"), none.clone(), 200).await;
     all.ask("GET", &format!("{tokens}/laptop/events"), none.clone(), 200).await;
     all.ask("GET", &format!("{tokens}/laptop/events?id={id}"), none.clone(), 200).await;
     all.ask("GET", "/v1/users/ana/usage", none.clone(), 200).await;
