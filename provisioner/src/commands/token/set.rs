@@ -72,11 +72,13 @@ fn create_fault(client: &Client, (user, name): (&UserName, &TokenName), error: S
         return Fault::new(error.to_string()).hint("nobody has a secret of it; try again");
     };
     let hint = match refusal.code.as_str() {
-        "invalid_field" if refusal.is_about("/expires_at") => Some(match refusal.text("until").map(str::parse::<Timestamp>) {
-            // The last day counts whole.
-            Some(Ok(until)) => format!("the latest is `--expires-at {}`", date(until)),
-            _ => format!("the earliest is the end of today: `--expires-at {}`", date(client.now())),
-        }),
+        "invalid_field" if refusal.is_about("/expires_at") => {
+            Some(match refusal.text("until").map(str::parse::<Timestamp>) {
+                // The last day counts whole.
+                Some(Ok(until)) => format!("the latest is `--expires-at {}`", date(until)),
+                _ => format!("the earliest is the end of today: `--expires-at {}`", date(client.now())),
+            })
+        }
         "name_taken" => Some(match refusal.text("managed_by") {
             Some(manifest) => format!(
                 "`{manifest}` declares `{user}/{name}`; choose another name, or rotate it: `provision rotate FILE {name}`"
