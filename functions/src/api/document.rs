@@ -34,6 +34,9 @@ pub fn document() -> Value {
     let problem = schemas.subschema_for::<wire::ProblemBody>();
     let mut definitions: Map<String, Value> = schemas.take_definitions(true);
     definitions.sort_keys();
+    for (schema, definition) in &mut definitions {
+        narrow(schema, definition);
+    }
     json!({
         "openapi": "3.0.3",
         "info": {
@@ -53,6 +56,38 @@ pub fn document() -> Value {
             } },
         },
     })
+}
+
+const TOKEN: &str = "^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$";
+const USER: &str = "^[a-z0-9][a-z0-9._@+-]{0,127}$";
+const KEBAB: &str = "^[a-z][a-z0-9-]{0,63}$";
+const ID: &str = "^[0-9a-hjkmnp-tv-z]{16}$";
+const PERMISSION: &str = "^([a-z]([a-z0-9-]{0,62}[a-z0-9])?|\\*):([a-z]([a-z0-9-]{0,62}[a-z0-9])?|\\*)$";
+const DURATION: &str = "^([0-9]{1,4}d)?([0-9]{1,5}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$";
+
+/// Names the form of the texts that are names, ids and durations: the types of requests have them as plain texts, so
+/// that all faults of a request can be told at once.
+fn narrow(schema: &str, definition: &mut Value) {
+    let Some(properties) = definition.get_mut("properties").and_then(Value::as_object_mut) else { return };
+    for (property, form) in properties {
+        let pattern = match (schema, property.as_str()) {
+            ("CreateToken" | "EditToken" | "TokenKey" | "Confirm" | "TokenRecord" | "OriginRecord", "name") => TOKEN,
+            ("TokenRecord" | "OriginRecord" | "TokenKey" | "Confirm" | "Me", "user") | ("UserRecord", "name") => USER,
+            ("LookUp" | "Grant", "users") | ("LookUp", "expired") => USER,
+            ("RoleRecord" | "ManifestView", "name") | (_, "roles" | "manifest" | "managed_by") => KEBAB,
+            ("PlaceEntry" | "DeliveryEntry", _) | ("Place", _) => continue,
+            (_, "id" | "ids") => ID,
+            (_, "permissions" | "permission") => PERMISSION,
+            ("Confirm", "digest") => "^[0-9a-fA-F]{64}$",
+            ("TakeLease" | "LeaseRecord", "holder") => "^[!-~]{1,64}$",
+            (_, "expires_in" | "rotate_every" | "overlap") => DURATION,
+            _ => continue,
+        };
+        let text = if form.get("items").is_some() { &mut form["items"] } else { form };
+        if text.get("type").is_some_and(|kind| kind == "string") {
+            text["pattern"] = pattern.into();
+        }
+    }
 }
 
 fn operation(route: &Route, schemas: &mut SchemaGenerator) -> Value {
@@ -112,10 +147,10 @@ fn path_parameters(route: &Route) -> Vec<Value> {
     let names = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let parameter = |name: &str| {
         let (schema, description) = match name {
-            "user" => (json!({"type": "string"}), "A user's name; `me` is the caller's"),
-            "name" => (json!({"type": "string"}), "A token's name"),
-            "role" => (json!({"type": "string"}), "A role's name"),
-            "manifest" => (json!({"type": "string"}), "A manifest's name"),
+            "user" => (json!({"type": "string", "pattern": USER}), "A user's name; `me` is the caller's"),
+            "name" => (json!({"type": "string", "pattern": TOKEN}), "A token's name"),
+            "role" => (json!({"type": "string", "pattern": KEBAB}), "A role's name"),
+            "manifest" => (json!({"type": "string", "pattern": KEBAB}), "A manifest's name"),
             "version" => (json!({"type": "integer", "minimum": 1}), "A version's number"),
             _ => (json!({"type": "string"}), "A place's id"),
         };
@@ -140,8 +175,8 @@ fn parameter(route: &Route, name: &str) -> Value {
         "looked_at" => (json!({"type": "string", "format": "date-time"}), "When the look at all places began"),
         "revision" => (json!({"type": "integer", "minimum": 0}), "The record's revision that was read before the look"),
         "force" => (json!({"type": "boolean"}), "Retires it although it was used lately"),
-        "holder" => (text(), "The run that has the lease"),
-        _ => (text(), "The id of the token that is meant"),
+        "holder" => (json!({"type": "string", "pattern": "^[!-~]{1,64}$"}), "The run that has the lease"),
+        _ => (json!({"type": "string", "pattern": ID}), "The id of the token that is meant"),
     };
     let demanded: &[&str] = match route.action {
         Action::RetireVersion => &["id", "looked_at", "revision"],

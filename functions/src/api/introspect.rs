@@ -8,7 +8,7 @@ use super::problem::Problem;
 use super::reading::{check_size, read_json};
 use super::routes::decode;
 use super::wire::{Introspect, Introspected};
-use super::{Api, Record};
+use super::{Api, FirstUse, Record};
 use crate::service::{Valid, Verdict};
 
 impl Api {
@@ -45,7 +45,9 @@ impl Api {
 
     /// Counts a use; one that cannot be noted changes no answer.
     pub(super) async fn note(&self, valid: &Valid, from: Option<IpAddr>) {
-        if let Err(error) = self.service.note_use(valid, from).await {
+        if self.first_use == FirstUse::AfterReply {
+            self.service.count_use(valid, from);
+        } else if let Err(error) = self.service.note_use(valid, from).await {
             tracing::warn!(%error, "a use was not noted");
         }
     }

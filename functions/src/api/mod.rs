@@ -35,11 +35,13 @@ use reading::Asked;
 
 use crate::secret::TokenId;
 use crate::service::Service;
+use crate::table::TableError;
 
 /// The API on one service.
 #[derive(Debug, Clone)]
 pub struct Api {
     service: Arc<Service>,
+    first_use: FirstUse,
 }
 
 /// A reply, and what a log says about it.
@@ -68,11 +70,41 @@ pub struct Record {
     pub internal: Option<String>,
 }
 
+/// When the first use of a version is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FirstUse {
+    BeforeReply,
+    AfterReply,
+}
+
+impl Handled {
+    /// The reply where there is no service, as its table is in trouble.
+    #[must_use]
+    pub fn without_service(trouble: TableError, request_id: &str) -> Self {
+        Self::new(Err(trouble.into()), Record::default(), request_id)
+    }
+
+    fn new(answered: Result<Response, Problem>, mut record: Record, request_id: &str) -> Self {
+        let response = answered.unwrap_or_else(|problem| {
+            record.code = Some(problem.code);
+            record.internal.clone_from(&problem.internal);
+            problem.response(request_id)
+        });
+        Self { response: response.with("x-request-id", request_id), record }
+    }
+}
+
 impl Api {
     /// The API on a service.
     #[must_use]
     pub fn new(service: Arc<Service>) -> Self {
-        Self { service }
+        Self { service, first_use: FirstUse::BeforeReply }
+    }
+
+    /// The same for a front that calls [`Service::write_first_uses`] after each reply, so that no reply waits for that.
+    #[must_use]
+    pub fn noting_after_reply(self) -> Self {
+        Self { first_use: FirstUse::AfterReply, ..self }
     }
 
     /// The service below.
@@ -85,12 +117,7 @@ impl Api {
     pub async fn handle(&self, function: Option<Function>, request: Request) -> Handled {
         let mut record = Record::default();
         let answered = self.answer(function, &request, &mut record).await;
-        let response = answered.unwrap_or_else(|problem| {
-            record.code = Some(problem.code);
-            record.internal.clone_from(&problem.internal);
-            problem.response(&request.id)
-        });
-        Handled { response: response.with("x-request-id", request.id.clone()), record }
+        Handled::new(answered, record, &request.id)
     }
 
     async fn answer(

@@ -105,15 +105,6 @@ impl Problem {
         }
     }
 
-    /// 503: the table is in trouble. Not a word on what was asked for, as nobody knows.
-    pub(crate) fn unavailable(internal: String) -> Self {
-        Self {
-            internal: Some(internal),
-            retry_after: Some(1),
-            ..Self::new(503, "unavailable", "the table does not answer; try again")
-        }
-    }
-
     /// The reply.
     #[must_use]
     pub fn response(&self, request_id: &str) -> Response {

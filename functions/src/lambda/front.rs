@@ -15,7 +15,7 @@ use super::environment::Environment;
 use super::events::{self, EventError, Reply};
 use super::log::{self, Invocation, Level};
 use super::usage::Flushes;
-use crate::api::{Api, Authorized, Function, Handled, Problem, Record};
+use crate::api::{Api, Authorized, Function, Handled, Record};
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::SystemEntropy;
 use crate::service::{Service, Verdict};
@@ -87,7 +87,7 @@ impl Front {
     async fn api(&self) -> Result<&Api, TableError> {
         let open = || async {
             let service = Service::open(self.table.clone(), Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
-            Ok(Api::new(Arc::new(service)))
+            Ok(Api::new(Arc::new(service)).noting_after_reply())
         };
         self.api.get_or_try_init(open).await
     }
@@ -125,12 +125,7 @@ impl Front {
         let request_id = request.id.clone();
         let Handled { response, record } = match self.api().await {
             Ok(api) => api.handle(Some(function), request).await,
-            Err(error) => {
-                let problem = Problem::unavailable(error.to_string());
-                let record =
-                    Record { code: Some(problem.code), internal: problem.internal.clone(), ..Record::default() };
-                Handled { response: problem.response(&request_id), record }
-            }
+            Err(error) => Handled::without_service(error, &request_id),
         };
         let status = Some(response.status);
         Done { answer: Ok(Answer::Reply(response.into())), record, request_id, status, outcome: "ok" }

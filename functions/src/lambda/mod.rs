@@ -12,5 +12,6 @@ mod front;
 mod log;
 mod run;
 mod usage;
+mod warnings;
 
 pub use run::run;

@@ -13,6 +13,7 @@ use super::environment::Environment;
 use super::extension;
 use super::front::{Answer, Failure, Front};
 use super::log::{self, Level};
+use super::warnings;
 use crate::api::Function;
 use crate::clock::{Clock, SystemClock};
 
@@ -24,6 +25,7 @@ use crate::clock::{Clock, SystemClock};
 /// # Panics
 /// When Lambda's own variables are missing.
 pub async fn run(function: Function) -> ExitCode {
+    warnings::pass_on(function);
     let environment = match Environment::read(|name| std::env::var(name).ok()) {
         Ok(environment) => environment,
         Err(error) => return failed(function, "the function cannot start", &error.to_string()),

@@ -25,6 +25,10 @@ use crate::token::{
 use crate::user::User;
 use crate::version::{VersionError, VersionState};
 
+/// The most parts of a place.
+const PARTS_MAX: usize = 12;
+/// The most bytes that the parts of a place take.
+const PLACE_MAX: usize = 1024;
 /// The place of one write more in the transaction that makes a token.
 const ALSO: usize = 4;
 
@@ -185,6 +189,7 @@ impl Service {
             caller.may_change(&new.user)?;
         }
         check_text(new.description.as_deref(), &new.labels)?;
+        check_places(&new.places)?;
         self.check_length(&new.name)?;
         for race in 0..RACES {
             let user = self.user(&new.user).await?.ok_or_else(|| CreateError::NoSuchUser(new.user.clone()))?;
@@ -403,6 +408,23 @@ pub(super) fn check_text(description: Option<&str>, labels: &BTreeMap<String, St
         return Err(CreateError::TooLarge("the labels of a token take at most 512 bytes together"));
     }
     Ok(())
+}
+
+/// What a place may be: it is stored with the token, whose record has to stay small.
+pub(super) fn check_places(places: &[Place]) -> Result<(), CreateError> {
+    let fits = |place: &Place| {
+        let kind = place.kind.as_bytes();
+        let word = kind.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-');
+        let length: usize = place.parts.iter().map(|(part, value)| part.len() + value.len()).sum();
+        word && (1..=32).contains(&kind.len())
+            && (1..=PARTS_MAX).contains(&place.parts.len())
+            && place.parts.iter().all(|(part, _)| !part.is_empty())
+            && length <= PLACE_MAX
+    };
+    if places.iter().all(fits) {
+        return Ok(());
+    }
+    Err(CreateError::TooLarge("a place has a kind in lower case, and 1 to 12 parts of at most 1024 bytes together"))
 }
 
 pub(super) fn check_verification(

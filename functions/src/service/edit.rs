@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::change::Guard;
-use super::create::{CreateError, check_text, check_verification, refuse_for_manifests};
+use super::create::{CreateError, check_places, check_text, check_verification, refuse_for_manifests};
 use super::rights::Yield;
 use super::{Caller, ChangeError, RACES, Service};
 use crate::lifetime::Terms;
@@ -207,6 +207,10 @@ fn apply(service: &Service, token: &mut Token, edit: &Edit, roles: Option<Vec<Ro
         return Err(EditError::DurationsAndManifest);
     }
     if let Some(places) = &edit.places {
+        check_places(places)?;
+        if token.managed_by.is_none() && !places.is_empty() {
+            return Err(CreateError::TooLarge("only a token that a manifest declares has places").into());
+        }
         token.declare_places(places)?;
         changed.push("places");
     }

@@ -6,3 +6,4 @@ mod introspection;
 mod matrix;
 mod requests;
 mod scene;
+mod schemathesis;

@@ -1,18 +1,13 @@
 //! The whole of it: the real template, the real script and the real functions, behind an HTTP API here.
 
 use std::process::Child;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use latchkey::clock::SystemClock;
 use latchkey::entropy::SystemEntropy;
 use latchkey::secret::{Prefix, Secret, TokenId};
-use latchkey::service::{Caller, Service};
-use latchkey::table::Table;
+use provisioner::files::write_atomic;
 use serde_json::{Value, json};
 use tests::deployment::{Answer, Stack, binaries, root, send};
-use tests::engine::{client, loopback};
-use tests::world::name;
 
 /// The service, deployed, and its admin.
 struct Live {
@@ -30,12 +25,11 @@ impl Live {
         let outputs = stack.deploy("latchkey", &["ThrottlingRate=1000"]);
         let [api, url, authorizer, table] =
             ["ApiId", "Url", "AuthorizeArn", "TableName"].map(|name| outputs[name].clone());
-        let endpoint = format!("http://{}", stack.address());
-        let opened = Table::new(client(loopback(), &endpoint), &table);
-        let service = Service::open(opened, Arc::new(SystemClock), Arc::new(SystemEntropy)).await.unwrap();
-        let operator = Caller::operator("here");
-        let first = service.bootstrap(&operator, &name("root"), &name("first"), None, false).await.unwrap();
-        let admin = first.secret.expose().to_owned();
+        let service = format!("table:{table}");
+        let mut bootstrap = stack.command(binaries().join("provision"));
+        let output = bootstrap.args(["bootstrap", "--service", &service, "--user", "root"]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let admin = String::from_utf8(output.stdout).unwrap().trim().to_owned();
         Self { stack, api, url, authorizer, table, admin }
     }
 
@@ -63,6 +57,7 @@ async fn one_command_brings_up_a_service_that_works_and_ends_tokens_at_once() {
     assert_eq!(plain.documents(Some(&guest)).await, 403);
     assert_eq!(plain.documents(None).await, 401);
     every_sample_request_works(&live);
+    a_job_applies_a_manifest_by_url(&live, &protected).await;
 
     // Deleted: refused everywhere by the very next request.
     live.ask(("DELETE", "/v1/users/bot@example.com/tokens/reports"), None, 204).await;
@@ -200,6 +195,46 @@ fn every_sample_request_works(live: &Live) {
     let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
     assert!(output.status.success(), "{}\n{}\n{}", said[0], said[1], live.stack.log());
     assert!(!said[0].contains("lk_"), "{}", said[0]);
+}
+
+const MANIFEST: &str = r#"
+manifest = "acme"
+[roles.acme-reader]
+permissions = ["documents:read"]
+[users.acme-bot]
+kind = "service"
+roles = ["acme-reader"]
+[sinks.dev]
+type = "dotenv"
+path = ".env"
+[tokens.invoice-renderer]
+user = "acme-bot"
+push = [{ sink = "dev", name = "API_TOKEN" }]
+"#;
+
+async fn a_job_applies_a_manifest_by_url(live: &Live, protected: &str) {
+    live.ask(("PUT", "/v1/roles/deployer"), Some(json!({"permissions": ["manifests:acme"]})), 200).await;
+    live.ask(("PUT", "/v1/users/job"), Some(json!({"kind": "service", "roles": ["deployer"]})), 200).await;
+    let job = live.ask(("POST", "/v1/users/job/tokens"), Some(json!({"name": "actions"})), 201).await;
+    live.ask(("PUT", "/v1/manifests/acme/grant"), Some(json!({"permissions": ["documents:read"]})), 200).await;
+    // A process may go on for 5 seconds with what roles permitted before.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let url = format!("http://{}", live.stack.front(&live.api).await);
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("{MANIFEST}[service]\nurl = \"{url}\"\n");
+    write_atomic(&folder.path().join("tokens.toml"), text.as_bytes(), 0o600).unwrap();
+    for (arguments, wanted) in [(&["apply"][..], 0), (&["plan", "--detailed-exitcode"], 0), (&["status"], 0)] {
+        let mut command = live.stack.command(binaries().join("provision"));
+        command.args(arguments).current_dir(folder.path()).env("LATCHKEY_URL", &url);
+        command.env("LATCHKEY_TOKEN", job["secret"].as_str().unwrap());
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(wanted), "{arguments:?}: {said}{}", live.stack.log());
+    }
+    let pushed = std::fs::read_to_string(folder.path().join(".env")).unwrap();
+    let secret = pushed.trim().strip_prefix("API_TOKEN=").unwrap().trim_matches(['"', '\''] as [char; 2]);
+    let who = live.stack.send(protected, ("GET", "/whoami"), Some(secret), None).await;
+    assert_eq!((&who.body["user"], &who.body["token"]), (&json!("acme-bot"), &json!("invoice-renderer")), "{who:?}");
 }
 
 /// An earlier release comes back without a build, and the stack goes without its table.

@@ -1,6 +1,7 @@
 //! The deployment: the template against what the code needs, and the whole of it on a server here.
 
 mod live;
+mod readme;
 mod rights;
 mod samples;
 mod script;

@@ -20,7 +20,7 @@ fn resource(function: Function, kind: &str) -> String {
 
 #[test]
 fn the_templates_pass_cfn_lint_without_a_word() {
-    for file in ["infra/template.yaml"] {
+    for file in ["infra/template.yaml", "samples/protected-api/template.yaml"] {
         let output = Command::new(engine("cfn-lint")).arg(root().join(file)).output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && said.is_empty(), "{file}: {said}");

@@ -99,7 +99,7 @@ async fn trouble_with_the_table_lets_nobody_in_and_is_an_error() {
         }
         let log = started.log(4).await;
         for line in &log[1..] {
-            assert_eq!((&line["level"], &line["check"]), (&json!("error"), &json!("failed")));
+            assert_eq!((&line["level"], &line["check"]), (&json!("error"), &json!("failed")), "{log:?}");
         }
     }
 }

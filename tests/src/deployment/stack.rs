@@ -165,14 +165,38 @@ impl Stack {
         all
     }
 
+    /// A port of this machine behind which a deployed API is, for who cannot name it in a `Host` header.
+    ///
+    /// # Panics
+    /// When there is no free port.
+    pub async fn front(&self, api: &str) -> SocketAddr {
+        let (behind, host) = (self.address, self.host(api));
+        let pass = move |request: axum::extract::Request| pass_on(behind, host.clone(), request);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+        let address = listener.local_addr().expect("a bound listener has an address");
+        tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(pass)).await });
+        address
+    }
+
+    fn host(&self, api: &str) -> String {
+        format!("{api}.execute-api.localhost:{}", self.address.port())
+    }
+
     /// Sends a request to a deployed API, with a secret where there is one.
     ///
     /// # Panics
     /// When nothing answers.
     pub async fn send(&self, api: &str, request: (&str, &str), secret: Option<&str>, body: Option<&Value>) -> Answer {
-        let host = format!("{api}.execute-api.localhost:{}", self.address.port());
-        send(self.address, &host, request, secret, body).await
+        send(self.address, &self.host(api), request, secret, body).await
     }
+}
+
+async fn pass_on(behind: SocketAddr, host: String, mut request: axum::extract::Request) -> axum::response::Response {
+    request.headers_mut().insert("host", host.parse().expect("a host"));
+    let connection = tokio::net::TcpStream::connect(behind).await.expect("it listens");
+    let (mut sender, connection) = http1::handshake(TokioIo::new(connection)).await.expect("it speaks HTTP");
+    tokio::spawn(connection);
+    sender.send_request(request).await.expect("an answer").map(axum::body::Body::new)
 }
 
 /// Sends a request, with a secret where there is one.

@@ -3,19 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 
-use super::{Extensions, Invoked, RuntimeApi};
+use super::{Extensions, Invoked, Quota, RuntimeApi};
 
 /// How a function is to be started.
 #[derive(Debug)]
 pub struct Function {
-    name: String,
+    program: PathBuf,
+    arguments: Vec<String>,
+    quota: Option<Arc<Quota>>,
     variables: Vec<(String, String)>,
     extensions: Extensions,
 }
@@ -36,7 +38,23 @@ impl Function {
             ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        Self { name: name.to_owned(), variables, extensions: Extensions::Answer }
+        let arguments = Vec::new();
+        Self { program: PathBuf::from(name), arguments, quota: None, variables, extensions: Extensions::Answer }
+    }
+
+    /// As another program than the one that the tests built.
+    #[must_use]
+    pub fn program(mut self, program: PathBuf, arguments: &[&str]) -> Self {
+        self.program = program;
+        self.arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        self
+    }
+
+    /// Under a quota of CPU time, from its first instruction on.
+    #[must_use]
+    pub fn under(mut self, quota: &Arc<Quota>) -> Self {
+        self.quota = Some(quota.clone());
+        self
     }
 
     /// With another variable.
@@ -66,14 +84,23 @@ impl Function {
     /// When its binary is missing or older than its sources.
     pub async fn start(self) -> Started {
         let runtime = RuntimeApi::start(self.extensions).await;
-        let mut command = Command::new(binary(&self.name));
+        let program = if self.program.components().count() > 1 { self.program } else { binary(&self.program) };
+        let mut command = match &self.quota {
+            None => Command::new(program),
+            Some(quota) => quota.command(&program),
+        };
+        command.args(self.arguments);
         command.env_clear().envs(self.variables).env("AWS_LAMBDA_RUNTIME_API", runtime.address());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().expect("the function starts");
         let said = Said::default();
         said.listen(child.stdout.take().expect("its stdout"));
         said.listen(child.stderr.take().expect("its stderr"));
-        Started { runtime, child, said }
+        let begun = match &self.quota {
+            None => Instant::now(),
+            Some(quota) => quota.begin(child.id().expect("it runs")).await,
+        };
+        Started { runtime, child, said, begun, _quota: self.quota }
     }
 }
 
@@ -81,8 +108,7 @@ impl Function {
 ///
 /// # Panics
 /// When it is missing or older than its sources.
-#[must_use]
-pub fn binary(name: &str) -> PathBuf {
+fn binary(name: &Path) -> PathBuf {
     if let Some(folder) = std::env::var_os("LATCHKEY_FUNCTIONS") {
         return PathBuf::from(folder).join(name);
     }
@@ -92,7 +118,7 @@ pub fn binary(name: &str) -> PathBuf {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/src");
     let hint = "run `cargo build --workspace --bins` first";
     let built = built.unwrap_or_else(|error| panic!("`{}`: {error}; {hint}", path.display()));
-    assert!(built >= newest(&sources), "`{name}` is older than its sources; {hint}");
+    assert!(built >= newest(&sources), "`{}` is older than its sources; {hint}", name.display());
     path
 }
 
@@ -131,11 +157,23 @@ impl Said {
 pub struct Started {
     /// The Runtime API that it asks.
     pub runtime: RuntimeApi,
+    /// When its program began.
+    pub begun: Instant,
     child: Child,
     said: Said,
+    _quota: Option<Arc<Quota>>,
 }
 
 impl Started {
+    /// The process's id.
+    ///
+    /// # Panics
+    /// When it has ended.
+    #[must_use]
+    pub fn id(&self) -> i32 {
+        self.child.id().and_then(|id| i32::try_from(id).ok()).expect("it still runs")
+    }
+
     /// Hands it an event, and waits until it asks for the next one.
     pub async fn invoke(&self, event: &Value) -> Invoked {
         self.runtime.invoke(event).await
@@ -170,7 +208,7 @@ impl Started {
     /// # Panics
     /// When it does not end.
     pub async fn end(&mut self) -> ExitStatus {
-        let id = self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)).expect("it still runs");
+        let id = Pid::from_raw(self.id()).expect("an id");
         kill_process(id, Signal::TERM).expect("one's own child can be told");
         self.ended().await
     }

@@ -3,9 +3,12 @@
 
 pub mod events;
 mod function;
+pub mod meter;
+mod quota;
 mod runtime_api;
 mod table;
 
-pub use function::{Function, Started, binary};
+pub use function::{Function, Started};
+pub use quota::Quota;
 pub use runtime_api::{Extensions, Invoked, RuntimeApi};
 pub use table::{Endpoint, Tls};

@@ -17,9 +17,12 @@ use latchkey::entropy::SystemEntropy;
 use latchkey::service::Service;
 use latchkey::table::Table;
 use provisioner::embedded::{InProcess, TABLE, client};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -35,6 +38,8 @@ pub struct Endpoint {
     pub table: &'static str,
     /// The service on it, which takes no socket.
     pub service: Arc<Service>,
+    /// Told whenever a client connects, before a byte is exchanged.
+    pub connected: Arc<Notify>,
     calls: Arc<AtomicU64>,
     server: JoinHandle<()>,
 }
@@ -64,12 +69,18 @@ impl Tls {
     #[must_use]
     pub fn new() -> Self {
         let mut root = CertificateParams::new(Vec::new()).expect("no name");
+        // Some clients take a certificate for self-signed if both have one name.
+        root.distinguished_name.push(DnType::CommonName, "The root of a test");
+        root.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
         let certificate = root.self_signed(&key).expect("a root");
         let issuer = Issuer::new(root, key);
         let key = KeyPair::generate().expect("a key");
-        let leaf = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        let mut leaf = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        leaf.distinguished_name.push(DnType::CommonName, "localhost");
+        leaf.use_authority_key_identifier_extension = true;
+        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let leaf = leaf.signed_by(&key, &issuer).expect("a certificate");
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -118,10 +129,11 @@ impl Endpoint {
         let address: SocketAddr = listener.local_addr().expect("its address");
         let scheme = if tls.is_some() { "https" } else { "http" };
         let calls = Arc::new(AtomicU64::new(0));
-        let server = tokio::spawn(accept(listener, engine, tls, calls.clone()));
+        let connected = Arc::new(Notify::new());
+        let server = tokio::spawn(accept(listener, engine, tls, calls.clone(), connected.clone()));
         // By name, as a function resolves the name of AWS's endpoint.
         let url = format!("{scheme}://localhost:{}", address.port());
-        Self { url, table: TABLE, service: Arc::new(service), calls, server }
+        Self { url, table: TABLE, service: Arc::new(service), connected, calls, server }
     }
 }
 
@@ -131,10 +143,17 @@ impl Drop for Endpoint {
     }
 }
 
-async fn accept(listener: TcpListener, engine: InProcess, tls: Option<Config>, calls: Arc<AtomicU64>) {
+async fn accept(
+    listener: TcpListener,
+    engine: InProcess,
+    tls: Option<Config>,
+    calls: Arc<AtomicU64>,
+    connected: Arc<Notify>,
+) {
     // They end with this.
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
+        connected.notify_waiters();
         connections.spawn(connection(stream, engine.clone(), tls.clone(), calls.clone()));
     }
 }
