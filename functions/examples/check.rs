@@ -9,7 +9,9 @@ use latchkey::name::RoleName;
 use latchkey::role::Permissions;
 use latchkey::secret::{Digest, Prefix, Secret, TokenId};
 
-const ROUNDS: u32 = 200_000;
+/// The quietest of so many stretches counts: the machine does other things too.
+const STRETCHES: usize = 40;
+const ROUNDS: u32 = 5_000;
 
 #[expect(clippy::print_stdout, reason = "this is its result")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -21,9 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let role: RoleName = "writer".parse()?;
     let permits: Permissions = ["documents:read".parse()?, "documents:write".parse()?].into_iter().collect();
     let roles = BTreeMap::from([(role.clone(), permits)]);
-    let mut valid = 0;
-    let begun = Instant::now();
-    for _ in 0..ROUNDS {
+    let check = || -> Result<bool, Box<dyn std::error::Error>> {
         let presented = Secret::parse(black_box(secret.expose()))?;
         let id = presented.token_id();
         let digest = presented.digest();
@@ -32,10 +32,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if let Some(permits) = roles.get(&role) {
             permissions.extend(permits);
         }
-        valid += usize::from(held == 1 && presented.prefix() == prefix.as_str() && black_box(id).as_str().len() == 16);
-        black_box(permissions);
+        black_box((id, permissions));
+        Ok(held == 1 && presented.prefix() == prefix.as_str())
+    };
+    let mut quietest = u128::MAX;
+    for _ in 0..STRETCHES {
+        let begun = Instant::now();
+        for _ in 0..ROUNDS {
+            if !check()? {
+                return Err("a check went wrong".into());
+            }
+        }
+        quietest = quietest.min(begun.elapsed().as_nanos() / u128::from(ROUNDS));
     }
-    let spent = begun.elapsed();
-    println!("{}", spent.as_nanos() / u128::from(ROUNDS));
-    if valid == 200_000 { Ok(()) } else { Err("a check went wrong".into()) }
+    println!("{quietest}");
+    Ok(())
 }

@@ -15,24 +15,32 @@ pub struct Authorized {
     pub record: Record,
 }
 
+impl Authorized {
+    /// No verdict, as there is no service: its table is in trouble.
+    #[must_use]
+    pub fn without_service(trouble: TableError) -> Self {
+        let record = Record { check: Some("failed"), internal: Some(trouble.to_string()), ..Record::default() };
+        Self { verdict: Err(trouble), record }
+    }
+}
+
 impl Api {
     /// Checks a secret that came from `from`, and counts the use: one read, and none for a malformed secret.
     pub async fn authorize(&self, presented: &str, from: Option<IpAddr>) -> Authorized {
-        let verdict = self.service.verify(presented, from).await;
+        let verdict = match self.service.verify(presented, from).await {
+            Ok(verdict) => verdict,
+            Err(trouble) => return Authorized::without_service(trouble),
+        };
         let mut record = Record::default();
         match &verdict {
-            Ok(Verdict::Valid(valid)) => {
+            Verdict::Valid(valid) => {
                 self.note(valid, from).await;
                 record.caller = Some(valid.user.to_string());
                 record.token = Some(valid.id.clone());
                 record.check = Some("valid");
             }
-            Ok(Verdict::Invalid(invalid)) => record.check = Some(invalid.code()),
-            Err(error) => {
-                record.check = Some("failed");
-                record.internal = Some(error.to_string());
-            }
+            Verdict::Invalid(invalid) => record.check = Some(invalid.code()),
         }
-        Authorized { verdict, record }
+        Authorized { verdict: Ok(verdict), record }
     }
 }

@@ -2,9 +2,7 @@
 
 use std::process::ExitCode;
 
-use latchkey::api::Function;
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    latchkey::lambda::run(Function::Authorize).await
+    latchkey::lambda::authorize().await
 }

@@ -6,5 +6,5 @@ use latchkey::api::Function;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    latchkey::lambda::run(Function::Create).await
+    latchkey::lambda::serve(Function::Create).await
 }

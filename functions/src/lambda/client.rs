@@ -124,8 +124,14 @@ mod tests {
         let source = include_str!("client.rs");
         for pem in PINNED {
             let digest = Digest::of(&der(pem));
-            let hex: String = digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-            assert!(source.contains(&hex), "{hex}");
+            let written = |line: &str| {
+                digest
+                    .as_bytes()
+                    .iter()
+                    .enumerate()
+                    .all(|(at, byte)| line.get(at * 2..at * 2 + 2) == Some(&format!("{byte:02x}")))
+            };
+            assert!(source.split('`').any(written), "{}", String::from_utf8_lossy(pem));
         }
         assert_eq!(end(&der(PINNED[0])).to_string(), "2038-01-17T00:00:00Z");
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::api::{Function, Record};
 use crate::table::Counted;
@@ -77,7 +77,7 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     checks: Option<u8>,
     #[serde(rename = "_aws")]
-    metrics: Value,
+    metrics: Metrics,
 }
 
 impl Invocation<'_> {
@@ -104,26 +104,54 @@ impl Invocation<'_> {
             table_retries: self.table.retries,
             throttles: self.table.throttles,
             checks: record.check.map(|_| 1),
-            metrics: metrics(self.at, record.check.is_some()),
+            metrics: Metrics::of(self.at, record.check.is_some()),
         };
         serde_json::to_string(&line).unwrap_or_default()
     }
 }
 
 /// Which members of the line are metrics, and by what they are told apart.
-fn metrics(at: Timestamp, checked: bool) -> Value {
-    let every = json!({
-        "Namespace": NAMESPACE,
-        "Dimensions": [["function"]],
-        "Metrics": [{"Name": "latency_ms", "Unit": "Milliseconds"}, {"Name": "throttles", "Unit": "Count"}],
-    });
-    let check = json!({
-        "Namespace": NAMESPACE,
-        "Dimensions": [["function", "check"]],
-        "Metrics": [{"Name": "checks", "Unit": "Count"}],
-    });
-    let sets = if checked { vec![every, check] } else { vec![every] };
-    json!({"Timestamp": at.as_millisecond(), "CloudWatchMetrics": sets})
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metrics {
+    timestamp: i64,
+    cloud_watch_metrics: &'static [Set],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Set {
+    namespace: &'static str,
+    dimensions: &'static [&'static [&'static str]],
+    metrics: &'static [Metric],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metric {
+    name: &'static str,
+    unit: &'static str,
+}
+
+/// The sets of a line without a check are all but the last.
+const SETS: &[Set] = &[
+    Set {
+        namespace: NAMESPACE,
+        dimensions: &[&["function"]],
+        metrics: &[Metric { name: "latency_ms", unit: "Milliseconds" }, Metric { name: "throttles", unit: "Count" }],
+    },
+    Set {
+        namespace: NAMESPACE,
+        dimensions: &[&["function", "check"]],
+        metrics: &[Metric { name: "checks", unit: "Count" }],
+    },
+];
+
+impl Metrics {
+    fn of(at: Timestamp, checked: bool) -> Self {
+        let sets = if checked { SETS } else { &SETS[..1] };
+        Self { timestamp: at.as_millisecond(), cloud_watch_metrics: sets }
+    }
 }
 
 /// A line about something else than an invocation.
@@ -143,6 +171,8 @@ pub(super) fn write(mut line: String) {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     const NOTHING: Counted = Counted { calls: 0, retries: 0, throttles: 0, units: 0.0, index_units: 0.0 };

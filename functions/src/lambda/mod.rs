@@ -3,6 +3,7 @@
 //! Everything that a first request needs is made before the first poll, while the processor is free: the client, its
 //! TLS connection, the deployment's settings and the roles. None of it may keep a function from starting.
 
+mod answers;
 mod authorizer;
 mod client;
 mod environment;
@@ -14,4 +15,4 @@ mod run;
 mod usage;
 mod warnings;
 
-pub use run::run;
+pub use run::{authorize, serve};

@@ -9,30 +9,45 @@ use lambda_runtime::tower::{Layer, Service};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, LambdaInvocation, Runtime, service_fn};
 use serde_json::value::RawValue;
 
+use super::answers::{Answer, Answers, Authorizer, Failure, Routes};
 use super::environment::Environment;
 use super::extension;
-use super::front::{Answer, Failure, Front};
+use super::front::Front;
 use super::log::{self, Level};
 use super::warnings;
 use crate::api::Function;
 use crate::clock::{Clock, SystemClock};
 
-/// Runs a function until Lambda ends it.
+/// Serves a function's routes until Lambda ends it.
 ///
 /// It reads `LATCHKEY_TABLE`, Lambda's own variables, `AWS_ENDPOINT_URL_DYNAMODB` for another table than AWS's, and
 /// `LATCHKEY_ROOTS`: `native` to trust the system's certificates, or a PEM file to trust as well.
 ///
 /// # Panics
 /// When Lambda's own variables are missing.
-pub async fn run(function: Function) -> ExitCode {
+pub async fn serve(function: Function) -> ExitCode {
+    run(Routes(function)).await
+}
+
+/// Answers API Gateway's authorizers until Lambda ends it. The environment is that of [`serve`].
+///
+/// # Panics
+/// When Lambda's own variables are missing.
+pub async fn authorize() -> ExitCode {
+    run(Authorizer).await
+}
+
+async fn run<A: Answers + 'static>(answers: A) -> ExitCode {
+    let function = answers.function();
     warnings::pass_on(function);
     let environment = match Environment::read(|name| std::env::var(name).ok()) {
         Ok(environment) => environment,
         Err(error) => return failed(function, "the function cannot start", &error.to_string()),
     };
-    let front = Rc::new(Front::new(function, &environment));
+    let front = Rc::new(Front::new(answers, &environment));
     // Without the extension nobody says when the end comes; the counts are written at intervals all the same.
-    let (_, ()) = tokio::join!(extension::register(&environment.runtime), front.warm());
+    let _ = extension::register(&environment.runtime).await;
+    front.warm().await;
     let answering = front.clone();
     let answer = move |event: LambdaEvent<Box<RawValue>>| respond(answering.clone(), event);
     let runtime = Runtime::new(service_fn(answer)).layer(Afterwards(front.clone()));
@@ -48,7 +63,7 @@ pub async fn run(function: Function) -> ExitCode {
     }
 }
 
-async fn respond(front: Rc<Front>, event: LambdaEvent<Box<RawValue>>) -> Result<Answer, Diagnostic> {
+async fn respond<A: Answers>(front: Rc<Front<A>>, event: LambdaEvent<Box<RawValue>>) -> Result<Answer, Diagnostic> {
     let answer = front.answer(event.payload.get(), &event.context.request_id).await;
     answer.map_err(|failure: Failure| Diagnostic {
         error_type: format!("{failure:?}"),
@@ -62,23 +77,24 @@ fn failed(function: Function, message: &str, internal: &str) -> ExitCode {
 }
 
 /// Does what is left to do between a reply and the next poll: nobody waits then, and the process still runs.
-struct Afterwards(Rc<Front>);
+struct Afterwards<A>(Rc<Front<A>>);
 
-impl<S> Layer<S> for Afterwards {
-    type Service = ThenAfterwards<S>;
+impl<A, S> Layer<S> for Afterwards<A> {
+    type Service = ThenAfterwards<A, S>;
 
-    fn layer(&self, inner: S) -> ThenAfterwards<S> {
+    fn layer(&self, inner: S) -> ThenAfterwards<A, S> {
         ThenAfterwards { inner, front: self.0.clone() }
     }
 }
 
-struct ThenAfterwards<S> {
+struct ThenAfterwards<A, S> {
     inner: S,
-    front: Rc<Front>,
+    front: Rc<Front<A>>,
 }
 
-impl<S> Service<LambdaInvocation> for ThenAfterwards<S>
+impl<A, S> Service<LambdaInvocation> for ThenAfterwards<A, S>
 where
+    A: Answers + 'static,
     S: Service<LambdaInvocation, Response = (), Error = Error>,
     S::Future: 'static,
 {

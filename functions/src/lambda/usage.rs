@@ -27,6 +27,9 @@ impl Flushes {
     /// Writes what has to be written before the process may be frozen, and the counts if it is time.
     pub(super) async fn after_reply(&self, service: &Service) -> Result<(), TableError> {
         let due = self.0.get().is_none_or(|last| last.elapsed() >= EVERY);
+        if !due && !service.has_first_uses() {
+            return Ok(());
+        }
         let writes = async {
             service.write_first_uses().await?;
             if due {

@@ -103,6 +103,11 @@ impl Service {
         }
     }
 
+    /// Whether [`Self::write_first_uses`] has something to write.
+    pub fn has_first_uses(&self) -> bool {
+        !self.tally().waiting.is_empty()
+    }
+
     fn tally(&self) -> MutexGuard<'_, Tally> {
         self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }

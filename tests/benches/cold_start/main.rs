@@ -81,6 +81,10 @@ async fn main() -> ExitCode {
     let mut rows: Vec<(Subject, Cold)> = Vec::new();
     let functions = Which::ALL.map(Subject::Function);
     for subject in [Subject::Noop, Subject::GetItem].into_iter().chain(functions).chain(Subject::python()) {
+        if !subject.program(&stage.binaries).0.exists() {
+            println!("not built: {}", subject.name());
+            continue;
+        }
         rows.push((subject, cold::measure(&stage, subject, quota.as_ref()).await));
     }
     let warm = warm::measure(&stage).await;

@@ -7,12 +7,15 @@ use latchkey::api::Function as Which;
 use tests::lambda::meter;
 
 use super::Stage;
-use super::cold::Subject;
+use super::cold::{Subject, median};
 
+/// Requests before the first measured one.
 const FIRST: usize = 100;
-const THEN: u32 = 1500;
+/// Requests at a stretch. The subjects take turns, so that a busy moment of the machine meets all of them.
+const BLOCK: u32 = 100;
+const BLOCKS: usize = 25;
 
-/// CPU time of one request each, the loop of the runtime included.
+/// CPU time of one request each, the loop of the runtime included: medians of all blocks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Warm {
     pub(super) noop: Duration,
@@ -23,25 +26,32 @@ pub(super) struct Warm {
 }
 
 pub(super) async fn measure(stage: &Stage) -> Warm {
-    let check = Command::new(stage.binaries.join("examples/check")).output().ok();
-    let check = check.and_then(|output| String::from_utf8(output.stdout).ok()?.trim().parse().ok());
-    Warm {
-        noop: one(stage, Subject::Noop).await,
-        get_item: one(stage, Subject::GetItem).await,
-        authorize: one(stage, Subject::Function(Which::Authorize)).await,
-        check: check.map(Duration::from_nanos),
+    let subjects = [Subject::Noop, Subject::GetItem, Subject::Function(Which::Authorize)];
+    let mut running = Vec::new();
+    for subject in subjects {
+        let started = stage.function(subject).start().await;
+        let (event, _) = subject.event(stage, 0);
+        for _ in 0..FIRST {
+            started.invoke(&event).await.expect("an answer");
+        }
+        running.push((started, event, Vec::new()));
     }
+    for _ in 0..BLOCKS {
+        for (started, event, blocks) in &mut running {
+            let begun = meter::cpu(started.id());
+            for _ in 0..BLOCK {
+                started.invoke(event).await.expect("an answer");
+            }
+            blocks.push((meter::cpu(started.id()) - begun) / BLOCK);
+        }
+    }
+    let mut medians = running.into_iter().map(|(_, _, blocks)| median(blocks).unwrap_or_default());
+    let mut next = || medians.next().unwrap_or_default();
+    Warm { noop: next(), get_item: next(), authorize: next(), check: check(stage) }
 }
 
-async fn one(stage: &Stage, subject: Subject) -> Duration {
-    let started = stage.function(subject).start().await;
-    let (event, _) = subject.event(stage, 0);
-    for _ in 0..FIRST {
-        started.invoke(&event).await.expect("an answer");
-    }
-    let begun = meter::cpu(started.id());
-    for _ in 0..THEN {
-        started.invoke(&event).await.expect("an answer");
-    }
-    (meter::cpu(started.id()) - begun) / THEN
+fn check(stage: &Stage) -> Option<Duration> {
+    let output = Command::new(stage.binaries.join("examples/check")).output().ok()?;
+    let nanos = String::from_utf8(output.stdout).ok()?;
+    Some(Duration::from_nanos(nanos.trim().parse().ok()?))
 }

@@ -12,7 +12,7 @@ async fn every_function_starts_answers_and_asks_for_more() {
     for name in ALL {
         let started = function(name, &endpoint).start().await;
         started.runtime.polled(1).await;
-        assert!(started.runtime.extension_waits(), "{name}: Lambda tells it when the end comes");
+        assert!(started.runtime.has_extension(), "{name}: Lambda tells it when the end comes");
         let before = endpoint.calls();
         assert!(before >= 2, "{name}: settings and roles are read before the first poll");
         let event = match name {
@@ -40,7 +40,7 @@ async fn without_an_extensions_api_a_function_works_all_the_same() {
         let answer = started.invoke(&events::authorizer(created.secret.expose())).await.unwrap();
         assert_eq!(answer["isAuthorized"], true, "{extensions:?}");
         assert_eq!(started.runtime.faults(), [""; 0]);
-        assert!(!started.runtime.extension_waits());
+        assert!(!started.runtime.has_extension());
     }
 }
 

@@ -159,9 +159,21 @@ impl RuntimeApi {
         tokio::time::timeout(Duration::from_secs(30), enough).await.expect("the function polls");
     }
 
+    /// Waits until an internal extension is registered and waits for events. Functions that have one do so before they
+    /// ask for the first event.
+    pub async fn extension_waits(&self) {
+        loop {
+            let notified = self.shared.polled.notified();
+            if self.has_extension() {
+                return;
+            }
+            notified.await;
+        }
+    }
+
     /// Whether an internal extension is registered and waits, so that Lambda would say when the end comes.
     #[must_use]
-    pub fn extension_waits(&self) -> bool {
+    pub fn has_extension(&self) -> bool {
         self.shared.state().extension_waits
     }
 
@@ -253,6 +265,7 @@ async fn extension_next(State(shared): State<Arc<Shared>>, headers: HeaderMap) -
         return shared.fault("an extension that is not registered asked for an event");
     }
     shared.state().extension_waits = true;
+    shared.polled.notify_waiters();
     // There is no event for it.
     std::future::pending().await
 }

@@ -22,7 +22,6 @@ use rcgen::{
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -38,8 +37,6 @@ pub struct Endpoint {
     pub table: &'static str,
     /// The service on it, which takes no socket.
     pub service: Arc<Service>,
-    /// Told whenever a client connects, before a byte is exchanged.
-    pub connected: Arc<Notify>,
     calls: Arc<AtomicU64>,
     server: JoinHandle<()>,
 }
@@ -129,11 +126,10 @@ impl Endpoint {
         let address: SocketAddr = listener.local_addr().expect("its address");
         let scheme = if tls.is_some() { "https" } else { "http" };
         let calls = Arc::new(AtomicU64::new(0));
-        let connected = Arc::new(Notify::new());
-        let server = tokio::spawn(accept(listener, engine, tls, calls.clone(), connected.clone()));
+        let server = tokio::spawn(accept(listener, engine, tls, calls.clone()));
         // By name, as a function resolves the name of AWS's endpoint.
         let url = format!("{scheme}://localhost:{}", address.port());
-        Self { url, table: TABLE, service: Arc::new(service), connected, calls, server }
+        Self { url, table: TABLE, service: Arc::new(service), calls, server }
     }
 }
 
@@ -143,17 +139,10 @@ impl Drop for Endpoint {
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    engine: InProcess,
-    tls: Option<Config>,
-    calls: Arc<AtomicU64>,
-    connected: Arc<Notify>,
-) {
+async fn accept(listener: TcpListener, engine: InProcess, tls: Option<Config>, calls: Arc<AtomicU64>) {
     // They end with this.
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        connected.notify_waiters();
         connections.spawn(connection(stream, engine.clone(), tls.clone(), calls.clone()));
     }
 }
