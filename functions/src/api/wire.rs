@@ -523,6 +523,7 @@ pub struct PutUser {
 }
 
 /// Tells `null` from absent.
+#[expect(clippy::option_option, reason = "absent, null and a number are three things")]
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u32>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }

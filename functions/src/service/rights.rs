@@ -290,8 +290,7 @@ fn within(inner: &[IpNet], outer: &[IpNet]) -> bool {
 fn lasts(token: &Token, now: Timestamp) -> Timestamp {
     let by_terms = token.terms.map(|terms| terms.expires_in.max(STAGED_LIFE).after(now));
     match (token.expires_at, by_terms) {
-        (Some(end), _) => end,
-        (None, Some(end)) => end,
+        (Some(end), _) | (None, Some(end)) => end,
         (None, None) => STAGED_LIFE.after(now),
     }
 }

@@ -42,7 +42,7 @@ pub(super) async fn measure(stage: &Stage) -> Warm {
             for _ in 0..BLOCK {
                 started.invoke(event).await.expect("an answer");
             }
-            blocks.push((meter::cpu(started.id()) - begun) / BLOCK);
+            blocks.push(meter::cpu(started.id()).saturating_sub(begun) / BLOCK);
         }
     }
     let mut medians = running.into_iter().map(|(_, _, blocks)| median(blocks).unwrap_or_default());

@@ -175,6 +175,9 @@ impl Started {
     }
 
     /// Hands it an event, and waits until it asks for the next one.
+    ///
+    /// # Errors
+    /// What the function answered instead of a reply.
     pub async fn invoke(&self, event: &Value) -> Invoked {
         self.runtime.invoke(event).await
     }

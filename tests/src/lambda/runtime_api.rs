@@ -119,6 +119,9 @@ impl RuntimeApi {
 
     /// Hands an event to the function, and waits for what comes of it.
     ///
+    /// # Errors
+    /// What the function answered instead of a reply.
+    ///
     /// # Panics
     /// When nothing comes for long.
     pub async fn invoke(&self, event: &Value) -> Invoked {
