@@ -72,10 +72,12 @@ fn narrow(schema: &str, definition: &mut Value) {
     for (property, form) in properties {
         let pattern = match (schema, property.as_str()) {
             ("CreateToken" | "EditToken" | "TokenKey" | "Confirm" | "TokenRecord" | "OriginRecord", "name") => TOKEN,
-            ("TokenRecord" | "OriginRecord" | "TokenKey" | "Confirm" | "Me", "user") | ("UserRecord", "name") => USER,
-            ("LookUp" | "Grant", "users") | ("LookUp", "expired") => USER,
+            ("TokenRecord" | "OriginRecord" | "TokenKey" | "Confirm" | "Me", "user")
+            | ("UserRecord", "name")
+            | ("LookUp" | "Grant", "users")
+            | ("LookUp", "expired") => USER,
             ("RoleRecord" | "ManifestView", "name") | (_, "roles" | "manifest" | "managed_by") => KEBAB,
-            ("PlaceEntry" | "DeliveryEntry", _) | ("Place", _) => continue,
+            ("PlaceEntry" | "DeliveryEntry" | "Place", _) => continue,
             (_, "id" | "ids") => ID,
             (_, "permissions" | "permission") => PERMISSION,
             ("Confirm", "digest") => "^[0-9a-fA-F]{64}$",
@@ -207,18 +209,17 @@ fn shape(action: Action, schemas: &mut SchemaGenerator) -> Shape {
         Action::WhoAmI => shape!(200, None, Some(of!(wire::Me)), &[]),
         Action::OpenApi => shape!(200, None, Some(json!({"type": "object"})), &[]),
         Action::DeleteToken => shape!(204, None, None, &[404, 409]),
-        Action::DeleteOwnToken => shape!(204, None, None, &[404]),
+        Action::DeleteOwnToken | Action::FreeLease => shape!(204, None, None, &[404]),
         Action::EditToken => shape!(200, Some((of!(wire::EditToken), JSON)), Some(of!(wire::TokenRecord)), &[403, 404, 409, 412]),
         Action::TokenRoles => shape!(200, None, Some(of!(wire::TokenRoles)), &[404]),
         Action::SetTokenRoles => shape!(200, Some((of!(wire::SetRoles), JSON)), Some(of!(wire::TokenRoles)), &[403, 404, 409, 412]),
         Action::ListRoles => shape!(200, None, Some(of!(wire::RoleList)), &[403]),
         Action::ShowRole => shape!(200, None, Some(of!(wire::RoleRecord)), &[403, 404]),
         Action::PutRole => shape!(200, Some((of!(wire::PutRole), JSON)), Some(of!(wire::RoleRecord)), &[403, 404, 409]),
-        Action::DeleteRole => shape!(204, None, None, &[403, 404, 409]),
+        Action::DeleteRole | Action::DeleteUser => shape!(204, None, None, &[403, 404, 409]),
         Action::ListUsers => shape!(200, None, Some(of!(wire::UserList)), &[403]),
         Action::ShowUser => shape!(200, None, Some(of!(wire::UserRecord)), &[404]),
         Action::PutUser => shape!(200, Some((of!(wire::PutUser), JSON)), Some(of!(wire::UserRecord)), &[403, 404, 409]),
-        Action::DeleteUser => shape!(204, None, None, &[403, 404, 409]),
         Action::StageVersion => shape!(201, Some((of!(wire::StageVersion), JSON)), Some(of!(wire::SecretShown)), &[403, 404, 409]),
         Action::DeliverVersion => shape!(200, Some((of!(wire::DeliverVersion), JSON)), Some(of!(wire::Delivered)), &[403, 404, 409]),
         Action::PromoteVersion => shape!(200, Some((of!(wire::PromoteVersion), JSON)), Some(of!(wire::TokenRecord)), &[403, 404, 409]),
@@ -230,7 +231,6 @@ fn shape(action: Action, schemas: &mut SchemaGenerator) -> Shape {
         Action::Confirm => shape!(200, Some((of!(wire::Confirm), JSON)), Some(of!(wire::Confirmed)), &[404]),
         Action::SetGrant => shape!(200, Some((of!(wire::Grant), JSON)), Some(of!(wire::ManifestView)), &[403, 404]),
         Action::TakeLease => shape!(200, Some((of!(wire::TakeLease), JSON)), Some(of!(wire::LeaseRecord)), &[404, 409]),
-        Action::FreeLease => shape!(204, None, None, &[404]),
         Action::Introspect => shape!(200, Some((of!(wire::Introspect), JSON_OR_FORM)), Some(of!(wire::Introspected)), &[403]),
     }
 }

@@ -237,10 +237,9 @@ impl From<LeaseError> for Problem {
     fn from(error: LeaseError) -> Self {
         let detail = error.to_string();
         match error {
-            LeaseError::Held(lease) => Self::new(409, "lease_held", detail)
-                .with("holder", lease.holder)
-                .with("by", lease.by)
-                .with("until", lease.until.to_string()),
+            LeaseError::Held(lease) => {
+                Self::new(409, "lease_held", detail).with("by", lease.by).with("until", lease.until.to_string())
+            }
             LeaseError::Denied(denied) => denied.into(),
             LeaseError::Table(error) => error.into(),
         }

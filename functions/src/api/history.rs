@@ -34,7 +34,7 @@ impl Api {
         let to = asked.read("to", "is a day such as `2026-12-31`")?.unwrap_or(today);
         let from = asked.read("from", "is a day such as `2026-12-01`")?;
         let from = from.or_else(|| to.checked_sub(30.days()).ok()).unwrap_or(to);
-        let days = from.until(to).map(|span| span.get_days()).unwrap_or(i32::MAX);
+        let days = from.until(to).map_or(i32::MAX, |span| span.get_days());
         if !(0..=SPAN_MAX).contains(&days) {
             return Err(Problem::field("?from", format!("is at most {SPAN_MAX} days before `to`, and not after it")));
         }
@@ -45,7 +45,7 @@ impl Api {
         let mut days = Vec::new();
         let mut month = span.from.first_of_month();
         while month <= span.to {
-            let start = month.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp()).unwrap_or(Timestamp::MIN);
+            let start = month.to_zoned(TimeZone::UTC).map_or(Timestamp::MIN, |zoned| zoned.timestamp());
             let read = self.service.usage(&id, start).await?;
             let within = read.into_iter().filter(|day| (span.from..=span.to).contains(&day.day));
             days.extend(within.map(|day| UsageEntry { day: day.day, uses: day.uses, last: day.last }));

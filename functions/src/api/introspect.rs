@@ -71,6 +71,10 @@ fn told(valid: &Valid) -> Introspected {
 }
 
 fn read(request: &Request) -> Result<(Introspect, Option<IpAddr>), Problem> {
+    // A secret does not belong into an address, which others log.
+    if !request.query.is_empty() {
+        return Err(Problem::invalid_request("this route takes no query; send the token in the body"));
+    }
     let kind = request.header("content-type")?.unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let asked: Introspect = match kind.as_str() {

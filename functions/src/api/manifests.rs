@@ -56,7 +56,8 @@ impl Api {
             name: manifest.clone(),
             applied: record.as_ref().and_then(|record| record.applied),
             grant: record.and_then(|record| record.grant).map(told),
-            lease: lease.map(lease_record),
+            // Whoever knows the run's word could renew or free its lease.
+            lease: lease.map(|lease| LeaseRecord { holder: String::new(), ..lease_record(lease) }),
             document,
         };
         Response::json(200, &view)

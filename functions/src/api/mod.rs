@@ -9,6 +9,7 @@ mod create;
 mod delete;
 mod document;
 mod failure;
+mod handlers;
 mod history;
 mod http;
 mod introspect;
@@ -24,6 +25,7 @@ pub mod wire;
 
 pub use authorize::Authorized;
 pub use document::document;
+pub use handlers::Handlers;
 pub use http::{BODY_MAX, Request, Response};
 pub use problem::{FieldFault, Problem};
 pub use routes::{Action, Function, ROUTES, Route};
@@ -41,6 +43,7 @@ use crate::table::TableError;
 #[derive(Debug, Clone)]
 pub struct Api {
     service: Arc<Service>,
+    handlers: Handlers,
     first_use: FirstUse,
 }
 
@@ -95,10 +98,16 @@ impl Handled {
 }
 
 impl Api {
-    /// The API on a service.
+    /// The API on a service, with all its routes.
     #[must_use]
     pub fn new(service: Arc<Service>) -> Self {
-        Self { service, first_use: FirstUse::BeforeReply }
+        Self::with(service, Handlers::ALL)
+    }
+
+    /// The API on a service, as far as these handlers go.
+    #[must_use]
+    pub fn with(service: Arc<Service>, handlers: Handlers) -> Self {
+        Self { service, handlers, first_use: FirstUse::BeforeReply }
     }
 
     /// The same for a front that calls [`Service::write_first_uses`] after each reply, so that no reply waits for that.
@@ -142,59 +151,18 @@ impl Api {
             let detail = format!("the headers have at most {HEADERS_MAX} bytes together");
             return Err(Problem::new(431, "headers_too_large", detail));
         }
-        match route.action {
-            Action::OpenApi => return Ok(Self::openapi()),
-            Action::Introspect => return self.introspect(request, record).await,
-            _ => {}
+        if let Some(answered) = (self.handlers.open)(self, route.action, request, record) {
+            return answered.await;
         }
         let by = self.caller(request, record).await?;
         reading::check_size(request)?;
         let query = reading::read_query(&request.query, route.parameters())?;
         let asked = Asked { request, parameters, query, own: &by.valid };
-        let answered = self.act(route.action, &by, &asked).await;
+        let answered = (self.handlers.act)(self, route.action, &by, &asked).await;
         if let Err(problem) = &answered {
             self.audit(&by, &asked, route, problem).await;
         }
         answered
-    }
-
-    async fn act(&self, action: Action, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        match action {
-            Action::CreateToken => self.create_token(by, asked).await,
-            Action::ListTokens => self.list_tokens(by, asked).await,
-            Action::ShowToken => self.show_token(by, asked).await,
-            Action::TokenUsage => self.token_usage(by, asked).await,
-            Action::TokenEvents => self.token_events(by, asked).await,
-            Action::UserUsage => self.user_usage(by, asked).await,
-            Action::Events => self.events(by, asked).await,
-            Action::WhoAmI => Self::who_am_i(by),
-            Action::DeleteToken => self.delete_token(by, asked).await,
-            Action::DeleteOwnToken => self.delete_own_token(by).await,
-            Action::EditToken => self.edit_token(by, asked).await,
-            Action::TokenRoles => self.token_roles(by, asked).await,
-            Action::SetTokenRoles => self.set_token_roles(by, asked).await,
-            Action::ListRoles => self.list_roles(by).await,
-            Action::ShowRole => self.show_role(by, asked).await,
-            Action::PutRole => self.put_role(by, asked).await,
-            Action::DeleteRole => self.delete_role(by, asked).await,
-            Action::ListUsers => self.list_users(by).await,
-            Action::ShowUser => self.show_user(by, asked).await,
-            Action::PutUser => self.put_user(by, asked).await,
-            Action::DeleteUser => self.delete_user(by, asked).await,
-            Action::StageVersion => self.stage_version(by, asked).await,
-            Action::DeliverVersion => self.deliver_version(by, asked).await,
-            Action::PromoteVersion => self.promote_version(by, asked).await,
-            Action::RetireVersion => self.retire_version(by, asked).await,
-            Action::ManifestTokens => self.manifest_tokens(by, asked).await,
-            Action::ShowManifest => self.show_manifest(by, asked).await,
-            Action::PublishManifest => self.publish_manifest(by, asked).await,
-            Action::LookUp => self.look_up(by, asked).await,
-            Action::Confirm => self.confirm(by, asked).await,
-            Action::SetGrant => self.set_grant(by, asked).await,
-            Action::TakeLease => self.take_lease(by, asked).await,
-            Action::FreeLease => self.free_lease(by, asked).await,
-            Action::OpenApi | Action::Introspect => Err(Problem::internal("answered elsewhere".to_owned())),
-        }
     }
 
     /// Writes an event about an attempt to gain something. Failing to write it does not let the attempt through.
@@ -211,6 +179,6 @@ impl Api {
 }
 
 /// Refusals that somebody has to hear of.
-const AUDITED: [&str; 4] = ["gain_refused", "not_granted", "not_by_manifest", "token_replaced"];
+const AUDITED: [&str; 5] = ["role_not_held", "gain_refused", "not_granted", "not_by_manifest", "token_replaced"];
 /// All headers together; the gateway's own limit is 10 KB.
 const HEADERS_MAX: usize = 16 * 1024;

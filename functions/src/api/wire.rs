@@ -523,6 +523,7 @@ pub struct PutUser {
 }
 
 /// Tells `null` from absent.
+#[expect(clippy::option_option, reason = "absent, null and a number are three things")]
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u32>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
@@ -833,7 +834,8 @@ pub struct TakeLease {
 /// Who holds a lease.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeaseRecord {
-    /// The run.
+    /// The run, told to itself only.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub holder: String,
     /// On whose behalf.
     pub by: String,

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use latchkey::api::Function;
+use latchkey::api::{Function, Handlers};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    latchkey::lambda::serve(Function::List).await
+    latchkey::lambda::serve(Function::List, Handlers::LIST).await
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::authorizer;
 use super::events::{self, EventError, Reply};
 use super::front::Opening;
-use crate::api::{Authorized, Function, Handled, Record};
+use crate::api::{Authorized, Function, Handled, Handlers, Record};
 use crate::service::Verdict;
 
 /// How a function answers.
@@ -15,12 +15,15 @@ pub(super) trait Answers {
     /// Which function it is.
     fn function(&self) -> Function;
 
+    /// The handlers that it has.
+    fn handlers(&self) -> Handlers;
+
     /// Answers an event.
     async fn answer(&self, opening: &Opening, event: &str) -> Done;
 }
 
 /// The routes of a function.
-pub(super) struct Routes(pub(super) Function);
+pub(super) struct Routes(pub(super) Function, pub(super) Handlers);
 
 /// The authorizer.
 pub(super) struct Authorizer;
@@ -59,6 +62,10 @@ impl Answers for Routes {
         self.0
     }
 
+    fn handlers(&self) -> Handlers {
+        self.1
+    }
+
     async fn answer(&self, opening: &Opening, event: &str) -> Done {
         let request = match events::request(event) {
             Ok(request) => request,
@@ -77,6 +84,10 @@ impl Answers for Routes {
 impl Answers for Authorizer {
     fn function(&self) -> Function {
         Function::Authorize
+    }
+
+    fn handlers(&self) -> Handlers {
+        Handlers::NONE
     }
 
     async fn answer(&self, opening: &Opening, event: &str) -> Done {

@@ -115,14 +115,18 @@ pub(super) fn answer(question: &Question, valid: Option<&Valid>) -> Option<Value
         (Form::Simple, None) => Some(json!({"isAuthorized": false})),
         (Form::Simple, Some(valid)) => Some(json!({"isAuthorized": true, "context": Told::of(valid)})),
         (Form::Policy(_), None) => None,
-        (Form::Policy(arn), Some(valid)) => Some(json!({
-            "principalId": valid.user.as_str(),
-            "policyDocument": {
-                "Version": "2012-10-17",
-                "Statement": [{"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": whole_stage(arn)}],
-            },
-            "context": Told::of(valid),
-        })),
+        (Form::Policy(arn), Some(valid)) => {
+            let mut allow = json!({"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": whole_stage(arn)});
+            if !valid.allowed_ips.is_empty() {
+                // A gateway that keeps the answer must not let others in from elsewhere with it.
+                allow["Condition"] = json!({"IpAddress": {"aws:SourceIp": valid.allowed_ips}});
+            }
+            Some(json!({
+                "principalId": valid.user.as_str(),
+                "policyDocument": {"Version": "2012-10-17", "Statement": [allow]},
+                "context": Told::of(valid),
+            }))
+        }
     }
 }
 

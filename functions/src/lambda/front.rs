@@ -12,7 +12,7 @@ use super::client::client;
 use super::environment::Environment;
 use super::log::{self, Invocation, Level};
 use super::usage::Flushes;
-use crate::api::Api;
+use crate::api::{Api, Handlers};
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::SystemEntropy;
 use crate::service::Service;
@@ -34,6 +34,7 @@ pub(super) struct Front<A> {
 /// The table, and the API on it once the settings are read.
 pub(super) struct Opening {
     table: Table,
+    handlers: Handlers,
     api: OnceCell<Api>,
 }
 
@@ -42,7 +43,7 @@ impl Opening {
     pub(super) async fn api(&self) -> Result<&Api, TableError> {
         let open = || async {
             let service = Service::open(self.table.clone(), Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
-            Ok(Api::new(Arc::new(service)).noting_after_reply())
+            Ok(Api::with(Arc::new(service), self.handlers).noting_after_reply())
         };
         self.api.get_or_try_init(open).await
     }
@@ -51,7 +52,7 @@ impl Opening {
 impl<A: Answers> Front<A> {
     pub(super) fn new(answers: A, environment: &Environment) -> Self {
         let table = Table::new(client(environment), &environment.table).retrying_for(RETRY_FOR);
-        let opening = Opening { table, api: OnceCell::new() };
+        let opening = Opening { table, handlers: answers.handlers(), api: OnceCell::new() };
         Self { answers, opening, cold: Cell::new(true), flushes: Flushes::default() }
     }
 

@@ -15,18 +15,18 @@ use super::extension;
 use super::front::Front;
 use super::log::{self, Level};
 use super::warnings;
-use crate::api::Function;
+use crate::api::{Function, Handlers};
 use crate::clock::{Clock, SystemClock};
 
-/// Serves a function's routes until Lambda ends it.
+/// Serves a function's routes with its handlers until Lambda ends it.
 ///
 /// It reads `LATCHKEY_TABLE`, Lambda's own variables, `AWS_ENDPOINT_URL_DYNAMODB` for another table than AWS's, and
 /// `LATCHKEY_ROOTS`: `native` to trust the system's certificates, or a PEM file to trust as well.
 ///
 /// # Panics
 /// When Lambda's own variables are missing.
-pub async fn serve(function: Function) -> ExitCode {
-    run(Routes(function)).await
+pub async fn serve(function: Function, handlers: Handlers) -> ExitCode {
+    run(Routes(function, handlers)).await
 }
 
 /// Answers API Gateway's authorizers until Lambda ends it. The environment is that of [`serve`].

@@ -22,8 +22,10 @@ pub struct Bootstrapped {
     pub token: Token,
     /// Its secret, this once.
     pub secret: Secret,
-    /// The token that it replaced, which has ended.
+    /// The token that it replaced, which has ended unless `unended` says why not.
     pub replaced: Option<TokenId>,
+    /// Why the former token has not ended: it still permits everything.
+    pub unended: Option<String>,
 }
 
 /// Why there is no new admin token.
@@ -37,6 +39,12 @@ pub enum BootstrapError {
         /// Whose it is.
         user: UserName,
     },
+    /// There is another role of that name.
+    #[error("the role `{ADMIN_ROLE}` exists and permits something else than everything, or belongs to a manifest")]
+    RoleTaken,
+    /// The user is suspended.
+    #[error("the user `{0}` is suspended")]
+    Suspended(UserName),
     /// Another run was faster.
     #[error("another bootstrap was faster: nothing was made here")]
     Raced,
@@ -52,8 +60,8 @@ pub enum BootstrapError {
     /// The token was not made.
     #[error(transparent)]
     Create(#[from] CreateError),
-    /// The former token could not be ended; the new one was made.
-    #[error("the new token was made, but the former one could not be ended: {0}")]
+    /// The former token could not be ended, and nothing was made.
+    #[error("the former token could not be ended: {0}")]
     Former(String),
     /// The table.
     #[error(transparent)]
@@ -136,11 +144,13 @@ impl Service {
                 return Err(if same { error.into() } else { BootstrapError::Raced });
             }
         };
+        let mut unended = None;
         if let Some(former) = former.as_ref().filter(|former| former.user != *user || former.token != *name) {
-            self.end_former(caller, former).await?;
+            // Its secret must reach somebody all the same.
+            unended = self.end_former(caller, former).await.err().map(|error| error.to_string());
         }
         let replaced = former.map(|former| former.id);
-        Ok(Bootstrapped { token: created.token, secret: created.secret, replaced })
+        Ok(Bootstrapped { token: created.token, secret: created.secret, replaced, unended })
     }
 
     async fn ready_admin(&self, caller: &Caller, user: &UserName) -> Result<RoleName, BootstrapError> {
@@ -148,14 +158,24 @@ impl Service {
         let role: RoleName = ADMIN_ROLE.parse().map_err(|_| unreadable("the admin role's name".to_owned()))?;
         let all = "*:*".parse().map_err(|_| unreadable("the admin role's permission".to_owned()))?;
         let permissions: Permissions = [all].into_iter().collect();
-        self.put_role(caller, &role, &permissions, None).await?;
+        match self.role(&role).await? {
+            None => drop(self.put_role(caller, &role, &permissions, None).await?),
+            // Widening it would make admins of all who hold it.
+            Some(found) if found.permissions != permissions || found.managed_by.is_some() => {
+                return Err(BootstrapError::RoleTaken);
+            }
+            Some(_) => {}
+        }
         let held = self.user(user).await?;
+        if held.as_ref().is_some_and(|user| user.suspended) {
+            return Err(BootstrapError::Suspended(user.clone()));
+        }
         let mut roles = held.as_ref().map(|user| user.roles.clone()).unwrap_or_default();
         if !roles.contains(&role) {
             roles.push(role.clone());
         }
         let kind = if held.is_none() { Some(UserKind::Person) } else { None };
-        let change = UserChange { kind, roles: Some(roles), suspended: Some(false), ..UserChange::default() };
+        let change = UserChange { kind, roles: Some(roles), ..UserChange::default() };
         self.put_user(caller, user, &change).await?;
         Ok(role)
     }

@@ -98,6 +98,22 @@ impl Service {
         Err(TableError::Busy("others change the same token".to_owned()).into())
     }
 
+    /// Demands that a caller may change a token at all, before anything is told about it or its user.
+    pub(super) async fn may_touch(
+        &self,
+        caller: &Caller,
+        user: &UserName,
+        token: Option<&Token>,
+        manifest: Option<&ManifestName>,
+    ) -> Result<(), AdmitError> {
+        let managed = token.and_then(|token| token.managed_by.as_ref());
+        if managed.is_some_and(|manifest| caller.runs(manifest)) {
+            return Ok(());
+        }
+        self.may_reach(caller, user, manifest).await?;
+        if manifest.is_some_and(|manifest| caller.runs(manifest)) { Ok(()) } else { Ok(caller.may_change(user)?) }
+    }
+
     /// The same, tried once: `None` when somebody else was faster.
     pub(super) async fn change_once<T, E: std::error::Error + 'static>(
         &self,
@@ -109,14 +125,7 @@ impl Service {
     ) -> Result<Option<(Token, T)>, ChangeError<E>> {
         let missing = || ChangeError::NoSuchToken { user: user.clone(), name: name.clone() };
         let old = self.load(user, name).await?;
-        let managed = old.as_ref().and_then(|old| old.managed_by.as_ref());
-        if !managed.is_some_and(|manifest| caller.runs(manifest)) {
-            // Before anything is told about the token.
-            self.may_reach(caller, user, guard.manifest).await?;
-            if !guard.manifest.is_some_and(|manifest| caller.runs(manifest)) {
-                caller.may_change(user)?;
-            }
-        }
+        self.may_touch(caller, user, old.as_ref(), guard.manifest).await?;
         let old = old.ok_or_else(missing)?;
         // What has ended by its own expiry stays ended; a managed token comes back with its next version.
         if old.expires_at.is_some_and(|end| end <= self.now()) {

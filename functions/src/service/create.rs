@@ -184,9 +184,19 @@ impl Service {
             Life::Managed { manifest, .. } => Some(manifest),
             Life::Until(_) => None,
         };
-        if !manifest.is_some_and(|manifest| caller.runs(manifest)) {
-            // Before anything is told about the user.
-            caller.may_change(&new.user)?;
+        // Before anything is told about the user.
+        let personal = caller.may_change(&new.user);
+        match manifest {
+            Some(manifest) if caller.runs(manifest) => {
+                if personal.is_err() {
+                    let user = self.user(&new.user).await?;
+                    self.grant_of(manifest).await?.names_user(manifest, &new.user, user.as_ref())?;
+                }
+            }
+            manifest => {
+                personal?;
+                manifest.map_or(Ok(()), |manifest| caller.may_join(manifest))?;
+            }
         }
         check_text(new.description.as_deref(), &new.labels)?;
         check_places(&new.places)?;
@@ -305,6 +315,15 @@ impl Service {
         Ok(roles)
     }
 
+    /// Whether policy allows versions that live so long.
+    pub(super) fn check_life(&self, terms: Terms) -> Result<(), CreateError> {
+        let max = self.policy.expiry_max;
+        if terms.expires_in > max {
+            return Err(CreateError::ExpiryTooLate { max, until: max.after(self.now()) });
+        }
+        Ok(())
+    }
+
     /// What holds for every token of a manifest, whoever applies it.
     pub(super) async fn check_managed(
         &self,
@@ -315,6 +334,7 @@ impl Service {
         if let Some(contradiction) = terms.contradiction(has_places) {
             return Err(contradiction.into());
         }
+        self.check_life(terms)?;
         refuse_for_manifests(&self.permissions_of(roles).await?)
     }
 

@@ -4,7 +4,9 @@ use super::verify::Verification;
 use super::{Caller, ChangeError, Event, RACES, Service, Valid};
 use crate::name::{TokenName, UserName};
 use crate::secret::TokenId;
-use crate::table::{Put, TableError, TransactError, Transaction, Update, Write, encode, encode_token, keys, with_key};
+use crate::table::{
+    Put, TableError, TransactError, Transaction, Update, Write, decode, encode, encode_token, keys, with_key,
+};
 use crate::token::{EndState, Ended, Token, TokenState};
 use crate::version::{LOOK_MAX, Look, VersionError};
 
@@ -52,7 +54,20 @@ impl Service {
         caller: &Caller,
         own: &Valid,
     ) -> Result<Token, ChangeError<std::convert::Infallible>> {
-        self.delete(&caller.trusted(), &own.user, &own.name, Some(&own.id)).await
+        let missing = || ChangeError::NoSuchToken { user: own.user.clone(), name: own.name.clone() };
+        for race in 0..RACES {
+            // By its id: somebody may rename it meanwhile.
+            let item = self.table.get(&keys::verification(&own.id)).await?.ok_or_else(missing)?;
+            let now: Verification = decode(item)?;
+            if now.ended.is_some() {
+                return Err(missing());
+            }
+            match self.delete(&caller.trusted(), &now.user, &now.name, Some(&own.id)).await {
+                Err(ChangeError::NoSuchToken { .. } | ChangeError::Replaced { .. }) => self.table.breathe(race).await?,
+                answer => return answer,
+            }
+        }
+        Err(TableError::Busy("others change the same token".to_owned()).into())
     }
 
     /// Ends a token that leaves with its manifest's declaration, after a look that found no place holding any of its

@@ -83,6 +83,18 @@ impl Service {
             CreateError::Table(error) => ChangeError::Table(error),
             error => ChangeError::Rule(EditError::Create(error)),
         };
+        if !caller.is_operator() {
+            // What follows tells about the user and the user's other tokens.
+            let token = self.load(user, name).await?;
+            self.may_touch(caller, user, token.as_ref(), edit.managed_by.as_ref()).await?;
+            let joins = edit
+                .managed_by
+                .as_ref()
+                .filter(|wanted| token.as_ref().is_some_and(|token| token.managed_by.as_ref() != Some(*wanted)));
+            if let Some(manifest) = joins {
+                caller.may_join(manifest)?;
+            }
+        }
         let renamed = edit.name.as_ref().filter(|new| *new != name);
         for race in 0..RACES {
             // What depends on the user is checked together with the user: a sweep must neither miss the token under
@@ -215,6 +227,7 @@ fn apply(service: &Service, token: &mut Token, edit: &Edit, roles: Option<Vec<Ro
         changed.push("places");
     }
     if let Some(terms) = token.terms.filter(|_| edit.terms.is_some() || edit.places.is_some()) {
+        service.check_life(terms)?;
         let has_places = token.places.values().any(|record| record.declared);
         terms.contradiction(has_places).map_or(Ok(()), |contradiction| Err(CreateError::Terms(contradiction)))?;
     }

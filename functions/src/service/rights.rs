@@ -175,6 +175,14 @@ impl Caller {
         if self.runs(manifest) { Ok(()) } else { Err(Denied::Hidden) }
     }
 
+    /// Demands that the caller may put a token into a manifest: its run acts on every token that is in it.
+    pub(super) fn may_join(&self, manifest: &ManifestName) -> Result<(), Denied> {
+        if self.runs(manifest) || self.has("admin:tokens") {
+            return Ok(());
+        }
+        Err(Denied::Lacks(format!("manifests:{manifest}")))
+    }
+
     /// Demands that the caller may see a user's tokens: a person's tokens see the person's, those of service users need
     /// `tokens:write`; everybody's with `admin:tokens`.
     ///
@@ -282,8 +290,7 @@ fn within(inner: &[IpNet], outer: &[IpNet]) -> bool {
 fn lasts(token: &Token, now: Timestamp) -> Timestamp {
     let by_terms = token.terms.map(|terms| terms.expires_in.max(STAGED_LIFE).after(now));
     match (token.expires_at, by_terms) {
-        (Some(end), _) => end,
-        (None, Some(end)) => end,
+        (Some(end), _) | (None, Some(end)) => end,
         (None, None) => STAGED_LIFE.after(now),
     }
 }
@@ -365,14 +372,15 @@ impl Service {
 }
 
 impl Grant {
-    /// Demands that a manifest may name a user: its own, or a granted one, or one that is not there yet.
+    /// Demands that a manifest may name a user: its own, or a granted one. One that is not there is told no different
+    /// from a foreign one.
     pub(super) fn names_user(
         &self,
         manifest: &ManifestName,
         name: &UserName,
         user: Option<&User>,
     ) -> Result<(), Denied> {
-        let own = user.is_none_or(|user| user.managed_by.as_ref() == Some(manifest));
+        let own = user.is_some_and(|user| user.managed_by.as_ref() == Some(manifest));
         if own || self.users.contains(name) {
             return Ok(());
         }

@@ -163,7 +163,9 @@ impl Service {
         if let Some(old) = old
             && old.managed_by.as_ref() != Some(manifest)
         {
-            grant.names_role(manifest, name, old.managed_by.as_ref())?;
+            // A grant lets it name such a role, not change it: others hold it too.
+            let what = format!("other permissions to the role `{name}`, which it does not own");
+            return Err(Denied::NotGranted { manifest: manifest.clone(), what }.into());
         }
         Ok(grant.covers(manifest, permissions)?)
     }

@@ -219,7 +219,18 @@ impl Service {
         let manifest = change.managed_by.as_ref().filter(|manifest| caller.runs(manifest));
         let (Err(_), Some(manifest)) = (&personal, manifest) else { return Ok(personal?) };
         let grant = self.grant_of(manifest).await?;
-        grant.names_user(manifest, name, old)?;
+        let other = match old {
+            Some(old) => old.managed_by.as_ref() != Some(manifest),
+            // A person's name says who acted: no manifest makes one up.
+            None => change.kind != Some(UserKind::Service) && !grant.users.contains(name),
+        };
+        if other {
+            let what = match old {
+                Some(_) => format!("roles to the user `{name}`, which it does not own"),
+                None => format!("the person `{name}`; it may make service accounts"),
+            };
+            return Err(Denied::NotGranted { manifest: manifest.clone(), what }.into());
+        }
         for role in &gained {
             let defined = self.role(role).await?;
             grant.names_role(manifest, role, defined.as_ref().and_then(|role| role.managed_by.as_ref()))?;

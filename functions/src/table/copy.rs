@@ -237,7 +237,9 @@ impl Table {
                 let extra: Vec<&Key> = keys.iter().filter(|key| !held.contains_key(*key)).collect();
                 if write {
                     // What a check reads stays for ever, as a tombstone: one that the source lacks was made there.
-                    if let Some(key) = extra.iter().find(|key| key.pk.starts_with("K#")) {
+                    // So does the record of a token that was deleted there.
+                    let made_there = |key: &&&Key| key.pk.starts_with("K#") || key.sk.starts_with(super::keys::ENDED);
+                    if let Some(key) = extra.iter().find(made_there) {
                         return Err(CopyError::Used { target: target_name.to_owned(), key: key.pk.clone() });
                     }
                     target.write_items(extra.iter().map(|key| delete(key)).collect()).await?;
@@ -309,6 +311,11 @@ fn refuse_newer(item: &Item, held: &HashMap<Key, Item>, target: &str) -> Result<
     let Some(key) = Key::of(item) else { return Ok(()) };
     let revision = |item: &Item| item.get("revision").and_then(|value| value.as_n().ok()?.parse::<u64>().ok());
     let newer = held.get(&key).and_then(revision) > revision(item);
+    // A tombstone that would come back to life: the token was deleted there.
+    let ended = |item: &Item| item.contains_key("ended");
+    if key.pk.starts_with("K#") && held.get(&key).is_some_and(ended) && !ended(item) {
+        return Err(CopyError::Used { target: target.to_owned(), key: key.pk });
+    }
     // A name that was used again begins anew, with another id.
     let same = held.get(&key).is_some_and(|held| held.get("id") == item.get("id"));
     if newer && same {

@@ -195,6 +195,8 @@ impl Table {
             transaction.writes.into_iter().map(|write| write.into_item(&self.name)).collect::<Result<_, _>>()?;
         let deadline = tokio::time::Instant::now() + self.retry_for;
         let mut attempt = 0;
+        // Once an answer was lost, nobody knows whether it was done, whatever the later ones say.
+        let mut unknown = false;
         loop {
             let sent = self
                 .client
@@ -220,9 +222,11 @@ impl Table {
             if !matches!(error, TableError::Busy(_) | TableError::Unreachable(_)) {
                 return Err(error.into());
             }
+            unknown |= matches!(&error, TableError::Unreachable(_))
+                || matches!(&error, TableError::Busy(text) if text.contains("TransactionInProgress"));
             tracing::debug!(attempt, error = %error, "a transaction is tried again");
             if self.pause(attempt, deadline, "").await.is_err() {
-                return Err(error.into());
+                return Err(if unknown { TableError::Unreachable(error.to_string()).into() } else { error.into() });
             }
             attempt += 1;
         }

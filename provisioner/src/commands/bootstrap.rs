@@ -45,10 +45,15 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Boo
     };
     show(printer, &made, file, arguments.out.as_deref()).map_err(lost)?;
     let expires = made.token.ends_at().map_or_else(|| "never".to_owned(), minute);
-    let former = made.replaced.as_ref().map(|id| format!("; the former one, {id}, has ended")).unwrap_or_default();
+    let ended = if made.unended.is_some() { "still works" } else { "has ended" };
+    let former = made.replaced.as_ref().map(|id| format!("; the former one, {id}, {ended}")).unwrap_or_default();
     printer.talk(&format!("Made `{user}/{}`, which permits everything; it expires {expires}{former}", made.token.name));
     if arguments.out.is_none() {
         printer.talk("Its secret is shown this once: store it now");
+    }
+    if let Some(why) = &made.unended {
+        printer.talk(&format!("The former token could not be ended, end it by hand: {why}"));
+        return Ok(Code::Partly);
     }
     Ok(Code::Done)
 }

@@ -71,7 +71,7 @@ fn show(printer: Printer, copied: &Copied, arguments: &Copy) -> Result<(), Fault
         }))?;
         return Ok(());
     }
-    let kinds: Vec<String> = copied.kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let kinds: Vec<String> = copied.kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
     let verb = if copied.resumed { "Went on copying" } else { "Copied" };
     printer.result(&format!(
         "{verb} `{}` to `{}`: {} items, the same in both",

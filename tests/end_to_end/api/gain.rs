@@ -115,10 +115,16 @@ async fn a_manifest_hands_out_what_its_grant_holds_and_no_more() {
     // A foreign user, and a role that the grant does not name.
     attempt(&scene, &job, "POST", "/v1/users/bob/tokens", token(&["reader"]), "not_granted").await;
     attempt(&scene, &job, "POST", "/v1/users/ada/tokens", token(&["writer"]), "not_granted").await;
-    let user = |roles: &[&str]| json!({"roles": roles, "manifest": "acme"});
+    let user = |roles: &[&str]| json!({"kind": "service", "roles": roles, "manifest": "acme"});
     attempt(&scene, &job, "PUT", "/v1/users/bob", user(&["reader"]), "not_granted").await;
     attempt(&scene, &job, "PUT", "/v1/users/new", user(&["writer"]), "not_granted").await;
     attempt(&scene, &job, "PUT", "/v1/users/new", user(&["root"]), "not_granted").await;
+    // A person, a user and a role that others made, even those that the grant names.
+    let person = json!({"roles": ["reader"], "manifest": "acme"});
+    attempt(&scene, &job, "PUT", "/v1/users/chief", person.clone(), "not_granted").await;
+    attempt(&scene, &job, "PUT", "/v1/users/ada", json!({"roles": [], "manifest": "acme"}), "not_granted").await;
+    let other = json!({"permissions": [], "manifest": "acme"});
+    attempt(&scene, &job, "PUT", "/v1/roles/reader", other, "not_granted").await;
     // Somebody else's token does not become the manifest's by saying so.
     scene.world.create(NewToken { roles: Some(vec![name("reader")]), ..new_token("bob", "own") }).await;
     let adopt = json!({"manifest": "acme", "terms": terms});
@@ -140,6 +146,48 @@ async fn a_manifest_hands_out_what_its_grant_holds_and_no_more() {
     let id = scene.deploy_id().await;
     let versions = "/v1/users/ada/tokens/deploy/versions";
     attempt(&scene, &job, "POST", versions, json!({"id": id}), "not_granted").await;
+}
+
+#[tokio::test]
+async fn nobody_plants_a_token_in_somebody_elses_manifest() {
+    let scene = Scene::new().await;
+    let own = scene.actor("ada", "laptop", &["writer"]).await;
+    let terms = json!({"expires_in": "20d", "rotate_every": "7d", "overlap": "2h"});
+    let planted = json!({"name": "x", "roles": ["reader"], "manifest": "acme", "terms": terms});
+    refused(&own.json("POST", "/v1/users/me/tokens", &planted).await, 403, "insufficient_scope");
+    let _ = own.json("POST", "/v1/users/me/tokens", &json!({"name": "x", "roles": ["reader"]})).await.expect(201);
+    let moved = json!({"manifest": "acme", "terms": terms});
+    refused(&own.json("PATCH", "/v1/users/me/tokens/x", &moved).await, 403, "insufficient_scope");
+}
+
+#[tokio::test]
+async fn a_stranger_learns_nothing_of_users_their_roles_and_their_names() {
+    let scene = Scene::new().await;
+    let bob = scene.actor("bob", "laptop", &["reader"]).await;
+    let job = scene.actor("ci", "github", &["ci-acme"]).await;
+    let answer = async |actor: &Actor, method: &str, target: &str, body: Value| {
+        let mut reply = actor.json(method, target, &body).await;
+        reply.body["request_id"] = Value::Null;
+        (reply.status(), reply.body.to_string())
+    };
+    // Of a user who is there and has the role, who has not, and who is not there.
+    for (method, path, body) in [
+        ("PUT", "/tokens/x/roles", json!({"roles": ["writer"]})),
+        ("PUT", "/tokens/x/roles", json!({"roles": ["root"]})),
+        ("PATCH", "/tokens/x", json!({"name": "deploy"})),
+        ("PATCH", "/tokens/deploy", json!({"name": "other"})),
+    ] {
+        let there = answer(&bob, method, &format!("/v1/users/ada{path}"), body.clone()).await;
+        let nowhere = answer(&bob, method, &format!("/v1/users/nobody{path}"), body.clone()).await;
+        assert_eq!(there, nowhere, "{method} {path} {body}");
+        assert_eq!(there.0, 404);
+    }
+    let terms = json!({"expires_in": "20d", "rotate_every": "7d", "overlap": "2h"});
+    let body = json!({"name": "x", "roles": ["root"], "manifest": "acme", "terms": terms});
+    let answers = ["bob", "nobody", "root"].map(|user| format!("/v1/users/{user}/tokens"));
+    for target in answers {
+        refused(&job.json("POST", &target, &body).await, 403, "not_granted");
+    }
 }
 
 #[tokio::test]

@@ -94,13 +94,19 @@ async fn request(scene: &Scene, route: &Route) -> (String, Value) {
     let id = scene.deploy_id().await;
     let (user, token) = match route.action {
         Action::DeleteUser => ("bob", "deploy"),
+        Action::PutUser => ("acme-bot", "deploy"),
         _ => ("ada", "deploy"),
+    };
+    let role = match route.action {
+        Action::DeleteRole => "unused",
+        Action::PutRole => "acme-role",
+        _ => "reader",
     };
     let mut target = route
         .path
         .replace("{user}", user)
         .replace("{name}", token)
-        .replace("{role}", if route.action == Action::DeleteRole { "unused" } else { "reader" })
+        .replace("{role}", role)
         .replace("{manifest}", "acme")
         .replace("{version}", "1")
         .replace("{place}", place().id().as_str());
@@ -112,7 +118,7 @@ async fn request(scene: &Scene, route: &Route) -> (String, Value) {
         Action::EditToken => json!({"id": id, "description": "new"}),
         Action::SetTokenRoles => json!({"id": id, "roles": ["reader"]}),
         Action::PutRole => json!({"permissions": ["documents:read"], "manifest": "acme"}),
-        Action::PutUser => json!({"roles": ["reader", "writer"], "manifest": "acme"}),
+        Action::PutUser => json!({"kind": "service", "roles": ["reader"], "manifest": "acme"}),
         Action::StageVersion | Action::PromoteVersion => json!({"id": id}),
         Action::DeliverVersion => json!({"id": id, "state": "announced"}),
         Action::PublishManifest => json!({"applied": {"revision": 7}}),

@@ -81,7 +81,7 @@ async fn headers_and_bodies_are_bounded() {
     let scene = Scene::new().await;
     let own = scene.actor("ada", "laptop", &["writer"]).await;
     let kind = ("content-type", "application/json");
-    let reply = own.send("POST", "/v1/users/me/tokens", &[kind], &[b' '; 65 * 1024]).await;
+    let reply = own.send("POST", "/v1/users/me/tokens", &[kind], &vec![b' '; 65 * 1024]).await;
     assert_eq!((reply.status(), reply.code()), (413, "too_large"));
     let reply = own.send("GET", "/v1/me", &[("x-padding", &"x".repeat(17 * 1024))], b"").await;
     assert_eq!((reply.status(), reply.code()), (431, "headers_too_large"));

@@ -20,7 +20,7 @@ struct Live {
 }
 
 impl Live {
-    async fn start() -> Self {
+    fn start() -> Self {
         let stack = Stack::start();
         let outputs = stack.deploy("latchkey", &["ThrottlingRate=1000"]);
         let [api, url, authorizer, table] =
@@ -47,7 +47,7 @@ impl Live {
 
 #[tokio::test]
 async fn one_command_brings_up_a_service_that_works_and_ends_tokens_at_once() {
-    let live = Live::start().await;
+    let live = Live::start();
     strangers_are_told_to_log_in(&live).await;
     let (reader, guest) = make_tokens(&live).await;
     let protected = deploy_protected(&live);

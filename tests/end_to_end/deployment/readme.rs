@@ -41,7 +41,7 @@ fn every_command_of_the_readmes_does_what_it_says() {
         if first && line.starts_with("provision bootstrap") {
             // With the first admin there is somebody whom the sample can let in.
             first = false;
-            script += &format!("SECRET=\"$({line})\"\n{sample}");
+            script.extend(["SECRET=\"$(", line, ")\"\n", &sample]);
         } else {
             script += &line.replace("infra/deploy ", &built);
             script.push('\n');

@@ -148,6 +148,7 @@ async fn use_everything(all: &mut Deployed) {
     all.ask("GET", &format!("{tokens}?state=deleted"), none.clone(), 200).await;
     all.ask("GET", &format!("{tokens}/laptop"), none.clone(), 200).await;
     all.ask("GET", &format!("{tokens}/laptop/usage"), none.clone(), 200).await;
+    all.ask("GET", &format!("{tokens}/laptop/usage?id={id}"), none.clone(), 200).await;
     all.ask("GET", &format!("{tokens}/laptop/events"), none.clone(), 200).await;
     all.ask("GET", &format!("{tokens}/laptop/events?id={id}"), none.clone(), 200).await;
     all.ask("GET", "/v1/users/ana/usage", none.clone(), 200).await;
@@ -211,8 +212,9 @@ async fn manifests(all: &mut Deployed) {
         "expired": ["ana"],
     });
     all.ask_as(&job, "POST", &format!("{acme}/lookup"), wanted, 200).await;
-    let digest: String =
-        latchkey::secret::Digest::of(secret.as_bytes()).as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = latchkey::secret::Digest::of(secret.as_bytes());
+    let digest: Vec<String> = digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = digest.concat();
     let confirm = json!({"user": "ci", "name": "api", "id": id, "digest": digest});
     let confirmed = all.ask_as(&job, "POST", &format!("{acme}/confirm"), confirm, 200).await;
     assert_eq!(confirmed["version"], 1);

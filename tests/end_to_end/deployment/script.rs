@@ -28,14 +28,14 @@ fn said(output: &Output) -> String {
 
 #[test]
 fn the_scripts_tell_what_they_do() {
+    let told = regex::Regex::new(r"(?m)^  (--[a-z-]+)").unwrap();
+    let taken = regex::Regex::new(r"(?m)^    (--[a-z-]+)(?: \| -h)?\) ").unwrap();
     for script in ["deploy", "destroy"] {
         let output = run(script, &["--help"]);
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success() && text.starts_with(&format!("Usage: infra/{script}")), "{text}");
         // Every option is told, and every one that is told is there.
         let source = std::fs::read_to_string(root().join("infra").join(script)).unwrap();
-        let told = regex::Regex::new(r"(?m)^  (--[a-z-]+)").unwrap();
-        let taken = regex::Regex::new(r"(?m)^    (--[a-z-]+)(?: \| -h)?\) ").unwrap();
         let names = |pattern: &regex::Regex, text: &str| -> std::collections::BTreeSet<String> {
             pattern.captures_iter(text).map(|found| found[1].to_owned()).collect()
         };

@@ -24,14 +24,13 @@ impl Client {
 
     /// Sends a request; the status and the body of its answer.
     pub(crate) async fn ask(&mut self, method: &str, target: &str, body: Option<&Value>) -> (u16, Value) {
-        let mut sender = match self.sender.take() {
-            Some(sender) => sender,
-            None => {
-                let connection = tokio::net::TcpStream::connect(&self.address).await.unwrap();
-                let (sender, connection) = http1::handshake(TokioIo::new(connection)).await.unwrap();
-                tokio::spawn(connection);
-                sender
-            }
+        let mut sender = if let Some(sender) = self.sender.take() {
+            sender
+        } else {
+            let connection = tokio::net::TcpStream::connect(&self.address).await.unwrap();
+            let (sender, connection) = http1::handshake(TokioIo::new(connection)).await.unwrap();
+            tokio::spawn(connection);
+            sender
         };
         let mut request = Request::builder().method(method).uri(target).header("host", &self.address);
         request = request.header("authorization", &self.authorization);

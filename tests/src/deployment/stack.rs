@@ -87,6 +87,9 @@ impl Stack {
     }
 
     /// A command with everything around it as somebody has who is logged in.
+    ///
+    /// # Panics
+    /// When a folder of the path has a `:` in its name.
     #[must_use]
     pub fn command(&self, program: impl Into<PathBuf>) -> Command {
         let mut command = Command::new(program.into());

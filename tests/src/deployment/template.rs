@@ -61,6 +61,9 @@ impl Template {
     }
 
     /// All resources of a type, with their names.
+    ///
+    /// # Panics
+    /// When there are no resources.
     pub fn of_type(&self, wanted: &str) -> impl Iterator<Item = (&str, &Value)> {
         let all = self.0["Resources"].as_object().expect("resources").iter();
         all.filter(move |(_, resource)| resource["Type"] == wanted)

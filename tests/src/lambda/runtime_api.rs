@@ -120,7 +120,7 @@ impl RuntimeApi {
     /// Hands an event to the function, and waits for what comes of it.
     ///
     /// # Errors
-    /// The function's own.
+    /// What the function answered instead of a reply.
     ///
     /// # Panics
     /// When nothing comes for long.
