@@ -174,17 +174,10 @@ impl Started {
         self.child.id().and_then(|id| i32::try_from(id).ok()).expect("it still runs")
     }
 
-<<<<<<< HEAD
     /// Hands it an event, and waits for what comes of it.
     ///
     /// # Errors
     /// The function's own.
-=======
-    /// Hands it an event, and waits until it asks for the next one.
-    ///
-    /// # Errors
-    /// What the function answered instead of a reply.
->>>>>>> main
     pub async fn invoke(&self, event: &Value) -> Invoked {
         self.runtime.invoke(event).await
     }

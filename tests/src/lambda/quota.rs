@@ -48,12 +48,7 @@ impl Quota {
 
     /// A program that stops before its first instruction, so that it runs all of it under the quota.
     #[must_use]
-<<<<<<< HEAD
     pub(super) fn command(program: &Path) -> Command {
-=======
-    #[expect(clippy::unused_self, reason = "only a group can let it begin")]
-    pub(super) fn command(&self, program: &Path) -> Command {
->>>>>>> main
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "kill -STOP $$; exec \"$0\" \"$@\""]).arg(program);
         command

@@ -120,7 +120,7 @@ impl RuntimeApi {
     /// Hands an event to the function, and waits for what comes of it.
     ///
     /// # Errors
-    /// What the function answered instead of a reply.
+    /// The function's own.
     ///
     /// # Panics
     /// When nothing comes for long.
