@@ -397,6 +397,8 @@ impl Table {
             | "TransactionConflictException"
             | "TransactionInProgressException" => TableError::Busy(text),
             _ if service.raw().status().as_u16() >= 500 => TableError::Unreachable(text),
+            // An answer that says yes and cannot be read was cut on its way.
+            _ if service.raw().status().is_success() => TableError::Unreachable("half an answer came".to_owned()),
             _ => TableError::Invalid(text),
         }
     }
