@@ -26,6 +26,7 @@ const RENEW_EVERY: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(super) enum Lease {
     /// Left out, to show that safety does not rest on it.
+    #[cfg_attr(not(feature = "test-clock"), expect(dead_code, reason = "only tests leave it out"))]
     None,
     /// A lock on this file.
     File(#[expect(dead_code, reason = "closing it gives it back")] File),

@@ -256,6 +256,7 @@ async fn no_answer_is_wrong_under_mixed_load() {
     // Once everything is warm, and at the end.
     tokio::time::sleep(length / 3).await;
     let warm: Vec<u64> = servers.iter().map(|server| resident(server.process())).collect();
+    let changes_then = board.changes.load(Ordering::Relaxed);
     while let Some(worker) = workers.join_next().await {
         worker.unwrap();
     }
@@ -270,9 +271,11 @@ async fn no_answer_is_wrong_under_mixed_load() {
         board.refusals.load(Ordering::Relaxed),
     );
     assert!(checks > 100 && changes > 50, "that was no load");
-    for (warm, end) in warm.iter().zip(&end) {
-        assert!(*end <= warm + warm / 4 + 8 * 1024, "memory grew from {warm} to {end} KiB");
-    }
+    // The embedded engine keeps the answers to transactions for ten minutes, as DynamoDB does on its side: some KiB a
+    // change, and nothing a check.
+    let grown = end.iter().sum::<u64>().saturating_sub(warm.iter().sum());
+    let kept = 4 * (changes - changes_then);
+    assert!(grown <= kept + 16 * 1024, "memory grew by {grown} KiB, of which {kept} are accounted for");
     let lost = lost_uses(&world.path("latchkey.db"), &board).await;
     assert_eq!(lost, 0, "a server that ends in order loses no count");
 }
