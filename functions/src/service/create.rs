@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
+use super::bounds::{check_places, check_text, check_verification, refuse_for_manifests};
 use super::rights::{AdmitError, Yield};
 use super::verify::{SWEPT, Verification};
 use super::{Caller, Denied, Event, RACES, Service};
@@ -13,22 +14,16 @@ use crate::entropy::EntropyError;
 use crate::lifetime::{Contradiction, Seconds, Terms};
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
 use crate::place::Place;
-use crate::role::{Permission, Permissions, ROLES_MAX};
+use crate::role::ROLES_MAX;
 use crate::secret::{Secret, TokenId};
 use crate::table::{
     Put, Range, TableError, TransactError, Transaction, Update, Write, decode_token, encode, encode_token, keys,
     with_key,
 };
-use crate::token::{
-    ALLOWED_IPS_MAX, DESCRIPTION_MAX, EndState, Ended, LABELS_MAX, Token, TokenState, VERIFICATION_MAX,
-};
+use crate::token::{EndState, Ended, Token, TokenState};
 use crate::user::User;
 use crate::version::{VersionError, VersionState};
 
-/// The most parts of a place.
-const PARTS_MAX: usize = 12;
-/// The most bytes that the parts of a place take.
-const PLACE_MAX: usize = 1024;
 /// The place of one write more in the transaction that makes a token.
 const ALSO: usize = 4;
 
@@ -408,63 +403,6 @@ impl Service {
             Err(TransactError::Table(error)) => Err(error),
         }
     }
-}
-
-/// Never by manifest: `admin:*`, `manifests:*`, and `*` as a resource.
-pub(super) fn refuse_for_manifests(permissions: &Permissions) -> Result<(), CreateError> {
-    not_by_manifest(permissions).map_or(Ok(()), |permission| Err(CreateError::NotByManifest(permission.to_string())))
-}
-
-/// The first permission that no manifest may hand out.
-pub(super) fn not_by_manifest(permissions: &Permissions) -> Option<&Permission> {
-    permissions.iter().find(|permission| matches!(permission.resource(), "*" | "admin" | "manifests"))
-}
-
-pub(super) fn check_text(description: Option<&str>, labels: &BTreeMap<String, String>) -> Result<(), CreateError> {
-    if description.is_some_and(|text| text.len() > DESCRIPTION_MAX || text.chars().any(char::is_control)) {
-        return Err(CreateError::TooLarge("a description has at most 256 bytes, on one line"));
-    }
-    if labels.iter().map(|(label, value)| label.len() + value.len() + 8).sum::<usize>() > LABELS_MAX {
-        return Err(CreateError::TooLarge("the labels of a token take at most 512 bytes together"));
-    }
-    Ok(())
-}
-
-/// What a place may be: it is stored with the token, whose record has to stay small.
-pub(super) fn check_places(places: &[Place]) -> Result<(), CreateError> {
-    let fits = |place: &Place| {
-        let kind = place.kind.as_bytes();
-        let word = kind.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-');
-        let length: usize = place.parts.iter().map(|(part, value)| part.len() + value.len()).sum();
-        word && (1..=32).contains(&kind.len())
-            && (1..=PARTS_MAX).contains(&place.parts.len())
-            && place.parts.iter().all(|(part, _)| !part.is_empty())
-            && length <= PLACE_MAX
-    };
-    if places.iter().all(fits) {
-        return Ok(());
-    }
-    Err(CreateError::TooLarge("a place has a kind in lower case, and 1 to 12 parts of at most 1024 bytes together"))
-}
-
-pub(super) fn check_verification(
-    user: &UserName,
-    name: &TokenName,
-    roles: &[RoleName],
-    allowed_ips: &[IpNet],
-) -> Result<(), CreateError> {
-    if allowed_ips.len() > ALLOWED_IPS_MAX {
-        return Err(CreateError::TooLarge("a token has at most 20 allowed networks"));
-    }
-    let names =
-        user.as_str().len() + name.as_str().len() + roles.iter().map(|role| role.as_str().len() + 1).sum::<usize>();
-    let networks: usize = allowed_ips.iter().map(|network| network.to_string().len() + 1).sum();
-    if names + networks > VERIFICATION_MAX {
-        return Err(CreateError::TooLarge(
-            "user, name, roles and allowed networks of a token take at most 680 bytes together",
-        ));
-    }
-    Ok(())
 }
 
 impl Token {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
+use super::bounds::{check_places, check_text, check_verification, refuse_for_manifests};
 use super::change::Guard;
-use super::create::{CreateError, check_places, check_text, check_verification, refuse_for_manifests};
 use super::rights::Yield;
-use super::{Caller, ChangeError, RACES, Service};
+use super::{Caller, ChangeError, CreateError, RACES, Service};
 use crate::lifetime::Terms;
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
 use crate::place::{Place, PlaceId};

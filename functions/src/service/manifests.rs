@@ -1,15 +1,11 @@
 //! Manifests: what a plan needs about their tokens.
 
-use std::collections::BTreeSet;
-
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
-use super::create::not_by_manifest;
 use super::verify::Verification;
-use super::{Caller, Denied, Event, RACES, Service};
-use crate::name::{ManifestName, RoleName, TokenName, UserName};
-use crate::role::Permissions;
+use super::{Caller, Denied, Event, Grant, RACES, Service};
+use crate::name::{ManifestName, TokenName, UserName};
 use crate::secret::{Fingerprint, TokenId};
 use crate::table::keys::{self, Key};
 use crate::table::{Put, Range, TableError, TransactError, Transaction, Write, decode, decode_token, encode, with_key};
@@ -30,41 +26,8 @@ pub struct ManifestRecord {
     pub revision: u64,
 }
 
-/// What a manifest may hand out when it is applied with a token. Never `admin:*`, `manifests:*`, or `*` as a resource.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Grant {
-    /// All that its roles and tokens permit stays within these.
-    #[serde(default)]
-    pub permissions: Permissions,
-    /// Roles that it may name although it does not declare them.
-    #[serde(default)]
-    pub roles: BTreeSet<RoleName>,
-    /// Users that it may name although it does not declare them.
-    #[serde(default)]
-    pub users: BTreeSet<UserName>,
-}
-
-/// The most permissions, roles and users that a grant may name each.
-pub const GRANT_MAX: usize = 200;
 /// The longest text that is published, in bytes.
 pub const PUBLISHED_MAX: usize = 48 * 1024;
-
-/// Why a grant was not set.
-#[derive(Debug, thiserror::Error)]
-pub enum GrantError {
-    /// What no manifest may hand out.
-    #[error("no manifest may hand out `{0}`")]
-    NotByManifest(String),
-    /// Too many.
-    #[error("a grant names at most {GRANT_MAX} permissions, roles and users each")]
-    TooLarge,
-    /// The caller may not.
-    #[error(transparent)]
-    Denied(#[from] Denied),
-    /// The table.
-    #[error(transparent)]
-    Table(#[from] TableError),
-}
 
 /// Why a manifest was not published or noted.
 #[derive(Debug, thiserror::Error)]
@@ -202,7 +165,7 @@ impl Service {
     }
 
     /// False when somebody else changed it meanwhile.
-    async fn save_manifest(
+    pub(super) async fn save_manifest(
         &self,
         old: Option<&ManifestRecord>,
         new: &ManifestRecord,
@@ -227,50 +190,6 @@ impl Service {
             Err(TransactError::Cancelled(_)) => Ok(false),
             Err(TransactError::Table(error)) => Err(error),
         }
-    }
-
-    /// Says what a manifest may hand out. Whoever grants must hold what it grants, and may change the tokens of the
-    /// users that it names: `admin:roles` and `admin:tokens`.
-    ///
-    /// # Errors
-    /// See [`GrantError`].
-    pub async fn set_grant(
-        &self,
-        caller: &Caller,
-        name: &ManifestName,
-        grant: &Grant,
-    ) -> Result<ManifestRecord, GrantError> {
-        caller.must_have("admin:roles")?;
-        caller.must_have("admin:tokens")?;
-        if grant.permissions.len().max(grant.roles.len()).max(grant.users.len()) > GRANT_MAX {
-            return Err(GrantError::TooLarge);
-        }
-        if let Some(permission) = not_by_manifest(&grant.permissions) {
-            return Err(GrantError::NotByManifest(permission.to_string()));
-        }
-        let roles: Vec<RoleName> = grant.roles.iter().cloned().collect();
-        let mut handed_out = self.permissions_of(&roles).await?;
-        handed_out.extend(&grant.permissions);
-        caller.covers(&handed_out)?;
-        let words = |words: Vec<String>| words.join(" ");
-        let detail = format!(
-            "{name}: permissions: {}; roles: {}; users: {}",
-            words(grant.permissions.iter().map(ToString::to_string).collect()),
-            words(grant.roles.iter().map(ToString::to_string).collect()),
-            words(grant.users.iter().map(ToString::to_string).collect()),
-        );
-        for race in 0..RACES {
-            let old = self.manifest(name).await?;
-            let revision = old.as_ref().map_or(0, |old| old.revision) + 1;
-            let applied = old.as_ref().and_then(|old| old.applied);
-            let new = ManifestRecord { name: name.clone(), applied, grant: Some(grant.clone()), revision };
-            let event = Event::on_role(caller, "manifest.grant", &detail, self.now());
-            if self.save_manifest(old.as_ref(), &new, &event).await? {
-                return Ok(new);
-            }
-            self.table.breathe(race).await?;
-        }
-        Err(TableError::Busy("others change the same manifest".to_owned()).into())
     }
 
     /// Publishes a manifest's text for the scheduled job; an empty one takes it back.

@@ -5,10 +5,12 @@
 
 mod audit;
 mod bootstrap;
+mod bounds;
 mod change;
 mod create;
 mod delete;
 mod edit;
+mod grant;
 mod introspect;
 mod lease;
 mod list;
@@ -32,10 +34,11 @@ pub use bootstrap::{ADMIN_ROLE, BootstrapError, Bootstrapped};
 pub use change::ChangeError;
 pub use create::{CreateError, Created, Life, NewToken};
 pub use edit::{Edit, EditError};
+pub use grant::{GRANT_MAX, Grant, GrantError};
 pub use introspect::Introspection;
 pub use lease::{LEASE, Lease, LeaseError};
 pub use list::TokenPage;
-pub use manifests::{GRANT_MAX, Grant, GrantError, ManagedPage, ManifestRecord, Origin, PUBLISHED_MAX, PublishError};
+pub use manifests::{ManagedPage, ManifestRecord, Origin, PUBLISHED_MAX, PublishError};
 pub use rights::Denied;
 pub use roles::{Role, RoleError};
 pub use usage::UsageDay;

@@ -4,13 +4,11 @@
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::{Caller, Grant, Service, Valid};
-use crate::name::{ManifestName, RoleName, UserName};
+use super::{Caller, Service, Valid};
+use crate::name::{ManifestName, UserName};
 use crate::role::{Permission, Permissions};
-use crate::secret::TokenId;
 use crate::table::TableError;
 use crate::token::Token;
-use crate::user::User;
 use crate::version::STAGED_LIFE;
 
 /// What a caller may do.
@@ -27,7 +25,6 @@ pub(super) enum Rights {
 pub(super) struct Holder {
     pub(super) user: UserName,
     pub(super) person: bool,
-    pub(super) id: TokenId,
     pub(super) permissions: Permissions,
     pub(super) allowed_ips: Vec<IpNet>,
     pub(super) expires: Timestamp,
@@ -62,18 +59,12 @@ pub enum Denied {
 }
 
 impl Denied {
-    /// Whether the caller tried to gain something, which is worth an audit event.
-    #[must_use]
-    pub fn is_gain(&self) -> bool {
-        !matches!(self, Self::Hidden | Self::Lacks(_))
-    }
-
     fn lacks(permission: &str) -> Self {
         Self::Lacks(permission.to_owned())
     }
 }
 
-fn list(permissions: &[String]) -> String {
+pub(super) fn list(permissions: &[String]) -> String {
     permissions.iter().map(|permission| format!("`{permission}`")).collect::<Vec<_>>().join(", ")
 }
 
@@ -105,7 +96,6 @@ impl Caller {
         let holder = Holder {
             user: valid.user.clone(),
             person: valid.person,
-            id: valid.id.clone(),
             permissions: valid.permissions.clone(),
             allowed_ips: valid.allowed_ips.clone(),
             expires: valid.expires,
@@ -131,12 +121,6 @@ impl Caller {
             Rights::Operator => None,
             Rights::Token(holder) => Some(holder),
         }
-    }
-
-    /// The id of the token in hand.
-    #[must_use]
-    pub fn token_id(&self) -> Option<&TokenId> {
-        self.holder().map(|holder| &holder.id)
     }
 
     /// The user behind the token in hand.
@@ -276,7 +260,7 @@ impl Caller {
 }
 
 /// The permissions that `held` does not cover.
-fn beyond(held: &Permissions, wanted: &Permissions) -> Vec<String> {
+pub(super) fn beyond(held: &Permissions, wanted: &Permissions) -> Vec<String> {
     wanted.iter().filter(|permission| !held.allow(permission)).map(ToString::to_string).collect()
 }
 
@@ -363,50 +347,6 @@ impl Service {
         };
         let found = self.user(user).await?;
         Ok(self.grant_of(manifest).await?.names_user(manifest, user, found.as_ref())?)
-    }
-
-    /// What a manifest may hand out; nothing where no admin has said.
-    pub(super) async fn grant_of(&self, manifest: &ManifestName) -> Result<Grant, TableError> {
-        Ok(self.manifest(manifest).await?.and_then(|record| record.grant).unwrap_or_default())
-    }
-}
-
-impl Grant {
-    /// Demands that a manifest may name a user: its own, or a granted one. One that is not there is told no different
-    /// from a foreign one.
-    pub(super) fn names_user(
-        &self,
-        manifest: &ManifestName,
-        name: &UserName,
-        user: Option<&User>,
-    ) -> Result<(), Denied> {
-        let own = user.is_some_and(|user| user.managed_by.as_ref() == Some(manifest));
-        if own || self.users.contains(name) {
-            return Ok(());
-        }
-        Err(Denied::NotGranted { manifest: manifest.clone(), what: format!("tokens of the user `{name}`") })
-    }
-
-    /// Demands that a manifest may name a role that exists: its own or a granted one.
-    pub(super) fn names_role(
-        &self,
-        manifest: &ManifestName,
-        name: &RoleName,
-        owner: Option<&ManifestName>,
-    ) -> Result<(), Denied> {
-        if owner == Some(manifest) || self.roles.contains(name) {
-            return Ok(());
-        }
-        Err(Denied::NotGranted { manifest: manifest.clone(), what: format!("the role `{name}`") })
-    }
-
-    /// Demands that permissions lie within the grant.
-    pub(super) fn covers(&self, manifest: &ManifestName, permissions: &Permissions) -> Result<(), Denied> {
-        let beyond = beyond(&self.permissions, permissions);
-        if beyond.is_empty() {
-            return Ok(());
-        }
-        Err(Denied::NotGranted { manifest: manifest.clone(), what: list(&beyond) })
     }
 }
 

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
-use super::create::refuse_for_manifests;
+use super::bounds::refuse_for_manifests;
 use super::{Caller, Denied, Event, RACES, Service};
 use crate::name::{ManifestName, RoleName};
 use crate::role::{PERMISSIONS_MAX, Permissions};

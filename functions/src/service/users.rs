@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::create::not_by_manifest;
+use super::bounds::not_by_manifest;
 use super::verify::{SWEPT, Verification};
 use super::{Caller, Denied, Event, RACES, Service};
 use crate::name::{ManifestName, RoleName, UserName};

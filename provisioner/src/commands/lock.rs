@@ -85,7 +85,7 @@ async fn of_file(printer: Printer, table: &Path, manifest: &ManifestName, wait: 
         match file.try_lock() {
             Ok(()) => return Ok(Lease::File(file)),
             Err(TryLockError::WouldBlock) if !until.has_passed() => {
-                tell(printer, manifest, &mut told);
+                tell(printer, &format!("waiting for another run of `{manifest}` ..."), &mut told);
                 tokio::time::sleep(POLL_FILE).await;
             }
             Err(TryLockError::WouldBlock) => {
@@ -101,9 +101,9 @@ async fn of_file(printer: Printer, table: &Path, manifest: &ManifestName, wait: 
     }
 }
 
-fn tell(printer: Printer, manifest: &ManifestName, told: &mut bool) {
+fn tell(printer: Printer, text: &str, told: &mut bool) {
     if !std::mem::replace(told, true) {
-        printer.talk(&format!("waiting for another run of `{manifest}` ..."));
+        printer.talk(text);
     }
 }
 
@@ -120,8 +120,9 @@ async fn of_service(
     loop {
         match client.take_lease(manifest, &holder, steal).await? {
             Ok(()) => break,
-            Err(_) if !until.has_passed() => {
-                tell(printer, manifest, &mut told);
+            Err(Held { by, .. }) if !until.has_passed() => {
+                let dead = "if it is dead, its lease ends within a minute, or `--steal` it";
+                tell(printer, &format!("waiting for another run of `{manifest}`, of `{by}` ...; {dead}"), &mut told);
                 tokio::time::sleep(POLL_SERVICE.min(until.left())).await;
             }
             Err(Held { by, .. }) => {

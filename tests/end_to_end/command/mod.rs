@@ -16,7 +16,7 @@ mod verify;
 use tests::provision::World;
 
 /// A manifest with everything but tokens.
-const START: &str = r#"manifest = "acme"
+pub(crate) const START: &str = r#"manifest = "acme"
 
 [service]
 embedded = "latchkey.db"
@@ -39,7 +39,7 @@ path = ".env"
 "#;
 
 /// Two tokens in one file.
-const TWO: &str = r#"
+pub(crate) const TWO: &str = r#"
 [tokens.build-api]
 user = "ci"
 push = [{ sink = "dev", name = "BUILD_TOKEN" }]

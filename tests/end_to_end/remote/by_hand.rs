@@ -122,7 +122,7 @@ fn uses_through_the_server_are_counted_and_survive_its_end() {
     let day = day.exits(0).json();
     remote.served = tests::remote::Served::start(&remote.world, "latchkey.db");
     remote.url = remote.served.url().to_owned();
-    remote.world.write("tokens.toml", &super::START.replace("URL", &remote.url));
+    remote.world.write("tokens.toml", &super::head(&format!("url = \"{}\"", remote.url)));
     let asked = remote.admin("token usage main-pipeline --user pipeline --format json").exits(0).json();
     assert_eq!(asked, day, "the server tells what the table says");
     let none = remote.admin("token usage main-pipeline --user pipeline --from 2026-01-01 --to 2026-01-02").exits(0);

@@ -1,13 +1,12 @@
 //! `provision copy`: a whole service from one table to another, and back.
 
 use super::table::Elsewhere;
-use super::{START, TWO};
+use crate::command::{START, TWO};
 
 /// A world with a manifest applied to an embedded table, and its secrets.
 async fn applied() -> (Elsewhere, Vec<String>) {
     let there = Elsewhere::start("latchkey").await;
-    let manifest = format!("{START}{TWO}").replace("url = \"URL\"", "embedded = \"latchkey.db\"");
-    there.world.write("tokens.toml", &manifest);
+    there.world.write("tokens.toml", &format!("{START}{TWO}"));
     there.world.run("apply").exits(0);
     there.world.run("rotate tokens.toml build-api").exits(0);
     let secrets = ["BUILD_TOKEN", "DEPLOY_TOKEN"].map(|name| there.world.entry(".env", name)).to_vec();

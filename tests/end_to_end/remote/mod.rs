@@ -12,39 +12,17 @@ mod trust;
 use tests::provision::{Ran, World};
 use tests::remote::Served;
 
-/// A manifest with everything but the service and tokens.
-const START: &str = r#"manifest = "acme"
+use crate::command::{START, TWO};
 
-[service]
-url = "URL"
+/// The command's manifest with everything but tokens, for a service elsewhere; a world puts its server's address for `URL`.
+fn head(service: &str) -> String {
+    START.replace("embedded = \"latchkey.db\"", service)
+}
 
-[defaults]
-expires_in = "90d"
-rotate_every = "30d"
-overlap = "24h"
-
-[roles.reader]
-permissions = ["documents:read"]
-
-[users.ci]
-kind = "service"
-roles = ["reader"]
-
-[sinks.dev]
-type = "dotenv"
-path = ".env"
-"#;
-
-/// Two tokens in one file.
-const TWO: &str = r#"
-[tokens.build-api]
-user = "ci"
-push = [{ sink = "dev", name = "BUILD_TOKEN" }]
-
-[tokens.deploy-api]
-user = "ci"
-push = [{ sink = "dev", name = "DEPLOY_TOKEN" }]
-"#;
+/// The same with two tokens in one file.
+fn manifest(service: &str) -> String {
+    head(service) + TWO
+}
 
 /// A world with a server, an admin's token and a CI job's.
 struct Remote {
@@ -58,7 +36,7 @@ struct Remote {
 impl Remote {
     /// A manifest with two tokens, by URL.
     fn start() -> Self {
-        Self::with(&format!("{START}{TWO}"))
+        Self::with(&manifest("url = \"URL\""))
     }
 
     fn with(manifest: &str) -> Self {

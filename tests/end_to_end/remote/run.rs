@@ -2,7 +2,7 @@
 
 use tests::provision::{DAY, HOUR};
 
-use super::{Remote, START, TWO};
+use super::{Remote, TWO, head};
 
 #[test]
 fn a_job_plans_and_applies_and_rotates_by_url_with_its_grant() {
@@ -46,7 +46,10 @@ fn an_entry_that_was_changed_by_hand_is_mended_from_another_place() {
         "push = [{ sink = \"dev\", name = \"BUILD_TOKEN\" }]",
         "push = [{ sink = \"dev\", name = \"BUILD_TOKEN\" }, { sink = \"other\", name = \"BUILD_TOKEN\" }]",
     );
-    let remote = Remote::with(&format!("{START}[sinks.other]\ntype = \"dotenv\"\npath = \"other.env\"\n{both}"));
+    let remote = Remote::with(&format!(
+        "{}[sinks.other]\ntype = \"dotenv\"\npath = \"other.env\"\n{both}",
+        head("url = \"URL\"")
+    ));
     remote.run("apply").exits(0);
     let secret = remote.world.entry(".env", "BUILD_TOKEN");
     remote.world.write(".env", &remote.world.read(".env").replace(&secret, "edited"));

@@ -6,7 +6,7 @@ use tests::engine::{Engine, Store};
 use tests::provision::{Ran, World, secrets_in};
 use tests::remote::{DynamoDb, environment};
 
-use super::{START, TWO, bootstrap};
+use super::{bootstrap, manifest};
 
 /// A world, and a table somewhere.
 pub(super) struct Elsewhere {
@@ -53,7 +53,7 @@ impl Elsewhere {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_manifest_is_applied_to_a_table_as_its_operator() {
     let there = Elsewhere::start("latchkey").await;
-    let manifest = format!("{START}{TWO}").replace("url = \"URL\"", "table = \"latchkey\"\nregion = \"us-east-1\"");
+    let manifest = manifest("table = \"latchkey\"\nregion = \"us-east-1\"");
     there.world.write("tokens.toml", &manifest);
     there.run("plan --detailed-exitcode").exits(2);
     there.run("apply").exits(0);

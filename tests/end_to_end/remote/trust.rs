@@ -3,7 +3,7 @@
 use tests::provision::World;
 use tests::remote::{Proxy, Trouble};
 
-use super::{Remote, START, TWO};
+use super::{Remote, manifest};
 
 /// Whoever listens here must never hear of a token.
 fn assert_nothing_was_sent(elsewhere: &Proxy) {
@@ -15,7 +15,7 @@ fn assert_nothing_was_sent(elsewhere: &Proxy) {
 fn a_manifest_cannot_send_a_token_elsewhere() {
     let remote = Remote::start();
     let elsewhere = Proxy::before(&remote.url);
-    let manifest = format!("{START}{TWO}").replace("URL", &elsewhere.url());
+    let manifest = manifest(&format!("url = \"{}\"", elsewhere.url()));
     remote.world.write("tokens.toml", &manifest);
     for words in ["plan", "apply", "status", "rotate tokens.toml --all", "token list", "role list", "user list"] {
         let refused = remote.admin(words).exits(1);
@@ -51,7 +51,7 @@ fn a_redirect_is_told_and_not_followed() {
 
 #[test]
 fn what_is_no_token_or_would_be_read_on_the_way_is_sent_nowhere() {
-    let world = World::with(&format!("{START}{TWO}").replace("URL", "https://api.invalid"));
+    let world = World::with(&manifest("url = \"https://api.invalid\""));
     let cases = [
         ("https://api.invalid", "not-a-token", "what `LATCHKEY_TOKEN` holds is no token"),
         ("https://api.invalid", "", "there is no token for `https://api.invalid`"),

@@ -1,0 +1,210 @@
+//! What a declarative run needs beyond single tokens.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{RoleRecord, TokenRecord, UserRecord};
+use crate::name::{ManifestName, TokenName, UserName};
+use crate::secret::{Fingerprint, TokenId};
+use crate::service::Origin;
+
+/// A page of a manifest's tokens.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ManifestTokens {
+    /// Their records.
+    pub tokens: Vec<TokenRecord>,
+    /// What to give as `cursor` for the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// The deployment's default of active tokens a user.
+    pub max_tokens: u32,
+}
+
+/// What a plan refers to besides the manifest's own tokens. At most 500 of each kind.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LookUp {
+    /// Users by name; those that are not there, or that the manifest may not name, are missing from the answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<String>,
+    /// Whether to tell the roles.
+    #[serde(default)]
+    pub roles: bool,
+    /// Tokens by user and name, whoever declares them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "super::super::object::many")]
+    pub tokens: Vec<TokenKey>,
+    /// Token ids that were found in places.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ids: Vec<String>,
+    /// Users whose expired tokens are to be counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expired: Vec<String>,
+}
+
+/// A token by name.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenKey {
+    /// Whose.
+    pub user: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct LookedUp {
+    /// The users that are there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<UserRecord>,
+    /// All roles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<RoleRecord>,
+    /// The tokens that are there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<TokenRecord>,
+    /// Where ids come from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<OriginRecord>,
+    /// How many expired tokens still hold their names, by user.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub expired: BTreeMap<UserName, u32>,
+}
+
+/// Where a token id comes from, told also after the token ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OriginRecord {
+    /// The id.
+    pub id: TokenId,
+    /// Whose it is or was.
+    pub user: UserName,
+    /// Its name.
+    pub name: TokenName,
+    /// The manifest that declares or declared it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<ManifestName>,
+    /// Whether it has ended.
+    pub ended: bool,
+    /// Of an ended token, the fingerprints that were its.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fingerprints: Vec<Fingerprint>,
+}
+
+impl OriginRecord {
+    /// The origin of an id.
+    #[must_use]
+    pub fn of(id: TokenId, origin: Origin) -> Self {
+        let Origin { user, name, managed_by, ended, fingerprints } = origin;
+        Self { id, user, name, managed_by, ended, fingerprints }
+    }
+
+    /// The id and its origin.
+    #[must_use]
+    pub fn into_origin(self) -> (TokenId, Origin) {
+        let Self { id, user, name, managed_by, ended, fingerprints } = self;
+        (id, Origin { user, name, managed_by, ended, fingerprints })
+    }
+}
+
+/// A value that was read from a place, to be confirmed by its digest.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Confirm {
+    /// Whose token.
+    pub user: String,
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub id: String,
+    /// The value's SHA-256, 64 hex digits.
+    pub digest: String,
+}
+
+/// Which live version has the digest.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Confirmed {
+    /// Its number; absent when none has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+}
+
+/// What is known of a manifest.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ManifestView {
+    /// Its name.
+    pub name: ManifestName,
+    /// The highest revision that was applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<u64>,
+    /// What it may hand out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<Grant>,
+    /// Who applies it now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<LeaseRecord>,
+    /// The text that the scheduled job goes by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
+}
+
+/// A revision that is applied, or a text to publish; what is absent stays.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PutManifest {
+    /// Notes that something is applied, at the revision below if there is one; it never goes back.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::super::object::one")]
+    pub applied: Option<Applied>,
+    /// The manifest's text for the scheduled job, at most 48 KB; an empty one takes it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
+}
+
+/// A revision that is about to be applied.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Applied {
+    /// Its number, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
+}
+
+/// What a manifest may hand out. Never `admin:*`, `manifests:*` or `*` as a resource.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// All that its roles and tokens permit stays within these.
+    #[serde(default)]
+    pub permissions: Vec<String>,
+    /// Roles that it may name although it does not declare them.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// Users that it may name although it does not declare them.
+    #[serde(default)]
+    pub users: Vec<String>,
+}
+
+/// A lease to take or renew.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TakeLease {
+    /// The run, a random word of at most 64 characters: the same run renews.
+    pub holder: String,
+    /// Takes it from whoever has it.
+    #[serde(default)]
+    pub steal: bool,
+}
+
+/// Who holds a lease.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LeaseRecord {
+    /// The run, told to itself only.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub holder: String,
+    /// On whose behalf.
+    pub by: String,
+    /// Until when, by the service's time.
+    pub until: Timestamp,
+}

@@ -1,0 +1,299 @@
+//! A token as it is told, and back.
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::DeclaredTerms;
+use crate::name::{ManifestName, RoleName, TokenName, UserName};
+use crate::place::{Place, PlaceId};
+use crate::secret::{Digest, Fingerprint, TokenId};
+use crate::token::{EndState, Ended, PlaceRecord, Retired, Token, TokenState, Use};
+use crate::version::{Delivery, Version, VersionState};
+
+/// A token's record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TokenRecord {
+    /// The public id; it stays when the name is used again.
+    pub id: TokenId,
+    /// Whose.
+    pub user: UserName,
+    /// Its name.
+    pub name: TokenName,
+    /// Its state.
+    pub state: TokenState,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Its roles.
+    pub roles: Vec<RoleName>,
+    /// Free labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Where it may be used from; everywhere when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub allowed_ips: Vec<IpNet>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// By whom.
+    pub created_by: String,
+    /// The manifest that declares it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<ManifestName>,
+    /// When it expires, for a token that no manifest declares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// The durations of a token that a manifest declares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<DeclaredTerms>,
+    /// When rotation is due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
+    /// Where its secret goes or went.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<PlaceEntry>,
+    /// Its live versions, by number.
+    pub versions: Vec<VersionEntry>,
+    /// The last retired ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retired: Vec<RetiredEntry>,
+    /// The highest number ever staged.
+    pub highest: u32,
+    /// Since when it leaves with its manifest's declaration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaving: Option<Timestamp>,
+    /// When it was deleted or expired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// Who deleted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_by: Option<String>,
+    /// Counts changes; the `ETag` is made of it.
+    pub revision: u64,
+}
+
+/// One live version of a token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct VersionEntry {
+    /// From 1.
+    pub number: u32,
+    /// Its state.
+    pub state: VersionState,
+    /// The first 12 hex digits of the secret's SHA-256.
+    pub fingerprint: Fingerprint,
+    /// When it was staged.
+    pub created: Timestamp,
+    /// When it became current.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promoted: Option<Timestamp>,
+    /// When it expires, once that is fixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<Timestamp>,
+    /// When it stops working by itself.
+    pub works_until: Timestamp,
+    /// When its overlap ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap_ends: Option<Timestamp>,
+    /// Its last announcement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announced: Option<Timestamp>,
+    /// The durations under which it was promoted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<DeclaredTerms>,
+    /// Its deliveries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deliveries: Vec<DeliveryEntry>,
+    /// Its noted uses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<UseEntry>,
+}
+
+/// A version on its way to a place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeliveryEntry {
+    /// The place's id.
+    pub place: PlaceId,
+    /// When it was last announced.
+    pub announced: Timestamp,
+    /// When it was reported delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivered: Option<Timestamp>,
+}
+
+/// First and last use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UseEntry {
+    /// The first.
+    pub first: Timestamp,
+    /// The last that was noted; it may lag by 75 minutes.
+    pub last: Timestamp,
+    /// From which address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<String>,
+}
+
+/// A place of a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlaceEntry {
+    /// Its id.
+    pub id: PlaceId,
+    /// What it is.
+    pub place: Place,
+    /// Whether the manifest declares it now.
+    pub declared: bool,
+    /// What the sink answered to the last delivery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<String>,
+    /// The version that was last delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+}
+
+/// A version that was retired.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RetiredEntry {
+    /// Its number.
+    pub number: u32,
+    /// Its fingerprint.
+    pub fingerprint: Fingerprint,
+}
+
+impl TokenRecord {
+    /// The record as it is told.
+    #[must_use]
+    pub fn of(token: &Token, now: Timestamp) -> Self {
+        let version = |version: &Version| VersionEntry {
+            number: version.number,
+            state: version.state,
+            fingerprint: version.fingerprint(),
+            created: version.created,
+            promoted: version.promoted,
+            expiry: version.expiry,
+            works_until: token.deadline(version),
+            overlap_ends: version.overlap_ends,
+            announced: version.announced,
+            terms: version.terms.map(DeclaredTerms::from),
+            deliveries: version.deliveries.iter().map(DeliveryEntry::of).collect(),
+            used: token.uses.get(&version.number.to_string()).map(UseEntry::of),
+        };
+        let place = |(id, record): (&PlaceId, &PlaceRecord)| PlaceEntry {
+            id: id.clone(),
+            place: record.place.clone(),
+            declared: record.declared,
+            receipt: record.receipt.clone(),
+            version: record.version,
+        };
+        let retired =
+            |retired: &Retired| RetiredEntry { number: retired.number, fingerprint: retired.fingerprint.clone() };
+        Self {
+            id: token.id.clone(),
+            user: token.user.clone(),
+            name: token.name.clone(),
+            state: token.state(now),
+            description: token.description.clone(),
+            roles: token.roles.clone(),
+            labels: token.labels.clone(),
+            allowed_ips: token.allowed_ips.clone(),
+            created: token.created,
+            created_by: token.created_by.clone(),
+            managed_by: token.managed_by.clone(),
+            expires_at: token.expires_at,
+            terms: token.terms.map(DeclaredTerms::from),
+            due: token.due(),
+            places: token.places.iter().map(place).collect(),
+            versions: token.versions.iter().map(version).collect(),
+            retired: token.retired.iter().map(retired).collect(),
+            highest: token.highest,
+            leaving: token.leaving,
+            ended_at: token.ended.as_ref().map(|ended| ended.at),
+            ended_by: token.ended.as_ref().and_then(|ended| ended.by.clone()),
+            revision: token.revision,
+        }
+    }
+
+    /// The record as the rules know it, for whoever reads the service over HTTP. Its digests are stand-ins that have
+    /// the right fingerprints and match no secret: only the service can confirm one.
+    #[must_use]
+    pub fn into_token(self) -> Token {
+        let mut uses = BTreeMap::new();
+        let mut versions = Vec::with_capacity(self.versions.len());
+        for entry in self.versions {
+            if let Some(used) = entry.used {
+                uses.insert(entry.number.to_string(), Use { first: used.first, last: used.last, ip: used.ip });
+            }
+            let delivery = |entry: DeliveryEntry| {
+                (entry.place, Delivery { announced: entry.announced, delivered: entry.delivered })
+            };
+            versions.push(Version {
+                number: entry.number,
+                digest: Digest::standing_for(&entry.fingerprint),
+                state: entry.state,
+                created: entry.created,
+                promoted: entry.promoted,
+                expiry: entry.expiry,
+                overlap_ends: entry.overlap_ends,
+                announced: entry.announced,
+                terms: entry.terms.and_then(|terms| terms.parse()),
+                deliveries: entry.deliveries.into_iter().map(delivery).collect(),
+            });
+        }
+        let place = |entry: PlaceEntry| {
+            let (place, declared) = (entry.place, entry.declared);
+            (entry.id, PlaceRecord { place, declared, receipt: entry.receipt, version: entry.version })
+        };
+        let state = if self.state == TokenState::Deleted { EndState::Deleted } else { EndState::Expired };
+        let ended = self.ended_at.map(|at| Ended { state, at, by: self.ended_by });
+        Token {
+            id: self.id,
+            user: self.user,
+            name: self.name,
+            description: self.description,
+            roles: self.roles,
+            labels: self.labels,
+            allowed_ips: self.allowed_ips,
+            created: self.created,
+            created_by: self.created_by,
+            managed_by: self.managed_by,
+            expires_at: self.expires_at,
+            terms: self.terms.and_then(|terms| terms.parse()),
+            places: self.places.into_iter().map(place).collect(),
+            versions,
+            retired: self
+                .retired
+                .into_iter()
+                .map(|entry| Retired { number: entry.number, fingerprint: entry.fingerprint })
+                .collect(),
+            highest: self.highest,
+            leaving: self.leaving,
+            ended,
+            revision: self.revision,
+            uses,
+        }
+    }
+}
+
+impl DeliveryEntry {
+    fn of((place, delivery): (&PlaceId, &Delivery)) -> Self {
+        Self { place: place.clone(), announced: delivery.announced, delivered: delivery.delivered }
+    }
+}
+
+impl UseEntry {
+    fn of(used: &Use) -> Self {
+        Self { first: used.first, last: used.last, ip: used.ip.clone() }
+    }
+}
+
+/// A page of tokens.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct TokenList {
+    /// The tokens.
+    pub tokens: Vec<TokenRecord>,
+    /// What to give as `cursor` for the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}

@@ -1,0 +1,171 @@
+//! Roles, and the users who hold them.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::name::{ManifestName, RoleName, UserName};
+use crate::role::Permissions;
+use crate::service::Role;
+use crate::user::{User, UserKind};
+
+/// Roles for a token.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetRoles {
+    /// The roles, which the user must hold.
+    pub roles: Vec<String>,
+    /// The id of the token that is meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+}
+
+/// A token's roles and what they permit.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct TokenRoles {
+    /// The roles.
+    pub roles: Vec<RoleName>,
+    /// What they permit together.
+    pub permissions: Permissions,
+}
+
+/// What a role is to permit.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PutRole {
+    /// `resource:action`; `*` may stand for a whole part.
+    pub permissions: Vec<String>,
+    /// The manifest that declares it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<String>,
+}
+
+/// A role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RoleRecord {
+    /// Its name.
+    pub name: RoleName,
+    /// What it permits.
+    pub permissions: Permissions,
+    /// How many users hold it.
+    pub holders: u32,
+    /// The manifest that declares it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<ManifestName>,
+    /// Counts changes.
+    pub revision: u64,
+}
+
+impl From<Role> for RoleRecord {
+    fn from(role: Role) -> Self {
+        let Role { name, permissions, holders, managed_by, revision } = role;
+        Self { name, permissions, holders, managed_by, revision }
+    }
+}
+
+impl From<RoleRecord> for Role {
+    fn from(role: RoleRecord) -> Self {
+        let RoleRecord { name, permissions, holders, managed_by, revision } = role;
+        Self { name, permissions, holders, managed_by, revision }
+    }
+}
+
+/// All roles.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct RoleList {
+    /// By name.
+    pub roles: Vec<RoleRecord>,
+}
+
+/// What is to change of a user; what is absent stays, or has its default when the user is new.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PutUser {
+    /// Person (the default) or service account. Fixed once the user exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<UserKind>,
+    /// The roles held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roles: Option<Vec<String>>,
+    /// The most active tokens; `null` goes back to the deployment's default.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[schemars(with = "Option<u32>")]
+    pub max_tokens: Option<Option<u32>>,
+    /// Suspends or restores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<bool>,
+    /// The manifest that declares the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<String>,
+}
+
+/// Tells `null` from absent.
+#[expect(clippy::option_option, reason = "absent, null and a number are three things")]
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u32>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// A user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UserRecord {
+    /// The name.
+    pub name: UserName,
+    /// Person or service account.
+    pub kind: UserKind,
+    /// The roles held.
+    pub roles: Vec<RoleName>,
+    /// Whether no token of the user works.
+    pub suspended: bool,
+    /// The most active tokens, where it is not the deployment's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
+    /// How many active tokens there are; those that expired lately may still count.
+    pub active: u32,
+    /// The manifest that declares the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<ManifestName>,
+    /// Since when.
+    pub created: Timestamp,
+    /// Whether a loss of roles or a suspension has not reached all tokens yet: any change of the user goes on with it.
+    #[serde(default)]
+    pub sweeping: bool,
+    /// Roles that are on their way out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub losing: Vec<RoleName>,
+    /// Counts changes.
+    pub revision: u64,
+}
+
+impl From<User> for UserRecord {
+    fn from(user: User) -> Self {
+        let User { name, kind, roles, suspended, max_tokens, active, managed_by, created, sweeping, losing, revision } =
+            user;
+        Self { name, kind, roles, suspended, max_tokens, active, managed_by, created, sweeping, losing, revision }
+    }
+}
+
+impl From<UserRecord> for User {
+    fn from(user: UserRecord) -> Self {
+        let UserRecord {
+            name,
+            kind,
+            roles,
+            suspended,
+            max_tokens,
+            active,
+            managed_by,
+            created,
+            sweeping,
+            losing,
+            revision,
+        } = user;
+        Self { name, kind, roles, suspended, max_tokens, active, managed_by, created, sweeping, losing, revision }
+    }
+}
+
+/// All users.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct UserList {
+    /// By name.
+    pub users: Vec<UserRecord>,
+}

@@ -1,0 +1,59 @@
+//! Versions on their way.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::TokenRecord;
+
+/// A version to be staged.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StageVersion {
+    /// The token's id.
+    pub id: String,
+}
+
+/// A step of a delivery.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeliverVersion {
+    /// The token's id.
+    pub id: String,
+    /// Which step.
+    pub state: DeliveryState,
+    /// What the sink answered, for `delivered`; never a value. At most 200 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<String>,
+}
+
+/// The steps of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DeliveryState {
+    /// A write is about to start.
+    Announced,
+    /// It arrived.
+    Delivered,
+}
+
+/// The answer to a step of a delivery.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Delivered {
+    /// The record.
+    pub token: TokenRecord,
+    /// For `announced`: no write may start after it, by the service's time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_before: Option<Timestamp>,
+    /// For `announced`: how many seconds that is from when the service answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_within: Option<u64>,
+}
+
+/// A version to be promoted.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PromoteVersion {
+    /// The token's id.
+    pub id: String,
+}

@@ -1,0 +1,137 @@
+//! Grants: what a manifest may hand out when it is applied with a token.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::bounds::not_by_manifest;
+use super::rights::{beyond, list};
+use super::{Caller, Denied, Event, ManifestRecord, RACES, Service};
+use crate::name::{ManifestName, RoleName, UserName};
+use crate::role::Permissions;
+use crate::table::TableError;
+use crate::user::User;
+
+/// What a manifest may hand out when it is applied with a token. Never `admin:*`, `manifests:*`, or `*` as a resource.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// All that its roles and tokens permit stays within these.
+    #[serde(default)]
+    pub permissions: Permissions,
+    /// Roles that it may name although it does not declare them.
+    #[serde(default)]
+    pub roles: BTreeSet<RoleName>,
+    /// Users that it may name although it does not declare them.
+    #[serde(default)]
+    pub users: BTreeSet<UserName>,
+}
+
+/// The most permissions, roles and users that a grant may name each.
+pub const GRANT_MAX: usize = 200;
+
+/// Why a grant was not set.
+#[derive(Debug, thiserror::Error)]
+pub enum GrantError {
+    /// What no manifest may hand out.
+    #[error("no manifest may hand out `{0}`")]
+    NotByManifest(String),
+    /// Too many.
+    #[error("a grant names at most {GRANT_MAX} permissions, roles and users each")]
+    TooLarge,
+    /// The caller may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The table.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+impl Service {
+    /// Says what a manifest may hand out. Whoever grants must hold what it grants, and may change the tokens of the
+    /// users that it names: `admin:roles` and `admin:tokens`.
+    ///
+    /// # Errors
+    /// See [`GrantError`].
+    pub async fn set_grant(
+        &self,
+        caller: &Caller,
+        name: &ManifestName,
+        grant: &Grant,
+    ) -> Result<ManifestRecord, GrantError> {
+        caller.must_have("admin:roles")?;
+        caller.must_have("admin:tokens")?;
+        if grant.permissions.len().max(grant.roles.len()).max(grant.users.len()) > GRANT_MAX {
+            return Err(GrantError::TooLarge);
+        }
+        if let Some(permission) = not_by_manifest(&grant.permissions) {
+            return Err(GrantError::NotByManifest(permission.to_string()));
+        }
+        let roles: Vec<RoleName> = grant.roles.iter().cloned().collect();
+        let mut handed_out = self.permissions_of(&roles).await?;
+        handed_out.extend(&grant.permissions);
+        caller.covers(&handed_out)?;
+        let words = |words: Vec<String>| words.join(" ");
+        let detail = format!(
+            "{name}: permissions: {}; roles: {}; users: {}",
+            words(grant.permissions.iter().map(ToString::to_string).collect()),
+            words(grant.roles.iter().map(ToString::to_string).collect()),
+            words(grant.users.iter().map(ToString::to_string).collect()),
+        );
+        for race in 0..RACES {
+            let old = self.manifest(name).await?;
+            let revision = old.as_ref().map_or(0, |old| old.revision) + 1;
+            let applied = old.as_ref().and_then(|old| old.applied);
+            let new = ManifestRecord { name: name.clone(), applied, grant: Some(grant.clone()), revision };
+            let event = Event::on_role(caller, "manifest.grant", &detail, self.now());
+            if self.save_manifest(old.as_ref(), &new, &event).await? {
+                return Ok(new);
+            }
+            self.table.breathe(race).await?;
+        }
+        Err(TableError::Busy("others change the same manifest".to_owned()).into())
+    }
+
+    /// What a manifest may hand out; nothing where no admin has said.
+    pub(super) async fn grant_of(&self, manifest: &ManifestName) -> Result<Grant, TableError> {
+        Ok(self.manifest(manifest).await?.and_then(|record| record.grant).unwrap_or_default())
+    }
+}
+
+impl Grant {
+    /// Demands that a manifest may name a user: its own, or a granted one. One that is not there is told no different
+    /// from a foreign one.
+    pub(super) fn names_user(
+        &self,
+        manifest: &ManifestName,
+        name: &UserName,
+        user: Option<&User>,
+    ) -> Result<(), Denied> {
+        let own = user.is_some_and(|user| user.managed_by.as_ref() == Some(manifest));
+        if own || self.users.contains(name) {
+            return Ok(());
+        }
+        Err(Denied::NotGranted { manifest: manifest.clone(), what: format!("tokens of the user `{name}`") })
+    }
+
+    /// Demands that a manifest may name a role that exists: its own or a granted one.
+    pub(super) fn names_role(
+        &self,
+        manifest: &ManifestName,
+        name: &RoleName,
+        owner: Option<&ManifestName>,
+    ) -> Result<(), Denied> {
+        if owner == Some(manifest) || self.roles.contains(name) {
+            return Ok(());
+        }
+        Err(Denied::NotGranted { manifest: manifest.clone(), what: format!("the role `{name}`") })
+    }
+
+    /// Demands that permissions lie within the grant.
+    pub(super) fn covers(&self, manifest: &ManifestName, permissions: &Permissions) -> Result<(), Denied> {
+        let beyond = beyond(&self.permissions, permissions);
+        if beyond.is_empty() {
+            return Ok(());
+        }
+        Err(Denied::NotGranted { manifest: manifest.clone(), what: list(&beyond) })
+    }
+}
