@@ -86,7 +86,7 @@ pub async fn observe(client: &Client, sinks: &dyn Reach, manifest: &Manifest) ->
     for token in observed.iter().filter_map(|observed| observed.record.as_ref()).chain(&undeclared) {
         places.extend(token.places.iter().map(|(id, record)| (id.clone(), record.place.clone())));
     }
-    let looks = look(sinks, places.values()).await;
+    let looks = ask(sinks, places.values(), How::Survey).await;
     let mut observation = Observation {
         at,
         roles: client.roles(&manifest.name).await?.into_iter().map(|role| (role.name.clone(), role)).collect(),
@@ -183,6 +183,19 @@ async fn origins(
 
 /// Looks at places, each sink asked once for all of its own.
 pub async fn look(sinks: &dyn Reach, places: impl IntoIterator<Item = &Place>) -> Looks {
+    ask(sinks, places, How::Look).await
+}
+
+/// How places are looked at.
+#[derive(Clone, Copy)]
+enum How {
+    /// By the sink's cheapest list.
+    Survey,
+    /// One by one, as they are now.
+    Look,
+}
+
+async fn ask(sinks: &dyn Reach, places: impl IntoIterator<Item = &Place>, how: How) -> Looks {
     let mut looks = Looks::new();
     let mut groups: Vec<(Arc<dyn Sink>, Vec<&Place>)> = Vec::new();
     for place in places {
@@ -196,7 +209,13 @@ pub async fn look(sinks: &dyn Reach, places: impl IntoIterator<Item = &Place>) -
             },
         }
     }
-    let found = join_all(groups.iter().map(|(sink, places)| sink.look(places))).await;
+    let found = join_all(groups.iter().map(|(sink, places)| async move {
+        match how {
+            How::Survey => sink.survey(places).await,
+            How::Look => sink.look(places).await,
+        }
+    }))
+    .await;
     for ((_, places), found) in groups.iter().zip(found) {
         looks.extend(places.iter().map(|place| place.id()).zip(found));
     }

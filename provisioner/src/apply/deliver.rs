@@ -46,10 +46,10 @@ pub(super) async fn deliver(run: &Run<'_>, works: &mut [Work<'_>], observation: 
     let ended = {
         let (pushes, unreached) = pushes(run, works, observation).await;
         let mut ended: Vec<(usize, Ended)> = unreached;
-        for rank in [false, true] {
+        for turn in 0..=2 {
             let mut units: Vec<(Arc<dyn Sink>, String, Vec<Push<'_>>)> = Vec::new();
             let mut places: HashMap<(usize, String), usize> = HashMap::new();
-            for (sink, push) in pushes.iter().filter(|(sink, _)| sink.capabilities().restarts == rank) {
+            for (sink, push) in pushes.iter().filter(|(sink, _)| sink.capabilities().turn() == turn) {
                 let unit = sink.unit(push.place);
                 let key = (Arc::as_ptr(sink).cast::<()>() as usize, unit.clone());
                 let index = *places.entry(key).or_insert_with(|| {
@@ -224,7 +224,8 @@ async fn refresh<'p>(
     pushes: Vec<Push<'p>>,
     ended: &mut Vec<(usize, Ended)>,
 ) -> Vec<Push<'p>> {
-    if sink.capabilities().conditional || run.client.now() < WRITE_BEFORE.after(observation.at) {
+    let can = sink.capabilities();
+    if can.conditional || (!can.surveys && run.client.now() < WRITE_BEFORE.after(observation.at)) {
         return pushes;
     }
     let mut fresh = Vec::new();

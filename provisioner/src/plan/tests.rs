@@ -146,7 +146,7 @@ enum Holds {
 fn seen(holds: Holds) -> Result<Seen, SinkError> {
     let shown = |digest: Digest, token_id| {
         let fingerprint = Some(digest.fingerprint());
-        Ok(Seen::Holds(Held { fingerprint, token_id, receipt: Receipt("r1".to_owned()) }))
+        Ok(Seen::Holds(Held { fingerprint, token_id, receipt: Receipt("r1".to_owned()), lagging: None }))
     };
     match holds {
         Holds::Nothing => Ok(Seen::Absent),

@@ -30,10 +30,28 @@ pub struct Capabilities {
     pub conditional: bool,
     /// A write restarts the consumers.
     pub restarts: bool,
+    /// Consumers read a write only after their next deployment.
+    pub redeploys: bool,
+    /// [`Sink::survey`] is cheaper than a look, and may be some minutes old.
+    pub surveys: bool,
     /// Reachable from this machine only.
     pub local: bool,
     /// The most writes that go together, see [`Sink::unit`].
     pub batch: usize,
+    /// The longest value that it takes, in bytes.
+    pub value_max: usize,
+}
+
+impl Capabilities {
+    /// When its turn comes: vaults that can be read first, what restarts consumers last.
+    #[must_use]
+    pub fn turn(&self) -> u8 {
+        match self {
+            Self { restarts: true, .. } => 2,
+            Self { redeploys: true, .. } | Self { readable: false, .. } => 1,
+            _ => 0,
+        }
+    }
 }
 
 /// Which version a value is: put beside it where the sink can, else told by the value itself.
@@ -70,6 +88,9 @@ pub struct Held {
     pub token_id: Option<TokenId>,
     /// The entry as it stands.
     pub receipt: Receipt,
+    /// Why consumers of the place may still read an older version than the entry shows, whichever it was; `None` where
+    /// they read the entry itself. While it is set, no older version of the token may end.
+    pub lagging: Option<String>,
 }
 
 /// One write that a sink is asked for.
@@ -202,6 +223,12 @@ pub trait Sink: Send + Sync {
     /// What each place holds now.
     async fn look(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>>;
 
+    /// What each place holds, as far as the sink's cheapest list tells. A plan may rest on it, and no step that ends
+    /// anything or writes without comparing.
+    async fn survey(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>> {
+        self.look(places).await
+    }
+
     /// Reads the version `wanted` back, if the place has it, even where consumers do not read it yet. `None` when it
     /// is not there. The caller trusts the value only after the service has confirmed it.
     async fn read(&self, place: &Place, wanted: &Marker) -> Result<Option<Secret>, SinkError>;
@@ -212,4 +239,15 @@ pub trait Sink: Send + Sync {
 
     /// Removes entries that are ours, all of one [unit](Sink::unit). An entry that is not there is success.
     async fn remove(&self, removals: &[Removal<'_>], deadline: Deadline) -> Vec<Result<(), SinkError>>;
+
+    /// The version `ended` stopped working, and no consumer reads it: a sink that keeps older values may disable it.
+    async fn ended(&self, _place: &Place, _ended: &Marker) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    /// All writes of a run are done, these among them: a sink may have its consumers redeployed, once. Answers what it
+    /// did, for people.
+    async fn written(&self, _places: &[&Place]) -> Result<Option<String>, SinkError> {
+        Ok(None)
+    }
 }

@@ -82,9 +82,10 @@ impl FakeSink {
                 fingerprint: Some(Digest::of(entry.value.as_bytes()).fingerprint()),
                 token_id: Secret::parse(&entry.value).ok().map(|secret| secret.token_id()),
                 receipt,
+                lagging: None,
             }
         } else {
-            Held { fingerprint: None, token_id: None, receipt }
+            Held { fingerprint: None, token_id: None, receipt, lagging: None }
         };
         Seen::Holds(held)
     }
@@ -146,8 +147,11 @@ impl Sink for FakeSink {
             marker: !self.traits.readable,
             conditional: self.traits.conditional,
             restarts: !self.traits.readable,
+            redeploys: false,
+            surveys: false,
             local: false,
             batch: 2,
+            value_max: 4096,
         }
     }
 

@@ -124,8 +124,11 @@ impl Sink for AwsSecretsManager {
             marker: true,
             conditional: true,
             restarts: false,
+            redeploys: false,
+            surveys: false,
             local: false,
             batch: usize::MAX,
+            value_max: 65_536,
         }
     }
 

@@ -33,6 +33,7 @@ impl<'a> Object<'a> {
             receipt: Receipt(fingerprint.as_str().to_owned()),
             fingerprint: Some(fingerprint),
             token_id: text.and_then(|text| Secret::parse(&text).ok()).map(|secret| secret.token_id()),
+            lagging: None,
         })
     }
 

@@ -18,6 +18,7 @@ pub(super) fn seen(description: Option<&Description>) -> Seen {
         fingerprint: marker.as_ref().map(|marker| marker.fingerprint.clone()),
         token_id: marker.map(|marker| marker.token_id),
         receipt: Receipt(current.to_owned()),
+        lagging: None,
     })
 }
 

@@ -159,6 +159,7 @@ fn seen(path: &Path, document: &Document, name: &str) -> Result<Seen, SinkError>
         receipt: Receipt(fingerprint.as_str().to_owned()),
         fingerprint: Some(fingerprint),
         token_id: Secret::parse(&value).ok().map(|secret| secret.token_id()),
+        lagging: None,
     }))
 }
 

@@ -199,8 +199,11 @@ impl Sink for Dotenv {
             marker: false,
             conditional: true,
             restarts: false,
+            redeploys: false,
+            surveys: false,
             local: true,
             batch: 200,
+            value_max: 65_536,
         }
     }
 
