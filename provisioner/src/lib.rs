@@ -13,3 +13,4 @@ pub mod output;
 pub mod plan;
 pub mod service;
 pub mod sinks;
+pub mod transport;

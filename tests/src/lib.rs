@@ -9,4 +9,5 @@ pub mod engines;
 pub mod lambda;
 pub mod provision;
 pub mod remote;
+pub mod sinks;
 pub mod world;

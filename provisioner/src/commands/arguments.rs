@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::role::Permission;
 
+use crate::manifest::Allowances;
 use crate::output::Format;
 
 /// Create, deliver, rotate and check API tokens, declared in a `tokens.toml`
@@ -88,7 +89,8 @@ pub(super) struct Init {
 }
 
 /// What a manifest may do beyond its own folder: it is untrusted input.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
+#[expect(clippy::struct_field_names, reason = "the fields are the flags")]
 pub(super) struct Allow {
     /// Let the manifest name this host as an endpoint
     #[arg(long, value_name = "HOST")]
@@ -96,6 +98,24 @@ pub(super) struct Allow {
     /// Let the manifest name paths outside its folder
     #[arg(long)]
     pub(super) allow_outside: bool,
+    /// Let a login of the manifest stand in this environment variable
+    #[arg(long, value_name = "NAME")]
+    pub(super) allow_env: Vec<String>,
+    /// Let the manifest run commands that print logins
+    #[arg(long)]
+    pub(super) allow_commands: bool,
+}
+
+impl Allow {
+    /// What the manifest may do.
+    pub(super) fn allowances(&self) -> Allowances {
+        Allowances {
+            hosts: self.allow_host.clone(),
+            outside: self.allow_outside,
+            variables: self.allow_env.clone(),
+            commands: self.allow_commands,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

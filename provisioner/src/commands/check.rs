@@ -5,7 +5,7 @@ use serde_json::json;
 use super::arguments::Check;
 use super::exit::{Code, Fault};
 use super::open;
-use crate::manifest::{self, Allowances, LoadError, Severity, snippet};
+use crate::manifest::{self, LoadError, Severity, snippet};
 use crate::output::{Format, Printer};
 
 /// Checks a manifest by its own rules.
@@ -23,8 +23,7 @@ pub(super) fn run(printer: Printer, check: &Check) -> Result<Code, Fault> {
 }
 
 fn as_json(printer: Printer, check: &Check) -> Result<Code, Fault> {
-    let allowances = Allowances { hosts: check.allow.allow_host.clone(), outside: check.allow.allow_outside };
-    let (faults, text) = match manifest::load(&check.file, &allowances) {
+    let (faults, text) = match manifest::load(&check.file, &check.allow.allowances()) {
         Ok((manifest, warnings)) => (warnings, manifest.text),
         Err(LoadError::Faults(faults)) => (faults.faults, faults.text),
         Err(error) => {

@@ -15,14 +15,13 @@ use super::server;
 use crate::dynamodb::{self, DynamoDbError};
 use crate::embedded::{self, EmbeddedError};
 use crate::files::FileError;
-use crate::manifest::{self, Allowances, Fault as ManifestFault, LoadError, Manifest, ServiceAddress};
+use crate::manifest::{self, Fault as ManifestFault, LoadError, Manifest, ServiceAddress};
 use crate::output::{Format, Printer};
 use crate::service::Client;
 
 /// Loads a manifest, prints its warnings, and on faults prints them all.
 pub(super) fn load(printer: Printer, path: &Path, allow: &Allow) -> Result<Manifest, Fault> {
-    let allowances = Allowances { hosts: allow.allow_host.clone(), outside: allow.allow_outside };
-    match manifest::load(path, &allowances) {
+    match manifest::load(path, &allow.allowances()) {
         Ok((manifest, warnings)) => {
             let leaving = if allow.allow_outside { Vec::new() } else { manifest::leaving(&manifest) };
             if !leaving.is_empty() {
@@ -134,7 +133,7 @@ pub(super) fn nearest_address(flag: Option<&str>) -> Result<ServiceAddress, Faul
         Fault::new("no service: there is no `tokens.toml` in this folder or above it")
             .hint("`provision init` writes one, or name the service: `--service embedded:latchkey.db`")
     })?;
-    let allow = Allow { allow_host: Vec::new(), allow_outside: false };
+    let allow = Allow::default();
     // Its warnings are for `check`, not for every command that only needs the service.
     let manifest = load(Printer { format: Format::Json }, &path, &allow)
         .map_err(|fault| fault.hint("mend it, or name the service: `--service embedded:FILE`"))?;

@@ -7,8 +7,9 @@ use zeroize::Zeroizing;
 
 use super::exit::Fault;
 use crate::deadline::since_boot;
-use crate::service::remote::{Address, Http, Remote, is_unauthorized};
+use crate::service::remote::{Remote, is_unauthorized};
 use crate::service::{Checked, Client, ServiceError};
+use crate::transport::{Address, Http};
 
 /// Names the server that the token in the environment is for.
 pub(super) const URL: &str = "LATCHKEY_URL";

@@ -148,6 +148,72 @@ pub enum Sink {
         #[schemars(extend("propertyNames" = { "minLength": 1, "maxLength": 128 }, "maxProperties" = 50))]
         tags: BTreeMap<String, String>,
     },
+    /// A project of Vercel.
+    Vercel {
+        /// Its id or name.
+        #[schemars(length(min = 1, max = 128))]
+        project: String,
+        /// The team's id or slug, where it is a team's.
+        #[schemars(length(min = 1, max = 128))]
+        team: Option<String>,
+        /// Where the token of Vercel's API stands; `VERCEL_TOKEN` unless said.
+        login: Option<Login>,
+        /// An endpoint in place of Vercel's own.
+        endpoint: Option<String>,
+        /// Where the address stands that starts a deployment after a run has written.
+        deploy_hook: Option<Login>,
+    },
+    /// The config vars of a Heroku app.
+    Heroku {
+        /// The app's id or name.
+        #[schemars(length(min = 1, max = 64))]
+        app: String,
+        /// Where the API key stands; `HEROKU_API_KEY` unless said.
+        login: Option<Login>,
+        /// An endpoint in place of Heroku's own.
+        endpoint: Option<String>,
+    },
+    /// Azure Key Vault.
+    AzureKeyVault {
+        /// The vault's name.
+        #[schemars(length(min = 1, max = 127))]
+        vault: String,
+        /// An endpoint in place of Azure's own.
+        endpoint: Option<String>,
+    },
+    /// The keyring of this machine's user.
+    Keyring {
+        /// The service that entries stand under.
+        #[schemars(length(min = 1, max = 128))]
+        service: String,
+    },
+}
+
+/// Where a login stands; it never stands in the file.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged, deny_unknown_fields)]
+pub enum Login {
+    /// In an environment variable.
+    Env {
+        /// Its name.
+        env: String,
+    },
+    /// In a file.
+    File {
+        /// The file, from the manifest's folder on.
+        file: String,
+    },
+    /// A command prints it.
+    Command {
+        /// The program and its arguments; no shell reads them.
+        #[schemars(length(min = 1))]
+        command: Vec<String>,
+    },
+    /// In Secrets Manager, below `latchkey/logins/` and the manifest's name.
+    Secret {
+        /// The secret's name.
+        secret: String,
+    },
 }
 
 /// A token: one named grant of a user.
@@ -204,6 +270,17 @@ pub struct Push {
     /// For `aws-secrets-manager`: the key in a JSON object that the secret holds.
     #[schemars(length(min = 1, max = 128))]
     pub json_key: Option<String>,
+    /// For `vercel`: `production`, `preview`, `development`.
+    #[serde(default)]
+    pub targets: Vec<String>,
+    /// For `vercel`: custom environments, by slug.
+    #[serde(default)]
+    pub environments: Vec<String>,
+    /// For `vercel`: the branch whose previews read it; those of all branches when it is not given.
+    #[schemars(length(min = 1, max = 250))]
+    pub branch: Option<String>,
+    /// For `vercel`: whether nobody may read the value back; `true` unless said.
+    pub sensitive: Option<bool>,
 }
 
 /// The name that a token had before, and its user if that was another.

@@ -34,6 +34,22 @@ impl Reading<'_> {
         None
     }
 
+    /// An endpoint in place of a vendor's own, with the same rule: it gets logins, and secrets.
+    pub(super) fn vendor(&mut self, found: Option<Text<'_>>, vendor: &str, own: &[&str]) -> Option<String> {
+        let found = found?;
+        let host = self.address(&found)?;
+        let listed = self.allowances.hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(&host));
+        if listed || is_loopback(&host) || own.iter().any(|own| own.eq_ignore_ascii_case(&host)) {
+            return Some(found.text.trim_end_matches('/').to_owned());
+        }
+        let message = format!("`{}` is neither {vendor}'s own host nor loopback", shown(&host));
+        self.add(Fault::error("foreign-host", found.span.clone(), message).hint(format!(
+            "`--allow-host {}` permits it, if you trust it with this sink's login and its secrets",
+            shown(&host)
+        )));
+        None
+    }
+
     /// The address of a Latchkey server.
     pub(super) fn server(&mut self, found: &Text<'_>) -> Option<String> {
         self.address(found).map(|_| found.text.trim_end_matches('/').to_owned())

@@ -147,6 +147,79 @@ pub enum SinkConfig {
         /// Tags for secrets that are created.
         tags: BTreeMap<String, String>,
     },
+    /// A project of Vercel.
+    Vercel(VercelConfig),
+    /// An app or a pipeline of Heroku.
+    Heroku(HerokuConfig),
+    /// A vault of Azure Key Vault.
+    AzureKeyVault(AzureKeyVaultConfig),
+    /// The keyring of this machine's user.
+    Keyring {
+        /// The service that entries stand under.
+        service: String,
+    },
+}
+
+/// A project of Vercel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VercelConfig {
+    /// Its id or name.
+    pub project: String,
+    /// The team's id or slug; a personal account when `None`.
+    pub team: Option<String>,
+    /// Where the token of Vercel's API stands.
+    pub login: Login,
+    /// An endpoint other than Vercel's own.
+    pub endpoint: Option<String>,
+    /// Where the address stands that starts a deployment; the address is a secret.
+    pub deploy_hook: Option<Login>,
+}
+
+/// An app or a pipeline of Heroku.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HerokuConfig {
+    /// Which.
+    pub target: HerokuTarget,
+    /// Where the API key stands.
+    pub login: Login,
+    /// An endpoint other than Heroku's own.
+    pub endpoint: Option<String>,
+}
+
+/// What config vars belong to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HerokuTarget {
+    /// An app's id or name.
+    App(String),
+    /// A pipeline's stage, for CI runs and review apps.
+    Pipeline {
+        /// The pipeline's id, a UUID.
+        id: String,
+        /// `test` or `review`.
+        stage: String,
+    },
+}
+
+/// A vault of Azure Key Vault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AzureKeyVaultConfig {
+    /// Its name.
+    pub vault: String,
+    /// An endpoint other than Azure's own.
+    pub endpoint: Option<String>,
+}
+
+/// Where a sink's login stands: never in the file itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Login {
+    /// In an environment variable.
+    Env(String),
+    /// In a file.
+    File(PathBuf),
+    /// A command prints it: a program and its arguments, no shell.
+    Command(Vec<String>),
+    /// In Secrets Manager, under this name.
+    Secret(String),
 }
 
 /// A declared token.
@@ -189,10 +262,30 @@ pub struct PushDeclaration {
     pub name: String,
     /// For Secrets Manager: the key in a JSON object that the secret holds.
     pub json_key: Option<String>,
+    /// For Vercel: which of the project's environments reads it. A push to several is one of these each.
+    pub environment: Option<Environment>,
+    /// For Vercel: whether nobody may read it back.
+    pub sensitive: bool,
     /// Take over an entry that somebody else made; counts only before the first delivery.
     pub adopt: bool,
     /// Where it stands.
     pub span: Span,
     /// Where its name stands.
     pub name_span: Span,
+}
+
+/// One environment of a project of Vercel: one row each, so that rows never have to be split.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Environment {
+    /// Production.
+    Production,
+    /// Previews, of one branch or of all.
+    Preview {
+        /// The branch.
+        branch: Option<String>,
+    },
+    /// Development: read by people's own machines.
+    Development,
+    /// A custom environment, by its slug.
+    Custom(String),
 }

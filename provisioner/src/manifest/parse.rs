@@ -27,7 +27,8 @@ pub fn parse(
     allowances: &Allowances,
 ) -> Result<(Manifest, Vec<Fault>), Faults> {
     let (root, slips) = syntax::read(text);
-    let mut reading = Reading { text, path, folder, allowances, faults: Vec::new(), used: BTreeSet::new() };
+    let mut reading =
+        Reading { text, path, folder, allowances, faults: Vec::new(), manifest: String::new(), used: BTreeSet::new() };
     let manifest = read(Fields::new(root.get_ref(), "the manifest".to_owned(), 0..0), &mut reading);
     let mut faults = syntax::joined(text, slips, reading.faults);
     faults.extend(masking::faults(text, root.get_ref()));
@@ -40,6 +41,7 @@ pub fn parse(
 
 fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<Manifest> {
     let name = name(&mut fields, reading);
+    reading.manifest = name.as_ref().map(ToString::to_string).unwrap_or_default();
     let address = fields.section("service", reading);
     let address = address.and_then(|section| service::service(&section, reading));
     let defaults = fields.section("defaults", reading);

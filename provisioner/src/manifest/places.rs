@@ -36,8 +36,21 @@ fn is_service_file(service: Option<&ServiceAddress>, config: &SinkConfig) -> boo
 /// What two pushes share when they meet.
 #[derive(PartialEq, Eq, Hash)]
 enum Place<'a> {
-    Variable { path: &'a Path, name: &'a str },
-    Secret { region: Option<&'a str>, endpoint: Option<&'a str>, name: &'a str },
+    Variable {
+        path: &'a Path,
+        name: &'a str,
+    },
+    Secret {
+        region: Option<&'a str>,
+        endpoint: Option<&'a str>,
+        name: &'a str,
+    },
+    /// Of any other type: what it belongs to, and its name as the vendor compares it.
+    Entry {
+        kind: &'static str,
+        of: String,
+        name: String,
+    },
 }
 
 /// A push, with what may yet keep it apart from another at the same place.
@@ -56,7 +69,27 @@ fn place<'a>(config: &'a SinkConfig, push: &'a PushDeclaration) -> (Place<'a>, E
             Place::Secret { region: region.as_deref(), endpoint: endpoint.as_deref(), name: &push.name },
             Entry { push, account: account.as_deref(), is_secret: true },
         ),
+        other => (elsewhere(other, push), Entry { push, account: None, is_secret: false }),
     }
+}
+
+fn elsewhere<'a>(config: &SinkConfig, push: &PushDeclaration) -> Place<'a> {
+    let (kind, of, name) = match config {
+        SinkConfig::Vercel(vercel) => {
+            let of = format!("{:?} {} {:?} {:?}", vercel.endpoint, vercel.project, vercel.team, push.environment);
+            ("vercel", of, push.name.clone())
+        }
+        SinkConfig::Heroku(heroku) => {
+            ("heroku", format!("{:?} {:?}", heroku.endpoint, heroku.target), push.name.clone())
+        }
+        SinkConfig::AzureKeyVault(azure) => {
+            let of = format!("{:?} {}", azure.endpoint, azure.vault.to_ascii_lowercase());
+            ("azure-key-vault", of, push.name.to_ascii_lowercase())
+        }
+        SinkConfig::Keyring { service } => ("keyring", service.clone(), push.name.clone()),
+        SinkConfig::Dotenv { .. } | SinkConfig::AwsSecretsManager { .. } => ("", String::new(), push.name.clone()),
+    };
+    Place::Entry { kind, of, name }
 }
 
 impl Entry<'_> {

@@ -17,6 +17,10 @@ pub struct Allowances {
     pub hosts: Vec<String>,
     /// Whether paths may leave the manifest's folder (`--allow-outside`).
     pub outside: bool,
+    /// Environment variables that a login may name besides those of the sink's own tools (`--allow-env NAME`).
+    pub variables: Vec<String>,
+    /// Whether logins may be printed by commands (`--allow-commands`).
+    pub commands: bool,
 }
 
 /// The reading of one manifest.
@@ -26,6 +30,8 @@ pub(super) struct Reading<'a> {
     pub(super) folder: &'a Path,
     pub(super) allowances: &'a Allowances,
     pub(super) faults: Vec<Fault>,
+    /// The manifest's name, as far as it could be read.
+    pub(super) manifest: String,
     /// The sinks that any push names, even one that is left out for another fault.
     pub(super) used: BTreeSet<String>,
 }

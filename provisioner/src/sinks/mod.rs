@@ -5,6 +5,8 @@
 
 pub mod aws_secrets_manager;
 pub mod dotenv;
+pub mod host;
+pub mod login;
 pub mod registry;
 
 use std::sync::Arc;
@@ -206,6 +208,19 @@ pub trait Reach: Send + Sync {
     /// # Errors
     /// When this run has no way to reach it.
     async fn reach(&self, place: &Place) -> Result<Arc<dyn Sink>, SinkError>;
+}
+
+/// A sink as a manifest declares it: it knows where pushes to it land.
+#[async_trait]
+pub trait Landing: Sink {
+    /// Where a push lands.
+    ///
+    /// # Errors
+    /// When that cannot be told, for instance because the login does not work.
+    async fn place(&self, push: &PushDeclaration) -> Result<Place, SinkError>;
+
+    /// Whether it leads to a place of its type that is not declared any more.
+    async fn reaches(&self, place: &Place) -> bool;
 }
 
 /// A place of one type of sink, reached with one login. Answers stand in the order of what was asked.

@@ -1,7 +1,7 @@
 //! The sinks of one run: which one serves a push, and which one reaches a recorded place.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -9,16 +9,19 @@ use latchkey::place::{Place, PlaceId};
 
 use super::aws_secrets_manager::{AwsSecretsManager, Options};
 use super::dotenv::{self, Dotenv};
-use super::{Reach, Sink, SinkError};
+use super::host::Queues;
+use super::{Landing, Reach, Sink, SinkError};
 use crate::manifest::{Manifest, PushDeclaration, SinkConfig};
 
 /// The sinks of one manifest on this machine.
 pub struct Sinks {
     machine: String,
+    /// One for all files, which are locked and written together.
     dotenv: Arc<Dotenv>,
-    vaults: BTreeMap<String, Arc<AwsSecretsManager>>,
-    /// Which vault serves a declared place: two with one account and region may differ in key, tags and profile.
-    declared: Mutex<HashMap<PlaceId, Arc<AwsSecretsManager>>>,
+    files: BTreeMap<String, PathBuf>,
+    others: BTreeMap<String, Arc<dyn Landing>>,
+    /// Which sink serves a declared place: two of one account and region may differ in key, tags and login.
+    declared: Mutex<HashMap<PlaceId, Arc<dyn Landing>>>,
 }
 
 impl std::fmt::Debug for Sinks {
@@ -31,27 +34,40 @@ impl Sinks {
     /// The sinks that a manifest declares. Contacts nothing.
     #[must_use]
     pub fn new(manifest: &Manifest, machine: &str) -> Self {
-        let mut vaults = BTreeMap::new();
-        for (name, sink) in &manifest.sinks {
-            if let SinkConfig::AwsSecretsManager { region, account, profile, endpoint, kms_key_id, tags } = &sink.config
-            {
-                let options = Options {
-                    region: region.clone(),
-                    account: account.clone(),
-                    profile: profile.clone(),
-                    endpoint: endpoint.clone(),
-                    kms_key_id: kms_key_id.clone(),
-                    tags: tags.clone(),
-                };
-                vaults.insert(name.clone(), Arc::new(AwsSecretsManager::new(options)));
-            }
-        }
-        Self {
+        let queues = Queues::default();
+        let mut sinks = Self {
             machine: machine.to_owned(),
             dotenv: Arc::new(Dotenv::new(machine.to_owned())),
-            vaults,
+            files: BTreeMap::new(),
+            others: BTreeMap::new(),
             declared: Mutex::default(),
+        };
+        for (name, sink) in &manifest.sinks {
+            if let SinkConfig::Dotenv { path } = &sink.config {
+                sinks.files.insert(name.clone(), path.clone());
+            } else if let Some(other) = landing(&sink.config, machine, &queues) {
+                sinks.others.insert(name.clone(), other);
+            }
         }
+        sinks
+    }
+}
+
+/// The sink of a declaration. Contacts nothing.
+fn landing(config: &SinkConfig, _machine: &str, _queues: &Queues) -> Option<Arc<dyn Landing>> {
+    match config {
+        SinkConfig::AwsSecretsManager { region, account, profile, endpoint, kms_key_id, tags } => {
+            let options = Options {
+                region: region.clone(),
+                account: account.clone(),
+                profile: profile.clone(),
+                endpoint: endpoint.clone(),
+                kms_key_id: kms_key_id.clone(),
+                tags: tags.clone(),
+            };
+            Some(Arc::new(AwsSecretsManager::new(options)))
+        }
+        _ => None,
     }
 }
 
@@ -61,43 +77,36 @@ impl Reach for Sinks {
         &self.machine
     }
 
-    async fn place(&self, manifest: &Manifest, push: &PushDeclaration) -> Result<Place, SinkError> {
-        let declared = manifest.sinks.get(&push.sink).map(|sink| &sink.config);
-        match (declared, self.vaults.get(&push.sink)) {
-            (Some(SinkConfig::Dotenv { path }), _) => Ok(dotenv::place(&self.machine, path, &push.name)),
-            (_, Some(vault)) => {
-                let place = vault.place(&push.name, push.json_key.as_deref()).await?;
-                let mut declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
-                declared.insert(place.id(), vault.clone());
-                Ok(place)
-            }
-            (_, None) => Err(SinkError::Refused {
-                reason: format!("there is no sink `{}`", push.sink),
-                hint: "declare it under `[sinks]`".to_owned(),
-            }),
+    async fn place(&self, _: &Manifest, push: &PushDeclaration) -> Result<Place, SinkError> {
+        if let Some(path) = self.files.get(&push.sink) {
+            return Ok(dotenv::place(&self.machine, path, &push.name));
         }
+        let sink = self.others.get(&push.sink).ok_or_else(|| SinkError::Refused {
+            reason: format!("there is no sink `{}`", push.sink),
+            hint: "declare it under `[sinks]`".to_owned(),
+        })?;
+        let place = sink.place(push).await?;
+        let mut declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
+        declared.insert(place.id(), sink.clone());
+        Ok(place)
     }
 
     async fn reach(&self, place: &Place) -> Result<Arc<dyn Sink>, SinkError> {
-        match place.kind.as_str() {
-            "dotenv" => Ok(self.dotenv.clone()),
-            "aws-secrets-manager" => {
-                let declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner).get(&place.id()).cloned();
-                if let Some(vault) = declared {
-                    return Ok(vault);
-                }
-                for vault in self.vaults.values() {
-                    let name = place.part("name").unwrap_or_default();
-                    if vault.place(name, place.part("json_key")).await.is_ok_and(|own| own.id() == place.id()) {
-                        return Ok(vault.clone());
-                    }
-                }
-                Err(SinkError::Unreachable {
-                    reason: "no sink of the manifest has the account and region of this place any more".to_owned(),
-                })
-            }
-            other => Err(SinkError::Unreachable { reason: format!("this version has no sink of type `{other}`") }),
+        if place.kind == dotenv::KIND {
+            return Ok(self.dotenv.clone());
         }
+        let declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner).get(&place.id()).cloned();
+        if let Some(sink) = declared {
+            return Ok(sink);
+        }
+        for sink in self.others.values().filter(|sink| sink.capabilities().kind == place.kind) {
+            if sink.reaches(place).await {
+                return Ok(sink.clone());
+            }
+        }
+        Err(SinkError::Unreachable {
+            reason: "no sink of the manifest leads to this place any more: it was declared with another one".to_owned(),
+        })
     }
 }
 

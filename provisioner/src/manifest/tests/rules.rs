@@ -102,7 +102,7 @@ fn no_secret_and_no_login_is_ever_shown() {
 #[test]
 fn a_named_login_is_no_plain_one() {
     let text = "manifest = \"acme\"\n[sinks.web]\ntype = \"vercel\"\nlogin = { env = \"VERCEL_TOKEN\" }";
-    assert_eq!(codes(text), ["unsupported-type"]);
+    assert_eq!(codes(text), ["missing-field"]);
     assert!(read(text).unwrap_err().render(false).contains("yet"));
 }
 
@@ -144,7 +144,7 @@ fn an_endpoint_is_the_vendors_loopback_or_allowed() {
         assert_eq!(codes(&with_endpoint(bad)), ["bad-address"], "{bad}");
     }
     let text = with_endpoint("https://Vault.example.com:8443");
-    let allowances = Allowances { hosts: vec!["vault.example.com".to_owned()], outside: false };
+    let allowances = Allowances { hosts: vec!["vault.example.com".to_owned()], ..Allowances::default() };
     assert!(parse(Path::new(STATED), Path::new("/repo"), &text, &allowances).is_ok());
     let text = with_endpoint("http://vault.example.com");
     assert!(parse(Path::new(STATED), Path::new("/repo"), &text, &allowances).is_err());
@@ -155,7 +155,7 @@ fn a_path_outside_needs_leave_and_is_then_absolute() {
     let text = SINK.replace(".env", "../other/.env")
         + "[tokens.prod-api]\nuser = \"ci\"\npush = [{ sink = \"dev\", name = \"A\" }]";
     assert_eq!(codes(&text), ["outside-folder"]);
-    let allowances = Allowances { hosts: Vec::new(), outside: true };
+    let allowances = Allowances { outside: true, ..Allowances::default() };
     let (manifest, _) = parse(Path::new(STATED), Path::new("/repo"), &text, &allowances).unwrap();
     let SinkConfig::Dotenv { path } = &manifest.sinks["dev"].config else { panic!("another type") };
     assert_eq!(path, Path::new("/other/.env"));

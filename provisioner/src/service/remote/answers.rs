@@ -7,8 +7,8 @@ use latchkey::version::VersionError;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::transport::Incoming;
 use crate::service::{Refusal, ServiceError};
+use crate::transport::Incoming;
 
 /// An answer that is none of success: what it means.
 pub(super) fn refusal(answer: &Incoming) -> ServiceError {

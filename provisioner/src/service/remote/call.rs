@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use super::Line;
 use super::answers::{code, refusal};
-use super::transport::{Incoming, Outgoing};
 use crate::service::ServiceError;
+use crate::transport::{Incoming, Outgoing};
 
 /// How often a call is sent at the most, and for how long it is sent again.
 const TRIES: u32 = 5;

@@ -10,7 +10,7 @@ use latchkey::entropy::SystemEntropy;
 use latchkey::secret::TokenId;
 use zeroize::Zeroizing;
 
-use super::transport::{Incoming, NoAnswer, Outgoing, Transport};
+use crate::transport::{Incoming, NoAnswer, Outgoing, Transport};
 
 /// An API, asked from an address.
 #[derive(Debug)]

@@ -4,16 +4,13 @@
 //! what nobody has, and what ends something names what it means. A create may not, so after one whose outcome is
 //! unknown the server is asked what there is.
 
-mod address;
 mod answers;
 mod by_hand;
 mod call;
-mod http;
 mod in_process;
 mod people;
 mod plans;
 mod tokens;
-mod transport;
 
 use std::sync::Arc;
 
@@ -26,12 +23,10 @@ use zeroize::Zeroizing;
 
 use super::{Checked, ServerTime, ServiceError};
 use crate::deadline::Elapsed;
+use crate::transport::Transport;
 use call::Call;
 
-pub use address::{Address, AddressError};
-pub use http::Http;
 pub use in_process::{InProcess, http_date, request_id};
-pub use transport::{ANSWER_MAX, Incoming, NoAnswer, Outgoing, Transport};
 
 /// A server that knows who asks.
 #[derive(Debug)]

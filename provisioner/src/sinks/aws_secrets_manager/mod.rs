@@ -13,6 +13,7 @@ mod connection;
 mod entries;
 mod failure;
 mod guard;
+mod login;
 mod marker;
 mod object;
 mod plain;
@@ -30,8 +31,10 @@ use tokio::sync::OnceCell;
 
 use self::calls::Calls;
 use self::entries::{Group, entry, grouped, look_at_secret, prepare_secret, remove_secret, write_secret};
+pub(super) use self::login::login;
 use crate::deadline::Deadline;
-use crate::sinks::{Capabilities, Marker, Receipt, Removal, Seen, Sink, SinkError, Write};
+use crate::manifest::PushDeclaration;
+use crate::sinks::{Capabilities, Landing, Marker, Receipt, Removal, Seen, Sink, SinkError, Write};
 
 const KIND: &str = "aws-secrets-manager";
 /// Looks that run side by side.
@@ -112,6 +115,18 @@ impl AwsSecretsManager {
         answers.extend(found.into_iter().flatten());
         answers.sort_by_key(|(position, _)| *position);
         answers.into_iter().map(|(_, answer)| answer).collect()
+    }
+}
+
+#[async_trait]
+impl Landing for AwsSecretsManager {
+    async fn place(&self, push: &PushDeclaration) -> Result<Place, SinkError> {
+        Self::place(self, &push.name, push.json_key.as_deref()).await
+    }
+
+    async fn reaches(&self, place: &Place) -> bool {
+        let name = place.part("name").unwrap_or_default();
+        Self::place(self, name, place.part("json_key")).await.is_ok_and(|own| own.id() == place.id())
     }
 }
 

@@ -1,9 +1,15 @@
-//! How a request gets to a server and its answer back, once.
+//! How a request gets to a server and its answer back, once: to a Latchkey server, or to the vendor of a sink.
+
+mod address;
+mod http;
 
 use std::fmt;
 
 use async_trait::async_trait;
 use zeroize::{Zeroize, Zeroizing};
+
+pub use address::{Address, AddressError};
+pub use http::Http;
 
 /// A request on its way out. Its header and body may hold secrets.
 pub struct Outgoing {
@@ -58,8 +64,8 @@ impl Incoming {
 #[error("{0}")]
 pub struct NoAnswer(pub String);
 
-/// The longest answer that is read, in bytes: 500 records of the largest size, and room.
-pub const ANSWER_MAX: usize = 8 * 1024 * 1024;
+/// The longest answer that is read, in bytes: 10,000 entries of a vendor, and room.
+pub const ANSWER_MAX: usize = 16 * 1024 * 1024;
 
 /// One way to a server. It sends a request once, follows no redirect and tries nothing again.
 #[async_trait]

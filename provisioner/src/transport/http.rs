@@ -14,8 +14,7 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt, Limited};
 use zeroize::Zeroizing;
 
-use super::address::Address;
-use super::transport::{ANSWER_MAX, Incoming, NoAnswer, Outgoing, Transport};
+use super::{ANSWER_MAX, Address, Incoming, NoAnswer, Outgoing, Transport};
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// API Gateway answers within 30 seconds or not at all.

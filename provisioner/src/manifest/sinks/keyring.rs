@@ -1,0 +1,14 @@
+//! A sink of type `keyring`.
+
+use super::aws_secrets_manager::one_line;
+use crate::manifest::SinkConfig;
+use crate::manifest::fields::Fields;
+use crate::manifest::reading::Reading;
+
+pub(super) fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<SinkConfig> {
+    let faults = reading.faults.len();
+    let service = fields.required_text("service", reading).and_then(|found| one_line("service", 128, found, reading));
+    fields.finish(reading);
+    let service = service.filter(|_| reading.faults.len() == faults)?;
+    Some(SinkConfig::Keyring { service })
+}
