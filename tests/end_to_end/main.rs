@@ -12,3 +12,4 @@ mod readme;
 mod remote;
 mod secrets_manager;
 mod service;
+mod sinks;

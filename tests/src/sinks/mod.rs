@@ -1,5 +1,8 @@
 //! Types of sinks, each with the engine or the fake behind it, as the conformance suite sees them.
 
+mod dotenv;
+mod secrets_manager;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,6 +13,9 @@ use latchkey::place::Place;
 use provisioner::deadline::since_boot;
 use provisioner::manifest::PushDeclaration;
 use provisioner::sinks::Landing;
+
+pub use dotenv::DotenvBench;
+pub use secrets_manager::SecretsManagerBench;
 
 /// One type of sink and what stands behind it. Names are words such as `API_TOKEN`; a bench spells them as its type
 /// wants them.
@@ -25,11 +31,10 @@ pub trait Bench: Send + Sync {
     async fn by_hand(&self, place: &Place, value: &str);
     /// A person removes the entry.
     async fn removed_by_hand(&self, place: &Place);
-    /// The next request that could change anything meets trouble; `reads` says the same of the next question. False
-    /// where this type cannot have it.
+    /// The next request of that kind meets trouble. False where this type cannot have it.
     fn trouble(&self, trouble: Trouble, on: On) -> bool;
     /// How many requests that change something took effect.
-    fn changes(&self) -> usize;
+    async fn changes(&self) -> usize;
     /// Everything that was printed, logged or sent to where no secret belongs, to search it for one.
     fn spoken(&self) -> String {
         String::new()
@@ -58,6 +63,21 @@ pub enum Trouble {
     Unanswered,
     /// The login has just expired.
     LoginExpired,
+}
+
+/// A push as a manifest declares it, without anything particular.
+#[must_use]
+pub fn push(sink: &str, name: &str) -> PushDeclaration {
+    PushDeclaration {
+        sink: sink.to_owned(),
+        name: name.to_owned(),
+        json_key: None,
+        environment: None,
+        sensitive: true,
+        adopt: false,
+        span: 0..0,
+        name_span: 0..0,
+    }
 }
 
 static SLEPT: AtomicU64 = AtomicU64::new(0);

@@ -1,0 +1,5 @@
+//! The six types of sinks: one suite that all of them pass, and what is particular to each.
+
+mod conformance;
+mod dotenv;
+mod secrets_manager;
