@@ -86,7 +86,11 @@ pub async fn observe(client: &Client, sinks: &dyn Reach, manifest: &Manifest) ->
     for token in observed.iter().filter_map(|observed| observed.record.as_ref()).chain(&undeclared) {
         places.extend(token.places.iter().map(|(id, record)| (id.clone(), record.place.clone())));
     }
-    let looks = ask(sinks, places.values(), How::Survey).await;
+    let mut looks = ask(sinks, places.values(), How::Survey).await;
+    // A list may be some minutes old: what it shows to be otherwise than it should be is looked at.
+    let doubtful = doubtful(&observed, &undeclared, &looks);
+    let doubtful = places.values().filter(|place| doubtful.contains(&place.id()));
+    looks.extend(ask(sinks, doubtful, How::Confirm).await);
     let mut observation = Observation {
         at,
         roles: client.roles(&manifest.name).await?.into_iter().map(|role| (role.name.clone(), role)).collect(),
@@ -103,6 +107,26 @@ pub async fn observe(client: &Client, sinks: &dyn Reach, manifest: &Manifest) ->
     observation.expired = expired(client, manifest, &observation).await?;
     observation.available = available(client, sinks, manifest, &observation).await?;
     Ok(observation)
+}
+
+/// The places of recorded tokens that do not show their current version, where a list told so.
+fn doubtful(observed: &[Observed], undeclared: &[Token], looks: &Looks) -> BTreeSet<PlaceId> {
+    let declared = observed.iter().filter_map(|observed| {
+        let token = observed.record.as_ref()?;
+        Some((token, observed.places.iter().flatten().map(Place::id).collect::<Vec<_>>()))
+    });
+    let gone = undeclared.iter().map(|token| (token, Vec::new()));
+    let mut doubtful = BTreeSet::new();
+    for (token, places) in declared.chain(gone) {
+        let current = token.current().map(Version::fingerprint);
+        for id in places.into_iter().chain(token.places.keys().cloned()) {
+            let shows = matches!(looks.get(&id), Some(Ok(Seen::Holds(held))) if held.fingerprint == current);
+            if !shows && matches!(looks.get(&id), Some(Ok(_))) {
+                doubtful.insert(id);
+            }
+        }
+    }
+    doubtful
 }
 
 /// The record of each declared token, the manifest's tokens that it does not declare, and the most tokens of a user.
@@ -193,6 +217,8 @@ enum How {
     Survey,
     /// One by one, as they are now.
     Look,
+    /// The same, where a survey is another thing.
+    Confirm,
 }
 
 async fn ask(sinks: &dyn Reach, places: impl IntoIterator<Item = &Place>, how: How) -> Looks {
@@ -209,10 +235,13 @@ async fn ask(sinks: &dyn Reach, places: impl IntoIterator<Item = &Place>, how: H
             },
         }
     }
+    if matches!(how, How::Confirm) {
+        groups.retain(|(sink, _)| sink.capabilities().surveys);
+    }
     let found = join_all(groups.iter().map(|(sink, places)| async move {
         match how {
             How::Survey => sink.survey(places).await,
-            How::Look => sink.look(places).await,
+            How::Look | How::Confirm => sink.look(places).await,
         }
     }))
     .await;

@@ -1,6 +1,10 @@
 //! The end-to-end tests: one binary, a module a room.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a panic is how a test fails, and what is left out is printed"
+)]
 
 mod api;
 mod chaos;

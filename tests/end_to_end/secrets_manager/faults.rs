@@ -97,11 +97,19 @@ async fn nothing_starts_after_the_deadline(world: &World) -> Version {
     let write = async |deadline| world.write_all(&[first.to(&place, &Seen::Absent)], deadline).await.remove(0);
     let before = world.manager.count("CreateSecret");
     assert!(matches!(write(Deadline::after(Duration::ZERO)).await, Err(SinkError::Late)));
+    assert_eq!(world.manager.count("CreateSecret"), before);
     // Over while the secret is described: the write itself does not start.
+    let (described, older) = (world.place("faults/late-described").await, Version::first());
+    world.write(&older, &described, &Seen::Absent).await.unwrap();
+    let (newer, seen) = (older.next(), world.look(&described).await.unwrap());
     let slow = || tokio::time::sleep(Duration::from_millis(300));
     world.manager.fail("DescribeSecret", 1, Fault::meanwhile(slow));
-    assert!(matches!(write(Deadline::after(Duration::from_millis(200))).await, Err(SinkError::Late)));
-    assert_eq!(world.manager.count("CreateSecret"), before);
+    let puts = world.manager.count("PutSecretValue");
+    let late =
+        world.write_all(&[newer.to(&described, &seen)], Deadline::after(Duration::from_millis(200))).await.remove(0);
+    assert!(matches!(late, Err(SinkError::Late)), "{late:?}");
+    assert_eq!(world.manager.count("PutSecretValue"), puts);
+    let before = world.manager.count("CreateSecret");
     // Over during an attempt that gets no answer: no retry, and nobody knows whether it arrived.
     let slow = || tokio::time::sleep(Duration::from_millis(600));
     world.manager.fail("CreateSecret", 1, Fault::meanwhile(slow));

@@ -46,6 +46,18 @@ impl SecretsManagerBench {
         bench
     }
 
+    /// How many requests came from the sink, its first questions about the login apart.
+    #[must_use]
+    pub fn requests(&self) -> usize {
+        ["ListSecrets", "DescribeSecret", "GetSecretValue"].map(|target| self.manager.count(target)).iter().sum()
+    }
+
+    /// The next list is refused, as to a login without that right.
+    pub fn refuses_lists(&self) {
+        let message = "User is not authorized to perform: secretsmanager:ListSecrets".to_owned();
+        self.manager.fail("ListSecrets", 1, Fault::Refuse(StatusCode::BAD_REQUEST, "AccessDeniedException", message));
+    }
+
     async fn string(&self, name: &str) -> Option<String> {
         let answer =
             self.person.call("GetSecretValue", json!({ "SecretId": name, "VersionStage": "AWSCURRENT" })).await;

@@ -1,10 +1,11 @@
-//! The six calls, each with the answers that matter told apart.
+//! The calls, each with the answers that matter told apart.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
-use aws_sdk_secretsmanager::types::Tag;
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry, Tag};
 use aws_smithy_types::date_time::Format;
 use zeroize::Zeroizing;
 
@@ -12,6 +13,7 @@ use super::connection::Identity;
 use super::failure::{Asked, code};
 use super::guard::Guard;
 use super::marker::LABEL;
+use super::survey::PAGE;
 use crate::deadline::Deadline;
 use crate::sinks::SinkError;
 
@@ -27,6 +29,8 @@ pub(super) struct Calls {
     pub(super) identity: Identity,
     kms_key_id: Option<String>,
     tags: Vec<Tag>,
+    /// What looks found out about who may write a secret, so that no check has to ask again.
+    writable: Mutex<HashMap<String, Result<(), SinkError>>>,
 }
 
 /// What AWS tells of a secret without its value.
@@ -81,17 +85,25 @@ pub(super) enum Outcome {
 
 impl Calls {
     pub(super) fn new(client: Client, identity: Identity, kms_key_id: Option<String>, tags: Vec<Tag>) -> Self {
-        Self { client, identity, kms_key_id, tags }
+        Self { client, identity, kms_key_id, tags, writable: Mutex::default() }
+    }
+
+    /// Notes whether a secret can be written.
+    pub(super) fn note(&self, name: &str, writable: Result<(), SinkError>) {
+        self.writable.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), writable);
+    }
+
+    /// What was noted last, unless it may have passed.
+    pub(super) fn noted(&self, name: &str) -> Option<Result<(), SinkError>> {
+        let noted = self.writable.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        noted.filter(|noted| matches!(noted, Ok(()) | Err(SinkError::Refused { .. } | SinkError::Ending { .. })))
     }
 
     /// Describes a secret; `None` when there is none. One that is scheduled for deletion is refused.
     pub(super) async fn describe(&self, name: &str) -> Result<Option<Description>, SinkError> {
         let description = self.describe_any(name).await?;
-        if let Some(date) = description.as_ref().and_then(|description| description.deletion.as_ref()) {
-            return Err(SinkError::Ending {
-                reason: format!("the secret `{name}` is scheduled for deletion on {date}"),
-                hint: format!("restore it with `aws secretsmanager restore-secret --secret-id {name}`"),
-            });
+        if let Some(description) = &description {
+            description.ending(name)?;
         }
         Ok(description)
     }
@@ -103,6 +115,25 @@ impl Calls {
             Err(error) if code(&error) == Some("ResourceNotFoundException") => Ok(None),
             Err(error) => Err(self.asked("secretsmanager:DescribeSecret", name).failed(&error)),
         }
+    }
+
+    /// A page of the secrets whose names begin so, those that are scheduled for deletion too, and where the next begins.
+    pub(super) async fn list(
+        &self,
+        prefix: &str,
+        from: Option<String>,
+    ) -> Result<(Vec<(String, Description)>, Option<String>), SinkError> {
+        let mut call = self.client.list_secrets().max_results(PAGE).include_planned_deletion(true).set_next_token(from);
+        if !prefix.is_empty() {
+            call = call.filters(Filter::builder().key(FilterNameStringType::Name).values(prefix).build());
+        }
+        let answer = call.send().await;
+        let answer = answer.map_err(|error| self.asked("secretsmanager:ListSecrets", "all secrets").failed(&error))?;
+        let region = &self.identity.region;
+        let entries = answer.secret_list.unwrap_or_default().into_iter();
+        let listed =
+            entries.filter_map(|entry| Some((entry.name.clone()?, entry_description(entry, region)))).collect();
+        Ok((listed, answer.next_token))
     }
 
     /// Reads a version; `None` when the secret or the version is not there.
@@ -220,11 +251,28 @@ fn elsewhere(code: Option<&str>) -> bool {
     matches!(code, Some("InvalidParameterException" | "ResourceNotFoundException"))
 }
 
+/// The version that has AWSCURRENT.
+fn current(versions: &HashMap<String, Vec<String>>) -> Option<String> {
+    let holds = |stages: &Vec<String>| stages.iter().any(|stage| stage == CURRENT);
+    versions.iter().find(|(_, stages)| holds(stages)).map(|(id, _)| id.clone())
+}
+
+fn entry_description(entry: SecretListEntry, region: &str) -> Description {
+    let versions = entry.secret_versions_to_stages.unwrap_or_default();
+    Description {
+        current: current(&versions),
+        versions,
+        owner: entry.owning_service,
+        rotates: entry.rotation_enabled.unwrap_or(false),
+        replica_of: entry.primary_region.filter(|primary| primary != region),
+        deletion: entry.deleted_date.map(|date| date.fmt(Format::DateTime).unwrap_or_default()),
+    }
+}
+
 fn description(answer: DescribeSecretOutput, region: &str) -> Description {
     let versions = answer.version_ids_to_stages.unwrap_or_default();
-    let holds = |stages: &Vec<String>| stages.iter().any(|stage| stage == CURRENT);
     Description {
-        current: versions.iter().find(|(_, stages)| holds(stages)).map(|(id, _)| id.clone()),
+        current: current(&versions),
         versions,
         owner: answer.owning_service,
         rotates: answer.rotation_enabled.unwrap_or(false),

@@ -66,7 +66,7 @@ pub(super) fn not_ours(name: &str) -> SinkError {
 }
 
 /// Whether a secret that is there can be written at all.
-fn writable(name: &str, description: &Description) -> Result<(), SinkError> {
+pub(super) fn writable(name: &str, description: &Description) -> Result<(), SinkError> {
     let (reason, hint) = if let Some(owner) = &description.owner {
         (format!("`{name}` is managed by the AWS service `{owner}`"), "name another secret")
     } else if description.rotates {
@@ -80,9 +80,12 @@ fn writable(name: &str, description: &Description) -> Result<(), SinkError> {
 }
 
 pub(super) async fn prepare_secret(calls: &Calls, group: &Group<'_>) -> Result<(), SinkError> {
+    let keys: Vec<_> = group.entries.iter().filter_map(|(_, key)| *key).collect();
+    if let Some(noted) = calls.noted(group.name).filter(|_| keys.is_empty()) {
+        return noted;
+    }
     let Some(description) = calls.describe(group.name).await? else { return Ok(()) };
     writable(group.name, &description)?;
-    let keys: Vec<_> = group.entries.iter().filter_map(|(_, key)| *key).collect();
     if keys.is_empty() {
         return Ok(());
     }
@@ -94,7 +97,12 @@ pub(super) async fn look_at_secret(calls: &Calls, group: &Group<'_>) -> Vec<Answ
     let (plain, keyed): (Vec<_>, Vec<_>) = group.entries.iter().partition(|(_, key)| key.is_none());
     let mut answers = Vec::with_capacity(group.entries.len());
     if !plain.is_empty() {
-        let seen = calls.describe(group.name).await.map(|description| plain::seen(description.as_ref()));
+        let description = calls.describe(group.name).await;
+        let free = description.as_ref().map_err(Clone::clone).and_then(|description| {
+            description.as_ref().map_or(Ok(()), |description| writable(group.name, description))
+        });
+        calls.note(group.name, free);
+        let seen = description.map(|description| plain::seen(description.as_ref()));
         answers.extend(plain.into_iter().map(|(position, _)| (position, seen.clone())));
     }
     if !keyed.is_empty() {

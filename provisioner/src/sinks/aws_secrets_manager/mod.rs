@@ -18,8 +18,9 @@ mod marker;
 mod object;
 mod plain;
 mod shared;
+mod survey;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
@@ -30,7 +31,7 @@ use latchkey::secret::Secret;
 use tokio::sync::OnceCell;
 
 use self::calls::Calls;
-use self::entries::{Group, entry, grouped, look_at_secret, prepare_secret, remove_secret, write_secret};
+use self::entries::{Group, entry, grouped, look_at_secret, prepare_secret, remove_secret, writable, write_secret};
 pub(super) use self::login::login;
 use crate::deadline::Deadline;
 use crate::manifest::PushDeclaration;
@@ -140,7 +141,7 @@ impl Sink for AwsSecretsManager {
             conditional: true,
             restarts: false,
             redeploys: false,
-            surveys: false,
+            surveys: true,
             local: false,
             batch: usize::MAX,
             value_max: 65_536,
@@ -162,6 +163,34 @@ impl Sink for AwsSecretsManager {
 
     async fn look(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>> {
         self.by_secret(places, |calls, group| async move { look_at_secret(calls, &group).await }).await
+    }
+
+    async fn survey(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>> {
+        let Ok(calls) = self.calls().await else { return self.look(places).await };
+        let plain = places.iter().filter(|place| entry(calls, place).is_ok_and(|entry| entry.json_key.is_none()));
+        let names: BTreeSet<&str> = plain.filter_map(|place| place.part("name")).collect();
+        let Some(listed) = survey::survey(calls, &names).await else { return self.look(places).await };
+        let shown: Vec<Option<Result<Seen, SinkError>>> = places
+            .iter()
+            .map(|place| {
+                let name =
+                    place.part("name").filter(|name| names.contains(name) && place.part("json_key").is_none())?;
+                if !listed.tells_of(name) {
+                    return None;
+                }
+                let description = listed.get(name);
+                let ending = description.map_or(Ok(()), |description| description.ending(name));
+                let free = description.map_or(Ok(()), |description| writable(name, description));
+                calls.note(name, ending.clone().and(free));
+                Some(ending.map(|()| plain::seen(description)))
+            })
+            .collect();
+        // What the list does not show is looked at: keys of shared secrets, and what lies behind its last page.
+        let rest: Vec<&Place> =
+            places.iter().zip(&shown).filter(|(_, shown)| shown.is_none()).map(|(place, _)| *place).collect();
+        let mut looked = self.look(&rest).await.into_iter();
+        let mut next = || looked.next().unwrap_or(Err(SinkError::Changed));
+        shown.into_iter().map(|shown| shown.unwrap_or_else(&mut next)).collect()
     }
 
     async fn read(&self, place: &Place, wanted: &Marker) -> Result<Option<Secret>, SinkError> {

@@ -44,20 +44,26 @@ pub(super) async fn write(
 ) -> Result<Receipt, SinkError> {
     let id = version_id(write.marker);
     let version = Version { name, id: &id, value: write.secret.expose() };
-    let mut description = calls.describe(name).await?;
-    if description.is_none() {
-        if *write.seen != Seen::Absent {
-            return Err(SinkError::Changed);
-        }
+    // Where nothing was seen, creating is the comparison: it fails when something is there by now.
+    if *write.seen == Seen::Absent {
         let text = format!("Managed by Latchkey: {} of {}", write.token_name, write.manifest);
-        if calls.create(version, &text, deadline).await? == Outcome::Done {
-            return Ok(Receipt(id));
+        match calls.create(version, &text, deadline).await {
+            Ok(Outcome::Done) => return Ok(Receipt(id)),
+            Ok(Outcome::Taken) => {}
+            // What AWS says of a name that is scheduled for deletion, a description says better.
+            Err(refused @ SinkError::Refused { .. }) => {
+                calls.describe(name).await?;
+                return Err(refused);
+            }
+            Err(error) => return Err(error),
         }
-        description = calls.describe(name).await?;
     }
-    // A name that is taken and yet not found: reads may lag behind.
-    let Some(description) = description else {
-        return Err(SinkError::Unreachable { reason: format!("`{name}` was just made and cannot be seen yet") });
+    let Some(description) = calls.describe(name).await? else {
+        return Err(match write.seen {
+            // A name that is taken and yet not found: reads may lag behind.
+            Seen::Absent => SinkError::Unreachable { reason: format!("`{name}` was just made and cannot be seen yet") },
+            Seen::Holds(_) => SinkError::Changed,
+        });
     };
     if description.current.as_deref() == Some(&id) {
         return Ok(Receipt(id));
