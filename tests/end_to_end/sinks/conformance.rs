@@ -1,5 +1,6 @@
 //! What every type of sink promises, in one suite. A case is left out only where a capability says so, which is printed.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use latchkey::entropy::SystemEntropy;
@@ -349,7 +350,7 @@ impl Suite<'_> {
     fn nothing_shows_a_secret(&self) {
         let mut said = self.bench.spoken();
         for error in self.errors.borrow().iter() {
-            said.push_str(&format!("{error} {error:?} {:?}\n", error.hint()));
+            writeln!(said, "{error} {error:?} {:?}", error.hint()).unwrap();
         }
         for secret in self.secrets.borrow().iter() {
             assert!(!said.contains(secret.expose()), "a secret was shown");
