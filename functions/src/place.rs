@@ -1,6 +1,7 @@
 //! Places: where a push lands, spelled out.
 
 use std::fmt;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,8 +40,9 @@ impl fmt::Display for PlaceId {
 pub struct Place {
     /// The sink's type, for instance `dotenv`.
     pub kind: String,
-    /// What tells the place from every other of its type, in a fixed order: `(part, value)`.
-    pub parts: Vec<(String, String)>,
+    /// What tells the place from every other of its type, in a fixed order: `(part, value)`. Shared, as a plan of many
+    /// tokens names each place several times.
+    pub parts: Arc<[(String, String)]>,
     /// Whether a value can be read back from it.
     pub readable: bool,
 }
@@ -89,7 +91,7 @@ mod tests {
     }
 
     fn id(kind: &str, parts: &[(String, String)], readable: bool) -> PlaceId {
-        Place { kind: kind.to_owned(), parts: parts.to_vec(), readable }.id()
+        Place { kind: kind.to_owned(), parts: parts.into(), readable }.id()
     }
 
     proptest! {

@@ -2,12 +2,14 @@
 
 mod machine;
 mod manifest;
+mod proxy;
 mod random;
 mod watcher;
 mod world;
 
 pub use machine::{Ended, Machine, Moment, Running};
 pub use manifest::{DeclaredToken, Layout, MANIFEST, Shape, Spot};
+pub use proxy::{Met, Proxy};
 pub use random::Random;
 pub use watcher::{Watched, Watcher};
 pub use world::{Consumer, FOREIGN_LINES, Records, World};
