@@ -6,6 +6,7 @@ pub mod clock;
 pub mod deployment;
 pub mod engine;
 pub mod engines;
+pub mod fleet;
 pub mod lambda;
 pub mod provision;
 pub mod remote;

@@ -3,6 +3,7 @@
 
 mod eight_at_once;
 mod faults;
+mod fleet;
 mod kill_nine;
 mod two_machines;
 mod watching;

@@ -3,3 +3,4 @@
 mod conformance;
 mod dotenv;
 mod secrets_manager;
+mod story;

@@ -21,6 +21,7 @@ pub struct Machine {
     home: PathBuf,
     clock: PathBuf,
     leased: bool,
+    environment: Vec<(String, String)>,
 }
 
 /// When a run is killed.
@@ -67,13 +68,19 @@ impl Machine {
         for folder in [&folder, &home] {
             std::fs::create_dir_all(folder).expect("a folder in a temporary folder can be made");
         }
-        Self { name: name.to_owned(), folder, home, clock: clock.to_owned(), leased: true }
+        Self { name: name.to_owned(), folder, home, clock: clock.to_owned(), leased: true, environment: Vec::new() }
     }
 
     /// The same machine, whose runs do not take the lease.
     #[must_use]
     pub fn without_lease(&self) -> Self {
         Self { leased: false, ..self.clone() }
+    }
+
+    /// The same machine, whose runs find these variables too.
+    #[must_use]
+    pub fn with_environment(&self, variables: &[(String, String)]) -> Self {
+        Self { environment: variables.to_vec(), ..self.clone() }
     }
 
     /// Its folder, in which the command runs.
@@ -109,6 +116,7 @@ impl Machine {
         command.env("HOME", &self.home).env("LATCHKEY_MACHINE", &self.name).env("LATCHKEY_TEST_CLOCK", &self.clock);
         command.env("AWS_ACCESS_KEY_ID", "tests").env("AWS_SECRET_ACCESS_KEY", "tests");
         command.env("AWS_EC2_METADATA_DISABLED", "true");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if !self.leased {
             command.env("LATCHKEY_TEST_NO_LEASE", "1");
         }

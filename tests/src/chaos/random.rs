@@ -14,6 +14,13 @@ impl Random {
         Self(seed)
     }
 
+    /// A source of its own for each of many, from the same seed.
+    #[must_use]
+    pub fn seeded_for(index: usize) -> Self {
+        let Self(seed) = Self::seeded();
+        Self(seed ^ (index as u64 + 1).wrapping_mul(0xD134_2543_DE82_EF95))
+    }
+
     /// The next number (`SplitMix64`).
     pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);

@@ -78,6 +78,12 @@ impl World {
         world
     }
 
+    /// The file that all machines read their clock from.
+    #[must_use]
+    pub fn clock(&self) -> PathBuf {
+        self.clock.file.clone()
+    }
+
     /// Secrets Manager.
     #[must_use]
     pub fn vault(&self) -> &StrictSecretsManager {
@@ -225,8 +231,8 @@ pub(super) fn line_value(text: &str, name: &str) -> Option<String> {
 }
 
 impl Records {
-    /// Runs a question to its answer.
-    pub(super) fn block_on<T>(&self, question: impl Future<Output = T>) -> T {
+    /// Runs a question to its answer, from a thread that may wait.
+    pub fn block_on<T>(&self, question: impl Future<Output = T>) -> T {
         self.handle.block_on(question)
     }
 
@@ -244,7 +250,16 @@ impl Records {
     /// When the table does not answer.
     #[must_use]
     pub fn tokens(&self) -> Vec<Token> {
-        let manifest = MANIFEST.parse().expect("it follows the grammar");
+        self.tokens_of(MANIFEST)
+    }
+
+    /// All tokens of a manifest.
+    ///
+    /// # Panics
+    /// When the table does not answer.
+    #[must_use]
+    pub fn tokens_of(&self, manifest: &str) -> Vec<Token> {
+        let manifest = manifest.parse().expect("it follows the grammar");
         self.block_on(self.service.managed_tokens(&manifest)).expect("the table answers")
     }
 
@@ -263,6 +278,24 @@ impl Records {
     #[must_use]
     pub fn live(&self, token: &Token) -> usize {
         token.live(self.service.now()).count()
+    }
+
+    /// What the service says of a value; `None` when it does not answer.
+    #[must_use]
+    pub fn verify(&self, value: &str) -> Option<Verdict> {
+        self.block_on(self.service.verify(value, None)).ok()
+    }
+
+    /// The version that a valid secret is.
+    ///
+    /// # Errors
+    /// What the service says of it otherwise.
+    pub fn version_of(&self, value: &str) -> Result<u32, String> {
+        match self.verify(value) {
+            Some(Verdict::Valid(valid)) => Ok(valid.version),
+            Some(Verdict::Invalid(why)) => Err(why.to_string()),
+            None => Err("the service does not answer".to_owned()),
+        }
     }
 
     /// The version of the valid secret in a place.

@@ -93,6 +93,10 @@ impl Bench for DotenvBench {
         edit(&self.path(), &kept);
     }
 
+    fn declaration(&self, _: &str) -> String {
+        format!("type = \"dotenv\"\npath = \"{}\"\n", self.path().display())
+    }
+
     fn trouble(&self, _: Trouble, _: On) -> bool {
         false
     }

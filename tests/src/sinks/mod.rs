@@ -35,6 +35,18 @@ pub trait Bench: Send + Sync {
     fn trouble(&self, trouble: Trouble, on: On) -> bool;
     /// How many requests that change something took effect.
     async fn changes(&self) -> usize;
+    /// Where it listens, if it does.
+    fn url(&self) -> Option<String> {
+        None
+    }
+    /// The fields of its table `[sinks.NAME]`, reached at `url`.
+    fn declaration(&self, url: &str) -> String;
+    /// What a run finds in its environment: logins.
+    fn environment(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+    /// Consumers are redeployed, where they read values only then.
+    async fn redeployed(&self) {}
     /// Everything that was printed, logged or sent to where no secret belongs, to search it for one.
     fn spoken(&self) -> String {
         String::new()

@@ -119,6 +119,20 @@ impl Bench for SecretsManagerBench {
         self.put(SHARED, &json!(object).to_string()).await;
     }
 
+    fn url(&self) -> Option<String> {
+        Some(self.manager.url())
+    }
+
+    fn declaration(&self, url: &str) -> String {
+        format!("type = \"aws-secrets-manager\"\nregion = \"{REGION}\"\nendpoint = \"{url}\"\n")
+    }
+
+    fn environment(&self) -> Vec<(String, String)> {
+        [("AWS_ACCESS_KEY_ID", "tests"), ("AWS_SECRET_ACCESS_KEY", "tests"), ("AWS_EC2_METADATA_DISABLED", "true")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into()
+    }
+
     fn trouble(&self, trouble: Trouble, on: On) -> bool {
         let fault = match trouble {
             Trouble::Throttled(None) => Fault::Throttle,
