@@ -115,7 +115,7 @@ async fn pushes<'w>(
             let Some(Ok(seen)) = observation.looks.get(&place.id()) else { continue };
             let fingerprint = secret.fingerprint();
             let marker = Marker { token_id: token.id.clone(), version: *number, fingerprint };
-            let (name, seen) = (token.name.as_str(), seen.clone());
+            let (name, seen) = (token.name.as_str(), Known::believed(token, &place.id(), seen));
             let push = Push { work: index, place, token, number: *number, secret, marker, name, seen };
             pushes.push((sink, push));
         }

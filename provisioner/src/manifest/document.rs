@@ -163,11 +163,16 @@ pub enum Sink {
         /// Where the address stands that starts a deployment after a run has written.
         deploy_hook: Option<Login>,
     },
-    /// The config vars of a Heroku app.
+    /// The config vars of a Heroku app, or of a pipeline's stage.
     Heroku {
         /// The app's id or name.
-        #[schemars(length(min = 1, max = 64))]
-        app: String,
+        #[schemars(length(min = 3, max = 36))]
+        app: Option<String>,
+        /// The pipeline's id, a UUID, in place of an app.
+        #[schemars(length(min = 36, max = 36))]
+        pipeline: Option<String>,
+        /// The pipeline's stage: `test` or `review`.
+        stage: Option<Stage>,
         /// Where the API key stands; `HEROKU_API_KEY` unless said.
         login: Option<Login>,
         /// An endpoint in place of Heroku's own.
@@ -187,6 +192,16 @@ pub enum Sink {
         #[schemars(length(min = 1, max = 128))]
         service: String,
     },
+}
+
+/// A stage whose config vars a pipeline holds.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// CI runs.
+    Test,
+    /// Review apps.
+    Review,
 }
 
 /// Where a login stands; it never stands in the file.
@@ -272,7 +287,7 @@ pub struct Push {
     pub json_key: Option<String>,
     /// For `vercel`: `production`, `preview`, `development`.
     #[serde(default)]
-    pub targets: Vec<String>,
+    pub targets: Vec<Target>,
     /// For `vercel`: custom environments, by slug.
     #[serde(default)]
     pub environments: Vec<String>,
@@ -281,6 +296,18 @@ pub struct Push {
     pub branch: Option<String>,
     /// For `vercel`: whether nobody may read the value back; `true` unless said.
     pub sensitive: Option<bool>,
+}
+
+/// An environment that every project of Vercel has.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    /// What the public sees.
+    Production,
+    /// Deployments of branches.
+    Preview,
+    /// People's own machines.
+    Development,
 }
 
 /// The name that a token had before, and its user if that was another.

@@ -8,7 +8,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use super::Span;
 use super::fault::Fault;
-use super::masking::shown;
+use super::masking::{LOGINS, shown};
 use super::nearest::{listed, nearest};
 use super::reading::Reading;
 
@@ -185,7 +185,7 @@ impl<'a> Fields<'a> {
             let name: &str = key.get_ref();
             // A plain login has a fault of its own.
             if self.asked.contains(&name)
-                || (name == "login" && (value.get_ref().is_str() || value.get_ref().is_array()))
+                || (LOGINS.contains(&name) && (value.get_ref().is_str() || value.get_ref().is_array()))
             {
                 continue;
             }

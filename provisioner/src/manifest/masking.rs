@@ -7,6 +7,9 @@ use toml::de::{DeTable, DeValue};
 use super::Span;
 use super::fault::Fault;
 
+/// The fields whose values are secrets of a sink's own: what stands there is a place where the secret is found.
+pub(super) const LOGINS: &[&str] = &["login", "deploy_hook"];
+
 /// The most characters of the file that a message repeats.
 const SHOWN_MAX: usize = 80;
 
@@ -82,15 +85,18 @@ pub(super) fn secrets(text: &str) -> Vec<Span> {
     spans
 }
 
-/// Where a plain value follows `login =`, found without a parser: a snippet of a file with a slip in its syntax must
+/// Where a plain value follows `login =` or the like, found without a parser: a snippet of a file with a slip in its syntax must
 /// not show it either.
 fn plain_logins(text: &str) -> Vec<Span> {
-    const WORD: &str = "login";
+    LOGINS.iter().flat_map(|word| plain_values(text, word)).collect()
+}
+
+fn plain_values(text: &str, word: &str) -> Vec<Span> {
     let mut spans = Vec::new();
     let mut from = 0;
-    while let Some(found) = text[from..].find(WORD) {
+    while let Some(found) = text[from..].find(word) {
         let start = from + found;
-        from = start + WORD.len();
+        from = start + word.len();
         if let Some(span) = plain_login(text, start, from) {
             // Never back over what is masked: a file made for it would take quadratic time.
             from = span.end.max(from);
@@ -157,10 +163,15 @@ fn secret_fault(span: Span) -> Fault {
         .secret()
 }
 
-fn login_fault(span: Span) -> Fault {
-    Fault::error("plain-login", span, "a login never stands in the manifest")
-        .hint("name where it is instead, for instance `login = { env = \"VERCEL_TOKEN\" }`, and replace it where it was made")
-        .secret()
+fn login_fault(field: &str, span: Span) -> Fault {
+    let (message, example) = match field {
+        "deploy_hook" => {
+            ("a deploy hook never stands in the manifest", "deploy_hook = { env = \"VERCEL_DEPLOY_HOOK\" }")
+        }
+        _ => ("a login never stands in the manifest", "login = { env = \"VERCEL_TOKEN\" }"),
+    };
+    let hint = format!("name where it is instead, for instance `{example}`, and replace it where it was made");
+    Fault::error("plain-login", span, message).hint(hint).secret()
 }
 
 fn search_table(table: &DeTable<'_>, found: &mut Vec<Fault>) {
@@ -168,8 +179,9 @@ fn search_table(table: &DeTable<'_>, found: &mut Vec<Fault>) {
         if !secrets(key.get_ref()).is_empty() {
             found.push(secret_fault(key.span()));
         }
-        if key.get_ref() == "login" && matches!(value.get_ref(), DeValue::String(_) | DeValue::Array(_)) {
-            found.push(login_fault(value.span()));
+        let field: &str = key.get_ref();
+        if LOGINS.contains(&field) && matches!(value.get_ref(), DeValue::String(_) | DeValue::Array(_)) {
+            found.push(login_fault(field, value.span()));
         } else {
             search(value, found);
         }

@@ -5,11 +5,14 @@ use std::path::Path;
 
 use super::agreement::Parts;
 use super::fault::Fault;
+use super::masking::shown;
 use super::reading::Reading;
-use super::{PushDeclaration, ServiceAddress, SinkConfig, Span};
+use super::{Environment, PushDeclaration, ServiceAddress, SinkConfig, Span};
 
 /// Reports pushes that meet, as far as the file alone can tell.
 pub(super) fn check_places(parts: &Parts<'_>, reading: &mut Reading<'_>) {
+    check_sinks(parts, reading);
+    check_branches(parts, reading);
     let mut places: HashMap<Place<'_>, Vec<Entry<'_>>> = HashMap::new();
     for push in parts.tokens.iter().flat_map(|token| &token.pushes) {
         let Some(config) = parts.sinks.get(&push.sink).and_then(|sink| sink.config.as_ref()) else { continue };
@@ -23,6 +26,57 @@ pub(super) fn check_places(parts: &Parts<'_>, reading: &mut Reading<'_>) {
             reading.add(fault);
         }
         entries.push(entry);
+    }
+}
+
+/// Two sinks of one app would restart it twice a run, as each sends its own change; two of one project list it twice.
+fn check_sinks(parts: &Parts<'_>, reading: &mut Reading<'_>) {
+    let mut found: HashMap<String, (&str, Span)> = HashMap::new();
+    let mut sinks: Vec<_> = parts.sinks.iter().collect();
+    sinks.sort_by_key(|(_, sink)| sink.span.start);
+    for (name, sink) in sinks {
+        let (what, key) = match &sink.config {
+            Some(SinkConfig::Heroku(heroku)) => ("app", format!("{:?} {:?}", heroku.endpoint, heroku.target)),
+            Some(SinkConfig::Vercel(vercel)) => {
+                ("project", format!("{:?} {:?} {}", vercel.endpoint, vercel.team, vercel.project))
+            }
+            _ => continue,
+        };
+        let Some((first, span)) = found.get(&key) else {
+            found.insert(key, (name, sink.span.clone()));
+            continue;
+        };
+        let message = format!("the sinks `{}` and `{}` are one {what}", shown(first), shown(name));
+        let fault = match what {
+            "app" => Fault::error("same-app", sink.span.clone(), message)
+                .hint("push to the first: changes of one sink go in one request, and so in one restart"),
+            _ => Fault::warning("same-project", sink.span.clone(), message)
+                .hint("one is enough, unless each needs a login or a deploy hook of its own"),
+        };
+        reading.add(fault.related(span.clone(), "the first"));
+    }
+}
+
+/// A row for one branch stands over the row for all previews: right where it is meant, puzzling where it is not.
+fn check_branches(parts: &Parts<'_>, reading: &mut Reading<'_>) {
+    let previews = || {
+        let pushes = parts.tokens.iter().flat_map(|token| &token.pushes);
+        pushes.filter_map(|push| match &push.environment {
+            Some(Environment::Preview { branch }) => Some((push, branch.as_deref())),
+            _ => None,
+        })
+    };
+    let general: HashMap<(&str, &str), Span> = previews()
+        .filter(|(_, branch)| branch.is_none())
+        .map(|(push, _)| ((push.sink.as_str(), push.name.as_str()), push.span.clone()))
+        .collect();
+    for (push, branch) in previews() {
+        let Some((branch, first)) = branch.zip(general.get(&(push.sink.as_str(), push.name.as_str()))) else {
+            continue;
+        };
+        let message = format!("previews of `{}` read this secret, and all others another one", shown(branch));
+        let fault = Fault::warning("over-previews", push.span.clone(), message);
+        reading.add(fault.related(first.clone(), "what the other previews read"));
     }
 }
 

@@ -27,6 +27,8 @@ pub enum Find {
     },
     /// Something else where we had delivered: changed by hand.
     Edited,
+    /// The same where no value can be read: what it holds, one of our versions or not, nobody can tell.
+    Hidden,
     /// Something that never was ours.
     Foreign,
     /// This process cannot tell.
@@ -68,7 +70,7 @@ impl<'a> Known<'a> {
             Ok(Seen::Holds(held)) => held,
         };
         if let Some(find) = self.ours(token, held) {
-            return find;
+            return if is_altered(token, place, held) { Find::Hidden } else { find };
         }
         let delivered = token.and_then(|token| token.places.get(place)).is_some_and(|place| place.receipt.is_some());
         if delivered { Find::Edited } else { Find::Foreign }
@@ -93,11 +95,31 @@ impl<'a> Known<'a> {
         was_ours.then_some(Find::Other { number: None, live: false })
     }
 
+    /// What a look found, without a marker that is no longer true: whoever writes must not take it for what is there.
+    #[must_use]
+    pub fn believed(token: &Token, place: &PlaceId, seen: &Seen) -> Seen {
+        match seen {
+            Seen::Holds(held) if is_altered(Some(token), place, held) => {
+                Seen::Holds(Held { fingerprint: None, ..held.clone() })
+            }
+            seen => seen.clone(),
+        }
+    }
+
     /// The token whose version a place shows, by name: for messages.
     #[must_use]
     pub fn holder_of(&self, held: &Held) -> Option<&TokenName> {
         self.fingerprints.get(held.fingerprint.as_ref()?).map(|(token, _)| &token.name)
     }
+}
+
+/// Whether an entry whose value cannot be read was changed since its marker was written with it: the marker names the
+/// version that was delivered last, and the entry is not as that delivery left it.
+fn is_altered(token: Option<&Token>, place: &PlaceId, held: &Held) -> bool {
+    let Some((token, record)) = token.and_then(|token| Some((token, token.places.get(place)?))) else { return false };
+    let number = held.fingerprint.as_ref().and_then(|fingerprint| token.number_of(fingerprint));
+    let changed = record.receipt.as_ref().is_some_and(|receipt| *receipt != held.receipt.0);
+    !record.place.readable && number.is_some() && number == record.version && changed
 }
 
 impl Find {
@@ -114,7 +136,11 @@ impl Find {
     /// Whether a consumer of the place may hold something that this process cannot see.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
-        matches!(self, Self::Unknown(error) if !matches!(error, SinkError::Ending { .. }))
+        match self {
+            Self::Unknown(error) => !matches!(error, SinkError::Ending { .. }),
+            Self::Hidden => true,
+            _ => false,
+        }
     }
 
     /// In few words, for people.
@@ -127,7 +153,7 @@ impl Find {
             Self::Other { number: Some(_), live: false } => "a dead version",
             Self::Other { number: None, live: true } => "another token of this manifest",
             Self::Other { number: None, live: false } => "an ended token of this manifest",
-            Self::Edited => "edited by hand",
+            Self::Edited | Self::Hidden => "edited by hand",
             Self::Foreign => "foreign",
             Self::Unknown(_) => "unknown",
         }

@@ -4,10 +4,13 @@
 //! plan's business, and it never writes what it was not told to.
 
 pub mod aws_secrets_manager;
+mod bearer;
 pub mod dotenv;
+pub mod heroku;
 pub mod host;
 pub mod login;
 pub mod registry;
+pub mod vercel;
 
 use std::sync::Arc;
 

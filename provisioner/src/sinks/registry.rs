@@ -9,7 +9,9 @@ use latchkey::place::{Place, PlaceId};
 
 use super::aws_secrets_manager::{AwsSecretsManager, Options};
 use super::dotenv::{self, Dotenv};
+use super::heroku::{self, Heroku};
 use super::host::Queues;
+use super::vercel::{self, Vercel};
 use super::{Landing, Reach, Sink, SinkError};
 use crate::manifest::{Manifest, PushDeclaration, SinkConfig};
 
@@ -54,7 +56,7 @@ impl Sinks {
 }
 
 /// The sink of a declaration. Contacts nothing.
-fn landing(config: &SinkConfig, _machine: &str, _queues: &Queues) -> Option<Arc<dyn Landing>> {
+fn landing(config: &SinkConfig, _machine: &str, queues: &Queues) -> Option<Arc<dyn Landing>> {
     match config {
         SinkConfig::AwsSecretsManager { region, account, profile, endpoint, kms_key_id, tags } => {
             let options = Options {
@@ -67,6 +69,9 @@ fn landing(config: &SinkConfig, _machine: &str, _queues: &Queues) -> Option<Arc<
             };
             Some(Arc::new(AwsSecretsManager::new(options)))
         }
+        // The manifest's reading has refused endpoints that are no addresses.
+        SinkConfig::Vercel(config) => Some(Arc::new(Vercel::new(config, queues).ok()?)),
+        SinkConfig::Heroku(config) => Some(Arc::new(Heroku::new(config, queues).ok()?)),
         _ => None,
     }
 }
@@ -125,6 +130,15 @@ pub fn label(place: &Place, folder: &Path, machine: &str) -> String {
             let key = place.part("json_key").map(|key| format!(" key {key}")).unwrap_or_default();
             format!("Secrets Manager {}{key} ({})", part("name"), part("region"))
         }
+        vercel::KIND => {
+            let branch = place.part("branch").map(|branch| format!(" of {branch}")).unwrap_or_default();
+            let team = place.part("team").map(|team| format!("{team}/")).unwrap_or_default();
+            format!("Vercel {team}{} {} ({}{branch})", part("project"), part("name"), part("target"))
+        }
+        heroku::KIND => match (place.part("app"), place.part("stage")) {
+            (Some(app), _) => format!("Heroku {app} {}", part("name")),
+            _ => format!("Heroku pipeline {} {} ({})", part("pipeline"), part("name"), part("stage")),
+        },
         kind => format!("{kind} {}", part("name")),
     }
 }

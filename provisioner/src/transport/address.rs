@@ -47,6 +47,12 @@ impl Address {
         self.secure
     }
 
+    /// Scheme, host and port: whom it names, whatever path follows.
+    #[must_use]
+    pub fn origin(&self) -> (bool, &str, u16) {
+        (self.secure, &self.host, self.port)
+    }
+
     /// The whole address of a target, which starts with `/`.
     #[must_use]
     pub fn join(&self, target: &str) -> String {

@@ -25,13 +25,15 @@ pub struct Outgoing {
 
 impl fmt::Debug for Outgoing {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Outgoing({} {})", self.method, self.target)
+        // A target may be a secret too: a deploy hook is.
+        write!(formatter, "Outgoing({})", self.method)
     }
 }
 
 impl Drop for Outgoing {
     fn drop(&mut self) {
         self.headers.iter_mut().for_each(|(_, value)| value.zeroize());
+        self.target.zeroize();
     }
 }
 

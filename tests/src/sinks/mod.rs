@@ -1,7 +1,12 @@
 //! Types of sinks, each with the engine or the fake behind it, as the conformance suite sees them.
 
+pub mod contract;
 mod dotenv;
+pub mod heroku;
+pub mod schema;
 mod secrets_manager;
+pub mod vendor;
+pub mod vercel;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +16,7 @@ use async_trait::async_trait;
 use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep};
 use latchkey::place::Place;
 use provisioner::deadline::since_boot;
-use provisioner::manifest::PushDeclaration;
+use provisioner::manifest::{Environment, PushDeclaration};
 use provisioner::sinks::Landing;
 
 pub use dotenv::DotenvBench;
@@ -115,4 +120,19 @@ pub fn elapsed() -> Duration {
 #[must_use]
 pub fn slept() -> Duration {
     Duration::from_millis(SLEPT.load(Ordering::Relaxed))
+}
+
+/// A push as a manifest declares it.
+#[must_use]
+pub fn push(sink: &str, name: &str, environment: Option<Environment>) -> PushDeclaration {
+    PushDeclaration {
+        sink: sink.to_owned(),
+        name: name.to_owned(),
+        json_key: None,
+        environment,
+        sensitive: true,
+        adopt: false,
+        span: 0..0,
+        name_span: 0..0,
+    }
 }

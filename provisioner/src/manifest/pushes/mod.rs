@@ -57,10 +57,10 @@ fn push(
     let json_key = json_key(&mut fields, kind, reading);
     let environments = environments::read(&mut fields, kind, entry.span(), reading);
     let found = sink.as_ref().and_then(|sink| find(sink, sinks, reading));
-    match found.and_then(|sink| sink.kind) {
-        Some(kind) => {
+    match found.and_then(|sink| Some((sink.kind?, sink.config.as_ref()))) {
+        Some((kind, config)) => {
             if let Some(name) = &name {
-                names::check(kind, name, reading);
+                names::check(kind, config, name, reading);
             }
             fields.finish(reading);
         }

@@ -4,12 +4,34 @@ use crate::manifest::fault::Fault;
 use crate::manifest::fields::Text;
 use crate::manifest::masking::shown;
 use crate::manifest::reading::Reading;
+use crate::manifest::{HerokuConfig, HerokuTarget, SinkConfig};
 
-/// Reports a name that the type would refuse.
-pub(super) fn check(kind: &str, name: &Text<'_>, reading: &mut Reading<'_>) {
+/// What Vercel keeps for itself, <https://vercel.com/docs/environment-variables/reserved-environment-variables>.
+const RESERVED: &[&str] = &[
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_SECRET_KEY",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+    "NOW_REGION",
+    "TZ",
+];
+
+/// Reports a name that the type would refuse. `config` is the sink's, where it could be read.
+pub(super) fn check(kind: &str, config: Option<&SinkConfig>, name: &Text<'_>, reading: &mut Reading<'_>) {
     match kind {
         "dotenv" => check_variable(name, reading),
         "aws-secrets-manager" => check_secret_name(name, reading),
+        "vercel" => check_vercel(name, reading),
+        "heroku" => {
+            let is_pipeline =
+                matches!(config, Some(SinkConfig::Heroku(HerokuConfig { target: HerokuTarget::Pipeline { .. }, .. })));
+            check_heroku(name, is_pipeline, reading);
+        }
         // The rules of the other types stand here too.
         _ => {}
     }
@@ -42,5 +64,48 @@ fn check_secret_name(name: &Text<'_>, reading: &mut Reading<'_>) {
         let message = format!("`{}` ends in a hyphen and six characters, as the ends of ARNs do", shown(name.text));
         let hint = "AWS advises against it: a look-up by a part of the ARN may find the wrong secret";
         reading.add(Fault::warning("arn-like-name", name.span.clone(), message).hint(hint));
+    }
+}
+
+fn check_vercel(name: &Text<'_>, reading: &mut Reading<'_>) {
+    let mut add = |message: String, rule: &str| {
+        reading.add(Fault::error("bad-push-name", name.span.clone(), message).hint(rule));
+    };
+    let bytes = name.text.as_bytes();
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    if !(1..=256).contains(&bytes.len()) || !bytes.iter().all(part) || !bytes[0].is_ascii_alphabetic() {
+        let rule = "a name there is 1 to 256 letters, digits and `_`, and starts with a letter";
+        add(format!("`{}` cannot be a variable on Vercel", shown(name.text)), rule);
+    } else if RESERVED.contains(&name.text) || name.text.starts_with("VERCEL_") {
+        add(format!("`{}` is one of Vercel's own variables", shown(name.text)), "give it another name");
+    } else if ["NEXT_PUBLIC_", "VITE_", "REACT_APP_", "NUXT_PUBLIC_", "PUBLIC_", "GATSBY_"]
+        .iter()
+        .any(|prefix| name.text.starts_with(prefix))
+    {
+        let message = format!("`{}` would be built into pages that everybody can read", shown(name.text));
+        let hint = "frameworks show variables with such a prefix to browsers; give it another name";
+        reading.add(Fault::warning("public-name", name.span.clone(), message).hint(hint));
+    }
+}
+
+/// <https://devcenter.heroku.com/articles/config-vars>, and the schemas of Heroku's API.
+fn check_heroku(name: &Text<'_>, is_pipeline: bool, reading: &mut Reading<'_>) {
+    let mut add = |message: String, rule: &str| {
+        reading.add(Fault::error("bad-push-name", name.span.clone(), message).hint(rule));
+    };
+    let more: &[u8] = if is_pipeline { b"_.:[]" } else { b"_" };
+    let part = |byte: u8| byte.is_ascii_alphanumeric() || more.contains(&byte);
+    if name.text.is_empty() || name.text.len() > 256 || !name.text.bytes().all(part) {
+        let rule = if is_pipeline {
+            "a name in a pipeline is letters, digits and `_.:[]`"
+        } else {
+            "a name there is letters, digits and `_`"
+        };
+        add(format!("`{}` cannot be a config var", shown(name.text)), rule);
+    } else if name.text.starts_with("HEROKU_") {
+        add(format!("`{}` is one of Heroku's own", shown(name.text)), "a config var does not start with `HEROKU_`");
+    } else if name.text.starts_with("__") {
+        let rule = "a config var does not start with `__`";
+        add(format!("`{}` cannot be a config var", shown(name.text)), rule);
     }
 }

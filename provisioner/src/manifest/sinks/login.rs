@@ -6,7 +6,7 @@ use toml::de::DeValue;
 
 use crate::manifest::Login;
 use crate::manifest::fault::Fault;
-use crate::manifest::fields::{Fields, Text};
+use crate::manifest::fields::{Fields, Text, wrong_type};
 use crate::manifest::masking::shown;
 use crate::manifest::nearest::listed;
 use crate::manifest::reading::{Reading, is_plain};
@@ -28,6 +28,9 @@ pub(super) fn login(
     let value = fields.value(name)?;
     let Some(table) = value.get_ref().as_table() else {
         // A text here may well be a login: it has a fault of its own, which does not show it.
+        if !value.get_ref().is_str() && !value.get_ref().is_array() {
+            reading.add(wrong_type("a table", name, value).hint(FORMS));
+        }
         return None;
     };
     let mut inner = Fields::new(table, format!("`{name}`"), value.span());

@@ -1,8 +1,9 @@
 //! A sink of type `vercel`.
 
-use super::aws_secrets_manager::one_line;
 use super::login::login;
-use crate::manifest::fields::Fields;
+use crate::manifest::fault::Fault;
+use crate::manifest::fields::{Fields, Text};
+use crate::manifest::masking::shown;
 use crate::manifest::reading::Reading;
 use crate::manifest::{Login, SinkConfig, VercelConfig};
 
@@ -13,9 +14,8 @@ const HOSTS: &[&str] = &["api.vercel.com"];
 
 pub(super) fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<SinkConfig> {
     let faults = reading.faults.len();
-    let project = fields.required_text("project", reading);
-    let project = project.and_then(|found| one_line("project", 128, found, reading));
-    let team = fields.text("team", reading).and_then(|found| one_line("team", 128, found, reading));
+    let project = fields.required_text("project", reading).and_then(|found| project(&found, reading));
+    let team = fields.text("team", reading).and_then(|found| team(&found, reading));
     let endpoint = fields.text("endpoint", reading);
     let endpoint = reading.vendor(endpoint, "Vercel", HOSTS);
     let deploy_hook = login(&mut fields, "deploy_hook", HOOKS, reading);
@@ -24,4 +24,37 @@ pub(super) fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<
     fields.finish(reading);
     let project = project.filter(|_| reading.faults.len() == faults)?;
     Some(SinkConfig::Vercel(VercelConfig { project, team, login, endpoint, deploy_hook }))
+}
+
+/// <https://vercel.com/docs/projects/overview>: the id, or the name. Both stand in paths of requests.
+fn project(found: &Text<'_>, reading: &mut Reading<'_>) -> Option<String> {
+    let part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
+    let is_name = (1..=100).contains(&found.text.len())
+        && found.text.bytes().all(part)
+        && found.text.bytes().any(|byte| byte.is_ascii_alphanumeric())
+        && !found.text.contains("---");
+    if is_name || is_id(found.text, "prj_") {
+        return Some(found.text.to_owned());
+    }
+    let message = format!("`{}` is not a project of Vercel", shown(found.text));
+    let rule = "a project is its id, `prj_..`, or its name: 1 to 100 of `a-z`, `0-9` and `._-`, without `---`";
+    reading.add(Fault::error("bad-project", found.span.clone(), message).hint(rule));
+    None
+}
+
+fn team(found: &Text<'_>, reading: &mut Reading<'_>) -> Option<String> {
+    let part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+    let is_slug = (1..=64).contains(&found.text.len()) && found.text.bytes().all(part);
+    if (is_slug && !found.text.starts_with("team_")) || is_id(found.text, "team_") {
+        return Some(found.text.to_owned());
+    }
+    let message = format!("`{}` is not a team of Vercel", shown(found.text));
+    let rule = "a team is its id, `team_..`, or its slug, as in the address of its dashboard";
+    reading.add(Fault::error("bad-team", found.span.clone(), message).hint(rule));
+    None
+}
+
+fn is_id(text: &str, prefix: &str) -> bool {
+    let rest = text.strip_prefix(prefix).unwrap_or_default();
+    (1..=64).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }

@@ -103,7 +103,56 @@ fn no_secret_and_no_login_is_ever_shown() {
 fn a_named_login_is_no_plain_one() {
     let text = "manifest = \"acme\"\n[sinks.web]\ntype = \"vercel\"\nlogin = { env = \"VERCEL_TOKEN\" }";
     assert_eq!(codes(text), ["missing-field"]);
-    assert!(read(text).unwrap_err().render(false).contains("yet"));
+    let whole = text.replace("type", "project = \"web\"\ntype");
+    let login = |text: &str| match &read(text).unwrap().0.sinks["web"].config {
+        SinkConfig::Vercel(vercel) => vercel.login.clone(),
+        other => panic!("another type: {other:?}"),
+    };
+    assert_eq!(login(&whole), Login::Env("VERCEL_TOKEN".to_owned()));
+    let stored = whole.replace("env = \"VERCEL_TOKEN\"", "secret = \"latchkey/logins/acme/vercel\"");
+    assert_eq!(login(&stored), Login::Secret("latchkey/logins/acme/vercel".to_owned()));
+}
+
+#[test]
+fn whoever_applies_may_allow_what_a_login_needs() {
+    let with = |login: &str| {
+        format!("manifest = \"acme\"\n[sinks.worker]\ntype = \"heroku\"\napp = \"acme\"\nlogin = {login}")
+    };
+    let read = |login: &str, allowances: &Allowances| {
+        parse(Path::new(STATED), Path::new("/repo"), &with(login), allowances).is_ok()
+    };
+    let (none, env, outside) = ("{ env = \"OTHER_KEY\" }", "{ command = [\"op\", \"read\"] }", "{ file = \"../key\" }");
+    for refused in [none, env, outside] {
+        assert!(!read(refused, &Allowances::default()), "{refused}");
+    }
+    let variables = vec!["OTHER_KEY".to_owned()];
+    let all = Allowances { variables, commands: true, outside: true, ..Allowances::default() };
+    for allowed in [none, env, outside] {
+        assert!(read(allowed, &all), "{allowed}");
+    }
+    assert!(!read("{ env = \"ANOTHER_KEY\" }", &all), "another variable than the one that is allowed");
+}
+
+#[test]
+fn a_login_is_not_read_through_a_link_that_leaves_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().canonicalize().unwrap();
+    let inside = root.join("repo");
+    std::fs::create_dir(&inside).unwrap();
+    std::fs::File::create(root.join("secret")).unwrap();
+    std::os::unix::fs::symlink(root.join("secret"), inside.join("link")).unwrap();
+    std::fs::File::create(inside.join("plain")).unwrap();
+    for (sink, field, file, leaves) in [
+        ("type = \"heroku\"\napp = \"acme\"", "login", "link", true),
+        ("type = \"vercel\"\nproject = \"acme\"", "login", "link", true),
+        ("type = \"vercel\"\nproject = \"acme\"", "deploy_hook", "link", true),
+        ("type = \"vercel\"\nproject = \"acme\"", "deploy_hook", "plain", false),
+    ] {
+        let text = format!("manifest = \"acme\"\n[sinks.web]\n{sink}\n{field} = {{ file = \"{file}\" }}\n");
+        let (manifest, _) = parse(Path::new(STATED), &inside, &text, &Allowances::default()).unwrap();
+        let codes: Vec<&str> = leaving(&manifest).iter().map(|fault| fault.code).collect();
+        assert_eq!(codes, if leaves { vec!["path-outside"] } else { vec![] }, "{field} in {file}");
+    }
 }
 
 #[test]

@@ -137,6 +137,17 @@ impl Host {
         &self.name
     }
 
+    /// Waits, on the clock that pauses are kept with.
+    pub async fn wait(&self, length: Duration) {
+        self.sleep.sleep(length).await;
+    }
+
+    /// `length` from now, on the clock that pauses are kept with.
+    #[must_use]
+    pub fn until(&self, length: Duration) -> Deadline {
+        Deadline::by(self.elapsed, length)
+    }
+
     /// Sends a request in its turn, and again where that is safe: after a 429 when the pause is over, and after a 5xx
     /// or silence where it may be repeated. The last answer is returned whatever its status.
     ///

@@ -1,0 +1,400 @@
+//! Heroku, as far as config vars and their releases go: stateful, and as strict as Heroku.
+
+mod bench;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+
+use latchkey::clock::{Clock, SystemClock};
+use serde_json::{Map, Value, json};
+
+use super::Trouble;
+use super::contract::Contract;
+use super::vendor::{Call, Listening, Reply, Vendor};
+
+pub use bench::HerokuBench;
+
+/// All config vars of an app together, in bytes.
+const SIZE_MAX: usize = 32 * 1024;
+/// The requests that an account has at the most.
+const BUCKET: i64 = 4500;
+/// The pipeline that there is.
+pub const PIPELINE: &str = "01234567-89ab-cdef-0123-456789abcdef";
+
+static CONTRACT: LazyLock<Contract> =
+    LazyLock::new(|| Contract::load(include_str!("../../../specs/heroku-config-vars.schema.json")));
+
+/// A fake of Heroku with the apps that it was made with, and one pipeline.
+pub struct Heroku {
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+}
+
+struct State {
+    login: String,
+    scopes: String,
+    apps: BTreeMap<String, App>,
+    stages: BTreeMap<String, BTreeMap<String, String>>,
+    left: i64,
+    requests: u64,
+    /// How the next releases go.
+    phases: Vec<Phase>,
+}
+
+/// A release-phase command of the next release.
+#[derive(Debug, Clone, Copy)]
+struct Phase {
+    /// How often the list of releases says that it is pending.
+    asks: usize,
+    fails: bool,
+}
+
+struct App {
+    vars: BTreeMap<String, String>,
+    releases: Vec<Release>,
+}
+
+struct Release {
+    version: u64,
+    description: String,
+    vars: BTreeMap<String, String>,
+    pending: usize,
+    fails: bool,
+    made: String,
+}
+
+impl Release {
+    fn status(&self) -> &'static str {
+        match (self.pending, self.fails) {
+            (0, false) => "succeeded",
+            (0, true) => "failed",
+            _ => "pending",
+        }
+    }
+}
+
+impl App {
+    /// The release that dynos run.
+    fn serving(&self) -> Option<&Release> {
+        self.releases.iter().rev().find(|release| release.status() == "succeeded")
+    }
+
+    fn release(&mut self, description: &str, phase: Phase, made: String) {
+        let version = self.releases.last().map_or(1, |release| release.version + 1);
+        let (vars, description) = (self.vars.clone(), description.to_owned());
+        self.releases.push(Release { version, description, vars, pending: phase.asks, fails: phase.fails, made });
+    }
+
+    /// What a question shows: while a release-phase command runs, what was there before.
+    fn shown(&self) -> &BTreeMap<String, String> {
+        match self.releases.last().filter(|release| release.status() == "pending") {
+            Some(_) => self.serving().map_or(&self.vars, |release| &release.vars),
+            None => &self.vars,
+        }
+    }
+}
+
+fn uuid(kind: &str, number: u64) -> String {
+    let kind = kind.bytes().fold(7_u32, |hash, byte| hash.wrapping_mul(31).wrapping_add(u32::from(byte)));
+    format!("{kind:08x}-0000-4000-8000-{number:012x}")
+}
+
+fn refusal(status: u16, id: &str, message: &str) -> Reply {
+    Reply::new(status, json!({ "id": id, "message": message }))
+}
+
+impl Heroku {
+    /// With these apps, at the present time. `login` is the API key that it accepts.
+    #[must_use]
+    pub fn new(login: &str, apps: &[&str]) -> Self {
+        Self::at(Arc::new(SystemClock), login, apps)
+    }
+
+    /// The same at another time.
+    #[must_use]
+    pub fn at(clock: Arc<dyn Clock>, login: &str, apps: &[&str]) -> Self {
+        let made = clock.now().to_string();
+        let app = |name: &&str| {
+            let mut app = App { vars: BTreeMap::new(), releases: Vec::new() };
+            app.release("Initial release", Phase { asks: 0, fails: false }, made.clone());
+            ((*name).to_owned(), app)
+        };
+        let state = State {
+            login: login.to_owned(),
+            scopes: "global".to_owned(),
+            apps: apps.iter().map(app).collect(),
+            stages: ["test", "review"].map(|stage| (stage.to_owned(), BTreeMap::new())).into(),
+            left: BUCKET,
+            requests: 0,
+            phases: Vec::new(),
+        };
+        Self { clock, state: Mutex::new(state) }
+    }
+
+    /// Listens on loopback.
+    pub async fn serve(self) -> Listening<Self> {
+        Listening::serve(self).await
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The release of the next change stays pending for so many looks at the list of releases.
+    pub fn release_pending(&self, asks: usize) {
+        self.state().phases.push(Phase { asks, fails: false });
+    }
+
+    /// The release of the next change fails, after so many looks.
+    pub fn release_fails(&self, asks: usize) {
+        self.state().phases.push(Phase { asks, fails: true });
+    }
+
+    /// From now on only this API key is accepted.
+    pub fn accept(&self, login: &str) {
+        login.clone_into(&mut self.state().login);
+    }
+
+    /// From now on the login has these scopes.
+    pub fn scopes(&self, scopes: &str) {
+        scopes.clone_into(&mut self.state().scopes);
+    }
+
+    /// The account has so many requests left.
+    pub fn left(&self, left: i64) {
+        self.state().left = left;
+    }
+
+    /// A person sets or removes a config var in the dashboard.
+    ///
+    /// # Panics
+    /// When there is no such app.
+    pub fn by_hand(&self, app: &str, name: &str, value: Option<&str>) {
+        let made = self.clock.now().to_string();
+        let mut state = self.state();
+        let app = state.apps.get_mut(app).expect("there is such an app");
+        match value {
+            Some(value) => app.vars.insert(name.to_owned(), value.to_owned()),
+            None => app.vars.remove(name),
+        };
+        app.release("Set by hand", Phase { asks: 0, fails: false }, made);
+    }
+
+    /// A person deploys: a release that succeeds, with the config vars as they stand.
+    ///
+    /// # Panics
+    /// When there is no such app.
+    pub fn deploy(&self, app: &str) {
+        let made = self.clock.now().to_string();
+        let mut state = self.state();
+        state.apps.get_mut(app).expect("there is such an app").release("Deploy", Phase { asks: 0, fails: false }, made);
+    }
+
+    /// What dynos of an app read.
+    #[must_use]
+    pub fn running(&self, app: &str, name: &str) -> Option<String> {
+        let state = self.state();
+        state.apps.get(app)?.serving()?.vars.get(name).cloned()
+    }
+
+    /// What the config vars of an app hold.
+    #[must_use]
+    pub fn value(&self, app: &str, name: &str) -> Option<String> {
+        self.state().apps.get(app)?.vars.get(name).cloned()
+    }
+
+    /// What a pipeline's stage holds.
+    #[must_use]
+    pub fn stage(&self, stage: &str, name: &str) -> Option<String> {
+        self.state().stages.get(stage)?.get(name).cloned()
+    }
+
+    /// How many releases an app has had, its first included.
+    #[must_use]
+    pub fn releases(&self, app: &str) -> usize {
+        self.state().apps.get(app).map_or(0, |app| app.releases.len())
+    }
+}
+
+/// Takes changes, or says why not.
+fn change(vars: &mut BTreeMap<String, String>, changes: &Value, is_app: bool) -> Result<(), Reply> {
+    let invalid = |message: String| refusal(422, "invalid_params", &message);
+    let Some(changes) = changes.as_object() else { return Err(refusal(400, "bad_request", "a map is wanted")) };
+    let mut next = vars.clone();
+    for (name, value) in changes {
+        if is_app && (name.starts_with("HEROKU_") || name.starts_with("__")) {
+            return Err(invalid(format!("{name} is reserved (it was to be {value})")));
+        }
+        match value {
+            Value::Null => next.remove(name),
+            Value::String(value) => next.insert(name.clone(), value.clone()),
+            // It repeats what was sent, as vendors do.
+            other => return Err(invalid(format!("{name} cannot be {other}"))),
+        };
+    }
+    let size: usize = next.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if is_app && size > SIZE_MAX {
+        return Err(invalid(format!(
+            "Config vars are limited to 32kb, last was {}",
+            next.values().last().map_or("", |value| value)
+        )));
+    }
+    *vars = next;
+    Ok(())
+}
+
+fn map(vars: &BTreeMap<String, String>) -> Value {
+    Value::Object(vars.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect::<Map<_, _>>())
+}
+
+fn release_json(name: &str, app: &App, release: &Release) -> Value {
+    let current = app.serving().is_some_and(|serving| serving.version == release.version);
+    json!({
+        "addon_plan_names": [],
+        "artifacts": [{ "type": "slug", "id": uuid("slug", 1) }],
+        "app": { "name": name, "id": uuid(name, 0) },
+        "created_at": release.made,
+        "description": release.description,
+        "id": uuid(name, release.version),
+        "updated_at": release.made,
+        "slug": { "id": uuid("slug", 1) },
+        "status": release.status(),
+        "user": { "id": uuid("user", 1), "email": "ci@example.com" },
+        "version": release.version,
+        "current": current,
+        "output_stream_url": null,
+        "eligible_for_rollback": true,
+    })
+}
+
+/// `version ..; order=desc, max=10`: whether newest first, and how many.
+fn range(header: Option<&str>) -> (bool, usize) {
+    let header = header.unwrap_or_default();
+    let max =
+        header.split("max=").nth(1).and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok());
+    (header.contains("order=desc"), max.unwrap_or(200))
+}
+
+impl State {
+    fn apps(&mut self, name: &str) -> Result<(&str, &mut App), Reply> {
+        let by_id = self.apps.keys().find(|app| app.as_str() == name || uuid(app, 0) == name).cloned();
+        let missing = || refusal(404, "not_found", "Couldn't find that app.");
+        let name = by_id.ok_or_else(missing)?;
+        let (name, app) = self.apps.iter_mut().find(|(app, _)| **app == name).ok_or_else(missing)?;
+        Ok((name, app))
+    }
+
+    fn route(&mut self, call: &Call, now: &str) -> Result<Reply, Reply> {
+        let phase = || Phase { asks: 0, fails: false };
+        match (call.method.as_str(), call.parts().as_slice()) {
+            ("GET", ["account", "rate-limits"]) => Ok(Reply::new(200, json!({ "remaining": self.left }))),
+            ("GET", ["account"]) => Ok(Reply::new(200, json!({ "id": uuid("user", 1), "email": "ci@example.com" }))),
+            ("GET", ["apps", name, "config-vars"]) => Ok(Reply::new(200, map(self.apps(name)?.1.shown()))),
+            ("PATCH", ["apps", name, "config-vars"]) => {
+                let phase = if self.phases.is_empty() { phase() } else { self.phases.remove(0) };
+                let (_, app) = self.apps(name)?;
+                change(&mut app.vars, &call.body, true)?;
+                // Heroku was seen to make a release even of a change that changes nothing.
+                app.release("Set config vars", phase, now.to_owned());
+                Ok(Reply::new(200, map(&app.vars)))
+            }
+            ("GET", ["apps", name, "releases"]) => {
+                let (name, app) = self.apps(name)?;
+                let (newest_first, most) = range(call.headers.get("range").map(String::as_str));
+                let mut releases: Vec<Value> =
+                    app.releases.iter().map(|release| release_json(name, app, release)).collect();
+                if newest_first {
+                    releases.reverse();
+                }
+                let status = if releases.len() > most { 206 } else { 200 };
+                releases.truncate(most);
+                if let Some(last) = app.releases.last_mut() {
+                    last.pending = last.pending.saturating_sub(1);
+                }
+                Ok(Reply::new(status, Value::Array(releases)))
+            }
+            ("GET", ["apps", name, "releases", which, rest @ ..]) => {
+                let (name, app) = self.apps(name)?;
+                let found = app
+                    .releases
+                    .iter()
+                    .find(|release| release.version.to_string() == *which || uuid(name, release.version) == *which);
+                let release = found.ok_or_else(|| refusal(404, "not_found", "Couldn't find that release."))?;
+                let body = if rest == ["config-vars"] { map(&release.vars) } else { release_json(name, app, release) };
+                Ok(Reply::new(200, body))
+            }
+            (method @ ("GET" | "PATCH"), ["pipelines", id, "stage", stage, "config-vars"]) => {
+                let missing = || refusal(404, "not_found", "Couldn't find that pipeline.");
+                let stage = self.stages.get_mut(*stage).filter(|_| *id == PIPELINE).ok_or_else(missing)?;
+                if method == "PATCH" {
+                    change(stage, &call.body, false)?;
+                }
+                Ok(Reply::new(200, map(stage)))
+            }
+            _ => Err(refusal(404, "not_found", "The requested API endpoint was not found.")),
+        }
+    }
+}
+
+impl Vendor for Heroku {
+    fn answer(&self, call: &Call) -> Reply {
+        let now = self.clock.now().to_string();
+        let mut state = self.state();
+        state.requests += 1;
+        let is_free = call.parts() == ["account", "rate-limits"];
+        let good_accept = call
+            .headers
+            .get("accept")
+            .is_some_and(|accept| accept.contains("application/vnd.heroku+json") && accept.contains("version=3"));
+        let reads_only = !state.scopes.split(',').any(|scope| matches!(scope, "global" | "write-protected"));
+        let reply = if call.login() != Some(state.login.as_str()) {
+            refusal(401, "unauthorized", "Invalid credentials provided.")
+        } else if !good_accept {
+            refusal(406, "not_acceptable", "Please specify a valid version in the Accept header.")
+        } else if state.left < 1 && !is_free {
+            refusal(429, "rate_limit", "Your account reached the API rate limit. Please wait a few minutes.")
+        } else if call.method == "PATCH" && reads_only {
+            refusal(403, "forbidden", "You do not have the scope write-protected.")
+        } else {
+            state.route(call, &now).unwrap_or_else(|refused| refused)
+        };
+        if !is_free {
+            state.left -= 1;
+        }
+        reply
+            .with("request-id", uuid("request", state.requests))
+            .with("ratelimit-remaining", state.left.max(0))
+            .with("ratelimit-multiplier", 1)
+            .with("oauth-scope", &state.scopes)
+            .with("oauth-scope-accepted", "global write-protected")
+    }
+
+    fn trouble(&self, trouble: Trouble) -> Reply {
+        match trouble {
+            Trouble::Throttled(wait) => {
+                let reply = refusal(429, "rate_limit", "Your account reached the API rate limit.");
+                wait.into_iter().fold(reply, |reply, wait| reply.with("retry-after", wait))
+            }
+            Trouble::Broken(status) => refusal(status, "internal_server_error", "An error occurred."),
+            _ => refusal(401, "unauthorized", "Invalid credentials provided."),
+        }
+    }
+
+    fn contract(&self) -> &Contract {
+        &CONTRACT
+    }
+
+    fn is_outside(&self, call: &Call) -> bool {
+        // What the vendor's own command asks besides.
+        call.headers.get("user-agent").is_some_and(|agent| agent.contains("heroku-cli"))
+            && !CONTRACT.knows(&call.method, &call.path)
+    }
+
+    fn extra(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+}
