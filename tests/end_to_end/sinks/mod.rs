@@ -2,5 +2,7 @@
 
 mod conformance;
 mod dotenv;
+mod heroku;
 mod secrets_manager;
 mod story;
+mod vercel;

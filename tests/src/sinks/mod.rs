@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep};
 use latchkey::place::Place;
 use provisioner::deadline::since_boot;
-use provisioner::manifest::{Environment, PushDeclaration};
+use provisioner::manifest::PushDeclaration;
 use provisioner::sinks::Landing;
 
 pub use dotenv::DotenvBench;
@@ -120,19 +120,4 @@ pub fn elapsed() -> Duration {
 #[must_use]
 pub fn slept() -> Duration {
     Duration::from_millis(SLEPT.load(Ordering::Relaxed))
-}
-
-/// A push as a manifest declares it.
-#[must_use]
-pub fn push(sink: &str, name: &str, environment: Option<Environment>) -> PushDeclaration {
-    PushDeclaration {
-        sink: sink.to_owned(),
-        name: name.to_owned(),
-        json_key: None,
-        environment,
-        sensitive: true,
-        adopt: false,
-        span: 0..0,
-        name_span: 0..0,
-    }
 }

@@ -78,7 +78,7 @@ impl Bench for HerokuBench {
     }
 
     fn push(&self, name: &str) -> PushDeclaration {
-        push("worker", name, None)
+        push("worker", name)
     }
 
     async fn value(&self, place: &Place) -> Option<String> {
@@ -93,6 +93,15 @@ impl Bench for HerokuBench {
         self.heroku.vendor().by_hand(APP, place.part("name").unwrap_or_default(), None);
     }
 
+    fn url(&self) -> Option<String> {
+        Some(self.heroku.url())
+    }
+
+    fn declaration(&self, url: &str) -> String {
+        let login = self.file().display().to_string();
+        format!("type = \"heroku\"\napp = \"{APP}\"\nendpoint = \"{url}\"\nlogin = {{ file = \"{login}\" }}\n")
+    }
+
     fn trouble(&self, trouble: Trouble, on: On) -> bool {
         if trouble == Trouble::LoginExpired {
             let number = self.logins.fetch_add(1, Ordering::SeqCst) + 1;
@@ -103,7 +112,7 @@ impl Bench for HerokuBench {
         true
     }
 
-    fn changes(&self) -> usize {
+    async fn changes(&self) -> usize {
         self.heroku.changes()
     }
 }

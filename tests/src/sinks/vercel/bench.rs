@@ -94,7 +94,7 @@ impl Bench for VercelBench {
     }
 
     fn push(&self, name: &str) -> PushDeclaration {
-        push("web", name, Some(Environment::Production))
+        PushDeclaration { environment: Some(Environment::Production), ..push("web", name) }
     }
 
     async fn value(&self, place: &Place) -> Option<String> {
@@ -111,6 +111,19 @@ impl Bench for VercelBench {
         self.vercel.vendor().removed_by_hand(part("name"), part("target"), place.part("branch"));
     }
 
+    fn url(&self) -> Option<String> {
+        Some(self.vercel.url())
+    }
+
+    fn declaration(&self, url: &str) -> String {
+        let login = self.file("login").display().to_string();
+        format!("type = \"vercel\"\nproject = \"{PROJECT}\"\nendpoint = \"{url}\"\nlogin = {{ file = \"{login}\" }}\n")
+    }
+
+    async fn redeployed(&self) {
+        self.vercel.vendor().deploy("production", None);
+    }
+
     fn trouble(&self, trouble: Trouble, on: On) -> bool {
         if trouble == Trouble::LoginExpired {
             let number = self.logins.fetch_add(1, Ordering::SeqCst) + 1;
@@ -121,7 +134,7 @@ impl Bench for VercelBench {
         true
     }
 
-    fn changes(&self) -> usize {
+    async fn changes(&self) -> usize {
         self.vercel.changes()
     }
 }
