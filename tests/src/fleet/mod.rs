@@ -11,6 +11,8 @@ use latchkey::place::Place;
 use tokio::runtime::Runtime;
 
 use crate::chaos::{Machine, Proxy, Random, World};
+use crate::sinks::heroku::HerokuBench;
+use crate::sinks::vercel::VercelBench;
 use crate::sinks::{Bench, DotenvBench, SecretsManagerBench};
 
 pub use consumers::{Consumers, Findings, Watching};
@@ -178,5 +180,10 @@ impl Fleet {
 
 /// The types, by the names that the manifest gives them.
 async fn benches() -> Vec<(&'static str, Arc<dyn Bench>)> {
-    vec![("dev", Arc::new(DotenvBench::default())), ("vault", Arc::new(SecretsManagerBench::plain().await))]
+    vec![
+        ("dev", Arc::new(DotenvBench::default())),
+        ("vault", Arc::new(SecretsManagerBench::plain().await)),
+        ("web", Arc::new(VercelBench::start().await)),
+        ("worker", Arc::new(HerokuBench::start().await)),
+    ]
 }
