@@ -23,7 +23,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use scenarios::{Scenario, Sinks};
+use scenarios::Scenario;
 use search::{Found, Job, Limits, search};
 use step::{Covered, Fault, Step};
 
@@ -48,8 +48,8 @@ fn side_by_side<T: Send>(jobs: &[Job], of: impl Fn(&Job) -> T + Sync, mut done: 
 }
 
 fn jobs() -> Vec<Job> {
-    let (departures, one_in) = if full() { (3, 20) } else { (2, 60) };
-    let limits = Limits { departures, one_in, runs: 2, first: false };
+    let (departures, most) = if full() { (3, 20_000) } else { (2, 100) };
+    let limits = Limits { departures, most, runs: 2, first: false };
     let mut jobs = Vec::new();
     for (turn, scenario) in Scenario::ALL.into_iter().enumerate() {
         if scenario == Scenario::Unreadable {
@@ -91,6 +91,7 @@ fn the_invariants_hold_wherever_anything_goes_wrong() {
                 found.states.len(),
                 took.as_secs_f64()
             );
+            found.broken.iter().take(1).for_each(|broken| println!("{broken}"));
             states.extend(found.states);
             covered.extend(found.covered);
             steps.extend(found.steps);

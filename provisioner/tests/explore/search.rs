@@ -1,7 +1,7 @@
 //! The search: every path of choices with at most so many departures from the way things should go. Runs cannot be
 //! copied, so each path is played again from its start; where it meets a state that was met before, the rest is known.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -59,8 +59,8 @@ enum Choice {
 pub(crate) struct Limits {
     /// Departures on a path.
     pub(crate) departures: usize,
-    /// Of paths with more than one, one in so many is taken.
-    pub(crate) one_in: u64,
+    /// How many paths with more than one are taken, at each number of departures.
+    pub(crate) most: usize,
     /// How many runs there are at once.
     pub(crate) runs: usize,
     /// Stops at the first path that breaks something.
@@ -102,19 +102,33 @@ pub(crate) fn search(job: &Job, change: impl Fn(&mut State)) -> Found {
     let (mut runs, last) = job.scenario.runs(&names);
     runs.truncate(job.limits.runs);
     let mut search = Search { job, start, runs, last, names, found, seen: HashMap::new(), settled: HashMap::new() };
-    let mut paths: VecDeque<Path> = VecDeque::from([Path::new()]);
-    while let Some(path) = paths.pop_front() {
-        let more = Play::new(&search, &path, false).play(&mut search, &path);
-        paths.extend(more);
-        search.found.paths += 1;
-        if job.limits.first && !search.found.broken.is_empty() {
-            break;
+    let mut paths = vec![Path::new()];
+    for departures in 0..=job.limits.departures {
+        let mut more = Vec::new();
+        for path in some_of(paths, departures, job.limits.most) {
+            more.extend(Play::new(&search, false).play(&mut search, &path));
+            search.found.paths += 1;
+            if search.found.broken.len() > if job.limits.first { 0 } else { 3 } {
+                return search.found;
+            }
         }
-        if search.found.broken.len() > 5 {
-            break;
-        }
+        paths = more;
     }
     search.found
+}
+
+/// Paths with one departure are all taken; of longer ones so many, always the same and from everywhere.
+fn some_of(mut paths: Vec<Path>, departures: usize, most: usize) -> Vec<Path> {
+    if departures > 1 && paths.len() > most {
+        let hash = |path: &Path| {
+            let mut hasher = DefaultHasher::new();
+            path.hash(&mut hasher);
+            hasher.finish()
+        };
+        paths.sort_by_cached_key(hash);
+        paths.truncate(most);
+    }
+    paths
 }
 
 struct Search<'a> {
@@ -156,7 +170,7 @@ const LENGTHS: [u64; 5] = [3 * MINUTE, 16 * MINUTE, 25 * HOUR, 31 * DAY, 91 * DA
 const PAUSES: [u64; 4] = [0, 3 * MINUTE, 16 * MINUTE, 26 * HOUR];
 
 impl Play {
-    fn new(search: &Search<'_>, _: &Path, traced: bool) -> Self {
+    fn new(search: &Search<'_>, traced: bool) -> Self {
         let mut state = search.start.clone();
         state.trace = traced.then(Vec::new);
         let foreign = !state.foreign.is_empty();
@@ -185,9 +199,7 @@ impl Play {
                 for option in 0..options.len() {
                     let mut departing = path.clone();
                     departing.push((point, u16::try_from(option).unwrap()));
-                    if self.is_taken(search, &departing) {
-                        more.push(departing);
-                    }
+                    more.push(departing);
                 }
             }
             let choice = departs.map_or(Choice::On, |option| options[usize::from(option)]);
@@ -199,13 +211,6 @@ impl Play {
         }
         self.end(search, path);
         more
-    }
-
-    /// Paths with one departure are all taken; of longer ones a part, always the same.
-    fn is_taken(&self, search: &Search<'_>, path: &Path) -> bool {
-        let mut hasher = DefaultHasher::new();
-        path.hash(&mut hasher);
-        path.len() < 2 || hasher.finish().is_multiple_of(search.job.limits.one_in)
     }
 
     /// Whose turn it is: whoever's it was, then whoever has not begun, then whoever was suspended.
@@ -482,7 +487,7 @@ impl Play {
             None => {
                 // Once more, with every call written down.
                 search.settled.remove(&exact);
-                Play::new(search, path, true).replay(search, path);
+                Play::new(search, true).replay(search, path);
             }
         }
     }
