@@ -4,6 +4,8 @@
 /// A check without which an invariant breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guard {
+    /// Nothing is asked to end before its overlap and its quiet time are over.
+    RetireFrom,
     /// A version that a place shows at the look before its end goes on working.
     RetireLook,
     /// Nothing ends while a place is out of sight.

@@ -479,7 +479,7 @@ fn retire(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
         } else if version.announced.is_none() && version.state == VersionState::Staged {
             continue;
         }
-        if let Some(from) = from.filter(|from| *from > case.now) {
+        if let Some(from) = from.filter(|from| *from > case.now && stands(Guard::RetireFrom)) {
             // The newest one is on its way, not on its way out.
             if number != record.highest {
                 plan.notes.push(Note::RetiresFrom { number, from });

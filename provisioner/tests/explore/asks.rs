@@ -39,7 +39,9 @@ impl Asked {
                 return Err(silent());
             }
             let answer = act(state);
-            state.note(|| answer.as_ref().err().map_or_else(String::new, |error| format!("  refused: {error}")));
+            if let Err(error) = &answer {
+                state.note(|| format!("  refused: {error}"));
+            }
             if go == Go::TimesOut { Err(silent()) } else { answer }
         };
         self.gate.pass(about, gone_on).await
@@ -148,7 +150,7 @@ impl Protocol for Asked {
         let promote = |state: &mut State| {
             let old = state.service.active.get(&(token.user.clone(), token.name.clone())).cloned();
             let token = state.service.promote(token, number, now())?;
-            state.promotes(old.as_ref(), &token, number);
+            state.promotes(old.as_ref(), &token, number, &self.gate.looks.lock().unwrap());
             Ok(token)
         };
         self.ask(About::of(Step::Promote, token, number), promote).await

@@ -1,10 +1,13 @@
 //! The gate that every call of a run passes. Nothing moves by itself: whoever drives the runs lets one call through at
 //! a time, and says how it goes.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+
+use latchkey::place::PlaceId;
 
 use crate::step::About;
 use crate::world::{State, World};
@@ -43,11 +46,13 @@ struct Queue {
 pub(crate) struct Gate {
     world: Arc<World>,
     queue: Mutex<Queue>,
+    /// When the run last looked at each place, by stamp.
+    pub(crate) looks: Mutex<BTreeMap<PlaceId, u64>>,
 }
 
 impl Gate {
     pub(crate) fn new(world: &Arc<World>) -> Arc<Self> {
-        Arc::new(Self { world: world.clone(), queue: Mutex::default() })
+        Arc::new(Self { world: world.clone(), queue: Mutex::default(), looks: Mutex::default() })
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {

@@ -14,7 +14,8 @@ use provisioner::apply::{Failure, Reporter, Run, apply};
 use provisioner::manifest::{Allowances, Manifest, parse};
 use provisioner::observe::observe;
 use provisioner::plan::find::Find;
-use provisioner::plan::{Labels, Options, Rotate, faults, plan};
+use latchkey::place::PlaceId;
+use provisioner::plan::{Blocked, Labels, Options, Rotate, faults, plan};
 
 use crate::asks::Asked;
 use crate::gate::{Gate, Go};
@@ -211,6 +212,10 @@ pub(crate) fn clean(world: &Arc<World>, doing: &Doing) {
     }
 }
 
+fn is_edited(world: &World, place: &PlaceId) -> bool {
+    world.state().places.get(place).is_some_and(|entry| entry.value == "edited")
+}
+
 /// B: what is still to be done, if anything: a plan that changes nothing, every place on the current version, and no
 /// other version that works.
 pub(crate) fn unsettled(world: &Arc<World>, doing: &Doing) -> Option<String> {
@@ -225,6 +230,11 @@ pub(crate) fn unsettled(world: &Arc<World>, doing: &Doing) -> Option<String> {
         }
     };
     let plan = plan(&manifest, &observation, &Options { rotate: Rotate::Due, ..doing.options() });
+    // What a person wrote where this token has not been is foreign to it, and the plan says so.
+    let by_hand = |blocked: &Blocked| matches!(blocked, Blocked::Foreign(place) if is_edited(world, place));
+    if plan.tokens.iter().any(|token| !token.blocked.is_empty() && token.blocked.iter().all(by_hand)) {
+        return None;
+    }
     if plan.has_changes() || plan.is_blocked() {
         let lines = provisioner::plan::lines(&plan, &Labels::new(&manifest.folder, "here"));
         let lines: Vec<String> = lines.iter().map(provisioner::plan::Line::plain).collect();

@@ -35,10 +35,19 @@ pub(crate) enum Scenario {
     PrunedAndBack,
     Replaced,
     Foreign,
+    LateBehind,
+    LateWherePlaceLeaves,
+    LateWhereTokenLeaves,
+    PlaceAddedMeanwhile,
+    OutOfSight,
+    Undeployed,
+    UndeployedLeaves,
+    TakenOver,
+    PlaceGone,
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 33] = [
         Self::FirstApply,
         Self::FirstApplyOfTwo,
         Self::Rotate,
@@ -63,6 +72,15 @@ impl Scenario {
         Self::PrunedAndBack,
         Self::Replaced,
         Self::Foreign,
+        Self::LateBehind,
+        Self::LateWherePlaceLeaves,
+        Self::LateWhereTokenLeaves,
+        Self::PlaceAddedMeanwhile,
+        Self::OutOfSight,
+        Self::Undeployed,
+        Self::UndeployedLeaves,
+        Self::TakenOver,
+        Self::PlaceGone,
     ];
 
     /// The runs at once, and the one that holds in the end.
@@ -79,6 +97,9 @@ impl Scenario {
             | Self::OverlapEnds
             | Self::Superseded
             | Self::Unreadable
+            | Self::LateBehind
+            | Self::OutOfSight
+            | Self::Undeployed
             | Self::Due
             | Self::Foreign => (vec![all.clone(); 3], all),
             Self::Durations => {
@@ -86,6 +107,7 @@ impl Scenario {
                 (vec![short.clone(), all, short.clone()], short)
             }
             Self::PlaceAddedAndRemoved => (vec![all, less.pruning(), less.clone()], less.pruning()),
+            Self::PlaceGone => (vec![less.clone(), less.clone(), less.pruning()], less.pruning()),
             Self::PlaceForgotten => (vec![less.clone(), all, less.clone()], less.pruning()),
             Self::FirstApplyOfTwo => (vec![two.clone(); 3], two),
             Self::Rotate => (vec![all.rotating(), all.clone(), all.clone()], all),
@@ -96,6 +118,15 @@ impl Scenario {
             Self::Pruned | Self::PruneBegins => (vec![all.pruning(); 3], all.pruning()),
             Self::PrunedAndBack | Self::PruneBeginsAndBack => (vec![all.pruning(), two.clone(), two.clone()], two),
             Self::Replaced => (vec![next.clone(); 3], next),
+            Self::LateWherePlaceLeaves => (vec![all.rotating(), less.pruning(), less.clone()], less.pruning()),
+            Self::LateWhereTokenLeaves => (vec![all.pruning(); 3], all.pruning()),
+            Self::PlaceAddedMeanwhile => (vec![less.rotating(), all.clone(), all.clone()], all),
+            Self::UndeployedLeaves => (vec![less.pruning(), less.clone(), less.clone()], less.pruning()),
+            Self::TakenOver => {
+                let web = Doing { tokens: vec![("web", sinks.to_vec())], ..all.clone() }.pruning();
+                let both = Doing { tokens: vec![("web", sinks.to_vec()), ("next", sinks.to_vec())], ..web.clone() };
+                (vec![web, both.clone(), both.clone()], both)
+            }
         }
     }
 
@@ -110,8 +141,11 @@ impl Scenario {
         let world = World::new(state);
         match self {
             Self::FirstApply | Self::FirstApplyOfTwo | Self::Foreign => {}
-            Self::PlaceAdded | Self::PlaceAddedAndRemoved => clean(&world, &less),
-            Self::RotateTwo | Self::PruneBegins | Self::PruneBeginsAndBack | Self::Pruned | Self::PrunedAndBack => {
+            Self::PlaceAdded | Self::PlaceAddedAndRemoved | Self::PlaceAddedMeanwhile => clean(&world, &less),
+            Self::RotateTwo
+            | Self::TakenOver
+            | Self::LateWhereTokenLeaves
+            | Self::PruneBegins | Self::PruneBeginsAndBack | Self::Pruned | Self::PrunedAndBack => {
                 clean(&world, &two);
             }
             _ => clean(&world, &all),
@@ -119,7 +153,7 @@ impl Scenario {
         pass(&world, HOUR);
         match self {
             Self::Edited => world.state().put(&in_last, "edited", false),
-            Self::EntryGone | Self::PlaceForgotten => {
+            Self::EntryGone | Self::PlaceForgotten | Self::PlaceGone => {
                 world.state().places.remove(&in_last);
                 world.state().read.remove(&in_last);
             }
@@ -146,6 +180,55 @@ impl Scenario {
                 world.state().down.clear();
                 pass(&world, HOUR);
             }
+            Self::LateBehind => {
+                // A write is under way; a newer version was staged, and nobody has made it current.
+                first_write_late(&world, &all.rotating());
+                stop_after(&world, &all.rotating(), Step::Announce);
+                world.state().pass(12 * MINUTE);
+            }
+            Self::LateWhereTokenLeaves => {
+                // A run was suspended while its token was pruned, and goes on when the token's overlap is over.
+                let mut late = Driven::start(&world, &two.rotating());
+                let waits = |late: &Driven| late.gate.waiting()[0].clone();
+                let mut announced = std::collections::BTreeSet::new();
+                while late.is_live() {
+                    let about = waits(&late);
+                    // The first token's pushes and the first push of `web` are over.
+                    if about.step == Step::Announce {
+                        announced.insert((about.token.clone(), about.places.clone()));
+                        if announced.len() == 2 * sinks.len() {
+                            break;
+                        }
+                    }
+                    late.go(0, Go::Well);
+                }
+                clean(&world, &all.pruning());
+                pass(&world, 25 * HOUR);
+                if late.is_live() {
+                    late.go(0, Go::Well);
+                    while late.is_live() && waits(&late).step != Step::Write {
+                        late.go(0, Go::Well);
+                    }
+                    if late.is_live() {
+                        late.go(0, Go::Late);
+                    }
+                    late.kill();
+                }
+            }
+            Self::OutOfSight => {
+                clean(&world, &all.rotating());
+                pass(&world, 25 * HOUR);
+                let mut state = world.state();
+                if let Some(value) = crate::search::older(&state, &in_last) {
+                    state.put(&in_last, &value, true);
+                    state.deploy();
+                }
+                state.down.insert(last);
+            }
+            Self::Undeployed | Self::UndeployedLeaves => {
+                clean(&world, &all.rotating());
+                world.state().pass(25 * HOUR);
+            }
             Self::Due => pass(&world, 31 * DAY),
             Self::Pruned | Self::PrunedAndBack => {
                 clean(&world, &all.pruning());
@@ -161,8 +244,21 @@ impl Scenario {
     pub(crate) fn gives_up(self) -> bool {
         matches!(
             self,
-            Self::PlaceAddedAndRemoved | Self::PlaceForgotten | Self::PlaceRemoved | Self::PlaceRemovedAndBack
+            Self::PlaceAddedAndRemoved
+                | Self::PlaceForgotten
+                | Self::PlaceGone
+                | Self::PlaceRemoved
+                | Self::PlaceRemovedAndBack
+                | Self::LateWherePlaceLeaves
         )
+    }
+
+    /// The entry that people lay hands on.
+    pub(crate) fn entry(self) -> &'static str {
+        match self {
+            Self::PruneBegins | Self::PruneBeginsAndBack | Self::Pruned | Self::PrunedAndBack => "WEB",
+            _ => "API",
+        }
     }
 
     /// Whether a person deletes the token at any time.
@@ -193,6 +289,18 @@ fn stop_after(world: &Arc<World>, doing: &Doing, step: Step) {
         let last = driven.gate.waiting()[0].step == step;
         driven.go(0, Go::Well);
         if last {
+            driven.kill();
+        }
+    }
+}
+
+/// A run whose first write is late, and that dies then.
+fn first_write_late(world: &Arc<World>, doing: &Doing) {
+    let mut driven = Driven::start(world, doing);
+    while driven.is_live() {
+        let late = driven.gate.waiting()[0].step == Step::Write;
+        driven.go(0, if late { Go::Late } else { Go::Well });
+        if late {
             driven.kill();
         }
     }

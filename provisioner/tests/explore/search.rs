@@ -25,6 +25,10 @@ enum Hand {
     Remove(usize),
     /// Writes where nothing of ours has been.
     Foreign(usize),
+    /// The same where no sink compares, a quarter of an hour before anything else happens.
+    ForeignBefore(usize),
+    /// Puts a version back where nothing is.
+    PutBack(usize),
     /// Deletes the token.
     DeleteToken,
     /// A consumer uses an older version.
@@ -54,9 +58,33 @@ enum Choice {
     Hand(Hand),
 }
 
+/// Kinds of departures, for a search that knows what it looks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Crash,
+    Suspend,
+    Pass,
+    RollBack,
+    DeleteToken,
+}
+
+impl Choice {
+    fn is(self, kind: Kind) -> bool {
+        match kind {
+            Kind::Crash => matches!(self, Self::CrashBefore | Self::CrashAfter),
+            Kind::Suspend => matches!(self, Self::Suspend(_)),
+            Kind::Pass => matches!(self, Self::Pass(_)),
+            Kind::RollBack => matches!(self, Self::Hand(Hand::RollBack(_))),
+            Kind::DeleteToken => self == Self::Hand(Hand::DeleteToken),
+        }
+    }
+}
+
 /// How far a search goes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
+    /// Which kinds of departures, the first, the second and so on; all when empty.
+    pub(crate) kinds: &'static [Kind],
     /// Departures on a path.
     pub(crate) departures: usize,
     /// How many paths with more than one are taken, at each number of departures.
@@ -152,7 +180,7 @@ struct Moving {
     told: u64,
     /// Its record was read for an end of something; and places were looked at since.
     read: bool,
-    looked: bool,
+    looked: Option<u64>,
 }
 
 /// One path.
@@ -196,7 +224,9 @@ impl Play {
             let needs_options = departs.is_some() || (fresh && path.len() < search.job.limits.departures);
             let options = if needs_options { self.options(search) } else { Vec::new() };
             if fresh {
-                for option in 0..options.len() {
+                let kind = search.job.limits.kinds.get(path.len());
+                let wanted = |(_, choice): &(usize, &Choice)| kind.is_none_or(|kind| choice.is(*kind));
+                for (option, _) in options.iter().enumerate().filter(wanted) {
                     let mut departing = path.clone();
                     departing.push((point, u16::try_from(option).unwrap()));
                     more.push(departing);
@@ -224,7 +254,7 @@ impl Play {
             let calls = driven.gate.waiting();
             self.world.state().note(|| format!("run {} begins", self.runs.len()));
             let told = crate::world::elapsed().as_secs();
-            self.runs.push(Moving { driven, calls, told, read: false, looked: false });
+            self.runs.push(Moving { driven, calls, told, read: false, looked: None });
             Some(self.runs.len() - 1)
         } else {
             self.runs.iter().position(live)
@@ -291,10 +321,13 @@ impl Play {
 
     /// What people and consumers may do now without asking for more than can be kept.
     fn hands(&self, search: &Search<'_>, state: &State, options: &mut Vec<Choice>) {
-        let looked = self.runs.iter().any(|run| run.driven.is_live() && run.looked);
+        // What rests on a look of more than five minutes ago is refused.
+        let fresh = |at: u64| state.seconds <= at + 5 * MINUTE;
+        let looked = self.runs.iter().any(|run| run.driven.is_live() && run.looked.is_some_and(fresh));
+        let entry = search.job.scenario.entry();
         let lates = |place: &PlaceId| state.late.iter().any(|late| late.place == *place && !late.conditional);
         for (index, sink) in search.names.iter().enumerate() {
-            let place = state.place(sink, "API").id();
+            let place = state.place(sink, entry).id();
             let held = state.places.get(&place);
             let ours = held.is_some_and(|entry| state.values.contains_key(&entry.value));
             if ours {
@@ -311,13 +344,13 @@ impl Play {
                 .values()
                 .any(|token| token.places.get(&place).is_some_and(|place| place.receipt.is_some()));
             let compared = state.sinks[sink].conditional;
-            let about_to = |run: &Moving| {
-                run.driven.is_live()
-                    && run.calls.iter().any(|about| about.step == Step::Write && about.places.contains(&place))
-            };
-            let blind = !compared && (lates(&place) || self.runs.iter().any(about_to));
-            if held.is_none() && !delivered && !blind && compared {
+            if held.is_none() && !delivered && compared {
                 options.push(Choice::Hand(Hand::Foreign(index)));
+            } else if held.is_none() && !delivered && !lates(&place) {
+                options.push(Choice::Hand(Hand::ForeignBefore(index)));
+            }
+            if held.is_none() && !looked && last_there(state, &place).is_some() {
+                options.push(Choice::Hand(Hand::PutBack(index)));
             }
         }
         if search.job.scenario.deletes() && !state.service.active.is_empty() {
@@ -400,9 +433,9 @@ impl Play {
         run.told = hasher.finish();
         run.calls = run.driven.gate.waiting();
         match about.step {
-            Step::Again => (run.read, run.looked) = (true, false),
-            Step::Look => run.looked |= run.read,
-            step if step.is_effect() => (run.read, run.looked) = (false, false),
+            Step::Again => (run.read, run.looked) = (true, None),
+            Step::Look if run.read => run.looked = Some(crate::world::elapsed().as_secs()),
+            step if step.is_effect() => (run.read, run.looked) = (false, None),
             _ => {}
         }
         if about.step.is_effect() && !about.hearing {
@@ -425,7 +458,8 @@ impl Play {
 
     fn hand(&mut self, search: &Search<'_>, hand: Hand) {
         let mut state = self.world.state();
-        let id = |state: &State, index: usize| state.place(search.names[index], "API").id();
+        let entry = search.job.scenario.entry();
+        let id = |state: &State, index: usize| state.place(search.names[index], entry).id();
         match hand {
             Hand::RollBack(index) => {
                 let place = id(&state, index);
@@ -439,8 +473,20 @@ impl Play {
             }
             Hand::Remove(index) => {
                 let place = id(&state, index);
-                state.places.remove(&place);
+                state.remove(&place);
                 state.read.remove(&place);
+            }
+            Hand::PutBack(index) => {
+                let place = id(&state, index);
+                if let Some(value) = last_there(&state, &place) {
+                    state.put(&place, &value, true);
+                }
+            }
+            Hand::ForeignBefore(index) => {
+                let place = id(&state, index);
+                state.foreign(&place);
+                self.foreign = true;
+                state.pass(16 * MINUTE);
             }
             Hand::Foreign(index) => {
                 let place = id(&state, index);
@@ -519,6 +565,7 @@ impl Play {
                 let mut state = self.world.state();
                 state.pass(length);
                 state.arrive_all();
+                state.down.clear();
                 state.note(|| "a run without faults".to_owned());
                 if !state.broken.is_empty() {
                     return;
@@ -535,8 +582,17 @@ impl Play {
     }
 }
 
+/// The newest version that was in a place and still works.
+fn last_there(state: &State, place: &PlaceId) -> Option<String> {
+    let now = crate::world::now();
+    let works = |(_, which): &(&String, &crate::world::Which)| {
+        state.been.contains(&(place.clone(), (*which).clone())) && state.service.works(&which.0, which.1, now)
+    };
+    state.values.iter().filter(works).max_by_key(|(_, which)| which.1).map(|(value, _)| value.clone())
+}
+
 /// An older version than the place holds, that still works.
-fn older(state: &State, place: &PlaceId) -> Option<String> {
+pub(crate) fn older(state: &State, place: &PlaceId) -> Option<String> {
     let (id, held) = state.values.get(&state.places.get(place)?.value)?;
     let now = crate::world::now();
     let older = state

@@ -111,7 +111,7 @@ impl FakeSink {
             return Err(unreachable("timed out"));
         }
         if !same {
-            state.put(&id, write.secret.expose(), true);
+            state.write(&id, write.secret.expose());
         }
         if go == Go::TimesOut {
             Err(unreachable("timed out"))
@@ -138,7 +138,19 @@ impl FakeSink {
         if self.traits.conditional && !state.no_compare && now.is_some() && !self.unchanged(now, removal.seen) {
             return Err(SinkError::Changed);
         }
-        state.places.remove(&id);
+        if state.lagging(&id).is_none() {
+            // Whoever gives a place up gives its consumers up.
+            state.read.remove(&id);
+        }
+        let declares = |which: &crate::world::Which| {
+            let token = state.service.active.values().find(|token| token.id == which.0);
+            token.and_then(|token| token.places.get(&id)).is_some_and(|record| record.declared)
+        };
+        let declared = now.and_then(|entry| state.values.get(&entry.value)).is_some_and(declares);
+        if declared && self.gate.looks.lock().unwrap().get(&id) >= state.changed.get(&id) {
+            state.broke("C: an entry was removed that its token declares".to_owned());
+        }
+        state.remove(&id);
         if go == Go::TimesOut { Err(unreachable("timed out")) } else { Ok(()) }
     }
 }
@@ -173,7 +185,11 @@ impl Sink for FakeSink {
     }
 
     async fn look(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>> {
-        let look = |state: &mut State, go: Go| self.look_at(state, places, go);
+        let look = |state: &mut State, go: Go| {
+            let looks = places.iter().map(|place| (place.id(), state.stamps));
+            self.gate.looks.lock().unwrap().extend(looks);
+            self.look_at(state, places, go)
+        };
         self.gate.pass(self.about(Step::Look, places), look).await
     }
 

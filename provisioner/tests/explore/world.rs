@@ -90,6 +90,9 @@ pub(crate) struct Promise {
     pub(crate) used: Option<Timestamp>,
     /// It has been made current.
     pub(crate) promoted: bool,
+    /// When, and when it was announced last, by stamp.
+    pub(crate) promoted_at: u64,
+    pub(crate) announced_at: u64,
 }
 
 /// Which version a value is.
@@ -122,6 +125,8 @@ pub(crate) struct State {
     pub(crate) no_compare: bool,
     /// Sinks that are down.
     pub(crate) down: BTreeSet<&'static str>,
+    /// When each place changed last, by stamp.
+    pub(crate) changed: BTreeMap<PlaceId, u64>,
     pub(crate) broken: Vec<String>,
     pub(crate) trace: Option<Vec<String>>,
 }
@@ -219,9 +224,30 @@ impl State {
         self.late.push(LateWrite { place: place.clone(), value: value.to_owned(), conditional, over, until });
     }
 
+    /// An entry goes.
+    pub(crate) fn remove(&mut self, place: &PlaceId) {
+        let stamp = self.stamp();
+        self.changed.insert(place.clone(), stamp);
+        self.places.remove(place);
+    }
+
+    /// The engine writes a value. B: it takes no place back to a version older than the current one, unless that was
+    /// granted before.
+    pub(crate) fn write(&mut self, place: &PlaceId, value: &str) {
+        if let Some((id, number)) = self.values.get(value).cloned() {
+            let granted = self.promises.get(&(id.clone(), number)).map_or(0, |promise| promise.announced_at);
+            let newer = |promise: &Promise| promise.promoted && promise.promoted_at < granted;
+            if self.promises.iter().any(|((of, other), promise)| *of == id && *other > number && newer(promise)) {
+                self.broke(format!("B: version {number} was written after a newer one had become current"));
+            }
+        }
+        self.put(place, value, true);
+    }
+
     /// An entry is written.
     pub(crate) fn put(&mut self, place: &PlaceId, value: &str, marked: bool) {
         let stamp = self.stamp();
+        self.changed.insert(place.clone(), stamp);
         if let Some(which) = self.values.get(value) {
             self.been.insert((place.clone(), which.clone()));
         }
@@ -277,12 +303,14 @@ impl State {
     /// The service granted a push.
     pub(crate) fn announced(&mut self, token: &Token, number: u32) {
         let life = token.terms.map_or(Seconds(DAY), |terms| Seconds(terms.expires_in.0.max(DAY)));
+        let stamp = self.stamp();
         let promise = self.promises.entry((token.id.clone(), number)).or_default();
         promise.works_until = promise.works_until.max(Some(life.after(now())));
+        promise.announced_at = stamp;
     }
 
     /// The service is about to make a version current.
-    pub(crate) fn promotes(&mut self, old: Option<&Token>, token: &Token, number: u32) {
+    pub(crate) fn promotes(&mut self, old: Option<&Token>, token: &Token, number: u32, looks: &BTreeMap<PlaceId, u64>) {
         let again = self.promises.get(&(token.id.clone(), number)).is_some_and(|promise| promise.promoted);
         if again {
             return;
@@ -299,7 +327,12 @@ impl State {
             .map(|(id, _)| id.clone())
             .collect();
         for place in declared {
-            if !self.been.contains(&(place, (token.id.clone(), number))) {
+            let which = (token.id.clone(), number);
+            let held = self.places.get(&place).is_some_and(|entry| self.values.get(&entry.value) == Some(&which));
+            if !held && looks.get(&place).is_some_and(|look| Some(look) >= self.changed.get(&place)) {
+                self.broke(format!("B: version {number} became current although a look showed that a place lacks it"));
+            }
+            if !self.been.contains(&(place, which)) {
                 self.broke(format!("B: version {number} became current and was never in one of its places"));
             }
         }
@@ -309,8 +342,10 @@ impl State {
                 promise.overlap_until.get_or_insert(Seconds(overlap).after(now()));
             }
         }
+        let stamp = self.stamp();
         let promise = self.promises.entry((token.id.clone(), number)).or_default();
         promise.promoted = true;
+        promise.promoted_at = stamp;
         promise.works_until = promise.works_until.max(Some(Seconds(life).after(now())));
         self.check_overlap(&token.id);
     }
