@@ -2,12 +2,12 @@
 //! copied, so each path is played again from its start; where it meets a state that was met before, the rest is known.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use latchkey::place::PlaceId;
 
-use crate::canon::Canon;
+use crate::canon::{Canon, Fold};
 use crate::gate::Go;
 use crate::runs::{Doing, Driven, clean, unsettled};
 use crate::scenarios::{Scenario, Sinks};
@@ -132,31 +132,45 @@ pub(crate) fn search(job: &Job, change: impl Fn(&mut State)) -> Found {
     let mut search = Search { job, start, runs, last, names, found, seen: HashMap::new(), settled: HashMap::new() };
     let mut paths = vec![Path::new()];
     for departures in 0..=job.limits.departures {
-        let mut more = Vec::new();
-        for path in some_of(paths, departures, job.limits.most) {
-            more.extend(Play::new(&search, false).play(&mut search, &path));
+        // Paths with one departure are all taken.
+        let mut more = Chosen::new(if departures == 0 { usize::MAX } else { job.limits.most });
+        for path in paths {
+            Play::new(&search, false).play(&mut search, &path, &mut more);
             search.found.paths += 1;
             if search.found.broken.len() > if job.limits.first { 0 } else { 3 } {
                 return search.found;
             }
         }
-        paths = more;
+        paths = more.chosen.into_iter().map(|(_, path)| path).collect();
     }
     search.found
 }
 
-/// Paths with one departure are all taken; of longer ones so many, always the same and from everywhere.
-fn some_of(mut paths: Vec<Path>, departures: usize, most: usize) -> Vec<Path> {
-    if departures > 1 && paths.len() > most {
-        let hash = |path: &Path| {
-            let mut hasher = DefaultHasher::new();
-            path.hash(&mut hasher);
-            hasher.finish()
-        };
-        paths.sort_by_cached_key(hash);
-        paths.truncate(most);
+/// So many of the paths that there are, always the same and from everywhere: those whose hashes are the smallest.
+struct Chosen {
+    most: usize,
+    chosen: BTreeSet<(u64, Path)>,
+}
+
+impl Chosen {
+    fn new(most: usize) -> Self {
+        Self { most, chosen: BTreeSet::new() }
     }
-    paths
+
+    fn offer(&mut self, path: &Path, departure: (u32, u16)) {
+        let mut hasher = Fold::default();
+        path.iter().chain([&departure]).for_each(|(at, option)| hasher.write_u64(u64::from(*at) << 16 | u64::from(*option)));
+        let hash = hasher.finish();
+        if self.chosen.len() >= self.most && self.chosen.last().is_some_and(|(last, _)| *last <= hash) {
+            return;
+        }
+        let mut longer = path.clone();
+        longer.push(departure);
+        self.chosen.insert((hash, longer));
+        if self.chosen.len() > self.most {
+            self.chosen.pop_last();
+        }
+    }
 }
 
 struct Search<'a> {
@@ -205,8 +219,7 @@ impl Play {
         Self { world: World::new(state), runs: Vec::new(), current: None, foreign, hash: None }
     }
 
-    fn play(mut self, search: &mut Search<'_>, path: &Path) -> Vec<Path> {
-        let mut more = Vec::new();
+    fn play(mut self, search: &mut Search<'_>, path: &Path, more: &mut Chosen) {
         let (mut point, mut departures) = (0_u32, path.iter().peekable());
         let fresh_from = path.last().map_or(0, |(at, _)| at + 1);
         while self.choose_run(search) {
@@ -214,7 +227,7 @@ impl Play {
             let fresh = point >= fresh_from;
             if fresh {
                 if self.is_known(search, search.job.limits.departures - path.len()) {
-                    return more;
+                    return;
                 }
                 if path.is_empty() {
                     let current = &self.runs[self.current.unwrap()];
@@ -227,9 +240,7 @@ impl Play {
                 let kind = search.job.limits.kinds.get(path.len());
                 let wanted = |(_, choice): &(usize, &Choice)| kind.is_none_or(|kind| choice.is(*kind));
                 for (option, _) in options.iter().enumerate().filter(wanted) {
-                    let mut departing = path.clone();
-                    departing.push((point, u16::try_from(option).unwrap()));
-                    more.push(departing);
+                    more.offer(path, (point, u16::try_from(option).unwrap()));
                 }
             }
             let choice = departs.map_or(Choice::On, |option| options[usize::from(option)]);
@@ -240,7 +251,6 @@ impl Play {
             }
         }
         self.end(search, path);
-        more
     }
 
     /// Whose turn it is: whoever's it was, then whoever has not begun, then whoever was suspended.
@@ -276,7 +286,7 @@ impl Play {
         let counted = Canon::counted(&self.world.state(), runs());
         search.found.states.insert(counted);
         let exact = self.exact();
-        let mut hasher = DefaultHasher::new();
+        let mut hasher = Fold::default();
         (exact, current, self.foreign, self.runs.len()).hash(&mut hasher);
         for run in self.runs.iter().filter(|run| run.driven.is_live()) {
             (run.told, run.calls.len()).hash(&mut hasher);
@@ -427,7 +437,7 @@ impl Play {
         let about = run.calls[index].clone();
         self.world.state().note(|| format!("run {} {:?} v{} {go:?}", self.current.unwrap(), about.step, about.number));
         run.driven.go(index, go);
-        let mut hasher = DefaultHasher::new();
+        let mut hasher = Fold::default();
         (run.told, exact, index, crate::world::elapsed().as_secs()).hash(&mut hasher);
         (go == Go::Well, go == Go::Fails, go == Go::TimesOut, about.hearing).hash(&mut hasher);
         run.told = hasher.finish();
