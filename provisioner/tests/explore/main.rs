@@ -8,6 +8,7 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a panic is how a test fails, and coverage is printed")]
 
+mod agreement;
 mod asks;
 mod canon;
 mod gate;

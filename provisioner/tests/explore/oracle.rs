@@ -252,8 +252,11 @@ impl Oracle {
 
     pub(crate) fn edit(&mut self, token: &Token, edit: &Edit, now: Timestamp) -> Result<Token, ServiceError> {
         let to = (token.user.clone(), edit.name.clone().unwrap_or_else(|| token.name.clone()));
-        if to.1 != token.name && self.active.contains_key(&to) {
-            return Err(ServiceError::refused("name_taken", "the name is taken"));
+        if let Some(holder) = self.active.get(&to).filter(|_| to.1 != token.name) {
+            if holder.state(now) != TokenState::Expired {
+                return Err(ServiceError::refused("name_taken", "the name is taken"));
+            }
+            self.end(&to, EndState::Expired, now);
         }
         let edited = self.change(token, None, |token| apply(token, edit, now))?.0;
         if to.1 != token.name {

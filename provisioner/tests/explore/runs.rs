@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use latchkey::place::PlaceId;
 use provisioner::apply::{Failure, Reporter, Run, apply};
 use provisioner::manifest::{Allowances, Manifest, parse};
 use provisioner::observe::observe;
 use provisioner::plan::find::Find;
-use latchkey::place::PlaceId;
 use provisioner::plan::{Blocked, Labels, Options, Rotate, faults, plan};
 
 use crate::asks::Asked;

@@ -145,7 +145,10 @@ impl Scenario {
             Self::RotateTwo
             | Self::TakenOver
             | Self::LateWhereTokenLeaves
-            | Self::PruneBegins | Self::PruneBeginsAndBack | Self::Pruned | Self::PrunedAndBack => {
+            | Self::PruneBegins
+            | Self::PruneBeginsAndBack
+            | Self::Pruned
+            | Self::PrunedAndBack => {
                 clean(&world, &two);
             }
             _ => clean(&world, &all),

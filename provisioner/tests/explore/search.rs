@@ -159,7 +159,9 @@ impl Chosen {
 
     fn offer(&mut self, path: &Path, departure: (u32, u16)) {
         let mut hasher = Fold::default();
-        path.iter().chain([&departure]).for_each(|(at, option)| hasher.write_u64(u64::from(*at) << 16 | u64::from(*option)));
+        path.iter()
+            .chain([&departure])
+            .for_each(|(at, option)| hasher.write_u64(u64::from(*at) << 16 | u64::from(*option)));
         let hash = hasher.finish();
         if self.chosen.len() >= self.most && self.chosen.last().is_some_and(|(last, _)| *last <= hash) {
             return;

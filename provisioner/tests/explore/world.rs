@@ -305,7 +305,9 @@ impl State {
         let life = token.terms.map_or(Seconds(DAY), |terms| Seconds(terms.expires_in.0.max(DAY)));
         let stamp = self.stamp();
         let promise = self.promises.entry((token.id.clone(), number)).or_default();
-        promise.works_until = promise.works_until.max(Some(life.after(now())));
+        if !promise.promoted {
+            promise.works_until = promise.works_until.max(Some(life.after(now())));
+        }
         promise.announced_at = stamp;
     }
 
@@ -346,7 +348,8 @@ impl State {
         let promise = self.promises.entry((token.id.clone(), number)).or_default();
         promise.promoted = true;
         promise.promoted_at = stamp;
-        promise.works_until = promise.works_until.max(Some(Seconds(life).after(now())));
+        // Its expiry is fixed now, by the durations that are declared now.
+        promise.works_until = Some(Seconds(life).after(now()));
         self.check_overlap(&token.id);
     }
 
