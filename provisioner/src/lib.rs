@@ -6,6 +6,7 @@ pub mod deadline;
 pub mod dynamodb;
 pub mod embedded;
 pub mod files;
+pub mod guard;
 pub mod machine;
 pub mod manifest;
 pub mod observe;

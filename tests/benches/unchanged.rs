@@ -31,6 +31,7 @@ struct Quiet;
 impl Reporter for Quiet {
     fn begin(&self, _: usize) {}
     fn done(&self, _: &str, _: &str) {}
+    fn remark(&self, _: &str) {}
     fn failed(&self, failure: &Failure) {
         eprintln!("{}: {}", failure.subject, failure.message);
     }

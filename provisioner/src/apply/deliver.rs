@@ -11,8 +11,10 @@ use latchkey::token::Token;
 use latchkey::version::{VersionError, WRITE_BEFORE};
 
 use super::stage::{interrupted, service_failure, targets};
+use super::written::Written;
 use super::{Failure, Outcome, Run, SIDE_BY_SIDE, Work};
 use crate::deadline::Deadline;
+use crate::guard::{Guard, stands};
 use crate::observe::Observation;
 use crate::plan::find::{Find, Known};
 use crate::service::ServiceError;
@@ -41,8 +43,21 @@ enum Ended {
     Dead,
 }
 
+/// How the pushes of a unit ended, and which places were written.
+#[derive(Default)]
+struct Results {
+    ended: Vec<(usize, Ended)>,
+    wrote: Vec<Place>,
+}
+
 /// Brings every carried version to the places that lack it.
-pub(super) async fn deliver(run: &Run<'_>, works: &mut [Work<'_>], observation: &Observation, outcome: &mut Outcome) {
+pub(super) async fn deliver(
+    run: &Run<'_>,
+    works: &mut [Work<'_>],
+    observation: &Observation,
+    written: &mut Written,
+    outcome: &mut Outcome,
+) {
     let ended = {
         let (pushes, unreached) = pushes(run, works, observation).await;
         let mut ended: Vec<(usize, Ended)> = unreached;
@@ -59,12 +74,18 @@ pub(super) async fn deliver(run: &Run<'_>, works: &mut [Work<'_>], observation: 
                 units[index].2.push(push.again());
             }
             let works = &*works;
-            let done: Vec<Vec<(usize, Ended)>> = stream::iter(units)
-                .map(|(sink, _, pushes)| deliver_unit(run, works, observation, sink, pushes))
+            let done: Vec<(Arc<dyn Sink>, Results)> = stream::iter(units)
+                .map(|(sink, _, pushes)| async move {
+                    let results = deliver_unit(run, works, observation, &*sink, pushes).await;
+                    (sink, results)
+                })
                 .buffer_unordered(SIDE_BY_SIDE)
                 .collect()
                 .await;
-            ended.extend(done.into_iter().flatten());
+            for (sink, results) in done {
+                written.note(&sink, results.wrote);
+                ended.extend(results.ended);
+            }
         }
         ended
     };
@@ -73,7 +94,7 @@ pub(super) async fn deliver(run: &Run<'_>, works: &mut [Work<'_>], observation: 
             Ended::Delivered => {}
             Ended::Failed(failure) => works[index].fail(failure),
             Ended::Dead => {
-                outcome.again = true;
+                outcome.again = stands(Guard::MendDead);
                 let subject = works[index].subject();
                 works[index].fail(Failure {
                     subject,
@@ -128,26 +149,27 @@ async fn deliver_unit(
     run: &Run<'_>,
     works: &[Work<'_>],
     observation: &Observation,
-    sink: Arc<dyn Sink>,
+    sink: &dyn Sink,
     pushes: Vec<Push<'_>>,
-) -> Vec<(usize, Ended)> {
-    let mut ended = Vec::new();
+) -> Results {
+    let mut results = Results::default();
     let batch = sink.capabilities().batch.max(1);
     let mut waiting = pushes.into_iter().peekable();
     while waiting.peek().is_some() {
         let mut open: Vec<Push<'_>> = waiting.by_ref().take(batch.min(super::WAVE)).collect();
         for round in 0..ROUNDS {
             if run.stopped() {
-                ended.extend(open.drain(..).map(|push| (push.work, Ended::Failed(interrupted(&works[push.work])))));
+                let left = open.drain(..).map(|push| (push.work, Ended::Failed(interrupted(&works[push.work]))));
+                results.ended.extend(left);
             }
             if open.is_empty() {
                 break;
             }
             let last = round + 1 == ROUNDS;
-            open = attempt(run, works, observation, &*sink, open, last, &mut ended).await;
+            open = attempt(run, works, observation, sink, open, last, &mut results).await;
         }
     }
-    ended
+    results
 }
 
 /// Announces, writes and reports once. Answers the pushes that are worth another try.
@@ -158,7 +180,7 @@ async fn attempt<'p>(
     sink: &dyn Sink,
     pushes: Vec<Push<'p>>,
     last: bool,
-    ended: &mut Vec<(usize, Ended)>,
+    results: &mut Results,
 ) -> Vec<Push<'p>> {
     let announcing = pushes.iter().map(|push| async {
         let id = push.place.id();
@@ -175,12 +197,12 @@ async fn attempt<'p>(
             }
             Err(error) => {
                 let failure = service_failure(&works[push.work].subject(), &error);
-                ended.push((push.work, Ended::Failed(failure)));
+                results.ended.push((push.work, Ended::Failed(failure)));
             }
         }
     }
     let Some(deadline) = deadline else { return Vec::new() };
-    let announced = refresh(run, works, observation, sink, announced, ended).await;
+    let announced = refresh(run, works, observation, sink, announced, &mut results.ended).await;
     if announced.is_empty() {
         return Vec::new();
     }
@@ -192,6 +214,7 @@ async fn attempt<'p>(
     let mut again = Vec::new();
     for ((mut push, written), reported) in announced.into_iter().zip(written).zip(reported) {
         let (work, place) = (&works[push.work], push.place);
+        results.wrote.extend(written.is_ok().then(|| place.clone()));
         let end = match (reported, written) {
             (Some(reported), _) => reported,
             (None, Err(SinkError::Late)) if !last => {
@@ -209,7 +232,7 @@ async fn attempt<'p>(
             (None, Err(error)) => Ended::Failed(sink_failure(run, work, place, &error)),
             (None, Ok(_)) => Ended::Delivered,
         };
-        ended.push((push.work, end));
+        results.ended.push((push.work, end));
     }
     again
 }
@@ -225,7 +248,10 @@ async fn refresh<'p>(
     ended: &mut Vec<(usize, Ended)>,
 ) -> Vec<Push<'p>> {
     let can = sink.capabilities();
-    if can.conditional || (!can.surveys && run.client.now() < WRITE_BEFORE.after(observation.at)) {
+    if can.conditional
+        || !stands(Guard::WriteFreshLook)
+        || (!can.surveys && run.client.now() < WRITE_BEFORE.after(observation.at))
+    {
         return pushes;
     }
     let mut fresh = Vec::new();
@@ -286,7 +312,7 @@ async fn look_again(
     // A push to a foreign entry was planned only because it says `adopt`.
     let adopts = work.plan.finds.iter().any(|(place, find)| place == push.place && matches!(find, Find::Foreign));
     match (find, seen) {
-        (Find::Foreign, Ok(_)) if !adopts => Err(Failure {
+        (Find::Foreign, Ok(_)) if !adopts && stands(Guard::WriteForeign) => Err(Failure {
             subject: work.subject(),
             message: format!("{} was written by somebody else meanwhile", run.labels.of(push.place)),
             state: "it holds what they wrote, and every other place a version that works".to_owned(),

@@ -7,6 +7,7 @@ use latchkey::version::{Look, VersionError};
 
 use super::stage::service_failure;
 use super::{Failure, Outcome, Run, Work};
+use crate::guard::{Guard, stands};
 use crate::observe::{Looks, look};
 use crate::plan::find::Known;
 use crate::plan::{Change, minute};
@@ -43,7 +44,7 @@ pub(super) async fn promote(run: &Run<'_>, works: &mut [Work<'_>], outcome: &mut
             let seen = looks.get(&id);
             !seen.is_some_and(|seen| known.classify(Some(&record), &id, seen).is_version(number, current))
         });
-        if let Some(place) = lacking {
+        if let Some(place) = lacking.filter(|_| stands(Guard::PromoteLook)) {
             outcome.again = true;
             let subject = work.subject();
             work.fail(Failure {
@@ -114,8 +115,17 @@ async fn leave_one(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), Failure> {
             Change::Remove { place } => {
                 token = run.client.again(&run.manifest.name, &token).await.map_err(failed)?;
                 // Declared again by another run: no longer ours to remove.
-                let Some(record) = token.places.get(place).filter(|record| !record.declared) else { continue };
-                remove(run, &subject, &token, &record.place).await?;
+                let Some(record) =
+                    token.places.get(place).filter(|record| !record.declared || !stands(Guard::RemoveUndeclared))
+                else {
+                    continue;
+                };
+                if let Some(reason) = remove(run, &subject, &token, &record.place).await? {
+                    let label = run.labels.of(&record.place);
+                    let why = format!("{label} stays, as its consumers may still read an older version: {reason}");
+                    work.skip(change, why);
+                    continue;
+                }
                 // While it cannot be forgotten yet, a later run finds nothing there and forgets it.
                 token = forget(run, &token, place).await.map_err(failed)?.unwrap_or(token);
             }
@@ -128,11 +138,11 @@ async fn leave_one(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), Failure> {
                 let at = run.client.now();
                 token = run.client.again(&run.manifest.name, &token).await.map_err(failed)?;
                 // Declared again by another run.
-                if token.leaving.is_none() {
+                if token.leaving.is_none() && stands(Guard::DeleteLeaving) {
                     work.skip(change, "not deleted, as it is declared again".to_owned());
                     continue;
                 }
-                if let Some(place) = held_somewhere(run, &token).await {
+                if let Some(place) = held_somewhere(run, &token).await.filter(|_| stands(Guard::DeleteLook)) {
                     return Err(Failure {
                         subject,
                         message: format!("{} may hold a version of it, so it was not deleted", run.labels.of(&place)),
@@ -156,8 +166,9 @@ async fn leave_one(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Removes our entry, after a look of its own: this run or another may have written something else there since.
-async fn remove(run: &Run<'_>, subject: &str, token: &Token, place: &Place) -> Result<(), Failure> {
+/// Removes our entry, after a look of its own: this run or another may have written something else there since. Answers
+/// why it stays, where its consumers lag behind it: without the entry nobody could tell any more.
+async fn remove(run: &Run<'_>, subject: &str, token: &Token, place: &Place) -> Result<Option<String>, Failure> {
     let failure = |error: &SinkError| Failure {
         subject: subject.to_owned(),
         message: format!("{} was not removed: {error}", run.labels.of(place)),
@@ -169,11 +180,14 @@ async fn remove(run: &Run<'_>, subject: &str, token: &Token, place: &Place) -> R
     let seen = sink.look(&[place]).await.pop().unwrap_or(Err(SinkError::Changed)).map_err(|error| failure(&error))?;
     let origins = std::collections::HashMap::new();
     let known = Known::new(&run.manifest.name, [token], &origins, run.client.now());
-    if !is_ours(&known.classify(Some(token), &place.id(), &Ok(seen.clone()))) {
-        return Ok(());
+    if !is_ours(&known.classify(Some(token), &place.id(), &Ok(seen.clone()))) && stands(Guard::RemoveOurs) {
+        return Ok(None);
+    }
+    if let Some(reason) = seen.lagging().filter(|_| stands(Guard::RemoveLagging)) {
+        return Ok(Some(reason.to_owned()));
     }
     let removed = sink.remove(&[Removal { place, seen: &seen }], deadline).await;
-    removed.into_iter().collect::<Result<Vec<()>, _>>().map(|_| ()).map_err(|error| failure(&error))
+    removed.into_iter().collect::<Result<Vec<()>, _>>().map(|_| None).map_err(|error| failure(&error))
 }
 
 /// Drops a place from the record, after a fresh look unless the user said that it is gone. `None` while a write may
@@ -184,7 +198,7 @@ async fn forget(run: &Run<'_>, token: &Token, place: &PlaceId) -> Result<Option<
     let Some(record) = token.places.get(place).filter(|record| !record.declared || asked(run, place)) else {
         return Ok(Some(token));
     };
-    if !asked(run, place) && held_at(run, &token, [&record.place]).await.is_some() {
+    if !asked(run, place) && held_at(run, &token, [&record.place]).await.is_some() && stands(Guard::ForgetLook) {
         return Ok(None);
     }
     match run.client.forget(&token, place).await {
@@ -198,7 +212,7 @@ fn asked(run: &Run<'_>, place: &PlaceId) -> bool {
     run.options.forget.contains(place.as_str())
 }
 
-/// The first recorded place that holds a version of the token, or of which that cannot be told.
+/// The first recorded place that holds a version of the token, or whose consumers may, or of which that cannot be told.
 async fn held_somewhere(run: &Run<'_>, token: &Token) -> Option<Place> {
     held_at(run, token, token.places.values().map(|record| &record.place)).await
 }
@@ -209,8 +223,9 @@ async fn held_at(run: &Run<'_>, token: &Token, places: impl IntoIterator<Item = 
     let known = Known::new(&run.manifest.name, [token], &origins, run.client.now());
     let held = |place: &&Place| {
         let id = place.id();
-        let find = looks.get(&id).map(|seen| known.classify(Some(token), &id, seen));
-        find.is_none_or(|find| find.is_unknown() || is_ours(&find))
+        let Some(seen) = looks.get(&id) else { return true };
+        let find = known.classify(Some(token), &id, seen);
+        find.is_unknown() || is_ours(&find) || seen.as_ref().is_ok_and(|seen| seen.lagging().is_some())
     };
     places.into_iter().find(held).cloned()
 }

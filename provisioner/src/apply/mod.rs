@@ -7,6 +7,7 @@ mod deliver;
 mod finish;
 mod outcome;
 mod stage;
+mod written;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,8 +19,9 @@ pub use outcome::{Failure, Outcome, Reporter};
 use crate::manifest::Manifest;
 use crate::observe::Observation;
 use crate::plan::{Change, Labels, Options, Plan, TokenPlan};
-use crate::service::{Client, ServiceError};
+use crate::service::{Protocol, ServiceError};
 use crate::sinks::Reach;
+use written::Written;
 
 /// How many tokens are worked on together: what a crash can leave staged, and what memory holds, is bounded by it.
 const WAVE: usize = 200;
@@ -29,7 +31,7 @@ const SIDE_BY_SIDE: usize = 8;
 /// What a run works with.
 pub struct Run<'a> {
     /// The service.
-    pub client: &'a Client,
+    pub client: &'a dyn Protocol,
     /// The sinks.
     pub sinks: &'a dyn Reach,
     /// The manifest.
@@ -118,6 +120,7 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
     }
     let changing: Vec<&TokenPlan> = plan.tokens.iter().filter(|token| !token.changes.is_empty()).collect();
     run.reporter.begin(changing.len());
+    let mut written = Written::default();
     for wave in changing.chunks(WAVE) {
         if run.stopped() {
             outcome.stopped = true;
@@ -126,7 +129,7 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
         let mut works: Vec<Work<'_>> = wave.iter().map(|plan| Work::new(plan)).collect();
         stage::prepare(run, &mut works).await;
         stage::stage(run, &mut works, observation).await;
-        deliver::deliver(run, &mut works, observation, &mut outcome).await;
+        deliver::deliver(run, &mut works, observation, &mut written, &mut outcome).await;
         finish::promote(run, &mut works, &mut outcome).await;
         finish::leave(run, &mut works).await;
         for work in works {
@@ -146,6 +149,7 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
             }
         }
     }
+    written.tell(run, &mut outcome).await;
     outcome.stopped |= run.stopped();
     Ok(outcome)
 }

@@ -34,6 +34,8 @@ pub trait Reporter: Send + Sync {
     fn begin(&self, tokens: usize);
     /// Something was done.
     fn done(&self, subject: &str, words: &str);
+    /// Something to know, which changes nothing about what was done.
+    fn remark(&self, text: &str);
     /// Something could not be done.
     fn failed(&self, failure: &Failure);
 }

@@ -9,15 +9,16 @@ use latchkey::name::UserName;
 use latchkey::place::{Place, PlaceId};
 use latchkey::service::Edit;
 use latchkey::token::Token;
-use latchkey::version::Look;
+use latchkey::version::{Look, Version};
 
 use super::{Failure, Run, SIDE_BY_SIDE, Work};
+use crate::guard::{Guard, stands};
 use crate::manifest::TokenDeclaration;
 use crate::observe::{Looks, Observation, look, recover};
 use crate::plan::find::Known;
 use crate::plan::{Change, TokenPlan};
 use crate::service::{DeclaredToken, ServiceError};
-use crate::sinks::{Sink, SinkError};
+use crate::sinks::{Marker, Seen, Sink, SinkError};
 
 /// The places that a token's plan writes to.
 pub(super) fn targets(plan: &TokenPlan) -> Vec<&Place> {
@@ -178,13 +179,17 @@ async fn retire(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), ServiceError> 
         let token = run.client.again(&run.manifest.name, &token).await?;
         let looks = look(run.sinks, token.places.values().map(|record| &record.place)).await;
         let change = Change::Retire { number };
-        if !absent_everywhere(run, &token, number, &looks, at) {
-            work.skip(&change, format!("version {number} not retired, as a place shows it again or is out of sight"));
+        if let Some(why) = kept_by(run, &token, number, &looks, at) {
+            work.skip(&change, format!("version {number} not retired, as {why}"));
             continue;
         }
+        let ended = token.version(number).map(Version::fingerprint);
         let fresh = Look { at, revision: token.revision };
         match run.client.retire(&token, number, fresh, run.options.force_retire).await {
             Ok(token) => {
+                if let Some(fingerprint) = ended {
+                    tell_ended(run, &token, &Marker { token_id: token.id.clone(), version: number, fingerprint }).await;
+                }
                 work.token = Some(token);
             }
             // Used or announced meanwhile: it goes on working, and a later run sees to it.
@@ -197,15 +202,36 @@ async fn retire(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), ServiceError> 
     Ok(())
 }
 
-fn absent_everywhere(run: &Run<'_>, token: &Token, number: u32, looks: &Looks, now: jiff::Timestamp) -> bool {
+/// What keeps a version from ending, as far as a look tells.
+fn kept_by(run: &Run<'_>, token: &Token, number: u32, looks: &Looks, now: jiff::Timestamp) -> Option<String> {
     let origins = std::collections::HashMap::new();
     let known = Known::new(&run.manifest.name, [token], &origins, now);
     let current = token.current().map(|current| current.number);
-    token.places.keys().all(|id| {
-        let Some(seen) = looks.get(id) else { return false };
+    token.places.iter().find_map(|(id, record)| {
+        let label = run.labels.of(&record.place);
+        let Some(seen) = looks.get(id) else { return Some(format!("nobody looked at {label}")) };
         let find = known.classify(Some(token), id, seen);
-        !find.is_unknown() && !find.is_version(number, current)
+        if find.is_unknown() && stands(Guard::RetireUnknown) {
+            return Some(format!("{label} is out of sight"));
+        }
+        if find.is_version(number, current) && stands(Guard::RetireLook) {
+            return Some(format!("{label} shows it again"));
+        }
+        let reason = seen.as_ref().ok().and_then(Seen::lagging).filter(|_| stands(Guard::RetireLagging))?;
+        Some(format!("consumers of {label} may still read it: {reason}"))
     })
+}
+
+/// Tells every place within reach that a version has ended. It has, whatever they say.
+async fn tell_ended(run: &Run<'_>, token: &Token, marker: &Marker) {
+    for record in token.places.values() {
+        let Ok(sink) = run.sinks.reach(&record.place).await else { continue };
+        if let Err(error) = sink.ended(&record.place, marker).await {
+            let (version, place) = (marker.version, run.labels.of(&record.place));
+            run.reporter
+                .remark(&format!("version {version} of `{}` has ended, and {place} keeps it: {error}", token.name));
+        }
+    }
 }
 
 /// Everything of the record that differs from the declaration, as one edit.

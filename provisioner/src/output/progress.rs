@@ -55,6 +55,13 @@ impl Reporter for Progress {
         }
     }
 
+    fn remark(&self, text: &str) {
+        match self.bar() {
+            Some(bar) => bar.suspend(|| self.printer.talk(text)),
+            None => self.printer.talk(text),
+        }
+    }
+
     fn failed(&self, failure: &Failure) {
         match self.bar() {
             Some(bar) => bar.suspend(|| self.printer.failure(failure)),

@@ -1,6 +1,7 @@
 //! Plans: what a run will change and why. Pure: a plan is made from a manifest and an observation, and nothing else.
 //! A change is a value, shown by `plan` and carried out by `apply`, so that the two cannot drift apart.
 
+mod causes;
 mod faults;
 pub mod find;
 mod ownership;
@@ -297,6 +298,23 @@ pub enum Note {
         number: u32,
         /// The place.
         place: PlaceId,
+    },
+    /// An older version cannot be retired while consumers of a place may still read it, whatever its entry shows.
+    Lagging {
+        /// Its number.
+        number: u32,
+        /// The place.
+        place: PlaceId,
+        /// What they wait for.
+        reason: String,
+    },
+    /// An entry that would leave stays while consumers of its place may read an older version: without it nobody could
+    /// tell any more.
+    StaysWhileLagging {
+        /// The place.
+        place: PlaceId,
+        /// What they wait for.
+        reason: String,
     },
     /// A place that is no longer declared still holds one of our versions.
     Leaving {

@@ -79,6 +79,15 @@ pub(super) fn decide(
     let mut held = false;
     for (place, find) in &plan.finds {
         let id = place.id();
+        if let Some(reason) = observation.lagging(&id).map(str::to_owned) {
+            if options.forget.contains(id.as_str()) {
+                plan.changes.push(Change::Forget { place: id });
+            } else {
+                held = true;
+                plan.notes.push(Note::StaysWhileLagging { place: id, reason });
+            }
+            continue;
+        }
         match find {
             Find::Unknown(SinkError::Ending { .. }) => {}
             Find::Unknown(_) if options.forget.contains(id.as_str()) => plan.changes.push(Change::Forget { place: id }),

@@ -311,6 +311,8 @@ fn note_words(note: &Note) -> String {
         Note::RetiresFrom { number, .. } => format!("{number} later"),
         Note::StillUsed { number, .. } => format!("{number} used"),
         Note::NotRetired { number, place } => format!("{number} perhaps in {}", sink_of(place)),
+        Note::Lagging { number, place, .. } => format!("{number} perhaps read in {}", sink_of(place)),
+        Note::StaysWhileLagging { place, .. } => format!("stays {}", sink_of(place)),
         Note::Leaving { place, .. } => format!("leaving {}", sink_of(place)),
         Note::OutOfSight(place, _) => format!("unseen {}", sink_of(place)),
         Note::Expires { number, .. } => format!("{number} expires"),

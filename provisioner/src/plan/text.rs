@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use latchkey::place::{Place, PlaceId};
 
+use super::causes;
 use super::find::Find;
 use super::{Blocked, Change, Field, Note, Plan, Reason, TokenPlan, minute};
 use crate::sinks::registry;
@@ -110,6 +111,7 @@ pub fn lines(plan: &Plan, labels: &Labels) -> Vec<Line> {
     for token in &plan.tokens {
         token_lines(&mut lines, token, labels);
     }
+    lines.extend(causes::causes(plan).into_iter().map(|text| Line { tone: Tone::Note, text }));
     for guard in &plan.guards {
         lines.push(Line { tone: Tone::Problem, text: guard.to_string() });
         lines.push(Line { tone: Tone::Detail, text: format!("{HELP}{}", guard.hint()) });
@@ -318,6 +320,13 @@ fn note_text(token: &TokenPlan, note: &Note, place: &dyn Fn(&PlaceId) -> String)
         Note::NotRetired { number, place: id } => {
             format!("version {number} is not retired, as {} is out of sight", place(id))
         }
+        Note::Lagging { number, place: id, reason } => {
+            format!("version {number} is not retired, as consumers of {} may still read it: {reason}", place(id))
+        }
+        Note::StaysWhileLagging { place: id, reason } => format!(
+            "{} stays, as its consumers may still read an older version: {reason}; `--forget {id}` lets it be",
+            place(id)
+        ),
         Note::Leaving { place: id, number, expires } => {
             let version = number.map_or_else(|| "a version".to_owned(), |number| format!("version {number}"));
             let until = expires.map_or_else(String::new, |at| format!(", which works until {}", minute(at)));

@@ -11,6 +11,7 @@ use latchkey::version::{STAGED_LIFE, Version, VersionState};
 
 use super::find::{Find, Known};
 use super::{Blocked, Change, Field, Note, Options, Reason, Rotate, TokenPlan};
+use crate::guard::{Guard, stands};
 use crate::manifest::{Manifest, TokenDeclaration};
 use crate::observe::{Observation, Observed};
 use crate::sinks::SinkError;
@@ -75,7 +76,7 @@ pub(super) fn decide(
     let case = case(&mut plan, observation, known, (options, claimed), declaration);
     if !plan.blocked.is_empty() {
         if let Some(record) = plan.record.clone() {
-            warn(&mut plan, &record, case.now);
+            warn(&mut plan, &case, &record);
         }
         return plan;
     }
@@ -89,7 +90,7 @@ pub(super) fn decide(
         plan.changes.extend(rest);
         leave(&mut plan, &case, &record);
         settle(&mut plan);
-        warn(&mut plan, &record, case.now);
+        warn(&mut plan, &case, &record);
     } else if check_places(&mut plan, &case) {
         plan.about = about(declaration);
         plan.changes.push(Change::Create);
@@ -178,14 +179,17 @@ fn check_places(plan: &mut TokenPlan, case: &Case<'_>) -> bool {
     let before = plan.blocked.len();
     for ((id, find), push) in case.declared.iter().zip(&case.declaration.pushes) {
         match find {
-            Find::Foreign if !push.adopt => plan.blocked.push(Blocked::Foreign(id.clone())),
-            Find::Unknown(error) => plan.blocked.push(unreachable(id, error)),
+            Find::Foreign if !push.adopt && stands(Guard::StageForeign) => {
+                plan.blocked.push(Blocked::Foreign(id.clone()));
+            }
+            Find::Unknown(error) if stands(Guard::StageUnknown) => plan.blocked.push(unreachable(id, error)),
             _ => {}
         }
     }
     for (id, find, _) in &case.others {
         if let Find::Unknown(error) = find
             && !matches!(error, SinkError::Ending { .. })
+            && stands(Guard::StageUnknown)
             && !case.options.forget.contains(id.as_str())
         {
             plan.blocked.push(unreachable(id, error));
@@ -475,19 +479,25 @@ fn retire(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
         } else if version.announced.is_none() && version.state == VersionState::Staged {
             continue;
         }
-        if let Some(from) = from.filter(|from| *from > case.now) {
+        if let Some(from) = from.filter(|from| *from > case.now && stands(Guard::RetireFrom)) {
             // The newest one is on its way, not on its way out.
             if number != record.highest {
                 plan.notes.push(Note::RetiresFrom { number, from });
             }
             continue;
         }
-        let unknown = finds.iter().find(|(_, find)| find.is_unknown());
+        let unknown = finds.iter().find(|(_, find)| find.is_unknown() && stands(Guard::RetireUnknown));
         if let Some((place, _)) = unknown {
             plan.notes.push(Note::NotRetired { number, place: (*place).clone() });
             continue;
         }
         if finds.iter().any(|(_, find)| find.is_version(number, current)) {
+            continue;
+        }
+        // What consumers of such a place read is an older version, and nobody can tell which.
+        let lagging = finds.iter().find_map(|(id, _)| Some(((*id).clone(), case.observation.lagging(id)?.to_owned())));
+        if let Some((place, reason)) = lagging.filter(|_| stands(Guard::RetireLagging)) {
+            plan.notes.push(Note::Lagging { number, place, reason });
             continue;
         }
         let used = record.idle_from(number).filter(|(_, until)| *until > case.now);
@@ -520,6 +530,11 @@ fn leave(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
         if *whose == Whose::OtherMachine {
             continue;
         }
+        let lagging = case.observation.lagging(id).filter(|_| stands(Guard::RemoveLagging));
+        if let Some(reason) = lagging.map(str::to_owned) {
+            plan.notes.push(Note::StaysWhileLagging { place: id.clone(), reason });
+            continue;
+        }
         let quiet = quiet_from.is_none();
         match find {
             // It is about to get that token's secret; the entry is no longer this token's to remove.
@@ -545,7 +560,8 @@ fn leave(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
 }
 
 /// Expiry wins over everything, so it is told in time.
-fn warn(plan: &mut TokenPlan, record: &Token, now: Timestamp) {
+fn warn(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
+    let now = case.now;
     let delivers = plan
         .changes
         .iter()
@@ -563,6 +579,9 @@ fn warn(plan: &mut TokenPlan, record: &Token, now: Timestamp) {
             Find::Unknown(_) => delivered(place),
             find => find.is_version(version.number, current),
         });
+        // Where consumers lag behind, what they read is one of the older ones.
+        let lags = |(place, _): &(Place, Find)| case.observation.lagging(&place.id()).is_some();
+        let held = held || (version.state == VersionState::Retiring && plan.finds.iter().any(lags));
         let at = record.deadline(version);
         if held && margin.before(at) <= now {
             plan.notes.push(Note::Expires { number: version.number, at });

@@ -4,6 +4,7 @@
 
 mod direct;
 mod error;
+mod protocol;
 mod records;
 pub mod remote;
 mod time;
@@ -26,6 +27,7 @@ use direct::Direct;
 use remote::Remote;
 
 pub use error::{Refusal, ServiceError};
+pub use protocol::Protocol;
 pub use records::{Carried, Checked, DeclaredToken, Held, History, Managed, ManifestInfo};
 pub use time::ServerTime;
 
@@ -316,16 +318,6 @@ impl Client {
     /// See [`ServiceError`].
     pub async fn forget(&self, token: &Token, place: &PlaceId) -> Result<Token, ServiceError> {
         ask!(self, forget(token, place))
-    }
-
-    /// A token's record as it is now.
-    ///
-    /// # Errors
-    /// [`ServiceError::Gone`] when it has ended, or its name belongs to another token by now.
-    pub async fn again(&self, manifest: &ManifestName, token: &Token) -> Result<Token, ServiceError> {
-        let found = self.holders(manifest, &[(token.user.clone(), token.name.clone())]).await?;
-        let same = found.into_iter().find(|found| found.id == token.id);
-        same.ok_or_else(|| ServiceError::Gone("the token was deleted meanwhile".to_owned()))
     }
 
     /// Whether a value read from a place is a valid version of this token, and which. Counts no use.

@@ -98,6 +98,17 @@ pub struct Held {
     pub lagging: Option<String>,
 }
 
+impl Seen {
+    /// Why consumers of the place may still read an older version, see [`Held::lagging`].
+    #[must_use]
+    pub fn lagging(&self) -> Option<&str> {
+        match self {
+            Self::Absent => None,
+            Self::Holds(held) => held.lagging.as_deref(),
+        }
+    }
+}
+
 /// One write that a sink is asked for.
 #[derive(Debug)]
 pub struct Write<'a> {

@@ -86,6 +86,7 @@ struct Silent;
 impl Reporter for Silent {
     fn begin(&self, _: usize) {}
     fn done(&self, _: &str, _: &str) {}
+    fn remark(&self, _: &str) {}
     fn failed(&self, _: &Failure) {}
 }
 

@@ -1,0 +1,64 @@
+//! Guards of the engine that a test can take out, to show that the exploration would notice. In a release they all
+//! stand: there is nothing to take them out with.
+
+/// A check without which an invariant breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// Nothing is asked to end before its overlap and its quiet time are over.
+    RetireFrom,
+    /// A version that a place shows at the look before its end goes on working.
+    RetireLook,
+    /// Nothing ends while a place is out of sight.
+    RetireUnknown,
+    /// Nothing ends while consumers of a place lag behind its entry.
+    RetireLagging,
+    /// A version becomes current only after a look that finds it everywhere.
+    PromoteLook,
+    /// Nothing is staged while a place is foreign.
+    StageForeign,
+    /// Nothing is staged while a place is out of sight.
+    StageUnknown,
+    /// What somebody else wrote between look and write is looked at before the push goes on.
+    WriteForeign,
+    /// A place that cannot compare is looked at again when the look is old.
+    WriteFreshLook,
+    /// An entry is removed only if it is still ours.
+    RemoveOurs,
+    /// An entry is removed only while its place is not declared.
+    RemoveUndeclared,
+    /// An entry stays while its consumers lag behind it.
+    RemoveLagging,
+    /// A place is forgotten only after a look that finds nothing of the token there.
+    ForgetLook,
+    /// A token ends only after a look that finds none of its versions anywhere.
+    DeleteLook,
+    /// A token that is declared again does not end.
+    DeleteLeaving,
+    /// A value read back is trusted only after the service has confirmed it.
+    ConfirmReadBack,
+    /// A place that got a version which was dead by then is mended at once.
+    MendDead,
+}
+
+#[cfg(feature = "test-clock")]
+thread_local! {
+    static REMOVED: std::cell::Cell<Option<Guard>> = const { std::cell::Cell::new(None) };
+}
+
+/// Takes a guard out on this thread, or puts it back. For tests only.
+#[cfg(feature = "test-clock")]
+pub fn remove(guard: Option<Guard>) {
+    REMOVED.set(guard);
+}
+
+/// Whether a guard stands.
+#[cfg(feature = "test-clock")]
+pub(crate) fn stands(guard: Guard) -> bool {
+    REMOVED.get() != Some(guard)
+}
+
+/// Whether a guard stands: always.
+#[cfg(not(feature = "test-clock"))]
+pub(crate) const fn stands(_: Guard) -> bool {
+    true
+}

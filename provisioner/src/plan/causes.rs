@@ -1,0 +1,52 @@
+//! What the writes of a plan cause beyond the entries themselves: restarts, and values that wait for a deployment. One
+//! line a unit, told from the parts of its places, as a plan is pure.
+
+use std::collections::BTreeSet;
+
+use latchkey::place::Place;
+
+use super::{Change, Plan, TokenPlan};
+
+/// The lines, each unit once.
+pub(super) fn causes(plan: &Plan) -> Vec<String> {
+    let lines: BTreeSet<String> = plan.tokens.iter().flat_map(touched).filter_map(cause).collect();
+    lines.into_iter().collect()
+}
+
+/// The places whose entries a token's plan writes or removes.
+fn touched(token: &TokenPlan) -> Vec<&Place> {
+    let all = token.places.iter().chain(token.finds.iter().map(|(place, _)| place));
+    let named = |wanted: &dyn Fn(&Place) -> bool| all.clone().filter(|place| wanted(place)).collect::<Vec<_>>();
+    let of_change = |change: &Change| match change {
+        Change::Create | Change::NewVersion(_) => token.places.iter().collect(),
+        Change::Resume { to, .. } => named(&|place| to.contains(&place.id())),
+        Change::Mend { to: place, .. } | Change::Remove { place } => named(&|other| other.id() == *place),
+        _ => Vec::new(),
+    };
+    token.changes.iter().flat_map(of_change).collect()
+}
+
+fn cause(place: &Place) -> Option<String> {
+    let part = |name: &str| place.part(name);
+    match place.kind.as_str() {
+        "heroku" => Some(match (part("app"), part("pipeline"), part("stage")) {
+            (Some(app), ..) => format!(
+                "one release of Heroku app `{app}`, which restarts it; its older releases keep the values that they had"
+            ),
+            (None, pipeline, stage) => format!(
+                "takes effect with the next app of Heroku pipeline `{}` ({})",
+                pipeline.unwrap_or("?"),
+                stage.unwrap_or("?")
+            ),
+        }),
+        "vercel" => {
+            let team = part("team").map_or_else(String::new, |team| format!("{team}/"));
+            let (project, target) = (part("project").unwrap_or("?"), part("target").unwrap_or("?"));
+            let branch = part("branch").map_or_else(String::new, |branch| format!(", branch {branch}"));
+            Some(format!(
+                "takes effect with the next deployment of Vercel project `{team}{project}` ({target}{branch})"
+            ))
+        }
+        _ => None,
+    }
+}

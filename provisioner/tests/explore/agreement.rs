@@ -1,0 +1,341 @@
+//! The oracle and the real service are asked the same, in any order, with records old and new: each answer, each refusal
+//! and each record that results are the same, ids and digests apart.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use jiff::Timestamp;
+use latchkey::clock::Clock;
+use latchkey::entropy::SystemEntropy;
+use latchkey::lifetime::{Seconds, Terms};
+use latchkey::place::Place;
+use latchkey::role::Permissions;
+use latchkey::secret::{Digest, Secret, TokenId};
+use latchkey::service::{Edit, Service, UserChange};
+use latchkey::token::Token;
+use latchkey::user::UserKind;
+use latchkey::version::Look;
+use provisioner::embedded::{self, InProcess};
+use provisioner::service::{Carried, Client, DeclaredToken, Protocol, ServiceError};
+
+use crate::asks::Asked;
+use crate::gate::{Gate, Go};
+use crate::world::{DAY, HOUR, MINUTE, State, World, elapsed, now, place};
+
+#[derive(Debug)]
+struct WorldClock;
+
+impl Clock for WorldClock {
+    fn now(&self) -> Timestamp {
+        now()
+    }
+}
+
+/// What is asked. Tokens are known by how many records ago they were told.
+#[derive(Debug, Clone, Copy)]
+enum Asking {
+    Pass(u64),
+    Create(usize, usize),
+    Places(usize, usize),
+    Leaving(usize, bool),
+    Terms(usize, bool),
+    Rename(usize, usize),
+    Stage(usize),
+    Announce(usize, u32, usize),
+    Deliver(usize, u32, usize),
+    Promote(usize, u32),
+    Retire(usize, u32, u64, bool),
+    Forget(usize, usize),
+    End(usize, u64),
+    Confirm(usize, usize),
+    Delete(usize),
+    Again(usize),
+    All,
+}
+
+/// Numbers that follow from a seed.
+struct Dice(u64);
+
+impl Dice {
+    fn throw(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) % (sides << 8) >> 8
+    }
+
+    fn index(&mut self, sides: u64) -> usize {
+        usize::try_from(self.throw(sides)).unwrap()
+    }
+
+    fn few(&mut self, sides: u64) -> u32 {
+        u32::try_from(self.throw(sides)).unwrap()
+    }
+
+    /// The last record is asked about most.
+    fn record(&mut self) -> usize {
+        if self.throw(4) > 0 { 0 } else { self.index(8) }
+    }
+
+    fn asking(&mut self) -> Asking {
+        let lengths = [MINUTE, 3 * MINUTE, 16 * MINUTE, HOUR, 25 * HOUR, 31 * DAY];
+        let looks = [0, 0, 0, MINUTE, 4 * MINUTE, 6 * MINUTE];
+        match self.throw(24) {
+            0..=3 => Asking::Pass(lengths[self.index(6)]),
+            4 | 5 => Asking::Create(self.index(2), self.index(4)),
+            6 => Asking::Places(self.record(), self.index(4)),
+            7 => Asking::Leaving(self.record(), self.throw(3) > 0),
+            8 => Asking::Terms(self.record(), self.throw(2) > 0),
+            9 => Asking::Rename(self.record(), self.index(2)),
+            10 | 11 => Asking::Stage(self.record()),
+            12..=14 => Asking::Announce(self.record(), self.few(3), self.index(3)),
+            15 | 16 => Asking::Deliver(self.record(), self.few(3), self.index(3)),
+            17 | 18 => Asking::Promote(self.record(), self.few(3)),
+            19 => Asking::Retire(self.record(), self.few(4), looks[self.index(6)], self.throw(4) == 0),
+            20 => Asking::Forget(self.record(), self.index(3)),
+            21 => Asking::End(self.record(), looks[self.index(6)]),
+            22 => match self.throw(4) {
+                0 => Asking::Delete(self.record()),
+                1 => Asking::Again(self.record()),
+                _ => Asking::Confirm(self.record(), self.index(6)),
+            },
+            _ => Asking::All,
+        }
+    }
+}
+
+/// One of the two, with what it has told.
+#[derive(Default)]
+struct Side {
+    told: Vec<Token>,
+    secrets: Vec<Secret>,
+    ids: Vec<TokenId>,
+}
+
+const NAMES: [&str; 2] = ["api", "web"];
+
+fn places(which: usize) -> Vec<Place> {
+    let all = [place("a", "API", true), place("b", "API", false), place("c", "API", false)];
+    match which {
+        0 => all[..1].to_vec(),
+        1 => all[..2].to_vec(),
+        2 => all.to_vec(),
+        _ => all[1..].to_vec(),
+    }
+}
+
+fn terms(short: bool) -> Terms {
+    let (life, every) = if short { (20, 10) } else { (90, 30) };
+    Terms { expires_in: Seconds::days(life), rotate_every: Seconds::days(every), overlap: Seconds::hours(24) }
+}
+
+impl Side {
+    fn record(&self, ago: usize) -> Option<Token> {
+        self.told.len().checked_sub(ago + 1).map(|index| self.told[index].clone())
+    }
+
+    /// A record in words, with ids and digests named by their order.
+    fn words(&mut self, token: &Token) -> String {
+        if !self.ids.contains(&token.id) {
+            self.ids.push(token.id.clone());
+        }
+        let index = self.ids.iter().position(|id| *id == token.id).unwrap();
+        let mut token = token.clone();
+        token.id = format!("{index:016}").parse().unwrap();
+        for version in &mut token.versions {
+            version.digest = Digest::of(&version.number.to_be_bytes());
+        }
+        for retired in &mut token.retired {
+            retired.fingerprint = Digest::of(&retired.number.to_be_bytes()).fingerprint();
+        }
+        format!("{token:?}")
+    }
+
+    fn tell(&mut self, answer: Result<Token, ServiceError>) -> String {
+        match answer {
+            Ok(token) => {
+                let words = self.words(&token);
+                self.told.push(token);
+                words
+            }
+            Err(error) => refusal(&error),
+        }
+    }
+
+    fn carry(&mut self, answer: Result<Carried, ServiceError>) -> String {
+        let answer = answer.map(|carried| {
+            self.secrets.push(carried.secret);
+            carried.token
+        });
+        self.tell(answer)
+    }
+}
+
+fn refusal(error: &ServiceError) -> String {
+    match error {
+        ServiceError::Version(error) => format!("refused: {error:?}"),
+        ServiceError::Gone(_) => "gone".to_owned(),
+        ServiceError::Refused(refusal) => refusal.code.clone(),
+        ServiceError::Unavailable(why) => panic!("{why}"),
+    }
+}
+
+/// Asks one of the two, and answers in words.
+async fn ask(service: &dyn Protocol, side: &mut Side, asking: Asking) -> String {
+    let manifest = "acme".parse().unwrap();
+    let of = |ago: usize| side.record(ago);
+    let back = |token: &Token, back: u32| token.highest.saturating_sub(back).max(1);
+    let place = |index: usize| places(2)[index].id();
+    match asking {
+        Asking::Pass(_) | Asking::Delete(_) => String::new(),
+        Asking::Create(name, which) => {
+            let new = DeclaredToken {
+                user: "ci".parse().unwrap(),
+                name: NAMES[name].parse().unwrap(),
+                description: None,
+                roles: vec!["reader".parse().unwrap()],
+                labels: std::collections::BTreeMap::new(),
+                allowed_ips: Vec::new(),
+                terms: terms(false),
+                places: places(which),
+            };
+            let created = service.create(&manifest, new).await;
+            side.carry(created)
+        }
+        Asking::All => {
+            let all = service.managed_tokens(&manifest).await.unwrap().tokens;
+            let ids = side.ids.clone();
+            let mut origins = service.origins(&manifest, &ids).await.unwrap();
+            origins.sort_by_key(|(id, _)| ids.iter().position(|other| other == id));
+            let origins: Vec<_> =
+                origins.into_iter().map(|(_, origin)| (origin.name, origin.ended, origin.fingerprints.len())).collect();
+            let words: Vec<String> = all.iter().map(|token| side.words(token)).collect();
+            format!("{words:?} {origins:?}")
+        }
+        Asking::Confirm(ago, index) => {
+            let (Some(token), Some(secret)) = (of(ago), side.secrets.iter().rev().nth(index)) else {
+                return String::new();
+            };
+            format!("{:?}", service.confirm(&manifest, &token, secret).await.unwrap())
+        }
+        Asking::Stage(ago) => {
+            let Some(token) = of(ago) else { return String::new() };
+            let staged = service.stage(&token).await;
+            side.carry(staged)
+        }
+        Asking::Announce(ago, number, index) => {
+            let Some(token) = of(ago) else { return String::new() };
+            let announced = service.announce(&token, back(&token, number), &place(index)).await;
+            announced.map_or_else(|error| refusal(&error), |deadline| format!("{:?}", deadline.left()))
+        }
+        Asking::Places(ago, _)
+        | Asking::Leaving(ago, _)
+        | Asking::Terms(ago, _)
+        | Asking::Rename(ago, _)
+        | Asking::Deliver(ago, ..)
+        | Asking::Promote(ago, _)
+        | Asking::Retire(ago, ..)
+        | Asking::Forget(ago, _)
+        | Asking::End(ago, _)
+        | Asking::Again(ago) => {
+            let Some(token) = of(ago) else { return String::new() };
+            let edit = match asking {
+                Asking::Places(_, which) => Edit { places: Some(places(which)), ..Edit::default() },
+                Asking::Leaving(_, leaving) => Edit { leaving: Some(leaving), ..Edit::default() },
+                Asking::Terms(_, short) => Edit { terms: Some(terms(short)), ..Edit::default() },
+                Asking::Rename(_, name) => Edit { name: Some(NAMES[name].parse().unwrap()), ..Edit::default() },
+                _ => Edit::default(),
+            };
+            let look = |ago: u64| Look { at: Seconds(ago).before(now()), revision: token.revision };
+            let answer = match asking {
+                Asking::Deliver(_, number, index) => {
+                    service.deliver(&token, back(&token, number), &place(index), "r1").await
+                }
+                Asking::Promote(_, number) => service.promote(&token, back(&token, number)).await,
+                Asking::Retire(_, number, ago, force) => {
+                    service.retire(&token, back(&token, number), look(ago), force).await
+                }
+                Asking::Forget(_, index) => service.forget(&token, &place(index)).await,
+                Asking::End(_, ago) => service.end_leaving(&token, look(ago)).await,
+                Asking::Again(_) => service.again(&manifest, &token).await,
+                _ => service.edit(&token, &edit).await,
+            };
+            side.tell(answer)
+        }
+    }
+}
+
+/// Lets every call through until there is an answer.
+fn answered<T>(gate: &Gate, asking: impl Future<Output = T>) -> T {
+    let mut asking = std::pin::pin!(asking);
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        match asking.as_mut().poll(&mut context) {
+            Poll::Ready(answer) => return answer,
+            Poll::Pending => gate.let_through(0, Go::Well),
+        }
+    }
+}
+
+async fn prepare(service: &dyn Protocol) {
+    let (manifest, role) = ("acme".parse().unwrap(), "reader".parse().unwrap());
+    let permissions: Permissions = std::iter::once("documents:read".parse().unwrap()).collect();
+    service.put_role(&role, &permissions, Some(&manifest)).await.unwrap();
+    let change = UserChange {
+        kind: Some(UserKind::Service),
+        roles: Some(vec![role]),
+        managed_by: Some(manifest),
+        ..UserChange::default()
+    };
+    service.put_user(&"ci".parse().unwrap(), &change).await.unwrap();
+}
+
+#[test]
+fn the_oracle_answers_as_the_service_does() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (rounds, each) = if crate::full() { (600, 80) } else { (60, 60) };
+    let (mut granted, mut refused) = (0, 0);
+    for seed in 1..=rounds {
+        let world = World::new(State::default());
+        let gate = Gate::new(&world);
+        let oracle = Asked { gate: gate.clone() };
+        let real = runtime.block_on(async {
+            let table = embedded::on(InProcess::memory().unwrap()).await.unwrap();
+            let service = Service::open(table, Arc::new(WorldClock), Arc::new(SystemEntropy)).await.unwrap();
+            Client::operator(service, "test").with_elapsed(elapsed)
+        });
+        runtime.block_on(prepare(&real));
+        answered(&gate, prepare(&oracle));
+        let (mut theirs, mut ours) = (Side::default(), Side::default());
+        let mut dice = Dice(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
+        let mut before = Vec::new();
+        for _ in 0..each {
+            let asking = dice.asking();
+            before.push(asking);
+            match asking {
+                Asking::Pass(length) => world.state().pass(length),
+                Asking::Delete(ago) => {
+                    if let (Some(token), Some(own)) = (theirs.record(ago), ours.record(ago)) {
+                        // Whoever deletes means the token at hand.
+                        let deleted = runtime.block_on(real.delete(&token)).is_ok();
+                        let key = (own.user.clone(), own.name.clone());
+                        let same = world.state().service.active.get(&key).is_some_and(|held| held.id == own.id);
+                        if same {
+                            world.state().delete(&key);
+                        }
+                        assert!(!deleted || same, "seed {seed}: {before:?}");
+                    }
+                }
+                _ => {
+                    let wanted = runtime.block_on(ask(&real, &mut theirs, asking));
+                    let answer = answered(&gate, ask(&oracle, &mut ours, asking));
+                    assert_eq!(answer, wanted, "seed {seed}, after {before:?}");
+                    if answer.starts_with("Token") { granted += 1 } else { refused += 1 }
+                }
+            }
+        }
+    }
+    println!("{granted} records, {refused} other answers");
+    assert!(granted > 500 && refused > 500, "{granted} records and {refused} other answers are hardly a comparison");
+}

@@ -1,0 +1,190 @@
+//! The service as a run reaches it: every call passes the run's gate, then the oracle answers.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
+use latchkey::place::PlaceId;
+use latchkey::role::Permissions;
+use latchkey::secret::{Secret, TokenId};
+use latchkey::service::{Edit, Origin, Role, UserChange};
+use latchkey::token::Token;
+use latchkey::user::User;
+use latchkey::version::{Look, WRITE_BEFORE};
+use provisioner::deadline::Deadline;
+use provisioner::service::{Carried, DeclaredToken, Managed, Protocol, ServiceError};
+
+use crate::gate::{Gate, Go};
+use crate::step::{About, Step};
+use crate::world::{State, elapsed, now};
+
+/// The service, asked by one run.
+pub(crate) struct Asked {
+    pub(crate) gate: Arc<Gate>,
+}
+
+fn silent() -> ServiceError {
+    ServiceError::Unavailable("no answer".to_owned())
+}
+
+impl Asked {
+    async fn ask<T>(
+        &self,
+        about: About,
+        act: impl FnOnce(&mut State) -> Result<T, ServiceError>,
+    ) -> Result<T, ServiceError> {
+        let gone_on = |state: &mut State, go: Go| {
+            if go == Go::Fails {
+                return Err(silent());
+            }
+            let answer = act(state);
+            if let Err(error) = &answer {
+                state.note(|| format!("  refused: {error}"));
+            }
+            if go == Go::TimesOut { Err(silent()) } else { answer }
+        };
+        self.gate.pass(about, gone_on).await
+    }
+}
+
+#[async_trait]
+impl Protocol for Asked {
+    fn now(&self) -> Timestamp {
+        now()
+    }
+
+    fn deadline(&self, length: std::time::Duration) -> Deadline {
+        Deadline::by(elapsed, length)
+    }
+
+    async fn managed_tokens(&self, manifest: &ManifestName) -> Result<Managed, ServiceError> {
+        let act = |state: &mut State| Ok(Managed { tokens: state.service.managed_tokens(manifest), max_tokens: 10 });
+        self.ask(About::new(Step::Observe), act).await
+    }
+
+    async fn holders(&self, _: &ManifestName, wanted: &[(UserName, TokenName)]) -> Result<Vec<Token>, ServiceError> {
+        // Nothing is asked for nothing.
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.ask(About::new(Step::Observe), |state| Ok(state.service.holders(wanted))).await
+    }
+
+    async fn origins(&self, _: &ManifestName, ids: &[TokenId]) -> Result<Vec<(TokenId, Origin)>, ServiceError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.ask(About::new(Step::Observe), |state| Ok(state.service.origins(ids))).await
+    }
+
+    async fn expired_tokens(&self, _: &ManifestName, _: &UserName) -> Result<u32, ServiceError> {
+        Ok(0)
+    }
+
+    async fn users(&self, _: &ManifestName, names: &[UserName]) -> Result<Vec<User>, ServiceError> {
+        let users =
+            |state: &mut State| Ok(names.iter().filter_map(|name| state.service.users.get(name)).cloned().collect());
+        self.ask(About::new(Step::Observe), users).await
+    }
+
+    async fn roles(&self, _: &ManifestName) -> Result<Vec<Role>, ServiceError> {
+        self.ask(About::new(Step::Observe), |state| Ok(state.service.roles.values().cloned().collect())).await
+    }
+
+    async fn put_role(
+        &self,
+        name: &RoleName,
+        permissions: &Permissions,
+        manifest: Option<&ManifestName>,
+    ) -> Result<Role, ServiceError> {
+        self.ask(About::new(Step::PutRole), |state| Ok(state.service.put_role(name, permissions, manifest))).await
+    }
+
+    async fn put_user(&self, name: &UserName, change: &UserChange) -> Result<User, ServiceError> {
+        self.ask(About::new(Step::PutUser), |state| Ok(state.service.put_user(name, change, now()))).await
+    }
+
+    async fn create(&self, manifest: &ManifestName, new: DeclaredToken) -> Result<Carried, ServiceError> {
+        let create = |state: &mut State| {
+            let carried = state.service.create(manifest, new, now())?;
+            state.minted(&carried.secret, carried.number);
+            Ok(carried)
+        };
+        self.ask(About::new(Step::Create), create).await
+    }
+
+    async fn edit(&self, token: &Token, edit: &Edit) -> Result<Token, ServiceError> {
+        self.ask(About::of(Step::Edit, token, 0), |state| state.service.edit(token, edit, now())).await
+    }
+
+    async fn stage(&self, token: &Token) -> Result<Carried, ServiceError> {
+        let stage = |state: &mut State| {
+            let carried = state.service.stage(token, now())?;
+            state.minted(&carried.secret, carried.number);
+            Ok(carried)
+        };
+        self.ask(About::of(Step::Stage, token, 0), stage).await
+    }
+
+    async fn announce(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Deadline, ServiceError> {
+        let begun = self.deadline(std::time::Duration::ZERO);
+        let announce = |state: &mut State| {
+            let token = state.service.announce(token, number, place, now())?;
+            state.announced(&token, number);
+            Ok(())
+        };
+        self.ask(About::of(Step::Announce, token, number).at(place), announce).await?;
+        Ok(begun.later_by(std::time::Duration::from_secs(WRITE_BEFORE.0)))
+    }
+
+    async fn deliver(&self, token: &Token, number: u32, place: &PlaceId, receipt: &str) -> Result<Token, ServiceError> {
+        let deliver = |state: &mut State| {
+            state.check_text(receipt);
+            state.service.deliver(token, number, (place, receipt), now())
+        };
+        self.ask(About::of(Step::Report, token, number).at(place), deliver).await
+    }
+
+    async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError> {
+        let promote = |state: &mut State| {
+            let old = state.service.active.get(&(token.user.clone(), token.name.clone())).cloned();
+            let token = state.service.promote(token, number, now())?;
+            state.promotes(old.as_ref(), &token, number, &self.gate.looks.lock().unwrap());
+            Ok(token)
+        };
+        self.ask(About::of(Step::Promote, token, number), promote).await
+    }
+
+    async fn retire(&self, token: &Token, number: u32, look: Look, force: bool) -> Result<Token, ServiceError> {
+        let retire = |state: &mut State| {
+            let token = state.service.retire(token, number, (look, force), now())?;
+            state.retires(&token, number);
+            state.check_overlap(&token.id);
+            Ok(token)
+        };
+        self.ask(About::of(Step::Retire, token, number), retire).await
+    }
+
+    async fn end_leaving(&self, token: &Token, look: Look) -> Result<Token, ServiceError> {
+        self.ask(About::of(Step::End, token, 0), |state| state.service.end_leaving(token, look, now())).await
+    }
+
+    async fn forget(&self, token: &Token, place: &PlaceId) -> Result<Token, ServiceError> {
+        self.ask(About::of(Step::Forget, token, 0).at(place), |state| state.service.forget(token, place, now())).await
+    }
+
+    async fn confirm(&self, _: &ManifestName, token: &Token, secret: &Secret) -> Result<Option<u32>, ServiceError> {
+        self.ask(About::of(Step::Confirm, token, 0), |state| Ok(state.service.confirm(token, secret, now()))).await
+    }
+
+    async fn again(&self, _: &ManifestName, token: &Token) -> Result<Token, ServiceError> {
+        let again = |state: &mut State| {
+            let by_name = state.service.mistake == Some(crate::oracle::Mistake::NameUsedAgain);
+            let found = state.service.holders(&[(token.user.clone(), token.name.clone())]);
+            let same = found.into_iter().find(|found| by_name || found.id == token.id);
+            same.ok_or_else(|| ServiceError::Gone("the token was deleted meanwhile".to_owned()))
+        };
+        self.ask(About::of(Step::Again, token, 0), again).await
+    }
+}

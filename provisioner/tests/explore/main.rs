@@ -1,0 +1,126 @@
+//! The real engine - observe, plan, apply - explored as a machine: every call of every run is let through by hand, so
+//! that runs can be cut short, suspended, interleaved and outlived anywhere, while writes arrive late, people change
+//! things and time passes. After every effect the invariants of section "protocol" of ARCHITECTURE.md are checked, and
+//! from wherever it all ends faultless runs must bring everything in order.
+//!
+//! The service is an oracle on the real rules of `latchkey::version`, held equal to the real service by `agreement`;
+//! the tests of `engine` explore the same engine on the real one. `LATCHKEY_EXPLORE=full` goes much further.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a panic is how a test fails, and coverage is printed")]
+
+mod agreement;
+mod asks;
+mod canon;
+mod gate;
+#[cfg(feature = "test-clock")]
+mod mistakes;
+mod oracle;
+mod runs;
+mod scenarios;
+mod search;
+mod sinks;
+mod step;
+mod world;
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use scenarios::Scenario;
+use search::{Found, Job, Limits, search};
+use step::{Covered, Fault, Step};
+
+fn full() -> bool {
+    std::env::var("LATCHKEY_EXPLORE").is_ok_and(|value| value == "full")
+}
+
+/// Does jobs on all cores, and hands each result over.
+fn side_by_side<J: Sync, T: Send>(jobs: &[J], of: impl Fn(&J) -> T + Sync, mut done: impl FnMut(&J, T) + Send) {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(&mut done));
+    let workers = std::thread::available_parallelism().map_or(2, usize::from).min(16);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let result = of(job);
+                    (done.lock().unwrap())(job, result);
+                }
+            });
+        }
+    });
+}
+
+fn jobs() -> Vec<Job> {
+    let (departures, most) = if full() { (3, 20_000) } else { (2, 60) };
+    let limits = Limits { kinds: &[], departures, most, runs: 2, first: false };
+    let mut jobs = Vec::new();
+    for (turn, scenario) in Scenario::ALL.into_iter().enumerate() {
+        if scenario == Scenario::Unreadable {
+            jobs.push(Job { scenario, sinks: scenarios::three_unreadable(), limits });
+            continue;
+        }
+        for (index, sinks) in scenarios::sinks().into_iter().enumerate() {
+            // Each situation with a part of the sinks, each of which it meets in some situation.
+            if full() || (index + turn).is_multiple_of(3) {
+                let runs = if (index + turn).is_multiple_of(2) { 3 } else { 2 };
+                jobs.push(Job { scenario, sinks: sinks.clone(), limits: Limits { runs, ..limits } });
+            }
+        }
+    }
+    jobs
+}
+
+/// The invariants hold on every path; at least 100,000 distinct states are met, and at every kind of call everything
+/// goes wrong that can.
+#[test]
+fn the_invariants_hold_wherever_anything_goes_wrong() {
+    let mut states: HashSet<u64> = HashSet::new();
+    let (mut covered, mut steps, mut paths) = (Covered::new(), BTreeSet::new(), 0);
+    let mut broken: Vec<String> = Vec::new();
+    let only = std::env::var("LATCHKEY_EXPLORE_ONLY").unwrap_or_default();
+    let mut jobs = jobs();
+    jobs.retain(|job| format!("{:?}", job.scenario).contains(&only));
+    side_by_side(
+        &jobs,
+        |job| {
+            let begun = std::time::Instant::now();
+            let found = search(job, |_| {});
+            (found, begun.elapsed())
+        },
+        |job, (found, took): (Found, std::time::Duration)| {
+            println!(
+                "{:?}, {} sinks, {} runs: {} paths, {} states, {:.1} s",
+                job.scenario,
+                job.sinks.len(),
+                job.limits.runs,
+                found.paths,
+                found.states.len(),
+                took.as_secs_f64()
+            );
+            found.broken.iter().take(1).for_each(|broken| println!("{broken}"));
+            states.extend(found.states);
+            covered.extend(found.covered);
+            steps.extend(found.steps);
+            paths += found.paths;
+            broken.extend(found.broken);
+        },
+    );
+    println!("{paths} paths, {} distinct states", states.len());
+    assert!(broken.is_empty(), "{} paths break an invariant, such as\n{}", broken.len(), broken[0]);
+    if !only.is_empty() {
+        return;
+    }
+    report(&covered, &steps);
+    assert!(states.len() >= 100_000, "only {} distinct states", states.len());
+}
+
+/// Every kind of call occurs, and everything that can go wrong at it did.
+fn report(covered: &Covered, steps: &BTreeSet<Step>) {
+    let possible = |step: Step| Fault::ALL.into_iter().filter(move |fault| fault.is_possible(step));
+    let pairs: Vec<(Step, Fault)> =
+        Step::ALL.into_iter().flat_map(|step| possible(step).map(move |fault| (step, fault))).collect();
+    let missing: Vec<_> = pairs.iter().filter(|pair| !covered.contains(pair)).collect();
+    println!("{} of {} pairs of step and fault", pairs.len() - missing.len(), pairs.len());
+    assert!(missing.is_empty(), "not covered: {missing:?}");
+    assert_eq!(steps.len(), Step::ALL.len(), "some steps occur only when something goes wrong: {steps:?}");
+}

@@ -1,0 +1,144 @@
+//! Every known mistake, and every guard taken out, one at a time: the search must find an invariant broken.
+
+use provisioner::guard::{self, Guard};
+
+use crate::oracle::Mistake;
+use crate::scenarios::{self, Scenario, Sinks};
+use crate::search::{Job, Kind, Limits, search};
+use crate::side_by_side;
+use crate::world::State;
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wrong {
+    /// A rule of the service.
+    Rule(Mistake),
+    /// A guard of the engine.
+    Engine(Guard),
+    /// Sinks write whatever their deadline says.
+    NoDeadline,
+    /// Sinks do not compare.
+    NoCompare,
+}
+
+/// What is wrong, where it is looked for, and by which departures, if all one by one are not enough.
+type Row = (&'static [Wrong], Scenario, &'static [Kind]);
+
+use Mistake as M;
+use Wrong::{Engine, NoCompare, NoDeadline, Rule};
+
+/// Mistakes that the search catches. Where engine and service both guard something, both guards are out.
+const CAUGHT: &[Row] = &[
+    // Known to break A or B.
+    (&[Rule(M::RetireAtPromotion)], Scenario::Rotate, &[]),
+    (&[Rule(M::NothingAnnounced)], Scenario::RotateTwice, &[]),
+    (&[Rule(M::NoQuietTime), Engine(Guard::RetireFrom)], Scenario::LateBehind, &[]),
+    (&[Rule(M::NoOverlap)], Scenario::Rotate, &[]),
+    (&[Rule(M::LookBeganEarlier), Engine(Guard::RetireFrom)], Scenario::LateBehind, &[]),
+    (&[Rule(M::OnlyDeclaredPlaces)], Scenario::PlaceRemoved, &[]),
+    (&[Rule(M::NameUsedAgain)], Scenario::FirstApply, &[Kind::Suspend, Kind::DeleteToken]),
+    (&[Rule(M::FixedLimit)], Scenario::Unreadable, &[]),
+    // The rest of the service's rules.
+    (&[Rule(M::AnnounceAnyVersion)], Scenario::RotateTwice, &[]),
+    (&[Rule(M::AnnounceDeadVersion)], Scenario::Rotate, &[]),
+    (&[Rule(M::StagedDiesInADay)], Scenario::Rotate, &[]),
+    (&[Rule(M::PromoteUndelivered)], Scenario::PlaceAddedMeanwhile, &[Kind::Suspend, Kind::Crash]),
+    (&[Rule(M::PromoteDownwards)], Scenario::RotateTwice, &[]),
+    (&[Rule(M::OldLook)], Scenario::OverlapEnds, &[Kind::Pass, Kind::RollBack]),
+    (&[Rule(M::EndInUse)], Scenario::OverlapEnds, &[]),
+    (&[Rule(M::ForgetNotQuiet)], Scenario::LateWherePlaceLeaves, &[]),
+    (&[Rule(M::EndTokenNotQuiet)], Scenario::LateWhereTokenLeaves, &[]),
+    // The engine's own.
+    (&[Engine(Guard::RetireLook)], Scenario::OverlapEnds, &[]),
+    (&[Engine(Guard::RetireUnknown)], Scenario::OutOfSight, &[]),
+    (&[Engine(Guard::RetireLagging)], Scenario::Undeployed, &[]),
+    (&[Engine(Guard::PromoteLook)], Scenario::Rotate, &[]),
+    (&[Engine(Guard::StageForeign)], Scenario::Foreign, &[]),
+    (&[Engine(Guard::WriteForeign)], Scenario::FirstApply, &[]),
+    (&[Engine(Guard::WriteFreshLook)], Scenario::FirstApply, &[]),
+    (&[Engine(Guard::RemoveOurs)], Scenario::TakenOver, &[]),
+    (&[Engine(Guard::RemoveUndeclared)], Scenario::PlaceRemovedAndBack, &[]),
+    (&[Engine(Guard::RemoveLagging)], Scenario::UndeployedLeaves, &[]),
+    (&[Engine(Guard::ForgetLook)], Scenario::PlaceGone, &[]),
+    (&[Engine(Guard::DeleteLook)], Scenario::Pruned, &[]),
+    (&[Engine(Guard::ConfirmReadBack)], Scenario::OverlapEnds, &[]),
+    // The sinks'.
+    (&[NoDeadline], Scenario::Rotate, &[]),
+    (&[NoCompare], Scenario::FirstApply, &[]),
+];
+
+/// Guards that another one covers: with one of them out nothing breaks, and why.
+const COVERED: &[(Wrong, &str)] = &[
+    (Rule(M::NoQuietTime), "the plan asks for nothing to end before; caught with that guard out too"),
+    (Rule(M::LookBeganEarlier), "the same"),
+    (Engine(Guard::RetireFrom), "the service refuses it"),
+    (Rule(M::ChangedSinceLook), "an announcement since the look moves the quiet time behind the look"),
+    (Rule(M::EndHighest), "look and quiet time hold for it as well; it only keeps the work of a slow run"),
+    (Rule(M::ForgetChanged), "an announcement since the look makes the place noisy"),
+    (Rule(M::ForgetDeclared), "the plan forgets no declared place; one declared since has another revision"),
+    (Rule(M::EndTokenChanged), "an announcement since the look moves the quiet time behind the look"),
+    (Engine(Guard::StageUnknown), "such a sink refuses in `prepare` or at the write, and nothing is promoted"),
+    (Engine(Guard::DeleteLeaving), "the service refuses to end a token that does not leave"),
+    (Engine(Guard::MendDead), "only a person's deletion ends a version that fast; the next run mends it"),
+];
+
+fn change(wrong: Wrong, state: &mut State) {
+    match wrong {
+        Wrong::Rule(mistake) => state.service.mistake = Some(mistake),
+        Wrong::Engine(_) => {}
+        Wrong::NoDeadline => state.no_deadline = true,
+        Wrong::NoCompare => state.no_compare = true,
+    }
+}
+
+/// Looks for what mistakes break, and answers the first thing.
+fn broken_by(wrongs: &[Wrong], scenario: Scenario, kinds: &'static [Kind]) -> Option<String> {
+    let out: Vec<Guard> =
+        wrongs.iter().filter_map(|wrong| if let Engine(out) = wrong { Some(*out) } else { None }).collect();
+    // First what happens without any departure, between all sinks.
+    let (departures, runs) = (kinds.len().max(1), if kinds.is_empty() { 2 } else { 3 });
+    for departures in [0, departures] {
+        for sinks in sinks_of(scenario) {
+            let limits = Limits { kinds, departures, most: usize::MAX, runs, first: true };
+            guard::remove(out.first().copied());
+            let found = search(&Job { scenario, sinks, limits }, |state| {
+                wrongs.iter().for_each(|wrong| change(*wrong, state));
+            });
+            guard::remove(None);
+            if let Some(broken) = found.broken.first() {
+                return Some(format!("{scenario:?}, {departures} departures, {} paths: {broken}", found.paths));
+            }
+        }
+    }
+    None
+}
+
+fn sinks_of(scenario: Scenario) -> Vec<Sinks> {
+    if scenario == Scenario::Unreadable { vec![scenarios::three_unreadable()] } else { scenarios::sinks() }
+}
+
+/// Known mistakes, and guards taken out one at a time, break an invariant that the search checks.
+#[test]
+fn every_mistake_and_every_guard_taken_out_is_caught() {
+    let only = std::env::var("LATCHKEY_EXPLORE_ONLY").unwrap_or_default();
+    let rows: Vec<&Row> = CAUGHT.iter().filter(|(wrongs, ..)| format!("{wrongs:?}").contains(&only)).collect();
+    let mut missed = Vec::new();
+    side_by_side(
+        &rows,
+        |(wrongs, scenario, kinds)| {
+            let begun = std::time::Instant::now();
+            (broken_by(wrongs, *scenario, kinds), begun.elapsed().as_secs_f64())
+        },
+        |(wrongs, scenario, _), (broken, took)| match broken {
+            Some(broken) => println!("{took:.1} s, {wrongs:?}: {}", broken.chars().take(200).collect::<String>()),
+            None => {
+                println!("{took:.1} s, {wrongs:?}: nothing broke in {scenario:?}");
+                missed.push(*wrongs);
+            }
+        },
+    );
+    for (wrong, why) in COVERED {
+        println!("{wrong:?} alone breaks nothing: {why}");
+    }
+    assert!(missed.is_empty(), "nothing broke without {missed:?}");
+}

@@ -1,0 +1,499 @@
+//! A small oracle of the service: the real rules of `latchkey::version` on records in memory, without a table. What it
+//! answers is held equal to the real service by `agreement`. A guard of the service can be taken out of it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use latchkey::entropy::{Entropy, EntropyError};
+use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
+use latchkey::place::PlaceId;
+use latchkey::role::Permissions;
+use latchkey::secret::{Prefix, Secret, TokenId};
+use latchkey::service::{Edit, Origin, Role, UserChange};
+use latchkey::token::{EndState, Ended, Token, TokenState};
+use latchkey::user::{User, UserKind};
+use latchkey::version::{LOOK_MAX, Look, VersionError, VersionState};
+use provisioner::service::{Carried, DeclaredToken, ServiceError};
+
+/// A guard of the service's rules, or a known mistake in them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mistake {
+    /// An announcement is granted for any live version, not only for the highest.
+    AnnounceAnyVersion,
+    /// An announcement is granted for a version that has ended.
+    AnnounceDeadVersion,
+    /// A push is not announced at all.
+    NothingAnnounced,
+    /// A staged version that was announced dies a day later, wherever it is.
+    StagedDiesInADay,
+    /// Older versions end with the promotion.
+    RetireAtPromotion,
+    /// Promotion does not ask whether the version arrived.
+    PromoteUndelivered,
+    /// An older version may become current again.
+    PromoteDownwards,
+    /// There is no overlap.
+    NoOverlap,
+    /// A version may end although a write of it may be under way.
+    NoQuietTime,
+    /// A look may have begun before overlap and quiet time were over.
+    LookBeganEarlier,
+    /// A look may be of any age.
+    OldLook,
+    /// Whether the record changed since the look does not matter.
+    ChangedSinceLook,
+    /// Whether anybody uses a version does not matter.
+    EndInUse,
+    /// The newest version may end at once.
+    EndHighest,
+    /// A place may be forgotten although a write to it may be under way.
+    ForgetNotQuiet,
+    /// A place may be forgotten although the record changed since the look.
+    ForgetChanged,
+    /// A place may be forgotten although it is declared.
+    ForgetDeclared,
+    /// A token may end although a write may be under way.
+    EndTokenNotQuiet,
+    /// A token may end although its record changed since the look.
+    EndTokenChanged,
+    /// A name is enough: the token's id is not compared.
+    NameUsedAgain,
+    /// At most four versions, however many places cannot be read.
+    FixedLimit,
+    /// Records show the places that are declared, and no others.
+    OnlyDeclaredPlaces,
+}
+
+/// Bytes that follow from a count.
+#[derive(Debug)]
+struct Counted(std::sync::Mutex<u64>);
+
+impl Entropy for Counted {
+    fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyError> {
+        let mut state = self.0.lock().unwrap();
+        for chunk in buffer.chunks_mut(8) {
+            *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut mixed = *state;
+            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            mixed ^= mixed >> 31;
+            chunk.copy_from_slice(&mixed.to_be_bytes()[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+/// The records.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Oracle {
+    pub(crate) active: BTreeMap<(UserName, TokenName), Token>,
+    pub(crate) ended: Vec<Token>,
+    pub(crate) roles: BTreeMap<RoleName, Role>,
+    pub(crate) users: BTreeMap<UserName, User>,
+    minted: u64,
+    pub(crate) mistake: Option<Mistake>,
+}
+
+fn gone() -> ServiceError {
+    ServiceError::Gone("there is no such token, or another".to_owned())
+}
+
+impl Oracle {
+    fn wrong(&self, mistake: Mistake) -> bool {
+        self.mistake == Some(mistake)
+    }
+
+    fn entropy(&mut self) -> Counted {
+        self.minted += 1;
+        Counted(std::sync::Mutex::new(self.minted.wrapping_mul(0xd6e8_feb8_6659_fd93)))
+    }
+
+    /// A record as a mistake lets it be seen.
+    fn shown(&self, token: &Token) -> Token {
+        let mut token = token.clone();
+        if self.wrong(Mistake::OnlyDeclaredPlaces) {
+            token.places.retain(|_, record| record.declared);
+        }
+        token
+    }
+
+    pub(crate) fn managed_tokens(&self, manifest: &ManifestName) -> Vec<Token> {
+        let managed = self.active.values().filter(|token| token.managed_by.as_ref() == Some(manifest));
+        managed.map(|token| self.shown(token)).collect()
+    }
+
+    pub(crate) fn holders(&self, wanted: &[(UserName, TokenName)]) -> Vec<Token> {
+        wanted.iter().filter_map(|key| self.active.get(key)).map(|token| self.shown(token)).collect()
+    }
+
+    pub(crate) fn origins(&self, ids: &[TokenId]) -> Vec<(TokenId, Origin)> {
+        let origin = |token: &Token| Origin {
+            user: token.user.clone(),
+            name: token.name.clone(),
+            managed_by: token.managed_by.clone(),
+            ended: token.ended.is_some(),
+            fingerprints: if token.ended.is_some() {
+                let versions = token.versions.iter().map(latchkey::version::Version::fingerprint);
+                versions.chain(token.retired.iter().map(|retired| retired.fingerprint.clone())).collect()
+            } else {
+                Vec::new()
+            },
+        };
+        let all = self.active.values().chain(&self.ended).filter(|token| ids.contains(&token.id));
+        all.map(|token| (token.id.clone(), origin(token))).collect()
+    }
+
+    pub(crate) fn put_role(
+        &mut self,
+        name: &RoleName,
+        permissions: &Permissions,
+        manifest: Option<&ManifestName>,
+    ) -> Role {
+        let managed_by = manifest.cloned();
+        let role = Role { name: name.clone(), permissions: permissions.clone(), holders: 0, managed_by, revision: 1 };
+        self.roles.insert(name.clone(), role.clone());
+        role
+    }
+
+    pub(crate) fn put_user(&mut self, name: &UserName, change: &UserChange, now: Timestamp) -> User {
+        let user = self.users.entry(name.clone()).or_insert_with(|| User {
+            name: name.clone(),
+            kind: change.kind.unwrap_or(UserKind::Person),
+            roles: Vec::new(),
+            suspended: false,
+            max_tokens: None,
+            active: 0,
+            managed_by: None,
+            created: now,
+            sweeping: false,
+            losing: Vec::new(),
+            revision: 0,
+        });
+        if let Some(roles) = &change.roles {
+            user.roles.clone_from(roles);
+        }
+        user.max_tokens = change.max_tokens.unwrap_or(user.max_tokens);
+        user.managed_by = change.managed_by.clone().or(user.managed_by.take());
+        user.revision += 1;
+        user.clone()
+    }
+
+    pub(crate) fn create(
+        &mut self,
+        manifest: &ManifestName,
+        new: DeclaredToken,
+        now: Timestamp,
+    ) -> Result<Carried, ServiceError> {
+        let key = (new.user.clone(), new.name.clone());
+        if !self.users.contains_key(&new.user) {
+            return Err(ServiceError::refused("unknown_user", "there is no such user"));
+        }
+        if let Some(holder) = self.active.get(&key) {
+            if holder.state(now) != TokenState::Expired {
+                return Err(ServiceError::refused("name_taken", "the name is taken"));
+            }
+            self.end(&key, EndState::Expired, now);
+        }
+        let entropy = self.entropy();
+        let id = TokenId::mint(&entropy).unwrap();
+        let secret = Secret::mint(&Prefix::default(), &id, &entropy).unwrap();
+        let mut token = Token {
+            id,
+            user: new.user,
+            name: new.name,
+            description: new.description,
+            roles: new.roles,
+            labels: new.labels,
+            allowed_ips: new.allowed_ips,
+            created: now,
+            created_by: "operator:test".to_owned(),
+            managed_by: Some(manifest.clone()),
+            expires_at: None,
+            terms: Some(new.terms),
+            places: BTreeMap::new(),
+            versions: Vec::new(),
+            retired: Vec::new(),
+            highest: 0,
+            leaving: None,
+            ended: None,
+            revision: 1,
+            uses: BTreeMap::new(),
+        };
+        token.declare_places(&new.places)?;
+        token.stage(secret.digest(), now)?;
+        if let Some(user) = self.users.get_mut(&token.user) {
+            user.active += 1;
+        }
+        self.active.insert(key, token.clone());
+        Ok(Carried { number: 1, token, secret })
+    }
+
+    /// Loads a record, applies a rule to it and saves it.
+    fn change<T>(
+        &mut self,
+        token: &Token,
+        revision: Option<u64>,
+        rule: impl FnOnce(&mut Token) -> Result<T, ServiceError>,
+    ) -> Result<(Token, T), ServiceError> {
+        let by_name = self.wrong(Mistake::NameUsedAgain);
+        let old = self.active.get_mut(&(token.user.clone(), token.name.clone())).ok_or_else(gone)?;
+        let same = (by_name || old.id == token.id) && revision.is_none_or(|revision| revision == old.revision);
+        if !same {
+            return Err(gone());
+        }
+        let mut new = old.clone();
+        let answer = rule(&mut new)?;
+        if new != *old {
+            new.revision += 1;
+            *old = new.clone();
+        }
+        Ok((new, answer))
+    }
+
+    pub(crate) fn edit(&mut self, token: &Token, edit: &Edit, now: Timestamp) -> Result<Token, ServiceError> {
+        let to = (token.user.clone(), edit.name.clone().unwrap_or_else(|| token.name.clone()));
+        if let Some(holder) = self.active.get(&to).filter(|_| to.1 != token.name) {
+            if holder.state(now) != TokenState::Expired {
+                return Err(ServiceError::refused("name_taken", "the name is taken"));
+            }
+            self.end(&to, EndState::Expired, now);
+        }
+        let edited = self.change(token, None, |token| apply(token, edit, now))?.0;
+        if to.1 != token.name {
+            self.active.remove(&(token.user.clone(), token.name.clone()));
+            self.active.insert(to, edited.clone());
+        }
+        Ok(edited)
+    }
+
+    pub(crate) fn stage(&mut self, token: &Token, now: Timestamp) -> Result<Carried, ServiceError> {
+        let secret = Secret::mint(&Prefix::default(), &token.id, &self.entropy()).unwrap();
+        let digest = secret.digest();
+        let limited = self.wrong(Mistake::FixedLimit);
+        let (token, number) = self.change(token, None, |token| {
+            let live = token.live(now).count();
+            if limited && live >= 4 {
+                return Err(VersionError::TooManyVersions { live }.into());
+            }
+            Ok(token.stage(digest, now)?)
+        })?;
+        Ok(Carried { token, number, secret })
+    }
+
+    pub(crate) fn announce(
+        &mut self,
+        token: &Token,
+        number: u32,
+        place: &PlaceId,
+        now: Timestamp,
+    ) -> Result<Token, ServiceError> {
+        if self.wrong(Mistake::NothingAnnounced) {
+            return Ok(token.clone());
+        }
+        let (any, dead) = (self.wrong(Mistake::AnnounceAnyVersion), self.wrong(Mistake::AnnounceDeadVersion));
+        let brief = self.wrong(Mistake::StagedDiesInADay);
+        let announced = self.change(token, None, |token| {
+            let highest = token.highest;
+            if any {
+                token.highest = number;
+            }
+            let granted = token.announce(number, place, now);
+            token.highest = highest;
+            if let Some(version) = token.versions.iter_mut().find(|version| brief && version.number == number) {
+                version.expiry = version.expiry.map(|_| latchkey::version::STAGED_LIFE.after(now));
+            }
+            match granted {
+                Err(VersionError::NotLive(_)) if dead => {}
+                other => drop(other?),
+            }
+            Ok(())
+        })?;
+        Ok(announced.0)
+    }
+
+    pub(crate) fn deliver(
+        &mut self,
+        token: &Token,
+        number: u32,
+        (place, receipt): (&PlaceId, &str),
+        now: Timestamp,
+    ) -> Result<Token, ServiceError> {
+        let unannounced = self.wrong(Mistake::NothingAnnounced);
+        let delivered = self.change(token, None, |token| {
+            if let Some(version) = token.versions.iter_mut().find(|version| unannounced && version.number == number) {
+                let delivery = latchkey::version::Delivery { announced: now, delivered: None };
+                version.deliveries.entry(place.clone()).or_insert(delivery);
+            }
+            Ok(token.deliver(number, place, receipt, now)?)
+        })?;
+        Ok(delivered.0)
+    }
+
+    pub(crate) fn promote(&mut self, token: &Token, number: u32, now: Timestamp) -> Result<Token, ServiceError> {
+        let mistake = self.mistake;
+        let promoted = self.change(token, None, |token| {
+            let mut lent = Vec::new();
+            if mistake == Some(Mistake::PromoteUndelivered) {
+                for record in token.places.values_mut().filter(|record| record.declared) {
+                    record.declared = false;
+                    lent.push(record.place.id());
+                }
+            }
+            let mut hidden = Vec::new();
+            if mistake == Some(Mistake::PromoteDownwards) {
+                let newer = |version: &latchkey::version::Version| version.number > number;
+                hidden = token.versions.iter().filter(|version| newer(version)).cloned().collect();
+                token.versions.retain(|version| !newer(version));
+            }
+            let promoted = token.promote(number, now);
+            token.versions.extend(hidden);
+            for id in lent {
+                token.places.get_mut(&id).unwrap().declared = true;
+            }
+            promoted?;
+            if mistake == Some(Mistake::RetireAtPromotion) {
+                token.versions.retain(|version| version.number >= number);
+            }
+            if mistake == Some(Mistake::NoOverlap) {
+                for version in &mut token.versions {
+                    version.overlap_ends = version.overlap_ends.map(|_| now);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(promoted.0)
+    }
+
+    pub(crate) fn retire(
+        &mut self,
+        token: &Token,
+        number: u32,
+        (mut look, mut force): (Look, bool),
+        now: Timestamp,
+    ) -> Result<Token, ServiceError> {
+        let mistake = self.mistake;
+        let retired = self.change(token, None, |token| {
+            let highest = token.highest;
+            let version = token.versions.iter_mut().find(|version| version.number == number);
+            match mistake {
+                Some(Mistake::NoQuietTime | Mistake::NothingAnnounced) => {
+                    version.into_iter().for_each(|version| version.announced = None);
+                }
+                Some(Mistake::LookBeganEarlier) if LOOK_MAX.after(look.at) >= now => look.at = now,
+                Some(Mistake::OldLook) => look.at = look.at.max(LOOK_MAX.before(now)),
+                Some(Mistake::ChangedSinceLook) => look.revision = token.revision,
+                Some(Mistake::EndInUse) => force = true,
+                Some(Mistake::EndHighest) => token.highest = highest + 1,
+                _ => {}
+            }
+            let retired = token.retire(number, look, force, now);
+            token.highest = highest;
+            Ok(retired?)
+        })?;
+        Ok(retired.0)
+    }
+
+    pub(crate) fn forget(&mut self, token: &Token, place: &PlaceId, now: Timestamp) -> Result<Token, ServiceError> {
+        let mistake = self.mistake;
+        let revision = Some(token.revision).filter(|_| mistake != Some(Mistake::ForgetChanged));
+        let forgotten = self.change(token, revision, |token| {
+            if mistake == Some(Mistake::ForgetNotQuiet) {
+                for version in &mut token.versions {
+                    version.deliveries.remove(place);
+                }
+            }
+            if mistake == Some(Mistake::ForgetDeclared) {
+                token.places.get_mut(place).into_iter().for_each(|record| record.declared = false);
+            }
+            Ok(token.forget_place(place, now)?)
+        })?;
+        Ok(forgotten.0)
+    }
+
+    pub(crate) fn end_leaving(&mut self, token: &Token, look: Look, now: Timestamp) -> Result<Token, ServiceError> {
+        let key = (token.user.clone(), token.name.clone());
+        let held = self.active.get(&key).filter(|held| held.id == token.id).ok_or_else(gone)?;
+        let same = self.wrong(Mistake::EndTokenChanged) || held.revision == look.revision && held.leaving.is_some();
+        let fresh = same && look.at <= now && LOOK_MAX.after(look.at) >= now;
+        if !fresh {
+            return Err(VersionError::StaleLook.into());
+        }
+        let quiet = held.quiet_everywhere_from().filter(|until| look.at < *until);
+        if let Some(until) = quiet.filter(|_| !self.wrong(Mistake::EndTokenNotQuiet)) {
+            return Err(VersionError::Announced { number: held.highest, until }.into());
+        }
+        Ok(self.end(&key, EndState::Deleted, now))
+    }
+
+    /// A person deletes a token.
+    pub(crate) fn delete(&mut self, key: &(UserName, TokenName), now: Timestamp) -> Option<Token> {
+        self.active.contains_key(key).then(|| self.end(key, EndState::Deleted, now))
+    }
+
+    fn end(&mut self, key: &(UserName, TokenName), state: EndState, now: Timestamp) -> Token {
+        let mut token = self.active.remove(key).unwrap();
+        token.ended = Some(Ended { state, at: now, by: Some("operator:test".to_owned()) });
+        token.revision += 1;
+        if let Some(user) = self.users.get_mut(&token.user) {
+            user.active -= 1;
+        }
+        self.ended.push(token.clone());
+        token
+    }
+
+    pub(crate) fn confirm(&self, token: &Token, secret: &Secret, now: Timestamp) -> Option<u32> {
+        let digest = secret.digest();
+        let held = self.active.get(&(token.user.clone(), token.name.clone())).filter(|held| held.id == token.id)?;
+        held.live(now).find(|version| version.digest.matches(&digest)).map(|version| version.number)
+    }
+
+    /// Notes a use of a version.
+    pub(crate) fn note_use(&mut self, id: &TokenId, number: u32, now: Timestamp) {
+        let Some(token) = self.active.values_mut().find(|token| token.id == *id) else { return };
+        let used = latchkey::token::Use { first: now, last: now, ip: None };
+        token.uses.entry(number.to_string()).or_insert(used).last = now;
+    }
+
+    /// Whether a version works.
+    pub(crate) fn works(&self, id: &TokenId, number: u32, now: Timestamp) -> bool {
+        let token = self.active.values().find(|token| token.id == *id);
+        token.is_some_and(|token| token.version(number).is_some_and(|version| token.deadline(version) > now))
+    }
+
+    /// The number of the current version.
+    pub(crate) fn current(&self, id: &TokenId) -> Option<u32> {
+        let token = self.active.values().find(|token| token.id == *id)?;
+        token.versions.iter().rfind(|version| version.state == VersionState::Current).map(|version| version.number)
+    }
+}
+
+fn apply(token: &mut Token, edit: &Edit, now: Timestamp) -> Result<(), ServiceError> {
+    if let Some(manifest) = &edit.managed_by {
+        token.managed_by = Some(manifest.clone());
+    }
+    if let Some(name) = &edit.name {
+        token.name = name.clone();
+    }
+    if let Some(description) = &edit.description {
+        token.description = Some(description.clone()).filter(|text| !text.is_empty());
+    }
+    if let Some(roles) = &edit.roles {
+        token.roles.clone_from(roles);
+    }
+    if let Some(labels) = &edit.labels {
+        token.labels = labels.clone();
+    }
+    if let Some(terms) = edit.terms {
+        token.terms = Some(terms);
+    }
+    if let Some(places) = &edit.places {
+        token.declare_places(places)?;
+    }
+    if let Some(place) = &edit.forget {
+        token.forget_place(place, now)?;
+    }
+    if let Some(leaving) = edit.leaving {
+        token.leaving = leaving.then(|| token.leaving.unwrap_or(now));
+    }
+    Ok(())
+}

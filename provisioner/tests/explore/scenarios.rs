@@ -1,0 +1,368 @@
+//! Where explorations start, what is run there, and between which sinks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::gate::Go;
+use crate::runs::{Doing, Driven, clean};
+use crate::step::Step;
+use crate::world::{DAY, HOUR, MINUTE, State, Traits, World};
+
+/// A situation and the runs in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Scenario {
+    FirstApply,
+    FirstApplyOfTwo,
+    Rotate,
+    RotateTwice,
+    RotateTwo,
+    Due,
+    Durations,
+    PlaceAdded,
+    PlaceAddedAndRemoved,
+    PlaceForgotten,
+    PlaceRemoved,
+    PlaceRemovedAndBack,
+    Edited,
+    EntryGone,
+    Recreated,
+    OverlapEnds,
+    Superseded,
+    Unreadable,
+    PruneBegins,
+    PruneBeginsAndBack,
+    Pruned,
+    PrunedAndBack,
+    Replaced,
+    Foreign,
+    LateBehind,
+    LateWherePlaceLeaves,
+    LateWhereTokenLeaves,
+    PlaceAddedMeanwhile,
+    OutOfSight,
+    Undeployed,
+    UndeployedLeaves,
+    TakenOver,
+    PlaceGone,
+}
+
+impl Scenario {
+    pub(crate) const ALL: [Self; 33] = [
+        Self::FirstApply,
+        Self::FirstApplyOfTwo,
+        Self::Rotate,
+        Self::RotateTwice,
+        Self::RotateTwo,
+        Self::Due,
+        Self::Durations,
+        Self::PlaceAdded,
+        Self::PlaceAddedAndRemoved,
+        Self::PlaceForgotten,
+        Self::PlaceRemoved,
+        Self::PlaceRemovedAndBack,
+        Self::Edited,
+        Self::EntryGone,
+        Self::Recreated,
+        Self::OverlapEnds,
+        Self::Superseded,
+        Self::Unreadable,
+        Self::PruneBegins,
+        Self::PruneBeginsAndBack,
+        Self::Pruned,
+        Self::PrunedAndBack,
+        Self::Replaced,
+        Self::Foreign,
+        Self::LateBehind,
+        Self::LateWherePlaceLeaves,
+        Self::LateWhereTokenLeaves,
+        Self::PlaceAddedMeanwhile,
+        Self::OutOfSight,
+        Self::Undeployed,
+        Self::UndeployedLeaves,
+        Self::TakenOver,
+        Self::PlaceGone,
+    ];
+
+    /// The runs at once, and the one that holds in the end.
+    pub(crate) fn runs(self, sinks: &[&'static str]) -> (Vec<Doing>, Doing) {
+        let less = &sinks[..sinks.len() - 1];
+        let (all, less, two) = (Doing::one(sinks), Doing::one(less), Doing::two(sinks));
+        let next = Doing { tokens: vec![("next", sinks.to_vec())], ..all.clone() }.pruning();
+        match self {
+            Self::FirstApply
+            | Self::PlaceAdded
+            | Self::Edited
+            | Self::EntryGone
+            | Self::Recreated
+            | Self::OverlapEnds
+            | Self::Superseded
+            | Self::Unreadable
+            | Self::LateBehind
+            | Self::OutOfSight
+            | Self::Undeployed
+            | Self::Due
+            | Self::Foreign => (vec![all.clone(); 3], all),
+            Self::Durations => {
+                let short = Doing { short: true, ..all.clone() };
+                (vec![short.clone(), all, short.clone()], short)
+            }
+            Self::PlaceAddedAndRemoved => (vec![all, less.pruning(), less.clone()], less.pruning()),
+            Self::PlaceGone => (vec![less.clone(), less.clone(), less.pruning()], less.pruning()),
+            Self::PlaceForgotten => (vec![less.clone(), all, less.clone()], less.pruning()),
+            Self::FirstApplyOfTwo => (vec![two.clone(); 3], two),
+            Self::Rotate => (vec![all.rotating(), all.clone(), all.clone()], all),
+            Self::RotateTwice => (vec![all.rotating(), all.rotating(), all.rotating()], all),
+            Self::RotateTwo => (vec![two.rotating(), two.rotating(), two.clone()], two),
+            Self::PlaceRemoved => (vec![less.rotating().pruning(), less.pruning(), less.clone()], less.pruning()),
+            Self::PlaceRemovedAndBack => (vec![less.pruning(), all.rotating(), all.clone()], all),
+            Self::Pruned | Self::PruneBegins => (vec![all.pruning(); 3], all.pruning()),
+            Self::PrunedAndBack | Self::PruneBeginsAndBack => (vec![all.pruning(), two.clone(), two.clone()], two),
+            Self::Replaced => (vec![next.clone(); 3], next),
+            Self::LateWherePlaceLeaves => (vec![all.rotating(), less.pruning(), less.clone()], less.pruning()),
+            Self::LateWhereTokenLeaves => (vec![all.pruning(); 3], all.pruning()),
+            Self::PlaceAddedMeanwhile => (vec![less.rotating(), all.clone(), all.clone()], all),
+            Self::UndeployedLeaves => (vec![less.pruning(), less.clone(), less.clone()], less.pruning()),
+            Self::TakenOver => {
+                let web = Doing { tokens: vec![("web", sinks.to_vec())], ..all.clone() }.pruning();
+                let both = Doing { tokens: vec![("web", sinks.to_vec()), ("next", sinks.to_vec())], ..web.clone() };
+                (vec![web, both.clone(), both.clone()], both)
+            }
+        }
+    }
+
+    /// Brings an empty world into the situation.
+    pub(crate) fn set_up(self, mut state: State, sinks: &[&'static str]) -> State {
+        let last = sinks[sinks.len() - 1];
+        let (all, less, two) = (Doing::one(sinks), Doing::one(&sinks[..sinks.len() - 1]), Doing::two(sinks));
+        let in_last = state.place(last, "API").id();
+        if self == Self::Foreign {
+            state.foreign(&in_last);
+        }
+        let world = World::new(state);
+        match self {
+            Self::FirstApply | Self::FirstApplyOfTwo | Self::Foreign => {}
+            Self::PlaceAdded | Self::PlaceAddedAndRemoved | Self::PlaceAddedMeanwhile => clean(&world, &less),
+            Self::RotateTwo
+            | Self::TakenOver
+            | Self::LateWhereTokenLeaves
+            | Self::PruneBegins
+            | Self::PruneBeginsAndBack
+            | Self::Pruned
+            | Self::PrunedAndBack => {
+                clean(&world, &two);
+            }
+            _ => clean(&world, &all),
+        }
+        pass(&world, HOUR);
+        match self {
+            Self::Edited => world.state().put(&in_last, "edited", false),
+            Self::EntryGone | Self::PlaceForgotten | Self::PlaceGone => {
+                world.state().places.remove(&in_last);
+                world.state().read.remove(&in_last);
+            }
+            Self::Recreated => {
+                let key = ("ci".parse().unwrap(), "api".parse().unwrap());
+                world.state().delete(&key);
+            }
+            Self::OverlapEnds => {
+                clean(&world, &all.rotating());
+                pass(&world, 25 * HOUR);
+            }
+            Self::Superseded => {
+                // A run that died after its first announcement, and one after its first write.
+                stop_after(&world, &all.rotating(), Step::Announce);
+                stop_after(&world, &all.rotating(), Step::Write);
+                pass(&world, 20 * MINUTE);
+            }
+            Self::Unreadable => {
+                // Each version ends up in one place, and nobody can read it there.
+                for up in sinks {
+                    world.state().down = sinks.iter().copied().filter(|sink| sink != up).collect();
+                    failing(&world, &all.rotating());
+                }
+                world.state().down.clear();
+                pass(&world, HOUR);
+            }
+            Self::LateBehind => {
+                // A write is under way; a newer version was staged, and nobody has made it current.
+                first_write_late(&world, &all.rotating());
+                stop_after(&world, &all.rotating(), Step::Announce);
+                world.state().pass(12 * MINUTE);
+            }
+            Self::LateWhereTokenLeaves => {
+                // A run was suspended while its token was pruned, and goes on when the token's overlap is over.
+                let mut late = Driven::start(&world, &two.rotating());
+                let waits = |late: &Driven| late.gate.waiting()[0].clone();
+                let mut announced = std::collections::BTreeSet::new();
+                while late.is_live() {
+                    let about = waits(&late);
+                    // The first token's pushes and the first push of `web` are over.
+                    if about.step == Step::Announce {
+                        announced.insert((about.token.clone(), about.places.clone()));
+                        if announced.len() == 2 * sinks.len() {
+                            break;
+                        }
+                    }
+                    late.go(0, Go::Well);
+                }
+                clean(&world, &all.pruning());
+                pass(&world, 25 * HOUR);
+                if late.is_live() {
+                    late.go(0, Go::Well);
+                    while late.is_live() && waits(&late).step != Step::Write {
+                        late.go(0, Go::Well);
+                    }
+                    if late.is_live() {
+                        late.go(0, Go::Late);
+                    }
+                    late.kill();
+                }
+            }
+            Self::OutOfSight => {
+                clean(&world, &all.rotating());
+                pass(&world, 25 * HOUR);
+                let mut state = world.state();
+                if let Some(value) = crate::search::older(&state, &in_last) {
+                    state.put(&in_last, &value, true);
+                    state.deploy();
+                }
+                state.down.insert(last);
+            }
+            Self::Undeployed | Self::UndeployedLeaves => {
+                clean(&world, &all.rotating());
+                world.state().pass(25 * HOUR);
+            }
+            Self::Due => pass(&world, 31 * DAY),
+            Self::Pruned | Self::PrunedAndBack => {
+                clean(&world, &all.pruning());
+                pass(&world, 25 * HOUR);
+            }
+            _ => {}
+        }
+        let state = world.state().clone();
+        state
+    }
+
+    /// Whether a place was given up: a rotation at the end shows whether anything was left behind there.
+    pub(crate) fn gives_up(self) -> bool {
+        matches!(
+            self,
+            Self::PlaceAddedAndRemoved
+                | Self::PlaceForgotten
+                | Self::PlaceGone
+                | Self::PlaceRemoved
+                | Self::PlaceRemovedAndBack
+                | Self::LateWherePlaceLeaves
+        )
+    }
+
+    /// The entry that people lay hands on.
+    pub(crate) fn entry(self) -> &'static str {
+        match self {
+            Self::PruneBegins | Self::PruneBeginsAndBack | Self::Pruned | Self::PrunedAndBack => "WEB",
+            _ => "API",
+        }
+    }
+
+    /// Whether a person deletes the token at any time.
+    pub(crate) fn deletes(self) -> bool {
+        matches!(
+            self,
+            Self::FirstApply
+                | Self::Rotate
+                | Self::OverlapEnds
+                | Self::PlaceRemoved
+                | Self::PruneBegins
+                | Self::Pruned
+                | Self::EntryGone
+        )
+    }
+}
+
+fn pass(world: &Arc<World>, length: u64) {
+    let mut state = world.state();
+    state.pass(length);
+    state.deploy();
+}
+
+/// A run that dies after its first call of that kind.
+fn stop_after(world: &Arc<World>, doing: &Doing, step: Step) {
+    let mut driven = Driven::start(world, doing);
+    while driven.is_live() {
+        let last = driven.gate.waiting()[0].step == step;
+        driven.go(0, Go::Well);
+        if last {
+            driven.kill();
+        }
+    }
+}
+
+/// A run whose first write is late, and that dies then.
+fn first_write_late(world: &Arc<World>, doing: &Doing) {
+    let mut driven = Driven::start(world, doing);
+    while driven.is_live() {
+        let late = driven.gate.waiting()[0].step == Step::Write;
+        driven.go(0, if late { Go::Late } else { Go::Well });
+        if late {
+            driven.kill();
+        }
+    }
+}
+
+/// A run whose sinks are down when it writes, though they could be looked at a moment ago.
+fn failing(world: &Arc<World>, doing: &Doing) {
+    let down = std::mem::take(&mut world.state().down);
+    let mut driven = Driven::start(world, doing);
+    while driven.is_live() {
+        let step = driven.gate.waiting()[0].step;
+        if step == Step::Write {
+            world.state().down.clone_from(&down);
+        }
+        driven.go(0, Go::Well);
+        world.state().down.clear();
+    }
+}
+
+const fn traits(readable: bool, conditional: bool, redeploys: bool, surveys: bool, batch: usize) -> Traits {
+    Traits { readable, conditional, redeploys, surveys, batch }
+}
+
+/// A vault: readable, compares.
+const VAULT: Traits = traits(true, true, false, false, 1);
+/// A file that cannot compare.
+const FILE: Traits = traits(true, false, false, false, 2);
+/// Write-only, with a marker; takes effect with the next deployment; its list may be old.
+const HOST: Traits = traits(false, false, true, true, 2);
+/// The same, up to date and without deployments.
+const BLIND: Traits = traits(false, false, false, false, 1);
+/// Write-only, compares.
+const STRICT: Traits = traits(false, true, false, false, 2);
+/// Readable, and its consumers may stay behind; every write restarts them.
+const APPS: Traits = traits(true, false, true, false, 9);
+/// Readable, compares; its list may be old.
+const LISTED: Traits = traits(true, true, false, true, 9);
+
+/// The sinks of a world, by name.
+pub(crate) type Sinks = BTreeMap<&'static str, Traits>;
+
+/// Two and three sinks of every kind.
+pub(crate) fn sinks() -> Vec<Sinks> {
+    let sets: [&[Traits]; 10] = [
+        &[VAULT, BLIND],
+        &[VAULT, HOST],
+        &[BLIND, STRICT],
+        &[FILE, VAULT],
+        &[BLIND, FILE],
+        &[LISTED, APPS],
+        &[HOST, STRICT],
+        &[VAULT, HOST, APPS],
+        &[BLIND, STRICT, HOST],
+        &[FILE, LISTED, BLIND],
+    ];
+    sets.iter().map(|set| ["a", "b", "c"].into_iter().zip(set.iter().copied()).collect()).collect()
+}
+
+/// Three sinks that cannot be read.
+pub(crate) fn three_unreadable() -> Sinks {
+    ["a", "b", "c"].into_iter().zip([BLIND, STRICT, BLIND]).collect()
+}

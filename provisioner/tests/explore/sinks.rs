@@ -1,0 +1,244 @@
+//! Sinks in memory: what they can do is up to the test, and every call passes the run's gate.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use latchkey::place::{Place, PlaceId};
+use latchkey::secret::{Digest, Secret};
+use provisioner::deadline::Deadline;
+use provisioner::manifest::{Manifest, PushDeclaration};
+use provisioner::sinks::{Capabilities, Held, Marker, Reach, Receipt, Removal, Seen, Sink, SinkError, Write};
+
+use crate::gate::{Gate, Go};
+use crate::step::{About, Step};
+use crate::world::{Entry, State, Traits, place};
+
+/// The sinks of one run, by the names that the manifest gives them.
+pub(crate) struct FakeSinks {
+    sinks: BTreeMap<&'static str, Arc<FakeSink>>,
+}
+
+struct FakeSink {
+    name: &'static str,
+    traits: Traits,
+    gate: Arc<Gate>,
+}
+
+impl FakeSinks {
+    pub(crate) fn new(gate: &Arc<Gate>) -> Self {
+        let sinks = gate.world().state().sinks.clone();
+        let sink = |(name, traits)| (name, Arc::new(FakeSink { name, traits, gate: gate.clone() }));
+        Self { sinks: sinks.into_iter().map(sink).collect() }
+    }
+}
+
+fn unreachable(reason: &str) -> SinkError {
+    SinkError::Unreachable { reason: reason.to_owned() }
+}
+
+#[async_trait]
+impl Reach for FakeSinks {
+    fn machine(&self) -> &'static str {
+        "here"
+    }
+
+    async fn place(&self, _: &Manifest, push: &PushDeclaration) -> Result<Place, SinkError> {
+        let sink = self.sinks.get(push.sink.as_str()).ok_or_else(|| unreachable("no such sink"))?;
+        Ok(place(sink.name, &push.name, sink.traits.readable))
+    }
+
+    async fn reach(&self, place: &Place) -> Result<Arc<dyn Sink>, SinkError> {
+        let sink = place.part("sink").and_then(|name| self.sinks.get(name));
+        Ok(sink.ok_or_else(|| unreachable("no such sink"))?.clone())
+    }
+}
+
+impl FakeSink {
+    fn about(&self, step: Step, places: &[&Place]) -> About {
+        About { places: places.iter().map(|place| place.id()).collect(), ..About::new(step) }
+    }
+
+    fn seen(&self, entry: Option<&Entry>, lagging: Option<String>) -> Seen {
+        let Some(entry) = entry else { return Seen::Absent };
+        let receipt = Receipt(format!("r{}", entry.stamp));
+        let shown = self.traits.readable || entry.marked;
+        Seen::Holds(Held {
+            fingerprint: shown.then(|| Digest::of(entry.value.as_bytes()).fingerprint()),
+            token_id: Secret::parse(&entry.value).ok().filter(|_| shown).map(|secret| secret.token_id()),
+            receipt,
+            lagging,
+        })
+    }
+
+    fn look_at(&self, state: &State, places: &[&Place], go: Go) -> Vec<Result<Seen, SinkError>> {
+        let down = go == Go::Fails || state.down.contains(self.name);
+        let look = |id: PlaceId| self.seen(state.places.get(&id), state.lagging(&id));
+        places.iter().map(|place| if down { Err(unreachable("down")) } else { Ok(look(place.id())) }).collect()
+    }
+
+    /// Whether an entry is still what a caller saw, whatever its consumers read by now.
+    fn unchanged(&self, entry: Option<&Entry>, seen: &Seen) -> bool {
+        match (self.seen(entry, None), seen) {
+            (Seen::Absent, Seen::Absent) => true,
+            (Seen::Holds(now), Seen::Holds(then)) => now.receipt == then.receipt,
+            _ => false,
+        }
+    }
+
+    fn write_one(
+        &self,
+        state: &mut State,
+        write: &Write<'_>,
+        deadline: Deadline,
+        go: Go,
+    ) -> Result<Receipt, SinkError> {
+        if deadline.has_passed() && !state.no_deadline {
+            return Err(SinkError::Late);
+        }
+        if go == Go::Fails || state.down.contains(self.name) {
+            return Err(SinkError::Denied { reason: "no".to_owned(), hint: "none".to_owned() });
+        }
+        let id = write.place.id();
+        let now = state.places.get(&id);
+        let same = now.is_some_and(|entry| entry.marked && entry.value == write.secret.expose());
+        let compares = self.traits.conditional && !state.no_compare;
+        if compares && !same && !self.unchanged(now, write.seen) {
+            return Err(SinkError::Changed);
+        }
+        if go == Go::Late {
+            state.late_write(&id, write.secret.expose(), compares);
+            return Err(unreachable("timed out"));
+        }
+        if !same {
+            state.write(&id, write.secret.expose());
+        }
+        if go == Go::TimesOut {
+            Err(unreachable("timed out"))
+        } else {
+            Ok(Receipt(format!("r{}", state.places[&id].stamp)))
+        }
+    }
+
+    fn remove_one(
+        &self,
+        state: &mut State,
+        removal: &Removal<'_>,
+        deadline: Deadline,
+        go: Go,
+    ) -> Result<(), SinkError> {
+        if deadline.has_passed() && !state.no_deadline {
+            return Err(SinkError::Late);
+        }
+        if go == Go::Fails || state.down.contains(self.name) {
+            return Err(SinkError::Denied { reason: "no".to_owned(), hint: "none".to_owned() });
+        }
+        let id = removal.place.id();
+        let now = state.places.get(&id);
+        if self.traits.conditional && !state.no_compare && now.is_some() && !self.unchanged(now, removal.seen) {
+            return Err(SinkError::Changed);
+        }
+        if state.lagging(&id).is_none() {
+            // Whoever gives a place up gives its consumers up.
+            state.read.remove(&id);
+        }
+        let declares = |which: &crate::world::Which| {
+            let token = state.service.active.values().find(|token| token.id == which.0);
+            token.and_then(|token| token.places.get(&id)).is_some_and(|record| record.declared)
+        };
+        let declared = now.and_then(|entry| state.values.get(&entry.value)).is_some_and(declares);
+        if declared && self.gate.looks.lock().unwrap().get(&id) >= state.changed.get(&id) {
+            state.broke("C: an entry was removed that its token declares".to_owned());
+        }
+        state.remove(&id);
+        if go == Go::TimesOut { Err(unreachable("timed out")) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl Sink for FakeSink {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            kind: "fake",
+            readable: self.traits.readable,
+            marker: !self.traits.readable,
+            conditional: self.traits.conditional,
+            restarts: !self.traits.readable && !self.traits.redeploys,
+            redeploys: self.traits.redeploys,
+            surveys: self.traits.surveys,
+            local: false,
+            batch: self.traits.batch,
+            value_max: 4096,
+        }
+    }
+
+    fn unit(&self, _: &Place) -> String {
+        self.name.to_owned()
+    }
+
+    async fn prepare(&self, places: &[&Place]) -> Vec<Result<(), SinkError>> {
+        let prepare = |state: &mut State, go: Go| {
+            let down = go == Go::Fails || state.down.contains(self.name);
+            places.iter().map(|_| if down { Err(unreachable("down")) } else { Ok(()) }).collect()
+        };
+        self.gate.pass(self.about(Step::Prepare, places), prepare).await
+    }
+
+    async fn look(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>> {
+        let look = |state: &mut State, go: Go| {
+            let looks = places.iter().map(|place| (place.id(), state.stamps));
+            self.gate.looks.lock().unwrap().extend(looks);
+            self.look_at(state, places, go)
+        };
+        self.gate.pass(self.about(Step::Look, places), look).await
+    }
+
+    async fn survey(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>> {
+        let survey = |state: &mut State, go: Go| {
+            if !self.traits.surveys || go == Go::Fails || state.down.contains(self.name) {
+                return self.look_at(state, places, go);
+            }
+            places.iter().map(|place| Ok(self.seen(state.listed.get(&place.id()), None))).collect()
+        };
+        self.gate.pass(self.about(Step::Survey, places), survey).await
+    }
+
+    async fn read(&self, place: &Place, _: &Marker) -> Result<Option<Secret>, SinkError> {
+        let read = |state: &mut State, go: Go| {
+            if go == Go::Fails || state.down.contains(self.name) {
+                return Err(unreachable("down"));
+            }
+            let entry = state.places.get(&place.id()).filter(|_| self.traits.readable);
+            Ok(entry.and_then(|entry| Secret::parse(&entry.value).ok()))
+        };
+        self.gate.pass(self.about(Step::ReadBack, &[place]), read).await
+    }
+
+    async fn write(&self, writes: &[Write<'_>], deadline: Deadline) -> Vec<Result<Receipt, SinkError>> {
+        let places: Vec<&Place> = writes.iter().map(|write| write.place).collect();
+        let mut about = self.about(Step::Write, &places);
+        about.token = writes.first().map(|write| write.marker.token_id.clone());
+        about.number = writes.first().map_or(0, |write| write.marker.version);
+        let write =
+            |state: &mut State, go: Go| writes.iter().map(|write| self.write_one(state, write, deadline, go)).collect();
+        self.gate.pass(about, write).await
+    }
+
+    async fn remove(&self, removals: &[Removal<'_>], deadline: Deadline) -> Vec<Result<(), SinkError>> {
+        let places: Vec<&Place> = removals.iter().map(|removal| removal.place).collect();
+        let remove = |state: &mut State, go: Go| {
+            removals.iter().map(|removal| self.remove_one(state, removal, deadline, go)).collect()
+        };
+        self.gate.pass(self.about(Step::Remove, &places), remove).await
+    }
+
+    async fn ended(&self, place: &Place, _: &Marker) -> Result<(), SinkError> {
+        let ended = |_: &mut State, go: Go| if go == Go::Fails { Err(unreachable("down")) } else { Ok(()) };
+        self.gate.pass(self.about(Step::Ended, &[place]), ended).await
+    }
+
+    async fn written(&self, places: &[&Place]) -> Result<Option<String>, SinkError> {
+        let written = |_: &mut State, go: Go| if go == Go::Fails { Err(unreachable("down")) } else { Ok(None) };
+        self.gate.pass(self.about(Step::Written, places), written).await
+    }
+}
