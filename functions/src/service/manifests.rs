@@ -76,11 +76,14 @@ impl Service {
     pub async fn managed_tokens(&self, manifest: &ManifestName) -> Result<Vec<Token>, TableError> {
         let mut range = Range::of(format!("M#{manifest}"), None);
         range.index = Some(keys::MANAGED);
-        let hints = self.table.query_all(range).await?;
-        let keys: Vec<Key> = hints.iter().filter_map(Key::of).collect();
-        let items = self.table.get_many(&keys).await?;
-        let tokens: Result<Vec<Token>, _> = items.into_iter().map(decode_token).collect();
-        let mut tokens = tokens?;
+        let mut tokens = Vec::new();
+        loop {
+            let page = self.table.query(&range).await?;
+            let keys: Vec<Key> = page.items.iter().filter_map(Key::of).collect();
+            tokens.extend(self.table.get_each(&keys, decode_token).await?);
+            let Some(next) = page.next else { break };
+            range.start = Some(next);
+        }
         tokens.retain(|token| token.managed_by.as_ref() == Some(manifest) && token.ended.is_none());
         tokens.sort_by(|one, other| (&one.user, &one.name).cmp(&(&other.user, &other.name)));
         Ok(tokens)
@@ -92,7 +95,7 @@ impl Service {
     /// When the table cannot be read.
     pub async fn holders(&self, wanted: &[(UserName, TokenName)]) -> Result<Vec<Token>, TableError> {
         let keys: Vec<Key> = wanted.iter().map(|(user, name)| keys::token(user, name)).collect();
-        self.table.get_many(&keys).await?.into_iter().map(decode_token).collect()
+        self.table.get_each(&keys, decode_token).await
     }
 
     /// Where token ids come from; unknown ones are missing.
@@ -101,11 +104,12 @@ impl Service {
     /// When the table cannot be read.
     pub async fn origins(&self, ids: &[TokenId]) -> Result<Vec<(TokenId, Origin)>, TableError> {
         let keys: Vec<Key> = ids.iter().map(keys::verification).collect();
-        let items = self.table.get_many(&keys).await?;
-        let mut origins = Vec::new();
-        for item in items {
+        let found = self.table.get_each(&keys, |item| {
             let id = Key::of(&item).and_then(|key| key.pk.strip_prefix("K#")?.parse().ok());
-            let verification: Verification = decode(item)?;
+            Ok((id, decode::<Verification>(item)?))
+        });
+        let mut origins = Vec::new();
+        for (id, verification) in found.await? {
             let origin = Origin {
                 user: verification.user,
                 name: verification.name,
@@ -256,9 +260,7 @@ impl Service {
         });
         let page = self.table.query(&range).await?;
         let keys: Vec<Key> = page.items.iter().filter_map(Key::of).collect();
-        let items = self.table.get_many(&keys).await?;
-        let tokens: Result<Vec<Token>, _> = items.into_iter().map(decode_token).collect();
-        let mut tokens = tokens?;
+        let mut tokens = self.table.get_each(&keys, decode_token).await?;
         tokens.retain(|token| token.managed_by.as_ref() == Some(manifest) && token.ended.is_none());
         let position = |key: Key| {
             let user = key.pk.strip_prefix("U#")?.parse().ok()?;

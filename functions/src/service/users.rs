@@ -92,7 +92,7 @@ impl Service {
     /// When the table cannot be read.
     pub async fn users(&self, names: &[UserName]) -> Result<Vec<User>, TableError> {
         let keys: Vec<_> = names.iter().map(keys::user).collect();
-        self.table.get_many(&keys).await?.into_iter().map(decode).collect()
+        self.table.get_each(&keys, decode).await
     }
 
     /// All users by name.

@@ -205,6 +205,15 @@ impl Table {
     /// Strongly consistent reads of many items, 100 a call; the answer is in no particular order, and what does not
     /// exist is missing from it.
     pub(crate) async fn get_many(&self, keys: &[Key]) -> Result<Vec<Item>, TableError> {
+        self.get_each(keys, Ok).await
+    }
+
+    /// The same, each item decoded as its page comes: thousands of items as the SDK has them take a hundred megabytes.
+    pub(crate) async fn get_each<T>(
+        &self,
+        keys: &[Key],
+        decode: impl Fn(Item) -> Result<T, TableError>,
+    ) -> Result<Vec<T>, TableError> {
         let mut found = Vec::with_capacity(keys.len());
         let mut seen = HashSet::with_capacity(keys.len());
         // One request must not name a key twice.
@@ -226,8 +235,10 @@ impl Table {
                     })
                     .await?;
                 self.counters.note(output.consumed_capacity());
-                found
-                    .extend(output.responses.into_iter().filter_map(|mut tables| tables.remove(&*self.name)).flatten());
+                let items = output.responses.and_then(|mut tables| tables.remove(&*self.name)).unwrap_or_default();
+                for item in items {
+                    found.push(decode(item)?);
+                }
                 let rest = output.unprocessed_keys.and_then(|mut tables| tables.remove(&*self.name));
                 wanted = rest.map(|rest| rest.keys).unwrap_or_default();
                 if !wanted.is_empty() {
