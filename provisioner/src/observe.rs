@@ -102,13 +102,14 @@ pub async fn observe(
     let doubtful = doubtful(&observed, &undeclared, &looks);
     let doubtful = places.values().filter(|place| doubtful.contains(&place.id()));
     looks.extend(ask(sinks, doubtful, How::Confirm).await);
+    let origins = origins(client, manifest, (&observed, &undeclared), &looks).await?;
     let mut observation = Observation {
         at,
         roles: client.roles(&manifest.name).await?.into_iter().map(|role| (role.name.clone(), role)).collect(),
         users: users(client, manifest).await?,
         tokens: observed,
         undeclared,
-        origins: origins(client, manifest, &looks).await?,
+        origins,
         looks,
         available: HashMap::new(),
         machine: sinks.machine().to_owned(),
@@ -198,21 +199,26 @@ async fn expired(
     Ok(expired)
 }
 
+/// Where the ids come from that places show and whose records were not read: an ended token can only be told by its
+/// tombstone. What a record tells, its tombstone could not tell better: it has fingerprints only once the token has
+/// ended.
 async fn origins(
     client: &dyn Protocol,
     manifest: &Manifest,
+    (observed, undeclared): (&[Observed], &[Token]),
     looks: &Looks,
 ) -> Result<HashMap<TokenId, Origin>, ServiceError> {
-    let ids: BTreeSet<TokenId> = looks
-        .values()
-        .filter_map(|seen| match seen {
-            Ok(Seen::Holds(held)) => held.token_id.clone(),
-            _ => None,
-        })
-        .collect();
-    // Most ids are of tokens that were read already, but an ended one can only be told by its tombstone; so can one
-    // that another manifest owns.
-    let ids: Vec<TokenId> = ids.into_iter().collect();
+    let records = observed.iter().filter_map(|observed| observed.record.as_ref()).chain(undeclared);
+    let read: BTreeSet<&TokenId> = records.map(|token| &token.id).collect();
+    let shown = looks.values().filter_map(|seen| match seen {
+        Ok(Seen::Holds(held)) => held.token_id.as_ref(),
+        _ => None,
+    });
+    let ids: BTreeSet<&TokenId> = shown.filter(|id| !read.contains(id)).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<TokenId> = ids.into_iter().cloned().collect();
     Ok(client.origins(&manifest.name, &ids).await?.into_iter().collect())
 }
 

@@ -16,6 +16,7 @@ use crate::manifest::{Allowances, parse};
 use crate::observe::Observed;
 use crate::sinks::{Held, Receipt, Seen, SinkError};
 
+mod lagging;
 mod matrix;
 mod properties;
 mod rules;
@@ -228,6 +229,14 @@ impl Scene {
 
     fn look(mut self, sink: &str, holds: Holds) -> Self {
         self.observation.looks.insert(place(sink, "API").id(), seen(holds));
+        self
+    }
+
+    /// Consumers of the sink lag behind its entry.
+    fn lagging(mut self, sink: &str) -> Self {
+        if let Some(Ok(Seen::Holds(held))) = self.observation.looks.get_mut(&place(sink, "API").id()) {
+            held.lagging = Some("no deployment is newer".to_owned());
+        }
         self
     }
 

@@ -17,6 +17,20 @@ use explore::explore;
 use scenarios::Scenario;
 use world::Way;
 
+/// One run ends a token and gives its places to another: what it has just written must not leave with the former.
+#[tokio::test]
+async fn what_takes_anothers_places_keeps_them() {
+    for traits in scenarios::TRAITS {
+        let world = world::World::new(traits, Way::Direct).await;
+        Scenario::Replaced.set_up(&world).await;
+        let (replacing, ..) = Scenario::Replaced.runs();
+        runs::clean(&world, &replacing).await;
+        assert_eq!(world.places().len(), 2, "{traits:?}");
+        world.check("a token took another's places").await;
+        assert_eq!(world.broken(), [""; 0]);
+    }
+}
+
 macro_rules! scenarios {
     ($($name:ident: $scenario:ident,)*) => {
         $(#[test]
@@ -44,6 +58,7 @@ scenarios! {
     rotate_two: RotateTwo,
     place_added: PlaceAdded,
     place_added_and_removed: PlaceAddedAndRemoved,
+    place_forgotten: PlaceForgotten,
     place_removed: PlaceRemoved,
     place_removed_and_back: PlaceRemovedAndBack,
     edited: Edited,

@@ -23,6 +23,7 @@ pub(crate) enum Scenario {
     RotateTwo,
     PlaceAdded,
     PlaceAddedAndRemoved,
+    PlaceForgotten,
     PlaceRemoved,
     PlaceRemovedAndBack,
     Edited,
@@ -58,6 +59,7 @@ impl Scenario {
             Self::Rotate => (both.rotating(), both.clone(), both),
             Self::RotateTwice => (both.rotating(), both.rotating(), both),
             Self::RotateTwo => (two.rotating(), two.rotating(), two),
+            Self::PlaceForgotten => (one.clone(), both, one.pruning()),
             Self::PlaceRemoved => (one.rotating().pruning(), one.pruning(), one.pruning()),
             Self::PlaceRemovedAndBack => (one.pruning(), both.rotating(), both),
             Self::Pruned | Self::PruneBegins => (both.pruning(), both.pruning(), both.pruning()),
@@ -84,7 +86,7 @@ impl Scenario {
         *world.older.lock().unwrap() = older;
         match self {
             Self::Edited => world.by_hand(&in_b, "edited"),
-            Self::EntryGone => {
+            Self::EntryGone | Self::PlaceForgotten => {
                 world.places().remove(&in_b);
             }
             Self::Recreated => {
@@ -108,7 +110,10 @@ impl Scenario {
 
     /// Whether a place was given up: a rotation at the end shows whether anything was left behind there.
     pub(crate) fn gives_up(self) -> bool {
-        matches!(self, Self::PlaceAddedAndRemoved | Self::PlaceRemoved | Self::PlaceRemovedAndBack)
+        matches!(
+            self,
+            Self::PlaceAddedAndRemoved | Self::PlaceForgotten | Self::PlaceRemoved | Self::PlaceRemovedAndBack
+        )
     }
 
     /// Whether everything is in order in the end.

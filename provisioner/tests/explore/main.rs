@@ -26,7 +26,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use scenarios::Scenario;
+use scenarios::{Scenario, Sinks};
 use search::{Found, Job, Limits, search};
 use step::{Covered, Fault, Step};
 
@@ -52,19 +52,30 @@ fn side_by_side<J: Sync, T: Send>(jobs: &[J], of: impl Fn(&J) -> T + Sync, mut d
 
 fn jobs() -> Vec<Job> {
     let (departures, most) = if full() { (3, 20_000) } else { (2, 60) };
-    let limits = Limits { kinds: &[], departures, most, runs: 2, first: false };
     let mut jobs = Vec::new();
     for (turn, scenario) in Scenario::ALL.into_iter().enumerate() {
+        let all = scenarios::sinks();
+        let fit = |index: usize, sinks: &Sinks| match scenario {
+            _ if full() => true,
+            // Two tokens in three sinks take ten times the calls.
+            _ if scenario.has_two() => (index + turn).is_multiple_of(4) && sinks.len() == 2,
+            _ => (index + turn).is_multiple_of(4),
+        };
+        let mut chosen: Vec<Sinks> = all
+            .iter()
+            .enumerate()
+            .filter(|(index, sinks)| fit(*index, sinks))
+            .map(|(_, sinks)| sinks.clone())
+            .collect();
         if scenario == Scenario::Unreadable {
-            jobs.push(Job { scenario, sinks: scenarios::three_unreadable(), limits });
-            continue;
+            chosen = vec![scenarios::three_unreadable()];
+        } else if scenario.is_about_deployments() {
+            // Between sinks without deployments it is another situation.
+            chosen = all.into_iter().filter(|sinks| sinks.values().any(|traits| traits.redeploys)).take(2).collect();
         }
-        for (index, sinks) in scenarios::sinks().into_iter().enumerate() {
-            // Each situation with a part of the sinks, each of which it meets in some situation.
-            if full() || (index + turn).is_multiple_of(3) {
-                let runs = if (index + turn).is_multiple_of(2) { 3 } else { 2 };
-                jobs.push(Job { scenario, sinks: sinks.clone(), limits: Limits { runs, ..limits } });
-            }
+        for (index, sinks) in chosen.into_iter().enumerate() {
+            let runs = if full() || (index + turn).is_multiple_of(2) && sinks.len() == 2 { 3 } else { 2 };
+            jobs.push(Job { scenario, sinks, limits: Limits { kinds: &[], departures, most, runs, first: false } });
         }
     }
     jobs

@@ -256,6 +256,24 @@ impl Scenario {
         )
     }
 
+    /// Whether a run works on two tokens.
+    pub(crate) fn has_two(self) -> bool {
+        matches!(
+            self,
+            Self::FirstApplyOfTwo
+                | Self::RotateTwo
+                | Self::TakenOver
+                | Self::PruneBegins
+                | Self::PruneBeginsAndBack
+                | Self::PrunedAndBack
+        )
+    }
+
+    /// Whether it is about consumers that lag behind.
+    pub(crate) fn is_about_deployments(self) -> bool {
+        matches!(self, Self::Undeployed | Self::UndeployedLeaves)
+    }
+
     /// The entry that people lay hands on.
     pub(crate) fn entry(self) -> &'static str {
         match self {

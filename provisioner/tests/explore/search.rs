@@ -361,7 +361,8 @@ impl Play {
             } else if held.is_none() && !delivered && !lates(&place) {
                 options.push(Choice::Hand(Hand::ForeignBefore(index)));
             }
-            if held.is_none() && !looked && last_there(state, &place).is_some() {
+            let known = state.service.active.values().any(|token| token.places.contains_key(&place));
+            if held.is_none() && known && !looked && last_there(state, &place).is_some() {
                 options.push(Choice::Hand(Hand::PutBack(index)));
             }
         }
