@@ -1,11 +1,13 @@
 //! The six types of sinks: one suite that all of them pass, and what is particular to each.
 
+mod command;
 mod conformance;
 mod dotenv;
 mod heroku;
 mod secrets_manager;
 mod story;
 mod vercel;
+mod witness;
 
 use std::time::Duration;
 
