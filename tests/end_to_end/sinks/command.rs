@@ -166,10 +166,13 @@ async fn a_manifest_lives_on_vercel_and_heroku() {
     println!("{}", world.told());
 
     // Pruned: entries go first.
+    let releases = worker.releases(APP);
     let start = world.read("tokens.toml");
     let (kept, _) = start.split_once("[tokens.billing-api]").unwrap();
     world.write("tokens.toml", kept);
     shell.run("apply tokens.toml --prune --allow-deletes 2").exits(0);
     assert_eq!(shell.held("BILLING_TOKEN"), [None, None]);
+    assert_eq!(worker.value(APP, "SEARCH_TOKEN"), None);
+    assert_eq!(worker.releases(APP), releases + 1, "what leaves an app leaves in one release");
     println!("{}", world.told());
 }
