@@ -6,6 +6,7 @@ use latchkey::token::Token;
 use latchkey::version::{Look, VersionError};
 
 use super::stage::service_failure;
+use super::together::remove_together;
 use super::{Failure, Outcome, Run, Work};
 use crate::guard::{Guard, stands};
 use crate::observe::{Looks, look};
@@ -15,7 +16,7 @@ use crate::service::ServiceError;
 use crate::sinks::{Removal, Seen, SinkError};
 
 /// How long after the look before it a removal may start.
-const REMOVE_WITHIN: std::time::Duration = std::time::Duration::from_mins(1);
+pub(super) const REMOVE_WITHIN: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// Makes delivered versions current, after a look that finds them in every place of this run.
 pub(super) async fn promote(run: &Run<'_>, works: &mut [Work<'_>], outcome: &mut Outcome) {
@@ -92,24 +93,34 @@ async fn report_seen(
 
 /// Removes entries and places that are no longer declared, and ends tokens that are not.
 pub(super) async fn leave(run: &Run<'_>, works: &mut [Work<'_>]) {
-    for work in works.iter_mut() {
-        if work.failure.is_some() {
-            continue;
+    for work in works.iter_mut().filter(|work| work.failure.is_none()) {
+        if let Err(failure) = begin_leaving(run, work).await {
+            work.fail(failure);
         }
+    }
+    remove_together(run, works).await;
+    for work in works.iter_mut().filter(|work| work.failure.is_none()) {
         if let Err(failure) = leave_one(run, work).await {
             work.fail(failure);
         }
     }
 }
 
+/// Notes that a token leaves: none of its places is declared from then on.
+async fn begin_leaving(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), Failure> {
+    let Some(token) = work.token.as_ref().filter(|_| work.has(|change| matches!(change, Change::Leave))) else {
+        return Ok(());
+    };
+    let edit = Edit { leaving: Some(true), places: Some(Vec::new()), ..Edit::default() };
+    let edited = run.client.edit(token, &edit).await.map_err(|error| service_failure(&work.subject(), &error))?;
+    work.token = Some(edited);
+    Ok(())
+}
+
 async fn leave_one(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), Failure> {
     let subject = work.subject();
     let failed = |error: ServiceError| service_failure(&subject, &error);
     let Some(mut token) = work.token.clone() else { return Ok(()) };
-    if work.has(|change| matches!(change, Change::Leave)) {
-        let edit = Edit { leaving: Some(true), places: Some(Vec::new()), ..Edit::default() };
-        token = run.client.edit(&token, &edit).await.map_err(failed)?;
-    }
     for change in &work.plan.changes {
         match change {
             Change::Remove { place } => {
@@ -178,16 +189,26 @@ async fn remove(run: &Run<'_>, subject: &str, token: &Token, place: &Place) -> R
     let sink = run.sinks.reach(place).await.map_err(|error| failure(&error))?;
     let deadline = run.client.deadline(REMOVE_WITHIN);
     let seen = sink.look(&[place]).await.pop().unwrap_or(Err(SinkError::Changed)).map_err(|error| failure(&error))?;
-    let origins = std::collections::HashMap::new();
-    let known = Known::new(&run.manifest.name, [token], &origins, run.client.now());
-    if !is_ours(&known.classify(Some(token), &place.id(), &Ok(seen.clone()))) && stands(Guard::RemoveOurs) {
-        return Ok(None);
-    }
-    if let Some(reason) = seen.lagging().filter(|_| stands(Guard::RemoveLagging)) {
-        return Ok(Some(reason.to_owned()));
+    match is_removable(run, token, place, &seen) {
+        Ok(true) => {}
+        Ok(false) => return Ok(None),
+        Err(reason) => return Ok(Some(reason)),
     }
     let removed = sink.remove(&[Removal { place, seen: &seen }], deadline).await;
     removed.into_iter().collect::<Result<Vec<()>, _>>().map(|_| None).map_err(|error| failure(&error))
+}
+
+/// Whether what was seen is ours, and so to remove; or why it stays although it is.
+pub(super) fn is_removable(run: &Run<'_>, token: &Token, place: &Place, seen: &Seen) -> Result<bool, String> {
+    let origins = std::collections::HashMap::new();
+    let known = Known::new(&run.manifest.name, [token], &origins, run.client.now());
+    if !is_ours(&known.classify(Some(token), &place.id(), &Ok(seen.clone()))) && stands(Guard::RemoveOurs) {
+        return Ok(false);
+    }
+    match seen.lagging().filter(|_| stands(Guard::RemoveLagging)) {
+        Some(reason) => Err(reason.to_owned()),
+        None => Ok(true),
+    }
 }
 
 /// Drops a place from the record, after a fresh look unless the user said that it is gone. `None` while a write may

@@ -7,6 +7,7 @@ mod deliver;
 mod finish;
 mod outcome;
 mod stage;
+mod together;
 mod written;
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -50,7 +50,7 @@ impl Api {
     fn refused(&self) -> SinkError {
         SinkError::Login {
             reason: format!("{} does not accept the login from {}", self.vendor, self.keeper.source()),
-            hint: "make a new one there, and put it where the manifest says that it stands".to_owned(),
+            hint: format!("make a new one in the account's settings on {}, and put it there", self.vendor),
         }
     }
 }
@@ -58,7 +58,7 @@ impl Api {
 /// The seconds since 1970 that an answer's `Date` tells: the vendor's own time.
 pub(super) fn date(answer: &Incoming) -> Option<i64> {
     let parsed = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(answer.header("date")?);
-    parsed.ok().map(|date| date.as_second())
+    parsed.ok().map(jiff::Timestamp::as_second)
 }
 
 /// A word of a vendor's answer that may be repeated: a code, never a sentence, as that could echo a value.

@@ -1,6 +1,7 @@
 //! One rule a test, on both sides of its border.
 
 use super::*;
+use crate::plan::find::Known;
 
 fn settled() -> Token {
     rotated(token("api", api_id(), &[place("a", "API")]), 0)
@@ -240,4 +241,34 @@ fn a_plan_has_the_same_id_until_it_would_do_something_else() {
     let ids: Vec<String> = texts[..6].iter().map(|text| created(text)).collect();
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 6, "{ids:?}");
     assert_eq!(created(&texts[0]), ids[0]);
+}
+
+#[test]
+fn a_marker_is_not_believed_when_its_entry_changed_since_the_delivery() {
+    let sealed = |name: &str| Place { readable: false, ..place(name, "API") };
+    let mut token = token("api", api_id(), &[sealed("a")]);
+    stage(&mut token, 0);
+    deliver(&mut token, &[sealed("a")], 0);
+    token.promote(1, at(0)).unwrap();
+    let (id, none) = (sealed("a").id(), std::collections::HashMap::new());
+    let name = "acme".parse().unwrap();
+    let known = Known::new(&name, [&token], &none, at(1));
+    let shown = |receipt: &str| {
+        let Ok(Seen::Holds(held)) = seen(Holds::Api(1)) else { panic!("it holds something") };
+        Ok(Seen::Holds(Held { receipt: Receipt(receipt.to_owned()), ..held }))
+    };
+    assert!(matches!(known.classify(Some(&token), &id, &shown("r1")), Find::Current));
+    let changed = shown("r2");
+    let find = known.classify(Some(&token), &id, &changed);
+    assert!(matches!(find, Find::Hidden), "{find:?}");
+    // Nothing may end meanwhile, as nobody can tell what is there; and whoever writes does not take it for done.
+    assert!(find.is_unknown() && !find.is_version(1, Some(1)));
+    let believed = Known::believed(&token, &id, changed.as_ref().unwrap());
+    assert!(matches!(believed, Seen::Holds(Held { fingerprint: None, .. })));
+    // Where values are read, what is there is what counts.
+    for record in token.places.values_mut() {
+        record.place.readable = true;
+    }
+    let known = Known::new(&name, [&token], &none, at(1));
+    assert!(matches!(known.classify(Some(&token), &id, &shown("r2")), Find::Current));
 }

@@ -218,12 +218,11 @@ fn size(vars: &Vars) -> usize {
 
 /// How many bytes more changes bring; what they free is not counted.
 fn added(vars: &Vars, changes: &Changes<'_>) -> usize {
-    let of = |(name, value): (&&str, &Option<&str>)| {
-        let Some(value) = value else { return 0 };
-        let old = vars.get(*name).map(|value| name.len() + value.0.len());
-        (name.len() + value.len()).saturating_sub(old.unwrap_or(0))
+    let of = |name: &str, value: &str| {
+        let old = vars.get(name).map_or(0, |old| name.len() + old.0.len());
+        (name.len() + value.len()).saturating_sub(old)
     };
-    changes.iter().map(of).sum()
+    changes.iter().filter_map(|(name, value)| Some(of(name, (*value)?))).sum()
 }
 
 fn too_large(whose: &str) -> SinkError {

@@ -246,11 +246,8 @@ impl Sink for Vercel {
         let looks = places.iter().zip(&readers).map(|(place, reader)| {
             let listed = &listed;
             async move {
-                let reader = match reader {
-                    Ok(reader) => reader,
-                    // Nobody reads from an environment that is not there.
-                    Err(_) => return Ok(Seen::Absent),
-                };
+                // Nobody reads from an environment that is not there.
+                let Ok(reader) = reader else { return Ok(Seen::Absent) };
                 match listed.row(place, reader) {
                     Some(row) => self.held(row).await.map(Seen::Holds),
                     None => Ok(Seen::Absent),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
+use latchkey::clock::{Clock, SystemClock};
 use latchkey::place::Place;
 use provisioner::manifest::{Environment, Login, PushDeclaration, VercelConfig};
 use provisioner::sinks::Landing;
@@ -32,8 +33,16 @@ impl VercelBench {
     /// # Panics
     /// When there is no temporary folder.
     pub async fn start() -> Self {
+        Self::at(Arc::new(SystemClock)).await
+    }
+
+    /// The same at another time.
+    ///
+    /// # Panics
+    /// When there is no temporary folder.
+    pub async fn at(clock: Arc<dyn Clock>) -> Self {
         let bench = Self {
-            vercel: Vercel::new("login-0").serve().await,
+            vercel: Vercel::at(clock, "login-0").serve().await,
             folder: TempDir::new().expect("a temporary folder can be made"),
             logins: AtomicU64::new(0),
         };

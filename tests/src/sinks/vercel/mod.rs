@@ -220,7 +220,9 @@ impl State {
         if scoped && (project == PROJECT || project == PROJECT_ID) {
             return Ok(());
         }
-        Err(refusal(404, "not_found", "Project not found."))
+        // The contract has no 404 for questions.
+        let (status, code) = if call.method == "GET" { (403, "forbidden") } else { (404, "not_found") };
+        Err(refusal(status, code, "Project not found."))
     }
 
     fn list(&self, call: &Call) -> Reply {

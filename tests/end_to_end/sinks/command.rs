@@ -1,0 +1,178 @@
+//! The command itself on the fakes of Vercel and Heroku, as a person at a shell sees it.
+
+use tests::provision::{DAY, HOUR, Ran, World};
+use tests::sinks::heroku::Heroku;
+use tests::sinks::vendor::Listening;
+use tests::sinks::vercel::Vercel;
+
+const APP: &str = "acme-worker";
+
+struct Shell {
+    world: World,
+    vercel: Listening<Vercel>,
+    heroku: Listening<Heroku>,
+}
+
+impl Shell {
+    async fn new() -> Self {
+        let vercel = Vercel::new("vercel-login").serve().await;
+        let heroku = Heroku::new("heroku-login", &[APP]).serve().await;
+        let manifest = format!(
+            r#"manifest = "acme-platform"
+
+[service]
+embedded = "latchkey.db"
+
+[roles.documents-writer]
+permissions = ["documents:read", "documents:write"]
+
+[users."ci@example.com"]
+kind = "service"
+roles = ["documents-writer"]
+
+[sinks.web]
+type = "vercel"
+project = "acme-web"
+endpoint = "{}"
+
+[sinks.worker]
+type = "heroku"
+app = "acme-worker"
+endpoint = "{}"
+
+[tokens.production-api]
+user = "ci@example.com"
+push = [
+  {{ sink = "web", name = "API_TOKEN", targets = ["production", "preview"] }},
+  {{ sink = "worker", name = "API_TOKEN" }},
+]
+
+[tokens.billing-api]
+user = "ci@example.com"
+push = [
+  {{ sink = "web", name = "BILLING_TOKEN", targets = ["production"] }},
+  {{ sink = "worker", name = "BILLING_TOKEN" }},
+]
+"#,
+            vercel.url(),
+            heroku.url()
+        );
+        Self { world: World::with(&manifest), vercel, heroku }
+    }
+
+    fn run(&self, words: &str) -> Ran {
+        self.run_as("vercel-login", "heroku-login", words)
+    }
+
+    fn run_as(&self, vercel: &str, heroku: &str, words: &str) -> Ran {
+        let ran = self.world.run_in(&[("VERCEL_TOKEN", vercel), ("HEROKU_API_KEY", heroku)], words);
+        let all = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(tests::provision::secrets_in(&all).is_empty() && !all.contains("vercel-login"), "{all}");
+        assert!(!all.contains("heroku-login"), "{all}");
+        ran
+    }
+
+    fn held(&self, name: &str) -> [Option<String>; 2] {
+        [self.vercel.vendor().value(name, "production", None), self.heroku.vendor().value(APP, name)]
+    }
+
+    /// The one secret that every place of a token holds; it works.
+    #[track_caller]
+    fn secret(&self, name: &str) -> String {
+        let [web, worker] = self.held(name);
+        assert_eq!(web, worker, "{name}");
+        let secret = web.unwrap();
+        assert!(self.world.is_valid(&secret), "{name}");
+        secret
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "what was said explains a failure")]
+async fn a_manifest_lives_on_vercel_and_heroku() {
+    let shell = Shell::new().await;
+    let (world, web, worker) = (&shell.world, shell.vercel.vendor(), shell.heroku.vendor());
+    shell.run("plan tokens.toml").exits(0);
+    assert_eq!((shell.vercel.changes(), shell.heroku.changes()), (0, 0), "a plan writes nothing");
+    shell.run("apply tokens.toml").exits(0);
+    assert_eq!(worker.releases(APP), 2, "one release for all entries");
+    assert_eq!(shell.vercel.count("POST"), 1, "one request for all rows");
+    let first = shell.secret("API_TOKEN");
+    assert_eq!(web.value("API_TOKEN", "preview", None), Some(first.clone()));
+    let changes = (shell.vercel.changes(), shell.heroku.changes());
+    shell.run("apply tokens.toml").exits(0);
+    assert_eq!((shell.vercel.changes(), shell.heroku.changes()), changes, "nothing to do is nothing done");
+    shell.run("status tokens.toml").exits(0);
+    println!("{}", world.told());
+
+    // Rotated: both work, until nobody reads the older one.
+    web.deploy("production", None);
+    web.deploy("preview", None);
+    shell.run("rotate tokens.toml production-api").exits(0);
+    let second = shell.secret("API_TOKEN");
+    assert_ne!(first, second);
+    assert!(world.is_valid(&first), "the overlap");
+    assert_eq!(worker.releases(APP), 3);
+    println!("{}", world.told());
+
+    // Drift by hand, on either side, is found and mended.
+    worker.by_hand(APP, "BILLING_TOKEN", Some("by hand"));
+    web.removed_by_hand("BILLING_TOKEN", "production", None);
+    shell.run("plan tokens.toml --detailed-exitcode").exits(2);
+    shell.run("apply tokens.toml").exits(0);
+    shell.secret("BILLING_TOKEN");
+    web.by_hand("API_TOKEN", "production", None, "by hand");
+    shell.run("apply tokens.toml").exits(0);
+    let third = shell.secret("API_TOKEN");
+    println!("{}", world.told());
+
+    // The older ones end once their overlap is over and a newer deployment serves.
+    web.deploy("production", None);
+    web.deploy("preview", None);
+    world.clock(2 * DAY + HOUR);
+    shell.run("apply tokens.toml").exits(0);
+    assert!(world.is_valid(&third));
+    assert!(!world.is_valid(&first), "its overlap is over and no place holds it");
+    println!("{}", world.told());
+
+    // Foreign: refused, and adopted when asked.
+    worker.by_hand(APP, "SEARCH_TOKEN", Some("theirs"));
+    let tokens = world.read("tokens.toml");
+    let push =
+        "\n[tokens.search-api]\nuser = \"ci@example.com\"\npush = [{ sink = \"worker\", name = \"SEARCH_TOKEN\" }]\n";
+    world.write("tokens.toml", &format!("{tokens}{push}"));
+    shell.run("apply tokens.toml").exits(3);
+    assert_eq!(worker.value(APP, "SEARCH_TOKEN").as_deref(), Some("theirs"));
+    world.edit("name = \"SEARCH_TOKEN\"", "name = \"SEARCH_TOKEN\", adopt = true");
+    shell.run("apply tokens.toml").exits(0);
+    assert!(world.is_valid(&worker.value(APP, "SEARCH_TOKEN").unwrap()));
+    println!("{}", world.told());
+
+    // Logins that do not work are told before anything is staged.
+    shell.run_as("wrong", "heroku-login", "rotate tokens.toml production-api").exits(3);
+    shell.run_as("vercel-login", "wrong", "rotate tokens.toml production-api").exits(3);
+    assert_eq!(shell.secret("API_TOKEN"), third);
+    println!("{}", world.told());
+
+    // A release that fails keeps its app on what it had; nothing is lost.
+    worker.release_fails(0);
+    shell.run("rotate tokens.toml production-api").exits(3);
+    assert_eq!(worker.running(APP, "API_TOKEN").as_deref(), Some(third.as_str()));
+    assert!(world.is_valid(&third));
+    shell.run("apply tokens.toml").exits(3);
+    worker.deploy(APP);
+    shell.run("apply tokens.toml").exits(0);
+    shell.secret("API_TOKEN");
+    println!("{}", world.told());
+
+    // Pruned: entries go first.
+    let releases = worker.releases(APP);
+    let start = world.read("tokens.toml");
+    let (kept, _) = start.split_once("[tokens.billing-api]").unwrap();
+    world.write("tokens.toml", kept);
+    shell.run("apply tokens.toml --prune --allow-deletes 2").exits(0);
+    assert_eq!(shell.held("BILLING_TOKEN"), [None, None]);
+    assert_eq!(worker.value(APP, "SEARCH_TOKEN"), None);
+    assert_eq!(worker.releases(APP), releases + 1, "what leaves an app leaves in one release");
+    println!("{}", world.told());
+}
