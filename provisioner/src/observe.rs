@@ -55,14 +55,14 @@ pub struct Observed {
     /// Where its pushes land, in the manifest's order.
     pub places: Vec<Result<Place, SinkError>>,
     /// The token of that user and name, whoever manages it; not one that expired for good.
-    pub record: Option<Token>,
+    pub record: Option<Arc<Token>>,
 }
 
 impl Observation {
     /// What tells our versions from others.
     #[must_use]
     pub fn known<'a>(&'a self, manifest: &'a Manifest) -> Known<'a> {
-        let declared = self.tokens.iter().filter_map(|observed| observed.record.as_ref());
+        let declared = self.tokens.iter().filter_map(|observed| observed.record.as_deref());
         let ours = declared.filter(|token| token.managed_by.as_ref() == Some(&manifest.name));
         Known::new(&manifest.name, ours.chain(&self.undeclared), &self.origins, self.at)
     }
@@ -88,13 +88,13 @@ pub async fn observe(
     let mut observed = Vec::with_capacity(tokens.len());
     for (declaration, record) in manifest.tokens.iter().zip(tokens) {
         let places = join_all(declaration.pushes.iter().map(|push| sinks.place(manifest, push))).await;
-        observed.push(Observed { places, record });
+        observed.push(Observed { places, record: record.map(Arc::new) });
     }
     let mut places: BTreeMap<PlaceId, Place> = BTreeMap::new();
     for observed in &observed {
         places.extend(observed.places.iter().flatten().map(|place| (place.id(), place.clone())));
     }
-    for token in observed.iter().filter_map(|observed| observed.record.as_ref()).chain(&undeclared) {
+    for token in observed.iter().filter_map(|observed| observed.record.as_deref()).chain(&undeclared) {
         places.extend(token.places.iter().map(|(id, record)| (id.clone(), record.place.clone())));
     }
     let mut looks = ask(sinks, places.values(), How::Survey).await;
@@ -124,7 +124,7 @@ pub async fn observe(
 /// The places of recorded tokens that do not show their current version, where a list told so.
 fn doubtful(observed: &[Observed], undeclared: &[Token], looks: &Looks) -> BTreeSet<PlaceId> {
     let declared = observed.iter().filter_map(|observed| {
-        let token = observed.record.as_ref()?;
+        let token = observed.record.as_deref()?;
         Some((token, observed.places.iter().flatten().map(Place::id).collect::<Vec<_>>()))
     });
     let gone = undeclared.iter().map(|token| (token, Vec::new()));
@@ -208,7 +208,7 @@ async fn origins(
     (observed, undeclared): (&[Observed], &[Token]),
     looks: &Looks,
 ) -> Result<HashMap<TokenId, Origin>, ServiceError> {
-    let records = observed.iter().filter_map(|observed| observed.record.as_ref()).chain(undeclared);
+    let records = observed.iter().filter_map(|observed| observed.record.as_deref()).chain(undeclared);
     let read: BTreeSet<&TokenId> = records.map(|token| &token.id).collect();
     let shown = looks.values().filter_map(|seen| match seen {
         Ok(Seen::Holds(held)) => held.token_id.as_ref(),

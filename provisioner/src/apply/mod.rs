@@ -73,7 +73,7 @@ struct Work<'a> {
 
 impl<'a> Work<'a> {
     fn new(plan: &'a TokenPlan) -> Self {
-        Self { plan, token: plan.record.clone(), carried: None, failure: None, skipped: Vec::new() }
+        Self { plan, token: plan.record.as_deref().cloned(), carried: None, failure: None, skipped: Vec::new() }
     }
 }
 

@@ -41,7 +41,7 @@ fn text(plan: &Plan, observation: &Observation, labels: &Labels) -> String {
         if token.declaration.is_none() {
             name.push_str(" (not declared)");
         }
-        let record = token.record.as_ref();
+        let record = token.record.as_deref();
         let versions = record.map_or_else(
             || "none yet".to_owned(),
             |record| {
@@ -77,9 +77,9 @@ fn text(plan: &Plan, observation: &Observation, labels: &Labels) -> String {
 }
 
 fn holds(token: &TokenPlan, find: &Find, now: Timestamp) -> String {
-    let expired = |version: &Version| token.record.as_ref().is_some_and(|record| record.deadline(version) <= now);
+    let expired = |version: &Version| token.record.as_deref().is_some_and(|record| record.deadline(version) <= now);
     match find {
-        Find::Current => match token.record.as_ref().and_then(|record| record.current()) {
+        Find::Current => match token.record.as_deref().and_then(|record| record.current()) {
             Some(current) if expired(current) => format!("version {}, expired", current.number),
             _ => find.words().to_owned(),
         },
@@ -90,7 +90,7 @@ fn holds(token: &TokenPlan, find: &Find, now: Timestamp) -> String {
 }
 
 fn as_json(token: &TokenPlan, observation: &Observation, labels: &Labels) -> serde_json::Value {
-    let record = token.record.as_ref();
+    let record = token.record.as_deref();
     let versions: Vec<_> = record
         .into_iter()
         .flat_map(|record| record.live(observation.at).map(move |version| (record, version)))

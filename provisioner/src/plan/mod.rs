@@ -12,6 +12,7 @@ mod text;
 mod token;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
@@ -125,7 +126,7 @@ pub struct TokenPlan {
     /// Its place in the manifest; `None` when it is no longer declared.
     pub declaration: Option<usize>,
     /// The token as it was observed.
-    pub record: Option<Token>,
+    pub record: Option<Arc<Token>>,
     /// What a new token will be, in words that are shown and that its plan's id covers.
     pub about: Vec<String>,
     /// The places that will be declared: those of this machine's manifest, and those that other machines declared.

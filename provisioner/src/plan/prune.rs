@@ -1,6 +1,7 @@
 //! What happens to tokens that the manifest no longer declares, and the guards on it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use latchkey::lifetime::Seconds;
 use latchkey::place::PlaceId;
@@ -54,7 +55,7 @@ pub(super) fn decide(
         user: token.user.clone(),
         name: token.name.clone(),
         declaration: None,
-        record: Some(token.clone()),
+        record: Some(Arc::new(token.clone())),
         about: Vec::new(),
         places: Vec::new(),
         roles: token.roles.clone(),

@@ -178,7 +178,7 @@ impl Scene {
         };
         let observed = |(index, declaration): (usize, &crate::manifest::TokenDeclaration)| Observed {
             places: places(index),
-            record: named(&declaration.name),
+            record: named(&declaration.name).map(std::sync::Arc::new),
         };
         let tokens: Vec<Observed> = manifest.tokens.iter().enumerate().map(observed).collect();
         let declared = |token: &Token| manifest.tokens.iter().any(|declared| declared.name == token.name);

@@ -1,6 +1,7 @@
 //! What is done to one declared token. Pure.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use latchkey::lifetime::Seconds;
@@ -120,7 +121,7 @@ fn rename(plan: &mut TokenPlan, observation: &Observation, options: &Options, de
         match moved {
             Some(token) if *user != plan.user => plan.blocked.push(Blocked::OtherUser(token.user.clone())),
             Some(token) => {
-                plan.record = Some(token.clone());
+                plan.record = Some(Arc::new(token.clone()));
                 plan.changes.push(Change::Rename { from: name.clone() });
             }
             // Moved long ago, or never made.
@@ -143,7 +144,7 @@ fn case<'a>(
     declaration: &'a TokenDeclaration,
 ) -> Case<'a> {
     let unseen = || Err(SinkError::Unreachable { reason: "it was not looked at".to_owned() });
-    let record = plan.record.as_ref();
+    let record = plan.record.as_deref();
     let find = |place: &Place| {
         let id = place.id();
         let seen = observation.looks.get(&id).cloned().unwrap_or_else(unseen);

@@ -103,7 +103,7 @@ proptest! {
         prop_assert_eq!(plan.id(), scene.plan().id());
         prop_assert_eq!(words(&plan), scene.words());
         let token = &plan.tokens[0];
-        let current = token.record.as_ref().and_then(Token::current).map(|current| current.number);
+        let current = token.record.as_deref().and_then(Token::current).map(|current| current.number);
         let staged = token.changes.iter().filter(|change| stages(change)).count();
         prop_assert!(staged <= 1, "one version at a time");
         if staged > 0 {
@@ -124,7 +124,7 @@ proptest! {
                     prop_assert!(!held, "a place holds what is retired");
                     prop_assert_ne!(current, Some(*number));
                     // The service agrees.
-                    let mut record = token.record.clone().unwrap();
+                    let mut record = Token::clone(token.record.as_ref().unwrap());
                     let now = scene.observation.at;
                     let look = latchkey::version::Look { at: now, revision: record.revision };
                     prop_assert_eq!(record.retire(*number, look, scene.options.force_retire, now), Ok(()));
@@ -138,7 +138,7 @@ proptest! {
                 }
                 Change::NewVersion(_) => {
                     // The service has room for it, once what the plan retires is gone.
-                    let mut record = token.record.clone().unwrap();
+                    let mut record = Token::clone(token.record.as_ref().unwrap());
                     let retired = |number| token.changes.iter().any(
                         |change| matches!(change, Change::Retire { number: gone } if *gone == number));
                     record.versions.retain(|version| !retired(version.number));
