@@ -181,6 +181,9 @@ impl Protocol for Asked {
     async fn again(&self, _: &ManifestName, token: &Token) -> Result<Token, ServiceError> {
         let again = |state: &mut State| {
             let by_name = state.service.mistake == Some(crate::oracle::Mistake::NameUsedAgain);
+            let places = state.service.active.values().flat_map(|token| &token.places);
+            let declared = places.filter(|(_, record)| record.declared).map(|(id, _)| id.clone());
+            *self.gate.declared.lock().unwrap() = declared.collect();
             let found = state.service.holders(&[(token.user.clone(), token.name.clone())]);
             let same = found.into_iter().find(|found| by_name || found.id == token.id);
             same.ok_or_else(|| ServiceError::Gone("the token was deleted meanwhile".to_owned()))

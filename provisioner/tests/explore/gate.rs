@@ -1,7 +1,7 @@
 //! The gate that every call of a run passes. Nothing moves by itself: whoever drives the runs lets one call through at
 //! a time, and says how it goes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -48,11 +48,18 @@ pub(crate) struct Gate {
     queue: Mutex<Queue>,
     /// When the run last looked at each place, by stamp.
     pub(crate) looks: Mutex<BTreeMap<PlaceId, u64>>,
+    /// Which places were declared when it last read a record.
+    pub(crate) declared: Mutex<BTreeSet<PlaceId>>,
 }
 
 impl Gate {
     pub(crate) fn new(world: &Arc<World>) -> Arc<Self> {
-        Arc::new(Self { world: world.clone(), queue: Mutex::default(), looks: Mutex::default() })
+        Arc::new(Self {
+            world: world.clone(),
+            queue: Mutex::default(),
+            looks: Mutex::default(),
+            declared: Mutex::default(),
+        })
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {

@@ -142,11 +142,8 @@ impl FakeSink {
             // Whoever gives a place up gives its consumers up.
             state.read.remove(&id);
         }
-        let declares = |which: &crate::world::Which| {
-            let token = state.service.active.values().find(|token| token.id == which.0);
-            token.and_then(|token| token.places.get(&id)).is_some_and(|record| record.declared)
-        };
-        let declared = now.and_then(|entry| state.values.get(&entry.value)).is_some_and(declares);
+        let ours = now.is_some_and(|entry| state.values.contains_key(&entry.value));
+        let declared = ours && self.gate.declared.lock().unwrap().contains(&id);
         if declared && self.gate.looks.lock().unwrap().get(&id) >= state.changed.get(&id) {
             state.broke("C: an entry was removed that its token declares".to_owned());
         }
