@@ -83,3 +83,25 @@ pub(super) fn encoded(text: &str) -> String {
         encoded
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_codes_of_a_vendor_are_repeated() {
+        for good in ["ENV_CONFLICT", "rate_limited", "01234567-89ab-cdef-0123-456789abcdef"] {
+            assert_eq!(code(good), good);
+        }
+        let secret = "lk_0123456789abcdef_NotATokenNotATokenNotATokenNotATokenNotATok1oT2Hr";
+        for bad in ["", "the value x is taken", "a\"b", secret, &"x".repeat(65)] {
+            assert_eq!(code(bad), "no code", "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_a_path_cannot_leave_its_part() {
+        assert_eq!(encoded("acme-web_1.0~"), "acme-web_1.0~");
+        assert_eq!(encoded("a b/../?x=\u{fc}&#%"), "a%20b%2F..%2F%3Fx%3D%C3%BC%26%23%25");
+    }
+}

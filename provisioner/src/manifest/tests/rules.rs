@@ -90,6 +90,10 @@ fn no_secret_and_no_login_is_ever_shown() {
         "login\t=\t\"hunter2\"",
         "login =\n\"hunter2\"",
         "login = [\n\"hunter2\"\n",
+        "deploy_hook = \"https://api.vercel.com/v1/hunter2\"",
+        "deploy_hook = \"https://api.vercel.com/v1/hunter2",
+        "deploy_hook = https://api.vercel.com/v1/hunter2",
+        "web = { type = \"vercel\", deploy_hook = 'hunter2' }",
     ];
     for login in logins {
         let text = format!("manifest = \"acme\"\n[sinks.web]\n{login}\nunknown = 1");
