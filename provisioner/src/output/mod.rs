@@ -1,6 +1,9 @@
 //! All that the command prints: results to stdout, talk to stderr, colour and bars on a terminal only.
 
+pub mod actions;
+pub mod calendar;
 mod json;
+pub mod markdown;
 mod progress;
 mod table;
 
@@ -21,6 +24,8 @@ pub enum Format {
     Text,
     /// For programs.
     Json,
+    /// For pull requests and other pages.
+    Markdown,
 }
 
 /// The one printer.
@@ -70,7 +75,7 @@ impl Printer {
 
     /// Talk, on stderr. Nobody reading it is no fault.
     pub fn talk(self, text: &str) {
-        let _ = writeln!(anstream::stderr().lock(), "{text}");
+        let _ = writeln!(anstream::stderr().lock(), "{}", actions::tamed(text));
     }
 
     /// An error and what to do about it, on stderr.
@@ -86,6 +91,15 @@ impl Printer {
         self.talk(&format!("{YELLOW}{BOLD}warning{PLAIN}: {message}"));
     }
 
+    /// A page, on stdout and, in GitHub Actions, in the step's summary.
+    ///
+    /// # Errors
+    /// When stdout is closed or full.
+    pub fn markdown(self, page: &str) -> io::Result<()> {
+        actions::summarise(page);
+        self.result(page)
+    }
+
     /// Lines of a plan, on stdout.
     ///
     /// # Errors
@@ -99,7 +113,7 @@ impl Printer {
                 Tone::Detail => "",
                 Tone::Note => DIM,
             };
-            self.result(&format!("{colour}{}{PLAIN}", line.plain()))?;
+            self.result(&format!("{colour}{}{PLAIN}", actions::tamed(&line.plain())))?;
         }
         Ok(())
     }
