@@ -49,6 +49,12 @@ impl HerokuBench {
         self.folder.path().join("login")
     }
 
+    /// The login that is accepted now.
+    #[must_use]
+    pub fn login(&self) -> String {
+        std::fs::read_to_string(self.file()).unwrap_or_default()
+    }
+
     /// Another login takes over: the fake accepts no other, and the file holds it.
     ///
     /// # Panics

@@ -60,6 +60,12 @@ impl VercelBench {
         std::fs::write(self.file(name), text).expect("a file of one's own can be written");
     }
 
+    /// The login that is accepted now.
+    #[must_use]
+    pub fn login(&self) -> String {
+        std::fs::read_to_string(self.file("login")).unwrap_or_default()
+    }
+
     /// Another login takes over: the fake accepts no other, and the file holds it.
     pub fn renew(&self, login: &str) {
         self.vercel.vendor().accept(login);
