@@ -253,5 +253,5 @@ async fn held_at(run: &Run<'_>, token: &Token, places: impl IntoIterator<Item = 
 
 fn is_ours(find: &crate::plan::find::Find) -> bool {
     use crate::plan::find::Find;
-    matches!(find, Find::Current | Find::Other { number: Some(_), .. })
+    matches!(find, Find::Current | Find::Hidden | Find::Other { number: Some(_), .. })
 }

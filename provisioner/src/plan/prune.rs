@@ -125,8 +125,8 @@ pub(super) fn decide(
                 let hint = error.hint().map(str::to_owned);
                 plan.blocked.push(Blocked::Unreachable(id, error.to_string(), hint));
             }
-            Find::Current | Find::Other { number: Some(_), .. } if claimed.contains(&id) => held = true,
-            Find::Current | Find::Other { number: Some(_), .. } => {
+            Find::Current | Find::Hidden | Find::Other { number: Some(_), .. } if claimed.contains(&id) => held = true,
+            Find::Current | Find::Hidden | Find::Other { number: Some(_), .. } => {
                 held = true;
                 plan.changes.push(Change::Remove { place: id });
             }

@@ -539,16 +539,18 @@ fn leave(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
         let quiet = quiet_from.is_none();
         match find {
             // It is about to get that token's secret; the entry is no longer this token's to remove.
-            Find::Current | Find::Other { .. } if case.claimed.contains(id) => {}
-            Find::Current | Find::Other { number: Some(_), .. } if case.options.prune => {
+            Find::Current | Find::Hidden | Find::Other { .. } if case.claimed.contains(id) => {}
+            // What is hidden stands in a place that is ours, under our marker; as mending writes over it, so it goes.
+            Find::Current | Find::Hidden | Find::Other { number: Some(_), .. } if case.options.prune => {
                 plan.changes.push(Change::Remove { place: id.clone() });
             }
             Find::Absent | Find::Foreign | Find::Edited | Find::Other { number: None, .. } if quiet => {
                 plan.changes.push(Change::Forget { place: id.clone() });
             }
-            Find::Current | Find::Other { .. } => {
+            Find::Current | Find::Hidden | Find::Other { .. } => {
                 let number = match find {
                     Find::Other { number, .. } => *number,
+                    Find::Hidden => None,
                     _ => record.current().map(|current| current.number),
                 };
                 let version = number.and_then(|number| record.version(number));
