@@ -8,8 +8,8 @@ use crate::manifest::{Manifest, SinkConfig};
 use crate::observe::observe;
 use crate::output::{Format, Printer, plan_json};
 use crate::plan::{self, Labels, Options, Rotate};
-use crate::sinks::dotenv;
 use crate::sinks::registry::Sinks;
+use crate::sinks::{dotenv, login};
 
 /// Shows what `apply` would change.
 pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Plan) -> Result<Code, Fault> {
@@ -86,6 +86,11 @@ pub(super) fn warn(printer: Printer, manifest: &Manifest) {
             && told.insert(path)
         {
             for warning in dotenv::warnings(path) {
+                printer.warning(&warning);
+            }
+        }
+        for login in sink.config.logins() {
+            for warning in login::warnings(login) {
                 printer.warning(&warning);
             }
         }
