@@ -7,6 +7,8 @@ mod exits;
 mod interrupt;
 mod job;
 mod json;
+mod key_vault;
+mod keyring;
 mod people;
 mod prune;
 mod tokens;
