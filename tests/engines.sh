@@ -86,8 +86,20 @@ install_heroku() {
   printf '%s' "$HEROKU_CLI" >"$folder/installed"
 }
 
+# The keyring's tests run against the real one, on a D-Bus of their own. They are skipped where it is not installed.
+check_keyring() {
+  local program missing=()
+  for program in dbus-daemon dbus-send gnome-keyring-daemon secret-tool; do
+    command -v "$program" >/dev/null || missing+=("$program")
+  done
+  [[ ${#missing[@]} -eq 0 ]] && return 0
+  echo "engines: without ${missing[*]} the tests of the keyring are SKIPPED;" \
+    "Debian has them in: gnome-keyring dbus libsecret-tools" >&2
+}
+
 if [[ "${BASH_SOURCE[0]}" == "$0" ]]; then
   set -euo pipefail
   install_engines
   install_heroku
+  check_keyring
 fi

@@ -12,8 +12,8 @@ use crate::manifest::{Manifest, SinkConfig};
 use crate::observe::observe;
 use crate::output::{Format, Printer, actions, calendar, markdown, plan_json};
 use crate::plan::{self, Labels, Options, Rotate};
-use crate::sinks::dotenv;
 use crate::sinks::registry::Sinks;
+use crate::sinks::{dotenv, login};
 
 /// The farthest that a calendar reaches.
 const CALENDAR_MAX: latchkey::lifetime::Seconds = latchkey::lifetime::Seconds::days(3653);
@@ -140,6 +140,11 @@ pub(super) fn warn(printer: Printer, manifest: &Manifest) {
             && told.insert(path)
         {
             for warning in dotenv::warnings(path) {
+                printer.warning(&warning);
+            }
+        }
+        for login in sink.config.logins() {
+            for warning in login::warnings(login) {
                 printer.warning(&warning);
             }
         }

@@ -181,8 +181,14 @@ pub enum Sink {
     /// Azure Key Vault.
     AzureKeyVault {
         /// The vault's name.
-        #[schemars(length(min = 1, max = 127))]
+        #[schemars(regex(pattern = "^[A-Za-z][0-9A-Za-z-]*[0-9A-Za-z]$"), length(min = 3, max = 24))]
         vault: String,
+        /// Which of Azure's clouds it is in; `public` unless said.
+        cloud: Option<AzureCloud>,
+        /// The one way to sign in that is tried; the first that the environment has unless said.
+        sign_in: Option<AzureSignIn>,
+        /// Where the client secret stands; `AZURE_CLIENT_SECRET` unless said.
+        login: Option<Login>,
         /// An endpoint in place of Azure's own.
         endpoint: Option<String>,
     },
@@ -191,6 +197,9 @@ pub enum Sink {
         /// The service that entries stand under.
         #[schemars(length(min = 1, max = 128))]
         service: String,
+        /// Whether it is used where `CI` is set, too: a machine for jobs rarely has a keyring that lasts.
+        #[serde(default)]
+        allow_ci: bool,
     },
 }
 
@@ -202,6 +211,32 @@ pub enum Stage {
     Test,
     /// Review apps.
     Review,
+}
+
+/// One of Azure's clouds.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AzureCloud {
+    /// The one that most use.
+    Public,
+    /// The one in China.
+    China,
+    /// The one of the US government.
+    UsGovernment,
+}
+
+/// A way to sign in to Azure.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AzureSignIn {
+    /// A token of another issuer, from a file or from GitHub Actions, is exchanged.
+    WorkloadIdentity,
+    /// An application's secret.
+    ClientSecret,
+    /// The identity of the machine that this runs on.
+    ManagedIdentity,
+    /// Whoever is signed in with the Azure CLI.
+    Az,
 }
 
 /// Where a login stands; it never stands in the file.

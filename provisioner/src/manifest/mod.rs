@@ -155,10 +155,20 @@ pub enum SinkConfig {
     /// A vault of Azure Key Vault.
     AzureKeyVault(AzureKeyVaultConfig),
     /// The keyring of this machine's user.
-    Keyring {
-        /// The service that entries stand under.
-        service: String,
-    },
+    Keyring(KeyringConfig),
+}
+
+impl SinkConfig {
+    /// The logins that it names.
+    #[must_use]
+    pub fn logins(&self) -> Vec<&Login> {
+        match self {
+            Self::Vercel(vercel) => std::iter::once(&vercel.login).chain(&vercel.deploy_hook).collect(),
+            Self::Heroku(heroku) => vec![&heroku.login],
+            Self::AzureKeyVault(azure) => azure.login.iter().collect(),
+            Self::Dotenv { .. } | Self::AwsSecretsManager { .. } | Self::Keyring(_) => Vec::new(),
+        }
+    }
 }
 
 /// A project of Vercel.
@@ -204,10 +214,91 @@ pub enum HerokuTarget {
 /// A vault of Azure Key Vault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AzureKeyVaultConfig {
-    /// Its name.
+    /// Its name, in lower case.
     pub vault: String,
+    /// Which of Azure's clouds it is in.
+    pub cloud: AzureCloud,
+    /// The one way to sign in that is tried; the first that the environment has when `None`.
+    pub sign_in: Option<AzureSignIn>,
+    /// Where the client secret stands, if not in `AZURE_CLIENT_SECRET`.
+    pub login: Option<Login>,
     /// An endpoint other than Azure's own.
     pub endpoint: Option<String>,
+}
+
+/// One of Azure's clouds: each has hosts of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AzureCloud {
+    /// The one that most use.
+    #[default]
+    Public,
+    /// The one in China.
+    China,
+    /// The one of the US government.
+    UsGovernment,
+}
+
+impl AzureCloud {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Public, Self::China, Self::UsGovernment];
+
+    /// Its name in a manifest.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::China => "china",
+            Self::UsGovernment => "us-government",
+        }
+    }
+
+    /// The domain of its vaults.
+    #[must_use]
+    pub fn vaults(self) -> &'static str {
+        match self {
+            Self::Public => "vault.azure.net",
+            Self::China => "vault.azure.cn",
+            Self::UsGovernment => "vault.usgovcloudapi.net",
+        }
+    }
+}
+
+/// A way to sign in to Azure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AzureSignIn {
+    /// A token of another issuer, from a file or from GitHub Actions, is exchanged.
+    WorkloadIdentity,
+    /// An application's secret.
+    ClientSecret,
+    /// The identity of the machine that this runs on.
+    ManagedIdentity,
+    /// Whoever is signed in with the Azure CLI.
+    Az,
+}
+
+impl AzureSignIn {
+    /// All of them, in the order in which they are tried.
+    pub const ALL: [Self; 4] = [Self::WorkloadIdentity, Self::ClientSecret, Self::ManagedIdentity, Self::Az];
+
+    /// Its name in a manifest.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::WorkloadIdentity => "workload-identity",
+            Self::ClientSecret => "client-secret",
+            Self::ManagedIdentity => "managed-identity",
+            Self::Az => "az",
+        }
+    }
+}
+
+/// The keyring of this machine's user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyringConfig {
+    /// The service that entries stand under.
+    pub service: String,
+    /// Whether it is used where `CI` is set, too.
+    pub allow_ci: bool,
 }
 
 /// Where a sink's login stands: never in the file itself.

@@ -137,10 +137,10 @@ fn elsewhere<'a>(config: &SinkConfig, push: &PushDeclaration) -> Place<'a> {
             ("heroku", format!("{:?} {:?}", heroku.endpoint, heroku.target), push.name.clone())
         }
         SinkConfig::AzureKeyVault(azure) => {
-            let of = format!("{:?} {}", azure.endpoint, azure.vault.to_ascii_lowercase());
+            let of = format!("{:?} {}.{}", azure.endpoint, azure.vault, azure.cloud.vaults());
             ("azure-key-vault", of, push.name.to_ascii_lowercase())
         }
-        SinkConfig::Keyring { service } => ("keyring", service.clone(), push.name.clone()),
+        SinkConfig::Keyring(keyring) => ("keyring", keyring.service.clone(), push.name.clone()),
         SinkConfig::Dotenv { .. } | SinkConfig::AwsSecretsManager { .. } => ("", String::new(), push.name.clone()),
     };
     Place::Entry { kind, of, name }
@@ -168,6 +168,8 @@ impl Entry<'_> {
     fn hint(&self, later: &Self) -> &'static str {
         if self.is_secret && self.push.sink != later.push.sink {
             "give one another name, or say `account` in both sinks if these are two accounts"
+        } else if self.push.name != later.push.name {
+            "their names differ only in upper and lower case, which this type does not tell apart"
         } else {
             "each would overwrite the other; give one another name"
         }

@@ -73,15 +73,9 @@ pub(super) fn code(text: &str) -> &str {
 
 /// A part of a path or query, percent-encoded (RFC 3986, unreserved characters stay).
 pub(super) fn encoded(text: &str) -> String {
-    use std::fmt::Write as _;
-    text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-        encoded
-    })
+    let mut encoded = String::with_capacity(text.len());
+    crate::transport::encode(text, &mut encoded);
+    encoded
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Logins: what a sink is reached with, from where the manifest says that it stands.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -17,10 +18,15 @@ const LONGEST: usize = 64 * 1024;
 const COMMAND_WITHIN: Duration = Duration::from_mins(1);
 
 /// A login that is read when it is first needed, and once more when it was refused.
-#[derive(Debug)]
 pub struct Keeper {
     from: Login,
     read: Mutex<Option<Zeroizing<String>>>,
+}
+
+impl fmt::Debug for Keeper {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Keeper").field("from", &self.source()).finish_non_exhaustive()
+    }
 }
 
 impl Keeper {
@@ -67,6 +73,16 @@ impl Keeper {
     }
 }
 
+/// What the owner of a login should know before it is used, one sentence each.
+#[must_use]
+pub fn warnings(login: &Login) -> Vec<String> {
+    let Login::File(path) = login else { return Vec::new() };
+    let open = crate::files::mode(path).filter(|mode| mode & 0o077 != 0);
+    let warning =
+        |mode| format!("`{}` holds a login and is open to others (mode {mode:04o}): make it 0600", path.display());
+    open.map(warning).into_iter().collect()
+}
+
 /// Where a login is read from, for messages.
 #[must_use]
 pub fn source(login: &Login) -> String {
@@ -82,7 +98,7 @@ async fn read(login: &Login) -> Result<Zeroizing<String>, SinkError> {
     let found = match login {
         Login::Env(name) => std::env::var(name).ok().map(Zeroizing::new),
         Login::File(path) => file(path.clone()).await?,
-        Login::Command(words) => Some(command(words).await?),
+        Login::Command(words) => Some(command(words, COMMAND_WITHIN).await?),
         Login::Secret(name) => Some(super::aws_secrets_manager::login(name).await?),
     };
     let found = found.map(|text| Zeroizing::new(text.trim().to_owned())).filter(|text| !text.is_empty());
@@ -121,7 +137,7 @@ async fn file(path: PathBuf) -> Result<Option<Zeroizing<String>>, SinkError> {
 }
 
 /// Runs a command, without a shell, and takes what it prints. What it says on stderr goes to the user.
-async fn command(words: &[String]) -> Result<Zeroizing<String>, SinkError> {
+async fn command(words: &[String], within: Duration) -> Result<Zeroizing<String>, SinkError> {
     let shown = Login::Command(words.to_vec());
     let Some((program, arguments)) = words.split_first() else { return Err(missing(&shown, "names no program")) };
     let run = async {
@@ -133,7 +149,8 @@ async fn command(words: &[String]) -> Result<Zeroizing<String>, SinkError> {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| missing(&shown, &format!("does not start: {}", error.kind())))?;
-        let mut printed = Zeroizing::new(Vec::with_capacity(LONGEST));
+        // With room to spare, so that it never moves and leaves a copy behind.
+        let mut printed = Zeroizing::new(Vec::with_capacity(2 * LONGEST));
         if let Some(stdout) = child.stdout.take() {
             let read = stdout.take(LONGEST as u64 + 1).read_to_end(&mut printed).await;
             read.map_err(|error| missing(&shown, &format!("cannot be read: {}", error.kind())))?;
@@ -148,7 +165,129 @@ async fn command(words: &[String]) -> Result<Zeroizing<String>, SinkError> {
         let text = std::str::from_utf8(&printed).map_err(|_| missing(&shown, "prints no text"))?;
         Ok(Zeroizing::new(text.to_owned()))
     };
-    tokio::time::timeout(COMMAND_WITHIN, run)
+    tokio::time::timeout(within, run)
         .await
-        .unwrap_or_else(|_| Err(missing(&shown, &format!("did not end within {} s", COMMAND_WITHIN.as_secs()))))
+        .unwrap_or_else(|_| Err(missing(&shown, &format!("did not end within {} s", within.as_secs()))))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::Path;
+
+    use super::*;
+
+    const LOGIN: &str = "hunter2-of-the-vendor";
+
+    fn file_with(folder: &Path, bytes: &[u8]) -> PathBuf {
+        let path = folder.join("login");
+        let mut file = std::fs::File::create(&path).unwrap();
+        std::io::Write::write_all(&mut file, bytes).unwrap();
+        path
+    }
+
+    fn sh(script: &str) -> Login {
+        Login::Command(["sh", "-c", script].map(str::to_owned).to_vec())
+    }
+
+    /// The login, or everything that is said of why there is none.
+    async fn kept(login: Login) -> Result<String, String> {
+        let keeper = Keeper::new(login);
+        let got = keeper.get().await;
+        let shown = format!("{keeper:?}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+        match got {
+            Ok(login) => Ok(login.as_str().to_owned()),
+            Err(error) => {
+                let said = format!("{error}; {}", error.hint().unwrap_or("no hint"));
+                assert!(
+                    matches!(error, SinkError::Login { .. }) && !format!("{said} {error:?}").contains("hunter2"),
+                    "{said}"
+                );
+                Err(said)
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_login_stands_in_the_environment() {
+        // Cargo sets it for every test.
+        let name = kept(Login::Env("CARGO_PKG_NAME".to_owned())).await;
+        assert_eq!(name.as_deref(), Ok("provisioner"));
+        insta::assert_snapshot!(kept(Login::Env("LATCHKEY_NO_SUCH_LOGIN".to_owned())).await.unwrap_err(), @"the environment variable `LATCHKEY_NO_SUCH_LOGIN` is not set, or empty; set `LATCHKEY_NO_SUCH_LOGIN`, in CI from its secrets");
+    }
+
+    #[tokio::test]
+    async fn a_login_stands_in_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = file_with(folder.path(), format!("\n {LOGIN}\r\n").as_bytes());
+        assert_eq!(kept(Login::File(path.clone())).await.as_deref(), Ok(LOGIN));
+        let long = format!("{LOGIN}{}", "x".repeat(LONGEST));
+        let two = format!("{LOGIN}\nX-Other: {LOGIN}");
+        let control = format!("{LOGIN}\u{7f}");
+        for bad in [
+            &b""[..],
+            b" \n",
+            two.as_bytes(),
+            control.as_bytes(),
+            long.as_bytes(),
+            "hunter2-ü".as_bytes(),
+            b"hunter2\xff",
+        ] {
+            file_with(folder.path(), bad);
+            let said = kept(Login::File(path.clone())).await.unwrap_err();
+            assert!(said.contains("the file `") && said.contains("readable by you alone"), "{said}");
+        }
+        for bad in [folder.path().join("none"), folder.path().to_owned()] {
+            assert!(kept(Login::File(bad)).await.is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_others_can_read_is_warned_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = file_with(folder.path(), LOGIN.as_bytes());
+        for (mode, warned) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let warnings = warnings(&Login::File(path.clone()));
+            assert_eq!(!warnings.is_empty(), warned, "{mode:o}");
+            assert!(warnings.iter().all(|warning| warning.contains("make it 0600") && !warning.contains(LOGIN)));
+        }
+        assert!(warnings(&Login::Env("PATH".to_owned())).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_login_is_what_a_command_prints_and_nothing_of_it_is_told_when_it_fails() {
+        assert_eq!(kept(sh(&format!("echo {LOGIN}"))).await.as_deref(), Ok(LOGIN));
+        let told = |login| async { kept(login).await.unwrap_err() };
+        insta::assert_snapshot!(told(sh(&format!("echo {LOGIN}; exit 3"))).await, @"the command `sh` failed: exit status: 3; run it by hand and see what it prints");
+        insta::assert_snapshot!(told(sh(&format!("printf '{LOGIN}\\n{LOGIN}'"))).await, @"the command `sh` does not hold a login: it has more than one line, or strange characters; run it by hand and see what it prints");
+        insta::assert_snapshot!(told(sh("true")).await, @"the command `sh` is not set, or empty; run it by hand and see what it prints");
+        insta::assert_snapshot!(told(sh("printf 'hunter2\\377'")).await, @"the command `sh` prints no text; run it by hand and see what it prints");
+        insta::assert_snapshot!(told(sh("yes hunter2")).await, @"the command `sh` prints too much for a login; run it by hand and see what it prints");
+        let none = Login::Command(vec!["/no/such/program".to_owned(), LOGIN.to_owned()]);
+        insta::assert_snapshot!(told(none).await, @"the command `/no/such/program` does not start: entity not found; run it by hand and see what it prints");
+    }
+
+    #[tokio::test]
+    async fn a_command_that_hangs_is_given_up() {
+        let Login::Command(words) = sh("echo hunter2; exec sleep 600") else { panic!("it is a command") };
+        let error = command(&words, Duration::from_millis(200)).await.unwrap_err();
+        assert!(error.to_string().contains("did not end within"), "{error}");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_login_that_was_refused_is_read_again_where_it_stands() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = file_with(folder.path(), b"old");
+        let keeper = Keeper::new(Login::File(path));
+        assert_eq!(keeper.get().await.unwrap().as_str(), "old");
+        assert!(keeper.again("old").await.unwrap().is_none(), "it is the same one");
+        file_with(folder.path(), b"new");
+        assert_eq!(keeper.get().await.unwrap().as_str(), "old", "it is read once");
+        assert_eq!(keeper.again("old").await.unwrap().unwrap().as_str(), "new");
+        assert_eq!(keeper.again("old").await.unwrap().unwrap().as_str(), "new", "another task has read it already");
+        assert_eq!(keeper.get().await.unwrap().as_str(), "new");
+    }
 }

@@ -4,10 +4,12 @@
 //! plan's business, and it never writes what it was not told to.
 
 pub mod aws_secrets_manager;
+pub mod azure_key_vault;
 mod bearer;
 pub mod dotenv;
 pub mod heroku;
 pub mod host;
+pub mod keyring;
 pub mod login;
 pub mod registry;
 pub mod vercel;

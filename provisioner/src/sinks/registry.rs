@@ -8,9 +8,11 @@ use async_trait::async_trait;
 use latchkey::place::{Place, PlaceId};
 
 use super::aws_secrets_manager::{AwsSecretsManager, Options};
+use super::azure_key_vault::{AzureKeyVault, Network, Variables};
 use super::dotenv::{self, Dotenv};
 use super::heroku::{self, Heroku};
 use super::host::Queues;
+use super::keyring::{self, Keyring};
 use super::vercel::{self, Vercel};
 use super::{Landing, Reach, Sink, SinkError};
 use crate::manifest::{Manifest, PushDeclaration, SinkConfig};
@@ -56,7 +58,7 @@ impl Sinks {
 }
 
 /// The sink of a declaration. Contacts nothing.
-fn landing(config: &SinkConfig, _machine: &str, queues: &Queues) -> Option<Arc<dyn Landing>> {
+fn landing(config: &SinkConfig, machine: &str, queues: &Queues) -> Option<Arc<dyn Landing>> {
     match config {
         SinkConfig::AwsSecretsManager { region, account, profile, endpoint, kms_key_id, tags } => {
             let options = Options {
@@ -72,7 +74,13 @@ fn landing(config: &SinkConfig, _machine: &str, queues: &Queues) -> Option<Arc<d
         // The manifest's reading has refused endpoints that are no addresses.
         SinkConfig::Vercel(config) => Some(Arc::new(Vercel::new(config, queues).ok()?)),
         SinkConfig::Heroku(config) => Some(Arc::new(Heroku::new(config, queues).ok()?)),
-        _ => None,
+        SinkConfig::AzureKeyVault(config) => {
+            Some(Arc::new(AzureKeyVault::new(config.clone(), Variables::Process, Network::new(queues))))
+        }
+        SinkConfig::Keyring(config) => {
+            Some(Arc::new(Keyring::new(keyring::Options::new(config.clone(), machine.to_owned()))))
+        }
+        SinkConfig::Dotenv { .. } => None,
     }
 }
 
@@ -139,6 +147,14 @@ pub fn label(place: &Place, folder: &Path, machine: &str) -> String {
             (Some(app), _) => format!("Heroku {app} {}", part("name")),
             _ => format!("Heroku pipeline {} {} ({})", part("pipeline"), part("name"), part("stage")),
         },
+        "azure-key-vault" => {
+            let vault = part("vault").split('.').next().unwrap_or("?");
+            format!("Key Vault {} ({vault})", part("name"))
+        }
+        "keyring" => {
+            let elsewhere = if part("machine") == machine { String::new() } else { format!(" on {}", part("machine")) };
+            format!("keyring {}/{}{elsewhere}", part("service"), part("name"))
+        }
         kind => format!("{kind} {}", part("name")),
     }
 }

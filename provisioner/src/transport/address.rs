@@ -1,6 +1,7 @@
 //! The address of a server: to whom a token may be sent.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 
 use http::Uri;
 
@@ -30,9 +31,23 @@ impl Address {
     /// # Errors
     /// See [`AddressError`].
     pub fn parse(text: &str) -> Result<Self, AddressError> {
+        Self::read(text, crate::manifest::is_loopback)
+    }
+
+    /// The same, where plain http may also go to `169.254.0.0/16`, which no router passes on (RFC 3927): clouds answer
+    /// there for a machine's own identity. Never for an address that a manifest names.
+    ///
+    /// # Errors
+    /// See [`AddressError`].
+    pub fn parse_near(text: &str) -> Result<Self, AddressError> {
+        let link = |host: &str| host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_link_local());
+        Self::read(text, |host| crate::manifest::is_loopback(host) || link(host))
+    }
+
+    fn read(text: &str, plain: impl Fn(&str) -> bool) -> Result<Self, AddressError> {
         let (scheme, host) = crate::manifest::address_parts(text).ok_or(AddressError::Form)?;
         let secure = scheme == "https";
-        if !secure && !crate::manifest::is_loopback(&host) {
+        if !secure && !plain(&host) {
             return Err(AddressError::Plain);
         }
         let uri: Uri = text.parse().map_err(|_| AddressError::Form)?;
@@ -51,6 +66,12 @@ impl Address {
     #[must_use]
     pub fn origin(&self) -> (bool, &str, u16) {
         (self.secure, &self.host, self.port)
+    }
+
+    /// The host, in lower case.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// The whole address of a target, which starts with `/`.
@@ -88,6 +109,17 @@ mod tests {
         assert_eq!(one.join("/v1/me"), "https://api.example.com/v1/me");
         let staged = Address::parse("https://x.execute-api.eu-west-1.amazonaws.com/prod/").unwrap();
         assert_eq!(staged.join("/v1/me"), "https://x.execute-api.eu-west-1.amazonaws.com/prod/v1/me");
+    }
+
+    #[test]
+    fn only_what_is_near_may_be_plain() {
+        for near in ["http://169.254.169.254", "http://127.0.0.1:4141/msi", "https://api.example.com"] {
+            assert!(Address::parse_near(near).is_ok(), "{near}");
+        }
+        for far in ["http://169.255.0.1", "http://10.0.0.1", "http://169.254.169.254.example.com"] {
+            assert_eq!(Address::parse_near(far), Err(AddressError::Plain), "{far}");
+        }
+        assert_eq!(Address::parse("http://169.254.169.254"), Err(AddressError::Plain));
     }
 
     #[test]

@@ -75,3 +75,15 @@ pub trait Transport: Send + Sync + fmt::Debug {
     /// Sends a request and waits for its answer.
     async fn send(&self, request: &Outgoing) -> Result<Incoming, NoAnswer>;
 }
+
+/// Percent-encodes all but what RFC 3986 leaves unreserved.
+pub(crate) fn encode(text: &str, into: &mut String) {
+    use std::fmt::Write as _;
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            into.push(char::from(byte));
+        } else {
+            let _ = write!(into, "%{byte:02X}");
+        }
+    }
+}

@@ -9,6 +9,8 @@ mod exits;
 mod interrupt;
 mod job;
 mod json;
+mod key_vault;
+mod keyring;
 mod markdown;
 mod overview;
 mod people;

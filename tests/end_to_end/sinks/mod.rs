@@ -1,9 +1,11 @@
 //! The six types of sinks: one suite that all of them pass, and what is particular to each.
 
+mod azure_key_vault;
 mod command;
 mod conformance;
 mod dotenv;
 mod heroku;
+mod keyring;
 mod secrets_manager;
 mod story;
 mod vercel;

@@ -1,8 +1,10 @@
 //! Types of sinks, each with the engine or the fake behind it, as the conformance suite sees them.
 
+pub mod azure_key_vault;
 pub mod contract;
 mod dotenv;
 pub mod heroku;
+pub mod keyring;
 pub mod schema;
 mod secrets_manager;
 pub mod vendor;
@@ -19,7 +21,9 @@ use provisioner::deadline::since_boot;
 use provisioner::manifest::PushDeclaration;
 use provisioner::sinks::Landing;
 
+pub use azure_key_vault::KeyVaultBench;
 pub use dotenv::DotenvBench;
+pub use keyring::KeyringBench;
 pub use secrets_manager::SecretsManagerBench;
 
 /// One type of sink and what stands behind it. Names are words such as `API_TOKEN`; a bench spells them as its type

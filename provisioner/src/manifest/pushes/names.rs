@@ -3,7 +3,7 @@
 use crate::manifest::fault::Fault;
 use crate::manifest::fields::Text;
 use crate::manifest::masking::shown;
-use crate::manifest::reading::Reading;
+use crate::manifest::reading::{Reading, is_plain};
 use crate::manifest::{HerokuConfig, HerokuTarget, SinkConfig};
 
 /// What Vercel keeps for itself, <https://vercel.com/docs/environment-variables/reserved-environment-variables>.
@@ -32,6 +32,8 @@ pub(super) fn check(kind: &str, config: Option<&SinkConfig>, name: &Text<'_>, re
                 matches!(config, Some(SinkConfig::Heroku(HerokuConfig { target: HerokuTarget::Pipeline { .. }, .. })));
             check_heroku(name, is_pipeline, reading);
         }
+        "azure-key-vault" => check_vault_entry(name, reading),
+        "keyring" => check_account(name, reading),
         // The rules of the other types stand here too.
         _ => {}
     }
@@ -107,5 +109,30 @@ fn check_heroku(name: &Text<'_>, is_pipeline: bool, reading: &mut Reading<'_>) {
     } else if name.text.starts_with("__") {
         let rule = "a config var does not start with `__`";
         add(format!("`{}` cannot be a config var", shown(name.text)), rule);
+    }
+}
+
+/// <https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates#object-types>
+fn check_vault_entry(name: &Text<'_>, reading: &mut Reading<'_>) {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if (1..=127).contains(&name.text.len()) && name.text.bytes().all(is_part) {
+        return;
+    }
+    let message = format!("`{}` cannot be a name in Key Vault", shown(name.text));
+    let near: String =
+        name.text.chars().map(|found| if matches!(found, '_' | '.' | '/' | ' ') { '-' } else { found }).collect();
+    let hint = if (1..=127).contains(&near.len()) && near.bytes().all(is_part) {
+        format!("a name there is 1 to 127 letters, digits and `-`, for instance `{}`", shown(&near))
+    } else {
+        "a name there is 1 to 127 letters, digits and `-`".to_owned()
+    };
+    reading.add(Fault::error("bad-push-name", name.span.clone(), message).hint(hint));
+}
+
+fn check_account(name: &Text<'_>, reading: &mut Reading<'_>) {
+    if !(1..=128).contains(&name.text.chars().count()) || !is_plain(name.text) || name.text.trim() != name.text {
+        let message = format!("`{}` cannot be a name in a keyring", shown(name.text));
+        let rule = "a name there is 1 to 128 characters, without control characters and spaces at its ends";
+        reading.add(Fault::error("bad-push-name", name.span.clone(), message).hint(rule));
     }
 }

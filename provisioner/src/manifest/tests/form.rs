@@ -17,6 +17,8 @@ const TABLES: &[(&str, &str)] = &[
     ("manifest = \"acme\"\n[sinks.vault]\ntype = \"aws-secrets-manager\"\n@", "/$defs/Sink/oneOf/1"),
     ("manifest = \"acme\"\n[sinks.web]\ntype = \"vercel\"\n@", "/$defs/Sink/oneOf/2"),
     ("manifest = \"acme\"\n[sinks.worker]\ntype = \"heroku\"\n@", "/$defs/Sink/oneOf/3"),
+    ("manifest = \"acme\"\n[sinks.box]\ntype = \"azure-key-vault\"\n@", "/$defs/Sink/oneOf/4"),
+    ("manifest = \"acme\"\n[sinks.desk]\ntype = \"keyring\"\n@", "/$defs/Sink/oneOf/5"),
     ("manifest = \"acme\"\n[tokens.prod]\n@", "/$defs/Token"),
     (
         "manifest = \"acme\"\nsinks.vault.type = \"aws-secrets-manager\"\n[[tokens.prod.push]]\nsink = \"vault\"\n@",

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::Line;
 use super::answers::{code, refusal};
 use crate::service::ServiceError;
-use crate::transport::{Incoming, Outgoing};
+use crate::transport::{Incoming, Outgoing, encode};
 
 /// How often a call is sent at the most, and for how long it is sent again.
 const TRIES: u32 = 5;
@@ -101,18 +101,6 @@ impl Call {
             headers.push(("if-match", format!("\"{revision}\"")));
         }
         Outgoing { method: self.method, target, headers, body: self.body.clone() }
-    }
-}
-
-/// Percent-encodes all but what RFC 3986 leaves unreserved.
-fn encode(text: &str, into: &mut String) {
-    use std::fmt::Write as _;
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            into.push(char::from(byte));
-        } else {
-            let _ = write!(into, "%{byte:02X}");
-        }
     }
 }
 
