@@ -201,7 +201,7 @@ pub enum VersionError {
     #[error("version {0} is current")]
     IsCurrent(u32),
     /// The newest staged version goes on, it is not retired.
-    #[error("version {0} is staged and nothing has superseded it")]
+    #[error("version {0} is the newest, and nothing has superseded it")]
     NotSuperseded(u32),
     /// Consumers may still be taking up the newer one.
     #[error("the overlap of version {number} ends at {until}")]
@@ -408,6 +408,10 @@ impl Token {
         let terms = self.terms;
         let declared = self.places.iter().filter(|(_, record)| record.declared);
         let version = self.version(number).ok_or(VersionError::NotLive(number))?;
+        // A newer one was current, and ended as compromised.
+        if version.overlap_ends.is_some() {
+            return Err(VersionError::Superseded { number, highest: self.highest });
+        }
         let missing = declared.filter(|(place, _)| !version.delivered_to(place)).count();
         if missing > 0 {
             return Err(VersionError::NotDelivered { number, missing });
@@ -459,6 +463,26 @@ impl Token {
         }
         if let Some((last_used, until)) = self.idle_from(number).filter(|(_, until)| !force && now < *until) {
             return Err(VersionError::RecentlyUsed { number, last_used, until });
+        }
+        self.drop_version(number);
+        Ok(())
+    }
+
+    /// Ends a version that has leaked, at once: nothing is waited for, no overlap, no write under way, no look and no
+    /// use, so places may go on holding it and consumers fail. A person decides that, as with a deletion; the next run
+    /// brings the newer version to the places that still hold it. With `anyway` the current version ends before a newer
+    /// one is current.
+    ///
+    /// # Errors
+    /// [`VersionError::NotSuperseded`] for the newest version, as one that takes over must be staged first;
+    /// [`VersionError::IsCurrent`] for the current one, unless `anyway`.
+    pub fn end_compromised(&mut self, number: u32, anyway: bool) -> Result<(), VersionError> {
+        let version = self.version(number).ok_or(VersionError::NotLive(number))?;
+        if number == self.highest {
+            return Err(VersionError::NotSuperseded(number));
+        }
+        if version.state == VersionState::Current && !anyway {
+            return Err(VersionError::IsCurrent(number));
         }
         self.drop_version(number);
         Ok(())
@@ -577,6 +601,7 @@ mod tests {
         Deliver(u32, usize),
         Promote(u32),
         Retire { back: u32, look_ago: u64, stale: bool, force: bool },
+        Compromised { back: u32, anyway: bool },
         Use(u32),
         Declare(usize),
     }
@@ -592,6 +617,7 @@ mod tests {
             5 => (0..3_u32).prop_map(Step::Promote),
             5 => (0..5_u32, prop_oneof![3 => Just(0), 1 => 0..400_u64], prop::bool::weighted(0.1), any::<bool>())
                 .prop_map(|(back, look_ago, stale, force)| Step::Retire { back, look_ago, stale, force }),
+            1 => (0..4_u32, any::<bool>()).prop_map(|(back, anyway)| Step::Compromised { back, anyway }),
             2 => (0..4_u32).prop_map(Step::Use),
             1 => (0..3_usize).prop_map(Step::Declare),
         ]
@@ -616,7 +642,7 @@ mod tests {
         let (all, mut now) = (places(), start());
         let mut token = token(&all);
         let mut promises: BTreeMap<u32, Promise> = BTreeMap::new();
-        let mut promoted = 0;
+        let (mut promoted, mut ever) = (0, 0);
         for step in steps {
             let (before, highest) = (token.clone(), token.highest);
             let nth = |back: u32| highest.saturating_sub(back).max(1);
@@ -666,7 +692,7 @@ mod tests {
                 Step::Promote(back) => {
                     let number = nth(back);
                     if token.promote(number, now).is_ok() {
-                        prop_assert!(number >= promoted, "promotion goes up only");
+                        prop_assert!(number >= ever, "promotion goes up only");
                         let arrived = |place: &PlaceId| before.version(number).unwrap().delivered_to(place);
                         prop_assert!(before.places.iter().all(|(place, record)| !record.declared || arrived(place)));
                         if number > promoted {
@@ -676,7 +702,7 @@ mod tests {
                             }
                             promises.get_mut(&number).unwrap().works_until = Some(TERMS.expires_in.after(now));
                         }
-                        promoted = number;
+                        (promoted, ever) = (number, number);
                     }
                 }
                 Step::Retire { back, look_ago, stale, force } => {
@@ -693,6 +719,17 @@ mod tests {
                         if number == highest {
                             let last = promise.announced.unwrap_or(before.version(number).unwrap().created);
                             prop_assert!(STAGED_LIFE.after(last) <= look.at, "the newest one goes on");
+                        }
+                        retired = Some(number);
+                    }
+                }
+                Step::Compromised { back, anyway } => {
+                    let number = nth(back);
+                    if token.end_compromised(number, anyway).is_ok() {
+                        prop_assert!(number < highest, "what takes over is there");
+                        prop_assert!(anyway || number != promoted, "the current one ends on a person's word only");
+                        if number == promoted {
+                            promoted = 0;
                         }
                         retired = Some(number);
                     }
@@ -772,6 +809,25 @@ mod tests {
         assert!(!token.has_been_current());
         token.promote(2, start()).unwrap();
         assert!(token.has_been_current());
+    }
+
+    #[test]
+    fn a_compromised_version_ends_at_once_and_the_newest_never_does() {
+        let mut token = token(&places());
+        token.stage(Digest::of(b"1"), start()).unwrap();
+        assert_eq!(token.end_compromised(1, true), Err(VersionError::NotSuperseded(1)), "nothing takes over");
+        for place in places() {
+            token.announce(1, &place.id(), start()).unwrap();
+            token.deliver(1, &place.id(), "receipt", start()).unwrap();
+        }
+        token.promote(1, start()).unwrap();
+        token.stage(Digest::of(b"2"), start()).unwrap();
+        assert_eq!(token.end_compromised(1, false), Err(VersionError::IsCurrent(1)));
+        assert_eq!(token.end_compromised(2, true), Err(VersionError::NotSuperseded(2)));
+        token.end_compromised(1, true).unwrap();
+        assert_eq!(token.live(start()).map(|version| version.number).collect::<Vec<_>>(), [2]);
+        assert_eq!(token.number_of(&Digest::of(b"1").fingerprint()), Some(1), "a place that holds it is known as ours");
+        assert_eq!(token.end_compromised(1, true), Err(VersionError::NotLive(1)));
     }
 
     #[test]

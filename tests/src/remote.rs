@@ -77,6 +77,21 @@ pub struct Sent {
     body: Vec<u8>,
 }
 
+impl Sent {
+    /// What it asks of a table, as IAM sees it: actions, and the index where it is one's.
+    ///
+    /// # Panics
+    /// When it is no request to DynamoDB.
+    #[must_use]
+    pub fn table_actions(&self) -> Vec<(String, Option<String>)> {
+        let line = self.head.lines().find(|line| line.to_ascii_lowercase().starts_with("x-amz-target:"));
+        let operation = line.and_then(|line| line.rsplit('.').next()).expect("an operation").trim();
+        let body = serde_json::from_slice(&self.body).expect("JSON");
+        let accesses = crate::deployment::accesses(operation, &body).into_iter();
+        accesses.map(|(action, index, _)| (action, index)).collect()
+    }
+}
+
 /// What a proxy does to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {

@@ -174,14 +174,24 @@ fn parameter(route: &Route, name: &str) -> Value {
         "to" => (json!({"type": "string", "format": "date"}), "The last day; today unless said"),
         "month" => (json!({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"}), "A month; this one unless said"),
         "user" => (text(), "A user; without, events about roles and manifests"),
-        "looked_at" => (json!({"type": "string", "format": "date-time"}), "When the look at all places began"),
+        "looked_at" => (
+            json!({"type": "string", "format": "date-time"}),
+            "When the look at all places began; demanded for a version unless it is `compromised`",
+        ),
         "revision" => (json!({"type": "integer", "minimum": 0}), "The record's revision that was read before the look"),
-        "force" => (json!({"type": "boolean"}), "Retires it although it was used lately"),
+        "force" => (
+            json!({"type": "boolean"}),
+            "Retires it although it was used lately; with `compromised` although no newer version is current yet",
+        ),
+        "compromised" => (
+            json!({"type": "boolean"}),
+            "It has leaked: it ends at once, whatever its overlap and use, and wherever it is",
+        ),
         "holder" => (json!({"type": "string", "pattern": "^[!-~]{1,64}$"}), "The run that has the lease"),
         _ => (json!({"type": "string", "pattern": ID}), "The id of the token that is meant"),
     };
     let demanded: &[&str] = match route.action {
-        Action::RetireVersion => &["id", "looked_at", "revision"],
+        Action::RetireVersion => &["id"],
         Action::FreeLease => &["holder"],
         _ => &[],
     };

@@ -135,7 +135,7 @@ impl Route {
             Action::UserUsage => &["from", "to", "cursor"],
             Action::Events => &["user", "month", "limit", "cursor"],
             Action::DeleteToken => &["id", "looked_at", "revision"],
-            Action::RetireVersion => &["id", "looked_at", "revision", "force"],
+            Action::RetireVersion => &["id", "looked_at", "revision", "force", "compromised"],
             Action::ManifestTokens => &["limit", "cursor"],
             Action::FreeLease => &["holder"],
             _ => &[],
@@ -247,7 +247,7 @@ pub const ROUTES: &[Route] = &[
         "/v1/users/{user}/tokens/{name}/versions/{version}",
         Function::Versions,
         Action::RetireVersion,
-        "Retires an older version, after a look that found it nowhere",
+        "Retires an older version, after a look that found it nowhere; or ends one that has leaked, at once",
     ),
     route("GET", "/v1/manifests/{manifest}", Function::Manifests, Action::ShowManifest, "What is known of a manifest"),
     route(

@@ -92,6 +92,10 @@ impl Api {
         let number: u32 = asked.path("version")?;
         let id = asked.demand("id", "is not the id of a token")?;
         let force = asked.read("force", "is `true` or `false`")?.unwrap_or(false);
+        if asked.read("compromised", "is `true` or `false`")?.unwrap_or(false) {
+            let token = self.service.end_compromised(&by.caller, (&user, &name), &id, number, force).await?;
+            return self.record(&token);
+        }
         let token = self.service.retire(&by.caller, (&user, &name), &id, number, (look(asked)?, force)).await?;
         self.record(&token)
     }

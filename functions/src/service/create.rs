@@ -409,7 +409,7 @@ impl Token {
     /// Whether any version has ever been current.
     #[must_use]
     pub fn has_been_current(&self) -> bool {
-        // A current version goes on being recorded until a newer one is.
+        // A current version goes on being recorded until a newer one is, or it is ended as compromised.
         self.versions.iter().any(|version| version.state != VersionState::Staged)
     }
 }

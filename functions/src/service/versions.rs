@@ -140,4 +140,28 @@ impl Service {
             .await?;
         Ok(retired.0)
     }
+
+    /// Ends a version that has leaked, at once; see [`Token::end_compromised`]. The event says that nothing was waited
+    /// for.
+    ///
+    /// # Errors
+    /// [`VersionError::NotSuperseded`], [`VersionError::IsCurrent`] unless `anyway`; see [`ChangeError`].
+    pub async fn end_compromised(
+        &self,
+        caller: &Caller,
+        (user, name): (&UserName, &TokenName),
+        id: &TokenId,
+        number: u32,
+        anyway: bool,
+    ) -> Result<Token, ChangeError<VersionError>> {
+        let ended = self
+            .change(caller, (user, name), (Some(id), Yield::Nothing), "version.compromised", |token| {
+                let current = token.current().is_some_and(|current| current.number == number);
+                token.end_compromised(number, anyway)?;
+                let waits = if current { "; no newer version is current yet" } else { "" };
+                Ok(((), format!("version {number}, ended at once although places may hold it{waits}")))
+            })
+            .await?;
+        Ok(ended.0)
+    }
 }

@@ -3,21 +3,24 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
-use latchkey::name::TokenName;
 use serde_json::json;
 
-use super::arguments::{Allow, Apply, How, Rotate as RotateArguments};
+use super::arguments::{Apply, How, Rotate as RotateArguments};
+use super::choose;
+use super::compromised;
 use super::exit::{Code, Fault};
+use super::interrupt::stop_on_interrupt;
 use super::open::Absent;
 use super::plan::{options, warn};
+use super::saved::{self, Saved};
 use super::{lock, open};
 use crate::apply::{Outcome, Run, apply as carry_out};
 use crate::machine;
 use crate::manifest::Manifest;
 use crate::observe::observe;
-use crate::output::{Format, Printer, Progress, outcome_json, plan_json};
+use crate::output::{Format, Printer, Progress, actions, markdown, outcome_json, plan_json};
 use crate::plan::{self, Labels, Options, Plan, Rotate};
 use crate::service::Client;
 use crate::sinks::registry::Sinks;
@@ -25,13 +28,32 @@ use crate::sinks::registry::Sinks;
 /// How often a run goes over everything, when a place has to be mended at once.
 const PASSES: usize = 3;
 
-/// Makes the service and all places what the manifest declares.
-pub(super) async fn apply(printer: Printer, service: Option<&str>, arguments: &Apply) -> Result<Code, Fault> {
-    let may = options(&arguments.may, Rotate::Due);
-    run(printer, service, (&arguments.file, &arguments.allow), &arguments.how, arguments.plan_id.as_deref(), may).await
+/// What a run is to do.
+struct Wish<'a> {
+    how: &'a How,
+    may: Options,
+    /// The tokens it is about, as they were named.
+    only: &'a [String],
+    /// The id that its plan must have.
+    plan_id: Option<&'a str>,
+    /// The plan that it must have.
+    saved: Option<Saved>,
 }
 
-/// Rotates what is due, the named tokens, or all.
+/// Makes the service and all places what the manifest declares.
+pub(super) async fn apply(printer: Printer, service: Option<&str>, arguments: &Apply) -> Result<Code, Fault> {
+    let saved = arguments.plan.as_deref().map(saved::read).transpose()?;
+    let manifest = open::load(printer, &arguments.file, &arguments.allow)?;
+    let may = match &saved {
+        Some(saved) => saved.options()?,
+        None => options(&manifest, &arguments.may, Rotate::Due)?,
+    };
+    let (how, plan_id) = (&arguments.how, arguments.plan_id.as_deref());
+    let wish = Wish { how, may, only: &arguments.may.select.only, plan_id, saved };
+    run(printer, service, &manifest, wish).await
+}
+
+/// Rotates what is due, the named tokens, or all; or ends what has leaked.
 pub(super) async fn rotate(
     printer: Printer,
     service: Option<&str>,
@@ -42,54 +64,43 @@ pub(super) async fn rotate(
         std::path::Path::new(word).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
     });
     let file = if is_file { PathBuf::from(words.remove(0)) } else { PathBuf::from("tokens.toml") };
-    let manifest = open::load(Printer { format: Format::Json }, &file, &arguments.allow)?;
-    let names = named(&manifest, &words)?;
+    let manifest = open::load(printer, &file, &arguments.allow)?;
+    if !arguments.compromised.is_empty() {
+        if let Some(word) = words.first() {
+            return Err(Fault::new(format!("`{word}` stands beside `--compromised`, which takes its tokens itself"))
+                .hint(format!(
+                    "say `--compromised {word}` if it has leaked too; rotate others in a run of their own"
+                )));
+        }
+        return compromised::run(printer, service, &manifest, arguments).await;
+    }
+    let names = choose::tokens(&manifest, &[], &words)?;
     let rotate = match (arguments.all, names.is_empty()) {
         (true, _) => Rotate::All,
         (false, true) => Rotate::Due,
         (false, false) => Rotate::Named(names),
     };
-    let forget = arguments.forget.iter().cloned().collect();
-    let may = Options { rotate, force_retire: arguments.force_retire, forget, ..Options::default() };
-    run(printer, service, (&file, &arguments.allow), &arguments.how, None, may).await
+    let may = Options {
+        rotate,
+        force_retire: arguments.force_retire,
+        forget: arguments.forget.iter().cloned().collect(),
+        allow_rotations: arguments.allow_rotations,
+        sinks: choose::sinks(&manifest, &arguments.sink)?,
+        ..Options::default()
+    };
+    let wish = Wish { how: &arguments.how, may, only: &arguments.only, plan_id: None, saved: None };
+    run(printer, service, &manifest, wish).await
 }
 
-fn named(manifest: &Manifest, words: &[String]) -> Result<BTreeSet<TokenName>, Fault> {
-    let mut names = BTreeSet::new();
-    for word in words {
-        let found = manifest.tokens.iter().find(|token| token.name.as_str() == word);
-        let Some(token) = found else {
-            let near = manifest
-                .tokens
-                .iter()
-                .map(|token| (strsim::damerau_levenshtein(token.name.as_str(), word), token))
-                .filter(|(distance, _)| *distance <= 1 + word.len() / 5)
-                .min_by_key(|(distance, _)| *distance);
-            let fault = Fault::new(format!("`{}` declares no token `{word}`", manifest.path.display()));
-            return Err(match near {
-                Some((_, token)) => fault.hint(format!("did you mean `{}`?", token.name)),
-                None => fault.hint("see `provision status` for its tokens"),
-            });
-        };
-        names.insert(token.name.clone());
+async fn run(printer: Printer, service: Option<&str>, manifest: &Manifest, wish: Wish<'_>) -> Result<Code, Fault> {
+    let address = open::address(service, Some(manifest))?;
+    if let Some(saved) = &wish.saved {
+        saved.check(manifest, &address)?;
     }
-    Ok(names)
-}
-
-async fn run(
-    printer: Printer,
-    service: Option<&str>,
-    (file, allow): (&std::path::Path, &Allow),
-    how: &How,
-    plan_id: Option<&str>,
-    may: Options,
-) -> Result<Code, Fault> {
-    let manifest = open::load(printer, file, allow)?;
-    let address = open::address(service, Some(&manifest))?;
     let client = open::client(&address, Absent::Make).await?;
     let stop = Arc::new(AtomicBool::new(false));
-    let lease = lock::lease(printer, (&address, &client), &manifest.name, how, &stop).await?;
-    let ended = leased(printer, (&client, &manifest), how, plan_id, may, &stop).await;
+    let lease = lock::lease(printer, (&address, &client), &manifest.name, wish.how, &stop).await?;
+    let ended = leased(printer, (&client, manifest), wish, &stop).await;
     lease.free().await;
     ended
 }
@@ -98,11 +109,10 @@ async fn run(
 async fn leased(
     printer: Printer,
     (client, manifest): (&Client, &Manifest),
-    how: &How,
-    plan_id: Option<&str>,
-    mut may: Options,
+    mut wish: Wish<'_>,
     stop: &Arc<AtomicBool>,
 ) -> Result<Code, Fault> {
+    let how = wish.how;
     check_revision(client, manifest, how).await?;
     warn(printer, manifest);
     let machine = machine::name();
@@ -120,14 +130,21 @@ async fn leased(
         if !faults.is_empty() {
             return Err(partly(open::refuse(printer, manifest, &faults)));
         }
-        let plan = plan::plan(manifest, &observation, &may);
-        check_places(&plan, &may)?;
-        check_plan(printer, &plan, plan_id.filter(|_| pass == 1), &labels).map_err(partly)?;
+        if pass == 1 && !wish.only.is_empty() {
+            wish.may.only = choose::tokens(manifest, &choose::undeclared(&observation), wish.only)?;
+        }
+        let may = &wish.may;
+        let plan = plan::plan(manifest, &observation, may);
+        check_places(&plan, may)?;
+        if pass == 1 {
+            check_stale(&wish, saved::Made { plan: &plan, manifest, labels: &labels })?;
+        }
+        show(printer, manifest, &plan, &labels).map_err(partly)?;
         if pass == 1 && (plan.has_changes() || how.revision.is_some()) {
             client.note_applied(&manifest.name, how.revision).await?;
         }
         let progress = Progress::new(printer);
-        let run = Run { client, sinks: &sinks, manifest, options: &may, labels: &labels, reporter: &progress, stop };
+        let run = Run { client, sinks: &sinks, manifest, options: may, labels: &labels, reporter: &progress, stop };
         let outcome = carry_out(&run, &plan, &observation).await;
         progress.finish();
         let outcome = outcome.map_err(|error| {
@@ -145,23 +162,24 @@ async fn leased(
             break;
         }
         // What was asked for is under way; a second pass only mends.
-        may.rotate = Rotate::Due;
+        wish.may.rotate = Rotate::Due;
     }
     finish(printer, last.as_ref(), changed, &total, &labels)
 }
 
 /// `--forget` takes ids that are recorded; anything else is a slip.
 fn check_places(plan: &Plan, may: &Options) -> Result<(), Fault> {
-    let known =
-        |id: &str| plan.tokens.iter().any(|token| token.finds.iter().any(|(place, _)| place.id().as_str() == id));
-    match may.forget.iter().find(|id| !known(id)) {
+    let ids = || plan.tokens.iter().flat_map(|token| token.finds.iter().map(|(place, _)| place.id()));
+    let known: BTreeSet<String> =
+        if may.forget.is_empty() { BTreeSet::new() } else { ids().map(|id| id.to_string()).collect() };
+    match may.forget.iter().find(|id| !known.contains(*id)) {
         None => Ok(()),
         Some(id) => Err(Fault::new(format!("no token of the manifest has a place `{id}`"))
             .hint("`provision status --format json` shows the ids of all places")),
     }
 }
 
-async fn check_revision(client: &Client, manifest: &Manifest, how: &How) -> Result<(), Fault> {
+pub(super) async fn check_revision(client: &Client, manifest: &Manifest, how: &How) -> Result<(), Fault> {
     let (Some(revision), Some(last)) = (how.revision, client.applied(&manifest.name).await?) else { return Ok(()) };
     if revision < last && !how.force_revision {
         return Err(Fault::new(format!(
@@ -174,17 +192,27 @@ async fn check_revision(client: &Client, manifest: &Manifest, how: &How) -> Resu
     Ok(())
 }
 
-/// Shows the plan, and stops where a guard or a stale plan says so.
-fn check_plan(printer: Printer, plan: &Plan, plan_id: Option<&str>, labels: &Labels) -> Result<(), Fault> {
-    if let Some(wanted) = plan_id.filter(|wanted| *wanted != plan.id()) {
-        return Err(Fault::new(format!("the plan is {} by now, not {wanted}", plan.id()))
+/// Stops where the plan is another than the one that was read.
+fn check_stale(wish: &Wish<'_>, made: saved::Made<'_>) -> Result<(), Fault> {
+    let id = made.plan.id();
+    if let Some(saved) = wish.saved.as_ref().filter(|saved| saved.plan_id != id) {
+        return Err(saved.stale(made));
+    }
+    if let Some(wanted) = wish.plan_id.filter(|wanted| *wanted != id) {
+        return Err(Fault::new(format!("the plan is {id} by now, not {wanted}"))
             .hint("nothing was changed; look at `provision plan` again")
             .code(Code::Busy));
     }
+    Ok(())
+}
+
+/// Shows the plan, and stops where a guard says so.
+fn show(printer: Printer, manifest: &Manifest, plan: &Plan, labels: &Labels) -> Result<(), Fault> {
     if printer.format == Format::Text {
-        printer.lines(&plan::lines(plan, labels))?;
+        actions::grouped(printer, &format!("Plan of {}", plan.manifest), &plan::lines(plan, labels))?;
         printer.result(&plan::summary(plan))?;
     }
+    actions::plan(printer, manifest, plan, labels);
     if let Some(guard) = plan.guards.first() {
         return Err(Fault::new(guard.to_string())
             .hint(format!("nothing was changed; {}", guard.hint()))
@@ -202,33 +230,28 @@ fn finish(
 ) -> Result<Code, Fault> {
     let blocked = plan.is_some_and(Plan::is_blocked);
     let good = total.failures.is_empty() && !blocked && !total.stopped;
-    if printer.format == Format::Json {
-        let plan = plan.map(|plan| plan_json(plan, labels));
-        printer.json(&json!({ "plan": plan, "result": outcome_json(total) }))?;
-    } else if changed && good {
-        printer.result(&format!("Done: {} changed", total.done))?;
-    } else if !good {
-        let left = total.failures.len()
-            + plan.map_or(0, |plan| plan.tokens.iter().filter(|token| !token.blocked.is_empty()).count());
-        let left = if left == 1 { "1 left as it was".to_owned() } else { format!("{left} left as they were") };
-        printer.result(&format!("Partly done: {} changed, {left}", total.done))?;
+    let left = total.failures.len()
+        + plan.map_or(0, |plan| plan.tokens.iter().filter(|token| !token.blocked.is_empty()).count());
+    let left = if left == 1 { "1 left as it was".to_owned() } else { format!("{left} left as they were") };
+    let sum = if good {
+        format!("Done: {} changed", total.done)
+    } else {
+        format!("Partly done: {} changed, {left}", total.done)
+    };
+    let unchanged = || plan.map_or_else(String::new, plan::summary);
+    let page = markdown::outcome(&if good && !changed { unchanged() } else { sum.clone() }, plan, total, labels);
+    match printer.format {
+        Format::Json => {
+            let plan = plan.map(|plan| plan_json(plan, labels));
+            printer.json(&json!({ "plan": plan, "result": outcome_json(total) }))?;
+        }
+        Format::Markdown => printer.result(&page)?,
+        Format::Text if changed || !good => printer.result(&sum)?,
+        Format::Text => {}
     }
+    actions::summarise(&page);
     if total.stopped {
         printer.talk("stopped; no place was left half-written. Run it again to go on");
     }
     Ok(if good { Code::Done } else { Code::Partly })
-}
-
-/// Ctrl-C lets the pushes in flight end; a second one ends the process.
-fn stop_on_interrupt(printer: Printer, seen: Arc<AtomicBool>) {
-    tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            seen.store(true, Ordering::Relaxed);
-            printer.talk("stopping after the pushes in flight; once more to stop at once");
-        }
-        if tokio::signal::ctrl_c().await.is_ok() {
-            #[expect(clippy::exit, reason = "who asks twice wants no waiting")]
-            std::process::exit(130);
-        }
-    });
 }

@@ -6,7 +6,7 @@ use super::arguments::Check;
 use super::exit::{Code, Fault};
 use super::open;
 use crate::manifest::{self, LoadError, Severity, snippet};
-use crate::output::{Format, Printer};
+use crate::output::{Format, Printer, markdown};
 
 /// Checks a manifest by its own rules.
 pub(super) fn run(printer: Printer, check: &Check) -> Result<Code, Fault> {
@@ -14,11 +14,12 @@ pub(super) fn run(printer: Printer, check: &Check) -> Result<Code, Fault> {
         return as_json(printer, check);
     }
     let manifest = open::load(printer, &check.file, &check.allow)?;
+    let good = |words: &str| if printer.format == Format::Markdown { markdown::text(words) } else { words.to_owned() };
     let (tokens, pushes) =
         (manifest.tokens.len(), manifest.tokens.iter().map(|token| token.pushes.len()).sum::<usize>());
     let plural = |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
     let (tokens, pushes) = (plural(tokens, "token", "tokens"), plural(pushes, "push", "pushes"));
-    printer.result(&format!("`{}` is good: {tokens}, {pushes}", check.file.display()))?;
+    printer.result(&good(&format!("`{}` is good: {tokens}, {pushes}", check.file.display())))?;
     Ok(Code::Done)
 }
 

@@ -4,16 +4,22 @@ mod apply;
 mod arguments;
 mod bootstrap;
 mod check;
+mod choose;
+mod compromised;
 mod copy;
+mod doctor;
 mod exit;
 mod init;
+mod interrupt;
 mod lock;
 mod manifest;
 mod open;
 mod plan;
 mod role;
+mod saved;
 mod serve;
 mod server;
+mod shell;
 mod status;
 mod token;
 mod user;
@@ -25,7 +31,7 @@ use latchkey::secret::Secret;
 
 pub use exit::{Code, Fault as CommandFault};
 
-use crate::output::{Format, Printer};
+use crate::output::{Format, Printer, markdown};
 use arguments::{Arguments, Command};
 
 /// All of the command but its name: what a `main` calls.
@@ -78,9 +84,11 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 
     match dispatch(printer, parsed).await {
         Ok(code) => code.number(),
         Err(fault) => {
-            if printer.format == Format::Json {
-                // A program reads stdout; a person the same on stderr.
-                let _ = printer.json(&serde_json::json!({ "error": fault.message, "help": fault.hint }));
+            // A program reads stdout; a person the same on stderr.
+            match printer.format {
+                Format::Json => drop(printer.json(&serde_json::json!({ "error": fault.message, "help": fault.hint }))),
+                Format::Markdown => drop(printer.result(&markdown::fault(&fault.message, fault.hint.as_deref()))),
+                Format::Text => {}
             }
             printer.error(&fault.message, fault.hint.as_deref());
             fault.code.number()
@@ -112,6 +120,9 @@ async fn dispatch(printer: Printer, arguments: Arguments) -> Result<Code, Comman
         Command::Apply(apply) => apply::apply(printer, service.as_deref(), &apply).await,
         Command::Rotate(rotate) => apply::rotate(printer, service.as_deref(), &rotate).await,
         Command::Status(status) => status::run(printer, service.as_deref(), &status).await,
+        Command::Doctor(doctor) => doctor::run(printer, service.as_deref(), &doctor).await,
+        Command::Completions { shell } => shell::completions(printer, shell),
+        Command::Man { out } => shell::man(printer, out.as_deref()),
         Command::Token { command } => token::run(printer, service.as_deref(), command).await,
         Command::User { command } => user::run(printer, service.as_deref(), command).await,
         Command::Role { command } => role::run(printer, service.as_deref(), command).await,

@@ -16,7 +16,7 @@ use crate::dynamodb::{self, DynamoDbError};
 use crate::embedded::{self, EmbeddedError};
 use crate::files::FileError;
 use crate::manifest::{self, Fault as ManifestFault, LoadError, Manifest, ServiceAddress};
-use crate::output::{Format, Printer};
+use crate::output::{Format, Printer, actions};
 use crate::service::Client;
 
 /// Loads a manifest, prints its warnings, and on faults prints them all.
@@ -32,6 +32,7 @@ pub(super) fn load(printer: Printer, path: &Path, allow: &Allow) -> Result<Manif
         }
         Err(LoadError::Faults(faults)) => {
             printer.talk(faults.render(printer.colour()).trim_end());
+            actions::faults(printer, path, &faults.text, &faults.faults);
             let count = faults.errors();
             let plural = if count == 1 { "" } else { "s" };
             Err(Fault::new(format!("`{}` has {count} error{plural}, nothing was done", path.display())))
@@ -48,10 +49,11 @@ pub(super) fn load(printer: Printer, path: &Path, allow: &Allow) -> Result<Manif
 }
 
 fn show_warnings(printer: Printer, manifest: &Manifest, warnings: &[ManifestFault]) {
-    if !warnings.is_empty() && printer.format == Format::Text {
+    if !warnings.is_empty() && printer.format != Format::Json {
         let path = manifest.path.display().to_string();
         let text = manifest::snippet::render(warnings, &path, &manifest.text, printer.colour());
         printer.talk(text.trim_end());
+        actions::faults(printer, &manifest.path, &manifest.text, warnings);
     }
 }
 
@@ -60,6 +62,7 @@ pub(super) fn refuse(printer: Printer, manifest: &Manifest, faults: &[ManifestFa
     let path = manifest.path.display().to_string();
     let text = manifest::snippet::render(faults, &path, &manifest.text, printer.colour());
     printer.talk(text.trim_end());
+    actions::faults(printer, &manifest.path, &manifest.text, faults);
     let plural = if faults.len() == 1 { "" } else { "s" };
     Fault::new(format!("`{path}` has {} error{plural}, nothing was changed", faults.len()))
 }

@@ -1,15 +1,22 @@
 //! `provision plan`.
 
+use jiff::Timestamp;
+use latchkey::lifetime::parse_expiry;
+
 use super::arguments::{May, Plan};
 use super::exit::{Code, Fault};
 use super::open::{self, Absent};
+use super::{choose, saved};
 use crate::machine;
 use crate::manifest::{Manifest, SinkConfig};
 use crate::observe::observe;
-use crate::output::{Format, Printer, plan_json};
+use crate::output::{Format, Printer, actions, calendar, markdown, plan_json};
 use crate::plan::{self, Labels, Options, Rotate};
 use crate::sinks::dotenv;
 use crate::sinks::registry::Sinks;
+
+/// The farthest that a calendar reaches.
+const CALENDAR_MAX: latchkey::lifetime::Seconds = latchkey::lifetime::Seconds::days(3653);
 
 /// Shows what `apply` would change.
 pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Plan) -> Result<Code, Fault> {
@@ -17,7 +24,9 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Pla
     if arguments.offline {
         return offline(printer, &manifest);
     }
-    let client = open::client(&open::address(service, Some(&manifest))?, Absent::Pretend).await?;
+    let mut options = options(&manifest, &arguments.may, Rotate::Due)?;
+    let address = open::address(service, Some(&manifest))?;
+    let client = open::client(&address, Absent::Pretend).await?;
     let machine = machine::name();
     let sinks = Sinks::new(&manifest, &machine);
     let observation = observe(&client, &sinks, &manifest).await?;
@@ -25,22 +34,53 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Pla
     if !faults.is_empty() {
         return Err(open::refuse(printer, &manifest, &faults));
     }
+    options.only = choose::tokens(&manifest, &choose::undeclared(&observation), &arguments.may.select.only)?;
+    if let Some(at) = &arguments.at {
+        let until = until(at, observation.at)?;
+        let dates = plan::calendar::calendar(&manifest, &observation, &options, until);
+        calendar::print(printer, &manifest, (observation.at, until), &dates)?;
+        return Ok(Code::Done);
+    }
     warn(printer, &manifest);
-    let plan = plan::plan(&manifest, &observation, &options(&arguments.may, Rotate::Due));
+    let plan = plan::plan(&manifest, &observation, &options);
     let labels = Labels::new(&manifest.folder, &machine);
-    if printer.format == Format::Json {
-        printer.json(&plan_json(&plan, &labels))?;
-    } else {
-        printer.lines(&plan::lines(&plan, &labels))?;
-        printer.result(&plan::summary(&plan))?;
-        if plan.has_changes() {
-            printer.result(&format!("Plan id: {}", plan.id()))?;
+    let page = markdown::plan(&plan, &labels);
+    match printer.format {
+        Format::Json => printer.json(&plan_json(&plan, &labels))?,
+        Format::Markdown => printer.result(&page)?,
+        Format::Text => {
+            actions::grouped(printer, &format!("Plan of {}", plan.manifest), &plan::lines(&plan, &labels))?;
+            printer.result(&plan::summary(&plan))?;
+            if plan.has_changes() {
+                printer.result(&format!("Plan id: {}", plan.id()))?;
+            }
         }
+    }
+    actions::summarise(&page);
+    actions::plan(printer, &manifest, &plan, &labels);
+    if let Some(path) = &arguments.out {
+        let made = saved::Made { plan: &plan, manifest: &manifest, labels: &labels };
+        saved::write(path, made, (&address, observation.at), &options)?;
+        let path = path.display();
+        printer.talk(&format!("wrote the plan to `{path}`: `provision apply --plan {path}` carries it out"));
     }
     if plan.is_blocked() || !plan.guards.is_empty() {
         return Ok(Code::Error);
     }
     Ok(if arguments.detailed_exitcode && plan.has_changes() { Code::Changes } else { Code::Done })
+}
+
+/// The end of a calendar.
+fn until(text: &str, now: Timestamp) -> Result<Timestamp, Fault> {
+    let fault = |reason: String| Fault::new(format!("`--at {text}` is no end of a calendar")).hint(reason);
+    let until = parse_expiry(text).map_err(|error| fault(error.to_string()))?;
+    if until <= now {
+        return Err(fault("it is over; name a day to come".to_owned()));
+    }
+    if until > CALENDAR_MAX.after(now) {
+        return Err(fault("name a day within the next ten years".to_owned()));
+    }
+    Ok(until)
 }
 
 fn offline(printer: Printer, manifest: &Manifest) -> Result<Code, Fault> {
@@ -53,12 +93,22 @@ fn offline(printer: Printer, manifest: &Manifest) -> Result<Code, Fault> {
         printer.json(&serde_json::json!({ "manifest": manifest.name, "offline": true, "tokens": tokens }))?;
         return Ok(Code::Done);
     }
+    let plural = if manifest.tokens.len() == 1 { "" } else { "s" };
+    let count = manifest.tokens.len();
+    let sum = format!("`{}` declares {count} token{plural}; nothing was contacted", manifest.name);
+    if printer.format == Format::Markdown {
+        let row = |token: &crate::manifest::TokenDeclaration| {
+            vec![markdown::code(&format!("{}/{}", token.user, token.name)), markdown::text(&pushes(token).join(", "))]
+        };
+        let rows: Vec<_> = manifest.tokens.iter().map(row).collect();
+        let page = markdown::page(&[markdown::text(&sum), markdown::table(&["Token", "Places"], &rows)]);
+        printer.markdown(&page)?;
+        return Ok(Code::Done);
+    }
     for token in &manifest.tokens {
         printer.result(&format!("token `{}/{}`: {}", token.user, token.name, pushes(token).join(", ")))?;
     }
-    let plural = if manifest.tokens.len() == 1 { "" } else { "s" };
-    let count = manifest.tokens.len();
-    printer.result(&format!("`{}` declares {count} token{plural}; nothing was contacted", manifest.name))?;
+    printer.result(&sum)?;
     Ok(Code::Done)
 }
 
@@ -66,16 +116,20 @@ fn pushes(token: &crate::manifest::TokenDeclaration) -> Vec<String> {
     token.pushes.iter().map(|push| format!("{} {}", push.sink, push.name)).collect()
 }
 
-/// What the flags allow.
-pub(super) fn options(may: &May, rotate: Rotate) -> Options {
-    Options {
+/// What the flags allow. The selected tokens come later: some are known to the service only.
+pub(super) fn options(manifest: &Manifest, may: &May, rotate: Rotate) -> Result<Options, Fault> {
+    Ok(Options {
         rotate,
         prune: may.prune,
         allow_deletes: may.allow_deletes,
         prune_used: may.prune_used,
+        prune_used_within: Some(may.prune_used_within),
+        allow_rotations: may.allow_rotations,
         force_retire: may.force_retire,
         forget: may.forget.iter().cloned().collect(),
-    }
+        only: std::collections::BTreeSet::new(),
+        sinks: choose::sinks(manifest, &may.select.sink)?,
+    })
 }
 
 /// What a user should know of the places before secrets go there.

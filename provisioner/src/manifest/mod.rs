@@ -31,6 +31,7 @@ pub use fault::{Fault, Faults, Severity};
 pub(crate) use hosts::{is_loopback, parts as address_parts};
 pub use links::leaving;
 pub use load::{LoadError, SIZE_MAX, load};
+pub(crate) use nearest::nearest;
 pub use parse::parse;
 pub use reading::Allowances;
 pub use schema::schema;

@@ -4,7 +4,7 @@
 const CANDIDATES_MAX: usize = 500;
 
 /// The candidate that `wrong` is most likely a slip of, if any is near.
-pub(super) fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Longer texts are no slips, and the comparison is quadratic.
     if wrong.len() > 128 {
         return None;

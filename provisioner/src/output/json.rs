@@ -35,6 +35,7 @@ pub fn plan(plan: &Plan, labels: &Labels) -> Value {
         "plan_id": plan.id(),
         "has_changes": plan.has_changes(),
         "blocked": plan.is_blocked(),
+        "not_selected": plan.left_out.map(|left| left.tokens),
         "roles": roles,
         "users": users,
         "tokens": tokens,

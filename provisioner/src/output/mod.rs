@@ -1,6 +1,9 @@
 //! All that the command prints: results to stdout, talk to stderr, colour and bars on a terminal only.
 
+pub mod actions;
+pub mod calendar;
 mod json;
+pub mod markdown;
 mod progress;
 mod table;
 
@@ -21,6 +24,8 @@ pub enum Format {
     Text,
     /// For programs.
     Json,
+    /// For pull requests and other pages.
+    Markdown,
 }
 
 /// The one printer.
@@ -84,6 +89,15 @@ impl Printer {
     /// A warning, on stderr.
     pub fn warning(self, message: &str) {
         self.talk(&format!("{YELLOW}{BOLD}warning{PLAIN}: {message}"));
+    }
+
+    /// A page, on stdout and, in GitHub Actions, in the step's summary.
+    ///
+    /// # Errors
+    /// When stdout is closed or full.
+    pub fn markdown(self, page: &str) -> io::Result<()> {
+        actions::summarise(page);
+        self.result(page)
     }
 
     /// Lines of a plan, on stdout.

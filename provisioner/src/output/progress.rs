@@ -1,28 +1,82 @@
-//! Progress: a bar on a terminal, plain lines elsewhere.
+//! Progress: a bar on a terminal; elsewhere a line a token, or, where there are many, a line now and then with counts.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Printer;
 use crate::apply::{Failure, Reporter};
 
+/// Up to so many tokens each has a line of its own.
+const EACH: usize = 25;
+/// With more, a line comes after so many parts of a hundred, or after so long, whichever is first.
+const SHARE: usize = 10;
+const PAUSE: Duration = Duration::from_secs(10);
+
 /// Tells of a run's progress on stderr.
 #[derive(Debug)]
 pub struct Progress {
     printer: Printer,
     bar: Mutex<Option<ProgressBar>>,
+    count: Mutex<Count>,
+}
+
+/// How far a run has come.
+#[derive(Debug)]
+struct Count {
+    of: usize,
+    done: usize,
+    failed: usize,
+    told: usize,
+    told_at: Instant,
+}
+
+impl Count {
+    /// Whether each token has a line of its own.
+    fn is_short(&self) -> bool {
+        self.of <= EACH
+    }
+
+    /// The line that is due, if one is.
+    fn line(&mut self, now: Instant) -> Option<String> {
+        let reached = self.done + self.failed;
+        let share = (reached - self.told) * 100 >= self.of * SHARE;
+        if reached < self.of && !share && now.duration_since(self.told_at) < PAUSE {
+            return None;
+        }
+        (self.told, self.told_at) = (reached, now);
+        let failed = if self.failed == 0 { String::new() } else { format!(", {} failed", self.failed) };
+        Some(format!("{reached} of {} tokens{failed}", self.of))
+    }
 }
 
 impl Progress {
     /// Progress through `printer`.
     #[must_use]
     pub fn new(printer: Printer) -> Self {
-        Self { printer, bar: Mutex::new(None) }
+        let count = Count { of: 0, done: 0, failed: 0, told: 0, told_at: Instant::now() };
+        Self { printer, bar: Mutex::new(None), count: Mutex::new(count) }
     }
 
     fn bar(&self) -> Option<ProgressBar> {
-        self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.bar.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Counts a token, and says how far it is if that is due.
+    fn count(&self, add: impl FnOnce(&mut Count)) {
+        let line = {
+            let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+            add(&mut count);
+            if count.is_short() { None } else { count.line(Instant::now()) }
+        };
+        if let Some(line) = line {
+            self.printer.talk(&line);
+        }
+    }
+
+    fn is_short(&self) -> bool {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner).is_short()
     }
 
     /// Takes the bar away.
@@ -35,6 +89,9 @@ impl Progress {
 
 impl Reporter for Progress {
     fn begin(&self, tokens: usize) {
+        // Roles and users were told one by one, and are not counted.
+        let fresh = Count { of: tokens, done: 0, failed: 0, told: 0, told_at: Instant::now() };
+        *self.count.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
         if !self.printer.watched() || tokens == 0 {
             return;
         }
@@ -42,17 +99,19 @@ impl Reporter for Progress {
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} tokens {msg}") {
             bar.set_style(style);
         }
-        *self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(bar);
+        *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar);
     }
 
     fn done(&self, subject: &str, words: &str) {
-        match self.bar() {
-            Some(bar) => {
-                bar.inc(1);
-                bar.set_message(format!("{subject}: {words}"));
-            }
-            None => self.printer.talk(&format!("done {subject}: {words}")),
+        if let Some(bar) = self.bar() {
+            bar.inc(1);
+            bar.set_message(format!("{subject}: {words}"));
+            return;
         }
+        if self.is_short() {
+            self.printer.talk(&format!("done {subject}: {words}"));
+        }
+        self.count(|count| count.done += 1);
     }
 
     fn remark(&self, text: &str) {
@@ -63,9 +122,34 @@ impl Reporter for Progress {
     }
 
     fn failed(&self, failure: &Failure) {
-        match self.bar() {
-            Some(bar) => bar.suspend(|| self.printer.failure(failure)),
-            None => self.printer.failure(failure),
+        if let Some(bar) = self.bar() {
+            return bar.suspend(|| self.printer.failure(failure));
         }
+        self.printer.failure(failure);
+        self.count(|count| count.failed += 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_come_by_share_or_by_time_and_the_last_one_always() {
+        let start = Instant::now();
+        let mut count = Count { of: 100, done: 0, failed: 0, told: 0, told_at: start };
+        let mut told = Vec::new();
+        for done in 1..=100 {
+            if done == 95 {
+                count.failed += 1;
+            } else {
+                count.done += 1;
+            }
+            // The first twelve take long.
+            let now = start + Duration::from_secs(u64::min(done, 12) * 6);
+            told.extend(count.line(now));
+        }
+        insta::assert_snapshot!(told[..4].join(", "), @"2 of 100 tokens, 4 of 100 tokens, 6 of 100 tokens, 8 of 100 tokens");
+        insta::assert_snapshot!(told[told.len() - 2..].join(", "), @"92 of 100 tokens, 100 of 100 tokens, 1 failed");
     }
 }

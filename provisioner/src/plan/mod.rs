@@ -1,11 +1,15 @@
 //! Plans: what a run will change and why. Pure: a plan is made from a manifest and an observation, and nothing else.
 //! A change is a value, shown by `plan` and carried out by `apply`, so that the two cannot drift apart.
 
+pub mod calendar;
 mod causes;
 mod faults;
 pub mod find;
+pub mod leak;
 mod ownership;
+mod part;
 mod prune;
+mod select;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -15,6 +19,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use latchkey::lifetime::Seconds;
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::place::{Place, PlaceId};
 use latchkey::role::Permissions;
@@ -36,7 +41,7 @@ pub enum Rotate {
     #[default]
     Due,
     /// Those named too.
-    Named(BTreeSet<TokenName>),
+    Named(BTreeSet<(UserName, TokenName)>),
     /// Every one.
     All,
 }
@@ -52,10 +57,26 @@ pub struct Options {
     pub allow_deletes: Option<usize>,
     /// Prune tokens that were used lately too.
     pub prune_used: bool,
+    /// What counts as lately; 7 days when `None`.
+    pub prune_used_within: Option<Seconds>,
+    /// How many tokens a run may rotate that are neither due nor named; the default guard when `None`.
+    pub allow_rotations: Option<usize>,
     /// Retire versions that were used lately too.
     pub force_retire: bool,
     /// Recorded places to forget, by id.
     pub forget: BTreeSet<String>,
+    /// The tokens that the run is about, all when empty. Others are left exactly as they are.
+    pub only: BTreeSet<(UserName, TokenName)>,
+    /// The sinks, by their names in the manifest, that the run writes to, all when empty.
+    pub sinks: BTreeSet<String>,
+}
+
+impl Options {
+    /// Whether the run is about a part of the manifest.
+    #[must_use]
+    pub fn is_narrowed(&self) -> bool {
+        !self.only.is_empty() || !self.sinks.is_empty()
+    }
 }
 
 /// What a run will do.
@@ -71,6 +92,17 @@ pub struct Plan {
     pub tokens: Vec<TokenPlan>,
     /// What stops the whole run.
     pub guards: Vec<Guard>,
+    /// What was not selected and is left as it is: how many tokens, roles and users; `None` when all were meant.
+    pub left_out: Option<LeftOut>,
+}
+
+/// What a narrowed run leaves as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Tokens that were not selected.
+    pub tokens: usize,
+    /// Roles and users whose change would reach beyond what was selected.
+    pub others: usize,
 }
 
 /// A role to make or change.
@@ -205,6 +237,8 @@ pub enum Change {
 pub enum Reason {
     /// It was asked for.
     Asked,
+    /// Its secret has leaked.
+    Compromised,
     /// Rotation has been due since then.
     Due(Timestamp),
     /// Its durations changed, which acts on later versions.
@@ -227,6 +261,7 @@ impl Reason {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Asked => "asked",
+            Self::Compromised => "compromised",
             Self::Due(_) => "due",
             Self::Durations => "durations_changed",
             Self::Expired => "expired",
@@ -271,7 +306,25 @@ pub enum Blocked {
         until: Timestamp,
     },
     /// It was used lately, so it is not pruned.
-    UsedLately(Timestamp),
+    UsedLately {
+        /// The version that was used last.
+        number: u32,
+        /// When, to the hour.
+        last: Timestamp,
+        /// From where, when that was noted.
+        ip: Option<String>,
+        /// What counts as lately.
+        within: Seconds,
+    },
+    /// It needs a new version, and that goes to all its places, not only to those that were selected.
+    Everywhere {
+        /// Why; `None` when it does not exist yet.
+        reason: Option<Reason>,
+        /// The sinks that were not selected.
+        sinks: Vec<String>,
+    },
+    /// It needs a change of its user, on whom tokens rest that were not selected.
+    UserLeftOut(UserName),
 }
 
 /// What a reader should know about a token that needs no change for it.
@@ -339,6 +392,8 @@ pub enum Note {
     NotDeclared,
     /// It is leaving and ends then.
     EndsAfter(Timestamp),
+    /// A new version is due or on its way, which a run of selected sinks leaves alone.
+    WaitsForAll(Option<Reason>),
 }
 
 /// Makes the plan for a manifest.
@@ -351,23 +406,32 @@ pub fn plan(manifest: &Manifest, observation: &Observation, options: &Options) -
     let declared = observation.tokens.iter().flat_map(|observed| observed.places.iter().flatten());
     let claimed: BTreeSet<PlaceId> = declared.map(Place::id).collect();
     for (index, observed) in observation.tokens.iter().enumerate() {
-        let decided = token::decide(manifest, observation, &known, (options, &claimed), index, observed);
+        let mut decided = if part::is_part(manifest, options, index, observed) {
+            part::decide(manifest, observation, &known, (options, &claimed), index)
+        } else {
+            token::decide(manifest, observation, &known, (options, &claimed), index, observed)
+        };
         if let Some(from) = decided.changes.iter().find_map(|change| match change {
             Change::Rename { from } => Some((decided.user.clone(), from.clone())),
             _ => None,
         }) {
             renamed.insert(from);
         }
+        select::leave_unselected(&mut decided, manifest, options);
         tokens.push(decided);
     }
     let declared = tokens.len();
     for token in &observation.undeclared {
         if !renamed.contains(&(token.user.clone(), token.name.clone())) {
-            tokens.push(prune::decide(token, observation, &known, options, &claimed));
+            let mut decided = prune::decide(token, observation, &known, options, &claimed);
+            select::leave_unselected(&mut decided, manifest, options);
+            tokens.push(decided);
         }
     }
-    let guards = prune::guards(&tokens, declared, options);
-    Plan { manifest: manifest.name.clone(), roles, users, tokens, guards }
+    let mut plan = Plan { manifest: manifest.name.clone(), roles, users, tokens, guards: Vec::new(), left_out: None };
+    select::narrow(&mut plan, manifest, observation, options);
+    plan.guards = prune::guards(&plan.tokens, declared, options);
+    plan
 }
 
 impl Plan {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use latchkey::lifetime::Seconds;
 use latchkey::place::PlaceId;
-use latchkey::token::Token;
+use latchkey::token::{Token, Use};
 
 use super::find::{Find, Known};
-use super::{Blocked, Change, Note, Options, TokenPlan};
+use super::{Blocked, Change, Note, Options, Reason, TokenPlan};
 use crate::observe::Observation;
 use crate::sinks::SinkError;
 
@@ -18,27 +18,53 @@ const USED_LATELY: Seconds = Seconds::days(7);
 const DELETES: usize = 5;
 const SHARE: usize = 3;
 
+/// How many tokens a run may rotate that are neither due nor named, and which share of the manifest's: as many as a
+/// changed default takes with it are mostly a slip, and every one of their consumers would have to take up a new secret.
+const ROTATIONS: usize = 10;
+
 /// What stops a whole run before it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Guard {
-    /// How many tokens would be deleted or begin to leave.
-    pub deletes: usize,
-    /// Of how many.
-    pub of: usize,
+pub enum Guard {
+    /// Tokens that would be deleted or begin to leave.
+    Deletes {
+        /// How many.
+        deletes: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// Tokens that would be rotated though neither due nor named.
+    Rotations {
+        /// How many.
+        rotations: usize,
+        /// Of how many.
+        of: usize,
+    },
 }
 
 impl std::fmt::Display for Guard {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let plural = if self.of == 1 { "" } else { "s" };
-        write!(formatter, "this would delete {} of {} token{plural}", self.deletes, self.of)
+        let plural = |of: usize| if of == 1 { "" } else { "s" };
+        match self {
+            Self::Deletes { deletes, of } => {
+                write!(formatter, "this would delete {deletes} of {of} token{}", plural(*of))
+            }
+            Self::Rotations { rotations, of } => write!(
+                formatter,
+                "this would rotate {rotations} of {of} token{}, none of them due or named",
+                plural(*of)
+            ),
+        }
     }
 }
 
 impl Guard {
-    /// What to do about it.
+    /// What to do about it: the flag that lets this one run pass.
     #[must_use]
     pub fn hint(&self) -> String {
-        format!("if that is meant, say `--allow-deletes {}`", self.deletes)
+        match self {
+            Self::Deletes { deletes, .. } => format!("if that is meant, say `--allow-deletes {deletes}`"),
+            Self::Rotations { rotations, .. } => format!("if that is meant, say `--allow-rotations {rotations}`"),
+        }
     }
 }
 
@@ -73,8 +99,11 @@ pub(super) fn decide(
         plan.notes.push(Note::NotDeclared);
         return plan;
     }
-    if let Some(used) = token.last_used().filter(|used| USED_LATELY.after(*used) > now && !options.prune_used) {
-        plan.blocked.push(Blocked::UsedLately(used));
+    let within = options.prune_used_within.unwrap_or(USED_LATELY);
+    if let Some((number, used)) = last_use(token).filter(|(_, used)| within.after(used.last) > now)
+        && !options.prune_used
+    {
+        plan.blocked.push(Blocked::UsedLately { number, last: used.last, ip: used.ip.clone(), within });
         return plan;
     }
     let mut held = false;
@@ -117,6 +146,15 @@ pub(super) fn decide(
     plan
 }
 
+/// The last noted use of any version of a token.
+fn last_use(token: &Token) -> Option<(u32, &Use)> {
+    let uses = token.versions.iter().filter_map(|version| {
+        let used = token.uses.get(&version.number.to_string())?;
+        Some((version.number, used))
+    });
+    uses.max_by_key(|(_, used)| used.last)
+}
+
 /// The guards that a plan meets.
 pub(super) fn guards(tokens: &[TokenPlan], declared: usize, options: &Options) -> Vec<Guard> {
     let begins = |token: &&TokenPlan| token.changes.iter().any(|change| matches!(change, Change::Leave));
@@ -124,5 +162,21 @@ pub(super) fn guards(tokens: &[TokenPlan], declared: usize, options: &Options) -
     let undeclared = tokens.len() - declared;
     let of = declared + undeclared;
     let allowed = options.allow_deletes.unwrap_or(if declared == 0 { 0 } else { DELETES.min(of / SHARE).max(1) });
-    if deletes > allowed { vec![Guard { deletes, of }] } else { Vec::new() }
+    let mut guards = Vec::new();
+    if deletes > allowed {
+        guards.push(Guard::Deletes { deletes, of });
+    }
+    let rotations = tokens.iter().filter(|token| token.changes.iter().any(is_sudden)).count();
+    // Both limits have to be passed: a share alone would stop small manifests, a number alone large ones.
+    let allowed = options.allow_rotations.unwrap_or(ROTATIONS.max(of / SHARE));
+    if rotations > allowed {
+        guards.push(Guard::Rotations { rotations, of });
+    }
+    guards
+}
+
+/// Whether a change is a rotation that no calendar foretold and nobody named.
+fn is_sudden(change: &Change) -> bool {
+    let Change::NewVersion(reason) = change else { return false };
+    matches!(reason, Reason::Durations | Reason::TakenOver | Reason::NoSource(..) | Reason::LostStaged(_))
 }

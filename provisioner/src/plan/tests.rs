@@ -20,6 +20,7 @@ mod lagging;
 mod matrix;
 mod properties;
 mod rules;
+mod select;
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
@@ -311,7 +312,9 @@ fn blocked_words(blocked: &Blocked) -> String {
         Blocked::TooManyVersions { live, until } => {
             format!("{live} live until {:?}", until.map(|until| until.duration_since(at(0)).as_secs()))
         }
-        Blocked::UsedLately(_) => "used lately".to_owned(),
+        Blocked::UsedLately { number, .. } => format!("{number} used lately"),
+        Blocked::Everywhere { sinks, .. } => format!("everywhere, also {}", sinks.join("+")),
+        Blocked::UserLeftOut(user) => format!("needs {user}"),
     }
 }
 
@@ -327,5 +330,6 @@ fn note_words(note: &Note) -> String {
         Note::Expires { number, .. } => format!("{number} expires"),
         Note::NotDeclared => "not declared".to_owned(),
         Note::EndsAfter(_) => "ends later".to_owned(),
+        Note::WaitsForAll(reason) => format!("waits {}", reason.as_ref().map_or("promotion", Reason::code)),
     }
 }

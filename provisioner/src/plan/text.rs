@@ -209,7 +209,11 @@ fn change_lines(
         }
         Change::Mend { number, from, to, found } => {
             let known = token.record.as_ref().is_some_and(|record| record.places.contains_key(to));
+            let staged = token.record.as_ref().and_then(|record| record.current()).map(|current| current.number)
+                != Some(*number);
             match found {
+                // Selected sinks only: it becomes current once it is everywhere.
+                _ if staged => line(Tone::Change, format!("{subject}: carry on to {}", place(to))),
                 Find::Absent if !known => line(Tone::Change, format!("{subject}: push to {}", place(to))),
                 Find::Absent => line(Tone::Change, format!("{subject}: mend {}, it is missing there", place(to))),
                 found => line(Tone::Change, format!("{subject}: mend {}, {} there", place(to), found.words())),
@@ -251,6 +255,7 @@ fn pushed(token: &TokenPlan, id: &PlaceId, place: &dyn Fn(&PlaceId) -> String) -
 fn reason_text(reason: &Reason, place: &dyn Fn(&PlaceId) -> String) -> String {
     match reason {
         Reason::Asked => "as asked".to_owned(),
+        Reason::Compromised => "as its secret has leaked; older versions end at once".to_owned(),
         Reason::Due(since) => format!("due since {}", minute(*since)),
         Reason::Durations => "as its durations changed".to_owned(),
         Reason::Expired => "as no version of it works any more".to_owned(),
@@ -301,9 +306,33 @@ fn blocked_text(blocked: &Blocked, place: &dyn Fn(&PlaceId) -> String) -> (Strin
             format!("{} is not forgotten yet, as a write that was announced may still arrive there", place(id)),
             Some(format!("try again after {}", minute(*until))),
         ),
-        Blocked::UsedLately(last) => (
-            format!("not pruned: it was used at {}", minute(*last)),
-            Some("say `--prune-used` if it is to end all the same".to_owned()),
+        Blocked::UsedLately { number, last, ip, within } => {
+            let from = ip.as_ref().map(|ip| format!(" from {ip}")).unwrap_or_default();
+            (
+                format!("not pruned: version {number} was used at {}{from}, within the last {within}", minute(*last)),
+                Some("say `--prune-used` if it is to end all the same".to_owned()),
+            )
+        }
+        Blocked::Everywhere { reason, sinks } => {
+            let why = reason.as_ref().map_or_else(
+                || "it does not exist yet".to_owned(),
+                |reason| format!("it needs a new version, {}", reason_text(reason, place)),
+            );
+            let (also, flags) = if sinks.is_empty() {
+                ("; some are no longer declared".to_owned(), String::new())
+            } else {
+                let names: Vec<String> = sinks.iter().map(|sink| format!("`{sink}`")).collect();
+                let flags: Vec<String> = sinks.iter().map(|sink| format!("--sink {sink}")).collect();
+                (format!(", also those of {}", names.join(", ")), format!(", or add `{}`", flags.join(" ")))
+            };
+            (
+                format!("held up: {why}, and that goes to all its places at once{also}"),
+                Some(format!("run without `--sink`{flags}")),
+            )
+        }
+        Blocked::UserLeftOut(user) => (
+            format!("held up: it needs roles that `{user}` does not hold yet, and others rest on that user"),
+            Some("run without `--only` and `--sink`, so that the user changes too".to_owned()),
         ),
     }
 }
@@ -345,6 +374,12 @@ fn note_text(token: &TokenPlan, note: &Note, place: &dyn Fn(&PlaceId) -> String)
             format!("no longer declared, left as it is with {places} place{plural}; `--prune` ends it")
         }
         Note::EndsAfter(at) => format!("leaving, ends after {}", minute(*at)),
+        Note::WaitsForAll(Some(reason)) => {
+            format!("is to get a new version, {}; that takes a run without `--sink`", reason_text(reason, place))
+        }
+        Note::WaitsForAll(None) => {
+            "a version that an earlier run left staged becomes current in a run without `--sink`".to_owned()
+        }
     }
 }
 
@@ -402,9 +437,17 @@ pub fn summary(plan: &Plan) -> String {
     let parts: Vec<String> =
         parts.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}")).collect();
     let tokens = plan.tokens.iter().filter(|token| token.declaration.is_some()).count();
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    let left = plan.left_out.filter(|left| left.tokens + left.others > 0).map_or_else(String::new, |left| {
+        let others = match left.others {
+            0 => String::new(),
+            others => format!(" and {others} role{} or user{}", plural(others), plural(others)),
+        };
+        format!("; not selected and left as they are: {} token{}{others}", left.tokens, plural(left.tokens))
+    });
     if parts.is_empty() {
-        let plural = if tokens == 1 { "" } else { "s" };
-        return format!("No changes: {tokens} token{plural} of `{}` as declared", plan.manifest);
+        let tokens = tokens - plan.left_out.map_or(0, |left| left.tokens.min(tokens));
+        return format!("No changes: {tokens} token{} of `{}` as declared{left}", plural(tokens), plan.manifest);
     }
-    format!("Plan: {}", parts.join(", "))
+    format!("Plan: {}{left}", parts.join(", "))
 }

@@ -199,7 +199,7 @@ fn check_places(plan: &mut TokenPlan, case: &Case<'_>) -> bool {
     plan.blocked.len() == before
 }
 
-fn unreachable(id: &PlaceId, error: &SinkError) -> Blocked {
+pub(super) fn unreachable(id: &PlaceId, error: &SinkError) -> Blocked {
     Blocked::Unreachable(id.clone(), error.to_string(), error.hint().map(str::to_owned))
 }
 
@@ -386,7 +386,7 @@ fn reason(plan: &TokenPlan, case: &Case<'_>, record: &Token) -> Option<Reason> {
     let asked = match &case.options.rotate {
         Rotate::Due => false,
         Rotate::All => true,
-        Rotate::Named(names) => names.contains(&plan.name),
+        Rotate::Named(names) => names.contains(&(plan.user.clone(), plan.name.clone())),
     };
     if asked {
         return Some(Reason::Asked);

@@ -10,11 +10,12 @@ use latchkey::place::PlaceId;
 use latchkey::role::Permissions;
 use latchkey::secret::{Secret, TokenId};
 use latchkey::service::{
-    Caller, Created, Edit, Grant, LeaseError, Life, NewToken, Origin, Role, Service, UsageDay, UserChange, Verdict,
+    Caller, ChangeError, Created, Edit, Grant, LeaseError, Life, NewToken, Origin, Role, Service, UsageDay, UserChange,
+    Verdict,
 };
 use latchkey::token::{Token, TokenState};
 use latchkey::user::User;
-use latchkey::version::Look;
+use latchkey::version::{Look, VersionError};
 
 use super::{Carried, Checked, DeclaredToken, Held, History, Managed, ManifestInfo, ServiceError};
 
@@ -182,6 +183,20 @@ impl Direct {
     ) -> Result<Token, ServiceError> {
         let key = (&token.user, &token.name);
         Ok(self.service.retire(&self.caller, key, &token.id, number, (look, force)).await?)
+    }
+
+    pub(super) async fn end_compromised(
+        &self,
+        token: &Token,
+        number: u32,
+        anyway: bool,
+    ) -> Result<Token, ServiceError> {
+        let key = (&token.user, &token.name);
+        match self.service.end_compromised(&self.caller, key, &token.id, number, anyway).await {
+            // It has ended by itself, which is what was wanted.
+            Err(ChangeError::Rule(VersionError::NotLive(_))) => Ok(token.clone()),
+            answer => Ok(answer?),
+        }
     }
 
     pub(super) async fn end_leaving(&self, token: &Token, look: Look) -> Result<Token, ServiceError> {

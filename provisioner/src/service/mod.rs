@@ -304,6 +304,15 @@ impl Client {
         ask!(self, retire(token, number, look, force))
     }
 
+    /// Ends a version that has leaked, at once, wherever it is; with `anyway` the current one too. One that has ended
+    /// already is no error.
+    ///
+    /// # Errors
+    /// See [`ServiceError`].
+    pub async fn end_compromised(&self, token: &Token, number: u32, anyway: bool) -> Result<Token, ServiceError> {
+        ask!(self, end_compromised(token, number, anyway))
+    }
+
     /// Ends a token that leaves, after a look that found none of its versions anywhere.
     ///
     /// # Errors

@@ -1,17 +1,24 @@
 //! The command `provision`, as its users meet it: the real binary, real files, and what it says word for word.
 
 mod canary;
+mod compromised;
 mod day_one;
+mod doctor;
 mod dotenv;
 mod exits;
 mod interrupt;
 mod job;
 mod json;
+mod markdown;
+mod overview;
 mod people;
 mod prune;
+mod saved;
+mod selection;
 mod tokens;
 mod vault;
 mod verify;
+mod workflow;
 
 use tests::provision::World;
 

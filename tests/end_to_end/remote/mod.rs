@@ -1,5 +1,6 @@
 //! The command against a server, and everything that comes with not having the table in hand.
 
+mod around;
 mod by_hand;
 mod copy;
 mod faults;

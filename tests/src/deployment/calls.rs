@@ -57,8 +57,12 @@ impl Recorder {
     }
 }
 
-/// The actions that a request needs, each with its leading key.
-fn accesses(operation: &str, body: &Value) -> Vec<(String, Option<String>, String)> {
+/// The actions that a request needs, each with its index and its leading key.
+///
+/// # Panics
+/// When it is a request that no function may make.
+#[must_use]
+pub fn accesses(operation: &str, body: &Value) -> Vec<(String, Option<String>, String)> {
     let key = |item: &Value| item[PK]["S"].as_str().unwrap_or_else(|| panic!("{operation} without a key")).to_owned();
     let one = |action: &str, item: &Value| vec![(action.to_owned(), None, key(item))];
     match operation {

@@ -79,6 +79,10 @@ impl Ledger {
         self.counts.lock().expect("no holder panics").get(target).copied().unwrap_or(0)
     }
 
+    pub(super) fn targets(&self) -> Vec<String> {
+        self.counts.lock().expect("no holder panics").keys().cloned().collect()
+    }
+
     /// Notes a request; the faults that it meets.
     pub(super) fn note(&self, target: &str) -> Vec<Fault> {
         *self.counts.lock().expect("no holder panics").entry(target.to_owned()).or_default() += 1;

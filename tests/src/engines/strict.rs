@@ -117,6 +117,12 @@ impl StrictSecretsManager {
         self.inner.refuses_logins.store(refuse, Ordering::SeqCst);
     }
 
+    /// Every operation that was asked for, STS's among them, in the order of the alphabet.
+    #[must_use]
+    pub fn operations(&self) -> Vec<String> {
+        self.inner.ledger.targets()
+    }
+
     /// How many requests with `target` came, those that failed included.
     #[must_use]
     pub fn count(&self, target: &str) -> usize {

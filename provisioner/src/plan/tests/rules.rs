@@ -210,12 +210,12 @@ fn prune_takes_entries_first_and_ends_the_token_after_its_overlap() {
     assert_eq!(scene(&leaving, HOUR + DAY, Holds::Api(1)).words(), "remove a, . ends later");
     let mut used = token.clone();
     used.uses.insert("1".to_owned(), latchkey::token::Use { first: at(0), last: at(HOUR), ip: None });
-    assert_eq!(scene(&used, HOUR + 7 * DAY - 1, Holds::Api(1)).words(), "! used lately");
+    assert_eq!(scene(&used, HOUR + 7 * DAY - 1, Holds::Api(1)).words(), "! 1 used lately");
     assert_eq!(scene(&used, HOUR + 7 * DAY, Holds::Api(1)).words(), "remove a, leave");
     // A manifest that declares nothing deletes nothing without being told so.
     let mut guarded = scene(&token, HOUR, Holds::Api(1));
     guarded.options.allow_deletes = None;
-    assert_eq!(guarded.plan().guards, [Guard { deletes: 1, of: 1 }]);
+    assert_eq!(guarded.plan().guards, [Guard::Deletes { deletes: 1, of: 1 }]);
     guarded.options.allow_deletes = Some(1);
     assert_eq!(guarded.plan().guards, []);
 }

@@ -217,6 +217,23 @@ impl Remote {
         Err(lost.unwrap_or_else(|| ServiceError::Unavailable("the version was not retired".to_owned())))
     }
 
+    pub(in crate::service) async fn end_compromised(
+        &self,
+        token: &Token,
+        number: u32,
+        anyway: bool,
+    ) -> Result<Token, ServiceError> {
+        let call = Call::new("DELETE", of(token, &format!("/versions/{number}"))).query("id", &token.id);
+        let call = call.query("compromised", true);
+        let call = if anyway { call.query("force", true) } else { call };
+        match self.line.repeat::<TokenRecord>(call).await {
+            Ok(record) => Ok(record.into_token()),
+            // By an earlier try, or by itself: it has ended, which is what was wanted.
+            Err(ServiceError::Version(VersionError::NotLive(_))) => Ok(token.clone()),
+            Err(error) => Err(error),
+        }
+    }
+
     pub(in crate::service) async fn end_leaving(&self, token: &Token, look: Look) -> Result<Token, ServiceError> {
         let call = || {
             let call = Call::new("DELETE", of(token, "")).query("id", &token.id);

@@ -30,6 +30,8 @@ use latchkey::place::Place;
 use latchkey::secret::Secret;
 use tokio::sync::OnceCell;
 
+pub use self::survey::WORTH_A_LIST;
+
 use self::calls::Calls;
 use self::entries::{Group, entry, grouped, look_at_secret, prepare_secret, remove_secret, writable, write_secret};
 pub(super) use self::login::login;

@@ -7,7 +7,7 @@ use super::calls::{Calls, Description};
 use crate::sinks::SinkError;
 
 /// Fewer secrets than that are asked for one by one.
-const WORTH_A_LIST: usize = 20;
+pub const WORTH_A_LIST: usize = 20;
 /// The most secrets on a page.
 pub(super) const PAGE: i32 = 100;
 

@@ -1,0 +1,315 @@
+//! `provision rotate --compromised`: a secret has leaked. A new version goes wherever it can, and then the older ones end
+//! at once, whoever still uses them: a dead consumer is mended sooner than a leak.
+
+use std::collections::BTreeSet;
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use latchkey::token::Token;
+use latchkey::version::VersionState;
+use serde_json::{Value, json};
+
+use super::arguments::Rotate;
+use super::exit::{Code, Fault};
+use super::interrupt::stop_on_interrupt;
+use super::open::{self, Absent};
+use super::{apply, choose, lock};
+use crate::apply::{Outcome, Run, apply as carry_out};
+use crate::machine;
+use crate::manifest::Manifest;
+use crate::observe::observe;
+use crate::output::{Format, Printer, Progress, markdown, outcome_json};
+use crate::plan::leak::{Leak, as_plan, leaks};
+use crate::plan::{self, Labels, Options, minute};
+use crate::service::{Client, ServiceError};
+use crate::sinks::registry::Sinks;
+use crate::sinks::{Marker, Reach as _};
+
+/// What a run of this kind works with.
+struct Scene<'a> {
+    printer: Printer,
+    client: &'a Client,
+    manifest: &'a Manifest,
+    sinks: &'a Sinks,
+    labels: &'a Labels,
+}
+
+/// What became of one token.
+struct Became {
+    subject: String,
+    /// The new version, when it was made.
+    new: Option<u32>,
+    /// It is everywhere, and current.
+    current: bool,
+    /// The versions that ended.
+    ended: Vec<u32>,
+}
+
+/// Rotates leaked tokens without an overlap.
+pub(super) async fn run(
+    printer: Printer,
+    service: Option<&str>,
+    manifest: &Manifest,
+    arguments: &Rotate,
+) -> Result<Code, Fault> {
+    let tokens: BTreeSet<choose::Key> =
+        arguments.compromised.iter().map(|word| choose::token(manifest, word)).collect::<Result<_, _>>()?;
+    let address = open::address(service, Some(manifest))?;
+    let client = open::client(&address, Absent::Refuse).await?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let lease = lock::lease(printer, (&address, &client), &manifest.name, &arguments.how, &stop).await?;
+    let machine = machine::name();
+    let sinks = Sinks::new(manifest, &machine);
+    let labels = Labels::new(&manifest.folder, &machine);
+    let scene = Scene { printer, client: &client, manifest, sinks: &sinks, labels: &labels };
+    let ended = scene.leased(arguments, &tokens, &stop).await;
+    lease.free().await;
+    ended
+}
+
+impl Scene<'_> {
+    async fn leased(
+        &self,
+        arguments: &Rotate,
+        tokens: &BTreeSet<choose::Key>,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Code, Fault> {
+        let Self { printer, client, manifest, .. } = *self;
+        apply::check_revision(client, manifest, &arguments.how).await?;
+        let observation = observe(client, self.sinks, manifest).await?;
+        let leaks = leaks(manifest, &observation, tokens);
+        let known =
+            |key: &&choose::Key| leaks.iter().any(|leak| (&leak.plan.user, &leak.plan.name) == (&key.0, &key.1));
+        if let Some((user, name)) = tokens.iter().find(|key| !known(key)) {
+            return Err(Fault::new(format!(
+                "the token `{user}/{name}` does not exist, so nothing of it can have leaked"
+            ))
+            .hint("`provision apply` makes it; `provision status` shows what there is"));
+        }
+        let plan = as_plan(manifest, &leaks);
+        if printer.format == Format::Text {
+            printer.lines(&plan::lines(&plan, self.labels))?;
+        }
+        for leak in &leaks {
+            printer.talk(&self.warning(leak));
+        }
+        if !arguments.yes {
+            leaks.iter().try_for_each(confirm)?;
+        }
+        client.note_applied(&manifest.name, arguments.how.revision).await?;
+        stop_on_interrupt(printer, stop.clone());
+        for leak in &leaks {
+            self.make_room(leak).await?;
+        }
+        let progress = Progress::new(printer);
+        let options = Options::default();
+        let run = Run {
+            client,
+            sinks: self.sinks,
+            manifest,
+            options: &options,
+            labels: self.labels,
+            reporter: &progress,
+            stop,
+        };
+        let outcome = carry_out(&run, &plan, &observation).await;
+        progress.finish();
+        let outcome = outcome?;
+        if stop.load(Ordering::Relaxed) {
+            printer.talk("stopped before the older versions ended: they still work. Run it again to go on");
+            return self.finish(&leaks, Vec::new(), &outcome);
+        }
+        let mut ended = Vec::new();
+        for leak in &leaks {
+            ended.push(self.end(leak, arguments.yes).await?);
+        }
+        self.finish(&leaks, ended, &outcome)
+    }
+
+    /// Where as many versions as may work at once do, the older ones end first: they end in any case.
+    async fn make_room(&self, leak: &Leak) -> Result<(), Fault> {
+        let Some(record) = &leak.plan.record else { return Ok(()) };
+        if record.live(self.client.now()).count() < record.versions_max() {
+            return Ok(());
+        }
+        let older = record.versions.iter().filter(|version| version.state != VersionState::Current);
+        for version in older.filter(|version| version.number < record.highest) {
+            self.client.end_compromised(record, version.number, false).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends every version older than the new one.
+    async fn end(&self, leak: &Leak, yes: bool) -> Result<Became, Fault> {
+        let subject = format!("{}/{}", leak.plan.user, leak.plan.name);
+        let Some(before) = &leak.plan.record else {
+            return Ok(Became { subject, new: None, current: false, ended: Vec::new() });
+        };
+        let record = self.client.again(&self.manifest.name, before).await?;
+        if record.highest <= before.highest {
+            return Ok(Became { subject, new: None, current: false, ended: Vec::new() });
+        }
+        let new = Some(record.highest);
+        let current = record.current().is_some_and(|current| current.number == record.highest);
+        // What could be foreseen was agreed to; what went wrong since was not.
+        if !current && leak.reaches_all() && !yes {
+            let question = format!(
+                "Version {} of `{subject}` did not arrive everywhere. End the leaked one all the same? Type its name: ",
+                record.highest
+            );
+            if ask(&question)? != leak.plan.name.as_str() {
+                return Ok(Became { subject, new, current, ended: Vec::new() });
+            }
+        }
+        let mut ended = Vec::new();
+        for version in record.versions.iter().filter(|version| version.number < record.highest) {
+            self.client
+                .end_compromised(&record, version.number, !current)
+                .await
+                .map_err(|error| still(&subject, error))?;
+            ended.push(version.number);
+        }
+        self.tell_sinks(leak, before, &ended).await;
+        Ok(Became { subject, new, current, ended })
+    }
+
+    /// Sinks that keep older values may disable them.
+    async fn tell_sinks(&self, leak: &Leak, before: &Token, ended: &[u32]) {
+        for version in before.versions.iter().filter(|version| ended.contains(&version.number)) {
+            let marker =
+                Marker { token_id: before.id.clone(), version: version.number, fingerprint: version.fingerprint() };
+            for place in &leak.plan.places {
+                let Ok(sink) = self.sinks.reach(place).await else { continue };
+                if let Err(error) = sink.ended(place, &marker).await {
+                    // The version is dead all the same.
+                    tracing::debug!(%error, "an older value was not disabled");
+                }
+            }
+        }
+    }
+
+    /// Who will be left without a secret that works.
+    fn warning(&self, leak: &Leak) -> String {
+        let subject = format!("{}/{}", leak.plan.user, leak.plan.name);
+        let mut lines =
+            vec![format!("When the older versions of `{subject}` end, these fail until they have the new one:")];
+        for (place, why) in &leak.unreached {
+            let place = self.labels.of(place);
+            lines.push(format!("  {place}, which this run cannot bring it to: {why}"));
+        }
+        for (place, why) in &leak.lagging {
+            lines.push(format!("  consumers of {}, which lag: {why}", self.labels.of(place)));
+        }
+        for (number, used) in &leak.used {
+            let from = used.ip.as_ref().map(|ip| format!(" from {ip}")).unwrap_or_default();
+            lines.push(format!("  whoever used version {number} last, at {}{from}", minute(used.last)));
+        }
+        lines.push("  every consumer that read its secret at its start, until it starts again".to_owned());
+        lines.join("\n")
+    }
+
+    fn finish(&self, leaks: &[Leak], ended: Vec<Became>, outcome: &Outcome) -> Result<Code, Fault> {
+        let good = !ended.is_empty() && ended.iter().all(|token| token.current && !token.ended.is_empty());
+        let sums: Vec<String> = ended.iter().map(Became::words).collect();
+        match self.printer.format {
+            Format::Json => {
+                let tokens: Vec<Value> =
+                    leaks.iter().enumerate().map(|(index, leak)| self.as_json(leak, ended.get(index))).collect();
+                let manifest = &self.manifest.name;
+                self.printer
+                    .json(&json!({ "manifest": manifest, "tokens": tokens, "result": outcome_json(outcome) }))?;
+            }
+            Format::Markdown => {
+                let sums: Vec<String> = sums.iter().map(|sum| format!("- {}", markdown::text(sum))).collect();
+                let said: Vec<String> = leaks.iter().map(|leak| self.warning(leak)).collect();
+                let said =
+                    markdown::folded("Who fails until they have the new one", &markdown::block(&said.join("\n")));
+                self.printer.markdown(&markdown::page(&["### Leaked tokens".to_owned(), sums.join("\n"), said]))?;
+            }
+            Format::Text => sums.iter().try_for_each(|sum| self.printer.result(sum))?,
+        }
+        if ended.iter().any(|token| token.new.is_some() && !token.current) {
+            self.printer
+                .talk("run `provision apply` when the other places can be reached, to bring them the new version");
+        }
+        for token in ended.iter().filter(|token| token.new.is_none()) {
+            let (user, name) = token.subject.split_once('/').unwrap_or(("USER", &token.subject));
+            self.printer.talk(&format!(
+                "if it cannot wait, `provision token delete {name} --user {user}` ends every secret of it at once"
+            ));
+        }
+        Ok(if good { Code::Done } else { Code::Partly })
+    }
+
+    fn as_json(&self, leak: &Leak, ended: Option<&Became>) -> Value {
+        let places = |places: &[(latchkey::place::Place, String)]| -> Vec<Value> {
+            let place = |(place, why): &(latchkey::place::Place, String)| json!({ "id": place.id(), "place": self.labels.of(place).trim_matches('`'), "reason": why });
+            places.iter().map(place).collect()
+        };
+        let used: Vec<Value> = leak
+            .used
+            .iter()
+            .map(|(number, used)| json!({ "version": number, "last": used.last, "ip": used.ip }))
+            .collect();
+        json!({
+            "user": leak.plan.user,
+            "name": leak.plan.name,
+            "new_version": ended.and_then(|ended| ended.new),
+            "current": ended.is_some_and(|ended| ended.current),
+            "ended": ended.map(|ended| ended.ended.clone()).unwrap_or_default(),
+            "unreached": places(&leak.unreached),
+            "lagging": places(&leak.lagging),
+            "used": used,
+        })
+    }
+}
+
+impl Became {
+    fn words(&self) -> String {
+        let subject = &self.subject;
+        let Some(new) = self.new else {
+            return format!("`{subject}`: no new version could be made, so the leaked one still works");
+        };
+        let plural = if self.ended.len() == 1 { "" } else { "s" };
+        let numbers: Vec<String> = self.ended.iter().map(ToString::to_string).collect();
+        let numbers = numbers.join(", ");
+        match (self.ended.is_empty(), self.current) {
+            (true, _) => format!("`{subject}`: version {new} works, and the leaked one still does"),
+            (false, true) => format!("`{subject}`: version {new} is current, version{plural} {numbers} ended"),
+            (false, false) => {
+                format!("`{subject}`: version{plural} {numbers} ended; version {new} works and is not everywhere yet")
+            }
+        }
+    }
+}
+
+fn still(subject: &str, error: ServiceError) -> Fault {
+    let fault = Fault::from(error);
+    Fault { message: format!("a leaked version of `{subject}` still works: {}", fault.message), ..fault }
+        .code(Code::Partly)
+}
+
+/// Demands that a person types the token's name.
+fn confirm(leak: &Leak) -> Result<(), Fault> {
+    let subject = format!("{}/{}", leak.plan.user, leak.plan.name);
+    if !std::io::stdin().is_terminal() {
+        return Err(Fault::new(format!("nothing of `{subject}` ended, as nobody was there to confirm it"))
+            .hint("say `--yes`")
+            .code(Code::Guard));
+    }
+    let question = format!("End every older version of `{subject}` at once? Type its name to confirm: ");
+    if ask(&question)? == leak.plan.name.as_str() {
+        return Ok(());
+    }
+    Err(Fault::new(format!("that is not its name; nothing of `{subject}` ended")).code(Code::Guard))
+}
+
+fn ask(question: &str) -> Result<String, Fault> {
+    let mut stderr = std::io::stderr().lock();
+    let _ = write!(stderr, "{question}");
+    let _ = stderr.flush();
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(answer.trim().to_owned())
+}

@@ -1,0 +1,158 @@
+//! Files, service, rights and clock.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use latchkey::clock::{Clock as _, SystemClock};
+use latchkey::name::{RoleName, UserName};
+use latchkey::service::Grant;
+
+use super::Finding;
+use crate::commands::exit::Fault;
+use crate::files;
+use crate::manifest::{Manifest, ServiceAddress, SinkConfig};
+use crate::observe::observe;
+use crate::plan;
+use crate::service::{Client, ServiceError};
+use crate::sinks::dotenv;
+use crate::sinks::registry::Sinks;
+
+/// How far two clocks may be apart, in seconds.
+const SKEW_MAX: i64 = 60;
+
+/// Modes of `.env` files, and what git makes of them.
+pub(super) fn files(manifest: &Manifest) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut seen = BTreeSet::new();
+    for sink in manifest.sinks.values() {
+        let SinkConfig::Dotenv { path } = &sink.config else { continue };
+        if !seen.insert(path.clone()) {
+            continue;
+        }
+        let what = format!("file `{}`", path.strip_prefix(&manifest.folder).unwrap_or(path).display());
+        let warnings = dotenv::warnings(path);
+        if warnings.is_empty() {
+            let words = if path.exists() { "for its owner only, and not for git" } else { "not there yet" };
+            findings.push(Finding::good(what, words));
+            continue;
+        }
+        findings.extend(warnings.iter().map(|warning| {
+            let (words, cure) = warning.split_once(": ").unwrap_or((warning, ""));
+            Finding::note(what.clone(), words, Some(cure).filter(|cure| !cure.is_empty()))
+        }));
+    }
+    findings
+}
+
+/// The mode of an embedded table: whoever writes it is the service's operator.
+pub(super) fn table_file(address: &ServiceAddress) -> Option<Finding> {
+    let ServiceAddress::Embedded(path) = address else { return None };
+    let mode = files::mode(&files::resolve(path)).filter(|mode| mode & 0o077 != 0)?;
+    let cure = format!("chmod 600 {}", shell_word(path));
+    let words = format!("open to others (mode {mode:04o}), and whoever writes it is the operator");
+    Some(Finding::problem(format!("file `{}`", path.display()), words, Some(&cure)))
+}
+
+fn shell_word(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', "'\\''"))
+}
+
+/// The service: whether it answers, as whom, by which clock, and what it says of the manifest.
+pub(super) async fn service(
+    findings: &mut Vec<Finding>,
+    (address, client): (&ServiceAddress, &Client),
+    manifest: &Manifest,
+    sinks: &Sinks,
+) {
+    let what = match address {
+        ServiceAddress::Embedded(path) if path.exists() => format!("service in `{}`", path.display()),
+        ServiceAddress::Embedded(path) => format!("service in `{}`, which `apply` makes", path.display()),
+        ServiceAddress::Table { name, .. } => format!("service on the table `{name}`"),
+        ServiceAddress::Url(_) => "service at its server".to_owned(),
+    };
+    let observation = match observe(client, sinks, manifest).await {
+        Ok(observation) => observation,
+        Err(error) => return findings.push(refused(what, manifest, error)),
+    };
+    let whom = client.me().map_or_else(|| "as its operator".to_owned(), |user| format!("as `{user}`"));
+    findings.push(Finding::good(what.clone(), format!("it answers, {whom}")));
+    let apart = SystemClock.now().duration_since(client.now()).as_secs();
+    findings.push(if apart.abs() > SKEW_MAX {
+        let words = format!("this machine's and the service's are {} s apart", apart.abs());
+        Finding::problem("clock", words, Some("set this machine's clock, best by a time server"))
+    } else {
+        Finding::good("clock", "this machine's and the service's agree")
+    });
+    if client.me().is_some() {
+        grant(findings, client, manifest).await;
+    }
+    let faults = plan::faults(manifest, &observation);
+    findings.extend(faults.iter().map(|fault| {
+        let at = crate::manifest::snippet::position(&manifest.text, fault.span.start);
+        let what = format!("manifest `{}`, line {}", manifest.path.display(), at.line);
+        Finding::problem(what, fault.message.clone(), fault.hint.as_deref())
+    }));
+    if faults.is_empty() {
+        findings.push(Finding::good(what, "every user and role that the manifest names is there"));
+    }
+}
+
+fn refused(what: String, manifest: &Manifest, error: ServiceError) -> Finding {
+    let fault = Fault::from(error);
+    let cure =
+        fault.hint.unwrap_or_else(|| format!("the token needs a role that permits `manifests:{}`", manifest.name));
+    Finding::problem(what, fault.message, Some(&cure))
+}
+
+/// Holds what the manifest hands out against what it may.
+async fn grant(findings: &mut Vec<Finding>, client: &Client, manifest: &Manifest) {
+    let what = format!("grant of `{}`", manifest.name);
+    let found = match client.manifest(&manifest.name).await {
+        Ok(found) => found.and_then(|info| info.grant).unwrap_or_default(),
+        Err(error) => return findings.push(refused(what, manifest, error)),
+    };
+    let needed = needed(manifest);
+    let missing = beyond(&needed, &found);
+    if missing.is_empty() {
+        return findings.push(Finding::good(what, "it covers all that the manifest hands out"));
+    }
+    let words = format!("it lacks {}; the token in hand may still permit that itself", missing.join(", "));
+    // What is not named is taken back, so the whole is said.
+    let mut whole = found;
+    whole.permissions = whole.permissions.iter().chain(needed.permissions.iter()).cloned().collect();
+    whole.roles.extend(needed.roles);
+    whole.users.extend(needed.users);
+    findings.push(Finding::problem(what, words, Some(&format!("an admin says `{}`", command(manifest, &whole)))));
+}
+
+/// What a manifest hands out: what its roles permit, and the roles and users that it names and does not declare.
+fn needed(manifest: &Manifest) -> Grant {
+    let permissions = manifest.roles.values().flat_map(|role| role.permissions.iter().cloned()).collect();
+    let named = manifest.users.values().flat_map(|user| &user.roles);
+    let named = named.chain(manifest.tokens.iter().flat_map(|token| token.roles.iter().flatten()));
+    let roles: BTreeSet<RoleName> = named.filter(|role| !manifest.roles.contains_key(*role)).cloned().collect();
+    let owners = manifest.tokens.iter().map(|token| &token.user);
+    let users: BTreeSet<UserName> = owners.filter(|user| !manifest.users.contains_key(*user)).cloned().collect();
+    Grant { permissions, roles, users }
+}
+
+fn beyond(needed: &Grant, found: &Grant) -> Vec<String> {
+    let permissions = needed.permissions.iter().filter(|permission| !found.permissions.allow(permission));
+    let mut missing: Vec<String> = permissions.map(|permission| format!("`{permission}`")).collect();
+    missing.extend(needed.roles.difference(&found.roles).map(|role| format!("the role `{role}`")));
+    missing.extend(needed.users.difference(&found.users).map(|user| format!("the user `{user}`")));
+    missing
+}
+
+fn command(manifest: &Manifest, grant: &Grant) -> String {
+    let mut words = vec![format!("provision manifest grant {}", manifest.name)];
+    let mut add = |flag: &str, values: Vec<String>| {
+        if !values.is_empty() {
+            words.push(format!("{flag} {}", values.join(",")));
+        }
+    };
+    add("--permission", grant.permissions.iter().map(ToString::to_string).collect());
+    add("--role", grant.roles.iter().map(ToString::to_string).collect());
+    add("--user", grant.users.iter().map(ToString::to_string).collect());
+    words.join(" ")
+}

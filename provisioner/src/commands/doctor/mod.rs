@@ -1,0 +1,185 @@
+//! `provision doctor`: checks everything that a run rests on, and writes nothing.
+
+mod checks;
+mod policy;
+mod sinks;
+
+use serde_json::json;
+
+use super::arguments::Doctor;
+use super::exit::{Code, Fault};
+use super::open::{self, Absent};
+use crate::machine;
+use crate::manifest::{self, LoadError, Severity, snippet};
+use crate::output::{Format, Printer, actions, markdown};
+use crate::sinks::registry::Sinks;
+
+/// How one check came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Good,
+    /// Nothing stops a run, and somebody should look.
+    Note,
+    Problem,
+}
+
+/// One check.
+#[derive(Debug)]
+struct Finding {
+    state: State,
+    /// What was checked.
+    what: String,
+    /// What was found.
+    words: String,
+    /// What to do about it.
+    cure: Option<String>,
+}
+
+impl Finding {
+    fn good(what: impl Into<String>, words: impl Into<String>) -> Self {
+        Self { state: State::Good, what: what.into(), words: words.into(), cure: None }
+    }
+
+    fn note(what: impl Into<String>, words: impl Into<String>, cure: Option<&str>) -> Self {
+        Self { state: State::Note, what: what.into(), words: words.into(), cure: cure.map(str::to_owned) }
+    }
+
+    fn problem(what: impl Into<String>, words: impl Into<String>, cure: Option<&str>) -> Self {
+        Self { state: State::Problem, what: what.into(), words: words.into(), cure: cure.map(str::to_owned) }
+    }
+
+    fn of_fault(what: impl Into<String>, fault: &Fault) -> Self {
+        Self::problem(what, fault.message.clone(), fault.hint.as_deref())
+    }
+}
+
+impl State {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Good => "ok",
+            Self::Note => "note",
+            Self::Problem => "problem",
+        }
+    }
+}
+
+/// Checks, or prints the least rights.
+pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Doctor) -> Result<Code, Fault> {
+    if arguments.policy {
+        let manifest = open::load(printer, &arguments.file, &arguments.allow)?;
+        let sinks = Sinks::new(&manifest, &machine::name());
+        let address = open::address(service, Some(&manifest))?;
+        let rights = policy::rights(&manifest, &sinks, &address).await;
+        return policy::print(printer, &rights);
+    }
+    let findings = findings(printer, service, arguments).await;
+    show(printer, &findings)?;
+    let bad = findings.iter().any(|finding| finding.state == State::Problem);
+    Ok(if bad { Code::Error } else { Code::Done })
+}
+
+async fn findings(printer: Printer, service: Option<&str>, arguments: &Doctor) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let allow = &arguments.allow;
+    let loaded = manifest::load(&arguments.file, &allow.allowances());
+    let shown = format!("manifest `{}`", arguments.file.display());
+    let add = |findings: &mut Vec<Finding>, faults: &[manifest::Fault], text: &str| {
+        for fault in faults {
+            let at = snippet::position(text, fault.span.start);
+            let what = format!("{shown}, line {}", at.line);
+            findings.push(match fault.severity {
+                Severity::Error => Finding::problem(what, fault.message.clone(), fault.hint.as_deref()),
+                Severity::Warning => Finding::note(what, fault.message.clone(), fault.hint.as_deref()),
+            });
+        }
+    };
+    let manifest = match loaded {
+        Ok((manifest, warnings)) => {
+            add(&mut findings, &warnings, &manifest.text);
+            let leaving = if allow.allow_outside { Vec::new() } else { manifest::leaving(&manifest) };
+            add(&mut findings, &leaving, &manifest.text);
+            if !leaving.is_empty() {
+                return findings;
+            }
+            let (tokens, sinks) = (manifest.tokens.len(), manifest.sinks.len());
+            let plural = |count: usize| if count == 1 { "" } else { "s" };
+            let words = format!("{tokens} token{} for {sinks} sink{}", plural(tokens), plural(sinks));
+            findings.push(Finding::good(shown.clone(), words));
+            manifest
+        }
+        Err(LoadError::Faults(faults)) => {
+            add(&mut findings, &faults.faults, &faults.text);
+            actions::faults(printer, &arguments.file, &faults.text, &faults.faults);
+            return findings;
+        }
+        Err(error) => {
+            findings.push(Finding::problem(shown, error.to_string(), error.hint()));
+            return findings;
+        }
+    };
+    findings.extend(checks::files(&manifest));
+    let machine = machine::name();
+    let sinks = Sinks::new(&manifest, &machine);
+    let opened = match open::address(service, Some(&manifest)) {
+        Ok(address) => {
+            findings.extend(checks::table_file(&address));
+            open::client(&address, Absent::Pretend).await.map(|client| (address, client))
+        }
+        Err(fault) => Err(fault),
+    };
+    match opened {
+        Ok((address, client)) => {
+            checks::service(&mut findings, (&address, &client), &manifest, &sinks).await;
+        }
+        Err(fault) => findings.push(Finding::of_fault("service", &fault)),
+    }
+    sinks::check(&mut findings, &manifest, &sinks).await;
+    findings
+}
+
+fn show(printer: Printer, findings: &[Finding]) -> Result<(), Fault> {
+    let count = |state: State| findings.iter().filter(|finding| finding.state == state).count();
+    let (problems, notes) = (count(State::Problem), count(State::Note));
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    let sum = match (problems, notes) {
+        (0, 0) => "All is well".to_owned(),
+        (0, notes) => format!("All is well; {notes} note{}", plural(notes)),
+        (problems, 0) => format!("{problems} problem{}", plural(problems)),
+        (problems, notes) => format!("{problems} problem{}, {notes} note{}", plural(problems), plural(notes)),
+    };
+    let rows = findings.iter().map(|finding| {
+        let Finding { state, what, words, cure } = finding;
+        let cure = cure.as_deref().map(markdown::text).unwrap_or_default();
+        vec![state.word().to_owned(), markdown::text(what), markdown::text(words), cure]
+    });
+    let table = markdown::table(&["", "Check", "Found", "Cure"], &rows.collect::<Vec<_>>());
+    let page = markdown::page(&["### Doctor".to_owned(), format!("**{sum}**"), table]);
+    match printer.format {
+        Format::Json => {
+            let checks: Vec<_> = findings
+                .iter()
+                .map(|finding| {
+                    json!({
+                        "check": finding.what,
+                        "state": finding.state.word(),
+                        "message": finding.words,
+                        "help": finding.cure,
+                    })
+                })
+                .collect();
+            printer.json(&json!({ "good": problems == 0, "checks": checks }))?;
+        }
+        Format::Markdown => printer.result(&page)?,
+        Format::Text => {
+            for finding in findings {
+                printer.result(&format!("{:<8} {}: {}", finding.state.word(), finding.what, finding.words))?;
+                if let Some(cure) = &finding.cure {
+                    printer.result(&format!("         cure: {cure}"))?;
+                }
+            }
+            printer.result(&sum)?;
+        }
+    }
+    actions::summarise(&page);
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! `provision completions` and `provision man`: from the arguments themselves, so that they cannot differ from them.
+
+use std::path::Path;
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+
+use super::arguments::Arguments;
+use super::exit::{Code, Fault};
+use crate::files;
+use crate::output::Printer;
+
+/// Prints a shell's completions.
+pub(super) fn completions(printer: Printer, shell: Shell) -> Result<Code, Fault> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "provision", &mut script);
+    printer.result(String::from_utf8_lossy(&script).trim_end())?;
+    Ok(Code::Done)
+}
+
+/// Prints the manual page of the whole command, or writes one a command into a folder.
+pub(super) fn man(printer: Printer, out: Option<&Path>) -> Result<Code, Fault> {
+    let command = Arguments::command();
+    let Some(folder) = out else {
+        let page = render(command)?;
+        printer.result(String::from_utf8_lossy(&page).trim_end())?;
+        return Ok(Code::Done);
+    };
+    let mut written = 0;
+    write(&command, "provision", folder, &mut written)?;
+    printer.result(&format!("Wrote {written} pages to `{}`", folder.display()))?;
+    Ok(Code::Done)
+}
+
+/// Writes the page of a command and those of the commands in it.
+fn write(command: &clap::Command, name: &str, folder: &Path, written: &mut usize) -> Result<(), Fault> {
+    let path = folder.join(format!("{name}.1"));
+    let page = render(command.clone().display_name(name.to_owned()).bin_name(name.replace('-', " ")))?;
+    files::write_atomic(&path, &page, 0o644).map_err(|error| {
+        let hint = error.hint().to_owned();
+        Fault::new(error.to_string()).hint(hint)
+    })?;
+    *written += 1;
+    for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help") {
+        write(inner, &format!("{name}-{}", inner.get_name()), folder, written)?;
+    }
+    Ok(())
+}
+
+fn render(command: clap::Command) -> Result<Vec<u8>, Fault> {
+    let mut page = Vec::new();
+    let rendered = clap_mangen::Man::new(command).render(&mut page);
+    rendered.map_err(|error| Fault::new(format!("the page cannot be made: {error}")))?;
+    Ok(page)
+}

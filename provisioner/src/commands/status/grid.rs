@@ -1,0 +1,381 @@
+//! Tokens by sinks: which version each place holds, in a table that fits a terminal.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use latchkey::place::Place;
+use latchkey::token::Token;
+use latchkey::version::VersionState;
+
+use crate::manifest::Manifest;
+use crate::observe::Observation;
+use crate::plan::find::Find;
+use crate::plan::{Blocked, Labels, Plan, TokenPlan, Tone, remarks};
+use crate::sinks::{Seen, SinkError};
+
+/// The widest table that is printed with the sinks' names as heads.
+const WIDTH_MAX: usize = 110;
+/// The longest token's name that is shown whole.
+const NAME_MAX: usize = 32;
+/// The column of places that are in no declared sink.
+const ELSEWHERE: &str = "elsewhere";
+
+/// The table.
+pub(super) struct Grid {
+    pub(super) manifest: String,
+    /// The sinks that hold anything, by name.
+    pub(super) columns: Vec<String>,
+    pub(super) rows: Vec<Row>,
+    /// What a cell is too small for: drift, what is out of sight and what is held up.
+    pub(super) below: Vec<String>,
+    drift: usize,
+    blocked: usize,
+    due: usize,
+}
+
+/// One token.
+pub(super) struct Row {
+    pub(super) user: String,
+    pub(super) name: String,
+    pub(super) version: String,
+    /// One a column.
+    pub(super) cells: Vec<String>,
+    pub(super) due: String,
+    pub(super) expires: String,
+    pub(super) used: String,
+}
+
+/// What a place holds, as far as it can be told.
+pub(super) struct Held {
+    /// The version, when it is one of this token's.
+    pub(super) version: Option<u32>,
+    /// It should hold the current version and does not.
+    pub(super) drift: bool,
+    /// Why its consumers may read an older one still.
+    pub(super) lagging: Option<String>,
+    mark: Mark,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Current,
+    Expired,
+    Older,
+    Dead,
+    Missing,
+    Edited,
+    Foreign,
+    Other,
+    Unknown,
+    Away,
+}
+
+impl Held {
+    pub(super) fn of(token: &TokenPlan, place: &Place, find: &Find, observation: &Observation) -> Self {
+        let record = token.record.as_ref();
+        let current = record.and_then(Token::current);
+        let (mark, version) = match find {
+            Find::Current => {
+                let expired =
+                    |record: &Token| current.is_some_and(|current| record.deadline(current) <= observation.at);
+                let mark = if record.is_some_and(expired) { Mark::Expired } else { Mark::Current };
+                (mark, current.map(|current| current.number))
+            }
+            Find::Other { number: Some(number), live } => (if *live { Mark::Older } else { Mark::Dead }, Some(*number)),
+            Find::Other { number: None, .. } => (Mark::Other, None),
+            Find::Absent => (Mark::Missing, None),
+            Find::Edited | Find::Hidden => (Mark::Edited, None),
+            Find::Foreign => (Mark::Foreign, None),
+            Find::Unknown(SinkError::Elsewhere { .. }) => (Mark::Away, None),
+            Find::Unknown(_) => (Mark::Unknown, None),
+        };
+        let declared = token.places.contains(place);
+        let lagging = match observation.looks.get(&place.id()) {
+            Some(Ok(Seen::Holds(held))) => held.lagging.clone(),
+            _ => None,
+        };
+        let told = !matches!(mark, Mark::Current | Mark::Unknown | Mark::Away);
+        Self { version, drift: declared && current.is_some() && told, lagging, mark }
+    }
+
+    /// In words.
+    pub(super) fn words(&self) -> String {
+        let version = self.version.map_or_else(|| "a version".to_owned(), |number| format!("version {number}"));
+        match self.mark {
+            Mark::Current => "current".to_owned(),
+            Mark::Expired => format!("{version}, expired"),
+            Mark::Older => version,
+            Mark::Dead => format!("{version}, dead"),
+            Mark::Missing => "missing".to_owned(),
+            Mark::Edited => "edited by hand".to_owned(),
+            Mark::Foreign => "foreign".to_owned(),
+            Mark::Other => "another token of this manifest".to_owned(),
+            Mark::Unknown | Mark::Away => "unknown".to_owned(),
+        }
+    }
+
+    /// In a cell.
+    fn cell(&self) -> String {
+        let number = self.version.map_or_else(|| "?".to_owned(), |number| number.to_string());
+        match self.mark {
+            Mark::Current if self.lagging.is_some() => format!("{number}~"),
+            Mark::Current => number,
+            Mark::Older => format!("{number}!"),
+            Mark::Dead | Mark::Expired => format!("{number}x"),
+            Mark::Missing => "none".to_owned(),
+            Mark::Edited => "edited".to_owned(),
+            Mark::Foreign => "foreign".to_owned(),
+            Mark::Other => "other".to_owned(),
+            Mark::Unknown => "?".to_owned(),
+            Mark::Away => "away".to_owned(),
+        }
+    }
+}
+
+/// The sink that a place is in, by its name in the manifest: where a push of the token lands there, or, for one that is
+/// no longer declared, the one that has other places of the same vault. `None` for a place elsewhere.
+pub(super) fn sink_of(
+    manifest: &Manifest,
+    observation: &Observation,
+    token: &TokenPlan,
+    place: &Place,
+) -> Option<String> {
+    let pushes = |index: usize| manifest.tokens[index].pushes.iter().zip(&observation.tokens[index].places);
+    let lands = |found: &Place| found == place;
+    let own = token.declaration.into_iter().flat_map(pushes).find(|(_, found)| found.as_ref().is_ok_and(lands));
+    let vault = |place: &Place| -> Vec<(String, String)> {
+        let own = ["name", "json_key", "target", "branch"];
+        let parts = place.parts.iter().filter(|(part, _)| !own.contains(&part.as_str()));
+        parts.map(|(part, value)| (part.clone(), value.clone())).collect()
+    };
+    let same = |found: &Place| found.kind == place.kind && vault(found) == vault(place);
+    let any = || {
+        let mut all = (0..manifest.tokens.len()).flat_map(pushes);
+        all.find(|(_, found)| found.as_ref().is_ok_and(same))
+    };
+    own.or_else(any).map(|(push, _)| push.sink.clone())
+}
+
+impl Grid {
+    pub(super) fn new(manifest: &Manifest, observation: &Observation, plan: &Plan, labels: &Labels) -> Self {
+        let mut used: BTreeSet<String> =
+            manifest.tokens.iter().flat_map(|token| token.pushes.iter().map(|push| push.sink.clone())).collect();
+        let placed: Vec<Vec<(String, Held, String)>> = plan
+            .tokens
+            .iter()
+            .map(|token| {
+                let places = token.finds.iter().map(|(place, find)| {
+                    let sink = sink_of(manifest, observation, token, place).unwrap_or_else(|| ELSEWHERE.to_owned());
+                    (sink, Held::of(token, place, find, observation), labels.of(place))
+                });
+                places.collect()
+            })
+            .collect();
+        used.extend(placed.iter().flatten().map(|(sink, ..)| sink.clone()));
+        let mut columns: Vec<String> = manifest.sinks.keys().filter(|sink| used.contains(*sink)).cloned().collect();
+        if used.contains(ELSEWHERE) && !columns.iter().any(|column| column == ELSEWHERE) {
+            columns.push(ELSEWHERE.to_owned());
+        }
+        let mut grid = Self {
+            manifest: manifest.name.to_string(),
+            columns,
+            rows: Vec::new(),
+            below: Vec::new(),
+            drift: 0,
+            blocked: 0,
+            due: 0,
+        };
+        for (token, placed) in plan.tokens.iter().zip(&placed) {
+            grid.add(token, placed, observation.at, labels);
+        }
+        // A user's tokens stand together, users and tokens in the manifest's order.
+        let mut users: Vec<String> = Vec::new();
+        for row in &grid.rows {
+            if !users.contains(&row.user) {
+                users.push(row.user.clone());
+            }
+        }
+        grid.rows.sort_by_key(|row| users.iter().position(|user| *user == row.user));
+        grid
+    }
+
+    fn add(&mut self, token: &TokenPlan, placed: &[(String, Held, String)], now: Timestamp, labels: &Labels) {
+        let record = token.record.as_ref();
+        let cells = self.columns.iter().map(|column| {
+            let cells: Vec<String> =
+                placed.iter().filter(|(sink, ..)| sink == column).map(|(_, held, _)| held.cell()).collect();
+            if cells.is_empty() { "-".to_owned() } else { cells.join(" ") }
+        });
+        let cells = cells.collect();
+        let due = record.and_then(Token::due);
+        self.due += usize::from(due.is_some_and(|due| due <= now));
+        let current = record.and_then(|record| record.current().map(|current| record.deadline(current)));
+        let subject = format!("`{}/{}`", token.user, token.name);
+        for (_, held, place) in placed {
+            self.drift += usize::from(held.drift);
+            if held.drift {
+                self.below.push(format!("drift    {subject}: {place} holds {}", drifted(held)));
+            }
+            if let Some(why) = &held.lagging {
+                self.below.push(format!("lagging  {subject}: {place}: {why}"));
+            }
+        }
+        let unknown = token.finds.iter().filter_map(|(place, find)| match find {
+            Find::Unknown(error) => Some(format!("unknown  {subject}: {}: {error}", labels.of(place))),
+            _ => None,
+        });
+        self.below.extend(unknown);
+        self.blocked += usize::from(!token.blocked.is_empty());
+        let problem = remarks(token, labels).into_iter().find(|(line, _)| line.tone == Tone::Problem);
+        // That a place is out of sight was said of the place.
+        let said = token.blocked.iter().all(|blocked| matches!(blocked, Blocked::Unreachable(..)));
+        if let Some((line, _)) = problem.filter(|_| !said) {
+            let text = line.text.strip_prefix(&format!("token {subject}: ")).unwrap_or(&line.text);
+            let text = text.strip_prefix("held up, ").or(text.strip_prefix("held up: ")).unwrap_or(text);
+            self.below.push(format!("held up  {subject}: {text}"));
+        }
+        let name =
+            if token.declaration.is_some() { token.name.to_string() } else { format!("{} (not declared)", token.name) };
+        self.rows.push(Row {
+            user: token.user.to_string(),
+            name,
+            version: record.map_or_else(|| "none yet".to_owned(), |record| versions(record, now)),
+            cells,
+            due: due.map_or_else(|| "-".to_owned(), |due| when(now, due)),
+            expires: current.map_or_else(|| "-".to_owned(), |at| when(now, at)),
+            used: record.and_then(Token::last_used).map_or_else(|| "never".to_owned(), |at| when(now, at)),
+        });
+    }
+
+    /// How things are as a whole.
+    pub(super) fn sum(&self) -> String {
+        let plural = |count: usize| if count == 1 { "" } else { "s" };
+        let (tokens, sinks) = (self.rows.len(), self.columns.len());
+        if tokens == 0 {
+            return "No tokens".to_owned();
+        }
+        let mut sum = format!("{tokens} token{} in {sinks} sink{}", plural(tokens), plural(sinks));
+        let counts = [(self.drift, "drifted"), (self.due, "due"), (self.blocked, "held up")];
+        let mut parts = counts.iter().filter(|(count, _)| *count > 0).peekable();
+        if parts.peek().is_none() {
+            sum.push_str(", all as they should be");
+        }
+        for (count, words) in parts {
+            let _ = write!(sum, ", {count} {words}");
+        }
+        sum
+    }
+
+    /// What the marks in the cells mean, those that are there.
+    pub(super) fn legend(&self) -> Vec<String> {
+        let cells = || self.rows.iter().flat_map(|row| &row.cells).flat_map(|cell| cell.split(' '));
+        let versions = || self.rows.iter().flat_map(|row| row.version.split(' '));
+        let marks: [(bool, &str); 7] = [
+            (versions().any(|part| part.starts_with('+')), "+3: version 3 is on its way"),
+            (versions().any(|part| part.starts_with('-') && part.len() > 1), "-1: version 1 still works"),
+            (cells().any(|cell| cell.ends_with('!')), "1!: an older version that still works"),
+            (cells().any(|cell| cell.ends_with('x')), "1x: a version that works no more"),
+            (cells().any(|cell| cell.ends_with('~')), "1~: consumers may still read an older one"),
+            (cells().any(|cell| cell == "?"), "?: out of sight"),
+            (cells().any(|cell| cell == "away"), "away: on another machine"),
+        ];
+        marks.iter().filter(|(there, _)| *there).map(|(_, words)| (*words).to_owned()).collect()
+    }
+
+    /// For a terminal.
+    pub(super) fn text(&self) -> String {
+        if self.rows.is_empty() {
+            return self.sum();
+        }
+        let named = self.table(&self.columns);
+        let width = |lines: &[String]| lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
+        let (table, key) = if width(&named) <= WIDTH_MAX {
+            (named, Vec::new())
+        } else {
+            // Too many or too long names: letters stand for them.
+            let letters: Vec<String> = (0..self.columns.len())
+                .map(|index| char::from(b'A' + u8::try_from(index % 26).unwrap_or(0)).to_string())
+                .collect();
+            let key = letters.iter().zip(&self.columns).map(|(letter, name)| format!("{letter}: {name}"));
+            (self.table(&letters), vec![key.collect::<Vec<_>>().join(", ")])
+        };
+        let mut parts = vec![table, key];
+        let legend = self.legend();
+        parts.push(if legend.is_empty() { Vec::new() } else { vec![legend.join("; ")] });
+        parts.push(self.below.clone());
+        parts.push(vec![self.sum()]);
+        parts.concat().join("\n")
+    }
+
+    /// The table's lines: a user's name stands above the user's tokens.
+    fn table(&self, heads: &[String]) -> Vec<String> {
+        let ends = ["DUE", "EXPIRES", "LAST USE"].map(str::to_owned);
+        let mut rows: Vec<(Option<&str>, Vec<String>)> =
+            vec![(None, [vec!["TOKEN".to_owned(), "VERSION".to_owned()], heads.to_vec(), ends.to_vec()].concat())];
+        let mut last = "";
+        for row in &self.rows {
+            let above = (row.user != last).then_some(row.user.as_str());
+            last = &row.user;
+            let name = format!("  {}", shortened(&row.name));
+            let end = [row.due.clone(), row.expires.clone(), row.used.clone()];
+            rows.push((above, [vec![name, row.version.clone()], row.cells.clone(), end.to_vec()].concat()));
+        }
+        let columns = rows.first().map_or(0, |(_, cells)| cells.len());
+        let width = |column: usize| rows.iter().map(|(_, cells)| cells[column].chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        let line = |cells: &[String]| {
+            let cells = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width));
+            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        };
+        rows.iter().flat_map(|(above, cells)| above.map(str::to_owned).into_iter().chain([line(cells)])).collect()
+    }
+}
+
+fn drifted(held: &Held) -> String {
+    match held.mark {
+        Mark::Missing => "nothing".to_owned(),
+        Mark::Edited => "a value edited by hand".to_owned(),
+        Mark::Foreign => "a value that Latchkey did not put there".to_owned(),
+        _ => held.words(),
+    }
+}
+
+/// The current version, what is on its way and what still works.
+fn versions(record: &Token, now: Timestamp) -> String {
+    let live: Vec<_> = record.live(now).collect();
+    let part = |state: VersionState, mark: &str| {
+        let numbers =
+            live.iter().filter(|version| version.state == state).map(|version| format!("{mark}{}", version.number));
+        numbers.collect::<Vec<_>>()
+    };
+    let parts = [part(VersionState::Current, ""), part(VersionState::Staged, "+"), part(VersionState::Retiring, "-")];
+    let parts = parts.concat();
+    if parts.is_empty() { "none works".to_owned() } else { parts.join(" ") }
+}
+
+/// How far an instant is away, in a cell: `in 30d`, `2h ago`.
+fn when(now: Timestamp, at: Timestamp) -> String {
+    let seconds = at.duration_since(now).as_secs();
+    let length = seconds.unsigned_abs();
+    let nearest = |unit: u64| (length + unit / 2) / unit;
+    let text = match length {
+        0..=119 => format!("{length}s"),
+        120..=7_199 => format!("{}m", nearest(60)),
+        7_200..=172_799 => format!("{}h", nearest(3600)),
+        _ => format!("{}d", nearest(86_400)),
+    };
+    if seconds < 0 { format!("{text} ago") } else { format!("in {text}") }
+}
+
+/// A name that fits its column; its end tells it from others more often than its middle.
+fn shortened(name: &str) -> String {
+    let count = name.chars().count();
+    if count <= NAME_MAX {
+        return name.to_owned();
+    }
+    let (first, last) = (NAME_MAX / 2, NAME_MAX - NAME_MAX / 2 - 1);
+    let start: String = name.chars().take(first).collect();
+    let end: String = name.chars().skip(count - last).collect();
+    format!("{start}…{end}")
+}

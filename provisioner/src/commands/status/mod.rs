@@ -1,0 +1,130 @@
+//! `provision status`: every token, its versions and what its places hold.
+
+mod grid;
+
+use serde_json::json;
+
+use super::arguments::Status;
+use super::exit::{Code, Fault};
+use super::open::{self, Absent};
+use crate::machine;
+use crate::observe::{Observation, observe};
+use crate::output::{Format, Printer, actions, markdown};
+use crate::plan::find::Find;
+use crate::plan::{self, Labels, Options, TokenPlan, Tone, remarks};
+use crate::sinks::registry::Sinks;
+use grid::{Grid, Held};
+
+/// Shows where every version is.
+pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Status) -> Result<Code, Fault> {
+    let manifest = open::load(printer, &arguments.file, &arguments.allow)?;
+    let client = open::client(&open::address(service, Some(&manifest))?, Absent::Pretend).await?;
+    let machine = machine::name();
+    let sinks = Sinks::new(&manifest, &machine);
+    let observation = observe(&client, &sinks, &manifest).await?;
+    let plan = plan::plan(&manifest, &observation, &Options::default());
+    let labels = Labels::new(&manifest.folder, &machine);
+    let grid = Grid::new(&manifest, &observation, &plan, &labels);
+    let page = grid.markdown();
+    match printer.format {
+        Format::Json => {
+            let tokens: Vec<_> =
+                plan.tokens.iter().map(|token| as_json(token, &manifest, &observation, &labels)).collect();
+            printer.json(&json!({ "manifest": manifest.name, "at": observation.at, "tokens": tokens }))?;
+        }
+        Format::Markdown => printer.result(&page)?,
+        Format::Text => printer.result(&grid.text())?,
+    }
+    actions::summarise(&page);
+    Ok(Code::Done)
+}
+
+fn as_json(
+    token: &TokenPlan,
+    manifest: &crate::manifest::Manifest,
+    observation: &Observation,
+    labels: &Labels,
+) -> serde_json::Value {
+    let record = token.record.as_ref();
+    let versions: Vec<_> = record
+        .into_iter()
+        .flat_map(|record| record.live(observation.at).map(move |version| (record, version)))
+        .map(|(record, version)| {
+            let used = record.uses.get(&version.number.to_string());
+            json!({
+                "version": version.number,
+                "state": version.state,
+                "fingerprint": version.fingerprint(),
+                "expires": record.deadline(version),
+                "last_used": used.map(|used| used.last),
+                "last_ip": used.and_then(|used| used.ip.as_ref()),
+            })
+        })
+        .collect();
+    let places: Vec<_> = token
+        .finds
+        .iter()
+        .map(|(place, find)| {
+            let held = Held::of(token, place, find, observation);
+            let reason = if let Find::Unknown(error) = find { Some(error.to_string()) } else { None };
+            json!({
+                "id": place.id(),
+                "place": labels.of(place).trim_matches('`'),
+                "sink": grid::sink_of(manifest, observation, token, place),
+                "holds": held.words(),
+                "version": held.version,
+                "drift": held.drift,
+                "lagging": held.lagging,
+                "reason": reason,
+            })
+        })
+        .collect();
+    let blocked: Vec<_> = remarks(token, labels)
+        .into_iter()
+        .filter(|(line, _)| line.tone == Tone::Problem)
+        .map(|(line, help)| json!({ "message": line.text, "help": help }))
+        .collect();
+    let current = record.and_then(|record| record.current().map(|current| record.deadline(current)));
+    json!({
+        "user": token.user,
+        "name": token.name,
+        "id": record.map(|record| &record.id),
+        "declared": token.declaration.is_some(),
+        "versions": versions,
+        "places": places,
+        "rotation_due": record.and_then(latchkey::token::Token::due),
+        "expires": current,
+        "last_used": record.and_then(latchkey::token::Token::last_used),
+        "blocked": blocked,
+    })
+}
+
+/// A page of the grid.
+impl Grid {
+    fn markdown(&self) -> String {
+        let mut heads = vec!["Token", "Version"];
+        heads.extend(self.columns.iter().map(String::as_str));
+        let heads: Vec<String> = heads
+            .iter()
+            .map(|head| markdown::text(head))
+            .chain(["Due", "Expires", "Last use"].map(str::to_owned))
+            .collect();
+        let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
+        let row = |row: &grid::Row| {
+            let mut cells = vec![markdown::code(&format!("{}/{}", row.user, row.name)), markdown::text(&row.version)];
+            cells.extend(row.cells.iter().map(|cell| markdown::text(cell)));
+            cells.extend([&row.due, &row.expires, &row.used].map(|text| markdown::text(text)));
+            cells
+        };
+        let rows: Vec<_> = self.rows.iter().map(row).collect();
+        let below: Vec<String> = self.below.iter().map(|line| format!("- {}", markdown::text(line))).collect();
+        let table = if rows.is_empty() { String::new() } else { markdown::table(&heads, &rows) };
+        markdown::page(&[
+            format!("### Status of {}", markdown::code(&self.manifest)),
+            format!("**{}**", markdown::text(&self.sum())),
+            table,
+            below.join("\n"),
+            markdown::text(&self.legend().join("; ")),
+        ])
+    }
+}

@@ -1,0 +1,142 @@
+//! `provision doctor`: what it finds, that it writes nothing, and that the rights it prints are those that runs use.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::{Value, json};
+use tests::engines::StrictSecretsManager;
+use tests::provision::{DAY, World};
+
+use super::{START, TWO, applied, assert_told};
+
+#[test]
+fn a_good_set_up_is_all_well_and_nothing_is_written() {
+    let world = World::with(&format!("{START}{TWO}"));
+    world.run("doctor").exits(0);
+    assert_eq!(std::fs::read_dir(world.folder()).unwrap().count(), 1, "nothing is left behind");
+    world.run("apply").exits(0);
+    let before = world.read(".env");
+    let _ = world.told();
+    world.run("doctor").exits(0);
+    assert_eq!(world.run("doctor --format json").exits(0).json()["good"], true);
+    assert!(world.run("doctor --format markdown").exits(0).stdout.contains("**All is well**"));
+    assert_eq!(world.read(".env"), before);
+    let _ = world.told();
+    world.run("doctor").exits(0);
+    assert_told!(world);
+}
+
+#[test]
+fn each_problem_comes_with_a_cure() {
+    let world = applied();
+    let open = |name: &str, mode: u32| {
+        std::fs::set_permissions(world.path(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    open(".env", 0o644);
+    open("latchkey.db", 0o644);
+    world.edit("[sinks.dev]", "[sinks.far]\ntype = \"dotenv\"\npath = \"far/.env\"\n\n[sinks.dev]");
+    world.edit("roles = [\"reader\"]", "roles = [\"raeder\"]");
+    world.run("doctor").exits(1);
+    world.edit("raeder", "writer");
+    world.edit("{ sink = \"dev\", name = \"BUILD_TOKEN\" }", "{ sink = \"far\", name = \"BUILD_TOKEN\" }");
+    world.run("doctor").exits(1);
+    assert_told!(world);
+}
+
+#[test]
+fn a_tracked_file_is_a_problem_and_an_unignored_one_a_note() {
+    let world = applied();
+    let git = |words: &[&str]| {
+        let mut command = std::process::Command::new("git");
+        world.prepare(&mut command);
+        assert!(command.args(words).status().unwrap().success());
+    };
+    git(&["init", "--quiet"]);
+    let noted = world.run("doctor").exits(0);
+    assert!(noted.stdout.contains("is not ignored by git") && noted.stdout.contains("1 note"), "{}", noted.stdout);
+    git(&["add", ".env"]);
+    let tracked = world.run("doctor").exits(1);
+    assert!(tracked.stdout.contains("problem  sink `dev`"), "{}", tracked.stdout);
+}
+
+const LOGIN: [(&str, &str); 3] =
+    [("AWS_ACCESS_KEY_ID", "AKIATEST"), ("AWS_SECRET_ACCESS_KEY", "login"), ("AWS_MAX_ATTEMPTS", "1")];
+
+/// A manifest with secrets of their own and one that is shared.
+fn vault(more: &str) -> World {
+    let (start, _) = START.split_once("[sinks.dev]").unwrap();
+    World::with(&format!(
+        r#"{start}
+[sinks.vault]
+type = "aws-secrets-manager"
+region = "eu-west-1"
+{more}
+
+[tokens.build-api]
+user = "ci"
+push = [{{ sink = "vault", name = "prod/build-token" }}]
+
+[tokens.deploy-api]
+user = "ci"
+push = [{{ sink = "vault", name = "prod/shared", json_key = "DEPLOY" }}]
+"#
+    ))
+}
+
+/// The actions that a policy allows, by statement.
+fn actions(policy: &Value) -> BTreeSet<String> {
+    let statements = policy["Statement"].as_array().unwrap().iter();
+    let actions = statements.flat_map(|statement| statement["Action"].as_array().unwrap());
+    actions.map(|action| action.as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_policy_allows_what_runs_call_and_nothing_else() {
+    let manager = StrictSecretsManager::start().await;
+    let world = vault("");
+    let endpoint = manager.url();
+    let environment: Vec<(&str, &str)> = LOGIN.into_iter().chain([("AWS_ENDPOINT_URL", endpoint.as_str())]).collect();
+    let run = |words: &str| world.run_in(&environment, words);
+    let policy = run("doctor --policy").exits(0).json();
+    // A life: made, looked at, mended, rotated, ended at once, pruned.
+    run("apply").exits(0);
+    run("doctor").exits(0);
+    run("rotate --all").exits(0);
+    let person = manager.person("eu-west-1");
+    person.call("PutSecretValue", json!({ "SecretId": "prod/build-token", "SecretString": "by hand" })).await;
+    run("apply").exits(0);
+    run("rotate --compromised deploy-api --yes").exits(0);
+    world.clock(2 * DAY);
+    run("apply").exits(0);
+    let (kept, _) =
+        world.read("tokens.toml").split_once("[tokens.build-api]").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    world.write("tokens.toml", &kept);
+    run("apply --prune --allow-deletes 2").exits(0);
+    world.clock(4 * DAY);
+    run("apply --prune --allow-deletes 2").exits(0);
+    let called: BTreeSet<String> = manager
+        .operations()
+        .into_iter()
+        .map(|name| if name == "GetCallerIdentity" { format!("sts:{name}") } else { format!("secretsmanager:{name}") })
+        .collect();
+    assert_eq!(actions(&policy), called);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_policy_names_exact_secrets_keys_and_tables_and_no_more_than_the_manifest_needs() {
+    let manager = StrictSecretsManager::start().await;
+    let endpoint = manager.url();
+    let environment: Vec<(&str, &str)> = LOGIN.into_iter().chain([("AWS_ENDPOINT_URL", endpoint.as_str())]).collect();
+    let world = vault("kms_key_id = \"alias/tokens\"\ntags = { team = \"billing\" }");
+    world.edit("embedded = \"latchkey.db\"", "table = \"latchkey\"\nregion = \"eu-west-1\"");
+    let policy = world.run_in(&environment, "doctor --policy").exits(0).json();
+    insta::assert_snapshot!(format!("{policy:#}"));
+    // Only a key of a shared secret: nothing is ever deleted whole, tagged or encrypted with a key of one's own.
+    let world = vault("");
+    world.edit("name = \"prod/build-token\"", "name = \"prod/shared\", json_key = \"BUILD\"");
+    let policy = world.run_in(&environment, "doctor --policy --format json").exits(0).json();
+    let sids: Vec<&str> =
+        policy["policy"]["Statement"].as_array().unwrap().iter().map(|one| one["Sid"].as_str().unwrap()).collect();
+    assert_eq!(sids, ["Deliver", "WhoAmI"]);
+    assert_eq!(manager.operations(), ["GetCallerIdentity"], "it asks for nothing else");
+}
