@@ -247,6 +247,7 @@ fn forward(sent: &Sent, upstream: &str) -> Option<Vec<u8>> {
 #[derive(Debug)]
 pub struct DynamoDb {
     address: SocketAddr,
+    sent: Arc<Mutex<Vec<Sent>>>,
 }
 
 impl DynamoDb {
@@ -259,13 +260,21 @@ impl DynamoDb {
         let engine = InProcess::memory().expect("an engine");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
+        let sent: Arc<Mutex<Vec<Sent>>> = Arc::default();
+        let noted = sent.clone();
         std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
-                let engine = engine.clone();
-                std::thread::spawn(move || while answer(&connection, &engine) {});
+                let (engine, noted) = (engine.clone(), noted.clone());
+                std::thread::spawn(move || while answer(&connection, &engine, &noted) {});
             }
         });
-        Self { address }
+        Self { address, sent }
+    }
+
+    /// What it was asked for since the last time.
+    #[must_use]
+    pub fn sent(&self) -> Vec<Sent> {
+        std::mem::take(&mut self.sent.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Its address.
@@ -293,8 +302,9 @@ pub fn environment(url: &str) -> Vec<(String, String)> {
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
 }
 
-fn answer(mut near: &TcpStream, engine: &InProcess) -> bool {
+fn answer(mut near: &TcpStream, engine: &InProcess, noted: &Mutex<Vec<Sent>>) -> bool {
     let Some(sent) = read(near) else { return false };
+    noted.lock().unwrap_or_else(PoisonError::into_inner).push(sent.clone());
     let target = sent.head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("x-amz-target").then(|| value.trim().to_owned())

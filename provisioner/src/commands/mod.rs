@@ -31,7 +31,7 @@ use latchkey::secret::Secret;
 
 pub use exit::{Code, Fault as CommandFault};
 
-use crate::output::{Format, Printer, markdown};
+use crate::output::{Format, Printer, actions, markdown};
 use arguments::{Arguments, Command};
 
 /// All of the command but its name: what a `main` calls.
@@ -85,11 +85,14 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 
         Ok(code) => code.number(),
         Err(fault) => {
             // A program reads stdout; a person the same on stderr.
+            let page = markdown::fault(&fault.message, fault.hint.as_deref());
             match printer.format {
                 Format::Json => drop(printer.json(&serde_json::json!({ "error": fault.message, "help": fault.hint }))),
-                Format::Markdown => drop(printer.result(&markdown::fault(&fault.message, fault.hint.as_deref()))),
+                Format::Markdown => drop(printer.result(&page)),
                 Format::Text => {}
             }
+            actions::summarise(&page);
+            actions::fault(printer, &fault.message, fault.hint.as_deref());
             printer.error(&fault.message, fault.hint.as_deref());
             fault.code.number()
         }

@@ -16,7 +16,7 @@ use crate::dynamodb::{self, DynamoDbError};
 use crate::embedded::{self, EmbeddedError};
 use crate::files::FileError;
 use crate::manifest::{self, Fault as ManifestFault, LoadError, Manifest, ServiceAddress};
-use crate::output::{Format, Printer, actions};
+use crate::output::{Format, Printer, actions, markdown};
 use crate::service::Client;
 
 /// Loads a manifest, prints its warnings, and on faults prints them all.
@@ -33,6 +33,7 @@ pub(super) fn load(printer: Printer, path: &Path, allow: &Allow) -> Result<Manif
         Err(LoadError::Faults(faults)) => {
             printer.talk(faults.render(printer.colour()).trim_end());
             actions::faults(printer, path, &faults.text, &faults.faults);
+            page(printer, path, &faults.render(false));
             let count = faults.errors();
             let plural = if count == 1 { "" } else { "s" };
             Err(Fault::new(format!("`{}` has {count} error{plural}, nothing was done", path.display())))
@@ -45,6 +46,16 @@ pub(super) fn load(printer: Printer, path: &Path, allow: &Allow) -> Result<Manif
                 None => fault,
             })
         }
+    }
+}
+
+/// Faults for a pull request, where that was asked for, and for the step's summary.
+fn page(printer: Printer, path: &Path, rendered: &str) {
+    let page = markdown::faults(&path.display().to_string(), rendered);
+    actions::summarise(&page);
+    if printer.format == Format::Markdown {
+        // Without stdout there is stderr, which has it too.
+        let _ = printer.result(&page);
     }
 }
 
@@ -63,6 +74,7 @@ pub(super) fn refuse(printer: Printer, manifest: &Manifest, faults: &[ManifestFa
     let text = manifest::snippet::render(faults, &path, &manifest.text, printer.colour());
     printer.talk(text.trim_end());
     actions::faults(printer, &manifest.path, &manifest.text, faults);
+    page(printer, &manifest.path, &manifest::snippet::render(faults, &path, &manifest.text, false));
     let plural = if faults.len() == 1 { "" } else { "s" };
     Fault::new(format!("`{path}` has {} error{plural}, nothing was changed", faults.len()))
 }

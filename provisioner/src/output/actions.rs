@@ -137,6 +137,21 @@ pub fn grouped(printer: Printer, title: &str, lines: &[Line]) -> std::io::Result
     if folds { printer.result("::endgroup::") } else { Ok(()) }
 }
 
+/// Annotates why a command could not do what it was asked. Faults of a manifest were annotated where they stand, and what
+/// counts them has no advice.
+pub fn fault(printer: Printer, message: &str, hint: Option<&str>) {
+    if let Some(hint) = hint.filter(|_| runs_here()) {
+        printer.talk(&format!("::error title=provision::{}", data(&format!("{message}\nhelp: {hint}"))));
+    }
+}
+
+/// A line that no runner takes for a command: the older form is looked for anywhere in a line, and a manifest may say
+/// anything.
+#[must_use]
+pub fn tamed(line: &str) -> std::borrow::Cow<'_, str> {
+    if runs_here() && line.contains("##[") { line.replace("##[", "## [").into() } else { line.into() }
+}
+
 /// Adds a page to the step's summary. Without one, or where it cannot be written, nothing happens: the log has it all.
 pub fn summarise(page: &str) {
     let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|_| runs_here()) else { return };

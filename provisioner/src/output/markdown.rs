@@ -3,7 +3,6 @@
 
 use std::fmt::Write as _;
 
-use super::actions;
 use crate::apply::Outcome;
 use crate::plan::{self, Labels, Line, Plan, Tone};
 
@@ -206,9 +205,13 @@ fn is_problem(line: &Line) -> bool {
 #[must_use]
 pub fn fault(message: &str, hint: Option<&str>) -> String {
     let hint = hint.map(|hint| format!("help: {}", text(hint))).unwrap_or_default();
-    let page = page(&[format!("**error**: {}", text(message)), hint]);
-    actions::summarise(&page);
-    page
+    page(&[format!("**error**: {}", text(message)), hint])
+}
+
+/// Faults of a manifest, as they are shown in the terminal.
+#[must_use]
+pub fn faults(path: &str, rendered: &str) -> String {
+    page(&[format!("### Faults of {}", code(path)), block(rendered.trim_end())])
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ impl Printer {
 
     /// Talk, on stderr. Nobody reading it is no fault.
     pub fn talk(self, text: &str) {
-        let _ = writeln!(anstream::stderr().lock(), "{text}");
+        let _ = writeln!(anstream::stderr().lock(), "{}", actions::tamed(text));
     }
 
     /// An error and what to do about it, on stderr.
@@ -113,7 +113,7 @@ impl Printer {
                 Tone::Detail => "",
                 Tone::Note => DIM,
             };
-            self.result(&format!("{colour}{}{PLAIN}", line.plain()))?;
+            self.result(&format!("{colour}{}{PLAIN}", actions::tamed(&line.plain())))?;
         }
         Ok(())
     }

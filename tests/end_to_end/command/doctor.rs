@@ -139,4 +139,17 @@ async fn the_policy_names_exact_secrets_keys_and_tables_and_no_more_than_the_man
         policy["policy"]["Statement"].as_array().unwrap().iter().map(|one| one["Sid"].as_str().unwrap()).collect();
     assert_eq!(sids, ["Deliver", "WhoAmI"]);
     assert_eq!(manager.operations(), ["GetCallerIdentity"], "it asks for nothing else");
+    // Many secrets are looked at by list.
+    let many: String = (0..20)
+        .map(|number| {
+            format!("[tokens.web-{number}]\nuser = \"ci\"\npush = [{{ sink = \"vault\", name = \"w/{number}\" }}]\n")
+        })
+        .collect::<Vec<_>>()
+        .concat();
+    world.edit("roles = [\"reader\"]", "roles = [\"reader\"]\nmax_tokens = 50");
+    world.write("tokens.toml", &format!("{}{many}", world.read("tokens.toml")));
+    let policy = world.run_in(&environment, "doctor --policy").exits(0).json();
+    assert!(actions(&policy).contains("secretsmanager:ListSecrets"));
+    world.run_in(&environment, "plan").exits(0);
+    assert!(manager.operations().contains(&"ListSecrets".to_owned()));
 }

@@ -60,8 +60,21 @@ fn a_job_of_github_gets_annotations_groups_and_a_summary() {
     world.edit("user = \"ci\"", "usr = \"ci\"");
     run("check", 1);
     assert_told!(world);
-    assert!(world.read("summary.md").contains("**held up**"));
+    let summed = world.read("summary.md");
+    assert!(
+        summed.contains("**held up**") && summed.contains("### Faults of <code>tokens&#46;toml</code>"),
+        "{summed}"
+    );
+    world.edit("usr = \"ci\"", "user = \"ci\"");
+    let stale = world.run_in(&environment, "apply --plan-id 0123").exits(5);
+    assert!(stale.stderr.contains("::error title=provision::the plan is "), "{}", stale.stderr);
     assert_eq!(secrets_in(&world.read("summary.md")), Vec::<String>::new());
+    // What a manifest says is no command to the runner, in neither of its forms.
+    world.edit("[tokens.build-api]", "[tokens.build-api]\ndescription = \"##[add-mask]a ::add-mask::b\"");
+    let tame = world.run_in(&environment, "plan").exits(1);
+    assert!(tame.stdout.contains("## [add-mask]a ::add-mask::b"), "{}", tame.stdout);
+    assert!(tame.stdout.lines().all(|line| !line.trim_start().starts_with("::add-mask")));
+    world.edit("[tokens.build-api]\ndescription", "[tokens.build-api]\ndescriptio");
     // Elsewhere there is none of that.
     let plain = world.run_in(&[("GITHUB_STEP_SUMMARY", summary.to_str().unwrap())], "check").exits(1);
     assert!(!plain.stderr.contains("::error"), "{}", plain.stderr);

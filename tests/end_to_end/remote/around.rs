@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use latchkey::table::Table;
 use tests::provision::World;
-use tests::remote::{DynamoDb, Proxy, environment};
+use tests::remote::DynamoDb;
 
 use super::{Remote, manifest};
 
@@ -43,8 +43,8 @@ fn a_job_ends_what_has_leaked_with_the_rights_that_it_has() {
 async fn the_rights_on_a_table_are_those_that_runs_use() {
     let there = DynamoDb::start();
     Table::new(tests::engine::client_at(&there.url()), "latchkey").create_if_absent().await.unwrap();
-    let proxy = Proxy::before(&there.url());
-    let environment = environment(&proxy.url());
+    let _ = there.sent();
+    let environment = there.environment();
     let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (&**name, &**value)).collect();
     let world = World::with(&manifest("table = \"latchkey\"\nregion = \"us-east-1\""));
     let run = |words: &str| world.run_in(&environment, words);
@@ -63,7 +63,7 @@ async fn the_rights_on_a_table_are_those_that_runs_use() {
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
     let allowed: BTreeSet<String> = table["Action"].as_array().unwrap().iter().map(text).collect();
     let resources: BTreeSet<String> = table["Resource"].as_array().unwrap().iter().map(text).collect();
-    let called: Vec<(String, Option<String>)> = proxy.sent().iter().flat_map(|sent| sent.table_actions()).collect();
+    let called: Vec<(String, Option<String>)> = there.sent().iter().flat_map(|sent| sent.table_actions()).collect();
     let actions: BTreeSet<String> = called.iter().map(|(action, _)| format!("dynamodb:{action}")).collect();
     assert_eq!(allowed, actions);
     let arn = |index: &Option<String>| {
