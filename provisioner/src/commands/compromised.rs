@@ -22,7 +22,7 @@ use crate::observe::observe;
 use crate::output::{Format, Printer, Progress, markdown, outcome_json};
 use crate::plan::leak::{Leak, as_plan, leaks};
 use crate::plan::{self, Labels, Options, minute};
-use crate::service::{Client, ServiceError};
+use crate::service::{Client, Protocol as _, ServiceError};
 use crate::sinks::registry::Sinks;
 use crate::sinks::{Marker, Reach as _};
 

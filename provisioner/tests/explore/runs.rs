@@ -95,6 +95,7 @@ impl Doing {
             force_retire: false,
             forget: BTreeSet::new(),
             prune_used: true,
+            ..Options::default()
         }
     }
 }
