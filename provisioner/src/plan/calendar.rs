@@ -102,7 +102,7 @@ pub fn calendar(manifest: &Manifest, observation: &Observation, options: &Option
     for (declaration, observed) in manifest.tokens.iter().zip(&observation.tokens) {
         if selected(&declaration.user, &declaration.name) {
             let book = Book { user: &declaration.user, name: &declaration.name, until, dates: &mut dates };
-            declared(book, observed.record.as_ref(), declaration.terms, observation.at);
+            declared(book, observed.record.as_deref(), declaration.terms, observation.at);
         }
     }
     let moved = |token: &Token| {

@@ -73,7 +73,7 @@ enum Mark {
 
 impl Held {
     pub(super) fn of(token: &TokenPlan, place: &Place, find: &Find, observation: &Observation) -> Self {
-        let record = token.record.as_ref();
+        let record = token.record.as_deref();
         let current = record.and_then(Token::current);
         let (mark, version) = match find {
             Find::Current => {
@@ -201,7 +201,7 @@ impl Grid {
     }
 
     fn add(&mut self, token: &TokenPlan, placed: &[(String, Held, String)], now: Timestamp, labels: &Labels) {
-        let record = token.record.as_ref();
+        let record = token.record.as_deref();
         let cells = self.columns.iter().map(|column| {
             let cells: Vec<String> =
                 placed.iter().filter(|(sink, ..)| sink == column).map(|(_, held, _)| held.cell()).collect();

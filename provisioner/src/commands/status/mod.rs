@@ -45,7 +45,7 @@ fn as_json(
     observation: &Observation,
     labels: &Labels,
 ) -> serde_json::Value {
-    let record = token.record.as_ref();
+    let record = token.record.as_deref();
     let versions: Vec<_> = record
         .into_iter()
         .flat_map(|record| record.live(observation.at).map(move |version| (record, version)))
