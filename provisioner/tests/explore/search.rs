@@ -508,7 +508,9 @@ impl Play {
             }
             Hand::DeleteToken => {
                 let key = state.service.active.keys().next().cloned();
-                key.into_iter().for_each(|key| state.delete(&key));
+                if let Some(key) = key {
+                    state.delete(&key);
+                }
             }
             Hand::Use => state.use_older(),
             Hand::Deploy => state.deploy(),
