@@ -483,6 +483,10 @@ impl Play {
             Hand::Edit(index) => {
                 let place = id(&state, index);
                 state.put(&place, "edited", false);
+                // Whoever edits an entry has it deployed.
+                if let Some(read) = state.read.get_mut(&place) {
+                    *read = "edited".to_owned();
+                }
             }
             Hand::Remove(index) => {
                 let place = id(&state, index);
