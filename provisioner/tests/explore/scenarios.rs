@@ -290,6 +290,7 @@ impl Scenario {
         matches!(
             self,
             Self::FirstApply
+                | Self::FirstApplyOfTwo
                 | Self::Rotate
                 | Self::OverlapEnds
                 | Self::PlaceRemoved
