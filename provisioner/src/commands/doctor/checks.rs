@@ -45,12 +45,18 @@ pub(super) fn files(manifest: &Manifest) -> Vec<Finding> {
 }
 
 /// The mode of an embedded table: whoever writes it is the service's operator.
-pub(super) fn table_file(address: &ServiceAddress) -> Option<Finding> {
+pub(super) fn table_file(address: &ServiceAddress, manifest: &Manifest) -> Option<Finding> {
     let ServiceAddress::Embedded(path) = address else { return None };
     let mode = files::mode(&files::resolve(path)).filter(|mode| mode & 0o077 != 0)?;
     let cure = format!("chmod 600 {}", shell_word(path));
     let words = format!("open to others (mode {mode:04o}), and whoever writes it is the operator");
-    Some(Finding::problem(format!("file `{}`", path.display()), words, Some(&cure)))
+    Some(Finding::problem(format!("file `{}`", shown(path, manifest)), words, Some(&cure)))
+}
+
+/// A path as the manifest would name it.
+fn shown(path: &Path, manifest: &Manifest) -> String {
+    let path = files::resolve(path);
+    path.strip_prefix(&manifest.folder).unwrap_or(&path).display().to_string()
 }
 
 fn shell_word(path: &Path) -> String {
@@ -65,8 +71,8 @@ pub(super) async fn service(
     sinks: &Sinks,
 ) {
     let what = match address {
-        ServiceAddress::Embedded(path) if path.exists() => format!("service in `{}`", path.display()),
-        ServiceAddress::Embedded(path) => format!("service in `{}`, which `apply` makes", path.display()),
+        ServiceAddress::Embedded(path) if path.exists() => format!("service in `{}`", shown(path, manifest)),
+        ServiceAddress::Embedded(path) => format!("service in `{}`, which `apply` makes", shown(path, manifest)),
         ServiceAddress::Table { name, .. } => format!("service on the table `{name}`"),
         ServiceAddress::Url(_) => "service at its server".to_owned(),
     };

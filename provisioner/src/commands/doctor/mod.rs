@@ -122,7 +122,7 @@ async fn findings(printer: Printer, service: Option<&str>, arguments: &Doctor) -
     let sinks = Sinks::new(&manifest, &machine);
     let opened = match open::address(service, Some(&manifest)) {
         Ok(address) => {
-            findings.extend(checks::table_file(&address));
+            findings.extend(checks::table_file(&address, &manifest));
             open::client(&address, Absent::Pretend).await.map(|client| (address, client))
         }
         Err(fault) => Err(fault),
