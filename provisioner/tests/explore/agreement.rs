@@ -62,7 +62,7 @@ impl Dice {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) % (sides << 8) >> 8
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 8) % sides
     }
 
     fn index(&mut self, sides: u64) -> usize {

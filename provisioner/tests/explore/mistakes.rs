@@ -102,7 +102,9 @@ fn broken_by(wrongs: &[Wrong], scenario: Scenario, kinds: &'static [Kind]) -> Op
             let limits = Limits { kinds, departures, most: usize::MAX, runs, first: true };
             guard::remove(out.first().copied());
             let found = search(&Job { scenario, sinks, limits }, |state| {
-                wrongs.iter().for_each(|wrong| change(*wrong, state));
+                for wrong in wrongs {
+                    change(*wrong, state);
+                }
             });
             guard::remove(None);
             if let Some(broken) = found.broken.first() {
@@ -129,10 +131,10 @@ fn every_mistake_and_every_guard_taken_out_is_caught() {
             let begun = std::time::Instant::now();
             (broken_by(wrongs, *scenario, kinds), begun.elapsed().as_secs_f64())
         },
-        |(wrongs, scenario, _), (broken, took)| match broken {
-            Some(broken) => println!("{took:.1} s, {wrongs:?}: {}", broken.chars().take(200).collect::<String>()),
-            None => {
-                println!("{took:.1} s, {wrongs:?}: nothing broke in {scenario:?}");
+        |(wrongs, scenario, _), (broken, took)| {
+            let told = broken.as_ref().map_or("nothing broke", |broken| broken.lines().next().unwrap_or_default());
+            println!("{took:.1} s, {scenario:?} with {wrongs:?}: {told}");
+            if broken.is_none() {
                 missed.push(*wrongs);
             }
         },

@@ -377,7 +377,9 @@ impl Oracle {
             let version = token.versions.iter_mut().find(|version| version.number == number);
             match mistake {
                 Some(Mistake::NoQuietTime | Mistake::NothingAnnounced) => {
-                    version.into_iter().for_each(|version| version.announced = None);
+                    if let Some(version) = version {
+                        version.announced = None;
+                    }
                 }
                 Some(Mistake::LookBeganEarlier) if LOOK_MAX.after(look.at) >= now => look.at = now,
                 Some(Mistake::OldLook) => look.at = look.at.max(LOOK_MAX.before(now)),

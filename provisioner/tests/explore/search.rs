@@ -483,6 +483,10 @@ impl Play {
             Hand::Edit(index) => {
                 let place = id(&state, index);
                 state.put(&place, "edited", false);
+                // Whoever edits an entry has it deployed.
+                if let Some(read) = state.read.get_mut(&place) {
+                    *read = "edited".to_owned();
+                }
             }
             Hand::Remove(index) => {
                 let place = id(&state, index);
@@ -508,7 +512,9 @@ impl Play {
             }
             Hand::DeleteToken => {
                 let key = state.service.active.keys().next().cloned();
-                key.into_iter().for_each(|key| state.delete(&key));
+                if let Some(key) = key {
+                    state.delete(&key);
+                }
             }
             Hand::Use => state.use_older(),
             Hand::Deploy => state.deploy(),

@@ -54,11 +54,11 @@ impl Reach for FakeSinks {
     }
 }
 
-impl FakeSink {
-    fn about(&self, step: Step, places: &[&Place]) -> About {
-        About { places: places.iter().map(|place| place.id()).collect(), ..About::new(step) }
-    }
+fn about(step: Step, places: &[&Place]) -> About {
+    About { places: places.iter().map(|place| place.id()).collect(), ..About::new(step) }
+}
 
+impl FakeSink {
     fn seen(&self, entry: Option<&Entry>, lagging: Option<String>) -> Seen {
         let Some(entry) = entry else { return Seen::Absent };
         let receipt = Receipt(format!("r{}", entry.stamp));
@@ -178,7 +178,7 @@ impl Sink for FakeSink {
             let down = go == Go::Fails || state.down.contains(self.name);
             places.iter().map(|_| if down { Err(unreachable("down")) } else { Ok(()) }).collect()
         };
-        self.gate.pass(self.about(Step::Prepare, places), prepare).await
+        self.gate.pass(about(Step::Prepare, places), prepare).await
     }
 
     async fn look(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>> {
@@ -187,7 +187,7 @@ impl Sink for FakeSink {
             self.gate.looks.lock().unwrap().extend(looks);
             self.look_at(state, places, go)
         };
-        self.gate.pass(self.about(Step::Look, places), look).await
+        self.gate.pass(about(Step::Look, places), look).await
     }
 
     async fn survey(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>> {
@@ -197,7 +197,7 @@ impl Sink for FakeSink {
             }
             places.iter().map(|place| Ok(self.seen(state.listed.get(&place.id()), None))).collect()
         };
-        self.gate.pass(self.about(Step::Survey, places), survey).await
+        self.gate.pass(about(Step::Survey, places), survey).await
     }
 
     async fn read(&self, place: &Place, _: &Marker) -> Result<Option<Secret>, SinkError> {
@@ -208,12 +208,12 @@ impl Sink for FakeSink {
             let entry = state.places.get(&place.id()).filter(|_| self.traits.readable);
             Ok(entry.and_then(|entry| Secret::parse(&entry.value).ok()))
         };
-        self.gate.pass(self.about(Step::ReadBack, &[place]), read).await
+        self.gate.pass(about(Step::ReadBack, &[place]), read).await
     }
 
     async fn write(&self, writes: &[Write<'_>], deadline: Deadline) -> Vec<Result<Receipt, SinkError>> {
         let places: Vec<&Place> = writes.iter().map(|write| write.place).collect();
-        let mut about = self.about(Step::Write, &places);
+        let mut about = about(Step::Write, &places);
         about.token = writes.first().map(|write| write.marker.token_id.clone());
         about.number = writes.first().map_or(0, |write| write.marker.version);
         let write =
@@ -226,16 +226,16 @@ impl Sink for FakeSink {
         let remove = |state: &mut State, go: Go| {
             removals.iter().map(|removal| self.remove_one(state, removal, deadline, go)).collect()
         };
-        self.gate.pass(self.about(Step::Remove, &places), remove).await
+        self.gate.pass(about(Step::Remove, &places), remove).await
     }
 
     async fn ended(&self, place: &Place, _: &Marker) -> Result<(), SinkError> {
         let ended = |_: &mut State, go: Go| if go == Go::Fails { Err(unreachable("down")) } else { Ok(()) };
-        self.gate.pass(self.about(Step::Ended, &[place]), ended).await
+        self.gate.pass(about(Step::Ended, &[place]), ended).await
     }
 
     async fn written(&self, places: &[&Place]) -> Result<Option<String>, SinkError> {
         let written = |_: &mut State, go: Go| if go == Go::Fails { Err(unreachable("down")) } else { Ok(None) };
-        self.gate.pass(self.about(Step::Written, places), written).await
+        self.gate.pass(about(Step::Written, places), written).await
     }
 }

@@ -133,6 +133,8 @@ impl Fault {
             // Before a call without effect is after the one before it.
             Self::CrashBefore | Self::CrashAfter | Self::TimesOut | Self::SuspendedAfter => step.is_effect(),
             Self::Late => step == Step::Write,
+            // Where these are still to be made there is no token.
+            Self::TokenDeleted => !matches!(step, Step::PutRole | Step::PutUser),
             _ => true,
         }
     }

@@ -44,6 +44,7 @@ pub(crate) fn now() -> Timestamp {
 
 /// What a sink can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "a table of yes and no is what it is")]
 pub(crate) struct Traits {
     /// Values can be read back; otherwise a marker tells the version.
     pub(crate) readable: bool,

@@ -161,3 +161,43 @@ async fn the_client_secret_stands_in_secrets_manager() {
     let ran = vault.world.run_in(&variables, "plan").exits(1);
     assert!(ran.stdout.contains("latchkey/logins/acme/azure") || ran.stderr.contains("latchkey/logins/acme/azure"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_signed_in_with_the_azure_cli_is_signed_in() {
+    let vault = Vault::start().await;
+    vault.world.edit("vault = \"acme\"", "vault = \"acme\"\nsign_in = \"az\"");
+    let folder = vault.world.path("bin");
+    std::fs::create_dir(&folder).unwrap();
+    let az = |script: &str| {
+        let path = folder.join("az");
+        vault.world.write("bin/az", &format!("#!/bin/sh\n{script}\n"));
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    };
+    // Whatever else is installed on this machine is not found.
+    let path = folder.display().to_string();
+    let url = vault.bench.vault.url();
+    let run =
+        |words: &str| vault.world.run_in(&[("PATH", path.as_str()), ("AZURE_AUTHORITY_HOST", url.as_str())], words);
+    run("plan").exits(1);
+    az("echo 'Please run az login: hunter2' >&2; echo hunter2; exit 1");
+    run("plan").exits(1);
+    az("echo '{\"access_token\": \"hunter2\"}'");
+    run("plan").exits(1);
+    let told = vault.world.told();
+    assert!(!told.contains("hunter2"), "{told}");
+    let held_up = |line: &&str| line.contains("ci/build-api") && line.contains("held up");
+    let reasons: Vec<&str> = told.lines().filter(held_up).map(|line| line.rsplit("holds: ").next().unwrap()).collect();
+    insta::assert_snapshot!(reasons.join("\n"), @"
+    there is no sign-in to Azure in the environment, and no `az`
+    `az account get-access-token` failed: nobody is signed in
+    `az account get-access-token` prints no token
+    ");
+    let token = vault.bench.vault.token();
+    az(&format!(
+        "[ \"$*\" = 'account get-access-token --output json --resource https://vault.azure.net' ] || exit 2\n\
+         echo '{{\"accessToken\": \"{token}\", \"expiresOn\": \"2026-01-01\", \"tokenType\": \"Bearer\"}}'"
+    ));
+    let ran = run("apply").exits(0);
+    assert!(vault.holds_what_works("build-token"));
+    assert!(!format!("{}{}", ran.stdout, ran.stderr).contains(&token));
+}

@@ -57,12 +57,12 @@ impl Checker<'_> {
                 self.hold(argument.as_array().is_some_and(|all| all.contains(self.value)), "is none of the values")
             }
             "pattern" => self.text(|text| matches(argument, text), "does not match the pattern"),
-            "minLength" => self.text(|text| number(argument) <= text.chars().count() as f64, "is too short"),
-            "maxLength" => self.text(|text| text.chars().count() as f64 <= number(argument), "is too long"),
+            "minLength" => self.text(|text| text.chars().count() >= size(argument), "is too short"),
+            "maxLength" => self.text(|text| text.chars().count() <= size(argument), "is too long"),
             "minimum" => self.hold(self.value.as_f64().is_none_or(|value| value >= number(argument)), "is too small"),
             "maximum" => self.hold(self.value.as_f64().is_none_or(|value| value <= number(argument)), "is too large"),
-            "minItems" => self.list(|list| list.len() as f64 >= number(argument), "has too few items"),
-            "maxItems" => self.list(|list| list.len() as f64 <= number(argument), "has too many items"),
+            "minItems" => self.list(|list| list.len() >= size(argument), "has too few items"),
+            "maxItems" => self.list(|list| list.len() <= size(argument), "has too many items"),
             "items" => self.items(argument),
             "properties" => self.properties(argument),
             "patternProperties" | "additionalProperties" => self.rest(),
@@ -184,6 +184,11 @@ impl Checker<'_> {
         let why: Vec<String> = results.into_iter().filter_map(Result::err).collect();
         Err(format!("{} fits none of its forms, or several: {}", self.at, why.join("; ")))
     }
+}
+
+/// How many characters or items a schema names.
+fn size(argument: &Value) -> usize {
+    argument.as_u64().and_then(|size| usize::try_from(size).ok()).unwrap_or(usize::MAX)
 }
 
 fn number(argument: &Value) -> f64 {
