@@ -11,7 +11,9 @@ use latchkey::place::Place;
 use tokio::runtime::Runtime;
 
 use crate::chaos::{Machine, Proxy, Random, World};
+use crate::sinks::azure_key_vault::KeyVaultBench;
 use crate::sinks::heroku::HerokuBench;
+use crate::sinks::keyring::KeyringBench;
 use crate::sinks::vercel::VercelBench;
 use crate::sinks::{Bench, DotenvBench, SecretsManagerBench};
 
@@ -180,10 +182,16 @@ impl Fleet {
 
 /// The types, by the names that the manifest gives them.
 async fn benches() -> Vec<(&'static str, Arc<dyn Bench>)> {
-    vec![
+    let mut benches: Vec<(&'static str, Arc<dyn Bench>)> = vec![
         ("dev", Arc::new(DotenvBench::default())),
         ("vault", Arc::new(SecretsManagerBench::plain().await)),
         ("web", Arc::new(VercelBench::start().await)),
         ("worker", Arc::new(HerokuBench::start().await)),
-    ]
+        ("azure", Arc::new(KeyVaultBench::start().await)),
+    ];
+    // Where its programs are not installed, that is printed.
+    if let Some(keyring) = KeyringBench::start() {
+        benches.push(("keys", Arc::new(keyring)));
+    }
+    benches
 }
