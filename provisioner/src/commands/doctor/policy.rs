@@ -204,12 +204,8 @@ impl Rights {
 
 /// The logins of a sink that are secrets themselves.
 fn stored_logins(config: &SinkConfig) -> Vec<&str> {
-    let logins: Vec<&Login> = match config {
-        SinkConfig::Vercel(config) => std::iter::once(&config.login).chain(&config.deploy_hook).collect(),
-        SinkConfig::Heroku(config) => vec![&config.login],
-        _ => Vec::new(),
-    };
-    logins.into_iter().filter_map(|login| if let Login::Secret(name) = login { Some(&**name) } else { None }).collect()
+    let stored = config.logins().into_iter();
+    stored.filter_map(|login| if let Login::Secret(name) = login { Some(&**name) } else { None }).collect()
 }
 
 /// What a login of a sink without IAM needs.
