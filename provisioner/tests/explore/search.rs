@@ -485,7 +485,7 @@ impl Play {
                 state.put(&place, "edited", false);
                 // Whoever edits an entry has it deployed.
                 if let Some(read) = state.read.get_mut(&place) {
-                    *read = "edited".to_owned();
+                    "edited".clone_into(read);
                 }
             }
             Hand::Remove(index) => {

@@ -1,6 +1,7 @@
 //! All types of sinks at once: runs are killed, doubled and cut off by a bad network, entries are lost and edited by
 //! hand; a clean run puts everything right, and no consumer ever holds a dead secret.
 
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use tests::chaos::{Ended, Machine, Moment, Random};
@@ -50,10 +51,10 @@ fn a_fleet_in_rough_weather() {
                 length = ended.took.min(Duration::from_secs(10));
             }
             doubled += usize::from(ended.code.is_some());
-            said.push_str(&format!("{ended}"));
+            writeln!(said, "{ended}").unwrap();
         }
         fleet.rough(0);
-        said.push_str(&format!("{}", puts_right(&fleet, &machine, &consumers)));
+        writeln!(said, "{}", puts_right(&fleet, &machine)).unwrap();
         assert_eq!(consumers.lacking(), Vec::<String>::new(), "round {round}");
         if round % DAY == DAY - 1 {
             fleet.redeployed();
@@ -102,7 +103,7 @@ fn deed(random: &mut Random, fleet: &Fleet, tokens: &[Declared], round: usize) -
 }
 
 /// A plain run; where a token has as many working versions as it may have, another one after their overlap.
-fn puts_right(fleet: &Fleet, machine: &Machine, _consumers: &Consumers) -> Ended {
+fn puts_right(fleet: &Fleet, machine: &Machine) -> Ended {
     let ended = machine.run(&["apply", "--allow-outside"]);
     if ended.code == Some(0) {
         return ended;

@@ -63,7 +63,8 @@ async fn the_rights_on_a_table_are_those_that_runs_use() {
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
     let allowed: BTreeSet<String> = table["Action"].as_array().unwrap().iter().map(text).collect();
     let resources: BTreeSet<String> = table["Resource"].as_array().unwrap().iter().map(text).collect();
-    let called: Vec<(String, Option<String>)> = there.sent().iter().flat_map(|sent| sent.table_actions()).collect();
+    let called: Vec<(String, Option<String>)> =
+        there.sent().iter().flat_map(tests::remote::Sent::table_actions).collect();
     let actions: BTreeSet<String> = called.iter().map(|(action, _)| format!("dynamodb:{action}")).collect();
     assert_eq!(allowed, actions);
     let arn = |index: &Option<String>| {

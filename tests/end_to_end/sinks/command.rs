@@ -88,7 +88,6 @@ push = [
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "what was said explains a failure")]
 async fn a_manifest_lives_on_vercel_and_heroku() {
     let shell = Shell::new().await;
     let (world, web, worker) = (&shell.world, shell.vercel.vendor(), shell.heroku.vendor());

@@ -41,7 +41,6 @@ fn program() -> PathBuf {
 }
 
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "a test that did not run says so")]
 async fn herokus_own_command_takes_the_fake_for_heroku() {
     if !program().exists() {
         println!("skipped: Heroku's command is not installed, run `tests/engines.sh` (it needs npm)");
