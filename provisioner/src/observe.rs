@@ -316,7 +316,7 @@ pub async fn recover(
     let shows = |id: &PlaceId| matches!(looks.get(id), Some(Ok(Seen::Holds(held))) if held.fingerprint.as_ref() == Some(&fingerprint));
     let mut places: Vec<_> = token.places.iter().filter(|(_, record)| record.place.readable).collect();
     // Where a look saw it, it will be; elsewhere it may still stand beside what consumers read.
-    places.sort_by_key(|(id, _)| !shows(id));
+    places.sort_by(|(id, one), (other_id, other)| (!shows(id), &one.place).cmp(&(!shows(other_id), &other.place)));
     for (id, record) in places {
         if !matches!(looks.get(id), Some(Ok(_))) {
             continue;

@@ -157,7 +157,7 @@ impl Service {
         let ended = self
             .change(caller, (user, name), (Some(id), Yield::Nothing), "version.compromised", |token| {
                 let current = token.current().is_some_and(|current| current.number == number);
-                token.end_compromised(number, anyway)?;
+                token.end_compromised(number, anyway, self.now())?;
                 let waits = if current { "; no newer version is current yet" } else { "" };
                 Ok(((), format!("version {number}, ended at once although places may hold it{waits}")))
             })

@@ -318,7 +318,7 @@ async fn look_again(
             state: "it holds what they wrote, and every other place a version that works".to_owned(),
             hint: "look at it, then run `provision apply` again".to_owned(),
         }),
-        (_, Ok(seen)) => Ok(seen),
+        (_, Ok(seen)) => Ok(Known::believed(push.token, &push.place.id(), &seen)),
         (_, Err(error)) => Err(sink_failure(run, work, push.place, &error)),
     }
 }

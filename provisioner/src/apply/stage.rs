@@ -15,7 +15,7 @@ use super::{Failure, Run, SIDE_BY_SIDE, Work};
 use crate::guard::{Guard, stands};
 use crate::manifest::TokenDeclaration;
 use crate::observe::{Looks, Observation, look, recover};
-use crate::plan::find::Known;
+use crate::plan::find::{Find, Known, was_deployed};
 use crate::plan::{Change, TokenPlan};
 use crate::service::{DeclaredToken, ServiceError};
 use crate::sinks::{Marker, Seen, Sink, SinkError};
@@ -216,6 +216,9 @@ fn kept_by(run: &Run<'_>, token: &Token, number: u32, looks: &Looks, now: jiff::
         }
         if find.is_version(number, current) && stands(Guard::RetireLook) {
             return Some(format!("{label} shows it again"));
+        }
+        if matches!(find, Find::Absent) && was_deployed(record) {
+            return Some(format!("the entry of {label} is gone, and what was deployed with it cannot be told"));
         }
         let reason = seen.as_ref().ok().and_then(Seen::lagging).filter(|_| stands(Guard::RetireLagging))?;
         Some(format!("consumers of {label} may still read it: {reason}"))

@@ -6,6 +6,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use latchkey::place::Place;
 use latchkey::token::Token;
 use latchkey::version::VersionState;
 use serde_json::{Value, json};
@@ -78,7 +79,7 @@ impl Scene<'_> {
         let Self { printer, client, manifest, .. } = *self;
         apply::check_revision(client, manifest, &arguments.how).await?;
         let observation = observe(client, self.sinks, manifest).await?;
-        let leaks = leaks(manifest, &observation, tokens);
+        let mut leaks = leaks(manifest, &observation, tokens);
         let known =
             |key: &&choose::Key| leaks.iter().any(|leak| (&leak.plan.user, &leak.plan.name) == (&key.0, &key.1));
         if let Some((user, name)) = tokens.iter().find(|key| !known(key)) {
@@ -86,6 +87,10 @@ impl Scene<'_> {
                 "the token `{user}/{name}` does not exist, so nothing of it can have leaked"
             ))
             .hint("`provision apply` makes it; `provision status` shows what there is"));
+        }
+        leaks.iter().try_for_each(|leak| is_ours(manifest, leak))?;
+        for leak in &mut leaks {
+            self.check(leak).await;
         }
         let plan = as_plan(manifest, &leaks);
         if printer.format == Format::Text {
@@ -121,10 +126,33 @@ impl Scene<'_> {
             return self.finish(&leaks, Vec::new(), &outcome);
         }
         let mut ended = Vec::new();
+        let mut failed = false;
         for leak in &leaks {
-            ended.push(self.end(leak, arguments.yes).await?);
+            let done = self.end(leak, arguments.yes).await;
+            ended.push(done.unwrap_or_else(|fault| {
+                // The other leaked ones end all the same.
+                failed = true;
+                printer.talk(&format!("error: {}", fault.message));
+                let subject = format!("{}/{}", leak.plan.user, leak.plan.name);
+                Became { subject, new: None, current: false, ended: Vec::new() }
+            }));
         }
-        self.finish(&leaks, ended, &outcome)
+        let code = self.finish(&leaks, ended, &outcome)?;
+        Ok(if failed { Code::Partly } else { code })
+    }
+
+    /// Places that would refuse the new version are out of reach too: they must not keep it from the others.
+    async fn check(&self, leak: &mut Leak) {
+        for place in std::mem::take(&mut leak.plan.places) {
+            let refused = match self.sinks.reach(&place).await {
+                Err(error) => Some(error),
+                Ok(sink) => sink.prepare(&[&place]).await.into_iter().find_map(Result::err),
+            };
+            match refused {
+                Some(error) => leak.unreached.push((place, error.to_string())),
+                None => leak.plan.places.push(place),
+            }
+        }
     }
 
     /// Where as many versions as may work at once do, the older ones end first: they end in any case.
@@ -146,14 +174,19 @@ impl Scene<'_> {
         let Some(before) = &leak.plan.record else {
             return Ok(Became { subject, new: None, current: false, ended: Vec::new() });
         };
-        let record = self.client.again(&self.manifest.name, before).await?;
+        let record = self.client.again(&self.manifest.name, before).await.map_err(|error| still(&subject, error))?;
         if record.highest <= before.highest {
             return Ok(Became { subject, new: None, current: false, ended: Vec::new() });
         }
         let new = Some(record.highest);
-        let current = record.current().is_some_and(|current| current.number == record.highest);
+        let current = record.current().is_some_and(|current| current.number > before.highest);
         // What could be foreseen was agreed to; what went wrong since was not.
-        if !current && leak.reaches_all() && !yes {
+        let arrived = |place: &Place| {
+            let newer = record.versions.iter().filter(|version| version.number > before.highest);
+            newer.into_iter().any(|version| version.delivered_to(&place.id()))
+        };
+        let missed = !current && !leak.plan.places.iter().all(arrived);
+        if missed && !yes {
             let question = format!(
                 "Version {} of `{subject}` did not arrive everywhere. End the leaked one all the same? Type its name: ",
                 record.highest
@@ -163,27 +196,29 @@ impl Scene<'_> {
             }
         }
         let mut ended = Vec::new();
-        for version in record.versions.iter().filter(|version| version.number < record.highest) {
+        // What another run has staged or made current since has not leaked.
+        for version in record.versions.iter().filter(|version| version.number <= before.highest) {
             self.client
                 .end_compromised(&record, version.number, !current)
                 .await
                 .map_err(|error| still(&subject, error))?;
             ended.push(version.number);
         }
-        self.tell_sinks(leak, before, &ended).await;
+        self.tell_sinks(before, &ended).await;
         Ok(Became { subject, new, current, ended })
     }
 
     /// Sinks that keep older values may disable them.
-    async fn tell_sinks(&self, leak: &Leak, before: &Token, ended: &[u32]) {
+    async fn tell_sinks(&self, before: &Token, ended: &[u32]) {
         for version in before.versions.iter().filter(|version| ended.contains(&version.number)) {
             let marker =
                 Marker { token_id: before.id.clone(), version: version.number, fingerprint: version.fingerprint() };
-            for place in &leak.plan.places {
+            for place in before.places.values().map(|record| &record.place) {
                 let Ok(sink) = self.sinks.reach(place).await else { continue };
                 if let Err(error) = sink.ended(place, &marker).await {
                     // The version is dead all the same.
-                    tracing::debug!(%error, "an older value was not disabled");
+                    let (number, place) = (version.number, self.labels.of(place));
+                    self.printer.talk(&format!("version {number} has ended, and {place} keeps it: {error}"));
                 }
             }
         }
@@ -282,6 +317,21 @@ impl Became {
             }
         }
     }
+}
+
+/// A token that another manifest or nobody's manages is not this one's to end.
+fn is_ours(manifest: &Manifest, leak: &Leak) -> Result<(), Fault> {
+    let (user, name) = (&leak.plan.user, &leak.plan.name);
+    let Some(record) = &leak.plan.record else { return Ok(()) };
+    if record.managed_by.as_ref() != Some(&manifest.name) {
+        return Err(Fault::new(format!("the token `{user}/{name}` is not managed by `{}`", manifest.name))
+            .hint(format!("`provision token delete {name} --user {user}` ends all its secrets at once")));
+    }
+    if record.places.is_empty() {
+        return Err(Fault::new(format!("no place of `{user}/{name}` is known, so a new version would reach nobody"))
+            .hint("run `provision apply` first, or end it with `provision token delete`"));
+    }
+    Ok(())
 }
 
 fn still(subject: &str, error: ServiceError) -> Fault {

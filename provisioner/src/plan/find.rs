@@ -7,7 +7,7 @@ use latchkey::name::{ManifestName, TokenName};
 use latchkey::place::PlaceId;
 use latchkey::secret::{Fingerprint, TokenId};
 use latchkey::service::Origin;
-use latchkey::token::Token;
+use latchkey::token::{PlaceRecord, Token};
 
 use crate::sinks::{Held, Seen, SinkError};
 
@@ -120,6 +120,12 @@ fn is_altered(token: Option<&Token>, place: &PlaceId, held: &Held) -> bool {
     let number = held.fingerprint.as_ref().and_then(|fingerprint| token.number_of(fingerprint));
     let changed = record.receipt.as_ref().is_some_and(|receipt| *receipt != held.receipt.0);
     !record.place.readable && number.is_some() && number == record.version && changed
+}
+
+/// Whether deployments may go on with what a place held although its entry is gone.
+#[must_use]
+pub fn was_deployed(record: &PlaceRecord) -> bool {
+    record.declared && record.receipt.is_some() && record.place.kind == crate::sinks::vercel::KIND
 }
 
 impl Find {

@@ -95,6 +95,8 @@ pub(super) fn decide(
         let find = known.classify(Some(token), id, observation.looks.get(id).unwrap_or(&unseen));
         plan.finds.push((record.place.clone(), find));
     }
+    // By type and name, as a reader expects it: ids are hashes.
+    plan.finds.sort_by(|(one, _), (other, _)| one.cmp(other));
     if !options.prune {
         plan.notes.push(Note::NotDeclared);
         return plan;

@@ -10,7 +10,7 @@ use latchkey::place::{Place, PlaceId};
 use latchkey::token::Token;
 use latchkey::version::{STAGED_LIFE, Version, VersionState};
 
-use super::find::{Find, Known};
+use super::find::{Find, Known, was_deployed};
 use super::{Blocked, Change, Field, Note, Options, Reason, Rotate, TokenPlan};
 use crate::guard::{Guard, stands};
 use crate::manifest::{Manifest, TokenDeclaration};
@@ -497,7 +497,13 @@ fn retire(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
         }
         // What consumers of such a place read is an older version, and nobody can tell which.
         let lagging = finds.iter().find_map(|(id, _)| Some(((*id).clone(), case.observation.lagging(id)?.to_owned())));
-        if let Some((place, reason)) = lagging.filter(|_| stands(Guard::RetireLagging)) {
+        let gone = finds
+            .iter()
+            .find(|(id, find)| matches!(find, Find::Absent) && record.places.get(*id).is_some_and(was_deployed));
+        let gone = gone.map(|(id, _)| {
+            ((*id).clone(), "its entry is gone, and what was deployed with it cannot be told".to_owned())
+        });
+        if let Some((place, reason)) = lagging.filter(|_| stands(Guard::RetireLagging)).or(gone) {
             plan.notes.push(Note::Lagging { number, place, reason });
             continue;
         }

@@ -344,6 +344,10 @@ impl Oracle {
                 let newer = |version: &latchkey::version::Version| version.number > number;
                 hidden = token.versions.iter().filter(|version| newer(version)).cloned().collect();
                 token.versions.retain(|version| !newer(version));
+                // What tells of a newer one that was current goes too.
+                token.versions.iter_mut().filter(|version| version.number == number).for_each(|version| {
+                    version.overlap_ends = None;
+                });
             }
             let promoted = token.promote(number, now);
             token.versions.extend(hidden);

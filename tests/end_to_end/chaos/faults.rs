@@ -77,7 +77,7 @@ fn the_vault_fails_while_tokens_are_made() {
         number += 1;
         one(&world, &Room::open(&world, &format!("case-{number}")), case, &["apply"]);
     }
-    assert!(number > 50, "{counts:?}");
+    assert!(number >= 40, "{counts:?}");
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn the_vault_fails_while_tokens_rotate() {
         world.forward(25);
         one(&world, &room, case, ROTATE);
     }
-    assert!(number > 50, "{counts:?}");
+    assert!(number >= 40, "{counts:?}");
 }
 
 /// Every kind of fault at every request once; and for as long as a run tries, the one that is hardest to tell from

@@ -43,7 +43,9 @@ pub(super) fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<
         }
     };
     let endpoint = fields.text("endpoint", reading);
-    let endpoint = reading.vendor(endpoint, "Heroku", HOSTS);
+    // The vendor's own address spelled out is none of another place.
+    let spelled = |endpoint: &String| HOSTS.iter().any(|own| endpoint.eq_ignore_ascii_case(&format!("https://{own}")));
+    let endpoint = reading.vendor(endpoint, "Heroku", HOSTS).filter(|endpoint| !spelled(endpoint));
     let login = login(&mut fields, "login", VARIABLES, reading);
     let login = login.unwrap_or_else(|| Login::Env(VARIABLES[0].to_owned()));
     fields.finish(reading);

@@ -137,8 +137,13 @@ impl Calls {
     pub(super) async fn serving(&self) -> Result<Option<(u64, Vars)>, SinkError> {
         let HerokuTarget::App(app) = &self.target else { return Ok(None) };
         let releases = self.releases(RELEASES).await?;
+        let full = releases.len() >= RELEASES as usize;
         let found = releases.into_iter().find(|release| release.status == Status::Succeeded);
-        let Some(Release { version, .. }) = found else { return Ok(None) };
+        let Some(Release { version, .. }) = found else {
+            // An older one may be running.
+            let reason = format!("none of the newest {RELEASES} releases of {} succeeded", self.whose());
+            return if full { Err(SinkError::Unreachable { reason }) } else { Ok(None) };
+        };
         let path = format!("/apps/{}/releases/{version}/config-vars", encoded(app));
         let (vars, _) = self.read::<Vars>(&path, None, &format!("read a release of {}", self.whose())).await?;
         Ok(Some((version, vars)))

@@ -108,26 +108,30 @@ impl Heroku {
         let mut before = None;
         let mut silent: Option<SinkError> = None;
         for _ in 0..ROUNDS {
+            // Before the vars: what is compared with must not be old when it is changed.
+            if before.is_none() {
+                before = match self.calls.newest().await {
+                    Ok(newest) => newest.map(|newest| newest.version),
+                    Err(error) => return fill(answers, &silent.unwrap_or(error)),
+                };
+            }
             let vars = match self.calls.vars().await {
                 Ok((vars, _)) => vars,
                 Err(error) => return fill(answers, &silent.unwrap_or(error)),
             };
             let changes = changes(wanted, &vars, &mut answers);
             if changes.is_empty() {
+                // Nothing was sent, or it had arrived: a release that is awaited may never come.
+                before = before.filter(|_| silent.is_some());
                 silent = None;
                 break;
             }
-            if size(&vars) + added(&vars, &changes) > SIZE_MAX {
+            let more = added(&vars, &changes);
+            if more > 0 && size(&vars) + more > SIZE_MAX {
                 return fill(answers, &too_large(&self.calls.whose()));
             }
             if deadline.has_passed() {
                 return fill(answers, &silent.unwrap_or(SinkError::Late));
-            }
-            if before.is_none() {
-                before = match self.calls.newest().await {
-                    Ok(newest) => newest.map(|newest| newest.version),
-                    Err(error) => return fill(answers, &silent.unwrap_or(error)),
-                };
             }
             match self.calls.change(&changes, deadline).await {
                 Ok(()) => {
@@ -284,7 +288,7 @@ impl Sink for Heroku {
             }
             let new = places.iter().map(|place| name(place)).filter(|name| !vars.contains_key(*name));
             let more: usize = new.map(|name| name.len() + SECRET_SIZE).sum();
-            if size(&vars) + more > SIZE_MAX { Err(too_large(&self.calls.whose())) } else { Ok(()) }
+            if more > 0 && size(&vars) + more > SIZE_MAX { Err(too_large(&self.calls.whose())) } else { Ok(()) }
         };
         let checked: Result<(), SinkError> = check.await;
         places.iter().map(|_| checked.clone()).collect()

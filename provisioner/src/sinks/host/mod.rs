@@ -20,6 +20,10 @@ pub use queue::Queues;
 const TRIES: u32 = 5;
 /// How long a question is asked again and waited for. A write has its deadline.
 const ASK_FOR: Duration = Duration::from_mins(2);
+/// The longest pause that a change waits for.
+const WRITE_PAUSE: Duration = Duration::from_secs(10);
+/// What asks for more is taken for this.
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 const PAUSE_BASE: Duration = Duration::from_millis(250);
 const PAUSE_CAP: Duration = Duration::from_secs(8);
 
@@ -160,7 +164,12 @@ impl Host {
             let _turn = self.queue.turn().await;
             let pause = self.queue.pause(self.elapsed);
             // Waiting until it is too late helps nobody.
-            if pause >= until.left() && !pause.is_zero() {
+            // A write that rests on a look must not sit out a long pause: its caller looks again, which waits.
+            let most = match ask.effect {
+                Effect::None => until.left(),
+                Effect::Repeatable(_) | Effect::Once(_) => until.left().min(WRITE_PAUSE),
+            };
+            if pause >= most && !pause.is_zero() {
                 let reason = format!("`{}` asks to wait for {} s", self.name, pause.as_secs().max(1));
                 return Err(match (&ask.effect, silent) {
                     (Effect::None, _) => Unanswered::Silent(reason),
@@ -170,7 +179,11 @@ impl Host {
             }
             self.sleep.sleep(pause).await;
             if until.has_passed() {
-                return Err(silent.map_or(Unanswered::Late, Unanswered::Silent));
+                return Err(match (&ask.effect, silent) {
+                    (_, Some(silent)) => Unanswered::Silent(silent),
+                    (Effect::None, None) => Unanswered::Silent(format!("`{}` had no turn for it in time", self.name)),
+                    (_, None) => Unanswered::Late,
+                });
             }
             let answer = self.transport.send(&ask.outgoing).await;
             let last = attempt == TRIES;
@@ -211,7 +224,7 @@ fn told_to_wait(answer: &Incoming) -> Option<Duration> {
         return None;
     }
     let value = answer.header("retry-after")?.trim();
-    Some(value.parse().map_or(Duration::from_mins(1), Duration::from_secs))
+    Some(value.parse().map_or(Duration::from_mins(1), Duration::from_secs).min(LONGEST_PAUSE))
 }
 
 /// Full jitter, so that many who were refused together do not come back together.

@@ -51,6 +51,6 @@ impl Queue {
     /// The host asks for a pause.
     pub(super) fn hold(&self, elapsed: Elapsed, pause: Duration) {
         let mut not_before = self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
-        *not_before = (*not_before).max(elapsed() + pause);
+        *not_before = (*not_before).max(elapsed().saturating_add(pause));
     }
 }

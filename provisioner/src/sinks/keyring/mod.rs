@@ -74,7 +74,10 @@ impl Keyring {
 
     fn landing(&self, name: &str) -> Place {
         let Options { config, machine, .. } = &*self.0;
-        Place::new(KIND, &[("machine", machine), ("service", &config.service), ("name", name)], true)
+        // Each user of a machine has a keyring of their own.
+        let user = rustix::process::getuid().as_raw().to_string();
+        let parts = [("machine", machine.as_str()), ("user", &user), ("service", &config.service), ("name", name)];
+        Place::new(KIND, &parts, true)
     }
 
     /// The name of an entry of this machine and service.
@@ -82,6 +85,10 @@ impl Keyring {
         let machine = place.part("machine").unwrap_or_default();
         if machine != self.0.machine {
             return Err(SinkError::Elsewhere { machine: machine.to_owned() });
+        }
+        let user = place.part("user").unwrap_or_default();
+        if user != rustix::process::getuid().as_raw().to_string() {
+            return Err(SinkError::Elsewhere { machine: format!("{machine}, user {user}") });
         }
         let name = place.part("name").unwrap_or_default();
         if *place == self.landing(name) {

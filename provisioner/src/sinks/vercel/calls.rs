@@ -354,7 +354,8 @@ impl Deployment {
         let references = ["githubCommitRef", "gitlabCommitRef", "bitbucketCommitRef"];
         let of = references.iter().find_map(|name| self.meta.get(*name)?.as_str());
         let other = branch.is_some() && of.is_some() && of != branch;
-        self.ready_substate.as_deref() != Some("STAGED") && !other
+        // What is rolling out serves some of the traffic only.
+        !matches!(self.ready_substate.as_deref(), Some("STAGED" | "ROLLING")) && !other
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) fn pacing(answer: &Incoming) -> Option<Duration> {
     }
     let header = || answer.header("x-ratelimit-reset")?.trim().parse().ok();
     let reset = problem(answer).limit.map(|limit| limit.reset).or_else(header)?;
-    let wait = u64::try_from(reset - date(answer)?).unwrap_or(0);
+    let wait = u64::try_from(reset.saturating_sub(date(answer)?)).unwrap_or(0);
     // A second more, as both were cut to whole ones.
     Some(Duration::from_secs(wait.saturating_add(1)).min(LONGEST))
 }

@@ -130,11 +130,10 @@ impl Vercel {
         Ok(reader)
     }
 
-    /// What a row holds: by its marker, else by its value where that may be read.
+    /// What a row holds: by its value where that may be read, else by its marker.
     async fn held(&self, row: &Row) -> Result<Held, SinkError> {
         let mut held = row.seen();
-        if held.fingerprint.is_none()
-            && !row.is_sensitive()
+        if !row.is_sensitive()
             && let Some(id) = &row.id
             && let Some(value) = self.calls.value(id).await?
         {
@@ -295,7 +294,14 @@ impl Sink for Vercel {
         let remarks = std::mem::take(&mut *self.remarks.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         let mut said = remarks;
         if let Some(hook) = self.hook.as_ref().filter(|_| !places.is_empty()) {
-            said.push(hook.call().await?);
+            match hook.call().await {
+                Ok(called) => said.push(called),
+                // Nobody asks for the remarks a second time.
+                Err(error) if !said.is_empty() => {
+                    return Err(SinkError::Unreachable { reason: format!("{error}; besides, {}", said.join("; ")) });
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok((!said.is_empty()).then(|| said.join("; ")))
     }

@@ -32,11 +32,12 @@ impl Listed {
     }
 }
 
-/// Without a fingerprint in what was seen, the caller knows that the row's marker is not true of its value.
-fn believed(seen: &Seen) -> bool {
-    match seen {
+/// Whether what was seen is the version itself. With another fingerprint, or none, the caller knows that the row's marker
+/// is not true of its value.
+fn believed(write: &Write<'_>) -> bool {
+    match write.seen {
         Seen::Absent => true,
-        Seen::Holds(held) => held.fingerprint.is_some(),
+        Seen::Holds(held) => held.fingerprint.as_ref() == Some(&write.marker.fingerprint),
     }
 }
 
@@ -50,7 +51,7 @@ fn step(listed: &Listed, write: &Write<'_>, reader: &Result<Reader, SinkError>) 
     let as_seen = same(&now, write.seen);
     if let Some(row) = row
         && shows(row, write.marker)
-        && (!as_seen || believed(write.seen))
+        && (!as_seen || believed(write))
     {
         return Step::Done(row.receipt());
     }
@@ -185,7 +186,8 @@ impl Vercel {
                 (step, result) => {
                     let found = list.as_ref().filter(|_| unsure(step, &result)).zip(reader.as_ref().ok());
                     let row = found.and_then(|(list, reader)| list.row(write.place, reader));
-                    match row.filter(|row| shows(row, write.marker)) {
+                    let arrived = |row: &&Row| shows(row, write.marker) && !same(&Seen::Holds(row.seen()), write.seen);
+                    match row.filter(arrived) {
                         Some(row) => Ok((row.receipt(), Some(row.clone()))),
                         None => Err(result.and_then(Result::err).unwrap_or_else(unread)),
                     }
