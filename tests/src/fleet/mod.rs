@@ -127,6 +127,18 @@ impl Fleet {
         });
     }
 
+    /// Engines that have ended by themselves are started again; how many had.
+    #[must_use]
+    pub fn revived(&self) -> usize {
+        self.runtime.block_on(async {
+            let mut revived = 0;
+            for member in &self.members {
+                revived += usize::from(member.bench.revived().await);
+            }
+            revived
+        })
+    }
+
     /// Somebody puts a value where the token's secret should be.
     pub fn by_hand(&self, sink: &str, token: &Declared, value: &str) {
         let member = self.member(sink);

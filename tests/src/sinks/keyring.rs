@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -45,7 +45,7 @@ pub struct PrivateKeyring {
     folder: TempDir,
     address: String,
     bus: Child,
-    daemon: Option<Child>,
+    daemon: Mutex<Option<Child>>,
 }
 
 impl PrivateKeyring {
@@ -55,18 +55,38 @@ impl PrivateKeyring {
     /// When they are and do not come up.
     #[must_use]
     pub fn start() -> Option<Self> {
-        let mut session = Self::without_service()?;
-        let mut daemon = session.command("gnome-keyring-daemon");
+        let session = Self::without_service()?;
+        session.unlocked();
+        Some(session)
+    }
+
+    fn unlocked(&self) {
+        let mut daemon = self.command("gnome-keyring-daemon");
         // An empty password: the newline is what unlocks it.
         daemon.args(["--unlock", "--foreground", "--components=secrets"]).stdin(Stdio::piped());
         let mut child = daemon.spawn().expect("`gnome-keyring-daemon` starts");
         let mut pipe = child.stdin.take().expect("a pipe");
         std::io::Write::write_all(&mut pipe, b"\n").expect("it reads its password");
         drop(pipe);
-        session.daemon = Some(child);
-        session.wait_for("an unlocked keyring", |session| session.stored("ready", "service", "yes"));
-        session.clear("ready", "service");
-        Some(session)
+        *self.daemon() = Some(child);
+        self.wait_for("an unlocked keyring", |session| session.stored("ready", "service", "yes"));
+        self.clear("ready", "service");
+    }
+
+    fn daemon(&self) -> MutexGuard<'_, Option<Child>> {
+        self.daemon.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts the daemon again if it has ended by itself; whether it had.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn revive(&self) -> bool {
+        let ended = self.daemon().as_mut().is_some_and(|daemon| matches!(daemon.try_wait(), Ok(Some(_))));
+        if ended {
+            self.unlocked();
+        }
+        ended
     }
 
     /// A session without any keyring.
@@ -96,7 +116,7 @@ impl PrivateKeyring {
         let mut address = String::new();
         let mut stdout = std::io::BufReader::new(bus.stdout.take().expect("a pipe"));
         std::io::BufRead::read_line(&mut stdout, &mut address).expect("it says where it is");
-        Some(Self { folder, address: address.trim().to_owned(), bus, daemon: None })
+        Some(Self { folder, address: address.trim().to_owned(), bus, daemon: Mutex::new(None) })
     }
 
     /// Where its bus is.
@@ -120,7 +140,7 @@ impl PrivateKeyring {
             let mut pipe = child.stdin.take().expect("a pipe");
             std::io::Write::write_all(&mut pipe, password.as_bytes()).expect("it reads its password");
             drop(pipe);
-            self.daemon = Some(child);
+            *self.daemon() = Some(child);
             if locks {
                 return self.wait_for("a locked keyring", Self::is_there);
             }
@@ -138,8 +158,8 @@ impl PrivateKeyring {
         String::from_utf8_lossy(&output.stdout).contains("boolean true")
     }
 
-    fn end_daemon(&mut self) {
-        if let Some(mut daemon) = self.daemon.take() {
+    fn end_daemon(&self) {
+        if let Some(mut daemon) = self.daemon().take() {
             // An error means that it ended by itself.
             let _ = daemon.kill();
             let _ = daemon.wait();
@@ -293,6 +313,10 @@ impl Bench for KeyringBench {
 
     async fn removed_by_hand(&self, place: &Place) {
         self.keyring.clear(SERVICE, name(place));
+    }
+
+    async fn revived(&self) -> bool {
+        self.keyring.revive()
     }
 
     fn trouble(&self, _: Trouble, _: On) -> bool {

@@ -56,6 +56,10 @@ pub trait Bench: Send + Sync {
     }
     /// Consumers are redeployed, where they read values only then.
     async fn redeployed(&self) {}
+    /// What stands behind it is started again, if it has ended by itself; whether it had.
+    async fn revived(&self) -> bool {
+        false
+    }
     /// Everything that was printed, logged or sent to where no secret belongs, to search it for one.
     fn spoken(&self) -> String {
         String::new()
