@@ -7,7 +7,7 @@ use super::Fleet;
 /// A token of the fleet's manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Declared {
-    /// Its name; its user is [`USER`].
+    /// Its name.
     pub name: String,
     /// The name of its entries.
     pub entry: String,

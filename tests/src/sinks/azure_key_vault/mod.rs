@@ -1,4 +1,4 @@
-//! Azure Key Vault for tests: a vault with its sign-in on loopback, as strict as Azure, and a [`Bench`] over it.
+//! Azure Key Vault for tests: a vault with its sign-in on loopback, as strict as Azure, and a bench over it.
 //!
 //! Versions, soft delete and recovery that take a while, purge protection, rights, tokens that end. Every request and
 //! every reply is held against Microsoft's own document; what differs makes the test fail when the fake goes.
