@@ -107,7 +107,7 @@ async fn cases(scenario: Scenario, traits: usize, way: Way) -> Vec<Case> {
     let mut add = |at: usize, fault: Fault, meanwhile: Meanwhile, arrives_after: usize, second: Option<_>| {
         turn += 1;
         // A request is several calls of the table, so there are many more cases.
-        let sparse = if way == Way::Api { (steps.len() / 15).clamp(2, 12) } else { 2 };
+        let sparse = if way == Way::Api { (steps.len() / 15).clamp(1, 12) } else { (steps.len() / 20).clamp(1, 2) };
         let every = sparse * if second.is_some() && fault != Fault::Late { 3 * TRAITS.len() } else { TRAITS.len() };
         if full() || turn.is_multiple_of(every) {
             let first = at == 0 || steps[at - 1] != steps[at];
