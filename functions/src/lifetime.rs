@@ -13,32 +13,27 @@ pub struct Seconds(pub u64);
 
 impl Seconds {
     /// A number of minutes.
-    #[must_use]
     pub const fn minutes(count: u64) -> Self {
         Self(count * 60)
     }
 
     /// A number of hours.
-    #[must_use]
     pub const fn hours(count: u64) -> Self {
         Self(count * 3600)
     }
 
     /// A number of days of 24 hours.
-    #[must_use]
     pub const fn days(count: u64) -> Self {
         Self(count * 86_400)
     }
 
     /// `start` and this much later; the end of time when that is out of range.
-    #[must_use]
     pub fn after(self, start: Timestamp) -> Timestamp {
         let seconds = i64::try_from(self.0).unwrap_or(i64::MAX);
         start.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
     }
 
     /// `end` and this much earlier; the beginning of time when that is out of range.
-    #[must_use]
     pub fn before(self, end: Timestamp) -> Timestamp {
         let seconds = i64::try_from(self.0).unwrap_or(i64::MAX);
         end.checked_sub(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MIN)
@@ -108,14 +103,12 @@ pub struct Terms {
 impl Terms {
     /// The instant at which rotation is due: the earlier of `promoted + rotate_every` and
     /// `expiry - max(overlap, expires_in / 3)`.
-    #[must_use]
     pub fn due(&self, promoted: Timestamp, expiry: Timestamp) -> Timestamp {
         let margin = Seconds(self.overlap.0.max(self.expires_in.0 / 3));
         self.rotate_every.after(promoted).min(margin.before(expiry))
     }
 
     /// What is wrong with the three together, if anything.
-    #[must_use]
     pub fn contradiction(&self, has_places: bool) -> Option<Contradiction> {
         if self.overlap > self.rotate_every {
             return Some(Contradiction::OverlapExceedsRotation);

@@ -27,7 +27,6 @@ macro_rules! name {
             pub const RULE: &str = $rule;
 
             /// The name as text.
-            #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -128,7 +127,6 @@ const EMPTY_WORDS: &[&str] = &[
 ];
 
 /// Advice on a token's name that says nothing (`test`, `token1`, `my-token`, `abc123`); such names are accepted.
-#[must_use]
 pub fn advice(name: &TokenName) -> Option<&'static str> {
     let lower = name.as_str().to_ascii_lowercase();
     let says_something = lower

@@ -15,13 +15,11 @@ pub struct PlaceId(String);
 
 impl PlaceId {
     /// The id as text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// Takes a stored id.
-    #[must_use]
     pub fn from_stored(text: &str) -> Self {
         Self(text.to_owned())
     }
@@ -49,14 +47,12 @@ pub struct Place {
 
 impl Place {
     /// A place of a type of sink.
-    #[must_use]
     pub fn new(kind: &str, parts: &[(&str, &str)], readable: bool) -> Self {
         let parts = parts.iter().map(|(part, value)| ((*part).to_owned(), (*value).to_owned())).collect();
         Self { kind: kind.to_owned(), parts, readable }
     }
 
     /// Its id: a hash of type and parts.
-    #[must_use]
     pub fn id(&self) -> PlaceId {
         let mut text = String::new();
         let parts = self.parts.iter().flat_map(|(part, value)| [part, value]);
@@ -72,7 +68,6 @@ impl Place {
     }
 
     /// The value of one part, if it has it.
-    #[must_use]
     pub fn part(&self, name: &str) -> Option<&str> {
         self.parts.iter().find(|(part, _)| part == name).map(|(_, value)| value.as_str())
     }

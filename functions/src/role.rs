@@ -42,26 +42,22 @@ fn is_part(text: &str) -> bool {
 
 impl Permission {
     /// The part before the colon.
-    #[must_use]
     pub fn resource(&self) -> &str {
         &self.resource
     }
 
     /// The part after the colon.
-    #[must_use]
     pub fn action(&self) -> &str {
         &self.action
     }
 
     /// Whether holding `self` permits `other`.
-    #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         let part = |mine: &str, theirs: &str| mine == "*" || mine == theirs;
         part(&self.resource, &other.resource) && part(&self.action, &other.action)
     }
 
     /// What both permit; `None` when there is nothing.
-    #[must_use]
     pub fn meet(&self, other: &Self) -> Option<Self> {
         let part = |mine: &str, theirs: &str| match (mine, theirs) {
             ("*", any) | (any, "*") => Some(any.to_owned()),
@@ -109,19 +105,16 @@ pub struct Permissions(BTreeSet<Permission>);
 
 impl Permissions {
     /// Whether the set permits `wanted`.
-    #[must_use]
     pub fn allow(&self, wanted: &Permission) -> bool {
         self.0.iter().any(|held| held.covers(wanted))
     }
 
     /// Whether everything that `other` permits lies within the set.
-    #[must_use]
     pub fn cover(&self, other: &Self) -> bool {
         other.0.iter().all(|wanted| self.allow(wanted))
     }
 
     /// What both sets permit.
-    #[must_use]
     pub fn narrow(&self, other: &Self) -> Self {
         let met = self.0.iter().flat_map(|mine| other.0.iter().filter_map(|theirs| mine.meet(theirs)));
         met.collect()
@@ -138,13 +131,11 @@ impl Permissions {
     }
 
     /// How many there are.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether there is none.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,4 +1,4 @@
-//! Tokens as they are recorded.
+//! Tokens and their versions as they are recorded.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::lifetime::Terms;
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
 use crate::place::{Place, PlaceId};
-use crate::secret::{Fingerprint, TokenId};
-use crate::version::{Version, VersionState};
+use crate::secret::{Digest, Fingerprint, TokenId};
 
 /// The most allowed networks of a token.
 pub const ALLOWED_IPS_MAX: usize = 20;
@@ -95,6 +94,106 @@ pub struct Token {
     pub uses: BTreeMap<String, Use>,
 }
 
+/// The state of a live version. A retired one is no longer live: its digest is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum VersionState {
+    /// Works already, is on its way to its places.
+    Staged,
+    /// What consumers should have.
+    Current,
+    /// Works still, while consumers take up a newer one.
+    Retiring,
+}
+
+impl VersionState {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Staged => "staged",
+            Self::Current => "current",
+            Self::Retiring => "retiring",
+        }
+    }
+}
+
+/// One secret of a token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Version {
+    /// From 1.
+    pub number: u32,
+    /// SHA-256 of the secret.
+    #[serde(with = "crate::secret::bytes")]
+    pub digest: Digest,
+    /// Its state.
+    pub state: VersionState,
+    /// When it was staged.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub created: Timestamp,
+    /// When it became current.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "jiff::fmt::serde::timestamp::millisecond::optional"
+    )]
+    pub promoted: Option<Timestamp>,
+    /// When it expires: fixed at its promotion, and before that at each announcement; `None` for one that nobody
+    /// announced, and for a token with an expiry of its own.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "jiff::fmt::serde::timestamp::millisecond::optional"
+    )]
+    pub expiry: Option<Timestamp>,
+    /// When its overlap ends, fixed when a newer one was promoted.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "jiff::fmt::serde::timestamp::millisecond::optional"
+    )]
+    pub overlap_ends: Option<Timestamp>,
+    /// Its last announcement for any place.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "jiff::fmt::serde::timestamp::millisecond::optional"
+    )]
+    pub announced: Option<Timestamp>,
+    /// The durations under which it was promoted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
+    /// Its deliveries by place.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub deliveries: BTreeMap<PlaceId, Delivery>,
+}
+
+/// One version on its way to one place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// When it was last announced.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub announced: Timestamp,
+    /// When it was reported delivered.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "jiff::fmt::serde::timestamp::millisecond::optional"
+    )]
+    pub delivered: Option<Timestamp>,
+}
+
+impl Version {
+    /// Its fingerprint.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.digest.fingerprint()
+    }
+
+    /// Whether it was reported delivered to a place.
+    pub fn delivered_to(&self, place: &PlaceId) -> bool {
+        self.deliveries.get(place).is_some_and(|delivery| delivery.delivered.is_some())
+    }
+}
+
 /// A place that may hold a version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlaceRecord {
@@ -170,7 +269,6 @@ pub enum TokenState {
 
 impl TokenState {
     /// As it is written.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -182,7 +280,6 @@ impl TokenState {
 
 impl Token {
     /// What it is at `now`. Time is compared at every read; no job has to run for a token to expire.
-    #[must_use]
     pub fn state(&self, now: Timestamp) -> TokenState {
         match &self.ended {
             Some(Ended { state: EndState::Deleted, .. }) => TokenState::Deleted,
@@ -193,7 +290,6 @@ impl Token {
     }
 
     /// When it ends by time: its own expiry, or the last deadline of its versions.
-    #[must_use]
     pub fn ends_at(&self) -> Option<Timestamp> {
         let last = self.versions.iter().map(|version| self.deadline(version)).max();
         match (self.expires_at, last) {
@@ -203,25 +299,21 @@ impl Token {
     }
 
     /// The version that consumers should have.
-    #[must_use]
     pub fn current(&self) -> Option<&Version> {
         self.versions.iter().find(|version| version.state == VersionState::Current)
     }
 
     /// A live version by number.
-    #[must_use]
     pub fn version(&self, number: u32) -> Option<&Version> {
         self.versions.iter().find(|version| version.number == number)
     }
 
     /// The staged version that nothing has superseded: the highest ever staged, while it is staged.
-    #[must_use]
     pub fn staged(&self) -> Option<&Version> {
         self.version(self.highest).filter(|version| version.state == VersionState::Staged)
     }
 
     /// When rotation of the current version is due; `None` for a token that is not managed or has no current version.
-    #[must_use]
     pub fn due(&self) -> Option<Timestamp> {
         let current = self.current()?;
         let terms = self.terms?;
@@ -233,20 +325,17 @@ impl Token {
     }
 
     /// The last noted use of any version.
-    #[must_use]
     pub fn last_used(&self) -> Option<Timestamp> {
         // A use that was noted just after its version had ended counts for nothing.
         self.versions.iter().filter_map(|version| self.version_last_used(version.number)).max()
     }
 
     /// The last noted use of one version.
-    #[must_use]
     pub fn version_last_used(&self, number: u32) -> Option<Timestamp> {
         self.uses.get(&number.to_string()).map(|used| used.last)
     }
 
     /// The number of the version with this fingerprint, live or retired.
-    #[must_use]
     pub fn number_of(&self, fingerprint: &Fingerprint) -> Option<u32> {
         let live = self.versions.iter().find(|version| &version.fingerprint() == fingerprint);
         live.map(|version| version.number).or_else(|| {
@@ -255,7 +344,6 @@ impl Token {
     }
 
     /// The next instant at which something has to be done or ends, for the scheduled job.
-    #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let retirements = self.versions.iter().filter_map(|version| version.overlap_ends);
         self.due().into_iter().chain(self.ends_at()).chain(retirements).min()

@@ -17,7 +17,6 @@ pub enum UserKind {
 
 impl UserKind {
     /// As it is written.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Person => "person",

@@ -22,7 +22,6 @@ const CLOCK: ClockId = ClockId::Boottime;
 const CLOCK: ClockId = ClockId::Monotonic;
 
 /// How long this machine has been up, sleep included.
-#[must_use]
 pub fn since_boot() -> Duration {
     let time = clock_gettime(CLOCK);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
@@ -30,25 +29,21 @@ pub fn since_boot() -> Duration {
 
 impl Deadline {
     /// `length` from now. Take it before the request whose answer grants the time, so that it ends no later.
-    #[must_use]
     pub fn after(length: Duration) -> Self {
         Self::by(since_boot, length)
     }
 
     /// `length` from now, by a clock other than the machine's.
-    #[must_use]
     pub fn by(elapsed: Elapsed, length: Duration) -> Self {
         Self { at: elapsed() + length, elapsed }
     }
 
     /// Whether it has passed.
-    #[must_use]
     pub fn has_passed(self) -> bool {
         (self.elapsed)() >= self.at
     }
 
     /// How long is left.
-    #[must_use]
     pub fn left(self) -> Duration {
         self.at.saturating_sub((self.elapsed)())
     }

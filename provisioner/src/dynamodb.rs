@@ -33,9 +33,7 @@ const SKEW_MAX: i64 = 60;
 /// A table on AWS, ready to be asked.
 #[derive(Debug)]
 pub struct Opened {
-    /// The table.
     pub table: Table,
-    /// Its clock.
     pub clock: Arc<TableClock>,
     /// The ARN of whoever is logged in; `None` behind an endpoint of its own where nobody can be asked for it.
     pub operator: Option<String>,
@@ -53,14 +51,12 @@ pub enum DynamoDbError {
     /// Two clocks that should agree do not.
     #[error("this machine's clock and the table's are {0} s apart")]
     Skew(i64),
-    /// The table.
     #[error(transparent)]
     Table(TableError),
 }
 
 impl DynamoDbError {
     /// What to do.
-    #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Region => "write `region = \"..\"` under `[service]`, or set `AWS_REGION`",
@@ -76,9 +72,6 @@ impl DynamoDbError {
 }
 
 /// Opens a table. Nothing is asked of it yet; who is logged in is.
-///
-/// # Errors
-/// See [`DynamoDbError`].
 pub async fn open(name: &str, region: Option<&str>, endpoint: Option<&str>) -> Result<Opened, DynamoDbError> {
     let region = match region {
         Some(region) => Region::new(region.to_owned()),

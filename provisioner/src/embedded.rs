@@ -32,18 +32,11 @@ pub const TABLE: &str = "latchkey";
 /// Why an embedded table could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddedError {
-    /// The file.
     #[error("cannot open `{}`: {source}", path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    File { path: PathBuf, source: io::Error },
     /// Not a file of this kind, or a damaged one.
     #[error("`{}` is not a table of Latchkey, or is damaged: {reason}", path.display())]
     Engine {
-        /// Which.
         path: PathBuf,
         /// What the engine says.
         reason: String,
@@ -240,7 +233,6 @@ impl InProcess {
     }
 
     /// Answers one request, and blocks while it does.
-    #[must_use]
     pub fn answer(&self, request: &HttpRequest) -> (u16, String) {
         answer(&self.database, request)
     }

@@ -23,9 +23,7 @@ const LINKS_MAX: usize = 40;
 
 /// A file's content and the state it was read in.
 pub struct Contents {
-    /// The content.
     pub bytes: Zeroizing<Vec<u8>>,
-    /// The state.
     pub stamp: Stamp,
 }
 
@@ -39,7 +37,6 @@ pub struct Stamp {
 
 impl Stamp {
     /// The state of the file at `path`, links followed; `None` when there is none.
-    #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
         fs::metadata(path).ok().map(|metadata| Self::from_metadata(&metadata))
     }
@@ -112,7 +109,6 @@ pub fn check_writable(path: &Path) -> Result<(), FileError> {
 }
 
 /// The mode of the file at `path`, if there is one.
-#[must_use]
 pub fn mode(path: &Path) -> Option<u32> {
     fs::metadata(path).ok().map(|metadata| metadata.mode() & 0o7777)
 }
@@ -133,7 +129,6 @@ fn folder_of(target: &Path) -> Result<&Path, FileError> {
 
 /// `path`, absolute and with links resolved where they exist: what a link that leads nowhere yet points at, and
 /// folders that do not exist, stay as they are spelled. No I/O but looking at links.
-#[must_use]
 pub fn resolve(path: &Path) -> PathBuf {
     if let Ok(found) = fs::canonicalize(path) {
         return found;

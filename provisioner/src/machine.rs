@@ -7,7 +7,6 @@ pub const VARIABLE: &str = "LATCHKEY_MACHINE";
 
 /// A name for this machine that stays the same from run to run: `LATCHKEY_MACHINE`, or the host name and a short hash
 /// of the system's machine id.
-#[must_use]
 pub fn name() -> String {
     if let Some(name) = std::env::var(VARIABLE).ok().filter(|name| !name.trim().is_empty()) {
         return name.trim().chars().filter(|character| !character.is_control()).take(64).collect();

@@ -32,31 +32,21 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The status.
-    #[must_use]
     pub fn status(&self) -> u16 {
         self.response.status
     }
 
     /// The problem's code, empty when there is no problem.
-    #[must_use]
     pub fn code(&self) -> &str {
         self.body["code"].as_str().unwrap_or_default()
     }
 
     /// A field of the body.
-    ///
-    /// # Panics
-    /// When it is not a text.
-    #[must_use]
     pub fn text(&self, pointer: &str) -> &str {
         self.body.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no {pointer} in {}", self.body))
     }
 
     /// The same, which has to have a status.
-    ///
-    /// # Panics
-    /// When it has another.
     #[must_use]
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
@@ -66,23 +56,17 @@ impl Reply {
 }
 
 impl Actor {
-    /// Nobody.
-    #[must_use]
     pub fn anonymous(api: &Api) -> Self {
         let source = IpAddr::from([192, 0, 2, 7]);
         Self { api: api.clone(), authorization: None, source, function: None }
     }
 
     /// Whoever has a secret.
-    #[must_use]
     pub fn with(api: &Api, secret: &str) -> Self {
         Self { authorization: Some(format!("Bearer {secret}")), ..Self::anonymous(api) }
     }
 
     /// Sends a request with headers of its own.
-    ///
-    /// # Panics
-    /// When the reply's body is not JSON.
     pub async fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let mut all: Vec<(String, String)> =

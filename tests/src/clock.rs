@@ -14,25 +14,16 @@ pub struct ManualClock(AtomicI64);
 
 impl ManualClock {
     /// A clock that stands at `start`, an RFC 3339 instant.
-    ///
-    /// # Panics
-    /// When `start` is not an instant.
-    #[must_use]
     pub fn at(start: &str) -> Self {
         let start: Timestamp = start.parse().expect("an instant");
         Self(AtomicI64::new(start.as_millisecond()))
     }
 
-    /// Moves on.
-    ///
-    /// # Panics
-    /// When the end of time is reached.
     pub fn advance(&self, by: Seconds) {
         let by = i64::try_from(by.0).expect("a length of time");
         self.0.fetch_add(by * 1000, Ordering::SeqCst);
     }
 
-    /// Sets it.
     pub fn set(&self, now: Timestamp) {
         self.0.store(now.as_millisecond(), Ordering::SeqCst);
     }
@@ -50,7 +41,6 @@ pub struct SeededEntropy(Mutex<u64>);
 
 impl SeededEntropy {
     /// The sequence of one seed.
-    #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(Mutex::new(seed.wrapping_mul(0xD1B5_4A32_D192_ED03)))
     }

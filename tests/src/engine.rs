@@ -39,10 +39,6 @@ pub enum Engine {
 
 impl Engine {
     /// The one that the environment asks for.
-    ///
-    /// # Panics
-    /// When it asks for another.
-    #[must_use]
     pub fn chosen() -> Self {
         match std::env::var("LATCHKEY_TEST_ENGINE").as_deref() {
             Err(_) | Ok("" | "dynoxide") => Self::Dynoxide,
@@ -60,7 +56,6 @@ pub struct Store {
     pub engine: Engine,
     /// The SDK client below the table, to look at raw items; no faults on this way.
     pub raw: Client,
-    /// The table.
     pub table: Table,
     /// Faults on the way from `table`.
     pub faults: Faults,
@@ -70,17 +65,11 @@ pub struct Store {
 
 impl Store {
     /// A new empty table on the chosen engine.
-    ///
-    /// # Panics
-    /// When the engine does not start.
     pub async fn open() -> Self {
         Self::on(Engine::chosen()).await
     }
 
     /// A new empty table on `engine`.
-    ///
-    /// # Panics
-    /// When the engine does not start.
     pub async fn on(engine: Engine) -> Self {
         let faults = Faults::default();
         let mut bytes = [0_u8; 8];
@@ -108,27 +97,23 @@ impl Store {
     }
 
     /// Where the engine listens, if it does.
-    #[must_use]
     pub fn endpoint(&self) -> Option<&str> {
         self.endpoint.as_deref()
     }
 }
 
 /// A client of an engine that listens at `endpoint`, without faults on the way.
-#[must_use]
 pub fn client_at(endpoint: &str) -> Client {
     client(loopback(), endpoint)
 }
 
 /// Plain HTTP: the servers listen on loopback.
-#[must_use]
 pub fn loopback() -> SharedHttpClient {
     let connector = SharedHttpConnector::new(Connector::builder().build_http());
     http_client_fn(move |_, _| connector.clone())
 }
 
 /// A client without retries of its own, as the table wants it.
-#[must_use]
 pub fn client(http: SharedHttpClient, endpoint: &str) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
@@ -278,7 +263,6 @@ impl Faults {
     }
 
     /// No faults any more; whether one was still to come.
-    #[must_use]
     pub fn mend(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take().is_some_and(|(left, _)| left > 0)
     }

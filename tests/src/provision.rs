@@ -51,10 +51,6 @@ impl Default for World {
 
 impl World {
     /// An empty folder, at the present time.
-    ///
-    /// # Panics
-    /// When there is no temporary folder.
-    #[must_use]
     pub fn new() -> Self {
         let temporary = TempDir::new().expect("a temporary folder can be made");
         let root = temporary.path().canonicalize().expect("it is there");
@@ -66,7 +62,6 @@ impl World {
     }
 
     /// A folder with this `tokens.toml`.
-    #[must_use]
     pub fn with(manifest: &str) -> Self {
         let world = Self::new();
         world.write("tokens.toml", manifest);
@@ -74,39 +69,27 @@ impl World {
     }
 
     /// The folder that commands run in.
-    #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// A path in the folder.
-    #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
     /// Writes a file of the folder.
-    ///
-    /// # Panics
-    /// When it cannot.
     #[expect(clippy::disallowed_methods, reason = "nobody reads it meanwhile")]
     pub fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path(name), text).expect("a file of one's own can be written");
     }
 
     /// Reads a file of the folder.
-    ///
-    /// # Panics
-    /// When it cannot, or the file is not text.
-    #[must_use]
     pub fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("`{name}`: {error}"))
     }
 
     /// Edits the manifest: `from` must be in it.
-    ///
-    /// # Panics
-    /// When it is not.
     pub fn edit(&self, from: &str, to: &str) {
         let text = self.read("tokens.toml");
         assert!(text.contains(from), "`{from}` is not in the manifest");
@@ -114,9 +97,6 @@ impl World {
     }
 
     /// Sets the clock to so many seconds from the real time.
-    ///
-    /// # Panics
-    /// When the clock's file cannot be written.
     #[expect(clippy::disallowed_methods, reason = "nobody reads it meanwhile")]
     pub fn clock(&self, seconds: i64) {
         std::fs::write(self.clock_file(), seconds.to_string()).expect("the clock can be set");
@@ -131,23 +111,17 @@ impl World {
     }
 
     /// The time in this world.
-    #[must_use]
     pub fn now(&self) -> Timestamp {
         Moved(self.offset()).now()
     }
 
     /// The date, UTC, so many days from now in this world.
-    ///
-    /// # Panics
-    /// When there is no such date.
-    #[must_use]
     pub fn date(&self, days: i64) -> String {
         let at = self.now() + SignedDuration::from_hours(24 * days);
         at.to_zoned(TimeZone::UTC).date().to_string()
     }
 
     /// The command, ready to run: nothing of the caller's environment gets in.
-    #[must_use]
     pub fn command<S: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(binary());
         self.prepare(&mut command);
@@ -204,9 +178,6 @@ impl World {
     }
 
     /// Notes a command that was run by other means.
-    ///
-    /// # Panics
-    /// Never, unless another thread did.
     pub fn note(&self, line: &str, ran: &Ran) {
         use std::fmt::Write as _;
         let mut told = self.told.lock().expect("no holder panics");
@@ -219,20 +190,12 @@ impl World {
     }
 
     /// What was said so far, and forgets it. What differs from run to run is replaced by what it is.
-    ///
-    /// # Panics
-    /// Never, unless another thread did.
-    #[must_use]
     pub fn told(&self) -> String {
         let told = std::mem::take(&mut *self.told.lock().expect("no holder panics"));
         self.redact(&told)
     }
 
     /// Replaces what differs from run to run by what it is.
-    ///
-    /// # Panics
-    /// Never: its patterns are good.
-    #[must_use]
     pub fn redact(&self, text: &str) -> String {
         let text = text.replace(&self.folder.display().to_string(), "<folder>");
         let me = regex::escape(&login());
@@ -247,9 +210,6 @@ impl World {
     }
 
     /// The service on the embedded table, at this world's time, as the tests' own operator.
-    ///
-    /// # Panics
-    /// When the table cannot be opened.
     pub async fn service(&self, table: &str) -> Service {
         let table = provisioner::embedded::open(&self.path(table)).await.expect("the table opens");
         let service = Service::open(table, Arc::new(Moved(self.offset())), Arc::new(SystemEntropy)).await;
@@ -257,10 +217,6 @@ impl World {
     }
 
     /// The value of one entry of a `.env` file.
-    ///
-    /// # Panics
-    /// When there is none.
-    #[must_use]
     pub fn entry(&self, file: &str, name: &str) -> String {
         let text = self.read(file);
         let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
@@ -268,9 +224,6 @@ impl World {
     }
 
     /// Whether a secret is valid, as `token verify` says.
-    ///
-    /// # Panics
-    /// When it cannot tell.
     #[track_caller]
     pub fn is_valid(&self, secret: &str) -> bool {
         let mut command = self.command(["token", "verify", "--format", "json"]);
@@ -286,9 +239,6 @@ impl World {
 
 impl Ran {
     /// Asserts the exit code.
-    ///
-    /// # Panics
-    /// When it is another.
     #[track_caller]
     #[expect(clippy::must_use_candidate, clippy::return_self_not_must_use, reason = "asserting is what it is for")]
     pub fn exits(self, code: i32) -> Self {
@@ -297,10 +247,6 @@ impl Ran {
     }
 
     /// Stdout as JSON.
-    ///
-    /// # Panics
-    /// When it is not.
-    #[must_use]
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
@@ -315,10 +261,6 @@ impl From<Output> for Ran {
 }
 
 /// Gives a running command its input and waits for its end.
-///
-/// # Panics
-/// When it cannot be waited for.
-#[must_use]
 pub fn finish(mut child: Child, stdin: Option<&str>) -> Ran {
     if let (Some(text), Some(mut pipe)) = (stdin, child.stdin.take()) {
         // A command that does not read its input ends the pipe.
@@ -338,17 +280,12 @@ fn binary() -> PathBuf {
 }
 
 /// Who runs the tests, and so is `me`.
-///
-/// # Panics
-/// When the system has no `id`.
-#[must_use]
 pub fn login() -> String {
     let output = Command::new("id").arg("-un").output().expect("`id` runs");
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 /// The secrets that a text holds.
-#[must_use]
 pub fn secrets_in(text: &str) -> Vec<String> {
     SECRET.find_iter(text).map(|found| found.as_str().to_owned()).filter(|found| Secret::parse(found).is_ok()).collect()
 }

@@ -21,10 +21,6 @@ pub struct Served {
 
 impl Served {
     /// Starts it on `table`, and waits until it listens.
-    ///
-    /// # Panics
-    /// When it does not start.
-    #[must_use]
     pub fn start(world: &World, table: &str) -> Self {
         let mut command = world.command(["serve", "--port", "0", "--service", &format!("embedded:{table}")]);
         let mut child = command.stderr(Stdio::null()).spawn().expect("`provision` starts");
@@ -35,22 +31,16 @@ impl Served {
         Self { child, url }
     }
 
-    /// Its address.
-    #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
     /// The number of its process.
-    #[must_use]
     pub fn process(&self) -> u32 {
         self.child.id()
     }
 
     /// Ends it as a system does, and answers its exit code.
-    ///
-    /// # Panics
-    /// When it cannot be waited for.
     pub fn end(&mut self) -> Option<i32> {
         let id = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
         // An error means that it ended by itself.
@@ -68,7 +58,6 @@ impl Drop for Served {
 /// One HTTP request as it was sent.
 #[derive(Debug, Clone)]
 pub struct Sent {
-    /// The method.
     pub method: String,
     /// The path and the query.
     pub target: String,
@@ -79,10 +68,6 @@ pub struct Sent {
 
 impl Sent {
     /// What it asks of a table, as IAM sees it: actions, and the index where it is one's.
-    ///
-    /// # Panics
-    /// When it is no request to DynamoDB.
-    #[must_use]
     pub fn table_actions(&self) -> Vec<(String, Option<String>)> {
         let line = self.head.lines().find(|line| line.to_ascii_lowercase().starts_with("x-amz-target:"));
         let operation = line.and_then(|line| line.rsplit('.').next()).expect("an operation").trim();
@@ -120,10 +105,6 @@ pub struct Proxy {
 
 impl Proxy {
     /// A proxy before `url`; before nothing when it is empty.
-    ///
-    /// # Panics
-    /// When loopback has no free port.
-    #[must_use]
     pub fn before(url: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -138,8 +119,6 @@ impl Proxy {
         Self { address, plan }
     }
 
-    /// Its address.
-    #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -150,13 +129,11 @@ impl Proxy {
     }
 
     /// What was sent so far, and forgets it.
-    #[must_use]
     pub fn sent(&self) -> Vec<Sent> {
         std::mem::take(&mut self.plan().sent)
     }
 
     /// Whether trouble is still to come.
-    #[must_use]
     pub fn is_waiting(&self) -> bool {
         self.plan().troubles.iter().any(|(.., times)| *times > 0)
     }
@@ -252,10 +229,6 @@ pub struct DynamoDb {
 
 impl DynamoDb {
     /// Starts one. It lives as long as the test's process.
-    ///
-    /// # Panics
-    /// When it cannot listen.
-    #[must_use]
     pub fn start() -> Self {
         let engine = InProcess::memory().expect("an engine");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -272,26 +245,21 @@ impl DynamoDb {
     }
 
     /// What it was asked for since the last time.
-    #[must_use]
     pub fn sent(&self) -> Vec<Sent> {
         std::mem::take(&mut self.sent.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Its address.
-    #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// What AWS's tools need to find it, and nobody's login.
-    #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
         environment(&self.url())
     }
 }
 
 /// What AWS's tools need to find a DynamoDB at `url`, and nobody's login.
-#[must_use]
 pub fn environment(url: &str) -> Vec<(String, String)> {
     let pairs = [
         ("AWS_ENDPOINT_URL_DYNAMODB", url),

@@ -26,24 +26,15 @@ pub const TERMS: Terms =
     Terms { expires_in: Seconds::days(90), rotate_every: Seconds::days(30), overlap: Seconds::hours(24) };
 
 /// Reads a name of any kind.
-///
-/// # Panics
-/// When the text is not one.
 pub fn name<T: FromStr<Err: Debug>>(text: &str) -> T {
     text.parse().expect("a good name")
 }
 
-/// Reads permissions.
-///
-/// # Panics
-/// When one is not a permission.
-#[must_use]
 pub fn permissions(texts: &[&str]) -> Permissions {
     texts.iter().map(|text| text.parse().expect("a permission")).collect()
 }
 
 /// A token to be made with everything by default.
-#[must_use]
 pub fn new_token(user: &str, token: &str) -> NewToken {
     NewToken {
         user: name(user),
@@ -58,7 +49,6 @@ pub fn new_token(user: &str, token: &str) -> NewToken {
 }
 
 /// A token to be made of the manifest `acme`, pushed to places.
-#[must_use]
 pub fn managed_token(user: &str, token: &str, places: &[Place]) -> NewToken {
     let life = Life::Managed { manifest: name("acme"), terms: TERMS };
     NewToken { life, places: places.to_vec(), ..new_token(user, token) }
@@ -69,27 +59,18 @@ pub fn managed_token(user: &str, token: &str, places: &[Place]) -> NewToken {
 pub struct World {
     /// The table and what serves it.
     pub store: Store,
-    /// The time.
     pub clock: Arc<ManualClock>,
-    /// The service.
     pub service: Arc<Service>,
-    /// Who asks.
     pub admin: Caller,
 }
 
 impl World {
     /// A new one on the chosen engine.
-    ///
-    /// # Panics
-    /// When the engine does not start.
     pub async fn new() -> Self {
         Self::on(Engine::chosen()).await
     }
 
     /// A new one on `engine`.
-    ///
-    /// # Panics
-    /// When the engine does not start.
     #[expect(clippy::print_stdout, reason = "a test says what it ran on")]
     pub async fn on(engine: Engine) -> Self {
         println!("engine: {engine:?}");
@@ -101,27 +82,18 @@ impl World {
     }
 
     /// A second process on the same table, at the same time.
-    ///
-    /// # Panics
-    /// When the table does not answer.
     pub async fn another(&self, seed: u64) -> Service {
         let entropy = Arc::new(SeededEntropy::new(seed));
         Service::open(self.store.table.clone(), self.clock.clone(), entropy).await.expect("a service")
     }
 
     /// Defines a role.
-    ///
-    /// # Panics
-    /// When it is refused.
     pub async fn role(&self, role: &str, permits: &[&str]) {
         let put = self.service.put_role(&self.admin, &name(role), &permissions(permits), None).await;
         put.expect("a role");
     }
 
     /// Makes a user who holds roles, or gives them to one.
-    ///
-    /// # Panics
-    /// When it is refused.
     pub async fn user(&self, user: &str, roles: &[&str]) -> User {
         let roles: Vec<RoleName> = roles.iter().map(|role| name(role)).collect();
         let change = UserChange { roles: Some(roles), ..UserChange::default() };
@@ -129,42 +101,27 @@ impl World {
     }
 
     /// Changes a user.
-    ///
-    /// # Panics
-    /// When it is refused.
     pub async fn change_user(&self, user: &str, change: UserChange) -> User {
         self.service.put_user(&self.admin, &name(user), &change).await.expect("a user")
     }
 
     /// Makes a token.
-    ///
-    /// # Panics
-    /// When it is refused.
     pub async fn token(&self, user: &str, token: &str) -> Created {
         self.create(new_token(user, token)).await
     }
 
     /// Makes a token.
-    ///
-    /// # Panics
-    /// When it is refused.
     pub async fn create(&self, new: NewToken) -> Created {
         self.service.create(&self.admin, new).await.expect("a token")
     }
 
     /// Deletes a token.
-    ///
-    /// # Panics
-    /// When it is refused.
     pub async fn delete(&self, user: &str, token: &str) {
         let gone = self.service.delete(&self.admin, &name::<UserName>(user), &name::<TokenName>(token), None).await;
         gone.expect("a deleted token");
     }
 
     /// Who a secret is.
-    ///
-    /// # Panics
-    /// When it is not valid.
     pub async fn valid(&self, secret: &str) -> Valid {
         match self.service.verify(secret, None).await.expect("an answer") {
             Verdict::Valid(valid) => *valid,
@@ -173,9 +130,6 @@ impl World {
     }
 
     /// Why a secret is not valid; `None` when it is.
-    ///
-    /// # Panics
-    /// When the table does not answer.
     pub async fn invalid(&self, secret: &str) -> Option<Invalid> {
         match self.service.verify(secret, None).await.expect("an answer") {
             Verdict::Valid(_) => None,
@@ -184,9 +138,6 @@ impl World {
     }
 
     /// The raw item at a key.
-    ///
-    /// # Panics
-    /// When the table does not answer.
     pub async fn item(&self, key: &Key) -> Option<Item> {
         let request = self.store.raw.get_item().table_name(self.store.table.name()).consistent_read(true);
         let request = request.key(PK, AttributeValue::S(key.pk.clone())).key(SK, AttributeValue::S(key.sk.clone()));
@@ -194,9 +145,6 @@ impl World {
     }
 
     /// Every raw item.
-    ///
-    /// # Panics
-    /// When the table does not answer.
     pub async fn items(&self) -> Vec<Item> {
         let mut items = Vec::new();
         let mut start = None;
@@ -212,23 +160,17 @@ impl World {
     }
 
     /// How many events there are in the table.
-    ///
-    /// # Panics
-    /// When the table does not answer.
     pub async fn count_events(&self) -> usize {
         let items = self.items().await;
         items.iter().filter_map(Key::of).filter(|key| key.pk.starts_with("E#")).count()
     }
 
-    /// The time.
-    #[must_use]
     pub fn now(&self) -> jiff::Timestamp {
         self.clock.now()
     }
 }
 
 /// The size of an item as DynamoDB counts it.
-#[must_use]
 pub fn item_size(item: &Item) -> usize {
     item.iter().map(|(name, value)| name.len() + value_size(value)).sum()
 }

@@ -17,7 +17,6 @@ pub struct Authorized {
 
 impl Authorized {
     /// No verdict, as there is no service: its table is in trouble.
-    #[must_use]
     pub fn without_service(trouble: TableError) -> Self {
         let record = Record { check: Some("failed"), internal: Some(trouble.to_string()), ..Record::default() };
         Self { verdict: Err(trouble), record }

@@ -22,7 +22,6 @@ const JSON_OR_FORM: &[&str] = &["application/json", "application/x-www-form-urle
 const ALWAYS: &[u16] = &[400, 401, 413, 422, 431, 500, 503];
 
 /// The document.
-#[must_use]
 pub fn document() -> Value {
     let mut schemas = SchemaSettings::openapi3().into_generator();
     let mut paths: Map<String, Value> = Map::new();

@@ -4,11 +4,11 @@ use serde_json::Value;
 
 use super::problem::{Challenge, Problem};
 use crate::lifetime::Contradiction;
+use crate::protocol::VersionError;
 use crate::service::{
     ChangeError, CreateError, Denied, EditError, GrantError, LeaseError, PublishError, RoleError, UserError,
 };
 use crate::table::TableError;
-use crate::version::VersionError;
 
 impl From<TableError> for Problem {
     fn from(error: TableError) -> Self {

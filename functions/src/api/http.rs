@@ -92,7 +92,6 @@ impl Response {
     }
 
     /// The value of a header.
-    #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(held, _)| *held == name).map(|(_, value)| value.as_str())
     }

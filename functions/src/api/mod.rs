@@ -82,7 +82,6 @@ enum FirstUse {
 
 impl Handled {
     /// The reply where there is no service, as its table is in trouble.
-    #[must_use]
     pub fn without_service(trouble: TableError, request_id: &str) -> Self {
         Self::new(Err(trouble.into()), Record::default(), request_id)
     }
@@ -99,13 +98,11 @@ impl Handled {
 
 impl Api {
     /// The API on a service, with all its routes.
-    #[must_use]
     pub fn new(service: Arc<Service>) -> Self {
         Self::with(service, Handlers::ALL)
     }
 
     /// The API on a service, as far as these handlers go.
-    #[must_use]
     pub fn with(service: Arc<Service>, handlers: Handlers) -> Self {
         Self { service, handlers, first_use: FirstUse::BeforeReply }
     }
@@ -117,7 +114,6 @@ impl Api {
     }
 
     /// The service below.
-    #[must_use]
     pub fn service(&self) -> &Arc<Service> {
         &self.service
     }

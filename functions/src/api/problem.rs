@@ -106,7 +106,6 @@ impl Problem {
     }
 
     /// The reply.
-    #[must_use]
     pub fn response(&self, request_id: &str) -> Response {
         let mut body = Map::new();
         body.insert("type".to_owned(), "about:blank".into());

@@ -37,7 +37,6 @@ impl Function {
     ];
 
     /// Its name, which its binary has too.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Create => "create",
@@ -126,7 +125,6 @@ const fn route(
 
 impl Route {
     /// The parameters that its query may have.
-    #[must_use]
     pub fn parameters(&self) -> &'static [&'static str] {
         match self.action {
             Action::ListTokens => &["state", "limit", "cursor"],

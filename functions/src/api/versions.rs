@@ -10,9 +10,9 @@ use super::reading::{Asked, Fields, read_body};
 use super::wire::{DeliverVersion, Delivered, DeliveryState, PromoteVersion, SecretShown, StageVersion, TokenRecord};
 use crate::name::{TokenName, UserName};
 use crate::place::PlaceId;
+use crate::protocol::Look;
 use crate::secret::TokenId;
 use crate::token::Token;
-use crate::version::Look;
 
 /// The look that a request rests on.
 pub(super) fn look(asked: &Asked<'_>) -> Result<Look, Problem> {

@@ -1,8 +1,8 @@
 //! One way to change a token: load, apply a pure rule, save guarded by the revision, again when somebody was faster.
 
-use super::rights::{AdmitError, Yield};
+use super::rights::{AdmitError, Gain};
 use super::verify::Verification;
-use super::{Caller, Denied, Event, RACES, Service};
+use super::{Caller, Denied, Event, RACE_RETRIES, Service};
 use crate::name::{ManifestName, TokenName, UserName};
 use crate::secret::TokenId;
 use crate::table::{TableError, TransactError, Transaction, Write, decode_token, encode, encode_token, keys};
@@ -11,7 +11,7 @@ use crate::user::User;
 
 /// What has to hold for a change, besides the token being there.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Guard<'a> {
+pub(super) struct Precondition<'a> {
     /// The id that the caller means.
     pub(super) id: Option<&'a TokenId>,
     /// The revision of the record that the caller read.
@@ -19,7 +19,7 @@ pub(super) struct Guard<'a> {
     /// The manifest that declares the token from now on.
     pub(super) manifest: Option<&'a ManifestName>,
     /// What the change gives to whoever makes it.
-    pub(super) wanted: Yield,
+    pub(super) wanted: Gain,
     /// The owner as the change assumes it to be, checked in the transaction.
     pub(super) owner: Option<&'a User>,
 }
@@ -84,16 +84,16 @@ impl Service {
         &self,
         caller: &Caller,
         (user, name): (&UserName, &TokenName),
-        (id, wanted): (Option<&TokenId>, Yield),
+        (id, wanted): (Option<&TokenId>, Gain),
         action: &str,
         mut rule: impl FnMut(&mut Token) -> Result<(T, String), E>,
     ) -> Result<(Token, T), ChangeError<E>> {
-        let guard = Guard { id, wanted, ..Guard::default() };
-        for race in 0..RACES {
+        let guard = Precondition { id, wanted, ..Precondition::default() };
+        for race in 0..RACE_RETRIES {
             if let Some(changed) = self.change_once(caller, (user, name), guard, action, &mut rule).await? {
                 return Ok(changed);
             }
-            self.table.breathe(race).await?;
+            self.table.pause_after_race(race).await?;
         }
         Err(TableError::Busy("others change the same token".to_owned()).into())
     }
@@ -119,7 +119,7 @@ impl Service {
         &self,
         caller: &Caller,
         (user, name): (&UserName, &TokenName),
-        guard: Guard<'_>,
+        guard: Precondition<'_>,
         action: &str,
         rule: impl FnOnce(&mut Token) -> Result<(T, String), E>,
     ) -> Result<Option<(Token, T)>, ChangeError<E>> {

@@ -7,22 +7,22 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::bounds::{check_places, check_text, check_verification, refuse_for_manifests};
-use super::rights::{AdmitError, Yield};
+use super::rights::{AdmitError, Gain};
 use super::verify::{SWEPT, Verification};
-use super::{Caller, Denied, Event, RACES, Service};
+use super::{Caller, Denied, Event, RACE_RETRIES, Service};
 use crate::entropy::EntropyError;
 use crate::lifetime::{Contradiction, Seconds, Terms};
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
 use crate::place::Place;
+use crate::protocol::VersionError;
 use crate::role::ROLES_MAX;
 use crate::secret::{Secret, TokenId};
 use crate::table::{
     Put, Range, TableError, TransactError, Transaction, Update, Write, decode_token, encode, encode_token, keys,
     with_key,
 };
-use crate::token::{EndState, Ended, Token, TokenState};
+use crate::token::{EndState, Ended, Token, TokenState, VersionState};
 use crate::user::User;
-use crate::version::{VersionError, VersionState};
 
 /// The place of one write more in the transaction that makes a token.
 const ALSO: usize = 4;
@@ -196,7 +196,7 @@ impl Service {
         check_text(new.description.as_deref(), &new.labels)?;
         check_places(&new.places)?;
         self.check_length(&new.name)?;
-        for race in 0..RACES {
+        for race in 0..RACE_RETRIES {
             let user = self.user(&new.user).await?.ok_or_else(|| CreateError::NoSuchUser(new.user.clone()))?;
             if user.suspended {
                 return Err(CreateError::Suspended(new.user.clone()));
@@ -207,7 +207,7 @@ impl Service {
                 self.check_managed(&roles, *terms, !new.places.is_empty()).await?;
             }
             let (token, secret) = self.build(caller, &new, id.clone(), roles)?;
-            self.admit(caller, None, &token, Yield::Version).await?;
+            self.admit(caller, None, &token, Gain::Version).await?;
             match self.insert(caller, &token, &user, also).await {
                 Ok(()) => return Ok(Created { token, secret }),
                 Err(TransactError::Table(error)) => return Err(error.into()),
@@ -216,7 +216,7 @@ impl Service {
                 }
                 Err(TransactError::Cancelled(_)) => {
                     self.make_room(&new).await?;
-                    self.table.breathe(race).await?;
+                    self.table.pause_after_race(race).await?;
                 }
             }
         }
@@ -407,7 +407,6 @@ impl Service {
 
 impl Token {
     /// Whether any version has ever been current.
-    #[must_use]
     pub fn has_been_current(&self) -> bool {
         // A current version goes on being recorded until a newer one is, or it is ended as compromised.
         self.versions.iter().any(|version| version.state != VersionState::Staged)

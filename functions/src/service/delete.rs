@@ -1,14 +1,14 @@
 //! Deleting a token: immediate and final.
 
 use super::verify::Verification;
-use super::{Caller, ChangeError, Event, RACES, Service, Valid};
+use super::{Caller, ChangeError, Event, RACE_RETRIES, Service, Valid};
 use crate::name::{TokenName, UserName};
+use crate::protocol::{LOOK_MAX, Look, VersionError};
 use crate::secret::TokenId;
 use crate::table::{
     Put, TableError, TransactError, Transaction, Update, Write, decode, encode, encode_token, keys, with_key,
 };
 use crate::token::{EndState, Ended, Token, TokenState};
-use crate::version::{LOOK_MAX, Look, VersionError};
 
 impl Service {
     /// Deletes a token: when this returns, none of its secrets is valid any more. The record stays listed as deleted.
@@ -23,7 +23,7 @@ impl Service {
         name: &TokenName,
         id: Option<&TokenId>,
     ) -> Result<Token, ChangeError<std::convert::Infallible>> {
-        for race in 0..RACES {
+        for race in 0..RACE_RETRIES {
             let missing = || ChangeError::NoSuchToken { user: user.clone(), name: name.clone() };
             let token = self.load(user, name).await?;
             caller.may_end(user, token.as_ref().and_then(|token| token.managed_by.as_ref()))?;
@@ -38,7 +38,7 @@ impl Service {
             let ended = Ended { state: EndState::Deleted, at: self.now(), by: Some(caller.actor.clone()) };
             match self.end(caller, &token, ended, "token.delete").await {
                 Ok(token) => return Ok(token),
-                Err(TransactError::Cancelled(_)) => self.table.breathe(race).await?,
+                Err(TransactError::Cancelled(_)) => self.table.pause_after_race(race).await?,
                 Err(TransactError::Table(error)) => return Err(error.into()),
             }
         }
@@ -55,7 +55,7 @@ impl Service {
         own: &Valid,
     ) -> Result<Token, ChangeError<std::convert::Infallible>> {
         let missing = || ChangeError::NoSuchToken { user: own.user.clone(), name: own.name.clone() };
-        for race in 0..RACES {
+        for race in 0..RACE_RETRIES {
             // By its id: somebody may rename it meanwhile.
             let item = self.table.get(&keys::verification(&own.id)).await?.ok_or_else(missing)?;
             let now: Verification = decode(item)?;
@@ -63,7 +63,9 @@ impl Service {
                 return Err(missing());
             }
             match self.delete(&caller.trusted(), &now.user, &now.name, Some(&own.id)).await {
-                Err(ChangeError::NoSuchToken { .. } | ChangeError::Replaced { .. }) => self.table.breathe(race).await?,
+                Err(ChangeError::NoSuchToken { .. } | ChangeError::Replaced { .. }) => {
+                    self.table.pause_after_race(race).await?;
+                }
                 answer => return answer,
             }
         }

@@ -6,18 +6,18 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::bounds::{check_places, check_text, check_verification, refuse_for_manifests};
-use super::change::Guard;
-use super::rights::Yield;
-use super::{Caller, ChangeError, CreateError, RACES, Service};
+use super::change::Precondition;
+use super::rights::Gain;
+use super::{Caller, ChangeError, CreateError, RACE_RETRIES, Service};
 use crate::lifetime::Terms;
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
 use crate::place::{Place, PlaceId};
+use crate::protocol::VersionError;
 use crate::role::Permissions;
 use crate::secret::TokenId;
 use crate::table::TableError;
 use crate::token::Token;
 use crate::user::User;
-use crate::version::VersionError;
 
 /// What is to change; what is `None` stays.
 #[derive(Debug, Clone, Default)]
@@ -96,7 +96,7 @@ impl Service {
             }
         }
         let renamed = edit.name.as_ref().filter(|new| *new != name);
-        for race in 0..RACES {
+        for race in 0..RACE_RETRIES {
             // What depends on the user is checked together with the user: a sweep must neither miss the token under
             // its new name nor be undone by roles that the user had a moment ago.
             let mut owner = None;
@@ -115,7 +115,7 @@ impl Service {
             let grants = edit.roles.is_some() || edit.managed_by.is_some();
             let defined = if grants { Some(self.roles_read().await?) } else { None };
             let manifest = edit.managed_by.as_ref();
-            let guard = Guard { id, revision, wanted: Yield::Difference, manifest, owner: owner.as_ref() };
+            let guard = Precondition { id, revision, wanted: Gain::Difference, manifest, owner: owner.as_ref() };
             let edited = self
                 .change_once(caller, (user, name), guard, "token.edit", |token| {
                     let detail = apply(self, token, edit, roles)?;
@@ -135,7 +135,7 @@ impl Service {
             if let Some((token, ())) = edited {
                 return Ok(token);
             }
-            self.table.breathe(race).await?;
+            self.table.pause_after_race(race).await?;
         }
         Err(TableError::Busy("others change the same token".to_owned()).into())
     }
@@ -153,7 +153,7 @@ impl Service {
     /// Drops from a token the roles that its user has lost; false when one of the two changed meanwhile.
     pub(super) async fn drop_roles(&self, caller: &Caller, token: &Token, owner: &User) -> Result<bool, TableError> {
         let key = (&token.user, &token.name);
-        let guard = Guard { id: Some(&token.id), owner: Some(owner), ..Guard::default() };
+        let guard = Precondition { id: Some(&token.id), owner: Some(owner), ..Precondition::default() };
         let dropped = self
             .change_once(&caller.trusted(), key, guard, "token.roles", |token| {
                 token.roles.retain(|role| owner.roles.contains(role));

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bounds::not_by_manifest;
 use super::rights::{beyond, list};
-use super::{Caller, Denied, Event, ManifestRecord, RACES, Service};
+use super::{Caller, Denied, Event, ManifestRecord, RACE_RETRIES, Service};
 use crate::name::{ManifestName, RoleName, UserName};
 use crate::role::Permissions;
 use crate::table::TableError;
@@ -77,7 +77,7 @@ impl Service {
             words(grant.roles.iter().map(ToString::to_string).collect()),
             words(grant.users.iter().map(ToString::to_string).collect()),
         );
-        for race in 0..RACES {
+        for race in 0..RACE_RETRIES {
             let old = self.manifest(name).await?;
             let revision = old.as_ref().map_or(0, |old| old.revision) + 1;
             let applied = old.as_ref().and_then(|old| old.applied);
@@ -86,7 +86,7 @@ impl Service {
             if self.save_manifest(old.as_ref(), &new, &event).await? {
                 return Ok(new);
             }
-            self.table.breathe(race).await?;
+            self.table.pause_after_race(race).await?;
         }
         Err(TableError::Busy("others change the same manifest".to_owned()).into())
     }

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Caller, Denied, RACES, Service};
+use super::{Caller, Denied, RACE_RETRIES, Service};
 use crate::lifetime::Seconds;
 use crate::name::ManifestName;
 use crate::table::{TableError, Update, decode, keys};
@@ -52,7 +52,7 @@ impl Service {
         steal: bool,
     ) -> Result<Lease, LeaseError> {
         caller.must_run(manifest)?;
-        for race in 0..RACES {
+        for race in 0..RACE_RETRIES {
             let now = self.now();
             let lease = Lease { holder: holder.to_owned(), by: caller.actor.clone(), until: LEASE.after(now) };
             let mut update = Update::default();
@@ -74,7 +74,7 @@ impl Service {
             if let Some(held) = self.lease(manifest).await? {
                 return Err(LeaseError::Held(held));
             }
-            self.table.breathe(race).await?;
+            self.table.pause_after_race(race).await?;
         }
         Err(TableError::Busy("others take the same lease".to_owned()).into())
     }

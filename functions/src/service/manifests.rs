@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use super::verify::Verification;
-use super::{Caller, Denied, Event, Grant, RACES, Service};
+use super::{Caller, Denied, Event, Grant, RACE_RETRIES, Service};
 use crate::name::{ManifestName, TokenName, UserName};
 use crate::secret::{Fingerprint, TokenId};
 use crate::table::keys::{self, Key};
@@ -141,11 +141,11 @@ impl Service {
         applied: Option<u64>,
     ) -> Result<(), PublishError> {
         caller.must_run(name)?;
-        for race in 0..RACES {
+        for race in 0..RACE_RETRIES {
             if self.note_applied_once(caller, name, applied).await? {
                 return Ok(());
             }
-            self.table.breathe(race).await?;
+            self.table.pause_after_race(race).await?;
         }
         Err(TableError::Busy("others apply the same manifest".to_owned()).into())
     }

@@ -66,7 +66,6 @@ pub struct Caller {
 
 impl Caller {
     /// An operator: whoever can write the table.
-    #[must_use]
     pub fn operator(name: &str) -> Self {
         Self { actor: format!("operator:{name}"), from: None, rights: rights::Rights::Operator }
     }
@@ -91,7 +90,7 @@ pub struct Service {
 }
 
 /// How often an operation that lost a race is tried again.
-const RACES: usize = 24;
+const RACE_RETRIES: usize = 24;
 
 impl Service {
     /// Opens the service: reads the deployment's settings.
@@ -127,19 +126,16 @@ impl Service {
     }
 
     /// The deployment's settings.
-    #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
     /// The table below.
-    #[must_use]
     pub fn table(&self) -> &Table {
         &self.table
     }
 
     /// The service's time.
-    #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 
 use super::{Caller, Service, Valid};
 use crate::name::{ManifestName, UserName};
+use crate::protocol::STAGED_LIFE;
 use crate::role::{Permission, Permissions};
 use crate::table::TableError;
 use crate::token::Token;
-use crate::version::STAGED_LIFE;
 
 /// What a caller may do.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,7 +79,7 @@ pub(super) enum AdmitError {
 
 /// What a change of a token gives to whoever makes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Yield {
+pub(super) enum Gain {
     /// Nothing that could be used.
     #[default]
     Nothing,
@@ -91,7 +91,6 @@ pub(super) enum Yield {
 
 impl Caller {
     /// Whoever presented a valid secret.
-    #[must_use]
     pub fn token(valid: &Valid, from: Option<std::net::IpAddr>) -> Self {
         let holder = Holder {
             user: valid.user.clone(),
@@ -106,7 +105,6 @@ impl Caller {
     }
 
     /// Whether the caller is an operator.
-    #[must_use]
     pub fn is_operator(&self) -> bool {
         self.rights == Rights::Operator
     }
@@ -124,13 +122,11 @@ impl Caller {
     }
 
     /// The user behind the token in hand.
-    #[must_use]
     pub fn user(&self) -> Option<&UserName> {
         self.holder().map(|holder| &holder.user)
     }
 
     /// Whether the caller has a permission.
-    #[must_use]
     pub fn has(&self, permission: &str) -> bool {
         let Ok(wanted) = permission.parse::<Permission>() else { return false };
         self.holder().is_none_or(|holder| holder.permissions.allow(&wanted))
@@ -145,7 +141,6 @@ impl Caller {
     }
 
     /// Whether the caller runs a manifest: `manifests:<name>`.
-    #[must_use]
     pub fn runs(&self, manifest: &ManifestName) -> bool {
         // A manifest's name may end in `-` or look unlike an action; such a one is run by `manifests:*` only.
         self.has(&format!("manifests:{manifest}")) || self.has("manifests:*")
@@ -286,7 +281,7 @@ impl Service {
         caller: &Caller,
         old: Option<&Token>,
         new: &Token,
-        wanted: Yield,
+        wanted: Gain,
     ) -> Result<(), AdmitError> {
         if caller.is_operator() {
             return Ok(());
@@ -304,15 +299,15 @@ impl Service {
         caller: &Caller,
         old: Option<&Token>,
         new: &Token,
-        wanted: Yield,
+        wanted: Gain,
     ) -> Result<(), AdmitError> {
         caller.may_change(&new.user)?;
-        if wanted == Yield::Nothing {
+        if wanted == Gain::Nothing {
             return Ok(());
         }
         let permissions = self.permissions_of(&new.roles).await?;
         let now = self.now();
-        match old.filter(|_| wanted == Yield::Difference) {
+        match old.filter(|_| wanted == Gain::Difference) {
             None => caller.contains(new, &permissions, now)?,
             Some(old) => {
                 let before = self.permissions_of(&old.roles).await?;

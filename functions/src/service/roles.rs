@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::refuse_for_manifests;
-use super::{Caller, Denied, Event, RACES, Service};
+use super::{Caller, Denied, Event, RACE_RETRIES, Service};
 use crate::name::{ManifestName, RoleName};
 use crate::role::{PERMISSIONS_MAX, Permissions};
 use crate::table::{Put, Range, TableError, TransactError, Transaction, Write, decode, encode, keys, with_key};
@@ -102,7 +102,7 @@ impl Service {
         {
             return Err(RoleError::NotByManifest(permission));
         }
-        for race in 0..RACES {
+        for race in 0..RACE_RETRIES {
             let old = self.role(name).await?;
             self.admit_role(caller, old.as_ref(), name, permissions, manifest).await?;
             let new = changed_role(old.as_ref(), name, permissions, manifest)?;
@@ -132,7 +132,7 @@ impl Service {
                     self.forget_roles();
                     return Ok(new);
                 }
-                Err(TransactError::Cancelled(_)) => self.table.breathe(race).await?,
+                Err(TransactError::Cancelled(_)) => self.table.pause_after_race(race).await?,
                 Err(TransactError::Table(error)) => return Err(error.into()),
             }
         }
@@ -176,7 +176,7 @@ impl Service {
     /// [`RoleError::InUse`] while users hold it, [`RoleError::NoSuchRole`].
     pub async fn delete_role(&self, caller: &Caller, name: &RoleName) -> Result<(), RoleError> {
         caller.must_have("admin:roles")?;
-        for race in 0..RACES {
+        for race in 0..RACE_RETRIES {
             let role = self.role(name).await?.ok_or_else(|| RoleError::NoSuchRole(name.clone()))?;
             if role.holders > 0 {
                 return Err(RoleError::InUse { role: name.clone(), holders: role.holders });
@@ -191,7 +191,7 @@ impl Service {
                     return Ok(());
                 }
                 Err(TransactError::Table(error)) => return Err(error.into()),
-                Err(TransactError::Cancelled(_)) => self.table.breathe(race).await?,
+                Err(TransactError::Cancelled(_)) => self.table.pause_after_race(race).await?,
             }
         }
         Err(TableError::Busy("others change the same role".to_owned()).into())

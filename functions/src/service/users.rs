@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::bounds::not_by_manifest;
 use super::verify::{SWEPT, Verification};
-use super::{Caller, Denied, Event, RACES, Service};
+use super::{Caller, Denied, Event, RACE_RETRIES, Service};
 use crate::name::{ManifestName, RoleName, UserName};
 use crate::role::ROLES_MAX;
 use crate::table::{
@@ -115,7 +115,7 @@ impl Service {
     /// # Errors
     /// See [`UserError`].
     pub async fn put_user(&self, caller: &Caller, name: &UserName, change: &UserChange) -> Result<User, UserError> {
-        for race in 0..RACES {
+        for race in 0..RACE_RETRIES {
             let old = self.user(name).await?;
             self.admit_user(caller, old.as_ref(), name, change).await?;
             let mut new = changed_user(old.as_ref(), name, change, self.now())?;
@@ -137,7 +137,7 @@ impl Service {
                     Err(TransactError::Table(error)) => return Err(error.into()),
                     Err(TransactError::Cancelled(_)) => {
                         self.check_roles_exist(&new.roles).await?;
-                        self.table.breathe(race).await?;
+                        self.table.pause_after_race(race).await?;
                         continue;
                     }
                 }
@@ -247,11 +247,11 @@ impl Service {
     /// user in their transaction, so no token can slip through. When somebody changes the user meanwhile, it goes on
     /// with what the user is then.
     async fn sweep(&self, caller: &Caller, mut user: User) -> Result<User, TableError> {
-        for race in 0..RACES {
+        for race in 0..RACE_RETRIES {
             if let Some(swept) = self.sweep_once(caller, &user).await? {
                 return Ok(swept);
             }
-            self.table.breathe(race).await?;
+            self.table.pause_after_race(race).await?;
             match self.user(&user.name).await? {
                 Some(found) if found.sweeping => user = found,
                 // Whoever changed the user has swept.

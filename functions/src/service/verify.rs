@@ -86,13 +86,13 @@ mod bytes {
 impl Verification {
     /// What a check has to know of a token; of an ended one, a tombstone.
     pub(super) fn of(token: &Token) -> Self {
-        let live = |version: &crate::version::Version| {
+        let live = |version: &crate::token::Version| {
             let digest = LiveDigest { d: *version.digest.as_bytes(), x: token.deadline(version).as_millisecond() };
             (version.number.to_string(), digest)
         };
         let ended = token.ended.as_ref().map(|ended| ended.state);
         let fingerprints = if ended.is_some() {
-            let versions = token.versions.iter().map(crate::version::Version::fingerprint);
+            let versions = token.versions.iter().map(crate::token::Version::fingerprint);
             versions.chain(token.retired.iter().map(|retired| retired.fingerprint.clone())).collect()
         } else {
             Vec::new()
@@ -204,7 +204,6 @@ pub enum Invalid {
 
 impl Invalid {
     /// A word for logs and metrics.
-    #[must_use]
     pub fn code(self) -> &'static str {
         match self {
             Self::Malformed(SecretError::Checksum) => "checksum",

@@ -2,15 +2,15 @@
 
 use jiff::Timestamp;
 
-use super::rights::Yield;
+use super::rights::Gain;
 use super::{Caller, ChangeError, Service};
 use crate::entropy::EntropyError;
 use crate::name::{TokenName, UserName};
 use crate::place::PlaceId;
+use crate::protocol::{Look, VersionError};
 use crate::secret::{Secret, TokenId};
 use crate::table::TableError;
 use crate::token::Token;
-use crate::version::{Look, VersionError};
 
 /// A staged version.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Service {
         let secret = Secret::mint(&self.policy.prefix, id, &*self.entropy).map_err(entropy)?;
         let digest = secret.digest();
         let (token, number) = self
-            .change(caller, (user, name), (Some(id), Yield::Version), "version.stage", |token| {
+            .change(caller, (user, name), (Some(id), Gain::Version), "version.stage", |token| {
                 let number = token.stage(digest, self.now())?;
                 Ok((number, format!("version {number}")))
             })
@@ -70,12 +70,12 @@ impl Service {
         place: &PlaceId,
     ) -> Result<Announced, ChangeError<VersionError>> {
         let (token, write_before) = self
-            .change(caller, (user, name), (Some(id), Yield::Version), "version.announce", |token| {
+            .change(caller, (user, name), (Some(id), Gain::Version), "version.announce", |token| {
                 let write_before = token.announce(number, place, self.now())?;
                 Ok((write_before, format!("version {number} to {place}")))
             })
             .await?;
-        let write_within = std::time::Duration::from_secs(crate::version::WRITE_BEFORE.0);
+        let write_within = std::time::Duration::from_secs(crate::protocol::WRITE_BEFORE.0);
         Ok(Announced { token, write_before, write_within })
     }
 
@@ -92,7 +92,7 @@ impl Service {
         (place, receipt): (&PlaceId, &str),
     ) -> Result<Token, ChangeError<VersionError>> {
         let delivered = self
-            .change(caller, (user, name), (Some(id), Yield::Nothing), "version.deliver", |token| {
+            .change(caller, (user, name), (Some(id), Gain::Nothing), "version.deliver", |token| {
                 token.deliver(number, place, receipt, self.now())?;
                 Ok(((), format!("version {number} to {place}")))
             })
@@ -112,7 +112,7 @@ impl Service {
         number: u32,
     ) -> Result<Token, ChangeError<VersionError>> {
         let promoted = self
-            .change(caller, (user, name), (Some(id), Yield::Version), "version.promote", |token| {
+            .change(caller, (user, name), (Some(id), Gain::Version), "version.promote", |token| {
                 token.promote(number, self.now())?;
                 Ok(((), format!("version {number}")))
             })
@@ -133,7 +133,7 @@ impl Service {
         (look, force): (Look, bool),
     ) -> Result<Token, ChangeError<VersionError>> {
         let retired = self
-            .change(caller, (user, name), (Some(id), Yield::Nothing), "version.retire", |token| {
+            .change(caller, (user, name), (Some(id), Gain::Nothing), "version.retire", |token| {
                 token.retire(number, look, force, self.now())?;
                 Ok(((), format!("version {number}")))
             })
@@ -155,7 +155,7 @@ impl Service {
         anyway: bool,
     ) -> Result<Token, ChangeError<VersionError>> {
         let ended = self
-            .change(caller, (user, name), (Some(id), Yield::Nothing), "version.compromised", |token| {
+            .change(caller, (user, name), (Some(id), Gain::Nothing), "version.compromised", |token| {
                 let current = token.current().is_some_and(|current| current.number == number);
                 token.end_compromised(number, anyway, self.now())?;
                 let waits = if current { "; no newer version is current yet" } else { "" };

@@ -58,7 +58,6 @@ impl Key {
     }
 
     /// The key as attributes.
-    #[must_use]
     pub fn item(&self) -> Item {
         Item::from([
             (PK.to_owned(), AttributeValue::S(self.pk.clone())),
@@ -67,7 +66,6 @@ impl Key {
     }
 
     /// The key of an item that was read.
-    #[must_use]
     pub fn of(item: &Item) -> Option<Self> {
         let text = |name: &str| item.get(name)?.as_s().ok().cloned();
         Some(Self { pk: text(PK)?, sk: text(SK)? })
@@ -75,32 +73,27 @@ impl Key {
 }
 
 /// What a check reads.
-#[must_use]
 pub fn verification(id: &TokenId) -> Key {
     Key::new(format!("K#{id}"), "K")
 }
 
 /// The partition of a user and the user's tokens.
-#[must_use]
 pub fn user_partition(user: &UserName) -> String {
     format!("U#{user}")
 }
 
 /// An active token.
-#[must_use]
 pub fn token(user: &UserName, name: &TokenName) -> Key {
     Key::new(user_partition(user), format!("{ACTIVE}{name}"))
 }
 
 /// A token that ended.
-#[must_use]
 pub fn ended(user: &UserName, at: Timestamp, id: &TokenId) -> Key {
     // Zero-padded, so that text order is time order.
     Key::new(user_partition(user), format!("{ENDED}{:015}#{id}", at.as_millisecond()))
 }
 
 /// A user.
-#[must_use]
 pub fn user(user: &UserName) -> Key {
     Key::new(user_partition(user), "U")
 }
@@ -109,55 +102,46 @@ pub fn user(user: &UserName) -> Key {
 pub const ROLES: &str = "R";
 
 /// A role.
-#[must_use]
 pub fn role(role: &RoleName) -> Key {
     Key::new(ROLES, role.as_str())
 }
 
 /// The partition of a user's events in the month of `at`.
-#[must_use]
 pub fn events_partition(user: &str, at: Timestamp) -> String {
     format!("E#{user}#{}", month(at))
 }
 
 /// An event.
-#[must_use]
 pub fn event(user: &str, at: Timestamp, ulid: &str) -> Key {
     Key::new(events_partition(user, at), ulid)
 }
 
 /// The partition of a token's usage in the month of `at`.
-#[must_use]
 pub fn usage_partition(id: &TokenId, at: Timestamp) -> String {
     format!("Y#{id}#{}", month(at))
 }
 
 /// The cumulative row of one process and day.
-#[must_use]
 pub fn usage(id: &TokenId, at: Timestamp, process: &str) -> Key {
     Key::new(usage_partition(id, at), format!("{}#{process}", at.to_zoned(TimeZone::UTC).strftime("%d")))
 }
 
 /// A manifest.
-#[must_use]
 pub fn manifest(manifest: &ManifestName) -> Key {
     Key::new(format!("M#{manifest}"), "M")
 }
 
 /// Who applies a manifest now.
-#[must_use]
 pub fn lease(manifest: &ManifestName) -> Key {
     Key::new(format!("M#{manifest}"), "L")
 }
 
 /// A manifest's text for the scheduled job.
-#[must_use]
 pub fn published(manifest: &ManifestName) -> Key {
     Key::new(format!("M#{manifest}"), "P")
 }
 
 /// The token of the first admin.
-#[must_use]
 pub fn first_admin() -> Key {
     Key::new("S", "B")
 }
@@ -166,25 +150,21 @@ pub fn first_admin() -> Key {
 pub const LISTS: &str = "L";
 
 /// A user in the list of users.
-#[must_use]
 pub fn user_in_list(user: &UserName) -> Key {
     Key::new(LISTS, user_partition(user))
 }
 
 /// A manifest in the list of manifests.
-#[must_use]
 pub fn manifest_in_list(manifest: &ManifestName) -> Key {
     Key::new(LISTS, format!("M#{manifest}"))
 }
 
 /// The settings.
-#[must_use]
 pub fn settings() -> Key {
     Key::new("S", "S")
 }
 
 /// `yyyymm`, UTC.
-#[must_use]
 pub fn month(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%Y%m").to_string()
 }

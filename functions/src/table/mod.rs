@@ -75,7 +75,6 @@ pub struct Counted {
 
 impl Counters {
     /// Where they stand.
-    #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
     pub fn get(&self) -> Counted {
         Counted {
@@ -108,8 +107,8 @@ const RETRY_FOR: Duration = Duration::from_secs(8);
 const RETRY_BASE: Duration = Duration::from_millis(20);
 const RETRY_CAP: Duration = Duration::from_millis(800);
 /// The first and the longest pause after a lost race: whoever won it is done by then.
-const BREATH_BASE: Duration = Duration::from_millis(2);
-const BREATH_CAP: Duration = Duration::from_millis(200);
+const RACE_PAUSE_BASE: Duration = Duration::from_millis(2);
+const RACE_PAUSE_CAP: Duration = Duration::from_millis(200);
 
 /// The table. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -156,7 +155,6 @@ impl<'a> Range<'a> {
 
 impl Table {
     /// A table that a client reaches. Retries are this type's own: configure the client without any.
-    #[must_use]
     pub fn new(client: Client, name: &str) -> Self {
         Self {
             client,
@@ -174,13 +172,11 @@ impl Table {
     }
 
     /// Its name.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// Calls and capacity units so far.
-    #[must_use]
     pub fn counted(&self) -> Counted {
         self.counters.get()
     }
@@ -369,8 +365,8 @@ impl Table {
     }
 
     /// Waits after a lost race, so that not everybody meets again at once.
-    pub(crate) async fn breathe(&self, race: usize) -> Result<(), TableError> {
-        let most = BREATH_BASE.saturating_mul(1 << race.min(10)).min(BREATH_CAP);
+    pub(crate) async fn pause_after_race(&self, race: usize) -> Result<(), TableError> {
+        let most = RACE_PAUSE_BASE.saturating_mul(1 << race.min(10)).min(RACE_PAUSE_CAP);
         tokio::time::sleep(self.jitter(most)?).await;
         Ok(())
     }

@@ -29,7 +29,6 @@ pub struct Cancelled(pub Vec<usize>);
 
 impl Cancelled {
     /// Whether the write at this place was one of them.
-    #[must_use]
     pub fn includes(&self, place: usize) -> bool {
         self.0.contains(&place)
     }

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use latchkey::place::{Place, PlaceId};
+use latchkey::protocol::{VersionError, WRITE_BEFORE};
 use latchkey::secret::Secret;
 use latchkey::token::Token;
-use latchkey::version::{VersionError, WRITE_BEFORE};
 
 use super::stage::{interrupted, service_failure, targets};
 use super::written::Written;
 use super::{Failure, Outcome, Run, SIDE_BY_SIDE, Work};
 use crate::deadline::Deadline;
-use crate::guard::{Guard, stands};
 use crate::observe::Observation;
-use crate::plan::find::{Find, Known};
+use crate::observe::finding::{Finding, Known};
+use crate::safeguard::{Safeguard, stands};
 use crate::service::ServiceError;
 use crate::sinks::{Marker, Receipt, Seen, Sink, SinkError, Write};
 
@@ -94,7 +94,7 @@ pub(super) async fn deliver(
             Ended::Delivered => {}
             Ended::Failed(failure) => works[index].fail(failure),
             Ended::Dead => {
-                outcome.again = stands(Guard::MendDead);
+                outcome.again = stands(Safeguard::MendDead);
                 let subject = works[index].subject();
                 works[index].fail(Failure {
                     subject,
@@ -249,7 +249,7 @@ async fn refresh<'p>(
 ) -> Vec<Push<'p>> {
     let can = sink.capabilities();
     if can.conditional
-        || !stands(Guard::WriteFreshLook)
+        || !stands(Safeguard::WriteFreshLook)
         || (!can.surveys && run.client.now() < WRITE_BEFORE.after(observation.at))
     {
         return pushes;
@@ -310,9 +310,9 @@ async fn look_again(
     let known: Known<'_> = observation.known(run.manifest);
     let find = known.classify(Some(push.token), &push.place.id(), &seen);
     // A push to a foreign entry was planned only because it says `adopt`.
-    let adopts = work.plan.finds.iter().any(|(place, find)| place == push.place && matches!(find, Find::Foreign));
+    let adopts = work.plan.findings.iter().any(|(place, find)| place == push.place && matches!(find, Finding::Foreign));
     match (find, seen) {
-        (Find::Foreign, Ok(_)) if !adopts && stands(Guard::WriteForeign) => Err(Failure {
+        (Finding::Foreign, Ok(_)) if !adopts && stands(Safeguard::WriteForeign) => Err(Failure {
             subject: work.subject(),
             message: format!("{} was written by somebody else meanwhile", run.labels.of(push.place)),
             state: "it holds what they wrote, and every other place a version that works".to_owned(),

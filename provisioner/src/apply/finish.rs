@@ -1,17 +1,17 @@
 //! After the writes: a fresh look, then promotion; and what leaves places and manifest.
 
 use latchkey::place::{Place, PlaceId};
+use latchkey::protocol::{Look, VersionError};
 use latchkey::service::Edit;
 use latchkey::token::Token;
-use latchkey::version::{Look, VersionError};
 
 use super::stage::service_failure;
 use super::together::remove_together;
 use super::{Failure, Outcome, Run, Work};
-use crate::guard::{Guard, stands};
+use crate::observe::finding::Known;
 use crate::observe::{Looks, look};
-use crate::plan::find::Known;
 use crate::plan::{Change, minute};
+use crate::safeguard::{Safeguard, stands};
 use crate::service::ServiceError;
 use crate::sinks::{Removal, Seen, SinkError};
 
@@ -45,7 +45,7 @@ pub(super) async fn promote(run: &Run<'_>, works: &mut [Work<'_>], outcome: &mut
             let seen = looks.get(&id);
             !seen.is_some_and(|seen| known.classify(Some(&record), &id, seen).is_version(number, current))
         });
-        if let Some(place) = lacking.filter(|_| stands(Guard::PromoteLook)) {
+        if let Some(place) = lacking.filter(|_| stands(Safeguard::PromoteLook)) {
             outcome.again = true;
             let subject = work.subject();
             work.fail(Failure {
@@ -127,7 +127,7 @@ async fn leave_one(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), Failure> {
                 token = run.client.again(&run.manifest.name, &token).await.map_err(failed)?;
                 // Declared again by another run: no longer ours to remove.
                 let Some(record) =
-                    token.places.get(place).filter(|record| !record.declared || !stands(Guard::RemoveUndeclared))
+                    token.places.get(place).filter(|record| !record.declared || !stands(Safeguard::RemoveUndeclared))
                 else {
                     continue;
                 };
@@ -149,11 +149,11 @@ async fn leave_one(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), Failure> {
                 let at = run.client.now();
                 token = run.client.again(&run.manifest.name, &token).await.map_err(failed)?;
                 // Declared again by another run.
-                if token.leaving.is_none() && stands(Guard::DeleteLeaving) {
+                if token.leaving.is_none() && stands(Safeguard::DeleteLeaving) {
                     work.skip(change, "not deleted, as it is declared again".to_owned());
                     continue;
                 }
-                if let Some(place) = held_somewhere(run, &token).await.filter(|_| stands(Guard::DeleteLook)) {
+                if let Some(place) = held_somewhere(run, &token).await.filter(|_| stands(Safeguard::DeleteLook)) {
                     return Err(Failure {
                         subject,
                         message: format!("{} may hold a version of it, so it was not deleted", run.labels.of(&place)),
@@ -202,10 +202,10 @@ async fn remove(run: &Run<'_>, subject: &str, token: &Token, place: &Place) -> R
 pub(super) fn is_removable(run: &Run<'_>, token: &Token, place: &Place, seen: &Seen) -> Result<bool, String> {
     let origins = std::collections::HashMap::new();
     let known = Known::new(&run.manifest.name, [token], &origins, run.client.now());
-    if !is_ours(&known.classify(Some(token), &place.id(), &Ok(seen.clone()))) && stands(Guard::RemoveOurs) {
+    if !is_ours(&known.classify(Some(token), &place.id(), &Ok(seen.clone()))) && stands(Safeguard::RemoveOurs) {
         return Ok(false);
     }
-    match seen.lagging().filter(|_| stands(Guard::RemoveLagging)) {
+    match seen.lagging().filter(|_| stands(Safeguard::RemoveLagging)) {
         Some(reason) => Err(reason.to_owned()),
         None => Ok(true),
     }
@@ -219,7 +219,7 @@ async fn forget(run: &Run<'_>, token: &Token, place: &PlaceId) -> Result<Option<
     let Some(record) = token.places.get(place).filter(|record| !record.declared || asked(run, place)) else {
         return Ok(Some(token));
     };
-    if !asked(run, place) && held_at(run, &token, [&record.place]).await.is_some() && stands(Guard::ForgetLook) {
+    if !asked(run, place) && held_at(run, &token, [&record.place]).await.is_some() && stands(Safeguard::ForgetLook) {
         return Ok(None);
     }
     match run.client.forget(&token, place).await {
@@ -251,7 +251,7 @@ async fn held_at(run: &Run<'_>, token: &Token, places: impl IntoIterator<Item = 
     places.into_iter().find(held).cloned()
 }
 
-fn is_ours(find: &crate::plan::find::Find) -> bool {
-    use crate::plan::find::Find;
-    matches!(find, Find::Current | Find::Hidden | Find::Other { number: Some(_), .. })
+fn is_ours(find: &crate::observe::finding::Finding) -> bool {
+    use crate::observe::finding::Finding;
+    matches!(find, Finding::Current | Finding::Hidden | Finding::Other { number: Some(_), .. })
 }

@@ -21,7 +21,7 @@ use crate::manifest::Manifest;
 use crate::observe::Observation;
 use crate::plan::{Change, Labels, Options, Plan, TokenPlan};
 use crate::service::{Protocol, ServiceError};
-use crate::sinks::Reach;
+use crate::sinks::SinkSet;
 use written::Written;
 
 /// How many tokens are worked on together: what a crash can leave staged, and what memory holds, is bounded by it.
@@ -31,11 +31,8 @@ const SIDE_BY_SIDE: usize = 8;
 
 /// What a run works with.
 pub struct Run<'a> {
-    /// The service.
     pub client: &'a dyn Protocol,
-    /// The sinks.
-    pub sinks: &'a dyn Reach,
-    /// The manifest.
+    pub sinks: &'a dyn SinkSet,
     pub manifest: &'a Manifest,
     /// What the plan was made with.
     pub options: &'a Options,
@@ -151,7 +148,8 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
         }
     }
     written.tell(run, &mut outcome).await;
-    outcome.stopped |= run.stopped();
+    // Who was told to stop when all was done has stopped nothing.
+    outcome.stopped |= outcome.failures.iter().any(|failure| failure.message == stage::STOPPED);
     Ok(outcome)
 }
 

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use futures_util::stream::{self, StreamExt};
 use latchkey::name::UserName;
 use latchkey::place::{Place, PlaceId};
+use latchkey::protocol::Look;
 use latchkey::service::Edit;
-use latchkey::token::Token;
-use latchkey::version::{Look, Version};
+use latchkey::token::{Token, Version};
 
 use super::{Failure, Run, SIDE_BY_SIDE, Work};
-use crate::guard::{Guard, stands};
 use crate::manifest::TokenDeclaration;
+use crate::observe::finding::{Finding, Known, was_deployed};
 use crate::observe::{Looks, Observation, look, recover};
-use crate::plan::find::{Find, Known, was_deployed};
 use crate::plan::{Change, TokenPlan};
+use crate::safeguard::{Safeguard, stands};
 use crate::service::{DeclaredToken, ServiceError};
 use crate::sinks::{Marker, Seen, Sink, SinkError};
 
@@ -211,16 +211,16 @@ fn kept_by(run: &Run<'_>, token: &Token, number: u32, looks: &Looks, now: jiff::
         let label = run.labels.of(&record.place);
         let Some(seen) = looks.get(id) else { return Some(format!("nobody looked at {label}")) };
         let find = known.classify(Some(token), id, seen);
-        if find.is_unknown() && stands(Guard::RetireUnknown) {
+        if find.is_unknown() && stands(Safeguard::RetireUnknown) {
             return Some(format!("{label} is out of sight"));
         }
-        if find.is_version(number, current) && stands(Guard::RetireLook) {
+        if find.is_version(number, current) && stands(Safeguard::RetireLook) {
             return Some(format!("{label} shows it again"));
         }
-        if matches!(find, Find::Absent) && was_deployed(record) {
+        if matches!(find, Finding::Absent) && was_deployed(record) {
             return Some(format!("the entry of {label} is gone, and what was deployed with it cannot be told"));
         }
-        let reason = seen.as_ref().ok().and_then(Seen::lagging).filter(|_| stands(Guard::RetireLagging))?;
+        let reason = seen.as_ref().ok().and_then(Seen::lagging).filter(|_| stands(Safeguard::RetireLagging))?;
         Some(format!("consumers of {label} may still read it: {reason}"))
     })
 }
@@ -288,7 +288,7 @@ pub(super) fn service_failure(subject: &str, error: &ServiceError) -> Failure {
             "an admin widens what the manifest may hand out (`provision manifest grant`); then run `provision apply` again"
         }
         ServiceError::Refused(_) => "change the manifest accordingly and run `provision apply` again",
-        ServiceError::Version(latchkey::version::VersionError::Superseded { .. }) => {
+        ServiceError::Version(latchkey::protocol::VersionError::Superseded { .. }) => {
             "another run is rotating this token and goes on with it; run `provision apply` again when it is done"
         }
         _ => "run `provision apply` again to go on",

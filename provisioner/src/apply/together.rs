@@ -7,8 +7,8 @@ use latchkey::token::Token;
 
 use super::finish::{REMOVE_WITHIN, is_removable};
 use super::{Run, Work};
-use crate::guard::{Guard, stands};
 use crate::plan::Change;
+use crate::safeguard::{Safeguard, stands};
 use crate::sinks::{Removal, Seen, Sink};
 
 /// The entries of one unit that leave, each with its token.
@@ -53,7 +53,8 @@ async fn groups(run: &Run<'_>, works: &[Work<'_>]) -> Vec<Group> {
             // Declared again by another run: no longer ours to remove.
             let Some(token) = &work.token else { continue };
             let Ok(token) = run.client.again(&run.manifest.name, token).await else { continue };
-            let declared = |record: &latchkey::token::PlaceRecord| record.declared && stands(Guard::RemoveUndeclared);
+            let declared =
+                |record: &latchkey::token::PlaceRecord| record.declared && stands(Safeguard::RemoveUndeclared);
             let Some(record) = token.places.get(id).filter(|record| !declared(record)) else { continue };
             let (place, unit) = (record.place.clone(), sink.unit(&record.place));
             match groups.iter_mut().find(|group| Arc::ptr_eq(&group.sink, &sink) && group.unit == unit) {

@@ -7,12 +7,12 @@ use std::sync::atomic::AtomicBool;
 
 use serde_json::json;
 
-use super::arguments::{Apply, How, Rotate as RotateArguments};
+use super::arguments::{Apply, Rotate as RotateArguments, RunFlags};
 use super::choose;
 use super::compromised;
 use super::exit::{Code, Fault};
 use super::interrupt::stop_on_interrupt;
-use super::open::Absent;
+use super::open::IfMissing;
 use super::plan::{options, warn};
 use super::saved::{self, Saved};
 use super::{lock, open};
@@ -23,14 +23,14 @@ use crate::observe::observe;
 use crate::output::{Format, Printer, Progress, actions, markdown, outcome_json, plan_json};
 use crate::plan::{self, Labels, Options, Plan, Rotate};
 use crate::service::Client;
-use crate::sinks::registry::Sinks;
+use crate::sinks::registry::ManifestSinks;
 
 /// How often a run goes over everything, when a place has to be mended at once.
 const PASSES: usize = 3;
 
 /// What a run is to do.
-struct Wish<'a> {
-    how: &'a How,
+struct RunRequest<'a> {
+    how: &'a RunFlags,
     may: Options,
     /// The tokens it is about, as they were named.
     only: &'a [String],
@@ -49,7 +49,7 @@ pub(super) async fn apply(printer: Printer, service: Option<&str>, arguments: &A
         None => options(&manifest, &arguments.may, Rotate::Due)?,
     };
     let (how, plan_id) = (&arguments.how, arguments.plan_id.as_deref());
-    let wish = Wish { how, may, only: &arguments.may.select.only, plan_id, saved };
+    let wish = RunRequest { how, may, only: &arguments.may.select.only, plan_id, saved };
     run(printer, service, &manifest, wish).await
 }
 
@@ -88,16 +88,21 @@ pub(super) async fn rotate(
         sinks: choose::sinks(&manifest, &arguments.sink)?,
         ..Options::default()
     };
-    let wish = Wish { how: &arguments.how, may, only: &arguments.only, plan_id: None, saved: None };
+    let wish = RunRequest { how: &arguments.how, may, only: &arguments.only, plan_id: None, saved: None };
     run(printer, service, &manifest, wish).await
 }
 
-async fn run(printer: Printer, service: Option<&str>, manifest: &Manifest, wish: Wish<'_>) -> Result<Code, Fault> {
+async fn run(
+    printer: Printer,
+    service: Option<&str>,
+    manifest: &Manifest,
+    wish: RunRequest<'_>,
+) -> Result<Code, Fault> {
     let address = open::address(service, Some(manifest))?;
     if let Some(saved) = &wish.saved {
         saved.check(manifest, &address)?;
     }
-    let client = open::client(&address, Absent::Make).await?;
+    let client = open::client(&address, IfMissing::Create).await?;
     let stop = Arc::new(AtomicBool::new(false));
     let lease = lock::lease(printer, (&address, &client), &manifest.name, wish.how, &stop).await?;
     let ended = leased(printer, (&client, manifest), wish, &stop).await;
@@ -109,14 +114,14 @@ async fn run(printer: Printer, service: Option<&str>, manifest: &Manifest, wish:
 async fn leased(
     printer: Printer,
     (client, manifest): (&Client, &Manifest),
-    mut wish: Wish<'_>,
+    mut wish: RunRequest<'_>,
     stop: &Arc<AtomicBool>,
 ) -> Result<Code, Fault> {
     let how = wish.how;
     check_revision(client, manifest, how).await?;
     warn(printer, manifest);
     let machine = machine::name();
-    let sinks = Sinks::new(manifest, &machine);
+    let sinks = ManifestSinks::new(manifest, &machine);
     let labels = Labels::new(&manifest.folder, &machine);
     stop_on_interrupt(printer, stop.clone());
     let mut total = Outcome::default();
@@ -169,7 +174,7 @@ async fn leased(
 
 /// `--forget` takes ids that are recorded; anything else is a slip.
 fn check_places(plan: &Plan, may: &Options) -> Result<(), Fault> {
-    let ids = || plan.tokens.iter().flat_map(|token| token.finds.iter().map(|(place, _)| place.id()));
+    let ids = || plan.tokens.iter().flat_map(|token| token.findings.iter().map(|(place, _)| place.id()));
     let known: BTreeSet<String> =
         if may.forget.is_empty() { BTreeSet::new() } else { ids().map(|id| id.to_string()).collect() };
     match may.forget.iter().find(|id| !known.contains(*id)) {
@@ -179,7 +184,7 @@ fn check_places(plan: &Plan, may: &Options) -> Result<(), Fault> {
     }
 }
 
-pub(super) async fn check_revision(client: &Client, manifest: &Manifest, how: &How) -> Result<(), Fault> {
+pub(super) async fn check_revision(client: &Client, manifest: &Manifest, how: &RunFlags) -> Result<(), Fault> {
     let (Some(revision), Some(last)) = (how.revision, client.applied(&manifest.name).await?) else { return Ok(()) };
     if revision < last && !how.force_revision {
         return Err(Fault::new(format!(
@@ -193,7 +198,7 @@ pub(super) async fn check_revision(client: &Client, manifest: &Manifest, how: &H
 }
 
 /// Stops where the plan is another than the one that was read.
-fn check_stale(wish: &Wish<'_>, made: saved::Made<'_>) -> Result<(), Fault> {
+fn check_stale(wish: &RunRequest<'_>, made: saved::Made<'_>) -> Result<(), Fault> {
     let id = made.plan.id();
     if let Some(saved) = wish.saved.as_ref().filter(|saved| saved.plan_id != id) {
         return Err(saved.stale(made));

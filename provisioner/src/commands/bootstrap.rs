@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::arguments::Bootstrap;
 use super::exit::{Code, Fault};
-use super::open::{self, Absent};
+use super::open::{self, IfMissing};
 use crate::files::FileError;
 use crate::manifest::ServiceAddress;
 use crate::output::{Format, Printer};
@@ -27,7 +27,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Boo
         Fault::new(format!("`--expires-at {}` is no expiry", arguments.expires_at.as_deref().unwrap_or_default()))
             .hint(error.to_string())
     })?;
-    let client = open::client(&address, Absent::Make).await?;
+    let client = open::client(&address, IfMissing::Create).await?;
     let user = open::name_of(&client, &arguments.user)?;
     let Some((service, caller)) = client.operated() else { return Err(Fault::new("the service is not here")) };
     // Before anything is made, so that no secret gets lost for want of a place.

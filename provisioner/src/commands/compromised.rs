@@ -7,32 +7,31 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use latchkey::place::Place;
-use latchkey::token::Token;
-use latchkey::version::VersionState;
+use latchkey::token::{Token, VersionState};
 use serde_json::{Value, json};
 
 use super::arguments::Rotate;
 use super::exit::{Code, Fault};
 use super::interrupt::stop_on_interrupt;
-use super::open::{self, Absent};
+use super::open::{self, IfMissing};
 use super::{apply, choose, lock};
 use crate::apply::{Outcome, Run, apply as carry_out};
 use crate::machine;
 use crate::manifest::Manifest;
 use crate::observe::observe;
 use crate::output::{Format, Printer, Progress, markdown, outcome_json};
-use crate::plan::leak::{Leak, as_plan, leaks};
+use crate::plan::compromised::{Leak, as_plan, leaks};
 use crate::plan::{self, Labels, Options, minute};
 use crate::service::{Client, Protocol as _, ServiceError};
-use crate::sinks::registry::Sinks;
-use crate::sinks::{Marker, Reach as _};
+use crate::sinks::registry::ManifestSinks;
+use crate::sinks::{Marker, SinkSet as _};
 
 /// What a run of this kind works with.
 struct Scene<'a> {
     printer: Printer,
     client: &'a Client,
     manifest: &'a Manifest,
-    sinks: &'a Sinks,
+    sinks: &'a ManifestSinks,
     labels: &'a Labels,
 }
 
@@ -57,11 +56,11 @@ pub(super) async fn run(
     let tokens: BTreeSet<choose::Key> =
         arguments.compromised.iter().map(|word| choose::token(manifest, word)).collect::<Result<_, _>>()?;
     let address = open::address(service, Some(manifest))?;
-    let client = open::client(&address, Absent::Refuse).await?;
+    let client = open::client(&address, IfMissing::Fail).await?;
     let stop = Arc::new(AtomicBool::new(false));
     let lease = lock::lease(printer, (&address, &client), &manifest.name, &arguments.how, &stop).await?;
     let machine = machine::name();
-    let sinks = Sinks::new(manifest, &machine);
+    let sinks = ManifestSinks::new(manifest, &machine);
     let labels = Labels::new(&manifest.folder, &machine);
     let scene = Scene { printer, client: &client, manifest, sinks: &sinks, labels: &labels };
     let ended = scene.leased(arguments, &tokens, &stop).await;

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::arguments::Copy;
 use super::exit::{Code, Fault};
-use super::open::{self, Absent};
+use super::open::{self, IfMissing};
 use crate::manifest::ServiceAddress;
 use crate::output::{Format, Printer};
 
@@ -21,8 +21,8 @@ pub(super) async fn run(printer: Printer, arguments: &Copy) -> Result<Code, Faul
     if source_name == target_name {
         return Err(Fault::new(format!("`{}` cannot be copied onto itself", arguments.from)));
     }
-    let source = table(&from, Absent::Refuse).await?;
-    let target = table(&to, Absent::Make).await?;
+    let source = table(&from, IfMissing::Fail).await?;
+    let target = table(&to, IfMissing::Create).await?;
     let bar = if printer.watched() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
     bar.set_draw_target(if printer.watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
     bar.enable_steady_tick(Duration::from_millis(200));
@@ -57,7 +57,7 @@ fn name(address: &ServiceAddress) -> String {
     }
 }
 
-async fn table(address: &ServiceAddress, absent: Absent) -> Result<Table, Fault> {
+async fn table(address: &ServiceAddress, absent: IfMissing) -> Result<Table, Fault> {
     let client = open::client(address, absent).await?;
     let Some((service, _)) = client.operated() else { return Err(Fault::new("the table is not here")) };
     Ok(service.table().clone())

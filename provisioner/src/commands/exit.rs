@@ -24,7 +24,6 @@ pub enum Code {
 
 impl Code {
     /// As the shell sees it.
-    #[must_use]
     pub fn number(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -49,7 +48,6 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// An error.
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None, code: Code::Error }
     }

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use latchkey::name::ManifestName;
 
-use super::arguments::How;
+use super::arguments::RunFlags;
 use super::exit::{Code, Fault};
 use crate::deadline::Deadline;
 use crate::manifest::ServiceAddress;
 use crate::output::Printer;
 use crate::service::remote::request_id;
-use crate::service::{Client, Held};
+use crate::service::{Client, LeaseHolder};
 
 const POLL_FILE: Duration = Duration::from_millis(100);
 const POLL_SERVICE: Duration = Duration::from_secs(1);
@@ -53,7 +53,7 @@ pub(super) async fn lease(
     printer: Printer,
     (address, client): (&ServiceAddress, &Client),
     manifest: &ManifestName,
-    how: &How,
+    how: &RunFlags,
     stop: &Arc<AtomicBool>,
 ) -> Result<Lease, Fault> {
     #[cfg(feature = "test-clock")]
@@ -120,12 +120,12 @@ async fn of_service(
     loop {
         match client.take_lease(manifest, &holder, steal).await? {
             Ok(()) => break,
-            Err(Held { by, .. }) if !until.has_passed() => {
+            Err(LeaseHolder { by, .. }) if !until.has_passed() => {
                 let dead = "if it is dead, its lease ends within a minute, or `--steal` it";
                 tell(printer, &format!("waiting for another run of `{manifest}`, of `{by}` ...; {dead}"), &mut told);
                 tokio::time::sleep(POLL_SERVICE.min(until.left())).await;
             }
-            Err(Held { by, .. }) => {
+            Err(LeaseHolder { by, .. }) => {
                 return Err(Fault::new(format!(
                     "another run of `{manifest}`, of `{by}`, has not ended after {} s",
                     wait.as_secs()
@@ -145,7 +145,7 @@ async fn renew(printer: Printer, client: Client, manifest: ManifestName, holder:
         tokio::time::sleep(RENEW_EVERY).await;
         match client.take_lease(&manifest, &holder, false).await {
             Ok(Ok(())) => {}
-            Ok(Err(Held { by, .. })) => {
+            Ok(Err(LeaseHolder { by, .. })) => {
                 printer.warning(&format!(
                     "`{by}` took the lease of `{manifest}`: this run ends after its pushes in flight"
                 ));

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::arguments::ManifestCommand;
 use super::exit::{Code, Fault};
-use super::open::{self, Absent};
+use super::open::{self, IfMissing};
 use crate::output::{Format, Printer, table};
 use crate::plan::minute;
 use crate::service::ManifestInfo;
@@ -19,7 +19,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Manife
                 roles: roles.into_iter().collect(),
                 users: users.into_iter().collect(),
             };
-            let client = open::nearest(service, Absent::Make).await?;
+            let client = open::nearest(service, IfMissing::Create).await?;
             client.set_grant(&name, &grant).await?;
             if printer.format == Format::Json {
                 printer.json(&json!({ "manifest": name, "grant": as_json(&grant) }))?;
@@ -28,7 +28,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Manife
             }
         }
         ManifestCommand::Show { name, .. } => {
-            let client = open::nearest(service, Absent::Refuse).await?;
+            let client = open::nearest(service, IfMissing::Fail).await?;
             let info = client.manifest(&name).await?.ok_or_else(|| {
                 Fault::new(format!("nothing is known of a manifest `{name}`"))
                     .hint("its first `provision apply` makes it known, and so does `provision manifest grant`")

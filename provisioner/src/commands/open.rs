@@ -118,17 +118,16 @@ pub(super) fn parse_address(text: &str) -> Result<ServiceAddress, Fault> {
 
 /// What a command does where there is no embedded table yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Absent {
-    /// Makes it.
-    Make,
+pub(super) enum IfMissing {
+    Create,
     /// Goes by an empty one, and leaves no file behind.
-    Pretend,
+    UseEmpty,
     /// Says so: what it looks for is in another file, if anywhere.
-    Refuse,
+    Fail,
 }
 
 /// The service for commands that work without a manifest.
-pub(super) async fn nearest(flag: Option<&str>, absent: Absent) -> Result<Client, Fault> {
+pub(super) async fn nearest(flag: Option<&str>, absent: IfMissing) -> Result<Client, Fault> {
     client(&nearest_address(flag)?, absent).await
 }
 
@@ -164,7 +163,7 @@ fn is_trusted(path: &Path) -> bool {
 }
 
 /// Opens the service at an address: a table as its operator, a server with a token.
-pub(super) async fn client(address: &ServiceAddress, absent: Absent) -> Result<Client, Fault> {
+pub(super) async fn client(address: &ServiceAddress, absent: IfMissing) -> Result<Client, Fault> {
     let path = match address {
         ServiceAddress::Embedded(path) => path,
         ServiceAddress::Table { name, region, endpoint } => {
@@ -174,12 +173,12 @@ pub(super) async fn client(address: &ServiceAddress, absent: Absent) -> Result<C
     };
     let missing = std::fs::metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
     let table = match absent {
-        Absent::Refuse if missing => {
+        IfMissing::Fail if missing => {
             return Err(Fault::new(format!("there is no table `{}`", path.display())).hint(
                 "`provision apply` makes it, and so does `provision token set NAME`; if it should be there, check the path",
             ));
         }
-        Absent::Pretend if missing => embedded::memory().await,
+        IfMissing::UseEmpty if missing => embedded::memory().await,
         _ => embedded::open(path).await,
     };
     let table = table.map_err(|error| match error {

@@ -3,16 +3,16 @@
 use jiff::Timestamp;
 use latchkey::lifetime::parse_expiry;
 
-use super::arguments::{May, Plan};
+use super::arguments::{Plan, PlanFlags};
 use super::exit::{Code, Fault};
-use super::open::{self, Absent};
+use super::open::{self, IfMissing};
 use super::{choose, saved};
 use crate::machine;
 use crate::manifest::{Manifest, SinkConfig};
 use crate::observe::observe;
 use crate::output::{Format, Printer, actions, calendar, markdown, plan_json};
 use crate::plan::{self, Labels, Options, Rotate};
-use crate::sinks::registry::Sinks;
+use crate::sinks::registry::ManifestSinks;
 use crate::sinks::{dotenv, login};
 
 /// The farthest that a calendar reaches.
@@ -26,9 +26,9 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Pla
     }
     let mut options = options(&manifest, &arguments.may, Rotate::Due)?;
     let address = open::address(service, Some(&manifest))?;
-    let client = open::client(&address, Absent::Pretend).await?;
+    let client = open::client(&address, IfMissing::UseEmpty).await?;
     let machine = machine::name();
-    let sinks = Sinks::new(&manifest, &machine);
+    let sinks = ManifestSinks::new(&manifest, &machine);
     let observation = observe(&client, &sinks, &manifest).await?;
     let faults = plan::faults(&manifest, &observation);
     if !faults.is_empty() {
@@ -117,7 +117,7 @@ fn pushes(token: &crate::manifest::TokenDeclaration) -> Vec<String> {
 }
 
 /// What the flags allow. The selected tokens come later: some are known to the service only.
-pub(super) fn options(manifest: &Manifest, may: &May, rotate: Rotate) -> Result<Options, Fault> {
+pub(super) fn options(manifest: &Manifest, may: &PlanFlags, rotate: Rotate) -> Result<Options, Fault> {
     Ok(Options {
         rotate,
         prune: may.prune,

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use super::arguments::Role;
 use super::exit::{Code, Fault};
-use super::open::{self, Absent};
+use super::open::{self, IfMissing};
 use crate::output::{Format, Printer, table};
 use crate::service::ServiceError;
 
 /// Runs one of the commands on roles.
 pub(super) async fn run(printer: Printer, service: Option<&str>, command: Role) -> Result<Code, Fault> {
-    let absent = if matches!(command, Role::Set { .. }) { Absent::Make } else { Absent::Refuse };
+    let absent = if matches!(command, Role::Set { .. }) { IfMissing::Create } else { IfMissing::Fail };
     let client = open::nearest(service, absent).await?;
     match command {
         Role::Set { name, permissions, .. } => {

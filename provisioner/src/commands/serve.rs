@@ -14,7 +14,7 @@ use latchkey::service::Service;
 use super::arguments::Serve;
 use super::exit::Code;
 use super::exit::Fault;
-use super::open::{self, Absent};
+use super::open::{self, IfMissing};
 use crate::output::Printer;
 use crate::service::remote::{http_date, request_id};
 
@@ -25,7 +25,7 @@ const END_WITHIN: Duration = Duration::from_secs(10);
 
 /// Serves until it is interrupted.
 pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Serve) -> Result<Code, Fault> {
-    let client = open::nearest(service, Absent::Make).await?;
+    let client = open::nearest(service, IfMissing::Create).await?;
     let Some((service, _)) = client.operated() else {
         return Err(Fault::new("a server can only be served where its table is")
             .hint("name the table: `--service table:NAME`, or `embedded:FILE`"));

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use super::arguments::{User, UserSet};
 use super::exit::{Code, Fault};
-use super::open::{self, Absent};
+use super::open::{self, IfMissing};
 use crate::output::{Format, Printer, table};
 use crate::service::{Client, ServiceError};
 
 /// Runs one of the commands on users.
 pub(super) async fn run(printer: Printer, service: Option<&str>, command: User) -> Result<Code, Fault> {
-    let absent = if matches!(command, User::Set(_)) { Absent::Make } else { Absent::Refuse };
+    let absent = if matches!(command, User::Set(_)) { IfMissing::Create } else { IfMissing::Fail };
     let client = open::nearest(service, absent).await?;
     match command {
         User::Set(set) => self::set(printer, &client, &set).await,

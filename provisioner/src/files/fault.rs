@@ -8,30 +8,20 @@ use std::path::{Path, PathBuf};
 pub enum FileError {
     /// The folder is not there.
     #[error("the folder `{}` does not exist", path.display())]
-    NoFolder {
-        /// The folder.
-        path: PathBuf,
-    },
+    NoFolder { path: PathBuf },
     /// A folder, a pipe, a device.
     #[error("`{}` is not a regular file", path.display())]
-    NotRegular {
-        /// The file.
-        path: PathBuf,
-    },
+    NotRegular { path: PathBuf },
     /// Larger than its reader takes.
     #[error("`{}` has more than {limit} bytes", path.display())]
     TooLarge {
-        /// The file.
         path: PathBuf,
         /// The most bytes it may have.
         limit: usize,
     },
     /// Somebody else wrote while it was read.
     #[error("`{}` changed while it was read", path.display())]
-    Busy {
-        /// The file.
-        path: PathBuf,
-    },
+    Busy { path: PathBuf },
     /// The permissions of file or folder forbid it.
     #[error("no permission to {verb} `{}`", path.display())]
     Denied {
@@ -42,10 +32,7 @@ pub enum FileError {
     },
     /// Replacing it would make it ours.
     #[error("`{}` belongs to another user", path.display())]
-    OtherOwner {
-        /// The file.
-        path: PathBuf,
-    },
+    OtherOwner { path: PathBuf },
     /// The file system is mounted read-only.
     #[error("`{}` is on a read-only file system", path.display())]
     ReadOnly {
@@ -54,25 +41,17 @@ pub enum FileError {
     },
     /// The disk or the quota is used up.
     #[error("no space is left to write `{}`", path.display())]
-    Full {
-        /// The file.
-        path: PathBuf,
-    },
+    Full { path: PathBuf },
     /// Another process kept the lock for too long.
     #[error("another process holds the lock on `{}`", path.display())]
-    Held {
-        /// The folder.
-        path: PathBuf,
-    },
+    Held { path: PathBuf },
     /// The new content is in place, but may not survive a power cut.
     #[error("`{}` was replaced, but its folder could not be flushed: {reason}", path.display())]
     Unsure {
-        /// The file.
         path: PathBuf,
         /// What the system said.
         reason: String,
     },
-    /// Anything else.
     #[error("could not {verb} `{}`: {reason}", path.display())]
     Io {
         /// What was tried: `read`, `write` or `lock`.
@@ -86,7 +65,6 @@ pub enum FileError {
 
 impl FileError {
     /// What to do about it.
-    #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
             Self::NoFolder { .. } => "create it, mount the disk it is on, or correct the path",

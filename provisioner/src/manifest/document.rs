@@ -112,9 +112,7 @@ pub struct User {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// Somebody.
     Person,
-    /// A program.
     Service,
 }
 
@@ -207,9 +205,7 @@ pub enum Sink {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
-    /// CI runs.
     Test,
-    /// Review apps.
     Review,
 }
 
@@ -244,10 +240,7 @@ pub enum AzureSignIn {
 #[serde(untagged, deny_unknown_fields)]
 pub enum Login {
     /// In an environment variable.
-    Env {
-        /// Its name.
-        env: String,
-    },
+    Env { env: String },
     /// In a file.
     File {
         /// The file, from the manifest's folder on.
@@ -281,7 +274,6 @@ pub struct Token {
     /// Its roles, among those of its user; all of them when it does not say.
     #[schemars(length(max = 20))]
     pub roles: Option<Vec<String>>,
-    /// Free labels.
     #[serde(default)]
     #[schemars(extend("propertyNames" = { "minLength": 1, "maxLength": 64 }, "maxProperties" = 20))]
     pub labels: BTreeMap<String, String>,
@@ -309,7 +301,6 @@ pub struct Token {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Push {
-    /// The sink.
     pub sink: String,
     /// The entry's name there.
     #[schemars(length(min = 1, max = 512))]

@@ -11,7 +11,6 @@ use super::{Span, masking, snippet};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// It does.
     Error,
     /// It is only worth a look.
     Warning,
@@ -38,7 +37,6 @@ pub struct Fault {
 
 impl Fault {
     /// A fault that stops the manifest from being used.
-    #[must_use]
     pub fn error(code: &'static str, span: Span, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
@@ -52,7 +50,6 @@ impl Fault {
     }
 
     /// A fault that is only worth a look.
-    #[must_use]
     pub fn warning(code: &'static str, span: Span, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(code, span, message) }
     }
@@ -105,13 +102,11 @@ impl Faults {
     }
 
     /// The faults as a reader sees them, see [`snippet::render`].
-    #[must_use]
     pub fn render(&self, colour: bool) -> String {
         snippet::render(&self.faults, &self.path.display().to_string(), &self.text, colour)
     }
 
     /// How many of them are errors.
-    #[must_use]
     pub fn errors(&self) -> usize {
         self.faults.iter().filter(|fault| fault.severity == Severity::Error).count()
     }

@@ -17,17 +17,14 @@ use super::reading::Reading;
 pub(super) struct Text<'a> {
     /// What it says.
     pub(super) text: &'a str,
-    /// Where.
     pub(super) span: Span,
 }
 
 /// A key of the file with its table.
 pub(super) struct Section<'a> {
-    /// The key.
     pub(super) key: Text<'a>,
     /// Its header, or the key where it has none.
     pub(super) header: Span,
-    /// Its fields.
     pub(super) table: &'a DeTable<'a>,
 }
 

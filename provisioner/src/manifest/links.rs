@@ -6,7 +6,6 @@ use super::{Fault, Login, Manifest, ServiceAddress, SinkConfig};
 use crate::files;
 
 /// Faults of paths that, links resolved, lie outside the manifest's folder. Reads links, and nothing else.
-#[must_use]
 pub fn leaving(manifest: &Manifest) -> Vec<Fault> {
     let outside = |path: &Path| !files::resolve(path).starts_with(&manifest.folder);
     let hint = "if that is meant, say `--allow-outside`";

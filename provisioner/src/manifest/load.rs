@@ -46,7 +46,6 @@ pub enum LoadError {
 
 impl LoadError {
     /// What the reader can do about it.
-    #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Missing(_) => Some("`provision init` writes a starter"),

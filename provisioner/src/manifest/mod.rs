@@ -79,14 +79,12 @@ pub enum ServiceAddress {
     Embedded(PathBuf),
     /// A DynamoDB table.
     Table {
-        /// Its name.
         name: String,
         /// Its region, unless the AWS environment says.
         region: Option<String>,
         /// An endpoint other than AWS's own.
         endpoint: Option<String>,
     },
-    /// A server.
     Url(String),
 }
 
@@ -160,7 +158,6 @@ pub enum SinkConfig {
 
 impl SinkConfig {
     /// The logins that it names.
-    #[must_use]
     pub fn logins(&self) -> Vec<&Login> {
         match self {
             Self::Vercel(vercel) => std::iter::once(&vercel.login).chain(&vercel.deploy_hook).collect(),
@@ -189,7 +186,6 @@ pub struct VercelConfig {
 /// An app or a pipeline of Heroku.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HerokuConfig {
-    /// Which.
     pub target: HerokuTarget,
     /// Where the API key stands.
     pub login: Login,
@@ -243,7 +239,6 @@ impl AzureCloud {
     pub const ALL: [Self; 3] = [Self::Public, Self::China, Self::UsGovernment];
 
     /// Its name in a manifest.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Public => "public",
@@ -253,7 +248,6 @@ impl AzureCloud {
     }
 
     /// The domain of its vaults.
-    #[must_use]
     pub fn vaults(self) -> &'static str {
         match self {
             Self::Public => "vault.azure.net",
@@ -281,7 +275,6 @@ impl AzureSignIn {
     pub const ALL: [Self; 4] = [Self::WorkloadIdentity, Self::ClientSecret, Self::ManagedIdentity, Self::Az];
 
     /// Its name in a manifest.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::WorkloadIdentity => "workload-identity",
@@ -317,7 +310,6 @@ pub enum Login {
 /// A declared token.
 #[derive(Debug, Clone)]
 pub struct TokenDeclaration {
-    /// Its name.
     pub name: TokenName,
     /// Whose it is.
     pub user: UserName,
@@ -325,11 +317,9 @@ pub struct TokenDeclaration {
     pub description: Option<String>,
     /// Its roles; all of its user's when `None`.
     pub roles: Option<Vec<RoleName>>,
-    /// Free labels.
     pub labels: BTreeMap<String, String>,
     /// The addresses that it may be used from; everywhere when empty.
     pub allowed_ips: Vec<IpNet>,
-    /// Its durations.
     pub terms: Terms,
     /// Where its secret goes: at least one place.
     pub pushes: Vec<PushDeclaration>,
@@ -369,11 +359,9 @@ pub struct PushDeclaration {
 /// One environment of a project of Vercel: one row each, so that rows never have to be split.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Environment {
-    /// Production.
     Production,
     /// Previews, of one branch or of all.
     Preview {
-        /// The branch.
         branch: Option<String>,
     },
     /// Development: read by people's own machines.

@@ -7,7 +7,6 @@ use super::document::Document;
 
 /// The JSON Schema (draft 2020-12) of a manifest. It knows the file's form; what `provision check` knows beside that,
 /// such as roles that a user does not hold, a schema cannot say.
-#[must_use]
 pub fn schema() -> Value {
     let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Document>().to_value();
     drop_null(&mut schema);

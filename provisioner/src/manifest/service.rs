@@ -16,7 +16,6 @@ pub(super) struct Defaults {
     pub(super) durations: Durations,
 }
 
-/// Reads `[defaults]`.
 pub(super) fn defaults(section: Option<&Section<'_>>, reading: &mut Reading<'_>) -> Defaults {
     let built_in = Durations::built_in();
     let Some(section) = section else { return Defaults { user: None, durations: built_in } };

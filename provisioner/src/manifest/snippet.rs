@@ -17,14 +17,11 @@ const SHOWN_MAX: usize = 100;
 /// A spot in a text, counted from 1; columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Position {
-    /// The line.
     pub line: usize,
-    /// The column.
     pub column: usize,
 }
 
 /// Where the byte at `offset` stands.
-#[must_use]
 pub fn position(text: &str, offset: usize) -> Position {
     let before = &text[..floor(text, offset)];
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
@@ -42,7 +39,6 @@ pub(super) fn floor(text: &str, offset: usize) -> usize {
 
 /// Shows faults of a text with the lines they stand on, in plain characters or in colour. Secrets are masked; of very many
 /// faults only the first are shown.
-#[must_use]
 pub fn render(faults: &[Fault], path: &str, text: &str, colour: bool) -> String {
     let masked = masking::mask(text, &masking::spans(text, faults));
     let lines = Lines::of(&masked);

@@ -2,7 +2,6 @@
 
 /// A manifest to start from, with a word on each line. `name` is the manifest's name, which must follow
 /// [`ManifestName::RULE`](latchkey::name::ManifestName::RULE).
-#[must_use]
 pub fn starter(name: &str) -> String {
     STARTER.replace("{name}", name)
 }

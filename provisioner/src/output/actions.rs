@@ -16,7 +16,6 @@ const SUMMARY_MAX: u64 = 1_000_000;
 const ANNOTATIONS_MAX: usize = 50;
 
 /// Whether this is a job of GitHub Actions.
-#[must_use]
 pub fn runs_here() -> bool {
     std::env::var_os("GITHUB_ACTIONS").is_some_and(|word| word == "true")
 }
@@ -42,7 +41,6 @@ impl Level {
 /// Where an annotation stands.
 #[derive(Debug, Clone, Copy)]
 pub struct Spot<'a> {
-    /// The file.
     pub file: &'a Path,
     /// The line, from 1.
     pub line: usize,
@@ -51,7 +49,6 @@ pub struct Spot<'a> {
 }
 
 /// One annotation as a workflow command.
-#[must_use]
 pub fn annotation(level: Level, spot: Spot<'_>, title: &str, message: &str) -> String {
     let Spot { file, line, column } = spot;
     let file = property(&in_repository(file).display().to_string());
@@ -147,7 +144,6 @@ pub fn fault(printer: Printer, message: &str, hint: Option<&str>) {
 
 /// A line that no runner takes for a command: the older form is looked for anywhere in a line, and a manifest may say
 /// anything.
-#[must_use]
 pub fn tamed(line: &str) -> std::borrow::Cow<'_, str> {
     if runs_here() && line.contains("##[") { line.replace("##[", "## [").into() } else { line.into() }
 }

@@ -8,7 +8,6 @@ use crate::plan::{Change, Labels, Plan, TokenPlan, Tone, remarks};
 
 /// A plan. `changes` are in the order in which they are carried out; `problems` have a `message` and mostly
 /// a `help`; `notes` are sentences.
-#[must_use]
 pub fn plan(plan: &Plan, labels: &Labels) -> Value {
     let roles: Vec<Value> = plan
         .roles
@@ -45,7 +44,7 @@ pub fn plan(plan: &Plan, labels: &Labels) -> Value {
 
 fn token(token: &TokenPlan, labels: &Labels) -> Value {
     let place = |id: &PlaceId| {
-        let found = token.places.iter().chain(token.finds.iter().map(|(place, _)| place));
+        let found = token.places.iter().chain(token.findings.iter().map(|(place, _)| place));
         let label = found.into_iter().find(|place| place.id() == *id).map(|place| labels.of(place));
         json!({ "id": id, "place": label.map(|label| label.trim_matches('`').to_owned()) })
     };
@@ -99,7 +98,6 @@ fn change(change: &Change, all: &[Value], place: &dyn Fn(&PlaceId) -> Value) -> 
 }
 
 /// What a run did.
-#[must_use]
 pub fn outcome(outcome: &Outcome) -> Value {
     let failures: Vec<Value> = outcome
         .failures

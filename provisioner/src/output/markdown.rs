@@ -12,7 +12,6 @@ const PAGE_MAX: usize = 60_000;
 const ROWS_MAX: usize = 100;
 
 /// A text in which nothing is markup. What stands in backticks is shown as code.
-#[must_use]
 pub fn text(text: &str) -> String {
     let parts: Vec<&str> = text.split('`').collect();
     // The last backtick of an odd number opens nothing.
@@ -32,7 +31,6 @@ pub fn text(text: &str) -> String {
 }
 
 /// A literal, shown as code.
-#[must_use]
 pub fn code(literal: &str) -> String {
     let mut out = String::from("<code>");
     escape(literal, &mut out);
@@ -68,7 +66,6 @@ fn escape(text: &str, out: &mut String) {
 }
 
 /// A table; cells are Markdown already. Of very many rows only the first are shown.
-#[must_use]
 pub fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
     let line = |cells: &mut dyn Iterator<Item = &str>| format!("| {} |", cells.collect::<Vec<_>>().join(" | "));
     let mut lines = vec![line(&mut heads.iter().copied()), line(&mut heads.iter().map(|_| "---"))];
@@ -81,7 +78,6 @@ pub fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
 }
 
 /// Text as it stands, in a block that it cannot leave.
-#[must_use]
 pub fn block(text: &str) -> String {
     let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
@@ -89,13 +85,11 @@ pub fn block(text: &str) -> String {
 }
 
 /// Something folded under a few words, which are Markdown already.
-#[must_use]
 pub fn folded(words: &str, body: &str) -> String {
     format!("<details><summary>{words}</summary>\n\n{body}\n\n</details>")
 }
 
 /// A page of parts, with an empty line between them.
-#[must_use]
 pub fn page(parts: &[String]) -> String {
     let kept: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
     kept.join("\n\n")
@@ -117,7 +111,6 @@ fn all_lines(lines: &[Line], room: usize) -> String {
 }
 
 /// A plan for a pull request.
-#[must_use]
 pub fn plan(plan: &Plan, labels: &Labels) -> String {
     let lines = plan::lines(plan, labels);
     let mut sum = format!("**{}**", text(&plan::summary(plan)));
@@ -161,7 +154,6 @@ fn changes(lines: &[Line]) -> Option<String> {
 }
 
 /// What a run did, for a pull request.
-#[must_use]
 pub fn outcome(sum: &str, plan: Option<&Plan>, outcome: &Outcome, labels: &Labels) -> String {
     let name = plan.map(|plan| code(plan.manifest.as_str())).unwrap_or_default();
     let mut parts = vec![format!("### Run of {name}"), format!("**{}**", text(sum))];
@@ -202,14 +194,12 @@ fn is_problem(line: &Line) -> bool {
 }
 
 /// Why a command could not do what it was asked.
-#[must_use]
 pub fn fault(message: &str, hint: Option<&str>) -> String {
     let hint = hint.map(|hint| format!("help: {}", text(hint))).unwrap_or_default();
     page(&[format!("**error**: {}", text(message)), hint])
 }
 
 /// Faults of a manifest, as they are shown in the terminal.
-#[must_use]
 pub fn faults(path: &str, rendered: &str) -> String {
     page(&[format!("### Faults of {}", code(path)), block(rendered.trim_end())])
 }

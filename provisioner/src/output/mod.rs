@@ -19,10 +19,8 @@ use crate::plan::{Line, Tone};
 /// The form of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Format {
-    /// For people.
     #[default]
     Text,
-    /// For programs.
     Json,
     /// For pull requests and other pages.
     Markdown,
@@ -44,13 +42,11 @@ const PLAIN: &str = "\u{1b}[0m";
 
 impl Printer {
     /// Whether talk may carry colour; `NO_COLOR` and pipes say no.
-    #[must_use]
     pub fn colour(self) -> bool {
         anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
     }
 
     /// Whether a person watches.
-    #[must_use]
     pub fn watched(self) -> bool {
         io::stderr().is_terminal()
     }

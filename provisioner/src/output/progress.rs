@@ -53,7 +53,6 @@ impl Count {
 
 impl Progress {
     /// Progress through `printer`.
-    #[must_use]
     pub fn new(printer: Printer) -> Self {
         let count = Count { of: 0, done: 0, failed: 0, told: 0, told_at: Instant::now() };
         Self { printer, bar: Mutex::new(None), count: Mutex::new(count) }

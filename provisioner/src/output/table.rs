@@ -1,7 +1,6 @@
 //! Columns for people.
 
 /// Rows as aligned columns, the first row as their heads. Empty when there is only the head.
-#[must_use]
 pub fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {

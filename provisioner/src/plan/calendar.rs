@@ -3,8 +3,7 @@
 use jiff::Timestamp;
 use latchkey::lifetime::Terms;
 use latchkey::name::{TokenName, UserName};
-use latchkey::token::Token;
-use latchkey::version::VersionState;
+use latchkey::token::{Token, VersionState};
 
 use super::Options;
 use crate::manifest::Manifest;
@@ -20,11 +19,8 @@ pub const ASSUMPTIONS: [&str; 3] = [
 /// One date of one token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Date {
-    /// When.
     pub at: Timestamp,
-    /// Whose.
     pub user: UserName,
-    /// Which token.
     pub name: TokenName,
     /// What falls due.
     pub what: What,
@@ -38,27 +34,17 @@ pub enum What {
     /// A token that does not exist yet is made, with version 1.
     Made,
     /// A version takes over.
-    Rotates {
-        /// Its number.
-        to: u32,
-    },
+    Rotates { to: u32 },
     /// The overlap of an older version is over.
-    OverlapEnds {
-        /// Its number.
-        version: u32,
-    },
+    OverlapEnds { version: u32 },
     /// A version stops working, whoever uses it.
-    Expires {
-        /// Its number.
-        version: u32,
-    },
+    Expires { version: u32 },
     /// A token that is no longer declared may end, with `--prune`.
     MayEnd,
 }
 
 impl What {
     /// A stable name for programs.
-    #[must_use]
     pub fn code(self) -> &'static str {
         match self {
             Self::Made => "made",
@@ -70,7 +56,6 @@ impl What {
     }
 
     /// The version it is about.
-    #[must_use]
     pub fn version(self) -> Option<u32> {
         match self {
             Self::Rotates { to } => Some(to),
@@ -80,7 +65,6 @@ impl What {
     }
 
     /// In few words, for people.
-    #[must_use]
     pub fn words(self) -> String {
         match self {
             Self::Made => "is made, with version 1".to_owned(),
@@ -93,7 +77,6 @@ impl What {
 }
 
 /// All dates until an instant, that instant included, by time.
-#[must_use]
 pub fn calendar(manifest: &Manifest, observation: &Observation, options: &Options, until: Timestamp) -> Vec<Date> {
     let mut dates = Vec::new();
     let selected = |user: &UserName, name: &TokenName| {

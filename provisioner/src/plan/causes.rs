@@ -15,7 +15,7 @@ pub(super) fn causes(plan: &Plan) -> Vec<String> {
 
 /// The places whose entries a token's plan writes or removes.
 fn touched(token: &TokenPlan) -> Vec<&Place> {
-    let all = token.places.iter().chain(token.finds.iter().map(|(place, _)| place));
+    let all = token.places.iter().chain(token.findings.iter().map(|(place, _)| place));
     let named = |wanted: &dyn Fn(&Place) -> bool| all.clone().filter(|place| wanted(place)).collect::<Vec<_>>();
     let of_change = |change: &Change| match change {
         Change::Create | Change::NewVersion(_) => token.places.iter().collect(),

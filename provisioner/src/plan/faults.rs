@@ -11,7 +11,6 @@ use crate::manifest::{Fault, Manifest, Span, TokenDeclaration};
 use crate::observe::Observation;
 
 /// The faults of a manifest that the service knows of, by position.
-#[must_use]
 pub fn faults(manifest: &Manifest, observation: &Observation) -> Vec<Fault> {
     let mut faults = Vec::new();
     roles(manifest, observation, &mut faults);

@@ -3,20 +3,19 @@
 
 pub mod calendar;
 mod causes;
+mod change;
+pub mod compromised;
 mod faults;
-pub mod find;
-pub mod leak;
 mod ownership;
-mod part;
 mod prune;
 mod select;
+mod selected_sinks;
 #[cfg(test)]
 mod tests;
 mod text;
 mod token;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use latchkey::lifetime::Seconds;
@@ -25,14 +24,13 @@ use latchkey::place::{Place, PlaceId};
 use latchkey::role::Permissions;
 use latchkey::secret::Digest;
 use latchkey::service::UserChange;
-use latchkey::token::Token;
 
 use crate::manifest::Manifest;
 use crate::observe::Observation;
-use find::Find;
 
+pub use change::{Blocked, Change, Field, Note, Reason, TokenPlan};
 pub use faults::faults;
-pub use prune::Guard;
+pub use prune::Stop;
 
 /// Which tokens get a new version besides those that need one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,7 +40,6 @@ pub enum Rotate {
     Due,
     /// Those named too.
     Named(BTreeSet<(UserName, TokenName)>),
-    /// Every one.
     All,
 }
 
@@ -73,7 +70,6 @@ pub struct Options {
 
 impl Options {
     /// Whether the run is about a part of the manifest.
-    #[must_use]
     pub fn is_narrowed(&self) -> bool {
         !self.only.is_empty() || !self.sinks.is_empty()
     }
@@ -91,7 +87,7 @@ pub struct Plan {
     /// All declared tokens in the manifest's order, then those that are no longer declared.
     pub tokens: Vec<TokenPlan>,
     /// What stops the whole run.
-    pub guards: Vec<Guard>,
+    pub guards: Vec<Stop>,
     /// What was not selected and is left as it is: how many tokens, roles and users; `None` when all were meant.
     pub left_out: Option<LeftOut>,
 }
@@ -108,7 +104,6 @@ pub struct LeftOut {
 /// A role to make or change.
 #[derive(Debug, Clone)]
 pub struct RoleChange {
-    /// Which.
     pub name: RoleName,
     /// What it will permit.
     pub permissions: Permissions,
@@ -125,11 +120,9 @@ pub struct RoleChange {
 /// A user to make or change.
 #[derive(Debug, Clone)]
 pub struct UserPlan {
-    /// Who.
     pub name: UserName,
     /// Whether it is new.
     pub new: bool,
-    /// The change.
     pub change: UserChange,
     /// What differs, in words.
     pub fields: Vec<Field>,
@@ -137,267 +130,7 @@ pub struct UserPlan {
     pub taken_over: bool,
 }
 
-/// One field that changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Field {
-    /// Its name.
-    pub name: &'static str,
-    /// What it is today.
-    pub from: String,
-    /// What it will be.
-    pub to: String,
-}
-
-/// What happens to one token.
-#[derive(Debug, Clone)]
-pub struct TokenPlan {
-    /// Whose.
-    pub user: UserName,
-    /// Which.
-    pub name: TokenName,
-    /// Its place in the manifest; `None` when it is no longer declared.
-    pub declaration: Option<usize>,
-    /// The token as it was observed.
-    pub record: Option<Arc<Token>>,
-    /// What a new token will be, in words that are shown and that its plan's id covers.
-    pub about: Vec<String>,
-    /// The places that will be declared: those of this machine's manifest, and those that other machines declared.
-    pub places: Vec<Place>,
-    /// The roles that the token will have.
-    pub roles: Vec<RoleName>,
-    /// What will be done, in order.
-    pub changes: Vec<Change>,
-    /// Why something that is needed cannot be done.
-    pub blocked: Vec<Blocked>,
-    /// What a reader should know.
-    pub notes: Vec<Note>,
-    /// What each declared or recorded place holds.
-    pub finds: Vec<(Place, Find)>,
-}
-
-/// One thing that is done to a token.
-#[derive(Debug, Clone)]
-pub enum Change {
-    /// It is made, and its first version goes to all its places.
-    Create,
-    /// It gets another name.
-    Rename {
-        /// The name that it has today.
-        from: TokenName,
-    },
-    /// Made by hand until now: the manifest manages it from now on.
-    TakeOver,
-    /// Fields of its record change.
-    Update(Vec<Field>),
-    /// A new version is staged and goes to all its places.
-    NewVersion(Reason),
-    /// A version that an earlier run left staged goes to the places that lack it, and becomes current.
-    Resume {
-        /// Its number.
-        number: u32,
-        /// The place it can be read from; `None` when no place lacks it.
-        from: Option<PlaceId>,
-        /// The places that lack it.
-        to: Vec<PlaceId>,
-    },
-    /// The current version is written to a place that lacks it.
-    Mend {
-        /// Its number.
-        number: u32,
-        /// The place it can be read from.
-        from: PlaceId,
-        /// The place that lacks it.
-        to: PlaceId,
-        /// What is there instead.
-        found: Find,
-    },
-    /// An older version ends.
-    Retire {
-        /// Its number.
-        number: u32,
-    },
-    /// Our entry is removed from a place that is no longer declared.
-    Remove {
-        /// Where.
-        place: PlaceId,
-    },
-    /// A place that is no longer declared and holds nothing of ours is dropped from the record.
-    Forget {
-        /// Which.
-        place: PlaceId,
-    },
-    /// It is no longer declared: its entries go now, it ends after its overlap.
-    Leave,
-    /// It ends.
-    Delete,
-}
-
-/// Why a token gets a new version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reason {
-    /// It was asked for.
-    Asked,
-    /// Its secret has leaked.
-    Compromised,
-    /// Rotation has been due since then.
-    Due(Timestamp),
-    /// Its durations changed, which acts on later versions.
-    Durations,
-    /// It has no version that works.
-    Expired,
-    /// No version ever became current.
-    NeverDelivered,
-    /// It was made by hand, so nobody can read its secret back.
-    TakenOver,
-    /// A place lacks the current version, and no place can be read that has it.
-    NoSource(PlaceId, &'static str),
-    /// A newer version was staged, and its secret is nowhere to be had.
-    LostStaged(u32),
-}
-
-impl Reason {
-    /// A stable name for programs.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Asked => "asked",
-            Self::Compromised => "compromised",
-            Self::Due(_) => "due",
-            Self::Durations => "durations_changed",
-            Self::Expired => "expired",
-            Self::NeverDelivered => "never_delivered",
-            Self::TakenOver => "taken_over",
-            Self::NoSource(..) => "no_source",
-            Self::LostStaged(_) => "lost_staged",
-        }
-    }
-}
-
-/// Why something that is needed is not done.
-#[derive(Debug, Clone)]
-pub enum Blocked {
-    /// A place holds what never was ours.
-    Foreign(PlaceId),
-    /// A place cannot be reached, so nobody knows what it holds.
-    Unreachable(PlaceId, String, Option<String>),
-    /// A declared push whose place cannot be told.
-    NoPlace(String, String, Option<String>),
-    /// It looks as if another token had been renamed.
-    Renamed {
-        /// The token that is no longer declared and is delivered to the same place.
-        from: TokenName,
-        /// Its user.
-        user: UserName,
-    },
-    /// `moved_from` names a token of another user.
-    OtherUser(UserName),
-    /// As many versions as may work at once do.
-    TooManyVersions {
-        /// How many.
-        live: usize,
-        /// When one may be retired or expires at the earliest.
-        until: Option<Timestamp>,
-    },
-    /// A place is to be forgotten, and a write that was announced may still arrive there.
-    NotQuiet {
-        /// Which.
-        place: PlaceId,
-        /// Until when.
-        until: Timestamp,
-    },
-    /// It was used lately, so it is not pruned.
-    UsedLately {
-        /// The version that was used last.
-        number: u32,
-        /// When, to the hour.
-        last: Timestamp,
-        /// From where, when that was noted.
-        ip: Option<String>,
-        /// What counts as lately.
-        within: Seconds,
-    },
-    /// It needs a new version, and that goes to all its places, not only to those that were selected.
-    Everywhere {
-        /// Why; `None` when it does not exist yet.
-        reason: Option<Reason>,
-        /// The sinks that were not selected.
-        sinks: Vec<String>,
-    },
-    /// It needs a change of its user, on whom tokens rest that were not selected.
-    UserLeftOut(UserName),
-}
-
-/// What a reader should know about a token that needs no change for it.
-#[derive(Debug, Clone)]
-pub enum Note {
-    /// An older version works until then at least.
-    RetiresFrom {
-        /// Its number.
-        number: u32,
-        /// The instant.
-        from: Timestamp,
-    },
-    /// An older version is still used.
-    StillUsed {
-        /// Its number.
-        number: u32,
-        /// The last noted use.
-        last: Timestamp,
-        /// Until when it counts as in use.
-        until: Timestamp,
-    },
-    /// An older version cannot be retired while a place is out of sight.
-    NotRetired {
-        /// Its number.
-        number: u32,
-        /// The place.
-        place: PlaceId,
-    },
-    /// An older version cannot be retired while consumers of a place may still read it, whatever its entry shows.
-    Lagging {
-        /// Its number.
-        number: u32,
-        /// The place.
-        place: PlaceId,
-        /// What they wait for.
-        reason: String,
-    },
-    /// An entry that would leave stays while consumers of its place may read an older version: without it nobody could
-    /// tell any more.
-    StaysWhileLagging {
-        /// The place.
-        place: PlaceId,
-        /// What they wait for.
-        reason: String,
-    },
-    /// A place that is no longer declared still holds one of our versions.
-    Leaving {
-        /// Which.
-        place: PlaceId,
-        /// The version there, when it is this token's.
-        number: Option<u32>,
-        /// When that version stops working.
-        expires: Option<Timestamp>,
-    },
-    /// A recorded place is out of sight.
-    OutOfSight(PlaceId, String),
-    /// A version that a place holds stops working soon.
-    Expires {
-        /// Its number.
-        number: u32,
-        /// When.
-        at: Timestamp,
-    },
-    /// It is no longer declared.
-    NotDeclared,
-    /// It is leaving and ends then.
-    EndsAfter(Timestamp),
-    /// A new version is due or on its way, which a run of selected sinks leaves alone.
-    WaitsForAll(Option<Reason>),
-}
-
 /// Makes the plan for a manifest.
-#[must_use]
 pub fn plan(manifest: &Manifest, observation: &Observation, options: &Options) -> Plan {
     let known = observation.known(manifest);
     let (roles, users) = ownership::changes(manifest, observation);
@@ -406,8 +139,8 @@ pub fn plan(manifest: &Manifest, observation: &Observation, options: &Options) -
     let declared = observation.tokens.iter().flat_map(|observed| observed.places.iter().flatten());
     let claimed: BTreeSet<PlaceId> = declared.map(Place::id).collect();
     for (index, observed) in observation.tokens.iter().enumerate() {
-        let mut decided = if part::is_part(manifest, options, index, observed) {
-            part::decide(manifest, observation, &known, (options, &claimed), index)
+        let mut decided = if selected_sinks::is_part(manifest, options, index, observed) {
+            selected_sinks::decide(manifest, observation, &known, (options, &claimed), index)
         } else {
             token::decide(manifest, observation, &known, (options, &claimed), index, observed)
         };
@@ -436,20 +169,17 @@ pub fn plan(manifest: &Manifest, observation: &Observation, options: &Options) -
 
 impl Plan {
     /// Whether a run would change anything.
-    #[must_use]
     pub fn has_changes(&self) -> bool {
         !self.roles.is_empty() || !self.users.is_empty() || self.tokens.iter().any(|token| !token.changes.is_empty())
     }
 
     /// Whether something that is needed cannot be done.
-    #[must_use]
     pub fn is_blocked(&self) -> bool {
         self.tokens.iter().any(|token| !token.blocked.is_empty())
     }
 
     /// A hash of what the plan would change: the same for two plans that would do the same. 128 bits, so that nobody
     /// finds two plans with one id.
-    #[must_use]
     pub fn id(&self) -> String {
         let mut text = format!("{}\n", self.manifest);
         for line in text::lines(self, &text::Labels::ids()) {
@@ -471,14 +201,12 @@ fn hex_digit(digit: u8) -> char {
 }
 
 /// `at` to the minute, for people.
-#[must_use]
 pub fn minute(at: Timestamp) -> String {
     let zoned = at.to_zoned(jiff::tz::TimeZone::UTC);
     zoned.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// How far away `at` is from `now`, for people: `in 3 days`, `2 hours ago`.
-#[must_use]
 pub fn distance(now: Timestamp, at: Timestamp) -> String {
     let length: SignedDuration = at.duration_since(now);
     let seconds = length.as_secs().unsigned_abs();

@@ -7,9 +7,9 @@ use latchkey::lifetime::Seconds;
 use latchkey::place::PlaceId;
 use latchkey::token::{Token, Use};
 
-use super::find::{Find, Known};
 use super::{Blocked, Change, Note, Options, Reason, TokenPlan};
 use crate::observe::Observation;
+use crate::observe::finding::{Finding, Known};
 use crate::sinks::SinkError;
 
 /// A token that was used so lately is not pruned.
@@ -24,24 +24,22 @@ const ROTATIONS: usize = 10;
 
 /// What stops a whole run before it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Guard {
+pub enum Stop {
     /// Tokens that would be deleted or begin to leave.
     Deletes {
-        /// How many.
         deletes: usize,
         /// Of how many.
         of: usize,
     },
     /// Tokens that would be rotated though neither due nor named.
     Rotations {
-        /// How many.
         rotations: usize,
         /// Of how many.
         of: usize,
     },
 }
 
-impl std::fmt::Display for Guard {
+impl std::fmt::Display for Stop {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let plural = |of: usize| if of == 1 { "" } else { "s" };
         match self {
@@ -57,9 +55,8 @@ impl std::fmt::Display for Guard {
     }
 }
 
-impl Guard {
+impl Stop {
     /// What to do about it: the flag that lets this one run pass.
-    #[must_use]
     pub fn hint(&self) -> String {
         match self {
             Self::Deletes { deletes, .. } => format!("if that is meant, say `--allow-deletes {deletes}`"),
@@ -88,15 +85,15 @@ pub(super) fn decide(
         changes: Vec::new(),
         blocked: Vec::new(),
         notes: Vec::new(),
-        finds: Vec::new(),
+        findings: Vec::new(),
     };
     let unseen = Err(SinkError::Unreachable { reason: "it was not looked at".to_owned() });
     for (id, record) in &token.places {
         let find = known.classify(Some(token), id, observation.looks.get(id).unwrap_or(&unseen));
-        plan.finds.push((record.place.clone(), find));
+        plan.findings.push((record.place.clone(), find));
     }
     // By type and name, as a reader expects it: ids are hashes.
-    plan.finds.sort_by(|(one, _), (other, _)| one.cmp(other));
+    plan.findings.sort_by(|(one, _), (other, _)| one.cmp(other));
     if !options.prune {
         plan.notes.push(Note::NotDeclared);
         return plan;
@@ -109,7 +106,7 @@ pub(super) fn decide(
         return plan;
     }
     let mut held = false;
-    for (place, find) in &plan.finds {
+    for (place, find) in &plan.findings {
         let id = place.id();
         if let Some(reason) = observation.lagging(&id).map(str::to_owned) {
             if options.forget.contains(id.as_str()) {
@@ -121,14 +118,18 @@ pub(super) fn decide(
             continue;
         }
         match find {
-            Find::Unknown(SinkError::Ending { .. }) => {}
-            Find::Unknown(_) if options.forget.contains(id.as_str()) => plan.changes.push(Change::Forget { place: id }),
-            Find::Unknown(error) => {
+            Finding::Unknown(SinkError::BeingDeleted { .. }) => {}
+            Finding::Unknown(_) if options.forget.contains(id.as_str()) => {
+                plan.changes.push(Change::Forget { place: id });
+            }
+            Finding::Unknown(error) => {
                 let hint = error.hint().map(str::to_owned);
                 plan.blocked.push(Blocked::Unreachable(id, error.to_string(), hint));
             }
-            Find::Current | Find::Hidden | Find::Other { number: Some(_), .. } if claimed.contains(&id) => held = true,
-            Find::Current | Find::Hidden | Find::Other { number: Some(_), .. } => {
+            Finding::Current | Finding::Hidden | Finding::Other { number: Some(_), .. } if claimed.contains(&id) => {
+                held = true;
+            }
+            Finding::Current | Finding::Hidden | Finding::Other { number: Some(_), .. } => {
                 held = true;
                 plan.changes.push(Change::Remove { place: id });
             }
@@ -158,7 +159,7 @@ fn last_use(token: &Token) -> Option<(u32, &Use)> {
 }
 
 /// The guards that a plan meets.
-pub(super) fn guards(tokens: &[TokenPlan], declared: usize, options: &Options) -> Vec<Guard> {
+pub(super) fn guards(tokens: &[TokenPlan], declared: usize, options: &Options) -> Vec<Stop> {
     let begins = |token: &&TokenPlan| token.changes.iter().any(|change| matches!(change, Change::Leave));
     let deletes = tokens.iter().filter(begins).count();
     let undeclared = tokens.len() - declared;
@@ -166,13 +167,13 @@ pub(super) fn guards(tokens: &[TokenPlan], declared: usize, options: &Options) -
     let allowed = options.allow_deletes.unwrap_or(if declared == 0 { 0 } else { DELETES.min(of / SHARE).max(1) });
     let mut guards = Vec::new();
     if deletes > allowed {
-        guards.push(Guard::Deletes { deletes, of });
+        guards.push(Stop::Deletes { deletes, of });
     }
     let rotations = tokens.iter().filter(|token| token.changes.iter().any(is_sudden)).count();
     // Both limits have to be passed: a share alone would stop small manifests, a number alone large ones.
     let allowed = options.allow_rotations.unwrap_or(ROTATIONS.max(of / SHARE));
     if rotations > allowed {
-        guards.push(Guard::Rotations { rotations, of });
+        guards.push(Stop::Rotations { rotations, of });
     }
     guards
 }

@@ -14,7 +14,7 @@ use latchkey::user::{User, UserKind};
 use super::*;
 use crate::manifest::{Allowances, parse};
 use crate::observe::Observed;
-use crate::sinks::{Held, Receipt, Seen, SinkError};
+use crate::sinks::{Receipt, Seen, SeenEntry, SinkError};
 
 mod lagging;
 mod matrix;
@@ -148,7 +148,7 @@ enum Holds {
 fn seen(holds: Holds) -> Result<Seen, SinkError> {
     let shown = |digest: Digest, token_id| {
         let fingerprint = Some(digest.fingerprint());
-        Ok(Seen::Holds(Held { fingerprint, token_id, receipt: Receipt("r1".to_owned()), lagging: None }))
+        Ok(Seen::Holds(SeenEntry { fingerprint, token_id, receipt: Receipt("r1".to_owned()), lagging: None }))
     };
     match holds {
         Holds::Nothing => Ok(Seen::Absent),

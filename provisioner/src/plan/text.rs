@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use latchkey::place::{Place, PlaceId};
 
 use super::causes;
-use super::find::Find;
 use super::{Blocked, Change, Field, Note, Plan, Reason, TokenPlan, minute};
+use crate::observe::finding::Finding;
 use crate::sinks::registry;
 
 /// What kind of line, which colour may underline but never carry alone.
@@ -15,9 +15,7 @@ use crate::sinks::registry;
 pub enum Tone {
     /// Something is made.
     Create,
-    /// Something changes.
     Change,
-    /// Something ends.
     Delete,
     /// A detail of the line above.
     Detail,
@@ -27,10 +25,8 @@ pub enum Tone {
     Problem,
 }
 
-/// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// What kind.
     pub tone: Tone,
     /// What it says.
     pub text: String,
@@ -38,7 +34,6 @@ pub struct Line {
 
 impl Line {
     /// The line without colour.
-    #[must_use]
     pub fn plain(&self) -> String {
         let mark = match self.tone {
             Tone::Create => "  + ",
@@ -61,7 +56,6 @@ pub struct Labels {
 
 impl Labels {
     /// For people: paths relative to the manifest's folder.
-    #[must_use]
     pub fn new(folder: &Path, machine: &str) -> Self {
         Self { folder: Some(folder.to_owned()), machine: machine.to_owned() }
     }
@@ -72,7 +66,6 @@ impl Labels {
     }
 
     /// A place's name.
-    #[must_use]
     pub fn of(&self, place: &Place) -> String {
         match &self.folder {
             Some(folder) => format!("`{}`", registry::label(place, folder, &self.machine)),
@@ -82,7 +75,6 @@ impl Labels {
 }
 
 /// All lines of a plan, tokens without changes left out unless there is something to know.
-#[must_use]
 pub fn lines(plan: &Plan, labels: &Labels) -> Vec<Line> {
     let mut lines = Vec::new();
     for role in &plan.roles {
@@ -132,7 +124,7 @@ pub(super) fn token_lines(lines: &mut Vec<Line>, token: &TokenPlan, labels: &Lab
     let names: HashMap<PlaceId, String> = token
         .places
         .iter()
-        .chain(token.finds.iter().map(|(place, _)| place))
+        .chain(token.findings.iter().map(|(place, _)| place))
         .map(|place| (place.id(), labels.of(place)))
         .collect();
     let place = |id: &PlaceId| names.get(id).cloned().unwrap_or_else(|| id.to_string());
@@ -214,8 +206,8 @@ fn change_lines(
             match found {
                 // Selected sinks only: it becomes current once it is everywhere.
                 _ if staged => line(Tone::Change, format!("{subject}: carry on to {}", place(to))),
-                Find::Absent if !known => line(Tone::Change, format!("{subject}: push to {}", place(to))),
-                Find::Absent => line(Tone::Change, format!("{subject}: mend {}, it is missing there", place(to))),
+                Finding::Absent if !known => line(Tone::Change, format!("{subject}: push to {}", place(to))),
+                Finding::Absent => line(Tone::Change, format!("{subject}: mend {}, it is missing there", place(to))),
                 found => line(Tone::Change, format!("{subject}: mend {}, {} there", place(to), found.words())),
             }
             line(Tone::Detail, format!("push version {number}, read from {}", place(from)));
@@ -230,9 +222,10 @@ fn change_lines(
             line(Tone::Delete, format!("{subject}: remove the entry {}, no longer declared", place(id)));
         }
         Change::Forget { place: id } => {
-            let ours =
-                |find: &Find| matches!(find, Find::Current | Find::Other { number: Some(_), .. } | Find::Unknown(_));
-            let asked = token.finds.iter().any(|(place, find)| place.id() == *id && ours(find));
+            let ours = |find: &Finding| {
+                matches!(find, Finding::Current | Finding::Other { number: Some(_), .. } | Finding::Unknown(_))
+            };
+            let asked = token.findings.iter().any(|(place, find)| place.id() == *id && ours(find));
             let why = if asked { "as asked; its entry stays" } else { "which holds nothing of it" };
             line(Tone::Change, format!("{subject}: forget {}, {why}", place(id)));
         }
@@ -247,7 +240,7 @@ fn change_lines(
 
 /// A place that is pushed to, and what is lost there.
 fn pushed(token: &TokenPlan, id: &PlaceId, place: &dyn Fn(&PlaceId) -> String) -> String {
-    let adopted = token.finds.iter().any(|(found, find)| found.id() == *id && matches!(find, Find::Foreign));
+    let adopted = token.findings.iter().any(|(found, find)| found.id() == *id && matches!(find, Finding::Foreign));
     let name = place(id);
     if adopted { format!("{name}, replacing a value that Latchkey did not put there") } else { name }
 }
@@ -385,7 +378,6 @@ fn note_text(token: &TokenPlan, note: &Note, place: &dyn Fn(&PlaceId) -> String)
 
 /// What there is to say about a token besides its changes: problems and notes, each with what to do where there is
 /// something.
-#[must_use]
 pub fn remarks(token: &TokenPlan, labels: &Labels) -> Vec<(Line, Option<String>)> {
     let mut lines = Vec::new();
     token_lines(&mut lines, token, labels);
@@ -409,7 +401,6 @@ pub fn remarks(token: &TokenPlan, labels: &Labels) -> Vec<(Line, Option<String>)
 const HELP: &str = "help: ";
 
 /// The last line of a plan: how much there is to do.
-#[must_use]
 pub fn summary(plan: &Plan) -> String {
     let changes = || plan.tokens.iter().flat_map(|token| &token.changes);
     let count = |wanted: fn(&Change) -> bool| changes().filter(|change| wanted(change)).count();

@@ -1,20 +1,24 @@
 //! What is done to one declared token. Pure.
 
+mod ending;
+mod record;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use latchkey::lifetime::Seconds;
 use latchkey::name::RoleName;
 use latchkey::place::{Place, PlaceId};
-use latchkey::token::Token;
-use latchkey::version::{STAGED_LIFE, Version, VersionState};
+use latchkey::token::{Token, Version, VersionState};
 
-use super::find::{Find, Known, was_deployed};
+use ending::{leave, retire, warn};
+use record::{about, update};
+
 use super::{Blocked, Change, Field, Note, Options, Reason, Rotate, TokenPlan};
-use crate::guard::{Guard, stands};
 use crate::manifest::{Manifest, TokenDeclaration};
+use crate::observe::finding::{Finding, Known};
 use crate::observe::{Observation, Observed};
+use crate::safeguard::{Safeguard, stands};
 use crate::sinks::SinkError;
 
 /// Everything that a decision about one token rests on.
@@ -23,9 +27,9 @@ struct Case<'a> {
     observation: &'a Observation,
     options: &'a Options,
     /// Declared here, with what was found.
-    declared: Vec<(PlaceId, Find)>,
+    declared: Vec<(PlaceId, Finding)>,
     /// Recorded but not declared here.
-    others: Vec<(PlaceId, Find, Whose)>,
+    others: Vec<(PlaceId, Finding, Whose)>,
     /// Places that a token of the manifest declares.
     claimed: &'a BTreeSet<PlaceId>,
     now: Timestamp,
@@ -61,7 +65,7 @@ pub(super) fn decide(
         changes: Vec::new(),
         blocked: Vec::new(),
         notes: Vec::new(),
-        finds: Vec::new(),
+        findings: Vec::new(),
     };
     for (push, place) in declaration.pushes.iter().zip(&observed.places) {
         match place {
@@ -151,8 +155,8 @@ fn case<'a>(
         let find = known.classify(record, &id, &seen);
         (id, find)
     };
-    let declared: Vec<(PlaceId, Find)> = plan.places.iter().map(find).collect();
-    let mut finds: Vec<(Place, Find)> =
+    let declared: Vec<(PlaceId, Finding)> = plan.places.iter().map(find).collect();
+    let mut findings: Vec<(Place, Finding)> =
         plan.places.iter().cloned().zip(declared.iter().map(|(_, find)| find.clone())).collect();
     let mut others = Vec::new();
     let mut kept = Vec::new();
@@ -163,14 +167,14 @@ fn case<'a>(
         }
         let other_machine = recorded.place.part("machine").is_some_and(|machine| machine != observation.machine);
         let stays = recorded.declared && other_machine && !options.forget.contains(id.as_str());
-        finds.push((recorded.place.clone(), find.clone()));
+        findings.push((recorded.place.clone(), find.clone()));
         if stays {
             kept.push(recorded.place.clone());
         }
         others.push((id, find, if stays { Whose::OtherMachine } else { Whose::Leaving }));
     }
     plan.places.extend(kept);
-    plan.finds = finds;
+    plan.findings = findings;
     Case { declaration, observation, options, declared, others, claimed, now: observation.at }
 }
 
@@ -180,17 +184,17 @@ fn check_places(plan: &mut TokenPlan, case: &Case<'_>) -> bool {
     let before = plan.blocked.len();
     for ((id, find), push) in case.declared.iter().zip(&case.declaration.pushes) {
         match find {
-            Find::Foreign if !push.adopt && stands(Guard::StageForeign) => {
+            Finding::Foreign if !push.adopt && stands(Safeguard::StageForeign) => {
                 plan.blocked.push(Blocked::Foreign(id.clone()));
             }
-            Find::Unknown(error) if stands(Guard::StageUnknown) => plan.blocked.push(unreachable(id, error)),
+            Finding::Unknown(error) if stands(Safeguard::StageUnknown) => plan.blocked.push(unreachable(id, error)),
             _ => {}
         }
     }
     for (id, find, _) in &case.others {
-        if let Find::Unknown(error) = find
-            && !matches!(error, SinkError::Ending { .. })
-            && stands(Guard::StageUnknown)
+        if let Finding::Unknown(error) = find
+            && !matches!(error, SinkError::BeingDeleted { .. })
+            && stands(Safeguard::StageUnknown)
             && !case.options.forget.contains(id.as_str())
         {
             plan.blocked.push(unreachable(id, error));
@@ -234,90 +238,13 @@ fn settle(plan: &mut TokenPlan) {
     plan.changes.retain(|change| !matches!(change, Change::Update(fields) if fields.is_empty()));
 }
 
-/// One of the durations.
-type Part = fn(&latchkey::lifetime::Terms) -> Seconds;
-
-/// What changes in the record.
-fn update(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
-    if record.managed_by.is_none() {
-        plan.changes.push(Change::TakeOver);
-    }
-    let declaration = case.declaration;
-    let mut fields = Vec::new();
-    let mut field = |name: &'static str, from: String, to: String| {
-        if from != to {
-            fields.push(Field { name, from, to });
-        }
-    };
-    let text = |text: Option<&String>| text.cloned().unwrap_or_else(|| "none".to_owned());
-    field("description", text(record.description.as_ref()), text(declaration.description.as_ref()));
-    field("roles", list(&record.roles), list(&plan.roles));
-    field("labels", labels(&record.labels), labels(&declaration.labels));
-    field("allowed_ips", list(&record.allowed_ips), list(&declaration.allowed_ips));
-    let span = |name: Part| {
-        let before = record.terms.as_ref().map_or_else(|| "none".to_owned(), |terms| name(terms).to_string());
-        (before, name(&declaration.terms).to_string())
-    };
-    let spans: [(&'static str, Part); 3] = [
-        ("expires_in", |terms| terms.expires_in),
-        ("rotate_every", |terms| terms.rotate_every),
-        ("overlap", |terms| terms.overlap),
-    ];
-    for (name, of) in spans {
-        let (from, to) = span(of);
-        field(name, from, to);
-    }
-    let ids = |places: &mut dyn Iterator<Item = PlaceId>| {
-        let ids: BTreeSet<String> = places.map(|id| id.to_string()).collect();
-        ids.into_iter().collect::<Vec<_>>().join(" ")
-    };
-    let was = ids(&mut record.places.iter().filter(|(_, place)| place.declared).map(|(id, _)| id.clone()));
-    let will = ids(&mut plan.places.iter().map(Place::id));
-    field("places", was, will);
-    if record.leaving.is_some() {
-        field("leaving", "yes".to_owned(), "no".to_owned());
-    }
-    if !fields.is_empty() {
-        plan.changes.push(Change::Update(fields));
-    }
-}
-
-/// What a new token will be, besides its roles and places.
-fn about(declaration: &TokenDeclaration) -> Vec<String> {
-    let terms = &declaration.terms;
-    let mut about = vec![format!(
-        "expires in {}, rotated every {}, overlap {}",
-        terms.expires_in, terms.rotate_every, terms.overlap
-    )];
-    about.extend(declaration.description.as_ref().map(|text| format!("description: {text}")));
-    if !declaration.allowed_ips.is_empty() {
-        about.push(format!("allowed_ips: {}", list(&declaration.allowed_ips)));
-    }
-    if !declaration.labels.is_empty() {
-        about.push(format!("labels: {}", labels(&declaration.labels)));
-    }
-    about
-}
-
-fn list<T: ToString>(items: &[T]) -> String {
-    if items.is_empty() {
-        return "none".to_owned();
-    }
-    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-fn labels(labels: &std::collections::BTreeMap<String, String>) -> String {
-    let texts: Vec<String> = labels.iter().map(|(label, value)| format!("{label}={value}")).collect();
-    list(&texts)
-}
-
 /// Brings the right version to every declared place: goes on with a staged one, mends, or asks for a new one.
 fn deliver(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
     let current = record.current().map(|current| current.number);
     let staged = record.staged().filter(|staged| record.deadline(staged) > case.now);
-    let holds = |find: &Find, number: u32| find.is_version(number, current);
+    let holds = |find: &Finding, number: u32| find.is_version(number, current);
     let mut reason = reason(plan, case, record);
-    let lost = case.declared.iter().any(|(_, find)| !matches!(find, Find::Current | Find::Unknown(_)));
+    let lost = case.declared.iter().any(|(_, find)| !matches!(find, Finding::Current | Finding::Unknown(_)));
     if let Some(staged) = staged {
         let lacking: Vec<PlaceId> =
             case.declared.iter().filter(|(_, find)| !holds(find, staged.number)).map(|(id, _)| id.clone()).collect();
@@ -335,8 +262,8 @@ fn deliver(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
             reason.get_or_insert(Reason::LostStaged(staged.number));
         }
     }
-    let lacking: Vec<&(PlaceId, Find)> =
-        case.declared.iter().filter(|(_, find)| !matches!(find, Find::Current)).collect();
+    let lacking: Vec<&(PlaceId, Finding)> =
+        case.declared.iter().filter(|(_, find)| !matches!(find, Finding::Current)).collect();
     if reason.is_none()
         && let Some((id, find)) = lacking.first()
     {
@@ -345,7 +272,7 @@ fn deliver(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
         let source = current.and_then(|number| case.observation.available.get(&(record.id.clone(), number)));
         match (current, source.filter(|_| newest)) {
             (Some(number), Some(source)) => return mend(plan, case, number, source),
-            _ if matches!(find, Find::Unknown(_)) => {}
+            _ if matches!(find, Finding::Unknown(_)) => {}
             // One was staged and has died since.
             (Some(_), None) if source.is_some() => reason = Some(Reason::LostStaged(record.highest)),
             _ => reason = Some(Reason::NoSource(id.clone(), find.words())),
@@ -353,7 +280,7 @@ fn deliver(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
     }
     let Some(reason) = reason else {
         for (id, find) in &case.declared {
-            if let Find::Unknown(error) = find {
+            if let Finding::Unknown(error) = find {
                 plan.blocked.push(unreachable(id, error));
             }
         }
@@ -411,9 +338,9 @@ fn reason(plan: &TokenPlan, case: &Case<'_>, record: &Token) -> Option<Reason> {
 fn mend(plan: &mut TokenPlan, case: &Case<'_>, number: u32, source: &PlaceId) {
     for ((id, find), push) in case.declared.iter().zip(&case.declaration.pushes) {
         match find {
-            Find::Current => {}
-            Find::Foreign if !push.adopt => plan.blocked.push(Blocked::Foreign(id.clone())),
-            Find::Unknown(error) => plan.blocked.push(unreachable(id, error)),
+            Finding::Current => {}
+            Finding::Foreign if !push.adopt => plan.blocked.push(Blocked::Foreign(id.clone())),
+            Finding::Unknown(error) => plan.blocked.push(unreachable(id, error)),
             found => {
                 plan.changes.push(Change::Mend { number, from: source.clone(), to: id.clone(), found: found.clone() });
             }
@@ -455,145 +382,4 @@ fn room(plan: &mut TokenPlan, record: &Token, now: Timestamp) -> bool {
     let until = staying.iter().map(free).filter(|until| *until > now).min();
     plan.blocked.push(Blocked::TooManyVersions { live: staying.len(), until });
     false
-}
-
-/// Ends older versions that no place holds, once their overlap and quiet time are over.
-fn retire(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
-    let current = record.current().map(|current| current.number);
-    let finds: Vec<(&PlaceId, &Find)> = case
-        .declared
-        .iter()
-        .map(|(id, find)| (id, find))
-        .chain(case.others.iter().map(|(id, find, _)| (id, find)))
-        .collect();
-    for version in record.live(case.now) {
-        let number = version.number;
-        if version.state == VersionState::Current {
-            continue;
-        }
-        let mut from = record.retirable_from(version);
-        if number == record.highest {
-            if version.announced.is_none() {
-                continue;
-            }
-            from = from.max(version.announced.map(|announced| STAGED_LIFE.after(announced)));
-        } else if version.announced.is_none() && version.state == VersionState::Staged {
-            continue;
-        }
-        if let Some(from) = from.filter(|from| *from > case.now && stands(Guard::RetireFrom)) {
-            // The newest one is on its way, not on its way out.
-            if number != record.highest {
-                plan.notes.push(Note::RetiresFrom { number, from });
-            }
-            continue;
-        }
-        let unknown = finds.iter().find(|(_, find)| find.is_unknown() && stands(Guard::RetireUnknown));
-        if let Some((place, _)) = unknown {
-            plan.notes.push(Note::NotRetired { number, place: (*place).clone() });
-            continue;
-        }
-        if finds.iter().any(|(_, find)| find.is_version(number, current)) {
-            continue;
-        }
-        // What consumers of such a place read is an older version, and nobody can tell which.
-        let lagging = finds.iter().find_map(|(id, _)| Some(((*id).clone(), case.observation.lagging(id)?.to_owned())));
-        let gone = finds
-            .iter()
-            .find(|(id, find)| matches!(find, Find::Absent) && record.places.get(*id).is_some_and(was_deployed));
-        let gone = gone.map(|(id, _)| {
-            ((*id).clone(), "its entry is gone, and what was deployed with it cannot be told".to_owned())
-        });
-        if let Some((place, reason)) = lagging.filter(|_| stands(Guard::RetireLagging)).or(gone) {
-            plan.notes.push(Note::Lagging { number, place, reason });
-            continue;
-        }
-        let used = record.idle_from(number).filter(|(_, until)| *until > case.now);
-        match used.filter(|_| !case.options.force_retire) {
-            Some((last, until)) => plan.notes.push(Note::StillUsed { number, last, until }),
-            None => plan.changes.push(Change::Retire { number }),
-        }
-    }
-}
-
-/// What happens to places that are recorded but not declared.
-fn leave(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
-    for (id, find, whose) in &case.others {
-        let quiet_from = record.quiet_from(id).map(|(_, until)| until).filter(|until| *until > case.now);
-        if case.options.forget.contains(id.as_str()) {
-            match quiet_from {
-                // The service would refuse it.
-                Some(until) => plan.blocked.push(Blocked::NotQuiet { place: id.clone(), until }),
-                None => plan.changes.push(Change::Forget { place: id.clone() }),
-            }
-            continue;
-        }
-        // One that its vault is deleting is out of every consumer's reach.
-        let absent = Find::Absent;
-        let find = if matches!(find, Find::Unknown(SinkError::Ending { .. })) { &absent } else { find };
-        if let Find::Unknown(error) = find {
-            plan.notes.push(Note::OutOfSight(id.clone(), error.to_string()));
-            continue;
-        }
-        if *whose == Whose::OtherMachine {
-            continue;
-        }
-        let lagging = case.observation.lagging(id).filter(|_| stands(Guard::RemoveLagging));
-        if let Some(reason) = lagging.map(str::to_owned) {
-            plan.notes.push(Note::StaysWhileLagging { place: id.clone(), reason });
-            continue;
-        }
-        let quiet = quiet_from.is_none();
-        match find {
-            // It is about to get that token's secret; the entry is no longer this token's to remove.
-            Find::Current | Find::Hidden | Find::Other { .. } if case.claimed.contains(id) => {}
-            // What is hidden stands in a place that is ours, under our marker; as mending writes over it, so it goes.
-            Find::Current | Find::Hidden | Find::Other { number: Some(_), .. } if case.options.prune => {
-                plan.changes.push(Change::Remove { place: id.clone() });
-            }
-            Find::Absent | Find::Foreign | Find::Edited | Find::Other { number: None, .. } if quiet => {
-                plan.changes.push(Change::Forget { place: id.clone() });
-            }
-            Find::Current | Find::Hidden | Find::Other { .. } => {
-                let number = match find {
-                    Find::Other { number, .. } => *number,
-                    Find::Hidden => None,
-                    _ => record.current().map(|current| current.number),
-                };
-                let version = number.and_then(|number| record.version(number));
-                let expires = version.map(|version| record.deadline(version));
-                plan.notes.push(Note::Leaving { place: id.clone(), number, expires });
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Expiry wins over everything, so it is told in time.
-fn warn(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
-    let now = case.now;
-    let delivers = plan
-        .changes
-        .iter()
-        .any(|change| matches!(change, Change::NewVersion(_) | Change::Resume { .. } | Change::Create));
-    if delivers {
-        return;
-    }
-    let margin = record.terms.map_or(Seconds::days(7), |terms| Seconds(terms.overlap.0.max(terms.expires_in.0 / 3)));
-    let current = record.current().map(|current| current.number);
-    for version in record.live(now) {
-        // A place out of sight holds what was last delivered there, as far as anybody knows.
-        let delivered =
-            |place: &Place| record.places.get(&place.id()).is_some_and(|record| record.version == Some(version.number));
-        let held = plan.finds.iter().any(|(place, find)| match find {
-            Find::Unknown(_) => delivered(place),
-            find => find.is_version(version.number, current),
-        });
-        // Where consumers lag behind, what they read is one of the older ones.
-        let lags = |(place, _): &(Place, Find)| case.observation.lagging(&place.id()).is_some();
-        let held = held || (version.state == VersionState::Retiring && plan.finds.iter().any(lags));
-        let at = record.deadline(version);
-        if held && margin.before(at) <= now {
-            plan.notes.push(Note::Expires { number: version.number, at });
-        }
-    }
 }

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::place::PlaceId;
+use latchkey::protocol::{Look, VersionError};
 use latchkey::role::Permissions;
 use latchkey::secret::{Secret, TokenId};
 use latchkey::service::{
@@ -15,9 +16,8 @@ use latchkey::service::{
 };
 use latchkey::token::{Token, TokenState};
 use latchkey::user::User;
-use latchkey::version::{Look, VersionError};
 
-use super::{Carried, Checked, DeclaredToken, Held, History, Managed, ManifestInfo, ServiceError};
+use super::{Checked, DeclaredToken, History, Issued, LeaseHolder, Managed, ManifestInfo, ServiceError};
 
 /// The service, and as whom it is asked.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ impl Direct {
     pub(super) async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestInfo>, ServiceError> {
         let Some(record) = self.service.manifest(name).await? else { return Ok(None) };
         let lease = self.service.lease(name).await?.filter(|lease| lease.until > self.now());
-        let lease = lease.map(|lease| Held { by: lease.by, until: Some(lease.until) });
+        let lease = lease.map(|lease| LeaseHolder { by: lease.by, until: Some(lease.until) });
         Ok(Some(ManifestInfo { applied: record.applied, grant: record.grant, lease }))
     }
 
@@ -96,10 +96,10 @@ impl Direct {
         manifest: &ManifestName,
         holder: &str,
         steal: bool,
-    ) -> Result<Result<(), Held>, ServiceError> {
+    ) -> Result<Result<(), LeaseHolder>, ServiceError> {
         match self.service.take_lease(&self.caller, manifest, holder, steal).await {
             Ok(_) => Ok(Ok(())),
-            Err(LeaseError::Held(lease)) => Ok(Err(Held { by: lease.by, until: Some(lease.until) })),
+            Err(LeaseError::Held(lease)) => Ok(Err(LeaseHolder { by: lease.by, until: Some(lease.until) })),
             Err(error) => Err(error.into()),
         }
     }
@@ -124,7 +124,7 @@ impl Direct {
         Ok(self.service.put_user(&self.caller, name, change).await?)
     }
 
-    pub(super) async fn create(&self, manifest: &ManifestName, new: DeclaredToken) -> Result<Carried, ServiceError> {
+    pub(super) async fn create(&self, manifest: &ManifestName, new: DeclaredToken) -> Result<Issued, ServiceError> {
         let new = NewToken {
             user: new.user,
             name: new.name,
@@ -136,7 +136,7 @@ impl Direct {
             places: new.places,
         };
         let created = self.service.create(&self.caller, new).await?;
-        Ok(Carried { number: created.token.highest, token: created.token, secret: created.secret })
+        Ok(Issued { number: created.token.highest, token: created.token, secret: created.secret })
     }
 
     pub(super) async fn edit(&self, token: &Token, edit: &Edit) -> Result<Token, ServiceError> {
@@ -144,9 +144,9 @@ impl Direct {
         Ok(self.service.edit(&self.caller, key, Some(&token.id), None, edit).await?)
     }
 
-    pub(super) async fn stage(&self, token: &Token) -> Result<Carried, ServiceError> {
+    pub(super) async fn stage(&self, token: &Token) -> Result<Issued, ServiceError> {
         let staged = self.service.stage(&self.caller, (&token.user, &token.name), &token.id).await?;
-        Ok(Carried { token: staged.token, number: staged.number, secret: staged.secret })
+        Ok(Issued { token: staged.token, number: staged.number, secret: staged.secret })
     }
 
     pub(super) async fn announce(

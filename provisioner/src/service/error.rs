@@ -3,11 +3,11 @@
 use std::fmt;
 
 use latchkey::api::Problem;
+use latchkey::protocol::VersionError;
 use latchkey::service::{
     ChangeError, CreateError, Denied, EditError, GrantError, LeaseError, PublishError, RoleError, UserError,
 };
 use latchkey::table::TableError;
-use latchkey::version::VersionError;
 use serde_json::{Map, Value};
 
 /// Why the service did not do what it was asked.
@@ -56,13 +56,11 @@ impl Refusal {
     }
 
     /// A detail that is text.
-    #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         self.more.get(name).and_then(Value::as_str)
     }
 
     /// Whether a field is faulty.
-    #[must_use]
     pub fn is_about(&self, pointer: &str) -> bool {
         self.fields.iter().any(|field| field == pointer)
     }
@@ -75,7 +73,6 @@ impl ServiceError {
     }
 
     /// The refusal, if it is one.
-    #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Refused(refusal) => Some(refusal),

@@ -15,12 +15,12 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::place::PlaceId;
+use latchkey::protocol::Look;
 use latchkey::role::Permissions;
 use latchkey::secret::{Secret, TokenId};
 use latchkey::service::{Caller, Created, Edit, Grant, NewToken, Origin, Role, Service, UsageDay, UserChange};
 use latchkey::token::Token;
 use latchkey::user::User;
-use latchkey::version::Look;
 
 use crate::deadline::{Deadline, Elapsed, since_boot};
 use direct::Direct;
@@ -28,7 +28,7 @@ use remote::Remote;
 
 pub use error::{Refusal, ServiceError};
 pub use protocol::Protocol;
-pub use records::{Carried, Checked, DeclaredToken, Held, History, Managed, ManifestInfo};
+pub use records::{Checked, DeclaredToken, History, Issued, LeaseHolder, Managed, ManifestInfo};
 pub use time::ServerTime;
 
 /// The service, reached as somebody. Cheap to clone.
@@ -56,14 +56,11 @@ macro_rules! ask {
 
 impl Client {
     /// The service in this process, with all rights of an operator.
-    #[must_use]
     pub fn operator(service: Service, name: &str) -> Self {
         let direct = Direct { service: Arc::new(service), caller: Caller::operator(name) };
         Self { reached: Reached::Direct(Arc::new(direct)), elapsed: since_boot }
     }
 
-    /// A server.
-    #[must_use]
     pub fn remote(remote: Remote) -> Self {
         let elapsed = remote.elapsed();
         Self { reached: Reached::Remote(Arc::new(remote)), elapsed }
@@ -76,13 +73,11 @@ impl Client {
     }
 
     /// A deadline so long from now.
-    #[must_use]
     pub fn deadline(&self, length: std::time::Duration) -> Deadline {
         Deadline::by(self.elapsed, length)
     }
 
     /// The service itself and who asks it, where it is in this process: for what only its operator does.
-    #[must_use]
     pub fn operated(&self) -> Option<(&Arc<Service>, &Caller)> {
         match &self.reached {
             Reached::Direct(direct) => Some((&direct.service, &direct.caller)),
@@ -91,7 +86,6 @@ impl Client {
     }
 
     /// The user of the token in hand, where a token is; an operator is none.
-    #[must_use]
     pub fn me(&self) -> Option<&UserName> {
         match &self.reached {
             Reached::Direct(_) => None,
@@ -100,7 +94,6 @@ impl Client {
     }
 
     /// The service's time.
-    #[must_use]
     pub fn now(&self) -> Timestamp {
         match &self.reached {
             Reached::Direct(direct) => direct.now(),
@@ -109,17 +102,11 @@ impl Client {
     }
 
     /// All tokens of a manifest.
-    ///
-    /// # Errors
-    /// [`ServiceError::Unavailable`].
     pub async fn managed_tokens(&self, manifest: &ManifestName) -> Result<Managed, ServiceError> {
         ask!(self, managed_tokens(manifest))
     }
 
     /// Tokens by user and name, whoever manages them, as a manifest's plan refers to them.
-    ///
-    /// # Errors
-    /// [`ServiceError::Unavailable`].
     pub async fn holders(
         &self,
         manifest: &ManifestName,
@@ -129,9 +116,6 @@ impl Client {
     }
 
     /// Where token ids come from that a manifest's places show.
-    ///
-    /// # Errors
-    /// [`ServiceError::Unavailable`].
     pub async fn origins(
         &self,
         manifest: &ManifestName,
@@ -141,86 +125,56 @@ impl Client {
     }
 
     /// How many of a user's tokens have expired and still hold their names.
-    ///
-    /// # Errors
-    /// [`ServiceError::Unavailable`].
     pub async fn expired_tokens(&self, manifest: &ManifestName, user: &UserName) -> Result<u32, ServiceError> {
         ask!(self, expired_tokens(manifest, user))
     }
 
     /// The users that a manifest names, as far as they exist.
-    ///
-    /// # Errors
-    /// [`ServiceError::Unavailable`].
     pub async fn users(&self, manifest: &ManifestName, names: &[UserName]) -> Result<Vec<User>, ServiceError> {
         ask!(self, users(manifest, names))
     }
 
     /// All roles, as a manifest's plan needs them.
-    ///
-    /// # Errors
-    /// [`ServiceError::Unavailable`].
     pub async fn roles(&self, manifest: &ManifestName) -> Result<Vec<Role>, ServiceError> {
         ask!(self, roles(manifest))
     }
 
     /// The highest revision of a manifest that was applied.
-    ///
-    /// # Errors
-    /// [`ServiceError::Unavailable`].
     pub async fn applied(&self, manifest: &ManifestName) -> Result<Option<u64>, ServiceError> {
         ask!(self, applied(manifest))
     }
 
     /// Notes that a revision of a manifest is about to be applied.
-    ///
-    /// # Errors
-    /// [`ServiceError::Unavailable`].
     pub async fn note_applied(&self, manifest: &ManifestName, revision: Option<u64>) -> Result<(), ServiceError> {
         ask!(self, note_applied(manifest, revision))
     }
 
     /// What is known of a manifest.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestInfo>, ServiceError> {
         ask!(self, manifest(name))
     }
 
     /// Says what a manifest may hand out when it is applied with a token.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn set_grant(&self, name: &ManifestName, grant: &Grant) -> Result<(), ServiceError> {
         ask!(self, set_grant(name, grant))
     }
 
     /// Takes or renews the lease of a manifest for a minute; or says who has it.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn take_lease(
         &self,
         manifest: &ManifestName,
         holder: &str,
         steal: bool,
-    ) -> Result<Result<(), Held>, ServiceError> {
+    ) -> Result<Result<(), LeaseHolder>, ServiceError> {
         ask!(self, take_lease(manifest, holder, steal))
     }
 
     /// Gives a lease back.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn free_lease(&self, manifest: &ManifestName, holder: &str) -> Result<(), ServiceError> {
         ask!(self, free_lease(manifest, holder))
     }
 
     /// Defines a role, of a manifest if one is named.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn put_role(
         &self,
         name: &RoleName,
@@ -231,53 +185,35 @@ impl Client {
     }
 
     /// Makes or changes a user.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn put_user(&self, name: &UserName, change: &UserChange) -> Result<User, ServiceError> {
         ask!(self, put_user(name, change))
     }
 
     /// Makes a token of a manifest; its first version is staged.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
-    pub async fn create(&self, manifest: &ManifestName, new: DeclaredToken) -> Result<Carried, ServiceError> {
+    pub async fn create(&self, manifest: &ManifestName, new: DeclaredToken) -> Result<Issued, ServiceError> {
         ask!(self, create(manifest, new))
     }
 
     /// Changes a token.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn edit(&self, token: &Token, edit: &Edit) -> Result<Token, ServiceError> {
         ask!(self, edit(token, edit))
     }
 
     /// Stages a version.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
-    pub async fn stage(&self, token: &Token) -> Result<Carried, ServiceError> {
+    pub async fn stage(&self, token: &Token) -> Result<Issued, ServiceError> {
         ask!(self, stage(token))
     }
 
     /// Announces a push, and answers until when the write may start.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn announce(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Deadline, ServiceError> {
         // The service's two minutes begin no earlier than this call, so neither do ours.
         let begun = self.deadline(std::time::Duration::ZERO);
         let within = ask!(self, announce(token, number, place))?;
-        let most = std::time::Duration::from_secs(latchkey::version::WRITE_BEFORE.0);
+        let most = std::time::Duration::from_secs(latchkey::protocol::WRITE_BEFORE.0);
         Ok(begun.later_by(within.min(most)))
     }
 
     /// Reports a delivery.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn deliver(
         &self,
         token: &Token,
@@ -289,50 +225,32 @@ impl Client {
     }
 
     /// Makes a staged version current.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError> {
         ask!(self, promote(token, number))
     }
 
     /// Retires an older version.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn retire(&self, token: &Token, number: u32, look: Look, force: bool) -> Result<Token, ServiceError> {
         ask!(self, retire(token, number, look, force))
     }
 
     /// Ends a version that has leaked, at once, wherever it is; with `anyway` the current one too. One that has ended
     /// already is no error.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn end_compromised(&self, token: &Token, number: u32, anyway: bool) -> Result<Token, ServiceError> {
         ask!(self, end_compromised(token, number, anyway))
     }
 
     /// Ends a token that leaves, after a look that found none of its versions anywhere.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn end_leaving(&self, token: &Token, look: Look) -> Result<Token, ServiceError> {
         ask!(self, end_leaving(token, look))
     }
 
     /// Drops a place from the record, unless anything about the token changed since it was read.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn forget(&self, token: &Token, place: &PlaceId) -> Result<Token, ServiceError> {
         ask!(self, forget(token, place))
     }
 
     /// Whether a value read from a place is a valid version of this token, and which. Counts no use.
-    ///
-    /// # Errors
-    /// [`ServiceError::Unavailable`].
     pub async fn confirm(
         &self,
         manifest: &ManifestName,
@@ -344,57 +262,36 @@ impl Client {
 
     /// Checks a secret as an application would. On one's own table it counts no use, and whoever is not valid is told
     /// why.
-    ///
-    /// # Errors
-    /// [`ServiceError::Unavailable`].
     pub async fn verify(&self, presented: &str) -> Result<Result<Checked, String>, ServiceError> {
         ask!(self, verify(presented))
     }
 
     /// Makes a token by hand.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn make(&self, new: NewToken) -> Result<Created, ServiceError> {
         ask!(self, make(new))
     }
 
     /// A user's active tokens by name, those that expired but still hold their names included.
-    ///
-    /// # Errors
-    /// [`ServiceError::Unavailable`].
     pub async fn active(&self, user: &UserName) -> Result<Vec<Token>, ServiceError> {
         ask!(self, active(user))
     }
 
     /// A user's last deleted and expired tokens, newest first.
-    ///
-    /// # Errors
-    /// [`ServiceError::Unavailable`].
     pub async fn ended(&self, user: &UserName, limit: i32) -> Result<Vec<Token>, ServiceError> {
         ask!(self, ended(user, limit))
     }
 
     /// One active token.
-    ///
-    /// # Errors
-    /// [`ServiceError::Unavailable`].
     pub async fn show(&self, user: &UserName, name: &TokenName) -> Result<Option<Token>, ServiceError> {
         ask!(self, show(user, name))
     }
 
     /// What was done to a token this month, and with it.
-    ///
-    /// # Errors
-    /// [`ServiceError::Unavailable`].
     pub async fn history(&self, token: &Token) -> Result<History, ServiceError> {
         ask!(self, history(token))
     }
 
     /// How often a token was used, by day, from one day to another.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn usage(&self, token: &Token, from: Date, to: Date) -> Result<Vec<UsageDay>, ServiceError> {
         ask!(self, usage(token, from, to))
     }
@@ -408,49 +305,30 @@ impl Client {
     }
 
     /// What a token's roles permit.
-    ///
-    /// # Errors
-    /// [`ServiceError::Unavailable`].
     pub async fn permissions_of(&self, token: &Token) -> Result<Permissions, ServiceError> {
         ask!(self, permissions_of(token))
     }
 
-    /// One user.
-    ///
-    /// # Errors
-    /// [`ServiceError::Unavailable`].
     pub async fn user(&self, name: &UserName) -> Result<Option<User>, ServiceError> {
         ask!(self, user(name))
     }
 
     /// All users by name.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn all_users(&self) -> Result<Vec<User>, ServiceError> {
         ask!(self, all_users())
     }
 
     /// Deletes a user without active tokens.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn delete_user(&self, name: &UserName) -> Result<(), ServiceError> {
         ask!(self, delete_user(name))
     }
 
     /// All roles by name.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn all_roles(&self) -> Result<Vec<Role>, ServiceError> {
         ask!(self, all_roles())
     }
 
     /// Deletes a role that nobody holds.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     pub async fn delete_role(&self, name: &RoleName) -> Result<(), ServiceError> {
         ask!(self, delete_role(name))
     }

@@ -5,14 +5,14 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::place::PlaceId;
+use latchkey::protocol::Look;
 use latchkey::role::Permissions;
 use latchkey::secret::{Secret, TokenId};
 use latchkey::service::{Edit, Origin, Role, UserChange};
 use latchkey::token::Token;
 use latchkey::user::User;
-use latchkey::version::Look;
 
-use super::{Carried, Client, DeclaredToken, Managed, ServiceError};
+use super::{Client, DeclaredToken, Issued, Managed, ServiceError};
 use crate::deadline::Deadline;
 
 /// The service as a run of the engine asks it. What each call promises stands at the method of that name of
@@ -26,15 +26,9 @@ pub trait Protocol: Send + Sync {
     fn deadline(&self, length: std::time::Duration) -> Deadline;
 
     /// All tokens of a manifest.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     async fn managed_tokens(&self, manifest: &ManifestName) -> Result<Managed, ServiceError>;
 
     /// Tokens by user and name, whoever manages them.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     async fn holders(
         &self,
         manifest: &ManifestName,
@@ -42,33 +36,17 @@ pub trait Protocol: Send + Sync {
     ) -> Result<Vec<Token>, ServiceError>;
 
     /// Where token ids come from.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     async fn origins(&self, manifest: &ManifestName, ids: &[TokenId]) -> Result<Vec<(TokenId, Origin)>, ServiceError>;
 
     /// How many of a user's tokens have expired and still hold their names.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     async fn expired_tokens(&self, manifest: &ManifestName, user: &UserName) -> Result<u32, ServiceError>;
 
     /// Users, as far as they exist.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     async fn users(&self, manifest: &ManifestName, names: &[UserName]) -> Result<Vec<User>, ServiceError>;
 
-    /// All roles.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     async fn roles(&self, manifest: &ManifestName) -> Result<Vec<Role>, ServiceError>;
 
     /// Defines a role.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     async fn put_role(
         &self,
         name: &RoleName,
@@ -77,69 +55,36 @@ pub trait Protocol: Send + Sync {
     ) -> Result<Role, ServiceError>;
 
     /// Makes or changes a user.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     async fn put_user(&self, name: &UserName, change: &UserChange) -> Result<User, ServiceError>;
 
     /// Makes a token; its first version is staged.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
-    async fn create(&self, manifest: &ManifestName, new: DeclaredToken) -> Result<Carried, ServiceError>;
+    async fn create(&self, manifest: &ManifestName, new: DeclaredToken) -> Result<Issued, ServiceError>;
 
     /// Changes a token.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     async fn edit(&self, token: &Token, edit: &Edit) -> Result<Token, ServiceError>;
 
     /// Stages a version.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
-    async fn stage(&self, token: &Token) -> Result<Carried, ServiceError>;
+    async fn stage(&self, token: &Token) -> Result<Issued, ServiceError>;
 
     /// Announces a push, and answers until when the write may start.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     async fn announce(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Deadline, ServiceError>;
 
     /// Reports a delivery.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     async fn deliver(&self, token: &Token, number: u32, place: &PlaceId, receipt: &str) -> Result<Token, ServiceError>;
 
     /// Makes a staged version current.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError>;
 
     /// Retires an older version.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     async fn retire(&self, token: &Token, number: u32, look: Look, force: bool) -> Result<Token, ServiceError>;
 
     /// Ends a token that leaves.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     async fn end_leaving(&self, token: &Token, look: Look) -> Result<Token, ServiceError>;
 
     /// Drops a place from the record, unless the record changed since it was read.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     async fn forget(&self, token: &Token, place: &PlaceId) -> Result<Token, ServiceError>;
 
     /// Whether a value read from a place is a valid version of this token, and which.
-    ///
-    /// # Errors
-    /// See [`ServiceError`].
     async fn confirm(
         &self,
         manifest: &ManifestName,
@@ -209,7 +154,7 @@ impl Protocol for Client {
         Client::put_user(self, name, change).await
     }
 
-    async fn create(&self, manifest: &ManifestName, new: DeclaredToken) -> Result<Carried, ServiceError> {
+    async fn create(&self, manifest: &ManifestName, new: DeclaredToken) -> Result<Issued, ServiceError> {
         Client::create(self, manifest, new).await
     }
 
@@ -217,7 +162,7 @@ impl Protocol for Client {
         Client::edit(self, token, edit).await
     }
 
-    async fn stage(&self, token: &Token) -> Result<Carried, ServiceError> {
+    async fn stage(&self, token: &Token) -> Result<Issued, ServiceError> {
         Client::stage(self, token).await
     }
 

@@ -16,19 +16,14 @@ use latchkey::token::Token;
 /// A token that a manifest declares, to be made.
 #[derive(Debug, Clone)]
 pub struct DeclaredToken {
-    /// Whose.
     pub user: UserName,
-    /// Its name.
     pub name: TokenName,
     /// What it is for.
     pub description: Option<String>,
-    /// Its roles.
     pub roles: Vec<RoleName>,
-    /// Free labels.
     pub labels: BTreeMap<String, String>,
     /// Where it may be used from.
     pub allowed_ips: Vec<IpNet>,
-    /// Its durations.
     pub terms: Terms,
     /// Where its secret goes.
     pub places: Vec<Place>,
@@ -36,7 +31,7 @@ pub struct DeclaredToken {
 
 /// A version's secret on its way to its places.
 #[derive(Debug)]
-pub struct Carried {
+pub struct Issued {
     /// The record as it was when the secret was handed out.
     pub token: Token,
     /// The version's number.
@@ -70,13 +65,10 @@ pub struct Checked {
     pub user: UserName,
     /// The token's name.
     pub name: TokenName,
-    /// Its id.
     pub id: TokenId,
     /// Which version of it.
     pub version: u32,
-    /// Its fingerprint.
     pub fingerprint: Fingerprint,
-    /// Its roles.
     pub roles: Vec<RoleName>,
     /// What they permit.
     pub permissions: Permissions,
@@ -111,7 +103,7 @@ impl From<Me> for Checked {
 
 /// Somebody else's lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
+pub struct LeaseHolder {
     /// On whose behalf it was taken.
     pub by: String,
     /// Until when, by the service's time, where that is told.
@@ -126,5 +118,5 @@ pub struct ManifestInfo {
     /// What it may hand out when it is applied with a token, where an admin has said so.
     pub grant: Option<Grant>,
     /// Who applies it now.
-    pub lease: Option<Held>,
+    pub lease: Option<LeaseHolder>,
 }

@@ -18,7 +18,6 @@ pub struct ServerTime {
 
 impl ServerTime {
     /// Nothing known yet. `elapsed` goes on while the machine sleeps.
-    #[must_use]
     pub fn new(elapsed: Elapsed) -> Self {
         Self { elapsed, ahead: Mutex::new(None) }
     }
@@ -38,7 +37,6 @@ impl ServerTime {
     }
 
     /// The server's time, once it has answered anything.
-    #[must_use]
     pub fn now(&self) -> Option<Timestamp> {
         let ahead = (*self.ahead.lock().unwrap_or_else(PoisonError::into_inner))?;
         Timestamp::from_millisecond(ahead + millis((self.elapsed)())).ok()

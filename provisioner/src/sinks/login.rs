@@ -31,7 +31,6 @@ impl fmt::Debug for Keeper {
 
 impl Keeper {
     /// Nothing is read yet.
-    #[must_use]
     pub fn new(from: Login) -> Self {
         Self { from, read: Mutex::new(None) }
     }
@@ -67,14 +66,12 @@ impl Keeper {
     }
 
     /// Where it is read from, for messages: never the login itself.
-    #[must_use]
     pub fn source(&self) -> String {
         source(&self.from)
     }
 }
 
 /// What the owner of a login should know before it is used, one sentence each.
-#[must_use]
 pub fn warnings(login: &Login) -> Vec<String> {
     let Login::File(path) = login else { return Vec::new() };
     let open = crate::files::mode(path).filter(|mode| mode & 0o077 != 0);
@@ -84,7 +81,6 @@ pub fn warnings(login: &Login) -> Vec<String> {
 }
 
 /// Where a login is read from, for messages.
-#[must_use]
 pub fn source(login: &Login) -> String {
     match login {
         Login::Env(name) => format!("the environment variable `{name}`"),

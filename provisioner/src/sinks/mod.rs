@@ -51,7 +51,6 @@ pub struct Capabilities {
 
 impl Capabilities {
     /// When its turn comes: vaults that can be read first, what restarts consumers last.
-    #[must_use]
     pub fn turn(&self) -> u8 {
         match self {
             Self { restarts: true, .. } => 2,
@@ -83,12 +82,12 @@ pub enum Seen {
     /// There is no such entry.
     Absent,
     /// There is one.
-    Holds(Held),
+    Holds(SeenEntry),
 }
 
 /// The entry that a place holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
+pub struct SeenEntry {
     /// The fingerprint of the whole value; `None` when the sink neither shows the value nor a marker of ours.
     pub fingerprint: Option<Fingerprint>,
     /// The id of the token that the marker, or the value itself, names. A claim: the service decides.
@@ -101,8 +100,7 @@ pub struct Held {
 }
 
 impl Seen {
-    /// Why consumers of the place may still read an older version, see [`Held::lagging`].
-    #[must_use]
+    /// Why consumers of the place may still read an older version, see [`SeenEntry::lagging`].
     pub fn lagging(&self) -> Option<&str> {
         match self {
             Self::Absent => None,
@@ -114,11 +112,8 @@ impl Seen {
 /// One write that a sink is asked for.
 #[derive(Debug)]
 pub struct Write<'a> {
-    /// Where.
     pub place: &'a Place,
-    /// The value.
     pub secret: &'a Secret,
-    /// Its marker.
     pub marker: &'a Marker,
     /// The token's name, for tags and comments.
     pub token_name: &'a str,
@@ -132,7 +127,6 @@ pub struct Write<'a> {
 /// One entry that a sink is asked to remove.
 #[derive(Debug)]
 pub struct Removal<'a> {
-    /// Where.
     pub place: &'a Place,
     /// What the place held at the last look, see [`Write::seen`].
     pub seen: &'a Seen,
@@ -166,14 +160,13 @@ pub enum SinkError {
     /// The sink, or a rule of ours about it, refuses this entry whoever asks.
     #[error("{reason}")]
     Refused {
-        /// Why.
         reason: String,
         /// What to do.
         hint: String,
     },
     /// The vault is deleting the entry: no consumer can read it, and nobody can write it until it is restored.
     #[error("{reason}")]
-    Ending {
+    BeingDeleted {
         /// When it goes.
         reason: String,
         /// What to do.
@@ -187,21 +180,17 @@ pub enum SinkError {
     Late,
     /// The place is on another machine.
     #[error("it is on another machine (`{machine}`)")]
-    Elsewhere {
-        /// That machine.
-        machine: String,
-    },
+    OtherMachine { machine: String },
 }
 
 impl SinkError {
     /// What the reader can do about it, where there is something particular.
-    #[must_use]
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Login { hint, .. }
             | Self::Denied { hint, .. }
             | Self::Refused { hint, .. }
-            | Self::Ending { hint, .. } => Some(hint),
+            | Self::BeingDeleted { hint, .. } => Some(hint),
             _ => None,
         }
     }
@@ -209,7 +198,7 @@ impl SinkError {
 
 /// The sinks of one run: which one serves a push, and which one reaches a recorded place.
 #[async_trait]
-pub trait Reach: Send + Sync {
+pub trait SinkSet: Send + Sync {
     /// This machine's name, as it stands in places.
     fn machine(&self) -> &str;
 
@@ -228,7 +217,7 @@ pub trait Reach: Send + Sync {
 
 /// A sink as a manifest declares it: it knows where pushes to it land.
 #[async_trait]
-pub trait Landing: Sink {
+pub trait DeclaredSink: Sink {
     /// Where a push lands.
     ///
     /// # Errors

@@ -14,29 +14,28 @@ use super::heroku::{self, Heroku};
 use super::host::Queues;
 use super::keyring::{self, Keyring};
 use super::vercel::{self, Vercel};
-use super::{Landing, Reach, Sink, SinkError};
+use super::{DeclaredSink, Sink, SinkError, SinkSet};
 use crate::manifest::{Manifest, PushDeclaration, SinkConfig};
 
 /// The sinks of one manifest on this machine.
-pub struct Sinks {
+pub struct ManifestSinks {
     machine: String,
     /// One for all files, which are locked and written together.
     dotenv: Arc<Dotenv>,
     files: BTreeMap<String, PathBuf>,
-    others: BTreeMap<String, Arc<dyn Landing>>,
+    others: BTreeMap<String, Arc<dyn DeclaredSink>>,
     /// Which sink serves a declared place: two of one account and region may differ in key, tags and login.
-    declared: Mutex<HashMap<PlaceId, Arc<dyn Landing>>>,
+    declared: Mutex<HashMap<PlaceId, Arc<dyn DeclaredSink>>>,
 }
 
-impl std::fmt::Debug for Sinks {
+impl std::fmt::Debug for ManifestSinks {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Sinks").field("machine", &self.machine).finish_non_exhaustive()
     }
 }
 
-impl Sinks {
+impl ManifestSinks {
     /// The sinks that a manifest declares. Contacts nothing.
-    #[must_use]
     pub fn new(manifest: &Manifest, machine: &str) -> Self {
         let queues = Queues::default();
         let mut sinks = Self {
@@ -58,7 +57,7 @@ impl Sinks {
 }
 
 /// The sink of a declaration. Contacts nothing.
-fn landing(config: &SinkConfig, machine: &str, queues: &Queues) -> Option<Arc<dyn Landing>> {
+fn landing(config: &SinkConfig, machine: &str, queues: &Queues) -> Option<Arc<dyn DeclaredSink>> {
     match config {
         SinkConfig::AwsSecretsManager { region, account, profile, endpoint, kms_key_id, tags } => {
             let options = Options {
@@ -85,7 +84,7 @@ fn landing(config: &SinkConfig, machine: &str, queues: &Queues) -> Option<Arc<dy
 }
 
 #[async_trait]
-impl Reach for Sinks {
+impl SinkSet for ManifestSinks {
     fn machine(&self) -> &str {
         &self.machine
     }
@@ -124,7 +123,6 @@ impl Reach for Sinks {
 }
 
 /// A place in few words: `vault prod/api (eu-west-1)` or `.env API_TOKEN`, paths relative to the manifest's folder.
-#[must_use]
 pub fn label(place: &Place, folder: &Path, machine: &str) -> String {
     let part = |name: &str| place.part(name).unwrap_or("?");
     match place.kind.as_str() {

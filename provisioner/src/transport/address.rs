@@ -27,18 +27,12 @@ pub enum AddressError {
 
 impl Address {
     /// Reads an address. What two parsers might read differently is refused.
-    ///
-    /// # Errors
-    /// See [`AddressError`].
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         Self::read(text, crate::manifest::is_loopback)
     }
 
     /// The same, where plain http may also go to `169.254.0.0/16`, which no router passes on (RFC 3927): clouds answer
     /// there for a machine's own identity. Never for an address that a manifest names.
-    ///
-    /// # Errors
-    /// See [`AddressError`].
     pub fn parse_near(text: &str) -> Result<Self, AddressError> {
         let link = |host: &str| host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_link_local());
         Self::read(text, |host| crate::manifest::is_loopback(host) || link(host))
@@ -57,25 +51,21 @@ impl Address {
     }
 
     /// Whether requests are encrypted; where not, they stay on this machine.
-    #[must_use]
     pub fn is_secure(&self) -> bool {
         self.secure
     }
 
     /// Scheme, host and port: whom it names, whatever path follows.
-    #[must_use]
     pub fn origin(&self) -> (bool, &str, u16) {
         (self.secure, &self.host, self.port)
     }
 
     /// The host, in lower case.
-    #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
     /// The whole address of a target, which starts with `/`.
-    #[must_use]
     pub fn join(&self, target: &str) -> String {
         format!("{self}{target}")
     }

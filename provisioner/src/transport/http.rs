@@ -29,7 +29,6 @@ pub struct Http {
 
 impl Http {
     /// A server at `address`. Nothing is sent yet.
-    #[must_use]
     pub fn new(address: Address) -> Self {
         let settings =
             HttpConnectorSettings::builder().connect_timeout(CONNECT_WITHIN).read_timeout(ANSWER_WITHIN).build();

@@ -39,11 +39,9 @@ impl Drop for Outgoing {
 
 /// An answer. Its body may hold a secret.
 pub struct Incoming {
-    /// The status.
     pub status: u16,
     /// Names in lower case and values.
     pub headers: Vec<(String, String)>,
-    /// The body.
     pub body: Zeroizing<Vec<u8>>,
 }
 
@@ -55,7 +53,6 @@ impl fmt::Debug for Incoming {
 
 impl Incoming {
     /// The value of a header.
-    #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(held, _)| held.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }

@@ -21,7 +21,6 @@ enum Meanwhile {
     Rollback,
 }
 
-/// One case.
 #[derive(Debug, Clone, Copy)]
 struct Case {
     at: usize,

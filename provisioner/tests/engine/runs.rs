@@ -9,8 +9,8 @@ use std::sync::atomic::AtomicBool;
 use latchkey::api::Api;
 use provisioner::apply::{Failure, Reporter, Run, apply};
 use provisioner::manifest::{Allowances, Manifest, parse};
+use provisioner::observe::finding::Finding;
 use provisioner::observe::observe;
-use provisioner::plan::find::Find;
 use provisioner::plan::{Labels, Options, Rotate, faults, plan};
 use provisioner::service::remote::{InProcess, Remote};
 use provisioner::service::{Client, ServiceError};
@@ -30,7 +30,6 @@ pub(crate) struct Doing {
 }
 
 impl Doing {
-    /// One token.
     pub(crate) fn one(sinks: &[&'static str]) -> Self {
         Self { tokens: vec![("api", sinks.to_vec())], rotate: false, prune: false }
     }
@@ -190,7 +189,7 @@ pub(crate) async fn unsettled(world: &Arc<World>, doing: &Doing) -> Option<Strin
         if record.places.len() != token.places.len() {
             return Some("a place is still recorded".to_owned());
         }
-        if !token.finds.iter().all(|(_, find)| matches!(find, Find::Current)) {
+        if !token.findings.iter().all(|(_, find)| matches!(find, Finding::Current)) {
             return Some("a place is not current".to_owned());
         }
     }

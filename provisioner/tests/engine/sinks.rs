@@ -8,7 +8,7 @@ use latchkey::place::Place;
 use latchkey::secret::{Digest, Secret};
 use provisioner::deadline::Deadline;
 use provisioner::manifest::{Manifest, PushDeclaration};
-use provisioner::sinks::{Capabilities, Held, Marker, Reach, Receipt, Removal, Seen, Sink, SinkError, Write};
+use provisioner::sinks::{Capabilities, Marker, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, SinkSet, Write};
 
 use crate::gate::{Fault, Gate, Kind};
 use crate::world::{Entry, LateWrite, World};
@@ -56,7 +56,7 @@ fn unreachable(reason: &str) -> SinkError {
 }
 
 #[async_trait]
-impl Reach for FakeSinks {
+impl SinkSet for FakeSinks {
     fn machine(&self) -> &'static str {
         "here"
     }
@@ -87,14 +87,14 @@ impl FakeSink {
         let receipt = Receipt(format!("r{}", entry.stamp));
         let shown = self.traits.readable || entry.marked;
         let held = if shown {
-            Held {
+            SeenEntry {
                 fingerprint: Some(Digest::of(entry.value.as_bytes()).fingerprint()),
                 token_id: Secret::parse(&entry.value).ok().map(|secret| secret.token_id()),
                 receipt,
                 lagging: None,
             }
         } else {
-            Held { fingerprint: None, token_id: None, receipt, lagging: None }
+            SeenEntry { fingerprint: None, token_id: None, receipt, lagging: None }
         };
         Seen::Holds(held)
     }

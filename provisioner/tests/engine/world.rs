@@ -194,12 +194,10 @@ impl World {
         lock(&self.trace).push(text);
     }
 
-    /// All calls.
     pub(crate) fn trace(&self) -> Vec<String> {
         lock(&self.trace).clone()
     }
 
-    /// What broke.
     pub(crate) fn broken(&self) -> Vec<String> {
         lock(&self.broken).clone()
     }

@@ -10,14 +10,14 @@ use latchkey::clock::Clock;
 use latchkey::entropy::SystemEntropy;
 use latchkey::lifetime::{Seconds, Terms};
 use latchkey::place::Place;
+use latchkey::protocol::Look;
 use latchkey::role::Permissions;
 use latchkey::secret::{Digest, Secret, TokenId};
 use latchkey::service::{Edit, Service, UserChange};
 use latchkey::token::Token;
 use latchkey::user::UserKind;
-use latchkey::version::Look;
 use provisioner::embedded::{self, InProcess};
-use provisioner::service::{Carried, Client, DeclaredToken, Protocol, ServiceError};
+use provisioner::service::{Client, DeclaredToken, Issued, Protocol, ServiceError};
 
 use crate::asks::Asked;
 use crate::gate::{Gate, Go};
@@ -163,7 +163,7 @@ impl Side {
         }
     }
 
-    fn carry(&mut self, answer: Result<Carried, ServiceError>) -> String {
+    fn carry(&mut self, answer: Result<Issued, ServiceError>) -> String {
         let answer = answer.map(|carried| {
             self.secrets.push(carried.secret);
             carried.token

@@ -6,14 +6,14 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::place::PlaceId;
+use latchkey::protocol::{Look, WRITE_BEFORE};
 use latchkey::role::Permissions;
 use latchkey::secret::{Secret, TokenId};
 use latchkey::service::{Edit, Origin, Role, UserChange};
 use latchkey::token::Token;
 use latchkey::user::User;
-use latchkey::version::{Look, WRITE_BEFORE};
 use provisioner::deadline::Deadline;
-use provisioner::service::{Carried, DeclaredToken, Managed, Protocol, ServiceError};
+use provisioner::service::{DeclaredToken, Issued, Managed, Protocol, ServiceError};
 
 use crate::gate::{Gate, Go};
 use crate::step::{About, Step};
@@ -105,7 +105,7 @@ impl Protocol for Asked {
         self.ask(About::new(Step::PutUser), |state| Ok(state.service.put_user(name, change, now()))).await
     }
 
-    async fn create(&self, manifest: &ManifestName, new: DeclaredToken) -> Result<Carried, ServiceError> {
+    async fn create(&self, manifest: &ManifestName, new: DeclaredToken) -> Result<Issued, ServiceError> {
         let create = |state: &mut State| {
             let carried = state.service.create(manifest, new, now())?;
             state.minted(&carried.secret, carried.number);
@@ -118,7 +118,7 @@ impl Protocol for Asked {
         self.ask(About::of(Step::Edit, token, 0), |state| state.service.edit(token, edit, now())).await
     }
 
-    async fn stage(&self, token: &Token) -> Result<Carried, ServiceError> {
+    async fn stage(&self, token: &Token) -> Result<Issued, ServiceError> {
         let stage = |state: &mut State| {
             let carried = state.service.stage(token, now())?;
             state.minted(&carried.secret, carried.number);

@@ -1,6 +1,6 @@
 //! Every known mistake, and every guard taken out, one at a time: the search must find an invariant broken.
 
-use provisioner::guard::{self, Guard};
+use provisioner::safeguard::{self, Safeguard};
 
 use crate::oracle::Mistake;
 use crate::scenarios::{self, Scenario, Sinks};
@@ -14,7 +14,7 @@ enum Wrong {
     /// A rule of the service.
     Rule(Mistake),
     /// A guard of the engine.
-    Engine(Guard),
+    Engine(Safeguard),
     /// Sinks write whatever their deadline says.
     NoDeadline,
     /// Sinks do not compare.
@@ -32,9 +32,9 @@ const CAUGHT: &[Row] = &[
     // Known to break A or B.
     (&[Rule(M::RetireAtPromotion)], Scenario::Rotate, &[]),
     (&[Rule(M::NothingAnnounced)], Scenario::RotateTwice, &[]),
-    (&[Rule(M::NoQuietTime), Engine(Guard::RetireFrom)], Scenario::LateBehind, &[]),
+    (&[Rule(M::NoQuietTime), Engine(Safeguard::RetireFrom)], Scenario::LateBehind, &[]),
     (&[Rule(M::NoOverlap)], Scenario::Rotate, &[]),
-    (&[Rule(M::LookBeganEarlier), Engine(Guard::RetireFrom)], Scenario::LateBehind, &[]),
+    (&[Rule(M::LookBeganEarlier), Engine(Safeguard::RetireFrom)], Scenario::LateBehind, &[]),
     (&[Rule(M::OnlyDeclaredPlaces)], Scenario::PlaceRemoved, &[]),
     (&[Rule(M::NameUsedAgain)], Scenario::FirstApply, &[Kind::Suspend, Kind::DeleteToken]),
     (&[Rule(M::FixedLimit)], Scenario::Unreadable, &[]),
@@ -49,19 +49,19 @@ const CAUGHT: &[Row] = &[
     (&[Rule(M::ForgetNotQuiet)], Scenario::LateWherePlaceLeaves, &[]),
     (&[Rule(M::EndTokenNotQuiet)], Scenario::LateWhereTokenLeaves, &[]),
     // The engine's own.
-    (&[Engine(Guard::RetireLook)], Scenario::OverlapEnds, &[]),
-    (&[Engine(Guard::RetireUnknown)], Scenario::OutOfSight, &[]),
-    (&[Engine(Guard::RetireLagging)], Scenario::Undeployed, &[]),
-    (&[Engine(Guard::PromoteLook)], Scenario::Rotate, &[]),
-    (&[Engine(Guard::StageForeign)], Scenario::Foreign, &[]),
-    (&[Engine(Guard::WriteForeign)], Scenario::FirstApply, &[]),
-    (&[Engine(Guard::WriteFreshLook)], Scenario::FirstApply, &[]),
-    (&[Engine(Guard::RemoveOurs)], Scenario::TakenOver, &[]),
-    (&[Engine(Guard::RemoveUndeclared)], Scenario::PlaceRemovedAndBack, &[]),
-    (&[Engine(Guard::RemoveLagging)], Scenario::UndeployedLeaves, &[]),
-    (&[Engine(Guard::ForgetLook)], Scenario::PlaceGone, &[]),
-    (&[Engine(Guard::DeleteLook)], Scenario::Pruned, &[]),
-    (&[Engine(Guard::ConfirmReadBack)], Scenario::OverlapEnds, &[]),
+    (&[Engine(Safeguard::RetireLook)], Scenario::OverlapEnds, &[]),
+    (&[Engine(Safeguard::RetireUnknown)], Scenario::OutOfSight, &[]),
+    (&[Engine(Safeguard::RetireLagging)], Scenario::Undeployed, &[]),
+    (&[Engine(Safeguard::PromoteLook)], Scenario::Rotate, &[]),
+    (&[Engine(Safeguard::StageForeign)], Scenario::Foreign, &[]),
+    (&[Engine(Safeguard::WriteForeign)], Scenario::FirstApply, &[]),
+    (&[Engine(Safeguard::WriteFreshLook)], Scenario::FirstApply, &[]),
+    (&[Engine(Safeguard::RemoveOurs)], Scenario::TakenOver, &[]),
+    (&[Engine(Safeguard::RemoveUndeclared)], Scenario::PlaceRemovedAndBack, &[]),
+    (&[Engine(Safeguard::RemoveLagging)], Scenario::UndeployedLeaves, &[]),
+    (&[Engine(Safeguard::ForgetLook)], Scenario::PlaceGone, &[]),
+    (&[Engine(Safeguard::DeleteLook)], Scenario::Pruned, &[]),
+    (&[Engine(Safeguard::ConfirmReadBack)], Scenario::OverlapEnds, &[]),
     // The sinks'.
     (&[NoDeadline], Scenario::Rotate, &[]),
     (&[NoCompare], Scenario::FirstApply, &[]),
@@ -71,15 +71,15 @@ const CAUGHT: &[Row] = &[
 const COVERED: &[(Wrong, &str)] = &[
     (Rule(M::NoQuietTime), "the plan asks for nothing to end before; caught with that guard out too"),
     (Rule(M::LookBeganEarlier), "the same"),
-    (Engine(Guard::RetireFrom), "the service refuses it"),
+    (Engine(Safeguard::RetireFrom), "the service refuses it"),
     (Rule(M::ChangedSinceLook), "an announcement since the look moves the quiet time behind the look"),
     (Rule(M::EndHighest), "look and quiet time hold for it as well; it only keeps the work of a slow run"),
     (Rule(M::ForgetChanged), "an announcement since the look makes the place noisy"),
     (Rule(M::ForgetDeclared), "the plan forgets no declared place; one declared since has another revision"),
     (Rule(M::EndTokenChanged), "an announcement since the look moves the quiet time behind the look"),
-    (Engine(Guard::StageUnknown), "such a sink refuses in `prepare` or at the write, and nothing is promoted"),
-    (Engine(Guard::DeleteLeaving), "the service refuses to end a token that does not leave"),
-    (Engine(Guard::MendDead), "only a person's deletion ends a version that fast; the next run mends it"),
+    (Engine(Safeguard::StageUnknown), "such a sink refuses in `prepare` or at the write, and nothing is promoted"),
+    (Engine(Safeguard::DeleteLeaving), "the service refuses to end a token that does not leave"),
+    (Engine(Safeguard::MendDead), "only a person's deletion ends a version that fast; the next run mends it"),
 ];
 
 fn change(wrong: Wrong, state: &mut State) {
@@ -93,20 +93,20 @@ fn change(wrong: Wrong, state: &mut State) {
 
 /// Looks for what mistakes break, and answers the first thing.
 fn broken_by(wrongs: &[Wrong], scenario: Scenario, kinds: &'static [Kind]) -> Option<String> {
-    let out: Vec<Guard> =
+    let out: Vec<Safeguard> =
         wrongs.iter().filter_map(|wrong| if let Engine(out) = wrong { Some(*out) } else { None }).collect();
     // First what happens without any departure, between all sinks.
     let (departures, runs) = (kinds.len().max(1), if kinds.is_empty() { 2 } else { 3 });
     for departures in [0, departures] {
         for sinks in sinks_of(scenario) {
             let limits = Limits { kinds, departures, most: usize::MAX, runs, first: true };
-            guard::remove(out.first().copied());
+            safeguard::remove(out.first().copied());
             let found = search(&Job { scenario, sinks, limits }, |state| {
                 for wrong in wrongs {
                     change(*wrong, state);
                 }
             });
-            guard::remove(None);
+            safeguard::remove(None);
             if let Some(broken) = found.broken.first() {
                 return Some(format!("{scenario:?}, {departures} departures, {} paths: {broken}", found.paths));
             }

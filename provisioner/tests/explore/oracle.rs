@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use latchkey::entropy::{Entropy, EntropyError};
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::place::PlaceId;
+use latchkey::protocol::{LOOK_MAX, Look, VersionError};
 use latchkey::role::Permissions;
 use latchkey::secret::{Prefix, Secret, TokenId};
 use latchkey::service::{Edit, Origin, Role, UserChange};
-use latchkey::token::{EndState, Ended, Token, TokenState};
+use latchkey::token::{EndState, Ended, Token, TokenState, VersionState};
 use latchkey::user::{User, UserKind};
-use latchkey::version::{LOOK_MAX, Look, VersionError, VersionState};
-use provisioner::service::{Carried, DeclaredToken, ServiceError};
+use provisioner::service::{DeclaredToken, Issued, ServiceError};
 
 /// A guard of the service's rules, or a known mistake in them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +83,6 @@ impl Entropy for Counted {
     }
 }
 
-/// The records.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Oracle {
     pub(crate) active: BTreeMap<(UserName, TokenName), Token>,
@@ -133,7 +132,7 @@ impl Oracle {
             managed_by: token.managed_by.clone(),
             ended: token.ended.is_some(),
             fingerprints: if token.ended.is_some() {
-                let versions = token.versions.iter().map(latchkey::version::Version::fingerprint);
+                let versions = token.versions.iter().map(latchkey::token::Version::fingerprint);
                 versions.chain(token.retired.iter().map(|retired| retired.fingerprint.clone())).collect()
             } else {
                 Vec::new()
@@ -183,7 +182,7 @@ impl Oracle {
         manifest: &ManifestName,
         new: DeclaredToken,
         now: Timestamp,
-    ) -> Result<Carried, ServiceError> {
+    ) -> Result<Issued, ServiceError> {
         let key = (new.user.clone(), new.name.clone());
         if !self.users.contains_key(&new.user) {
             return Err(ServiceError::refused("unknown_user", "there is no such user"));
@@ -225,7 +224,7 @@ impl Oracle {
             user.active += 1;
         }
         self.active.insert(key, token.clone());
-        Ok(Carried { number: 1, token, secret })
+        Ok(Issued { number: 1, token, secret })
     }
 
     /// Loads a record, applies a rule to it and saves it.
@@ -266,7 +265,7 @@ impl Oracle {
         Ok(edited)
     }
 
-    pub(crate) fn stage(&mut self, token: &Token, now: Timestamp) -> Result<Carried, ServiceError> {
+    pub(crate) fn stage(&mut self, token: &Token, now: Timestamp) -> Result<Issued, ServiceError> {
         let secret = Secret::mint(&Prefix::default(), &token.id, &self.entropy()).unwrap();
         let digest = secret.digest();
         let limited = self.wrong(Mistake::FixedLimit);
@@ -277,7 +276,7 @@ impl Oracle {
             }
             Ok(token.stage(digest, now)?)
         })?;
-        Ok(Carried { token, number, secret })
+        Ok(Issued { token, number, secret })
     }
 
     pub(crate) fn announce(
@@ -300,7 +299,7 @@ impl Oracle {
             let granted = token.announce(number, place, now);
             token.highest = highest;
             if let Some(version) = token.versions.iter_mut().find(|version| brief && version.number == number) {
-                version.expiry = version.expiry.map(|_| latchkey::version::STAGED_LIFE.after(now));
+                version.expiry = version.expiry.map(|_| latchkey::protocol::STAGED_LIFE.after(now));
             }
             match granted {
                 Err(VersionError::NotLive(_)) if dead => {}
@@ -321,7 +320,7 @@ impl Oracle {
         let unannounced = self.wrong(Mistake::NothingAnnounced);
         let delivered = self.change(token, None, |token| {
             if let Some(version) = token.versions.iter_mut().find(|version| unannounced && version.number == number) {
-                let delivery = latchkey::version::Delivery { announced: now, delivered: None };
+                let delivery = latchkey::token::Delivery { announced: now, delivered: None };
                 version.deliveries.entry(place.clone()).or_insert(delivery);
             }
             Ok(token.deliver(number, place, receipt, now)?)
@@ -341,7 +340,7 @@ impl Oracle {
             }
             let mut hidden = Vec::new();
             if mistake == Some(Mistake::PromoteDownwards) {
-                let newer = |version: &latchkey::version::Version| version.number > number;
+                let newer = |version: &latchkey::token::Version| version.number > number;
                 hidden = token.versions.iter().filter(|version| newer(version)).cloned().collect();
                 token.versions.retain(|version| !newer(version));
                 // What tells of a newer one that was current goes too.

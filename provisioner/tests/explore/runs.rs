@@ -13,8 +13,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use latchkey::place::PlaceId;
 use provisioner::apply::{Failure, Reporter, Run, apply};
 use provisioner::manifest::{Allowances, Manifest, parse};
+use provisioner::observe::finding::Finding;
 use provisioner::observe::observe;
-use provisioner::plan::find::Find;
 use provisioner::plan::{Blocked, Labels, Options, Rotate, faults, plan};
 
 use crate::asks::Asked;
@@ -34,7 +34,6 @@ pub(crate) struct Doing {
 }
 
 impl Doing {
-    /// One token.
     pub(crate) fn one(sinks: &[&'static str]) -> Self {
         Self { tokens: vec![("api", sinks.to_vec())], rotate: false, prune: false, short: false }
     }
@@ -253,7 +252,7 @@ pub(crate) fn unsettled(world: &Arc<World>, doing: &Doing) -> Option<String> {
         if record.places.len() != token.places.len() {
             return Some("a place is still recorded".to_owned());
         }
-        if !token.finds.iter().all(|(_, find)| matches!(find, Find::Current)) {
+        if !token.findings.iter().all(|(_, find)| matches!(find, Finding::Current)) {
             return Some("a place is not current".to_owned());
         }
     }

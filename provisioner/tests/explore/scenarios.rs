@@ -358,7 +358,6 @@ const FILE: Traits = traits(true, false, false, false, 2);
 const HOST: Traits = traits(false, false, true, true, 2);
 /// The same, up to date and without deployments.
 const BLIND: Traits = traits(false, false, false, false, 1);
-/// Write-only, compares.
 const STRICT: Traits = traits(false, true, false, false, 2);
 /// Readable, and its consumers may stay behind; every write restarts them.
 const APPS: Traits = traits(true, false, true, false, 9);

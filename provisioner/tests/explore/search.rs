@@ -21,7 +21,6 @@ enum Hand {
     RollBack(usize),
     /// Writes something else over ours.
     Edit(usize),
-    /// Deletes it.
     Remove(usize),
     /// Writes where nothing of ours has been.
     Foreign(usize),
@@ -51,7 +50,6 @@ enum Choice {
     Suspend(u64),
     /// The same after the effect, before the run hears of it.
     SuspendAfter(u64),
-    /// Time passes.
     Pass(u64),
     /// A write that is under way arrives.
     Arrive(usize),
@@ -199,7 +197,6 @@ struct Moving {
     looked: Option<u64>,
 }
 
-/// One path.
 struct Play {
     world: Arc<World>,
     runs: Vec<Moving>,

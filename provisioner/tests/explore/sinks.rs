@@ -8,7 +8,7 @@ use latchkey::place::{Place, PlaceId};
 use latchkey::secret::{Digest, Secret};
 use provisioner::deadline::Deadline;
 use provisioner::manifest::{Manifest, PushDeclaration};
-use provisioner::sinks::{Capabilities, Held, Marker, Reach, Receipt, Removal, Seen, Sink, SinkError, Write};
+use provisioner::sinks::{Capabilities, Marker, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, SinkSet, Write};
 
 use crate::gate::{Gate, Go};
 use crate::step::{About, Step};
@@ -38,7 +38,7 @@ fn unreachable(reason: &str) -> SinkError {
 }
 
 #[async_trait]
-impl Reach for FakeSinks {
+impl SinkSet for FakeSinks {
     fn machine(&self) -> &'static str {
         "here"
     }
@@ -63,7 +63,7 @@ impl FakeSink {
         let Some(entry) = entry else { return Seen::Absent };
         let receipt = Receipt(format!("r{}", entry.stamp));
         let shown = self.traits.readable || entry.marked;
-        Seen::Holds(Held {
+        Seen::Holds(SeenEntry {
             fingerprint: shown.then(|| Digest::of(entry.value.as_bytes()).fingerprint()),
             token_id: Secret::parse(&entry.value).ok().filter(|_| shown).map(|secret| secret.token_id()),
             receipt,

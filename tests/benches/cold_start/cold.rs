@@ -109,9 +109,7 @@ pub(super) struct Cold {
     pub(super) answered: Duration,
     /// Wall time until then under the quota.
     pub(super) under_quota: Option<Duration>,
-    /// In MiB.
     pub(super) memory: f64,
-    /// In MB.
     pub(super) size: f64,
 }
 

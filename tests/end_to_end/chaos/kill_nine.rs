@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use latchkey::token::Token;
-use latchkey::version::VersionState;
+use latchkey::token::{Token, VersionState};
 use tests::chaos::{Layout, Machine, Moment, Random, Shape, World};
 
 use super::{apply_to_the_end, settle};

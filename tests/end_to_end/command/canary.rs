@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use latchkey::entropy::SystemEntropy;
 use latchkey::secret::{Prefix, Secret, TokenId};
-use provisioner::service::Carried;
+use provisioner::service::Issued;
 use tests::provision::{DAY, Ran, World, finish, secrets_in};
 
 use super::{START, TWO};
@@ -161,7 +161,7 @@ async fn what_a_panic_or_a_log_would_print_of_a_secret_is_nothing() {
     let created = service.create(&caller, new).await.unwrap();
     let exposed = created.secret.expose().to_owned();
     let printed = format!("{secret:?} {secret:#?} {write:?} {write:#?} {created:?} {created:#?} {service:?}");
-    let carried = Carried { token: created.token, number: 1, secret: created.secret };
+    let carried = Issued { token: created.token, number: 1, secret: created.secret };
     let printed = format!("{printed} {carried:?} {carried:#?}");
     for secret in [secret.expose(), &exposed] {
         assert!(!printed.contains(&random(secret)[..20]) && !printed.contains(&random(secret)[23..43]), "{printed}");

@@ -11,7 +11,6 @@ use latchkey::service::{Caller, Created, UserChange, Valid, Verdict};
 use tests::lambda::{Endpoint, Function};
 use tests::world::{name, new_token, permissions};
 
-/// All functions.
 const ALL: [&str; 8] = ["create", "list", "delete", "roles", "versions", "manifests", "introspect", "authorize"];
 
 fn function(name: &str, endpoint: &Endpoint) -> Function {

@@ -14,7 +14,7 @@ use latchkey::place::Place;
 use latchkey::secret::{Prefix, Secret, TokenId};
 use provisioner::deadline::Deadline;
 use provisioner::sinks::aws_secrets_manager::{AwsSecretsManager, Options};
-use provisioner::sinks::{Held, Marker, Receipt, Removal, Seen, Sink as _, SinkError, Write};
+use provisioner::sinks::{Marker, Receipt, Removal, Seen, SeenEntry, Sink as _, SinkError, Write};
 use serde_json::{Value, json};
 use tests::engines::{Person, StrictSecretsManager};
 
@@ -59,7 +59,7 @@ impl Version {
 
     /// What a look tells of it.
     fn seen(&self, receipt: &str) -> Seen {
-        Seen::Holds(Held {
+        Seen::Holds(SeenEntry {
             fingerprint: Some(self.marker.fingerprint.clone()),
             token_id: Some(self.marker.token_id.clone()),
             receipt: Receipt(receipt.to_owned()),
@@ -156,7 +156,7 @@ impl World {
 #[track_caller]
 fn refused<T: std::fmt::Debug>(answer: Result<T, SinkError>, wanted: &str) {
     match answer {
-        Err(SinkError::Refused { reason, hint } | SinkError::Ending { reason, hint }) => {
+        Err(SinkError::Refused { reason, hint } | SinkError::BeingDeleted { reason, hint }) => {
             assert!(reason.contains(wanted), "{reason}");
             assert!(!hint.is_empty());
         }

@@ -2,8 +2,8 @@
 
 use latchkey::lifetime::Seconds;
 use latchkey::place::Place;
+use latchkey::protocol::{Look, QUIET};
 use latchkey::service::{Caller, Edit, UserChange};
-use latchkey::version::{Look, QUIET};
 use tests::world::{World, managed_token, name, permissions};
 
 #[tokio::test]

@@ -5,8 +5,7 @@ use latchkey::name::RoleName;
 use latchkey::place::Place;
 use latchkey::policy::Policy;
 use latchkey::service::{CreateError, Life, NewToken, Service, UserChange};
-use latchkey::token::{EndState, TokenState};
-use latchkey::version::VersionState;
+use latchkey::token::{EndState, TokenState, VersionState};
 use tests::world::{TERMS, World, managed_token, name, new_token};
 
 async fn refused(world: &World, new: NewToken) -> CreateError {

@@ -4,9 +4,9 @@ use latchkey::lifetime::{Seconds, Terms};
 use latchkey::name::RoleName;
 use latchkey::place::Place;
 use latchkey::policy::Policy;
+use latchkey::protocol::VersionError;
 use latchkey::service::{ChangeError, CreateError, Edit, EditError, Invalid, NewToken};
 use latchkey::token::Token;
-use latchkey::version::VersionError;
 use tests::world::{TERMS, World, managed_token, name, new_token};
 
 async fn edit(world: &World, user: &str, token: &str, edit: Edit) -> Result<Token, ChangeError<EditError>> {

@@ -3,10 +3,10 @@
 use latchkey::lifetime::Seconds;
 use latchkey::name::{TokenName, UserName};
 use latchkey::place::{Place, PlaceId};
+use latchkey::protocol::{Look, QUIET, USE_LAG, VersionError, WRITE_BEFORE};
 use latchkey::secret::{Secret, TokenId};
 use latchkey::service::{ChangeError, Edit, Invalid, Staged};
-use latchkey::token::{RECEIPT_MAX, Token};
-use latchkey::version::{Look, QUIET, USE_LAG, VersionError, VersionState, WRITE_BEFORE};
+use latchkey::token::{RECEIPT_MAX, Token, VersionState};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tests::engine::Engine;

@@ -7,7 +7,7 @@ use latchkey::entropy::SystemEntropy;
 use latchkey::place::Place;
 use latchkey::secret::{Digest, Prefix, Secret, TokenId};
 use provisioner::deadline::Deadline;
-use provisioner::sinks::{Held, Marker, Receipt, Removal, Seen, SinkError, Write};
+use provisioner::sinks::{Marker, Receipt, Removal, Seen, SeenEntry, SinkError, Write};
 use tests::sinks::{Bench, On, Trouble, elapsed};
 
 /// What people keep beside our entries.
@@ -88,7 +88,7 @@ impl Suite<'_> {
         seen
     }
 
-    async fn held(&self, place: &Place) -> Held {
+    async fn held(&self, place: &Place) -> SeenEntry {
         match self.look(place).await {
             Seen::Holds(held) => held,
             Seen::Absent => panic!("{place:?} is empty"),
@@ -226,7 +226,7 @@ impl Suite<'_> {
         match gone {
             Ok(Seen::Absent) => {}
             // A vault may keep the name for a while.
-            Err(SinkError::Ending { .. }) => println!("{}: a deleted name is kept for a while", place.kind),
+            Err(SinkError::BeingDeleted { .. }) => println!("{}: a deleted name is kept for a while", place.kind),
             other => panic!("a removed entry is seen as {other:?}"),
         }
     }
@@ -243,7 +243,10 @@ impl Suite<'_> {
         self.remove(&other, &seen).await.unwrap();
         assert_eq!(self.bench.value(&other).await, None);
         let again = self.remove(&other, &seen).await;
-        assert!(matches!(again, Ok(()) | Err(SinkError::Ending { .. })), "an entry that is gone is gone: {again:?}");
+        assert!(
+            matches!(again, Ok(()) | Err(SinkError::BeingDeleted { .. })),
+            "an entry that is gone is gone: {again:?}"
+        );
     }
 
     async fn a_batch_is_one_change(&self) {

@@ -2,7 +2,7 @@
 
 use latchkey::place::Place;
 use provisioner::manifest::HerokuTarget;
-use provisioner::sinks::{Landing as _, Removal, Seen, Sink as _, SinkError};
+use provisioner::sinks::{DeclaredSink as _, Removal, Seen, Sink as _, SinkError};
 use tests::sinks::heroku::{HerokuBench, PIPELINE};
 use tests::sinks::{Bench as _, On, Trouble, push, slept};
 

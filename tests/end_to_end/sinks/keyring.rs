@@ -6,7 +6,7 @@ use latchkey::entropy::SystemEntropy;
 use latchkey::secret::{Prefix, Secret, TokenId};
 use provisioner::deadline::Deadline;
 use provisioner::sinks::keyring::{Keyring, Options};
-use provisioner::sinks::{Landing as _, Marker, Seen, Sink as _, SinkError, Write};
+use provisioner::sinks::{DeclaredSink as _, Marker, Seen, Sink as _, SinkError, Write};
 use tests::sinks::keyring::PrivateKeyring;
 use tests::sinks::{KeyringBench, elapsed, push};
 
@@ -119,5 +119,5 @@ async fn another_machine_s_keyring_is_told_as_such() {
     let here = Keyring::new(Options { in_ci: true, ..keyring.options() });
     assert!(here.reaches(&place).await);
     let seen = here.look(&[&place]).await.remove(0);
-    assert!(matches!(&seen, Err(SinkError::Elsewhere { machine }) if machine == "laptop"), "{seen:?}");
+    assert!(matches!(&seen, Err(SinkError::OtherMachine { machine }) if machine == "laptop"), "{seen:?}");
 }

@@ -18,7 +18,7 @@ use latchkey::place::Place;
 use latchkey::secret::{Prefix, Secret, TokenId};
 use provisioner::deadline::Deadline;
 use provisioner::sinks::host::{Ask, Host, Queues};
-use provisioner::sinks::{Held, Marker, Receipt, Removal, Seen, Sink, SinkError, Write};
+use provisioner::sinks::{Marker, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, Write};
 use provisioner::transport::Address;
 use tests::sinks::elapsed;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -54,7 +54,7 @@ async fn look(sink: &dyn Sink, place: &Place) -> Result<Seen, SinkError> {
     sink.look(&[place]).await.remove(0)
 }
 
-async fn held(sink: &dyn Sink, place: &Place) -> Held {
+async fn held(sink: &dyn Sink, place: &Place) -> SeenEntry {
     match look(sink, place).await {
         Ok(Seen::Holds(held)) => held,
         other => panic!("something should be there: {other:?}"),

@@ -6,7 +6,7 @@ use latchkey::lifetime::Seconds;
 use latchkey::place::Place;
 use provisioner::deadline::Deadline;
 use provisioner::manifest::{Environment, PushDeclaration, VercelConfig};
-use provisioner::sinks::{Held, Landing as _, Seen, Sink as _, SinkError};
+use provisioner::sinks::{DeclaredSink as _, Seen, SeenEntry, Sink as _, SinkError};
 use serde_json::json;
 use tests::clock::ManualClock;
 use tests::sinks::vercel::VercelBench;
@@ -140,7 +140,7 @@ async fn rows_of_others_are_never_written_and_the_reason_is_told() {
         let told = words(sink.prepare(&[&place]).await.remove(0), &[]);
         assert!(told.contains(why), "{told}");
         let seen = look(&sink, &place).await.unwrap();
-        assert!(matches!(&seen, Seen::Holds(Held { token_id: None, .. })), "{seen:?}");
+        assert!(matches!(&seen, Seen::Holds(SeenEntry { token_id: None, .. })), "{seen:?}");
         let told = words(write(&sink, &place, &version, &seen).await, &[&version]);
         assert!(told.contains(why), "{told}");
         words(remove(&sink, &place, &seen).await, &[]);
@@ -178,7 +178,7 @@ async fn a_value_changed_by_hand_is_not_hidden_by_the_comment_that_was_left() {
     assert_eq!(soon_after.fingerprint.as_ref(), Some(&version.marker.fingerprint));
     assert_ne!(soon_after.receipt, receipt);
     // The engine takes the marker away then, and a write of the very same version goes through.
-    let disbelieved = Seen::Holds(Held { fingerprint: None, ..soon_after });
+    let disbelieved = Seen::Holds(SeenEntry { fingerprint: None, ..soon_after });
     write(&sink, &place, &version, &disbelieved).await.unwrap();
     assert_eq!(bench.value(&place).await.as_deref(), Some(version.secret.expose()));
     // Later the sink itself knows.
@@ -256,7 +256,7 @@ async fn consumers_lag_until_a_deployment_of_their_environment_is_newer() {
     let looks = sink.look(&[&production, &next, &development]).await;
     assert_eq!(bench.vercel.count("GET /v6/deployments"), asked + 2, "once an environment, and none for development");
     let lagging: Vec<bool> =
-        looks.iter().map(|seen| matches!(seen, Ok(Seen::Holds(Held { lagging: Some(_), .. })))).collect();
+        looks.iter().map(|seen| matches!(seen, Ok(Seen::Holds(SeenEntry { lagging: Some(_), .. })))).collect();
     assert_eq!(lagging, [true, true, false]);
     assert_eq!(vendor.serving("API_TOKEN", "production", None).as_deref(), Some(version.secret.expose()));
     // Others do not help: one that still builds, one that serves nobody, one of another branch.

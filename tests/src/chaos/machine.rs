@@ -59,10 +59,6 @@ pub struct Ended {
 
 impl Machine {
     /// A machine whose folder is `root/name`, by a clock that all machines share.
-    ///
-    /// # Panics
-    /// When the folders cannot be made.
-    #[must_use]
     pub fn new(root: &Path, name: &str, clock: &Path) -> Self {
         let (folder, home) = (root.join(name), root.join(format!("{name}-home")));
         for folder in [&folder, &home] {
@@ -72,42 +68,31 @@ impl Machine {
     }
 
     /// The same machine, whose runs do not take the lease.
-    #[must_use]
     pub fn without_lease(&self) -> Self {
         Self { leased: false, ..self.clone() }
     }
 
     /// The same machine, whose runs find these variables too.
-    #[must_use]
     pub fn with_environment(&self, variables: &[(String, String)]) -> Self {
         Self { environment: variables.to_vec(), ..self.clone() }
     }
 
     /// Its folder, in which the command runs.
-    #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// A file in its folder.
-    #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
     /// Writes a file in its folder.
-    ///
-    /// # Panics
-    /// When it cannot.
     pub fn write(&self, name: &str, text: &str) {
         provisioner::files::write_atomic(&self.path(name), text.as_bytes(), 0o600).expect("the folder can be written");
     }
 
     /// Starts `provision` with these words.
-    ///
-    /// # Panics
-    /// When the command has not been built.
-    #[must_use]
     pub fn start(&self, words: &[impl AsRef<OsStr>]) -> Running {
         let program = program();
         let mut command = Command::new(&program);
@@ -133,7 +118,6 @@ impl Machine {
     }
 
     /// Runs `provision` with these words to its end.
-    #[must_use]
     pub fn run(&self, words: &[impl AsRef<OsStr>]) -> Ended {
         self.start(words).wait()
     }
@@ -165,10 +149,6 @@ fn listen(pipe: impl Read + Send + 'static, lines: &Arc<AtomicUsize>) -> JoinHan
 
 impl Running {
     /// Waits for its end.
-    ///
-    /// # Panics
-    /// When it takes minutes.
-    #[must_use]
     pub fn wait(mut self) -> Ended {
         let ended = self.ends_before(|running| running.started.elapsed() > LONGEST);
         assert!(ended, "`provision {}` has not ended after {LONGEST:?}", self.words);
@@ -176,7 +156,6 @@ impl Running {
     }
 
     /// Kills it at a moment, unless it ends before.
-    #[must_use]
     pub fn kill(mut self, moment: Moment) -> Ended {
         self.ends_before(|running| match moment {
             Moment::After(delay) => running.started.elapsed() >= delay,
@@ -216,9 +195,6 @@ impl Drop for Running {
 
 impl Ended {
     /// Asserts that it ended with one of these exit codes.
-    ///
-    /// # Panics
-    /// When it did not.
     #[track_caller]
     pub fn expect(&self, codes: &[i32]) -> &Self {
         assert!(self.code.is_some_and(|code| codes.contains(&code)), "not one of {codes:?}: {self}");
@@ -226,15 +202,11 @@ impl Ended {
     }
 
     /// Whether it said so anywhere.
-    #[must_use]
     pub fn says(&self, text: &str) -> bool {
         self.stdout.contains(text) || self.stderr.contains(text)
     }
 
     /// Asserts that it said so.
-    ///
-    /// # Panics
-    /// When it did not.
     #[track_caller]
     pub fn expect_words(&self, text: &str) -> &Self {
         assert!(self.says(text), "does not say `{text}`: {self}");

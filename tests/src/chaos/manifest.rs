@@ -35,9 +35,7 @@ pub enum Shape {
 /// A token of a manifest.
 #[derive(Debug, Clone)]
 pub struct DeclaredToken {
-    /// Whose.
     pub user: UserName,
-    /// Its name.
     pub name: TokenName,
     /// Where its secret goes.
     pub spots: Vec<Spot>,
@@ -47,44 +45,30 @@ pub struct DeclaredToken {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Spot {
     /// A line of the `.env` file in a folder.
-    Line {
-        /// The file.
-        file: PathBuf,
-        /// The variable.
-        name: String,
-    },
+    Line { file: PathBuf, name: String },
     /// A secret of its own.
     Secret(String),
     /// A key of a secret that others share.
-    Key {
-        /// The secret.
-        secret: String,
-        /// The key.
-        key: String,
-    },
+    Key { secret: String, key: String },
 }
 
 impl Layout {
     /// Tokens for the `.env` file and this Secrets Manager.
-    #[must_use]
     pub fn new(shape: Shape, tokens: usize, endpoint: String) -> Self {
         Self { tokens, endpoint: Some(endpoint), prefix: MANIFEST.to_owned(), shape }
     }
 
     /// Tokens that go to the `.env` file alone.
-    #[must_use]
     pub fn file(tokens: usize) -> Self {
         Self { tokens, endpoint: None, prefix: String::new(), shape: Shape::Mixed }
     }
 
     /// The secret that several tokens share.
-    #[must_use]
     pub fn shared(&self) -> String {
         format!("{}/shared", self.prefix)
     }
 
     /// The manifest's text.
-    #[must_use]
     pub fn text(&self) -> String {
         let mut text = format!(
             "manifest = \"{MANIFEST}\"\n\n[service]\nembedded = \"latchkey.db\"\n\n[defaults]\nexpires_in = \"90d\"\n\
@@ -114,7 +98,6 @@ impl Layout {
     }
 
     /// The tokens, as applied from `folder`.
-    #[must_use]
     pub fn declared(&self, folder: &std::path::Path) -> Vec<DeclaredToken> {
         (0..self.tokens).map(|index| self.token(index, folder)).collect()
     }

@@ -22,13 +22,11 @@ const STALLS: [Duration; 4] =
 pub struct Met {
     /// Requests passed on, whole or in part.
     pub passed: AtomicUsize,
-    /// Connections refused.
     pub refused: AtomicUsize,
     /// Requests that never arrived.
     pub unheard: AtomicUsize,
     /// Requests that arrived and whose answers did not.
     pub unanswered: AtomicUsize,
-    /// Stalls.
     pub stalled: AtomicUsize,
 }
 
@@ -74,10 +72,6 @@ impl Dice {
 
 impl Proxy {
     /// A proxy before the server at `upstream`, which passes everything until it is told otherwise.
-    ///
-    /// # Panics
-    /// When loopback has no free port.
-    #[must_use]
     pub fn before(upstream: SocketAddr, runtime: &Handle, seed: Random) -> Self {
         let (one_in, met) = (Arc::new(AtomicUsize::new(0)), Arc::new(Met::default()));
         let dice = Arc::new(Dice { random: Mutex::new(seed), one_in: one_in.clone() });
@@ -93,8 +87,6 @@ impl Proxy {
         Self { address, one_in, met, listening }
     }
 
-    /// Its address.
-    #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -105,7 +97,6 @@ impl Proxy {
     }
 
     /// What was done so far.
-    #[must_use]
     pub fn met(&self) -> &Met {
         &self.met
     }

@@ -8,14 +8,12 @@ pub struct Random(u64);
 
 impl Random {
     /// The seed that `LATCHKEY_SEED` gives, else always the same.
-    #[must_use]
     pub fn seeded() -> Self {
         let seed = std::env::var("LATCHKEY_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_122);
         Self(seed)
     }
 
     /// A source of its own for each of many, from the same seed.
-    #[must_use]
     pub fn seeded_for(index: usize) -> Self {
         let Self(seed) = Self::seeded();
         Self(seed ^ (index as u64 + 1).wrapping_mul(0xD134_2543_DE82_EF95))

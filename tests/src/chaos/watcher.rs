@@ -61,10 +61,6 @@ impl Watcher {
     }
 
     /// Ends the watch.
-    ///
-    /// # Panics
-    /// When the watcher did.
-    #[must_use]
     pub fn stop(mut self) -> Watched {
         self.stop.store(true, Ordering::SeqCst);
         self.thread.take().expect("it stops once").join().expect("the watcher does not panic")
@@ -83,9 +79,6 @@ impl Drop for Watcher {
 
 impl Watched {
     /// Asserts that it saw no dead secret and no foreign entry changed, and that it looked often enough.
-    ///
-    /// # Panics
-    /// When it did, or did not.
     #[track_caller]
     pub fn expect_clean(&self, checks: usize) {
         assert!(self.violations.is_empty(), "{:#?}", self.violations);

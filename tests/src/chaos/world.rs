@@ -63,10 +63,6 @@ pub struct Records {
 
 impl World {
     /// Starts Secrets Manager; the clock shows the time.
-    ///
-    /// # Panics
-    /// When something of it cannot be started.
-    #[must_use]
     pub fn start() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("threads can be started");
@@ -79,31 +75,25 @@ impl World {
     }
 
     /// The file that all machines read their clock from.
-    #[must_use]
     pub fn clock(&self) -> PathBuf {
         self.clock.file.clone()
     }
 
-    /// Secrets Manager.
-    #[must_use]
     pub fn vault(&self) -> &StrictSecretsManager {
         &self.vault
     }
 
     /// Where Secrets Manager listens.
-    #[must_use]
     pub fn endpoint(&self) -> String {
         self.vault.url()
     }
 
     /// A folder that no machine has.
-    #[must_use]
     pub fn root(&self) -> &Path {
         self.root.path()
     }
 
     /// A machine with a `.env` file that holds foreign lines.
-    #[must_use]
     pub fn machine(&self, name: &str) -> Machine {
         let machine = Machine::new(self.root.path(), name, &self.clock.file);
         machine.write(".env", &(FOREIGN_LINES.join("\n") + "\n"));
@@ -111,9 +101,6 @@ impl World {
     }
 
     /// Moves everybody's clock.
-    ///
-    /// # Panics
-    /// When the file cannot be written.
     pub fn forward(&self, hours: i64) {
         let offset = self.clock.offset.fetch_add(hours * 3600, Ordering::SeqCst) + hours * 3600;
         provisioner::files::write_atomic(&self.clock.file, offset.to_string().as_bytes(), 0o600)
@@ -121,9 +108,6 @@ impl World {
     }
 
     /// Puts foreign entries where a layout's pushes will go: a key in the shared secret, and a secret beside the others.
-    ///
-    /// # Panics
-    /// When Secrets Manager refuses.
     pub fn plant(&self, layout: &Layout) {
         let shared = json!({ FOREIGN_KEY.0: FOREIGN_KEY.1 }).to_string();
         for (name, value) in [(layout.shared(), shared), (beside(layout), FOREIGN_SECRET.to_owned())] {
@@ -134,10 +118,6 @@ impl World {
     }
 
     /// Opens the service on a file, which is made if it is not there.
-    ///
-    /// # Panics
-    /// When it cannot be opened.
-    #[must_use]
     pub fn records(&self, file: &Path) -> Records {
         let service = self.runtime.block_on(async {
             let table = provisioner::embedded::open(file).await.expect("the table opens beside other processes");
@@ -148,13 +128,11 @@ impl World {
     }
 
     /// Who reads places.
-    #[must_use]
     pub fn consumer(&self) -> Consumer {
         Consumer { person: self.vault.person(REGION) }
     }
 
     /// Sets somebody to watch the places of a layout on these machines, until told to stop.
-    #[must_use]
     pub fn watch(&self, records: &Records, layout: &Layout, machines: &[&Machine]) -> Watcher {
         let files = machines.iter().map(|machine| machine.path(".env")).collect();
         let secrets: Vec<String> = if layout.endpoint.is_some() {
@@ -200,7 +178,6 @@ pub(super) fn foreign_lines_stand(text: &str) -> bool {
 
 impl Consumer {
     /// The text of a file; empty where there is none.
-    #[must_use]
     pub fn file(path: &Path) -> String {
         std::fs::read_to_string(path).unwrap_or_default()
     }
@@ -245,29 +222,17 @@ impl Records {
     }
 
     /// All tokens of the manifest.
-    ///
-    /// # Panics
-    /// When the table does not answer.
-    #[must_use]
     pub fn tokens(&self) -> Vec<Token> {
         self.tokens_of(MANIFEST)
     }
 
     /// All tokens of a manifest.
-    ///
-    /// # Panics
-    /// When the table does not answer.
-    #[must_use]
     pub fn tokens_of(&self, manifest: &str) -> Vec<Token> {
         let manifest = manifest.parse().expect("it follows the grammar");
         self.block_on(self.service.managed_tokens(&manifest)).expect("the table answers")
     }
 
     /// The record of a declared token.
-    ///
-    /// # Panics
-    /// When there is none.
-    #[must_use]
     pub fn token(&self, declared: &DeclaredToken) -> Token {
         let key = (declared.user.clone(), declared.name.clone());
         let found = self.block_on(self.service.holders(std::slice::from_ref(&key))).expect("the table answers");
@@ -275,13 +240,11 @@ impl Records {
     }
 
     /// How many versions of a token work now.
-    #[must_use]
     pub fn live(&self, token: &Token) -> usize {
         token.live(self.service.now()).count()
     }
 
     /// What the service says of a value; `None` when it does not answer.
-    #[must_use]
     pub fn verify(&self, value: &str) -> Option<Verdict> {
         self.block_on(self.service.verify(value, None)).ok()
     }
@@ -302,9 +265,6 @@ impl Records {
     ///
     /// # Errors
     /// Why there is none: nothing there, or what the service says of it.
-    ///
-    /// # Panics
-    /// When the table does not answer.
     pub fn version_in(&self, spot: &Spot) -> Result<u32, String> {
         let value = self.block_on(self.consumer.value(spot)).ok_or_else(|| format!("{spot:?} is empty"))?;
         match self.block_on(self.service.verify(&value, None)).expect("the table answers") {
@@ -314,9 +274,6 @@ impl Records {
     }
 
     /// Asserts that every place of these tokens holds a valid secret, which is the token's current version.
-    ///
-    /// # Panics
-    /// When one does not.
     #[track_caller]
     pub fn expect_delivered(&self, declared: &[DeclaredToken]) {
         for token in declared {

@@ -34,13 +34,11 @@ pub struct Recorder {
 
 impl Recorder {
     /// One in front of `inner`.
-    #[must_use]
     pub fn new(inner: SharedHttpClient) -> Self {
         Self { inner, seen: Arc::default() }
     }
 
     /// What was asked for since the last time.
-    #[must_use]
     pub fn take(&self) -> BTreeSet<Access> {
         std::mem::take(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner).1)
     }
@@ -58,10 +56,6 @@ impl Recorder {
 }
 
 /// The actions that a request needs, each with its index and its leading key.
-///
-/// # Panics
-/// When it is a request that no function may make.
-#[must_use]
 pub fn accesses(operation: &str, body: &Value) -> Vec<(String, Option<String>, String)> {
     let key = |item: &Value| item[PK]["S"].as_str().unwrap_or_else(|| panic!("{operation} without a key")).to_owned();
     let one = |action: &str, item: &Value| vec![(action.to_owned(), None, key(item))];

@@ -11,16 +11,11 @@ pub use template::{Allowed, Template};
 use std::path::PathBuf;
 
 /// The root of the repository.
-#[must_use]
 pub fn root() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
 /// A program that `tests/engines.sh` installed.
-///
-/// # Panics
-/// When it is not there.
-#[must_use]
 pub fn engine(program: &str) -> PathBuf {
     let installed = root().join("target/engines/python/bin").join(program);
     assert!(installed.exists(), "install it first: `tests/engines.sh`: {}", installed.display());

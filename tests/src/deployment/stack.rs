@@ -30,7 +30,6 @@ pub struct Stack {
 /// What an API answered.
 #[derive(Debug)]
 pub struct Answer {
-    /// The status.
     pub status: u16,
     /// Names in lower case and values.
     pub headers: BTreeMap<String, String>,
@@ -40,10 +39,6 @@ pub struct Answer {
 
 impl Stack {
     /// Starts one and waits until it answers.
-    ///
-    /// # Panics
-    /// When it is not installed or does not come up.
-    #[must_use]
     pub fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
@@ -75,22 +70,16 @@ impl Stack {
     }
 
     /// Where it listens.
-    #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// What it has logged.
-    #[must_use]
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
     /// A command with everything around it as somebody has who is logged in.
-    ///
-    /// # Panics
-    /// When a folder of the path has a `:` in its name.
-    #[must_use]
     pub fn command(&self, program: impl Into<PathBuf>) -> Command {
         let mut command = Command::new(program.into());
         let mut path = vec![super::root().join("target/engines/python/bin")];
@@ -112,21 +101,12 @@ impl Stack {
         command
     }
 
-    /// Runs `infra/<script>`.
-    ///
-    /// # Panics
-    /// When it does not start.
-    #[must_use]
     pub fn infra(&self, script: &str, arguments: &[&str]) -> Output {
         let mut command = self.command(super::root().join("infra").join(script));
         command.args(arguments).output().expect("the script runs")
     }
 
     /// Deploys the service with the functions of this build, and tells the outputs of the stack.
-    ///
-    /// # Panics
-    /// When the script fails.
-    #[must_use]
     pub fn deploy(&self, stack: &str, more: &[&str]) -> BTreeMap<String, String> {
         let functions = binaries();
         let functions = functions.to_str().expect("a path in UTF-8");
@@ -138,9 +118,6 @@ impl Stack {
     }
 
     /// Runs the AWS CLI and reads its answer.
-    ///
-    /// # Panics
-    /// When it fails.
     pub fn aws(&self, arguments: &[&str]) -> Value {
         let output = self.command(super::engine("aws")).args(arguments).args(["--output", "json"]).output();
         let output = output.expect("it runs");
@@ -149,10 +126,6 @@ impl Stack {
     }
 
     /// What the functions have logged.
-    ///
-    /// # Panics
-    /// When the logs cannot be read.
-    #[must_use]
     pub fn logs(&self) -> String {
         let groups = self.aws(&["logs", "describe-log-groups"]);
         let groups = groups["logGroups"].as_array().expect("groups").iter();
@@ -169,9 +142,6 @@ impl Stack {
     }
 
     /// A port of this machine behind which a deployed API is, for who cannot name it in a `Host` header.
-    ///
-    /// # Panics
-    /// When there is no free port.
     pub async fn front(&self, api: &str) -> SocketAddr {
         let (behind, host) = (self.address, self.host(api));
         let pass = move |request: axum::extract::Request| pass_on(behind, host.clone(), request);
@@ -186,9 +156,6 @@ impl Stack {
     }
 
     /// Sends a request to a deployed API, with a secret where there is one.
-    ///
-    /// # Panics
-    /// When nothing answers.
     pub async fn send(&self, api: &str, request: (&str, &str), secret: Option<&str>, body: Option<&Value>) -> Answer {
         send(self.address, &self.host(api), request, secret, body).await
     }
@@ -203,9 +170,6 @@ async fn pass_on(behind: SocketAddr, host: String, mut request: axum::extract::R
 }
 
 /// Sends a request, with a secret where there is one.
-///
-/// # Panics
-/// When nothing answers.
 pub async fn send(
     address: SocketAddr,
     host: &str,
@@ -251,10 +215,6 @@ fn outputs(output: &Output) -> BTreeMap<String, String> {
 }
 
 /// The folder that the binaries of this workspace are built into.
-///
-/// # Panics
-/// When they are not built.
-#[must_use]
 pub fn binaries() -> PathBuf {
     let this = std::env::current_exe().expect("a test has a file");
     let folder = this.ancestors().nth(2).expect("it lies in `deps`").to_owned();

@@ -31,7 +31,6 @@ pub struct Allowed {
 
 impl Allowed {
     /// Whether it covers a call.
-    #[must_use]
     pub fn covers(&self, access: &Access) -> bool {
         self.action == access.action && self.index == access.index && like(&self.keys, &access.key)
     }
@@ -44,10 +43,6 @@ fn like(pattern: &str, text: &str) -> bool {
 
 impl Template {
     /// Reads a template.
-    ///
-    /// # Panics
-    /// When it cannot be read.
-    #[must_use]
     pub fn read(file: &Path) -> Self {
         let output = Command::new(super::engine("python")).args(["-c", READ]).arg(file).output().expect("it runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -55,35 +50,22 @@ impl Template {
     }
 
     /// A top-level part.
-    #[must_use]
     pub fn part(&self, name: &str) -> &Value {
         &self.0[name]
     }
 
     /// All resources of a type, with their names.
-    ///
-    /// # Panics
-    /// When there are no resources.
     pub fn of_type(&self, wanted: &str) -> impl Iterator<Item = (&str, &Value)> {
         let all = self.0["Resources"].as_object().expect("resources").iter();
         all.filter(move |(_, resource)| resource["Type"] == wanted)
             .map(|(name, resource)| (name.as_str(), &resource["Properties"]))
     }
 
-    /// A resource.
-    ///
-    /// # Panics
-    /// When there is none of the name.
-    #[must_use]
     pub fn resource(&self, name: &str) -> &Value {
         self.0["Resources"].get(name).unwrap_or_else(|| panic!("the template has no `{name}`"))
     }
 
     /// What the role of a function allows on the table. Each statement must be held to leading keys.
-    ///
-    /// # Panics
-    /// When a statement is of another form.
-    #[must_use]
     pub fn allowed(&self, function: &str) -> Vec<Allowed> {
         let role = self.resource(&format!("{}Role", capitalized(function)));
         let policies = role["Properties"]["Policies"].as_array().expect("policies");

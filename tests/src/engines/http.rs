@@ -15,33 +15,27 @@ use tokio::net::TcpStream;
 /// An engine's answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// The status.
     pub status: StatusCode,
-    /// The body.
     pub body: Bytes,
 }
 
 impl Answer {
     /// A JSON body.
-    #[must_use]
     pub fn json(status: StatusCode, body: &Value) -> Self {
         Self { status, body: Bytes::from(body.to_string()) }
     }
 
     /// An error as AWS's JSON services spell it.
-    #[must_use]
     pub fn error(status: StatusCode, code: &str, message: &str) -> Self {
         Self::json(status, &json!({ "__type": code, "message": message }))
     }
 
     /// The body as JSON; `null` when it is none.
-    #[must_use]
     pub fn value(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
     /// Whether it is an error with this code.
-    #[must_use]
     pub fn is_error(&self, code: &str) -> bool {
         self.value()["__type"] == code
     }

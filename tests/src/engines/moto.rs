@@ -23,9 +23,6 @@ pub struct Moto {
 
 impl Moto {
     /// Starts one and waits until it answers.
-    ///
-    /// # Panics
-    /// When moto is not installed or does not come up.
     pub async fn start() -> Self {
         for _ in 0..STARTS {
             let address = free_address();
@@ -39,7 +36,6 @@ impl Moto {
     }
 
     /// Where it listens.
-    #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }

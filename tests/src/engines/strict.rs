@@ -71,9 +71,6 @@ pub(super) fn authorization(region: &str, service: &str) -> String {
 
 impl StrictSecretsManager {
     /// Starts moto and the layer in front of it.
-    ///
-    /// # Panics
-    /// When moto does not come up or loopback has no port.
     pub async fn start() -> Self {
         let moto = Moto::start().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
@@ -89,14 +86,11 @@ impl StrictSecretsManager {
         Self { inner, address, listening, _moto: moto }
     }
 
-    /// Its endpoint.
-    #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Somebody at the console of a region.
-    #[must_use]
     pub fn person(&self, region: &str) -> Person {
         Person { inner: Arc::clone(&self.inner), region: region.to_owned() }
     }
@@ -118,13 +112,11 @@ impl StrictSecretsManager {
     }
 
     /// Every operation that was asked for, STS's among them, in the order of the alphabet.
-    #[must_use]
     pub fn operations(&self) -> Vec<String> {
         self.inner.ledger.targets()
     }
 
     /// How many requests with `target` came, those that failed included.
-    #[must_use]
     pub fn count(&self, target: &str) -> usize {
         self.inner.ledger.count(target)
     }
@@ -138,9 +130,6 @@ impl Drop for StrictSecretsManager {
 
 impl Person {
     /// Calls an operation of Secrets Manager.
-    ///
-    /// # Panics
-    /// When moto does not answer.
     pub async fn call(&self, operation: &str, body: Value) -> Answer {
         let call = Call {
             target: Some(format!("secretsmanager.{operation}")),

@@ -58,13 +58,11 @@ impl Consumers {
     }
 
     /// The service's records.
-    #[must_use]
     pub fn records(&self) -> &Records {
         &self.records
     }
 
     /// What is wrong with the places: a token whose current version is not in one of them.
-    #[must_use]
     pub fn lacking(&self) -> Vec<String> {
         let tokens = self.records.tokens_of("fleet");
         let mut lacking = Vec::new();
@@ -86,13 +84,11 @@ impl Consumers {
     }
 
     /// How many versions of any token work, at the most.
-    #[must_use]
     pub fn most_live(&self) -> usize {
         self.records.tokens_of("fleet").iter().map(|token| self.records.live(token)).max().unwrap_or(0)
     }
 
     /// Looks at every place until told to stop.
-    #[must_use]
     pub fn watch(&self) -> Watching {
         let stop = Arc::new(AtomicBool::new(false));
         let (told, consumers) = (stop.clone(), self.clone());
@@ -152,10 +148,6 @@ impl Findings {
 
 impl Watching {
     /// Ends the watch.
-    ///
-    /// # Panics
-    /// When the watcher did.
-    #[must_use]
     pub fn stop(self) -> Findings {
         self.stop.store(true, Ordering::SeqCst);
         self.thread.join().expect("the watcher does not panic")

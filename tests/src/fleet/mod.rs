@@ -49,10 +49,6 @@ impl std::fmt::Debug for Fleet {
 
 impl Fleet {
     /// Starts every engine and fake, and puts a foreign entry into each.
-    ///
-    /// # Panics
-    /// When one of them does not start.
-    #[must_use]
     pub fn start() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("threads can be started");
@@ -75,25 +71,20 @@ impl Fleet {
     }
 
     /// The clock, and what is not a sink.
-    #[must_use]
     pub fn world(&self) -> &World {
         &self.world
     }
 
-    /// The sinks.
-    #[must_use]
     pub fn members(&self) -> &[Member] {
         &self.members
     }
 
     /// The names of all sinks.
-    #[must_use]
     pub fn names(&self) -> Vec<&'static str> {
         self.members.iter().map(|member| member.name).collect()
     }
 
     /// A machine whose runs have all logins.
-    #[must_use]
     pub fn machine(&self, name: &str) -> Machine {
         let environment: Vec<_> = self.members.iter().flat_map(|member| member.bench.environment()).collect();
         Machine::new(self.world.root(), name, &self.world.clock()).with_environment(&environment)
@@ -105,7 +96,6 @@ impl Fleet {
     }
 
     /// What the network did so far: passed, and made trouble of.
-    #[must_use]
     pub fn troubles(&self) -> (usize, usize) {
         let met = self.members.iter().filter_map(|member| member.proxy.as_ref()).map(|proxy| {
             let met = proxy.met();
@@ -128,7 +118,6 @@ impl Fleet {
     }
 
     /// Engines that have ended by themselves are started again; how many had.
-    #[must_use]
     pub fn revived(&self) -> usize {
         self.runtime.block_on(async {
             let mut revived = 0;
@@ -158,7 +147,6 @@ impl Fleet {
     }
 
     /// What a consumer of a token reads in a sink.
-    #[must_use]
     pub fn value(&self, sink: &str, token: &Declared) -> Option<String> {
         let member = self.member(sink);
         self.runtime.block_on(async {
@@ -168,7 +156,6 @@ impl Fleet {
     }
 
     /// Everybody who reads the places of these tokens, with the service's records on a file.
-    #[must_use]
     pub fn consumers(&self, file: &Path, tokens: &[Declared]) -> Consumers {
         let mut places = Vec::new();
         let mut beside = Vec::new();

@@ -7,7 +7,6 @@ use super::Fleet;
 /// A token of the fleet's manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Declared {
-    /// Its name.
     pub name: String,
     /// The name of its entries.
     pub entry: String,
@@ -20,7 +19,6 @@ pub(super) const USER: &str = "fleet@example.com";
 
 impl Fleet {
     /// So many tokens: the first goes everywhere, the others to a few sinks each, in turn.
-    #[must_use]
     pub fn declared(&self, count: usize) -> Vec<Declared> {
         let names = self.names();
         let sinks_of = |index: usize| {
@@ -44,7 +42,6 @@ impl Fleet {
     }
 
     /// The manifest's text.
-    #[must_use]
     pub fn manifest(&self, tokens: &[Declared]) -> String {
         let mut text = format!(
             "manifest = \"fleet\"\n\n[service]\nembedded = \"latchkey.db\"\n\n[defaults]\nuser = \"{USER}\"\n\

@@ -10,7 +10,6 @@ pub const SOURCE: &str = "203.0.113.7";
 pub const METHOD_ARN: &str = "arn:aws:execute-api:us-east-1:123456789012:abcdef123/prod/GET/documents/7";
 
 /// A request to an HTTP API, payload format 2.0.
-#[must_use]
 pub fn request(method: &str, path: &str, secret: Option<&str>, body: Option<&Value>) -> Value {
     let mut headers = json!({"host": "abcdef123.execute-api.us-east-1.amazonaws.com", "x-forwarded-for": "10.0.0.1"});
     if let Some(secret) = secret {
@@ -33,7 +32,6 @@ pub fn request(method: &str, path: &str, secret: Option<&str>, body: Option<&Val
 }
 
 /// A question to an authorizer of an HTTP API, payload format 2.0.
-#[must_use]
 pub fn authorizer(presented: &str) -> Value {
     json!({
         "version": "2.0",
@@ -49,13 +47,11 @@ pub fn authorizer(presented: &str) -> Value {
 }
 
 /// A question to a `TOKEN` authorizer of a REST API.
-#[must_use]
 pub fn rest_token(presented: &str) -> Value {
     json!({"type": "TOKEN", "authorizationToken": presented, "methodArn": METHOD_ARN})
 }
 
 /// A question to a `REQUEST` authorizer of a REST API.
-#[must_use]
 pub fn rest_request(presented: &str) -> Value {
     json!({
         "type": "REQUEST",

@@ -24,7 +24,6 @@ pub struct Function {
 
 impl Function {
     /// The function `name`, with what Lambda sets and the table's name.
-    #[must_use]
     pub fn new(name: &str, table: &str, endpoint: &str) -> Self {
         let variables = [
             ("LATCHKEY_TABLE", table),
@@ -78,10 +77,6 @@ impl Function {
         self
     }
 
-    /// Starts it.
-    ///
-    /// # Panics
-    /// When its binary is missing or older than its sources.
     pub async fn start(self) -> Started {
         let runtime = RuntimeApi::start(self.extensions).await;
         let program = if self.program.components().count() > 1 { self.program } else { binary(&self.program) };
@@ -105,9 +100,6 @@ impl Function {
 }
 
 /// Where the binary of a function is: with the tests, or where `LATCHKEY_FUNCTIONS` says.
-///
-/// # Panics
-/// When it is missing or older than its sources.
 fn binary(name: &Path) -> PathBuf {
     if let Some(folder) = std::env::var_os("LATCHKEY_FUNCTIONS") {
         return PathBuf::from(folder).join(name);
@@ -166,10 +158,6 @@ pub struct Started {
 
 impl Started {
     /// The process's id.
-    ///
-    /// # Panics
-    /// When it has ended.
-    #[must_use]
     pub fn id(&self) -> i32 {
         self.child.id().and_then(|id| i32::try_from(id).ok()).expect("it still runs")
     }
@@ -183,9 +171,6 @@ impl Started {
     }
 
     /// The lines of its log so far, at least `count` of them.
-    ///
-    /// # Panics
-    /// When one is no JSON, or they do not come.
     pub async fn log(&self, count: usize) -> Vec<Value> {
         let enough = async {
             loop {
@@ -201,15 +186,11 @@ impl Started {
     }
 
     /// All that it wrote to stdout and stderr.
-    #[must_use]
     pub fn lines(&self) -> Vec<String> {
         self.said.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Tells it to end, as Lambda does, and waits.
-    ///
-    /// # Panics
-    /// When it does not end.
     pub async fn end(&mut self) -> ExitStatus {
         let id = Pid::from_raw(self.id()).expect("an id");
         kill_process(id, Signal::TERM).expect("one's own child can be told");
@@ -217,9 +198,6 @@ impl Started {
     }
 
     /// Waits until it has ended.
-    ///
-    /// # Panics
-    /// When it does not end.
     pub async fn ended(&mut self) -> ExitStatus {
         let ended = tokio::time::timeout(Duration::from_secs(10), self.child.wait()).await;
         ended.expect("it ends in time").expect("one's own child can be waited for")

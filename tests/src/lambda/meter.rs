@@ -7,20 +7,12 @@ use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
 /// The CPU time of all threads of a process, ended ones too.
-///
-/// # Panics
-/// When there is no such process.
-#[must_use]
 pub fn cpu(process: i32) -> Duration {
     let clock = clock_getcpuclockid(Pid::from_raw(process)).expect("a process of one's own");
     clock_gettime(clock).expect("its clock").into()
 }
 
 /// The most memory that a process has had resident, in MiB.
-///
-/// # Panics
-/// When there is no such process.
-#[must_use]
 pub fn peak_memory(process: i32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("a process of one's own");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its peak");
@@ -29,10 +21,6 @@ pub fn peak_memory(process: i32) -> f64 {
 }
 
 /// The size of a file, in MB.
-///
-/// # Panics
-/// When it is not there.
-#[must_use]
 #[expect(clippy::cast_precision_loss, reason = "megabytes")]
 pub fn size(file: &Path) -> f64 {
     std::fs::metadata(file).expect("the file").len() as f64 / 1e6

@@ -47,7 +47,6 @@ impl Quota {
     }
 
     /// A program that stops before its first instruction, so that it runs all of it under the quota.
-    #[must_use]
     pub(super) fn command(program: &Path) -> Command {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "kill -STOP $$; exec \"$0\" \"$@\""]).arg(program);

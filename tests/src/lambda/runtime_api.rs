@@ -23,7 +23,6 @@ use tokio::task::JoinHandle;
 /// Whether the Extensions API answers: emulators have none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extensions {
-    /// It does.
     Answer,
     /// It is not there.
     Missing,
@@ -86,9 +85,6 @@ impl Shared {
 
 impl RuntimeApi {
     /// Starts to listen.
-    ///
-    /// # Panics
-    /// When no port is free.
     pub async fn start(extensions: Extensions) -> Self {
         let (events, waiting) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
@@ -112,7 +108,6 @@ impl RuntimeApi {
     }
 
     /// Where it listens.
-    #[must_use]
     pub fn address(&self) -> String {
         self.address.to_string()
     }
@@ -121,9 +116,6 @@ impl RuntimeApi {
     ///
     /// # Errors
     /// The function's own.
-    ///
-    /// # Panics
-    /// When nothing comes for long.
     pub async fn invoke(&self, event: &Value) -> Invoked {
         let answered = self.send(event);
         let answered = tokio::time::timeout(Duration::from_secs(30), answered).await.expect("an answer in time");
@@ -131,9 +123,6 @@ impl RuntimeApi {
     }
 
     /// Hands an event to the function, which may not have started yet.
-    ///
-    /// # Panics
-    /// When the stub has ended.
     pub fn send(&self, event: &Value) -> oneshot::Receiver<Invoked> {
         let (answer, answered) = oneshot::channel();
         let id = {
@@ -146,9 +135,6 @@ impl RuntimeApi {
     }
 
     /// Waits until the function has asked for an event `times` times: it is done with everything before.
-    ///
-    /// # Panics
-    /// When it never does.
     pub async fn polled(&self, times: usize) {
         let enough = async {
             loop {
@@ -175,13 +161,11 @@ impl RuntimeApi {
     }
 
     /// Whether an internal extension is registered and waits, so that Lambda would say when the end comes.
-    #[must_use]
     pub fn has_extension(&self) -> bool {
         self.shared.state().extension_waits
     }
 
     /// What the function did that Lambda refuses.
-    #[must_use]
     pub fn faults(&self) -> Vec<String> {
         self.shared.state().faults.clone()
     }

@@ -60,10 +60,6 @@ impl std::fmt::Debug for Config {
 
 impl Tls {
     /// A new root, and a certificate for `localhost` under it.
-    ///
-    /// # Panics
-    /// When no certificate can be made.
-    #[must_use]
     pub fn new() -> Self {
         let mut root = CertificateParams::new(Vec::new()).expect("no name");
         // Some clients take a certificate for self-signed if both have one name.
@@ -96,23 +92,16 @@ impl Default for Tls {
 
 impl Endpoint {
     /// A new empty table.
-    ///
-    /// # Panics
-    /// When it cannot be served.
     pub async fn plain() -> Self {
         Self::serve(None).await
     }
 
     /// A new empty table over TLS.
-    ///
-    /// # Panics
-    /// When it cannot be served.
     pub async fn over_tls(tls: &Tls) -> Self {
         Self::serve(Some(tls.acceptor.clone())).await
     }
 
     /// How many requests came over the socket.
-    #[must_use]
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::SeqCst)
     }

@@ -40,7 +40,6 @@ struct Parameter {
 /// A request as a contract sees it.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
-    /// In capitals.
     pub method: &'a str,
     /// The parts of its path, decoded.
     pub path: &'a [String],
@@ -52,10 +51,6 @@ pub struct Asked<'a> {
 
 impl Contract {
     /// Reads a contract of either form.
-    ///
-    /// # Panics
-    /// When the text is none.
-    #[must_use]
     pub fn load(text: &str) -> Self {
         let document: Value = serde_json::from_str(text).expect("a contract is JSON");
         let operations = match document.get("paths") {
@@ -87,7 +82,6 @@ impl Contract {
     }
 
     /// Whether there is such an operation.
-    #[must_use]
     pub fn knows(&self, method: &str, path: &[String]) -> bool {
         self.operation(method, path).is_some()
     }

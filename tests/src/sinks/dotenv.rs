@@ -12,7 +12,7 @@ use latchkey::secret::Secret;
 use provisioner::deadline::Deadline;
 use provisioner::manifest::PushDeclaration;
 use provisioner::sinks::dotenv::{self, Document, Dotenv};
-use provisioner::sinks::{Capabilities, Landing, Marker, Receipt, Removal, Seen, Sink, SinkError, Write};
+use provisioner::sinks::{Capabilities, DeclaredSink, Marker, Receipt, Removal, Seen, Sink, SinkError, Write};
 use tempfile::TempDir;
 
 use super::{Bench, On, Trouble, push};
@@ -59,7 +59,7 @@ fn edit(path: &Path, text: &str) {
 
 #[async_trait]
 impl Bench for DotenvBench {
-    fn sink(&self) -> Arc<dyn Landing> {
+    fn sink(&self) -> Arc<dyn DeclaredSink> {
         Arc::new(OneFile { all: Dotenv::new(MACHINE.to_owned()), path: self.path(), changes: self.changes.clone() })
     }
 
@@ -129,7 +129,7 @@ impl OneFile {
 }
 
 #[async_trait]
-impl Landing for OneFile {
+impl DeclaredSink for OneFile {
     async fn place(&self, push: &PushDeclaration) -> Result<Place, SinkError> {
         Ok(dotenv::place(MACHINE, &self.path, &push.name))
     }

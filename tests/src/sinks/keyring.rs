@@ -13,7 +13,7 @@ use latchkey::secret::Secret;
 use provisioner::deadline::Deadline;
 use provisioner::manifest::{KeyringConfig, PushDeclaration};
 use provisioner::sinks::keyring::{Keyring, Options};
-use provisioner::sinks::{Capabilities, Landing, Marker, Receipt, Removal, Seen, Sink, SinkError, Write};
+use provisioner::sinks::{Capabilities, DeclaredSink, Marker, Receipt, Removal, Seen, Sink, SinkError, Write};
 use tempfile::TempDir;
 
 use super::{Bench, On, Trouble, push};
@@ -50,10 +50,6 @@ pub struct PrivateKeyring {
 
 impl PrivateKeyring {
     /// A session with an unlocked keyring; `None`, said plainly, where its programs are not installed.
-    ///
-    /// # Panics
-    /// When they are and do not come up.
-    #[must_use]
     pub fn start() -> Option<Self> {
         let session = Self::without_service()?;
         session.unlocked();
@@ -78,9 +74,6 @@ impl PrivateKeyring {
     }
 
     /// Starts the daemon again if it has ended by itself; whether it had.
-    ///
-    /// # Panics
-    /// When it does not come up.
     pub fn revive(&self) -> bool {
         let ended = self.daemon().as_mut().is_some_and(|daemon| matches!(daemon.try_wait(), Ok(Some(_))));
         if ended {
@@ -90,10 +83,6 @@ impl PrivateKeyring {
     }
 
     /// A session without any keyring.
-    ///
-    /// # Panics
-    /// When the bus does not come up.
-    #[must_use]
     #[expect(clippy::print_stdout, reason = "a test says what it was skipped for")]
     pub fn without_service() -> Option<Self> {
         let missing: Vec<&str> = PROGRAMS.into_iter().filter(|program| found(program).is_none()).collect();
@@ -120,15 +109,11 @@ impl PrivateKeyring {
     }
 
     /// Where its bus is.
-    #[must_use]
     pub fn address(&self) -> &str {
         &self.address
     }
 
     /// Locks it, as a desktop does. Its password is empty, so it has to get another one to stay shut.
-    ///
-    /// # Panics
-    /// When that fails.
     pub fn lock(&mut self) {
         self.end_daemon();
         let keyrings = self.folder.path().join("data/keyrings");
@@ -202,18 +187,12 @@ impl PrivateKeyring {
     }
 
     /// A person stores a value.
-    ///
-    /// # Panics
-    /// When the keyring refuses.
     pub fn store(&self, name: &str, value: &str) {
         self.clear(SERVICE, name);
         assert!(self.stored(SERVICE, name, value), "a person's value");
     }
 
     /// A person stores another entry of that name, beside the one that is there.
-    ///
-    /// # Panics
-    /// When the keyring refuses.
     pub fn store_beside(&self, name: &str, value: &str) {
         let words = ["store", "--label=beside", "service", SERVICE, "username", name, "other", "yes"];
         assert!(self.tool(&words, Some(value)).status.success(), "a person's value");
@@ -225,14 +204,12 @@ impl PrivateKeyring {
     }
 
     /// What a program finds, by the attribute that it knows.
-    #[must_use]
     pub fn lookup(&self, attribute: &str, name: &str) -> Option<String> {
         let output = self.tool(&["lookup", "service", SERVICE, attribute, name], None);
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// The label of an entry, as a person sees it.
-    #[must_use]
     pub fn label(&self, name: &str) -> Option<String> {
         let output = self.tool(&["search", "service", SERVICE, "username", name], None);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -248,7 +225,6 @@ impl PrivateKeyring {
     }
 
     /// The settings of a sink in this session.
-    #[must_use]
     pub fn options(&self) -> Options {
         Options {
             config: KeyringConfig { service: SERVICE.to_owned(), allow_ci: false },
@@ -282,7 +258,6 @@ pub struct KeyringBench {
 
 impl KeyringBench {
     /// `None`, said plainly, where there is no keyring to start.
-    #[must_use]
     pub fn start() -> Option<Self> {
         Some(Self { keyring: Arc::new(PrivateKeyring::start()?), changes: Arc::default() })
     }
@@ -294,7 +269,7 @@ fn name(place: &Place) -> &str {
 
 #[async_trait]
 impl Bench for KeyringBench {
-    fn sink(&self) -> Arc<dyn Landing> {
+    fn sink(&self) -> Arc<dyn DeclaredSink> {
         let sink = Keyring::new(self.keyring.options());
         Arc::new(Counting { sink, keyring: self.keyring.clone(), changes: self.changes.clone() })
     }
@@ -357,7 +332,7 @@ impl Counting {
 }
 
 #[async_trait]
-impl Landing for Counting {
+impl DeclaredSink for Counting {
     async fn place(&self, push: &PushDeclaration) -> Result<Place, SinkError> {
         self.sink.place(push).await
     }

@@ -19,7 +19,7 @@ use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep};
 use latchkey::place::Place;
 use provisioner::deadline::since_boot;
 use provisioner::manifest::PushDeclaration;
-use provisioner::sinks::Landing;
+use provisioner::sinks::DeclaredSink;
 
 pub use azure_key_vault::KeyVaultBench;
 pub use dotenv::DotenvBench;
@@ -31,7 +31,7 @@ pub use secrets_manager::SecretsManagerBench;
 #[async_trait]
 pub trait Bench: Send + Sync {
     /// The sink as a new run has it: nothing is kept from one call to the next but what stands behind it.
-    fn sink(&self) -> Arc<dyn Landing>;
+    fn sink(&self) -> Arc<dyn DeclaredSink>;
     /// A push to the entry of that name.
     fn push(&self, name: &str) -> PushDeclaration;
     /// What a consumer of the place reads.
@@ -91,7 +91,6 @@ pub enum Trouble {
 }
 
 /// A push as a manifest declares it, without anything particular.
-#[must_use]
 pub fn push(sink: &str, name: &str) -> PushDeclaration {
     PushDeclaration {
         sink: sink.to_owned(),
@@ -119,13 +118,11 @@ impl AsyncSleep for Nap {
 }
 
 /// The clock of deadlines that [`Nap`] moves.
-#[must_use]
 pub fn elapsed() -> Duration {
     since_boot() + slept()
 }
 
 /// How long all naps of this process were.
-#[must_use]
 pub fn slept() -> Duration {
     Duration::from_millis(SLEPT.load(Ordering::Relaxed))
 }

@@ -8,7 +8,7 @@ use aws_credential_types::Credentials;
 use hyper::StatusCode;
 use latchkey::place::Place;
 use provisioner::manifest::PushDeclaration;
-use provisioner::sinks::Landing;
+use provisioner::sinks::DeclaredSink;
 use provisioner::sinks::aws_secrets_manager::{AwsSecretsManager, Options};
 use serde_json::{Value, json};
 
@@ -36,9 +36,6 @@ impl SecretsManagerBench {
     }
 
     /// One secret whose value is an object with a key an entry.
-    ///
-    /// # Panics
-    /// When moto does not make it.
     pub async fn shared() -> Self {
         let bench = Self { shared: true, ..Self::plain().await };
         let empty = json!({ "Name": SHARED, "SecretString": "{}" });
@@ -47,7 +44,6 @@ impl SecretsManagerBench {
     }
 
     /// How many requests came from the sink, its first questions about the login apart.
-    #[must_use]
     pub fn requests(&self) -> usize {
         ["ListSecrets", "DescribeSecret", "GetSecretValue"].map(|target| self.manager.count(target)).iter().sum()
     }
@@ -81,7 +77,7 @@ impl SecretsManagerBench {
 
 #[async_trait]
 impl Bench for SecretsManagerBench {
-    fn sink(&self) -> Arc<dyn Landing> {
+    fn sink(&self) -> Arc<dyn DeclaredSink> {
         let options =
             Options { region: Some(REGION.to_owned()), endpoint: Some(self.manager.url()), ..Options::default() };
         let login = Credentials::new("key", "login", None, None, "tests");

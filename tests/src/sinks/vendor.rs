@@ -24,7 +24,6 @@ use super::{On, Trouble};
 /// A request to a vendor.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// In capitals.
     pub method: String,
     /// The parts of its path, decoded.
     pub path: Vec<String>,
@@ -38,19 +37,16 @@ pub struct Call {
 
 impl Call {
     /// A parameter of the query.
-    #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
     }
 
     /// The path's parts, to match on.
-    #[must_use]
     pub fn parts(&self) -> Vec<&str> {
         self.path.iter().map(String::as_str).collect()
     }
 
     /// The bearer token.
-    #[must_use]
     pub fn login(&self) -> Option<&str> {
         self.headers.get("authorization")?.strip_prefix("Bearer ")
     }
@@ -63,17 +59,14 @@ impl Call {
 /// A vendor's reply.
 #[derive(Debug, Clone)]
 pub struct Reply {
-    /// The status.
     pub status: u16,
     /// Besides `Content-Type` and `Date`.
     pub headers: Vec<(&'static str, String)>,
-    /// The body.
     pub body: Value,
 }
 
 impl Reply {
     /// A reply with a body.
-    #[must_use]
     pub fn new(status: u16, body: Value) -> Self {
         Self { status, headers: Vec::new(), body }
     }
@@ -92,13 +85,11 @@ pub trait Vendor: Send + Sync + 'static {
     fn answer(&self, call: &Call) -> Reply;
     /// The reply to a request that meets trouble and does nothing.
     fn trouble(&self, trouble: Trouble) -> Reply;
-    /// Its contract.
     fn contract(&self) -> &Contract;
     /// Whether the contract is known not to cover a request.
     fn is_outside(&self, call: &Call) -> bool;
     /// Parameters that the contract is known to lack.
     fn extra(&self) -> &'static [&'static str];
-    /// Its time.
     fn clock(&self) -> &dyn Clock;
 }
 
@@ -133,9 +124,6 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl<V: Vendor> Listening<V> {
     /// Listens on loopback.
-    ///
-    /// # Panics
-    /// When loopback has no port.
     pub async fn serve(vendor: V) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
@@ -145,13 +133,11 @@ impl<V: Vendor> Listening<V> {
     }
 
     /// The vendor itself, for what its own tools would do.
-    #[must_use]
     pub fn vendor(&self) -> &V {
         &self.vendor
     }
 
     /// Where it listens, for an `endpoint`.
-    #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -162,25 +148,21 @@ impl<V: Vendor> Listening<V> {
     }
 
     /// How many requests came, troubles included.
-    #[must_use]
     pub fn requests(&self) -> usize {
         lock(&self.ledger).requests
     }
 
     /// How many requests came whose method and path start so, for instance `PATCH /apps/acme-worker`.
-    #[must_use]
     pub fn count(&self, start: &str) -> usize {
         lock(&self.ledger).counts.iter().filter(|(asked, _)| asked.starts_with(start)).map(|(_, count)| count).sum()
     }
 
     /// How many requests changed something.
-    #[must_use]
     pub fn changes(&self) -> usize {
         lock(&self.ledger).changes
     }
 
     /// What differed from the contract so far, and forgets it: for tests that differ on purpose.
-    #[must_use]
     pub fn complaints(&self) -> Vec<String> {
         std::mem::take(&mut lock(&self.ledger).complaints)
     }

@@ -95,14 +95,12 @@ pub struct OriginRecord {
 
 impl OriginRecord {
     /// The origin of an id.
-    #[must_use]
     pub fn of(id: TokenId, origin: Origin) -> Self {
         let Origin { user, name, managed_by, ended, fingerprints } = origin;
         Self { id, user, name, managed_by, ended, fingerprints }
     }
 
     /// The id and its origin.
-    #[must_use]
     pub fn into_origin(self) -> (TokenId, Origin) {
         let Self { id, user, name, managed_by, ended, fingerprints } = self;
         (id, Origin { user, name, managed_by, ended, fingerprints })

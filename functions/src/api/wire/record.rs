@@ -11,8 +11,7 @@ use super::DeclaredTerms;
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
 use crate::place::{Place, PlaceId};
 use crate::secret::{Digest, Fingerprint, TokenId};
-use crate::token::{EndState, Ended, PlaceRecord, Retired, Token, TokenState, Use};
-use crate::version::{Delivery, Version, VersionState};
+use crate::token::{Delivery, EndState, Ended, PlaceRecord, Retired, Token, TokenState, Use, Version, VersionState};
 
 /// A token's record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -164,7 +163,6 @@ pub struct RetiredEntry {
 
 impl TokenRecord {
     /// The record as it is told.
-    #[must_use]
     pub fn of(token: &Token, now: Timestamp) -> Self {
         let version = |version: &Version| VersionEntry {
             number: version.number,
@@ -217,7 +215,6 @@ impl TokenRecord {
 
     /// The record as the rules know it, for whoever reads the service over HTTP. Its digests are stand-ins that have
     /// the right fingerprints and match no secret: only the service can confirm one.
-    #[must_use]
     pub fn into_token(self) -> Token {
         let mut uses = BTreeMap::new();
         let mut versions = Vec::with_capacity(self.versions.len());

@@ -10,7 +10,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 pub(super) use people::{Bootstrap, Copy, ManifestCommand, Role, Serve, User, UserSet};
-pub(super) use runs::{Allow, Apply, Check, Doctor, How, May, Plan, Rotate, Status};
+pub(super) use runs::{Allow, Apply, Check, Doctor, Plan, PlanFlags, Rotate, RunFlags, Status};
 pub(super) use tokens::{Token, TokenSet};
 
 use crate::output::Format;
@@ -26,7 +26,6 @@ pub(super) struct Arguments {
     pub(super) command: Command,
 }
 
-/// The commands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Write a commented starter `tokens.toml`
@@ -77,7 +76,6 @@ pub(super) enum Command {
     Serve(Serve),
     /// Print what a shell needs to complete this command's words
     Completions {
-        /// The shell
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },

@@ -12,7 +12,6 @@ use super::Form;
 pub(in crate::commands) enum User {
     /// Make a user or change one
     Set(UserSet),
-    /// List users
     List {
         #[command(flatten)]
         form: Form,
@@ -67,7 +66,6 @@ pub(in crate::commands) enum Role {
         #[command(flatten)]
         form: Form,
     },
-    /// List roles
     List {
         #[command(flatten)]
         form: Form,

@@ -40,7 +40,6 @@ impl Allow {
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Check {
-    /// The manifest
     #[arg(default_value = "tokens.toml")]
     pub(in crate::commands) file: PathBuf,
     #[command(flatten)]
@@ -51,7 +50,7 @@ pub(in crate::commands) struct Check {
 
 /// What a run is about.
 #[derive(Debug, Default, Args)]
-pub(in crate::commands) struct Select {
+pub(in crate::commands) struct SelectionFlags {
     /// Only this token, `NAME` or `USER/NAME`; others are left exactly as they are. May be repeated
     #[arg(long, value_name = "NAME")]
     pub(in crate::commands) only: Vec<String>,
@@ -62,7 +61,7 @@ pub(in crate::commands) struct Select {
 
 /// What a run may do.
 #[derive(Debug, Args)]
-pub(in crate::commands) struct May {
+pub(in crate::commands) struct PlanFlags {
     /// End tokens and remove entries that are no longer declared
     #[arg(long)]
     pub(in crate::commands) prune: bool,
@@ -85,16 +84,15 @@ pub(in crate::commands) struct May {
     #[arg(long, value_name = "PLACE")]
     pub(in crate::commands) forget: Vec<String>,
     #[command(flatten)]
-    pub(in crate::commands) select: Select,
+    pub(in crate::commands) select: SelectionFlags,
 }
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Plan {
-    /// The manifest
     #[arg(default_value = "tokens.toml")]
     pub(in crate::commands) file: PathBuf,
     #[command(flatten)]
-    pub(in crate::commands) may: May,
+    pub(in crate::commands) may: PlanFlags,
     /// Exit 2 when there are changes
     #[arg(long)]
     pub(in crate::commands) detailed_exitcode: bool,
@@ -115,11 +113,10 @@ pub(in crate::commands) struct Plan {
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Apply {
-    /// The manifest
     #[arg(default_value = "tokens.toml")]
     pub(in crate::commands) file: PathBuf,
     #[command(flatten)]
-    pub(in crate::commands) may: May,
+    pub(in crate::commands) may: PlanFlags,
     /// Carry out this plan, as `plan --out` wrote it, with the options that it was made with; refuse when today's is
     /// another
     #[arg(
@@ -135,7 +132,7 @@ pub(in crate::commands) struct Apply {
     #[arg(long, value_name = "ID")]
     pub(in crate::commands) plan_id: Option<String>,
     #[command(flatten)]
-    pub(in crate::commands) how: How,
+    pub(in crate::commands) how: RunFlags,
     #[command(flatten)]
     pub(in crate::commands) allow: Allow,
     #[command(flatten)]
@@ -144,7 +141,7 @@ pub(in crate::commands) struct Apply {
 
 /// How a run goes about it.
 #[derive(Debug, Args)]
-pub(in crate::commands) struct How {
+pub(in crate::commands) struct RunFlags {
     /// How many seconds to wait for another run of the same manifest
     #[arg(long, value_name = "SECONDS", default_value_t = 90)]
     pub(in crate::commands) wait: u64,
@@ -193,7 +190,7 @@ pub(in crate::commands) struct Rotate {
     #[arg(long, value_name = "SINK")]
     pub(in crate::commands) sink: Vec<String>,
     #[command(flatten)]
-    pub(in crate::commands) how: How,
+    pub(in crate::commands) how: RunFlags,
     #[command(flatten)]
     pub(in crate::commands) allow: Allow,
     #[command(flatten)]
@@ -202,7 +199,6 @@ pub(in crate::commands) struct Rotate {
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Status {
-    /// The manifest
     #[arg(default_value = "tokens.toml")]
     pub(in crate::commands) file: PathBuf,
     #[command(flatten)]
@@ -213,7 +209,6 @@ pub(in crate::commands) struct Status {
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Doctor {
-    /// The manifest
     #[arg(default_value = "tokens.toml")]
     pub(in crate::commands) file: PathBuf,
     /// Print the least rights that the manifest needs, and nothing else; AWS's as an IAM policy

@@ -7,7 +7,6 @@ use latchkey::name::{RoleName, TokenName};
 
 use super::Form;
 
-/// Whose token.
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Whose {
     /// The user; `me` is you
@@ -105,7 +104,6 @@ pub(in crate::commands) struct TokenSet {
     /// A network it may be used from, for instance `10.0.0.0/8`
     #[arg(long = "allow-ip", value_name = "CIDR")]
     pub(in crate::commands) allowed_ips: Vec<IpNet>,
-    /// A label
     #[arg(long = "label", value_name = "KEY=VALUE")]
     pub(in crate::commands) labels: Vec<String>,
     #[command(flatten)]

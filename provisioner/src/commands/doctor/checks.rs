@@ -7,7 +7,7 @@ use latchkey::clock::{Clock as _, SystemClock};
 use latchkey::name::{RoleName, UserName};
 use latchkey::service::Grant;
 
-use super::Finding;
+use super::Diagnosis;
 use crate::commands::exit::Fault;
 use crate::files;
 use crate::manifest::{Manifest, ServiceAddress, SinkConfig};
@@ -15,13 +15,13 @@ use crate::observe::observe;
 use crate::plan;
 use crate::service::{Client, ServiceError};
 use crate::sinks::dotenv;
-use crate::sinks::registry::Sinks;
+use crate::sinks::registry::ManifestSinks;
 
 /// How far two clocks may be apart, in seconds.
 const SKEW_MAX: i64 = 60;
 
 /// Modes of `.env` files, and what git makes of them.
-pub(super) fn files(manifest: &Manifest) -> Vec<Finding> {
+pub(super) fn files(manifest: &Manifest) -> Vec<Diagnosis> {
     let mut findings = Vec::new();
     let mut seen = BTreeSet::new();
     for sink in manifest.sinks.values() {
@@ -33,24 +33,24 @@ pub(super) fn files(manifest: &Manifest) -> Vec<Finding> {
         let warnings = dotenv::warnings(path);
         if warnings.is_empty() {
             let words = if path.exists() { "for its owner only, and not for git" } else { "not there yet" };
-            findings.push(Finding::good(what, words));
+            findings.push(Diagnosis::good(what, words));
             continue;
         }
         findings.extend(warnings.iter().map(|warning| {
             let (words, cure) = warning.split_once(": ").unwrap_or((warning, ""));
-            Finding::note(what.clone(), words, Some(cure).filter(|cure| !cure.is_empty()))
+            Diagnosis::note(what.clone(), words, Some(cure).filter(|cure| !cure.is_empty()))
         }));
     }
     findings
 }
 
 /// The mode of an embedded table: whoever writes it is the service's operator.
-pub(super) fn table_file(address: &ServiceAddress, manifest: &Manifest) -> Option<Finding> {
+pub(super) fn table_file(address: &ServiceAddress, manifest: &Manifest) -> Option<Diagnosis> {
     let ServiceAddress::Embedded(path) = address else { return None };
     let mode = files::mode(&files::resolve(path)).filter(|mode| mode & 0o077 != 0)?;
     let cure = format!("chmod 600 {}", shell_word(path));
     let words = format!("open to others (mode {mode:04o}), and whoever writes it is the operator");
-    Some(Finding::problem(format!("file `{}`", shown(path, manifest)), words, Some(&cure)))
+    Some(Diagnosis::problem(format!("file `{}`", shown(path, manifest)), words, Some(&cure)))
 }
 
 /// A path as the manifest would name it.
@@ -65,10 +65,10 @@ fn shell_word(path: &Path) -> String {
 
 /// The service: whether it answers, as whom, by which clock, and what it says of the manifest.
 pub(super) async fn service(
-    findings: &mut Vec<Finding>,
+    findings: &mut Vec<Diagnosis>,
     (address, client): (&ServiceAddress, &Client),
     manifest: &Manifest,
-    sinks: &Sinks,
+    sinks: &ManifestSinks,
 ) {
     let what = match address {
         ServiceAddress::Embedded(path) if path.exists() => format!("service in `{}`", shown(path, manifest)),
@@ -81,13 +81,13 @@ pub(super) async fn service(
         Err(error) => return findings.push(refused(what, manifest, error)),
     };
     let whom = client.me().map_or_else(|| "as its operator".to_owned(), |user| format!("as `{user}`"));
-    findings.push(Finding::good(what.clone(), format!("it answers, {whom}")));
+    findings.push(Diagnosis::good(what.clone(), format!("it answers, {whom}")));
     let apart = SystemClock.now().duration_since(client.now()).as_secs();
     findings.push(if apart.abs() > SKEW_MAX {
         let words = format!("this machine's and the service's are {} s apart", apart.abs());
-        Finding::problem("clock", words, Some("set this machine's clock, best by a time server"))
+        Diagnosis::problem("clock", words, Some("set this machine's clock, best by a time server"))
     } else {
-        Finding::good("clock", "this machine's and the service's agree")
+        Diagnosis::good("clock", "this machine's and the service's agree")
     });
     if client.me().is_some() {
         grant(findings, client, manifest).await;
@@ -96,22 +96,22 @@ pub(super) async fn service(
     findings.extend(faults.iter().map(|fault| {
         let at = crate::manifest::snippet::position(&manifest.text, fault.span.start);
         let what = format!("manifest `{}`, line {}", manifest.path.display(), at.line);
-        Finding::problem(what, fault.message.clone(), fault.hint.as_deref())
+        Diagnosis::problem(what, fault.message.clone(), fault.hint.as_deref())
     }));
     if faults.is_empty() {
-        findings.push(Finding::good(what, "every user and role that the manifest names is there"));
+        findings.push(Diagnosis::good(what, "every user and role that the manifest names is there"));
     }
 }
 
-fn refused(what: String, manifest: &Manifest, error: ServiceError) -> Finding {
+fn refused(what: String, manifest: &Manifest, error: ServiceError) -> Diagnosis {
     let fault = Fault::from(error);
     let cure =
         fault.hint.unwrap_or_else(|| format!("the token needs a role that permits `manifests:{}`", manifest.name));
-    Finding::problem(what, fault.message, Some(&cure))
+    Diagnosis::problem(what, fault.message, Some(&cure))
 }
 
 /// Holds what the manifest hands out against what it may.
-async fn grant(findings: &mut Vec<Finding>, client: &Client, manifest: &Manifest) {
+async fn grant(findings: &mut Vec<Diagnosis>, client: &Client, manifest: &Manifest) {
     let what = format!("grant of `{}`", manifest.name);
     let found = match client.manifest(&manifest.name).await {
         Ok(found) => found.and_then(|info| info.grant).unwrap_or_default(),
@@ -120,7 +120,7 @@ async fn grant(findings: &mut Vec<Finding>, client: &Client, manifest: &Manifest
     let needed = needed(manifest);
     let missing = beyond(&needed, &found);
     if missing.is_empty() {
-        return findings.push(Finding::good(what, "it covers all that the manifest hands out"));
+        return findings.push(Diagnosis::good(what, "it covers all that the manifest hands out"));
     }
     let words = format!("it lacks {}; the token in hand may still permit that itself", missing.join(", "));
     // What is not named is taken back, so the whole is said.
@@ -128,7 +128,7 @@ async fn grant(findings: &mut Vec<Finding>, client: &Client, manifest: &Manifest
     whole.permissions = whole.permissions.iter().chain(needed.permissions.iter()).cloned().collect();
     whole.roles.extend(needed.roles);
     whole.users.extend(needed.users);
-    findings.push(Finding::problem(what, words, Some(&format!("an admin says `{}`", command(manifest, &whole)))));
+    findings.push(Diagnosis::problem(what, words, Some(&format!("an admin says `{}`", command(manifest, &whole)))));
 }
 
 /// What a manifest hands out: what its roles permit, and the roles and users that it names and does not declare.

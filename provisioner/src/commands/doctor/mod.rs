@@ -8,11 +8,11 @@ use serde_json::json;
 
 use super::arguments::Doctor;
 use super::exit::{Code, Fault};
-use super::open::{self, Absent};
+use super::open::{self, IfMissing};
 use crate::machine;
 use crate::manifest::{self, LoadError, Severity, snippet};
 use crate::output::{Format, Printer, actions, markdown};
-use crate::sinks::registry::Sinks;
+use crate::sinks::registry::ManifestSinks;
 
 /// How one check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,9 +23,8 @@ enum State {
     Problem,
 }
 
-/// One check.
 #[derive(Debug)]
-struct Finding {
+struct Diagnosis {
     state: State,
     /// What was checked.
     what: String,
@@ -35,7 +34,7 @@ struct Finding {
     cure: Option<String>,
 }
 
-impl Finding {
+impl Diagnosis {
     fn good(what: impl Into<String>, words: impl Into<String>) -> Self {
         Self { state: State::Good, what: what.into(), words: words.into(), cure: None }
     }
@@ -67,7 +66,7 @@ impl State {
 pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Doctor) -> Result<Code, Fault> {
     if arguments.policy {
         let manifest = open::load(printer, &arguments.file, &arguments.allow)?;
-        let sinks = Sinks::new(&manifest, &machine::name());
+        let sinks = ManifestSinks::new(&manifest, &machine::name());
         let address = open::address(service, Some(&manifest))?;
         let rights = policy::rights(&manifest, &sinks, &address).await;
         return policy::print(printer, &rights);
@@ -78,18 +77,18 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Doc
     Ok(if bad { Code::Error } else { Code::Done })
 }
 
-async fn findings(printer: Printer, service: Option<&str>, arguments: &Doctor) -> Vec<Finding> {
+async fn findings(printer: Printer, service: Option<&str>, arguments: &Doctor) -> Vec<Diagnosis> {
     let mut findings = Vec::new();
     let allow = &arguments.allow;
     let loaded = manifest::load(&arguments.file, &allow.allowances());
     let shown = format!("manifest `{}`", arguments.file.display());
-    let add = |findings: &mut Vec<Finding>, faults: &[manifest::Fault], text: &str| {
+    let add = |findings: &mut Vec<Diagnosis>, faults: &[manifest::Fault], text: &str| {
         for fault in faults {
             let at = snippet::position(text, fault.span.start);
             let what = format!("{shown}, line {}", at.line);
             findings.push(match fault.severity {
-                Severity::Error => Finding::problem(what, fault.message.clone(), fault.hint.as_deref()),
-                Severity::Warning => Finding::note(what, fault.message.clone(), fault.hint.as_deref()),
+                Severity::Error => Diagnosis::problem(what, fault.message.clone(), fault.hint.as_deref()),
+                Severity::Warning => Diagnosis::note(what, fault.message.clone(), fault.hint.as_deref()),
             });
         }
     };
@@ -104,7 +103,7 @@ async fn findings(printer: Printer, service: Option<&str>, arguments: &Doctor) -
             let (tokens, sinks) = (manifest.tokens.len(), manifest.sinks.len());
             let plural = |count: usize| if count == 1 { "" } else { "s" };
             let words = format!("{tokens} token{} for {sinks} sink{}", plural(tokens), plural(sinks));
-            findings.push(Finding::good(shown.clone(), words));
+            findings.push(Diagnosis::good(shown.clone(), words));
             manifest
         }
         Err(LoadError::Faults(faults)) => {
@@ -113,17 +112,17 @@ async fn findings(printer: Printer, service: Option<&str>, arguments: &Doctor) -
             return findings;
         }
         Err(error) => {
-            findings.push(Finding::problem(shown, error.to_string(), error.hint()));
+            findings.push(Diagnosis::problem(shown, error.to_string(), error.hint()));
             return findings;
         }
     };
     findings.extend(checks::files(&manifest));
     let machine = machine::name();
-    let sinks = Sinks::new(&manifest, &machine);
+    let sinks = ManifestSinks::new(&manifest, &machine);
     let opened = match open::address(service, Some(&manifest)) {
         Ok(address) => {
             findings.extend(checks::table_file(&address, &manifest));
-            open::client(&address, Absent::Pretend).await.map(|client| (address, client))
+            open::client(&address, IfMissing::UseEmpty).await.map(|client| (address, client))
         }
         Err(fault) => Err(fault),
     };
@@ -131,13 +130,13 @@ async fn findings(printer: Printer, service: Option<&str>, arguments: &Doctor) -
         Ok((address, client)) => {
             checks::service(&mut findings, (&address, &client), &manifest, &sinks).await;
         }
-        Err(fault) => findings.push(Finding::of_fault("service", &fault)),
+        Err(fault) => findings.push(Diagnosis::of_fault("service", &fault)),
     }
     sinks::check(&mut findings, &manifest, &sinks).await;
     findings
 }
 
-fn show(printer: Printer, findings: &[Finding]) -> Result<(), Fault> {
+fn show(printer: Printer, findings: &[Diagnosis]) -> Result<(), Fault> {
     let count = |state: State| findings.iter().filter(|finding| finding.state == state).count();
     let (problems, notes) = (count(State::Problem), count(State::Note));
     let plural = |count: usize| if count == 1 { "" } else { "s" };
@@ -148,7 +147,7 @@ fn show(printer: Printer, findings: &[Finding]) -> Result<(), Fault> {
         (problems, notes) => format!("{problems} problem{}, {notes} note{}", plural(problems), plural(notes)),
     };
     let rows = findings.iter().map(|finding| {
-        let Finding { state, what, words, cure } = finding;
+        let Diagnosis { state, what, words, cure } = finding;
         let cure = cure.as_deref().map(markdown::text).unwrap_or_default();
         vec![state.word().to_owned(), markdown::text(what), markdown::text(words), cure]
     });

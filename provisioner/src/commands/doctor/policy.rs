@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use crate::commands::exit::{Code, Fault};
 use crate::manifest::{Login, Manifest, ServiceAddress, SinkConfig};
 use crate::output::{Format, Printer, markdown};
-use crate::sinks::Reach as _;
+use crate::sinks::SinkSet as _;
 use crate::sinks::aws_secrets_manager::WORTH_A_LIST;
-use crate::sinks::registry::Sinks;
+use crate::sinks::registry::ManifestSinks;
 
 /// What every push needs: look, read back, make, put beside, make current.
 const DELIVER: [&str; 5] = [
@@ -53,7 +53,7 @@ pub(super) struct Rights {
 }
 
 /// Collects the rights of all sinks and of the service.
-pub(super) async fn rights(manifest: &Manifest, sinks: &Sinks, address: &ServiceAddress) -> Rights {
+pub(super) async fn rights(manifest: &Manifest, sinks: &ManifestSinks, address: &ServiceAddress) -> Rights {
     let mut rights = Rights::default();
     let mut logins = BTreeSet::new();
     for (name, sink) in &manifest.sinks {

@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use latchkey::place::Place;
 
-use super::Finding;
+use super::Diagnosis;
 use crate::manifest::Manifest;
-use crate::sinks::registry::{Sinks, label};
-use crate::sinks::{Reach as _, Seen, Sink, SinkError};
+use crate::sinks::registry::{ManifestSinks, label};
+use crate::sinks::{Seen, Sink, SinkError, SinkSet as _};
 
 /// Checks every declared push.
-pub(super) async fn check(findings: &mut Vec<Finding>, manifest: &Manifest, sinks: &Sinks) {
+pub(super) async fn check(findings: &mut Vec<Diagnosis>, manifest: &Manifest, sinks: &ManifestSinks) {
     for name in manifest.sinks.keys() {
         let pushes = || manifest.tokens.iter().flat_map(|token| &token.pushes).filter(|push| push.sink == *name);
         let what = format!("sink `{name}`");
         if pushes().next().is_none() {
-            findings.push(Finding::note(what, "no token is pushed there", None));
+            findings.push(Diagnosis::note(what, "no token is pushed there", None));
             continue;
         }
         let mut groups: Vec<(Arc<dyn Sink>, Vec<Place>)> = Vec::new();
@@ -54,20 +54,20 @@ pub(super) async fn check(findings: &mut Vec<Finding>, manifest: &Manifest, sink
         if good > 0 {
             let places = if good == 1 { "1 place".to_owned() } else { format!("{good} places") };
             let words = format!("login and rights are good for {places}, {held} of them with an entry");
-            findings.push(Finding::good(what, words));
+            findings.push(Diagnosis::good(what, words));
         }
         findings.extend(told_once(problems));
     }
 }
 
 /// A login that fails fails for every place: once is enough.
-fn told_once(problems: Vec<(String, SinkError)>) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = Vec::new();
+fn told_once(problems: Vec<(String, SinkError)>) -> Vec<Diagnosis> {
+    let mut findings: Vec<Diagnosis> = Vec::new();
     for (what, error) in problems {
         let words = error.to_string();
         if findings.iter().all(|told| told.words != words) {
             let cure = error.hint().unwrap_or("try again when it can be reached");
-            findings.push(Finding::problem(what, words, Some(cure)));
+            findings.push(Diagnosis::problem(what, words, Some(cure)));
         }
     }
     findings

@@ -5,12 +5,11 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use latchkey::place::Place;
-use latchkey::token::Token;
-use latchkey::version::VersionState;
+use latchkey::token::{Token, VersionState};
 
 use crate::manifest::Manifest;
 use crate::observe::Observation;
-use crate::plan::find::Find;
+use crate::observe::finding::Finding;
 use crate::plan::{Blocked, Labels, Plan, TokenPlan, Tone, remarks};
 use crate::sinks::{Seen, SinkError};
 
@@ -21,7 +20,6 @@ const NAME_MAX: usize = 32;
 /// The column of places that are in no declared sink.
 const ELSEWHERE: &str = "elsewhere";
 
-/// The table.
 pub(super) struct Grid {
     pub(super) manifest: String,
     /// The sinks that hold anything, by name.
@@ -34,7 +32,6 @@ pub(super) struct Grid {
     due: usize,
 }
 
-/// One token.
 pub(super) struct Row {
     pub(super) user: String,
     pub(super) name: String,
@@ -47,7 +44,7 @@ pub(super) struct Row {
 }
 
 /// What a place holds, as far as it can be told.
-pub(super) struct Held {
+pub(super) struct Cell {
     /// The version, when it is one of this token's.
     pub(super) version: Option<u32>,
     /// It should hold the current version and does not.
@@ -71,24 +68,26 @@ enum Mark {
     Away,
 }
 
-impl Held {
-    pub(super) fn of(token: &TokenPlan, place: &Place, find: &Find, observation: &Observation) -> Self {
+impl Cell {
+    pub(super) fn of(token: &TokenPlan, place: &Place, find: &Finding, observation: &Observation) -> Self {
         let record = token.record.as_deref();
         let current = record.and_then(Token::current);
         let (mark, version) = match find {
-            Find::Current => {
+            Finding::Current => {
                 let expired =
                     |record: &Token| current.is_some_and(|current| record.deadline(current) <= observation.at);
                 let mark = if record.is_some_and(expired) { Mark::Expired } else { Mark::Current };
                 (mark, current.map(|current| current.number))
             }
-            Find::Other { number: Some(number), live } => (if *live { Mark::Older } else { Mark::Dead }, Some(*number)),
-            Find::Other { number: None, .. } => (Mark::Other, None),
-            Find::Absent => (Mark::Missing, None),
-            Find::Edited | Find::Hidden => (Mark::Edited, None),
-            Find::Foreign => (Mark::Foreign, None),
-            Find::Unknown(SinkError::Elsewhere { .. }) => (Mark::Away, None),
-            Find::Unknown(_) => (Mark::Unknown, None),
+            Finding::Other { number: Some(number), live } => {
+                (if *live { Mark::Older } else { Mark::Dead }, Some(*number))
+            }
+            Finding::Other { number: None, .. } => (Mark::Other, None),
+            Finding::Absent => (Mark::Missing, None),
+            Finding::Edited | Finding::Hidden => (Mark::Edited, None),
+            Finding::Foreign => (Mark::Foreign, None),
+            Finding::Unknown(SinkError::OtherMachine { .. }) => (Mark::Away, None),
+            Finding::Unknown(_) => (Mark::Unknown, None),
         };
         let declared = token.places.contains(place);
         let lagging = match observation.looks.get(&place.id()) {
@@ -99,7 +98,6 @@ impl Held {
         Self { version, drift: declared && current.is_some() && told, lagging, mark }
     }
 
-    /// In words.
     pub(super) fn words(&self) -> String {
         let version = self.version.map_or_else(|| "a version".to_owned(), |number| format!("version {number}"));
         match self.mark {
@@ -161,13 +159,13 @@ impl Grid {
     pub(super) fn new(manifest: &Manifest, observation: &Observation, plan: &Plan, labels: &Labels) -> Self {
         let mut used: BTreeSet<String> =
             manifest.tokens.iter().flat_map(|token| token.pushes.iter().map(|push| push.sink.clone())).collect();
-        let placed: Vec<Vec<(String, Held, String)>> = plan
+        let placed: Vec<Vec<(String, Cell, String)>> = plan
             .tokens
             .iter()
             .map(|token| {
-                let places = token.finds.iter().map(|(place, find)| {
+                let places = token.findings.iter().map(|(place, find)| {
                     let sink = sink_of(manifest, observation, token, place).unwrap_or_else(|| ELSEWHERE.to_owned());
-                    (sink, Held::of(token, place, find, observation), labels.of(place))
+                    (sink, Cell::of(token, place, find, observation), labels.of(place))
                 });
                 places.collect()
             })
@@ -200,7 +198,7 @@ impl Grid {
         grid
     }
 
-    fn add(&mut self, token: &TokenPlan, placed: &[(String, Held, String)], now: Timestamp, labels: &Labels) {
+    fn add(&mut self, token: &TokenPlan, placed: &[(String, Cell, String)], now: Timestamp, labels: &Labels) {
         let record = token.record.as_deref();
         let cells = self.columns.iter().map(|column| {
             let cells: Vec<String> =
@@ -221,8 +219,8 @@ impl Grid {
                 self.below.push(format!("lagging  {subject}: {place}: {why}"));
             }
         }
-        let unknown = token.finds.iter().filter_map(|(place, find)| match find {
-            Find::Unknown(error) => Some(format!("unknown  {subject}: {}: {error}", labels.of(place))),
+        let unknown = token.findings.iter().filter_map(|(place, find)| match find {
+            Finding::Unknown(error) => Some(format!("unknown  {subject}: {}: {error}", labels.of(place))),
             _ => None,
         });
         self.below.extend(unknown);
@@ -332,7 +330,7 @@ impl Grid {
     }
 }
 
-fn drifted(held: &Held) -> String {
+fn drifted(held: &Cell) -> String {
     match held.mark {
         Mark::Missing => "nothing".to_owned(),
         Mark::Edited => "a value edited by hand".to_owned(),

@@ -6,21 +6,21 @@ use serde_json::json;
 
 use super::arguments::Status;
 use super::exit::{Code, Fault};
-use super::open::{self, Absent};
+use super::open::{self, IfMissing};
 use crate::machine;
+use crate::observe::finding::Finding;
 use crate::observe::{Observation, observe};
 use crate::output::{Format, Printer, actions, markdown};
-use crate::plan::find::Find;
 use crate::plan::{self, Labels, Options, TokenPlan, Tone, remarks};
-use crate::sinks::registry::Sinks;
-use grid::{Grid, Held};
+use crate::sinks::registry::ManifestSinks;
+use grid::{Cell, Grid};
 
 /// Shows where every version is.
 pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Status) -> Result<Code, Fault> {
     let manifest = open::load(printer, &arguments.file, &arguments.allow)?;
-    let client = open::client(&open::address(service, Some(&manifest))?, Absent::Pretend).await?;
+    let client = open::client(&open::address(service, Some(&manifest))?, IfMissing::UseEmpty).await?;
     let machine = machine::name();
-    let sinks = Sinks::new(&manifest, &machine);
+    let sinks = ManifestSinks::new(&manifest, &machine);
     let observation = observe(&client, &sinks, &manifest).await?;
     let plan = plan::plan(&manifest, &observation, &Options::default());
     let labels = Labels::new(&manifest.folder, &machine);
@@ -62,11 +62,11 @@ fn as_json(
         })
         .collect();
     let places: Vec<_> = token
-        .finds
+        .findings
         .iter()
         .map(|(place, find)| {
-            let held = Held::of(token, place, find, observation);
-            let reason = if let Find::Unknown(error) = find { Some(error.to_string()) } else { None };
+            let held = Cell::of(token, place, find, observation);
+            let reason = if let Finding::Unknown(error) = find { Some(error.to_string()) } else { None };
             json!({
                 "id": place.id(),
                 "place": labels.of(place).trim_matches('`'),

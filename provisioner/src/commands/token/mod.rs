@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::arguments::Token;
 use super::exit::{Code, Fault};
-use super::open::{self, Absent};
+use super::open::{self, IfMissing};
 use crate::output::{Format, Printer, table};
 use crate::plan::{distance, minute};
 use crate::service::{Client, History, ServiceError};
@@ -26,7 +26,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Token)
     if let Token::Verify { .. } = command {
         return verify::verify(printer, service).await;
     }
-    let absent = if matches!(command, Token::Set(_)) { Absent::Make } else { Absent::Refuse };
+    let absent = if matches!(command, Token::Set(_)) { IfMissing::Create } else { IfMissing::Fail };
     let client = open::nearest(service, absent).await?;
     match command {
         Token::Set(new) => set::set(printer, &client, new).await,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::super::exit::{Code, Fault};
-use super::super::open::{self, Absent};
+use super::super::open::{self, IfMissing};
 use super::super::server;
 use super::role_list;
 use crate::manifest::ServiceAddress;
@@ -27,7 +27,7 @@ pub(super) async fn verify(printer: Printer, service: Option<&str>) -> Result<Co
             (verdict, SystemClock.now())
         }
         address => {
-            let client = open::client(&address, Absent::Refuse).await.map_err(unclear)?;
+            let client = open::client(&address, IfMissing::Fail).await.map_err(unclear)?;
             (client.verify(&presented).await.map_err(|error| unclear(error.into()))?, client.now())
         }
     };

@@ -101,7 +101,6 @@ fn check_slug(slug: &Text<'_>, reading: &mut Reading<'_>) -> bool {
     good
 }
 
-/// <https://vercel.com/docs/environment-variables/sensitive-environment-variables>
 fn check_sensitive(targets: &[Text<'_>], sensitive: Option<bool>, said: Option<Span>, reading: &mut Reading<'_>) {
     let Some(development) = targets.iter().find(|target| target.text == "development") else { return };
     if sensitive == Some(false) {

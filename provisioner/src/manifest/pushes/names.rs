@@ -49,7 +49,6 @@ fn check_variable(name: &Text<'_>, reading: &mut Reading<'_>) {
     }
 }
 
-/// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html>
 fn check_secret_name(name: &Text<'_>, reading: &mut Reading<'_>) {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+=.@-".contains(&byte);
     if !(1..=512).contains(&name.text.len()) || !name.text.bytes().all(is_part) {
@@ -112,7 +111,6 @@ fn check_heroku(name: &Text<'_>, is_pipeline: bool, reading: &mut Reading<'_>) {
     }
 }
 
-/// <https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates#object-types>
 fn check_vault_entry(name: &Text<'_>, reading: &mut Reading<'_>) {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     if (1..=127).contains(&name.text.len()) && name.text.bytes().all(is_part) {

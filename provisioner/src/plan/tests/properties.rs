@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::observe::finding::Finding;
 
 /// A step in the life of a record.
 #[derive(Debug, Clone, Copy)]
@@ -107,32 +108,32 @@ proptest! {
         let staged = token.changes.iter().filter(|change| stages(change)).count();
         prop_assert!(staged <= 1, "one version at a time");
         if staged > 0 {
-            let bad = |(_, find): &(Place, Find)| matches!(find, Find::Unknown(_));
-            prop_assert!(!token.finds.iter().any(bad), "nothing is staged while a place is out of sight");
+            let bad = |(_, find): &(Place, Finding)| matches!(find, Finding::Unknown(_));
+            prop_assert!(!token.findings.iter().any(bad), "nothing is staged while a place is out of sight");
             let written: BTreeSet<PlaceId> = token.places.iter().map(Place::id).collect();
-            let foreign = |(place, find): &(Place, Find)| {
-                matches!(find, Find::Foreign) && written.contains(&place.id())
+            let foreign = |(place, find): &(Place, Finding)| {
+                matches!(find, Finding::Foreign) && written.contains(&place.id())
             };
-            prop_assert!(!token.finds.iter().any(foreign), "nothing is staged over what is foreign");
+            prop_assert!(!token.findings.iter().any(foreign), "nothing is staged over what is foreign");
             let mends = token.changes.iter().any(|change| matches!(change, Change::Mend { .. }));
             prop_assert!(!mends, "what is staged goes to every place anyway");
         }
         for change in &token.changes {
             match change {
                 Change::Retire { number } => {
-                    let held = token.finds.iter().any(|(_, find)| find.is_version(*number, current));
+                    let held = token.findings.iter().any(|(_, find)| find.is_version(*number, current));
                     prop_assert!(!held, "a place holds what is retired");
                     prop_assert_ne!(current, Some(*number));
                     // The service agrees.
                     let mut record = Token::clone(token.record.as_ref().unwrap());
                     let now = scene.observation.at;
-                    let look = latchkey::version::Look { at: now, revision: record.revision };
+                    let look = latchkey::protocol::Look { at: now, revision: record.revision };
                     prop_assert_eq!(record.retire(*number, look, scene.options.force_retire, now), Ok(()));
                 }
                 Change::Mend { number, to, .. } => {
                     prop_assert_eq!(Some(*number), current);
-                    let find = token.finds.iter().find(|(place, _)| place.id() == *to).map(|(_, find)| find);
-                    prop_assert!(!matches!(find, Some(Find::Foreign | Find::Unknown(_) | Find::Current)));
+                    let find = token.findings.iter().find(|(place, _)| place.id() == *to).map(|(_, find)| find);
+                    prop_assert!(!matches!(find, Some(Finding::Foreign | Finding::Unknown(_) | Finding::Current)));
                     // Only the highest may be announced.
                     prop_assert_eq!(token.record.as_ref().map(|record| record.highest), Some(*number));
                 }

@@ -1,7 +1,7 @@
 //! One rule a test, on both sides of its border.
 
 use super::*;
-use crate::plan::find::Known;
+use crate::observe::finding::{Finding, Known};
 
 fn settled() -> Token {
     rotated(token("api", api_id(), &[place("a", "API")]), 0)
@@ -73,7 +73,7 @@ fn a_token_made_by_hand_is_taken_over_with_a_new_version() {
 fn a_place_of_another_machine_stays_declared_and_blocks_what_would_be_blind() {
     let there = Place::new("fake", &[("machine", "there"), ("sink", "a"), ("name", "API")], true);
     let token = rotated(super::token("api", api_id(), &[place("a", "API"), there.clone()]), 0);
-    let elsewhere = || Err(SinkError::Elsewhere { machine: "there".to_owned() });
+    let elsewhere = || Err(SinkError::OtherMachine { machine: "there".to_owned() });
     let scene = |now: i64| {
         let mut scene = Scene::new(ONE, &[&token], now).look("a", Holds::Api(1));
         scene.observation.looks.insert(there.id(), elsewhere());
@@ -130,7 +130,7 @@ fn a_version_is_retired_only_when_nothing_stands_against_it() {
     assert_eq!(idle(2 * DAY).with(|options| options.force_retire = true).words(), "retire 1");
     // What the plan retires the service retires too, and no second earlier.
     for now in [until - 1, until] {
-        let look = latchkey::version::Look { at: at(now), revision: used.revision };
+        let look = latchkey::protocol::Look { at: at(now), revision: used.revision };
         assert_eq!(used.clone().retire(1, look, false, at(now)).is_ok(), now == until);
     }
 }
@@ -215,7 +215,7 @@ fn prune_takes_entries_first_and_ends_the_token_after_its_overlap() {
     // A manifest that declares nothing deletes nothing without being told so.
     let mut guarded = scene(&token, HOUR, Holds::Api(1));
     guarded.options.allow_deletes = None;
-    assert_eq!(guarded.plan().guards, [Guard::Deletes { deletes: 1, of: 1 }]);
+    assert_eq!(guarded.plan().guards, [Stop::Deletes { deletes: 1, of: 1 }]);
     guarded.options.allow_deletes = Some(1);
     assert_eq!(guarded.plan().guards, []);
 }
@@ -255,20 +255,20 @@ fn a_marker_is_not_believed_when_its_entry_changed_since_the_delivery() {
     let known = Known::new(&name, [&token], &none, at(1));
     let shown = |receipt: &str| {
         let Ok(Seen::Holds(held)) = seen(Holds::Api(1)) else { panic!("it holds something") };
-        Ok(Seen::Holds(Held { receipt: Receipt(receipt.to_owned()), ..held }))
+        Ok(Seen::Holds(SeenEntry { receipt: Receipt(receipt.to_owned()), ..held }))
     };
-    assert!(matches!(known.classify(Some(&token), &id, &shown("r1")), Find::Current));
+    assert!(matches!(known.classify(Some(&token), &id, &shown("r1")), Finding::Current));
     let changed = shown("r2");
     let find = known.classify(Some(&token), &id, &changed);
-    assert!(matches!(find, Find::Hidden), "{find:?}");
+    assert!(matches!(find, Finding::Hidden), "{find:?}");
     // Nothing may end meanwhile, as nobody can tell what is there; and whoever writes does not take it for done.
     assert!(find.is_unknown() && !find.is_version(1, Some(1)));
     let believed = Known::believed(&token, &id, changed.as_ref().unwrap());
-    assert!(matches!(believed, Seen::Holds(Held { fingerprint: None, .. })));
+    assert!(matches!(believed, Seen::Holds(SeenEntry { fingerprint: None, .. })));
     // Where values are read, what is there is what counts.
     for record in token.places.values_mut() {
         record.place.readable = true;
     }
     let known = Known::new(&name, [&token], &none, at(1));
-    assert!(matches!(known.classify(Some(&token), &id, &shown("r2")), Find::Current));
+    assert!(matches!(known.classify(Some(&token), &id, &shown("r2")), Finding::Current));
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::plan::calendar::{What, calendar};
-use crate::plan::leak::leaks;
+use crate::plan::compromised::leaks;
 
 fn key(name: &str) -> (UserName, TokenName) {
     ("ci".parse().unwrap(), name.parse().unwrap())
@@ -132,7 +132,7 @@ fn many_sudden_rotations_are_stopped_and_due_ones_are_not() {
             .collect();
         let mut scene = Scene::new(file, &records.iter().collect::<Vec<_>>(), now);
         for record in &records {
-            let held = Held {
+            let held = SeenEntry {
                 fingerprint: Some(digest(record.name.as_str(), 1).fingerprint()),
                 token_id: Some(record.id.clone()),
                 receipt: Receipt("r1".to_owned()),
@@ -148,7 +148,7 @@ fn many_sudden_rotations_are_stopped_and_due_ones_are_not() {
             + "rotate_every = \"20d\"\n";
     assert_eq!(scene(&text, 31 * DAY, 12).plan().guards, [], "what is due was foretold");
     let sudden = scene(&shorter, HOUR, 12).plan();
-    assert_eq!(sudden.guards, [Guard::Rotations { rotations: 12, of: 12 }]);
+    assert_eq!(sudden.guards, [Stop::Rotations { rotations: 12, of: 12 }]);
     assert_eq!(sudden.guards[0].hint(), "if that is meant, say `--allow-rotations 12`");
     assert_eq!(scene(&shorter, HOUR, 12).with(|options| options.allow_rotations = Some(12)).plan().guards, []);
     assert_eq!(scene(&shorter, HOUR, 12).with(|options| options.allow_rotations = Some(11)).plan().guards.len(), 1);

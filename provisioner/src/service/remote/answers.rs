@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use latchkey::api::wire::ProblemBody;
 use latchkey::place::PlaceId;
-use latchkey::version::VersionError;
+use latchkey::protocol::VersionError;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 

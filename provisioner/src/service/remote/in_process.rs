@@ -21,7 +21,6 @@ pub struct InProcess {
 
 impl InProcess {
     /// An API that sees requests come from `source`.
-    #[must_use]
     pub fn new(api: Api, source: Option<IpAddr>) -> Self {
         Self { api, source }
     }
@@ -49,13 +48,11 @@ impl Transport for InProcess {
 }
 
 /// An instant as the header `Date` has it, RFC 9110 section 5.6.7.
-#[must_use]
 pub fn http_date(at: jiff::Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 /// A new id for a request.
-#[must_use]
 pub fn request_id() -> String {
     TokenId::mint(&SystemEntropy).map_or_else(|_| "-".to_owned(), |id| id.to_string())
 }

@@ -93,19 +93,16 @@ impl Remote {
     }
 
     /// The user of the token in hand.
-    #[must_use]
     pub fn me(&self) -> &UserName {
         &self.me
     }
 
     /// The clock of deadlines.
-    #[must_use]
     pub fn elapsed(&self) -> Elapsed {
         self.line.elapsed
     }
 
     /// The server's time, or a little before.
-    #[must_use]
     pub fn now(&self) -> Timestamp {
         self.line.now()
     }
@@ -130,7 +127,6 @@ async fn check(line: &Line, presented: &str) -> Result<Result<Checked, String>, 
 }
 
 /// Whether a code says that a token is not valid.
-#[must_use]
 pub fn is_unauthorized(code: &str) -> bool {
     matches!(code, "unauthenticated" | "invalid_token")
 }

@@ -13,7 +13,7 @@ use latchkey::user::User;
 
 use super::Remote;
 use super::call::Call;
-use crate::service::{Held, Managed, ManifestInfo, ServiceError};
+use crate::service::{LeaseHolder, Managed, ManifestInfo, ServiceError};
 
 /// How many names fit into a body of 64 KB, whatever their lengths.
 const USERS: usize = 400;
@@ -121,7 +121,7 @@ impl Remote {
     }
 
     pub(in crate::service) async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestInfo>, ServiceError> {
-        let held = |lease: LeaseRecord| Held { by: lease.by, until: Some(lease.until) };
+        let held = |lease: LeaseRecord| LeaseHolder { by: lease.by, until: Some(lease.until) };
         Ok(self.view(name).await?.map(|view| ManifestInfo {
             applied: view.applied,
             grant: view.grant.as_ref().map(grant),
@@ -174,13 +174,13 @@ impl Remote {
         manifest: &ManifestName,
         holder: &str,
         steal: bool,
-    ) -> Result<Result<(), Held>, ServiceError> {
+    ) -> Result<Result<(), LeaseHolder>, ServiceError> {
         let take = TakeLease { holder: holder.to_owned(), steal };
         match self.line.repeat::<LeaseRecord>(Call::new("PUT", path(manifest, "/lease")).body(&take)).await {
             Ok(_) => Ok(Ok(())),
             Err(ServiceError::Refused(refusal)) if refusal.code == "lease_held" => {
                 let until = refusal.text("until").and_then(|until| until.parse::<Timestamp>().ok());
-                Ok(Err(Held { by: refusal.text("by").unwrap_or("somebody").to_owned(), until }))
+                Ok(Err(LeaseHolder { by: refusal.text("by").unwrap_or("somebody").to_owned(), until }))
             }
             Err(error) => Err(error),
         }

@@ -6,14 +6,14 @@ use latchkey::api::wire::{
 };
 use latchkey::name::{ManifestName, TokenName, UserName};
 use latchkey::place::PlaceId;
+use latchkey::protocol::{Look, VersionError, WRITE_BEFORE};
 use latchkey::secret::Secret;
 use latchkey::service::Edit;
 use latchkey::token::{EndState, Ended, Token};
-use latchkey::version::{Look, VersionError, WRITE_BEFORE};
 
 use super::Remote;
 use super::call::{Call, Undone};
-use crate::service::{Carried, DeclaredToken, ServiceError};
+use crate::service::{DeclaredToken, Issued, ServiceError};
 
 /// How often what may not simply be repeated is begun anew, after a look at what there is.
 pub(super) const BEGUN: usize = 3;
@@ -42,9 +42,9 @@ pub(super) fn secret_of(shown: &SecretShown) -> Result<Secret, ServiceError> {
         .map_err(|_| ServiceError::Unavailable("the server answered with a secret that is none".to_owned()))
 }
 
-fn carried(shown: SecretShown) -> Result<Carried, ServiceError> {
+fn carried(shown: SecretShown) -> Result<Issued, ServiceError> {
     let secret = secret_of(&shown)?;
-    Ok(Carried { number: shown.version, token: shown.token.clone().into_token(), secret })
+    Ok(Issued { number: shown.version, token: shown.token.clone().into_token(), secret })
 }
 
 impl Remote {
@@ -52,7 +52,7 @@ impl Remote {
         &self,
         manifest: &ManifestName,
         new: DeclaredToken,
-    ) -> Result<Carried, ServiceError> {
+    ) -> Result<Issued, ServiceError> {
         let body = CreateToken {
             name: new.name.to_string(),
             description: new.description.clone(),
@@ -137,7 +137,7 @@ impl Remote {
         }
     }
 
-    pub(in crate::service) async fn stage(&self, token: &Token) -> Result<Carried, ServiceError> {
+    pub(in crate::service) async fn stage(&self, token: &Token) -> Result<Issued, ServiceError> {
         let body = StageVersion { id: token.id.to_string() };
         // A version whose secret got lost on the way was announced by nobody: the next stage replaces it.
         carried(self.line.repeat(Call::new("POST", of(token, "/versions")).body(&body)).await?)

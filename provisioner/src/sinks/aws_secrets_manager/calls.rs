@@ -10,8 +10,8 @@ use aws_smithy_types::date_time::Format;
 use zeroize::Zeroizing;
 
 use super::connection::Identity;
+use super::cutoff::Cutoff;
 use super::failure::{Asked, code};
-use super::guard::Guard;
 use super::marker::LABEL;
 use super::survey::PAGE;
 use crate::deadline::Deadline;
@@ -56,7 +56,6 @@ pub(super) enum Which<'a> {
     Current,
     /// The one put last by us.
     Labelled,
-    /// This one.
     Id(&'a str),
 }
 
@@ -96,7 +95,7 @@ impl Calls {
     /// What was noted last, unless it may have passed.
     pub(super) fn noted(&self, name: &str) -> Option<Result<(), SinkError>> {
         let noted = self.writable.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
-        noted.filter(|noted| matches!(noted, Ok(()) | Err(SinkError::Refused { .. } | SinkError::Ending { .. })))
+        noted.filter(|noted| matches!(noted, Ok(()) | Err(SinkError::Refused { .. } | SinkError::BeingDeleted { .. })))
     }
 
     /// Describes a secret; `None` when there is none. One that is scheduled for deletion is refused.
@@ -167,7 +166,7 @@ impl Calls {
         description: &str,
         deadline: Deadline,
     ) -> Result<Outcome, SinkError> {
-        let guard = Guard::new(deadline);
+        let guard = Cutoff::new(deadline);
         let call = self.client.create_secret().name(version.name).client_request_token(version.id);
         let call = call
             .secret_string(version.value)
@@ -186,7 +185,7 @@ impl Calls {
 
     /// Puts a version under our own label. `true` when it became current at once, as the first of a secret does.
     pub(super) async fn put(&self, version: Version<'_>, deadline: Deadline) -> Result<bool, SinkError> {
-        let guard = Guard::new(deadline);
+        let guard = Cutoff::new(deadline);
         let call = self.client.put_secret_value().secret_id(version.name).client_request_token(version.id);
         let call = call.secret_string(version.value).version_stages(LABEL);
         let error = match call.customize().interceptor(guard.clone()).send().await {
@@ -214,7 +213,7 @@ impl Calls {
         from: Option<&str>,
         deadline: Deadline,
     ) -> Result<Outcome, SinkError> {
-        let guard = Guard::new(deadline);
+        let guard = Cutoff::new(deadline);
         let call = self.client.update_secret_version_stage().secret_id(name).version_stage(CURRENT);
         let call = call.move_to_version_id(to).set_remove_from_version_id(from.map(str::to_owned));
         match call.customize().interceptor(guard.clone()).send().await {
@@ -229,7 +228,7 @@ impl Calls {
 
     /// Schedules a secret for deletion, from which it can be restored for seven days.
     pub(super) async fn delete(&self, name: &str, deadline: Deadline) -> Result<(), SinkError> {
-        let guard = Guard::new(deadline);
+        let guard = Cutoff::new(deadline);
         let call = self.client.delete_secret().secret_id(name).recovery_window_in_days(RECOVERY_DAYS);
         match call.customize().interceptor(guard.clone()).send().await {
             Ok(_) => Ok(()),

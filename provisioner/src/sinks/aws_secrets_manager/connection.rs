@@ -31,7 +31,6 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 pub(super) struct Identity {
     /// The account's number; `-` where an endpoint override leaves it open.
     pub(super) account: String,
-    /// The region.
     pub(super) region: String,
     /// The endpoint, when it is not AWS's own.
     pub(super) endpoint: Option<String>,

@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::connection::Identity;
-use super::guard::{DeadlinePassed, Guard};
+use super::cutoff::{Cutoff, DeadlinePassed};
 use crate::sinks::SinkError;
 
 const TEXT_MAX: usize = 300;
@@ -19,7 +19,6 @@ const TEXT_MAX: usize = 300;
 /// What was asked of the service.
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
-    /// Of whom.
     pub(super) identity: &'a Identity,
     /// The IAM action.
     pub(super) action: &'static str,
@@ -28,7 +27,7 @@ pub(super) struct Asked<'a> {
     /// The value that was sent, which no message may repeat.
     pub(super) value: Option<&'a str>,
     /// The guard of a write.
-    pub(super) guard: Option<&'a Guard>,
+    pub(super) guard: Option<&'a Cutoff>,
 }
 
 /// The service's code, if it answered with one.

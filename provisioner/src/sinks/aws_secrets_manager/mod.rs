@@ -10,9 +10,9 @@
 
 mod calls;
 mod connection;
+mod cutoff;
 mod entries;
 mod failure;
-mod guard;
 mod login;
 mod marker;
 mod object;
@@ -37,7 +37,7 @@ use self::entries::{Group, entry, grouped, look_at_secret, prepare_secret, remov
 pub(super) use self::login::login;
 use crate::deadline::Deadline;
 use crate::manifest::PushDeclaration;
-use crate::sinks::{Capabilities, Landing, Marker, Receipt, Removal, Seen, Sink, SinkError, Write};
+use crate::sinks::{Capabilities, DeclaredSink, Marker, Receipt, Removal, Seen, Sink, SinkError, Write};
 
 const KIND: &str = "aws-secrets-manager";
 /// Looks that run side by side.
@@ -70,13 +70,11 @@ pub struct AwsSecretsManager {
 impl AwsSecretsManager {
     /// A sink that logs in as AWS's own tools do: environment, profile, SSO, web identity, the machine's role. Nothing
     /// is contacted before the first question.
-    #[must_use]
     pub fn new(options: Options) -> Self {
         Self { options, credentials: None, calls: OnceCell::new() }
     }
 
     /// A sink with a login that the caller has already.
-    #[must_use]
     pub fn with_credentials(options: Options, credentials: impl ProvideCredentials + 'static) -> Self {
         let credentials = Some(SharedCredentialsProvider::new(credentials));
         Self { options, credentials, calls: OnceCell::new() }
@@ -122,7 +120,7 @@ impl AwsSecretsManager {
 }
 
 #[async_trait]
-impl Landing for AwsSecretsManager {
+impl DeclaredSink for AwsSecretsManager {
     async fn place(&self, push: &PushDeclaration) -> Result<Place, SinkError> {
         Self::place(self, &push.name, push.json_key.as_deref()).await
     }

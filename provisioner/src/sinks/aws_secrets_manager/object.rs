@@ -11,7 +11,7 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use crate::sinks::{Held, Receipt, Seen};
+use crate::sinks::{Receipt, Seen, SeenEntry};
 
 /// An object's entries in their order. It has no `Debug`: it holds values.
 #[derive(Default)]
@@ -29,7 +29,7 @@ impl<'a> Object<'a> {
         let text = string(raw);
         let value = text.as_ref().map_or_else(|| raw.get().as_bytes(), |text| text.as_bytes());
         let fingerprint = Digest::of(value).fingerprint();
-        Seen::Holds(Held {
+        Seen::Holds(SeenEntry {
             receipt: Receipt(fingerprint.as_str().to_owned()),
             fingerprint: Some(fingerprint),
             token_id: text.and_then(|text| Secret::parse(&text).ok()).map(|secret| secret.token_id()),
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(held.receipt.0, secret.fingerprint().as_str());
         let Seen::Holds(last) = object.seen("c") else { panic!("`c` is there") };
         assert_eq!(last.fingerprint, Some(Digest::of(b"last").fingerprint()));
-        assert!(matches!(object.seen("b"), Seen::Holds(Held { token_id: None, .. })));
+        assert!(matches!(object.seen("b"), Seen::Holds(SeenEntry { token_id: None, .. })));
         assert_eq!(object.seen("d"), Seen::Absent);
     }
 

@@ -6,7 +6,7 @@ use super::calls::{Calls, Description, Outcome, Version, Which};
 use super::entries::not_ours;
 use super::marker::{marker_of, version_id};
 use crate::deadline::Deadline;
-use crate::sinks::{Held, Marker, Receipt, Removal, Seen, SinkError, Write};
+use crate::sinks::{Marker, Receipt, Removal, Seen, SeenEntry, SinkError, Write};
 
 /// What the description tells; no value is read.
 pub(super) fn seen(description: Option<&Description>) -> Seen {
@@ -14,7 +14,7 @@ pub(super) fn seen(description: Option<&Description>) -> Seen {
         return Seen::Absent;
     };
     let marker = marker_of(current);
-    Seen::Holds(Held {
+    Seen::Holds(SeenEntry {
         fingerprint: marker.as_ref().map(|marker| marker.fingerprint.clone()),
         token_id: marker.map(|marker| marker.token_id),
         receipt: Receipt(current.to_owned()),

@@ -69,7 +69,7 @@ impl Description {
     /// Why nobody can read or write it, if it is scheduled for deletion.
     pub(super) fn ending(&self, name: &str) -> Result<(), SinkError> {
         let Some(date) = &self.deletion else { return Ok(()) };
-        Err(SinkError::Ending {
+        Err(SinkError::BeingDeleted {
             reason: format!("the secret `{name}` is scheduled for deletion on {date}"),
             hint: format!("restore it with `aws secretsmanager restore-secret --secret-id {name}`"),
         })

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 use super::marker::{Tags, marker_of, receipt_of};
-use crate::sinks::{Held, Receipt, Seen};
+use crate::sinks::{Receipt, Seen, SeenEntry};
 
 /// A version of a secret, its value too where it was asked for.
 #[derive(Deserialize)]
@@ -93,7 +93,7 @@ impl Bundle {
     }
 
     /// What it is by its value: tags can be copied, a value tells itself.
-    pub(super) fn held(&self) -> Held {
+    pub(super) fn held(&self) -> SeenEntry {
         let value = self.value.as_ref().map_or("", |value| value.as_str());
         let fingerprint = Digest::of(value.as_bytes()).fingerprint();
         let token_id = Secret::parse(value).ok().map(|secret| secret.token_id());
@@ -103,13 +103,13 @@ impl Bundle {
             Some(marker) => receipt_of(&marker),
             None => self.version().unwrap_or("?").chars().take(64).collect(),
         };
-        Held { fingerprint: Some(fingerprint), token_id, receipt: Receipt(receipt), lagging: None }
+        SeenEntry { fingerprint: Some(fingerprint), token_id, receipt: Receipt(receipt), lagging: None }
     }
 
     /// What it is by its tags alone, as a list shows it; `None` where only the value could tell.
     pub(super) fn surveyed(&self) -> Option<Seen> {
         let marker = marker_of(self.tags()).filter(|_| self.is_enabled() && !self.is_managed())?;
-        Some(Seen::Holds(Held {
+        Some(Seen::Holds(SeenEntry {
             receipt: Receipt(receipt_of(&marker)),
             fingerprint: Some(marker.fingerprint),
             token_id: Some(marker.token_id),

@@ -24,7 +24,6 @@ const CONTENT_TYPE: &str = "text/plain";
 /// Pages of 25: more secrets than any vault is meant for.
 const PAGES_MAX: usize = 10_000;
 
-/// One vault.
 pub(super) struct Calls {
     pub(super) vault: String,
     pub(super) cloud: AzureCloud,
@@ -78,7 +77,6 @@ impl Calls {
         self.got(name, &format!("/secrets/{name}?{VERSION}")).await
     }
 
-    /// One version.
     pub(super) async fn get_version(&self, name: &str, version: &str) -> Result<Got, SinkError> {
         self.got(name, &format!("/secrets/{name}/{}?{VERSION}", checked(version)?)).await
     }

@@ -9,7 +9,7 @@ use super::calls::{Calls, Got, Put};
 use super::marker::{is_removed, marker_of, removed, tags_of};
 use super::network::Network;
 use crate::deadline::Deadline;
-use crate::sinks::{Held, Marker, Receipt, Removal, Seen, SinkError, Write};
+use crate::sinks::{Marker, Receipt, Removal, Seen, SeenEntry, SinkError, Write};
 
 /// How often a value is sent at the most.
 const TRIES: u32 = 4;
@@ -37,7 +37,7 @@ impl State {
         Ok(match self {
             Self::Absent | Self::Away { .. } => Seen::Absent,
             Self::There(bundle) => Seen::Holds(bundle.held()),
-            Self::Disabled => Seen::Holds(Held {
+            Self::Disabled => Seen::Holds(SeenEntry {
                 fingerprint: None,
                 token_id: None,
                 receipt: Receipt("disabled".to_owned()),
@@ -49,7 +49,7 @@ impl State {
 }
 
 fn ending(vault: &str, name: &str) -> SinkError {
-    SinkError::Ending {
+    SinkError::BeingDeleted {
         reason: format!("`{name}` was deleted in the vault `{vault}`, which keeps the name and the old value"),
         hint: format!(
             "`az keyvault secret recover --vault-name {vault} --name {name}` brings both back; where nobody needs the \

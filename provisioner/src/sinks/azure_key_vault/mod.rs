@@ -40,7 +40,7 @@ use self::sign_in::SignIn;
 pub use self::sign_in::Variables;
 use crate::deadline::Deadline;
 use crate::manifest::{AzureKeyVaultConfig, PushDeclaration};
-use crate::sinks::{Capabilities, Landing, Marker, Receipt, Removal, Seen, Sink, SinkError, Write};
+use crate::sinks::{Capabilities, DeclaredSink, Marker, Receipt, Removal, Seen, Sink, SinkError, Write};
 use crate::transport::Address;
 
 /// Its name in a manifest.
@@ -60,7 +60,6 @@ pub struct AzureKeyVault {
 
 impl AzureKeyVault {
     /// A vault. Nothing is read or contacted before the first question.
-    #[must_use]
     pub fn new(config: AzureKeyVaultConfig, variables: Variables, network: Network) -> Self {
         let own = format!("https://{}.{}", config.vault, config.cloud.vaults());
         let calls = Address::parse(config.endpoint.as_deref().unwrap_or(&own)).ok().map(|address| Calls {
@@ -117,7 +116,7 @@ impl AzureKeyVault {
 }
 
 #[async_trait]
-impl Landing for AzureKeyVault {
+impl DeclaredSink for AzureKeyVault {
     async fn place(&self, push: &PushDeclaration) -> Result<Place, SinkError> {
         Ok(self.landing(&push.name))
     }

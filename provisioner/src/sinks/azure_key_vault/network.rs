@@ -21,7 +21,6 @@ pub struct Network {
 
 impl Network {
     /// The real one.
-    #[must_use]
     pub fn new(queues: &Queues) -> Self {
         Self { queues: queues.clone(), sleep: SharedAsyncSleep::new(TokioSleep::new()), elapsed: since_boot }
     }

@@ -23,17 +23,13 @@ pub struct Document {
 pub enum SetError {
     /// Not a name that a shell can assign.
     #[error("`{name}` cannot name a variable")]
-    Name {
-        /// The name.
-        name: String,
-    },
+    Name { name: String },
     /// The value holds characters that need quotes, and readers differ on quotes.
     #[error("the value has characters that readers of `.env` files do not read alike")]
     Value,
     /// Some readers take the first, others the last.
     #[error("`{name}` stands in line {first} and in line {last} with different values")]
     Duplicate {
-        /// The name.
         name: String,
         /// One line, counted from 1.
         first: usize,
@@ -42,10 +38,7 @@ pub enum SetError {
     },
     /// Some readers take a byte order mark as part of the first name.
     #[error("`{name}` would stand right behind a byte order mark, which some readers take as part of the name")]
-    ByteOrderMark {
-        /// The name.
-        name: String,
-    },
+    ByteOrderMark { name: String },
     /// A shell joins the entry to the line above.
     #[error("line {line} ends with a backslash, by which a shell joins the entry below it to that line")]
     Continuation {
@@ -56,7 +49,6 @@ pub enum SetError {
 
 impl SetError {
     /// What to do about it.
-    #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Name { .. } => "use letters, digits and `_`, and start with a letter or `_`",
@@ -83,7 +75,6 @@ impl Document {
 
     /// The value of `name`, quotes and escapes resolved; where it stands twice, the last. Variables in it are not
     /// expanded.
-    #[must_use]
     pub fn get(&self, name: &str) -> Option<Zeroizing<String>> {
         self.names.get(name)?.last().and_then(|at| self.value(*at))
     }
@@ -158,7 +149,6 @@ impl Document {
     }
 
     /// The whole text.
-    #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
         let mark = if self.byte_order_mark { "\u{feff}" } else { "" };
         join(&std::iter::once(mark).chain(self.lines.iter().map(|line| line.text.as_str())).collect::<Vec<_>>())

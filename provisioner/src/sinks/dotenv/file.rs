@@ -8,7 +8,7 @@ use super::document::{Document, DotenvError, SetError};
 use super::git::{Tracking, tracking};
 use crate::deadline::Deadline;
 use crate::files::{self, FileError, Replacement, Stamp};
-use crate::sinks::{Held, Receipt, Seen, SinkError};
+use crate::sinks::{Receipt, Seen, SeenEntry, SinkError};
 
 /// More than any `.env` file that is one.
 const FILE_MAX: usize = 1 << 20;
@@ -155,7 +155,7 @@ fn seen(path: &Path, document: &Document, name: &str) -> Result<Seen, SinkError>
     document.check_duplicates(name).map_err(|error| unset(path, &error))?;
     let Some(value) = document.get(name).filter(|value| !value.is_empty()) else { return Ok(Seen::Absent) };
     let fingerprint = Digest::of(value.as_bytes()).fingerprint();
-    Ok(Seen::Holds(Held {
+    Ok(Seen::Holds(SeenEntry {
         receipt: Receipt(fingerprint.as_str().to_owned()),
         fingerprint: Some(fingerprint),
         token_id: Secret::parse(&value).ok().map(|secret| secret.token_id()),

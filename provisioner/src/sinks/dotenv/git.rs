@@ -7,7 +7,6 @@ use std::process::{Command, Stdio};
 /// Whether git has a file in its index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tracking {
-    /// It has.
     Tracked,
     /// It has not, or there is no repository, or no git.
     Untracked,

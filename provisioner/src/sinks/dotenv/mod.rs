@@ -42,14 +42,12 @@ pub struct Dotenv {
 /// Whether the path may leave the manifest's folder is for the caller to decide, by the place's part `path`.
 ///
 /// A path that is not Unicode text names no file that exists: [`Sink::prepare`] says so.
-#[must_use]
 pub fn place(machine: &str, path: &Path, name: &str) -> Place {
     let path = files::resolve(path);
     Place::new(KIND, &[("machine", machine), ("path", &path.to_string_lossy()), ("name", name)], true)
 }
 
 /// What the owner of the file at `path` should know before a secret goes there, one sentence each. Runs git.
-#[must_use]
 pub fn warnings(path: &Path) -> Vec<String> {
     let path = files::resolve(path);
     let mut warnings = Vec::new();
@@ -64,7 +62,6 @@ pub fn warnings(path: &Path) -> Vec<String> {
 
 impl Dotenv {
     /// The sink of the machine that this process runs on.
-    #[must_use]
     pub fn new(machine: String) -> Self {
         Self { machine }
     }
@@ -76,7 +73,7 @@ impl Dotenv {
                 if machine == self.machine {
                     Ok((path, name))
                 } else {
-                    Err(SinkError::Elsewhere { machine: machine.to_owned() })
+                    Err(SinkError::OtherMachine { machine: machine.to_owned() })
                 }
             }
             _ => Err(SinkError::Refused {

@@ -32,7 +32,7 @@ use crate::manifest::{HerokuConfig, HerokuTarget, PushDeclaration};
 use crate::sinks::bearer::Api;
 use crate::sinks::host::{Host, Queues};
 use crate::sinks::login::Keeper;
-use crate::sinks::{Capabilities, Held, Landing, Marker, Receipt, Removal, Seen, Sink, SinkError, Write};
+use crate::sinks::{Capabilities, DeclaredSink, Marker, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, Write};
 use crate::transport::{Address, AddressError, Transport};
 
 /// Its name in a manifest.
@@ -180,7 +180,7 @@ fn name(place: &Place) -> &str {
 fn seen(vars: &Vars, name: &str) -> Seen {
     let Some(value) = vars.get(name) else { return Seen::Absent };
     let fingerprint = Digest::of(value.0.as_bytes()).fingerprint();
-    Seen::Holds(Held {
+    Seen::Holds(SeenEntry {
         receipt: Receipt(fingerprint.as_str().to_owned()),
         fingerprint: Some(fingerprint),
         token_id: Secret::parse(&value.0).ok().map(|secret| secret.token_id()),
@@ -208,7 +208,7 @@ fn changes<'a>(wanted: &[Wanted<'a>], vars: &Vars, answers: &mut [Option<Result<
 fn without_lag(seen: &Seen) -> Seen {
     match seen {
         Seen::Absent => Seen::Absent,
-        Seen::Holds(held) => Seen::Holds(Held { lagging: None, ..held.clone() }),
+        Seen::Holds(held) => Seen::Holds(SeenEntry { lagging: None, ..held.clone() }),
     }
 }
 
@@ -237,7 +237,7 @@ fn too_large(whose: &str) -> SinkError {
 }
 
 #[async_trait]
-impl Landing for Heroku {
+impl DeclaredSink for Heroku {
     async fn place(&self, push: &PushDeclaration) -> Result<Place, SinkError> {
         Ok(self.place_of(&push.name))
     }

@@ -59,13 +59,11 @@ pub struct Ask {
 
 impl Ask {
     /// A request without a body.
-    #[must_use]
     pub fn read(target: impl Into<String>) -> Self {
         Self::new("GET", target, Effect::None)
     }
 
     /// A request of any kind.
-    #[must_use]
     pub fn new(method: &'static str, target: impl Into<String>, effect: Effect) -> Self {
         let body = Zeroizing::new(Vec::new());
         Self { outgoing: Outgoing { method, target: target.into(), headers: Vec::new(), body }, effect }
@@ -115,7 +113,6 @@ pub struct Host {
 
 impl Host {
     /// The host at an address, with the queue that all sinks share.
-    #[must_use]
     pub fn new(address: Address, queues: &Queues, pacing: Pacing) -> Self {
         let name = address.to_string();
         Self {
@@ -136,7 +133,6 @@ impl Host {
     }
 
     /// Its address, for messages.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -147,7 +143,6 @@ impl Host {
     }
 
     /// `length` from now, on the clock that pauses are kept with.
-    #[must_use]
     pub fn until(&self, length: Duration) -> Deadline {
         Deadline::by(self.elapsed, length)
     }

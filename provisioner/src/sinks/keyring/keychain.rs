@@ -7,7 +7,6 @@ use zeroize::Zeroizing;
 use super::Options;
 use crate::sinks::SinkError;
 
-/// `errSecItemNotFound`
 const NOT_FOUND: i32 = -25_300;
 /// `errSecInteractionNotAllowed`, `errSecAuthFailed`, `errSecUserCanceled`, `errSecNoSuchKeychain`
 const SHUT: [i32; 4] = [-25_308, -25_293, -128, -25_294];

@@ -6,10 +6,10 @@
 
 #[cfg(target_os = "macos")]
 mod keychain;
-#[cfg(not(any(target_os = "linux", target_os = "macos")))]
-mod nowhere;
 #[cfg(target_os = "linux")]
 mod secret_service;
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+mod unsupported;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,13 +21,13 @@ use zeroize::Zeroizing;
 
 #[cfg(target_os = "macos")]
 use self::keychain::Store;
-#[cfg(not(any(target_os = "linux", target_os = "macos")))]
-use self::nowhere::Store;
 #[cfg(target_os = "linux")]
 use self::secret_service::Store;
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+use self::unsupported::Store;
 use crate::deadline::Deadline;
 use crate::manifest::{KeyringConfig, PushDeclaration};
-use crate::sinks::{Capabilities, Held, Landing, Marker, Receipt, Removal, Seen, Sink, SinkError, Write};
+use crate::sinks::{Capabilities, DeclaredSink, Marker, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, Write};
 
 /// Its name in a manifest.
 pub const KIND: &str = "keyring";
@@ -51,7 +51,6 @@ pub struct Options {
 
 impl Options {
     /// As the manifest and this process's environment say.
-    #[must_use]
     pub fn new(config: KeyringConfig, machine: String) -> Self {
         let in_ci = std::env::var("CI").is_ok_and(|set| !matches!(set.trim(), "" | "0" | "false"));
         Self { config, machine, in_ci, bus: None }
@@ -67,7 +66,6 @@ type Question<T> = Box<dyn FnOnce(&Store) -> Result<T, SinkError> + Send>;
 
 impl Keyring {
     /// Nothing is opened yet.
-    #[must_use]
     pub fn new(options: Options) -> Self {
         Self(Arc::new(options))
     }
@@ -84,11 +82,11 @@ impl Keyring {
     fn name(&self, place: &Place) -> Result<String, SinkError> {
         let machine = place.part("machine").unwrap_or_default();
         if machine != self.0.machine {
-            return Err(SinkError::Elsewhere { machine: machine.to_owned() });
+            return Err(SinkError::OtherMachine { machine: machine.to_owned() });
         }
         let user = place.part("user").unwrap_or_default();
         if user != rustix::process::getuid().as_raw().to_string() {
-            return Err(SinkError::Elsewhere { machine: format!("{machine}, user {user}") });
+            return Err(SinkError::OtherMachine { machine: format!("{machine}, user {user}") });
         }
         let name = place.part("name").unwrap_or_default();
         if *place == self.landing(name) {
@@ -152,7 +150,7 @@ struct Entry {
 }
 
 #[async_trait]
-impl Landing for Keyring {
+impl DeclaredSink for Keyring {
     async fn place(&self, push: &PushDeclaration) -> Result<Place, SinkError> {
         Ok(self.landing(&push.name))
     }
@@ -224,7 +222,7 @@ fn seen(value: Option<&[u8]>) -> Seen {
     let Some(value) = value else { return Seen::Absent };
     let fingerprint = Digest::of(value).fingerprint();
     let secret = std::str::from_utf8(value).ok().and_then(|text| Secret::parse(text).ok());
-    Seen::Holds(Held {
+    Seen::Holds(SeenEntry {
         receipt: Receipt(fingerprint.as_str().to_owned()),
         fingerprint: Some(fingerprint),
         token_id: secret.map(|secret| secret.token_id()),

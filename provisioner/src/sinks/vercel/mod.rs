@@ -38,7 +38,7 @@ use crate::manifest::{Environment, PushDeclaration, VercelConfig};
 use crate::sinks::bearer::Api;
 use crate::sinks::host::{Host, Queues};
 use crate::sinks::login::Keeper;
-use crate::sinks::{Capabilities, Held, Landing, Marker, Receipt, Removal, Seen, Sink, SinkError, Write};
+use crate::sinks::{Capabilities, DeclaredSink, Marker, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, Write};
 use crate::transport::{Address, AddressError, Http, Transport};
 
 /// Its name in a manifest.
@@ -131,7 +131,7 @@ impl Vercel {
     }
 
     /// What a row holds: by its value where that may be read, else by its marker.
-    async fn held(&self, row: &Row) -> Result<Held, SinkError> {
+    async fn held(&self, row: &Row) -> Result<SeenEntry, SinkError> {
         let mut held = row.seen();
         if !row.is_sensitive()
             && let Some(id) = &row.id
@@ -145,7 +145,7 @@ impl Vercel {
     }
 
     /// Why consumers of rows may still read what was there before, asked once for each environment.
-    async fn lag(&self, found: &mut [(Reader, i64, &mut Held)]) {
+    async fn lag(&self, found: &mut [(Reader, i64, &mut SeenEntry)]) {
         let mut readers: Vec<Reader> = found.iter().map(|(reader, ..)| reader.clone()).collect();
         // People's machines read the row itself.
         readers.retain(|reader| reader.target != "development");
@@ -188,7 +188,7 @@ fn all<T>(places: usize, error: &SinkError) -> Vec<Result<T, SinkError>> {
 }
 
 #[async_trait]
-impl Landing for Vercel {
+impl DeclaredSink for Vercel {
     async fn place(&self, push: &PushDeclaration) -> Result<Place, SinkError> {
         let environment = push.environment.as_ref().ok_or_else(|| SinkError::Refused {
             reason: "the push names no environment".to_owned(),
@@ -254,7 +254,7 @@ impl Sink for Vercel {
             }
         });
         let mut seen = join_all(looks).await;
-        let mut held: Vec<(Reader, i64, &mut Held)> = Vec::new();
+        let mut held: Vec<(Reader, i64, &mut SeenEntry)> = Vec::new();
         for ((place, reader), seen) in places.iter().zip(&readers).zip(&mut seen) {
             if let (Ok(reader), Ok(Seen::Holds(found))) = (reader, seen)
                 && let Some(row) = listed.row(place, reader)

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::marker::{Comment, claimed};
-use crate::sinks::{Held, Receipt, Seen, SinkError};
+use crate::sinks::{Receipt, Seen, SeenEntry, SinkError};
 
 /// A row as Vercel lists it. Its value is never read here: for most types it is a ciphertext.
 #[derive(Debug, Clone, Deserialize)]
@@ -104,15 +104,15 @@ impl Row {
     }
 
     /// What it holds, as far as the row alone tells. Where it tells nothing, no version may be taken for gone.
-    pub(super) fn seen(&self) -> Held {
+    pub(super) fn seen(&self) -> SeenEntry {
         match self.comment() {
-            Some(comment) => Held {
+            Some(comment) => SeenEntry {
                 fingerprint: Some(comment.marker.fingerprint),
                 token_id: Some(comment.marker.token_id),
                 receipt: self.receipt(),
                 lagging: None,
             },
-            None => Held {
+            None => SeenEntry {
                 fingerprint: None,
                 token_id: self.comment.as_deref().and_then(claimed),
                 receipt: self.receipt(),

@@ -68,7 +68,7 @@ async fn sign_ins_of_one_cloud_go_to_no_other() {
         let mut config = bench.config(None);
         config.cloud = cloud;
         let sink = bench.sink_with(config, Variables::These(bench.vault.variables()));
-        let there = provisioner::sinks::Landing::place(&sink, &bench.push("API_TOKEN")).await.unwrap();
+        let there = provisioner::sinks::DeclaredSink::place(&sink, &bench.push("API_TOKEN")).await.unwrap();
         assert_ne!(there.id(), place.id());
         // The fake asks for tokens of the public cloud.
         let error = sink.look(&[&there]).await.remove(0).unwrap_err();

@@ -48,17 +48,17 @@ async fn what_a_person_deleted_is_left_to_a_person() {
     bench.vault.delete_by_hand("api-token");
     let changes = bench.vault.changes();
     let error = look(&bench, &place).await.unwrap_err();
-    assert!(matches!(error, SinkError::Ending { .. }), "{error:?}");
+    assert!(matches!(error, SinkError::BeingDeleted { .. }), "{error:?}");
     insta::assert_snapshot!(told(&error), @"
     `api-token` was deleted in the vault `acme`, which keeps the name and the old value
     `az keyvault secret recover --vault-name acme --name api-token` brings both back; where nobody needs the value, `az keyvault secret purge --vault-name acme --name api-token` frees the name
     ");
     for seen in [Seen::Absent, seen] {
         let refused = write(&bench, &place, &first.next(), &seen).await.unwrap_err();
-        assert!(matches!(refused, SinkError::Ending { .. }), "{refused:?}");
+        assert!(matches!(refused, SinkError::BeingDeleted { .. }), "{refused:?}");
     }
     let surveyed = bench.sink().survey(&[&place]).await.remove(0);
-    assert!(matches!(surveyed, Err(SinkError::Ending { .. })), "{surveyed:?}");
+    assert!(matches!(surveyed, Err(SinkError::BeingDeleted { .. })), "{surveyed:?}");
     assert_eq!(bench.vault.changes(), changes, "nothing was recovered or written");
 }
 
@@ -215,7 +215,7 @@ async fn a_place_of_another_vault_is_not_looked_for_here() {
     let mut config = bench.config(None);
     config.vault = "other".to_owned();
     let other = bench.sink_with(config, provisioner::sinks::azure_key_vault::Variables::Process);
-    let place = provisioner::sinks::Landing::place(&other, &bench.push("API_TOKEN")).await.unwrap();
+    let place = provisioner::sinks::DeclaredSink::place(&other, &bench.push("API_TOKEN")).await.unwrap();
     assert!(!bench.sink().reaches(&place).await);
     assert!(matches!(look(&bench, &place).await, Err(SinkError::Refused { .. })));
     assert!(bench.vault.requests().is_empty());

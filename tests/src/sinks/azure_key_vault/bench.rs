@@ -7,7 +7,7 @@ use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use latchkey::clock::{Clock as _, SystemClock};
 use latchkey::place::Place;
 use provisioner::manifest::{AzureCloud, AzureKeyVaultConfig, AzureSignIn, PushDeclaration};
-use provisioner::sinks::Landing;
+use provisioner::sinks::DeclaredSink;
 use provisioner::sinks::azure_key_vault::{AzureKeyVault, Network, Variables};
 use provisioner::sinks::host::Queues;
 
@@ -33,14 +33,12 @@ impl KeyVaultBench {
     }
 
     /// The sink of a run with other settings or another environment.
-    #[must_use]
     pub fn sink_with(&self, config: AzureKeyVaultConfig, variables: Variables) -> AzureKeyVault {
         let network = Network { queues: Queues::default(), sleep: SharedAsyncSleep::new(Nap), elapsed };
         AzureKeyVault::new(config, variables, network)
     }
 
     /// What a manifest says of the fake.
-    #[must_use]
     pub fn config(&self, sign_in: Option<AzureSignIn>) -> AzureKeyVaultConfig {
         AzureKeyVaultConfig {
             vault: "acme".to_owned(),
@@ -58,7 +56,7 @@ fn name(place: &Place) -> &str {
 
 #[async_trait]
 impl Bench for KeyVaultBench {
-    fn sink(&self) -> Arc<dyn Landing> {
+    fn sink(&self) -> Arc<dyn DeclaredSink> {
         Arc::new(self.sink_with(self.config(None), Variables::These(self.vault.variables())))
     }
 

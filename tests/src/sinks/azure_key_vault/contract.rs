@@ -15,10 +15,6 @@ pub struct Operation(Value);
 
 impl Contract {
     /// Reads a document.
-    ///
-    /// # Panics
-    /// When it is not JSON.
-    #[must_use]
     pub fn load(json: &str) -> Self {
         Self(serde_json::from_str(json).expect("a document is JSON"))
     }

@@ -100,7 +100,6 @@ struct State {
     changes: usize,
 }
 
-/// An answer.
 #[derive(Debug)]
 struct Reply {
     status: u16,
@@ -122,9 +121,6 @@ impl Reply {
 
 impl KeyVault {
     /// Starts an empty vault.
-    ///
-    /// # Panics
-    /// When loopback has no port.
     pub async fn start(now: Now) -> Self {
         let state = State {
             now,
@@ -148,7 +144,6 @@ impl KeyVault {
     }
 
     /// Where it is: the vault, the sign-in, the machine's metadata.
-    #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -159,7 +154,6 @@ impl KeyVault {
     }
 
     /// The environment of a process that signs in with the application's secret.
-    #[must_use]
     pub fn variables(&self) -> BTreeMap<String, String> {
         [
             ("AZURE_TENANT_ID", TENANT),
@@ -172,15 +166,11 @@ impl KeyVault {
     }
 
     /// The versions of a secret, the oldest first; empty when there is none.
-    #[must_use]
     pub fn versions(&self, name: &str) -> Vec<Version> {
         self.state().secrets.versions(name)
     }
 
     /// A person sets a value in the portal.
-    ///
-    /// # Panics
-    /// When the name is on its way out.
     pub fn set_by_hand(&self, name: &str, value: &str, tags: &[(&str, &str)]) {
         let state = &mut *self.state();
         let tags = tags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -219,19 +209,16 @@ impl KeyVault {
     }
 
     /// The requests so far, as `METHOD /path`.
-    #[must_use]
     pub fn requests(&self) -> Vec<String> {
         self.state().requests.clone()
     }
 
     /// How many requests so far started like this.
-    #[must_use]
     pub fn count(&self, start: &str) -> usize {
         self.state().requests.iter().filter(|request| request.starts_with(start)).count()
     }
 
     /// A token that works, as somebody has who is signed in elsewhere.
-    #[must_use]
     pub fn token(&self) -> String {
         let state = &mut *self.state();
         let (token, end) = ("token-of-somebody-signed-in".to_owned(), (state.now)() + state.rules.token_seconds);
@@ -240,19 +227,16 @@ impl KeyVault {
     }
 
     /// How many tokens were given out.
-    #[must_use]
     pub fn issued(&self) -> usize {
         self.state().issued
     }
 
     /// How many requests took effect that change something.
-    #[must_use]
     pub fn changes(&self) -> usize {
         self.state().changes
     }
 
     /// Everything that it was told besides values and logins.
-    #[must_use]
     pub fn said(&self) -> String {
         self.state().said.clone()
     }

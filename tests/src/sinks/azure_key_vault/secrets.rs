@@ -15,9 +15,7 @@ const RETENTION: i64 = 90 * 86_400;
 pub struct Version {
     /// 32 hex digits.
     pub id: String,
-    /// The value.
     pub value: String,
-    /// The tags.
     pub tags: BTreeMap<String, String>,
     /// Whether it can be read.
     pub enabled: bool,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use latchkey::place::Place;
 use provisioner::manifest::{HerokuConfig, HerokuTarget, Login, PushDeclaration};
-use provisioner::sinks::Landing;
+use provisioner::sinks::DeclaredSink;
 use provisioner::sinks::heroku as sink;
 use provisioner::sinks::host::Queues;
 use provisioner::transport::{Address, Http};
@@ -22,7 +22,6 @@ const APP: &str = "acme-worker";
 /// A fake with one app, and the file that its login stands in.
 #[derive(Debug)]
 pub struct HerokuBench {
-    /// The fake.
     pub heroku: Listening<Heroku>,
     folder: TempDir,
     logins: AtomicU64,
@@ -30,9 +29,6 @@ pub struct HerokuBench {
 
 impl HerokuBench {
     /// A fake with one app, `acme-worker`.
-    ///
-    /// # Panics
-    /// When there is no temporary folder.
     pub async fn start() -> Self {
         let bench = Self {
             heroku: Heroku::new("login-0", &[APP]).serve().await,
@@ -50,15 +46,11 @@ impl HerokuBench {
     }
 
     /// The login that is accepted now.
-    #[must_use]
     pub fn login(&self) -> String {
         std::fs::read_to_string(self.file()).unwrap_or_default()
     }
 
     /// Another login takes over: the fake accepts no other, and the file holds it.
-    ///
-    /// # Panics
-    /// When the file cannot be written.
     #[expect(clippy::disallowed_methods, reason = "nobody reads it meanwhile")]
     pub fn renew(&self, login: &str) {
         self.heroku.vendor().accept(login);
@@ -66,10 +58,6 @@ impl HerokuBench {
     }
 
     /// The sink on an app or a stage.
-    ///
-    /// # Panics
-    /// Never: the address is good.
-    #[must_use]
     pub fn on(&self, target: HerokuTarget) -> sink::Heroku {
         let endpoint = self.heroku.url();
         let address = Address::parse(&endpoint).expect("loopback is an address");
@@ -81,7 +69,7 @@ impl HerokuBench {
 
 #[async_trait]
 impl Bench for HerokuBench {
-    fn sink(&self) -> Arc<dyn Landing> {
+    fn sink(&self) -> Arc<dyn DeclaredSink> {
         Arc::new(self.on(HerokuTarget::App(APP.to_owned())))
     }
 

@@ -105,13 +105,11 @@ fn refusal(status: u16, id: &str, message: &str) -> Reply {
 
 impl Heroku {
     /// With these apps, at the present time. `login` is the API key that it accepts.
-    #[must_use]
     pub fn new(login: &str, apps: &[&str]) -> Self {
         Self::at(Arc::new(SystemClock), login, apps)
     }
 
     /// The same at another time.
-    #[must_use]
     pub fn at(clock: Arc<dyn Clock>, login: &str, apps: &[&str]) -> Self {
         let made = clock.now().to_string();
         let app = |name: &&str| {
@@ -166,9 +164,6 @@ impl Heroku {
     }
 
     /// A person sets or removes a config var in the dashboard.
-    ///
-    /// # Panics
-    /// When there is no such app.
     pub fn by_hand(&self, app: &str, name: &str, value: Option<&str>) {
         let made = self.clock.now().to_string();
         let mut state = self.state();
@@ -181,9 +176,6 @@ impl Heroku {
     }
 
     /// A person deploys: a release that succeeds, with the config vars as they stand.
-    ///
-    /// # Panics
-    /// When there is no such app.
     pub fn deploy(&self, app: &str) {
         let made = self.clock.now().to_string();
         let mut state = self.state();
@@ -191,26 +183,22 @@ impl Heroku {
     }
 
     /// What dynos of an app read.
-    #[must_use]
     pub fn running(&self, app: &str, name: &str) -> Option<String> {
         let state = self.state();
         state.apps.get(app)?.serving()?.vars.get(name).cloned()
     }
 
     /// What the config vars of an app hold.
-    #[must_use]
     pub fn value(&self, app: &str, name: &str) -> Option<String> {
         self.state().apps.get(app)?.vars.get(name).cloned()
     }
 
     /// What a pipeline's stage holds.
-    #[must_use]
     pub fn stage(&self, stage: &str, name: &str) -> Option<String> {
         self.state().stages.get(stage)?.get(name).cloned()
     }
 
     /// How many releases an app has had, its first included.
-    #[must_use]
     pub fn releases(&self, app: &str) -> usize {
         self.state().apps.get(app).map_or(0, |app| app.releases.len())
     }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use latchkey::clock::{Clock, SystemClock};
 use latchkey::place::Place;
 use provisioner::manifest::{Environment, Login, PushDeclaration, VercelConfig};
-use provisioner::sinks::Landing;
+use provisioner::sinks::DeclaredSink;
 use provisioner::sinks::host::Queues;
 use provisioner::sinks::vercel as sink;
 use provisioner::transport::{Address, Http};
@@ -21,7 +21,6 @@ use super::{HOOK, PROJECT, Vercel};
 /// A fake, and the file that its login stands in.
 #[derive(Debug)]
 pub struct VercelBench {
-    /// The fake.
     pub vercel: Listening<Vercel>,
     folder: TempDir,
     logins: AtomicU64,
@@ -29,17 +28,11 @@ pub struct VercelBench {
 
 impl VercelBench {
     /// A fake with the project `acme-web`.
-    ///
-    /// # Panics
-    /// When there is no temporary folder.
     pub async fn start() -> Self {
         Self::at(Arc::new(SystemClock)).await
     }
 
     /// The same at another time.
-    ///
-    /// # Panics
-    /// When there is no temporary folder.
     pub async fn at(clock: Arc<dyn Clock>) -> Self {
         let bench = Self {
             vercel: Vercel::at(clock, "login-0").serve().await,
@@ -61,7 +54,6 @@ impl VercelBench {
     }
 
     /// The login that is accepted now.
-    #[must_use]
     pub fn login(&self) -> String {
         std::fs::read_to_string(self.file("login")).unwrap_or_default()
     }
@@ -73,7 +65,6 @@ impl VercelBench {
     }
 
     /// The settings of the sink.
-    #[must_use]
     pub fn config(&self) -> VercelConfig {
         VercelConfig {
             project: PROJECT.to_owned(),
@@ -85,16 +76,11 @@ impl VercelBench {
     }
 
     /// The settings with a deploy hook, which stands in a file.
-    #[must_use]
     pub fn with_hook(&self) -> VercelConfig {
         VercelConfig { deploy_hook: Some(Login::File(self.file("hook"))), ..self.config() }
     }
 
     /// The sink with such settings.
-    ///
-    /// # Panics
-    /// Never: the address is good.
-    #[must_use]
     pub fn on(&self, config: &VercelConfig) -> sink::Vercel {
         let address = Address::parse(&self.vercel.url()).expect("loopback is an address");
         let made = sink::Vercel::new(config, &Queues::default()).expect("loopback is an address");
@@ -104,7 +90,7 @@ impl VercelBench {
 
 #[async_trait]
 impl Bench for VercelBench {
-    fn sink(&self) -> Arc<dyn Landing> {
+    fn sink(&self) -> Arc<dyn DeclaredSink> {
         Arc::new(self.on(&self.config()))
     }
 

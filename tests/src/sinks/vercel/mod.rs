@@ -59,13 +59,11 @@ fn refusal(status: u16, code: &str, message: &str) -> Reply {
 
 impl Vercel {
     /// With the project `acme-web` of nobody's team, at the present time. `login` is the token that it accepts.
-    #[must_use]
     pub fn new(login: &str) -> Self {
         Self::at(Arc::new(SystemClock), login)
     }
 
     /// The same at another time.
-    #[must_use]
     pub fn at(clock: Arc<dyn Clock>, login: &str) -> Self {
         let state = State {
             login: login.to_owned(),
@@ -129,7 +127,6 @@ impl Vercel {
     }
 
     /// How often the deploy hook was called.
-    #[must_use]
     pub fn hooked(&self) -> usize {
         self.state().hooked
     }
@@ -150,7 +147,6 @@ impl Vercel {
     }
 
     /// What consumers of an environment read: what was there when the deployment that serves them was made.
-    #[must_use]
     pub fn serving(&self, name: &str, target: &str, branch: Option<&str>) -> Option<String> {
         let state = self.state();
         let reader = state.rows.reader(target, branch);
@@ -161,7 +157,6 @@ impl Vercel {
     }
 
     /// What the row of an environment holds.
-    #[must_use]
     pub fn value(&self, name: &str, target: &str, branch: Option<&str>) -> Option<String> {
         let state = self.state();
         let reader = state.rows.reader(target, branch);
@@ -169,7 +164,6 @@ impl Vercel {
     }
 
     /// The comment of that row.
-    #[must_use]
     pub fn comment(&self, name: &str, target: &str) -> Option<String> {
         let state = self.state();
         let reader = state.rows.reader(target, None);
@@ -177,7 +171,6 @@ impl Vercel {
     }
 
     /// The ids of all rows with that name.
-    #[must_use]
     pub fn ids(&self, name: &str) -> Vec<String> {
         self.state().rows.all.iter().filter(|row| row.key == name).map(|row| row.id.clone()).collect()
     }

@@ -27,7 +27,6 @@ pub struct Row {
     pub target: Vec<String>,
     pub(super) branch: Option<String>,
     pub(super) custom: Vec<String>,
-    /// Its comment.
     pub comment: Option<String>,
     pub(super) created: i64,
     pub(super) updated: i64,

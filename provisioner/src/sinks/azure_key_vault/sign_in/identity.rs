@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::ways::{given, split};
+use super::methods::{given, split};
 use super::{Given, Variables};
 use crate::manifest::AzureCloud;
 use crate::sinks::SinkError;

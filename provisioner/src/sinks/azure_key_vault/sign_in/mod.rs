@@ -6,7 +6,7 @@
 
 mod az;
 mod identity;
-mod ways;
+mod methods;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, OnceCell};
 use zeroize::Zeroizing;
 
-use self::ways::Way;
+use self::methods::Method;
 use super::cloud;
 use super::network::Network;
 use crate::manifest::{AzureCloud, AzureSignIn, Login};
@@ -70,7 +70,7 @@ pub(super) struct SignIn {
     login: Option<Keeper>,
     variables: Variables,
     network: Network,
-    way: OnceCell<Way>,
+    way: OnceCell<Method>,
     token: Mutex<Option<Token>>,
 }
 
@@ -118,7 +118,7 @@ impl SignIn {
 
     /// In few words how it is signed in, for messages.
     pub(super) fn words(&self) -> &'static str {
-        self.way.get().map_or("the sign-in", Way::words)
+        self.way.get().map_or("the sign-in", Method::words)
     }
 
     async fn renew(&self, kept: &mut Option<Token>) -> Result<Zeroizing<String>, SinkError> {
@@ -138,9 +138,9 @@ impl SignIn {
         Ok(given.text)
     }
 
-    async fn way(&self) -> Result<&Way, SinkError> {
+    async fn way(&self) -> Result<&Method, SinkError> {
         let choose =
-            || Box::pin(ways::choose(self.wanted, self.login.as_ref(), &self.variables, &self.network, self.cloud));
+            || Box::pin(methods::choose(self.wanted, self.login.as_ref(), &self.variables, &self.network, self.cloud));
         self.way.get_or_try_init(choose).await
     }
 }

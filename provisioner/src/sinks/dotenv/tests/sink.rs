@@ -9,9 +9,9 @@ use latchkey::secret::Digest;
 use super::super::{place, warnings};
 use super::*;
 use crate::files::Stamp;
-use crate::sinks::Held;
+use crate::sinks::SeenEntry;
 
-fn held(seen: Seen) -> Held {
+fn held(seen: Seen) -> SeenEntry {
     let Seen::Holds(held) = seen else { panic!("absent") };
     held
 }
@@ -116,7 +116,7 @@ async fn a_place_of_another_machine_is_elsewhere_for_everything() {
     let (place, secret) = (place("server", &bench.path(), "A"), mint());
     let (marker, seen) = (marker(&secret), Seen::Absent);
     let elsewhere = |error: Option<SinkError>| {
-        assert!(matches!(error, Some(SinkError::Elsewhere { machine }) if machine == "server"));
+        assert!(matches!(error, Some(SinkError::OtherMachine { machine }) if machine == "server"));
     };
     elsewhere(only(bench.sink.prepare(&[&place]).await).err());
     elsewhere(only(bench.sink.look(&[&place]).await).err());
@@ -133,7 +133,7 @@ async fn answers_stand_in_the_order_of_the_questions() {
     let fingerprint = |value: &str| Some(Digest::of(value.as_bytes()).fingerprint());
     assert_eq!(held(answers[0].clone().unwrap()).fingerprint, fingerprint("2"));
     assert!(matches!(answers[1], Err(SinkError::Refused { .. })));
-    assert!(matches!(answers[2], Err(SinkError::Elsewhere { .. })));
+    assert!(matches!(answers[2], Err(SinkError::OtherMachine { .. })));
     assert_eq!(held(answers[3].clone().unwrap()).fingerprint, fingerprint("1"));
     assert_eq!(answers[4].clone().unwrap(), Seen::Absent);
     assert_eq!(one.sink.unit(&places[0]), one.sink.unit(&places[3]));

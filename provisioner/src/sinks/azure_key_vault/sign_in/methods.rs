@@ -44,7 +44,7 @@ enum Kind {
 }
 
 /// One way to sign in, with all that it needs.
-pub(super) struct Way(Kind);
+pub(super) struct Method(Kind);
 
 /// The first way that the environment has, or the one that is wanted.
 pub(super) async fn choose(
@@ -53,7 +53,7 @@ pub(super) async fn choose(
     variables: &Variables,
     network: &Network,
     cloud: AzureCloud,
-) -> Result<Way, SinkError> {
+) -> Result<Method, SinkError> {
     let wanted = wanted.or_else(|| login.map(|_| AzureSignIn::ClientSecret));
     let has = |name: &str| variables.get(name).is_some();
     let kind = match wanted {
@@ -69,7 +69,7 @@ pub(super) async fn choose(
         None if near_machine(variables, network, cloud).await => Kind::Identity(Identity::of_machine(variables)?),
         Some(AzureSignIn::Az) | None => Kind::Az,
     };
-    Ok(Way(kind))
+    Ok(Method(kind))
 }
 
 fn workload(variables: &Variables) -> Result<Kind, SinkError> {
@@ -134,7 +134,7 @@ fn unfinished(variables: &Variables) -> SinkError {
     }
 }
 
-impl Way {
+impl Method {
     pub(super) fn words(&self) -> &'static str {
         match &self.0 {
             Kind::File(..) | Kind::GitHub(..) => "the workload identity",
@@ -196,7 +196,6 @@ struct Issued {
     value: String,
 }
 
-/// <https://docs.github.com/actions/security-for-github-actions/security-hardening-your-deployments/about-security-hardening-with-openid-connect>
 async fn from_github(url: &str, bearer: &str, network: &Network) -> Result<Zeroizing<String>, SinkError> {
     let failed = |what: String| SinkError::Login {
         reason: format!("GitHub gave no token for this job: {what}"),

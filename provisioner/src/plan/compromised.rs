@@ -7,10 +7,10 @@ use latchkey::name::{TokenName, UserName};
 use latchkey::place::{Place, PlaceId};
 use latchkey::token::Use;
 
-use super::find::Find;
 use super::{Blocked, Change, Options, Plan, Reason, TokenPlan, plan};
 use crate::manifest::Manifest;
 use crate::observe::Observation;
+use crate::observe::finding::Finding;
 use crate::sinks::{Seen, SinkError};
 
 /// A token whose secret has leaked.
@@ -30,7 +30,6 @@ pub struct Leak {
 
 impl Leak {
     /// Whether the new version can arrive at every declared place.
-    #[must_use]
     pub fn reaches_all(&self) -> bool {
         self.unreached.is_empty()
     }
@@ -38,7 +37,6 @@ impl Leak {
 
 /// Which tokens have leaked, as a plan that brings each a new version. One that does not exist is an error of the
 /// caller's, and left out.
-#[must_use]
 pub fn leaks(manifest: &Manifest, observation: &Observation, tokens: &BTreeSet<(UserName, TokenName)>) -> Vec<Leak> {
     let whole = plan(manifest, observation, &Options::default());
     let wanted = |token: &TokenPlan| tokens.contains(&(token.user.clone(), token.name.clone()));
@@ -46,7 +44,6 @@ pub fn leaks(manifest: &Manifest, observation: &Observation, tokens: &BTreeSet<(
 }
 
 /// The leaks' plans as one plan, for `apply`.
-#[must_use]
 pub fn as_plan(manifest: &Manifest, leaks: &[Leak]) -> Plan {
     let tokens = leaks.iter().map(|leak| leak.plan.clone()).collect();
     Plan {
@@ -69,17 +66,17 @@ fn leak(manifest: &Manifest, observation: &Observation, mut token: TokenPlan) ->
     };
     let declared: BTreeSet<PlaceId> = token.places.iter().map(Place::id).collect();
     let (mut unreached, mut lagging, mut reached) = (Vec::new(), Vec::new(), BTreeSet::new());
-    for (place, find) in &token.finds {
+    for (place, find) in &token.findings {
         let id = place.id();
         let why = match find {
             // No consumer can read it.
-            Find::Unknown(SinkError::Ending { .. }) if !declared.contains(&id) => None,
-            Find::Unknown(error) => Some(error.to_string()),
-            Find::Foreign if !adopts(&id) => Some("it holds a value that Latchkey did not put there".to_owned()),
-            Find::Hidden if !declared.contains(&id) => {
+            Finding::Unknown(SinkError::BeingDeleted { .. }) if !declared.contains(&id) => None,
+            Finding::Unknown(error) => Some(error.to_string()),
+            Finding::Foreign if !adopts(&id) => Some("it holds a value that Latchkey did not put there".to_owned()),
+            Finding::Hidden if !declared.contains(&id) => {
                 Some("it is no longer declared, and what it holds cannot be told".to_owned())
             }
-            Find::Current | Find::Other { number: Some(_), .. } if !declared.contains(&id) => {
+            Finding::Current | Finding::Other { number: Some(_), .. } if !declared.contains(&id) => {
                 Some("it is no longer declared, and still holds an older version".to_owned())
             }
             _ => None,

@@ -1,5 +1,7 @@
 //! Observing: what the service knows of the manifest's tokens, and what their places hold.
 
+pub mod finding;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -9,15 +11,14 @@ use latchkey::name::{ManifestName, RoleName, UserName};
 use latchkey::place::{Place, PlaceId};
 use latchkey::secret::TokenId;
 use latchkey::service::{Origin, Role};
-use latchkey::token::{Token, TokenState};
+use latchkey::token::{Token, TokenState, Version};
 use latchkey::user::User;
-use latchkey::version::Version;
 
-use crate::guard::{Guard, stands};
 use crate::manifest::{Manifest, TokenDeclaration};
-use crate::plan::find::{Find, Known};
+use crate::safeguard::{Safeguard, stands};
 use crate::service::{Protocol, ServiceError};
-use crate::sinks::{Marker, Reach, Seen, Sink, SinkError};
+use crate::sinks::{Marker, Seen, Sink, SinkError, SinkSet};
+use finding::{Finding, Known};
 
 /// What looks at places found.
 pub type Looks = HashMap<PlaceId, Result<Seen, SinkError>>;
@@ -60,7 +61,6 @@ pub struct Observed {
 
 impl Observation {
     /// What tells our versions from others.
-    #[must_use]
     pub fn known<'a>(&'a self, manifest: &'a Manifest) -> Known<'a> {
         let declared = self.tokens.iter().filter_map(|observed| observed.record.as_deref());
         let ours = declared.filter(|token| token.managed_by.as_ref() == Some(&manifest.name));
@@ -68,7 +68,6 @@ impl Observation {
     }
 
     /// Why consumers of a place may still read an older version than its entry shows, if they may.
-    #[must_use]
     pub fn lagging(&self, place: &PlaceId) -> Option<&str> {
         self.looks.get(place)?.as_ref().ok()?.lagging()
     }
@@ -80,7 +79,7 @@ impl Observation {
 /// When the service does not answer; sinks that do not are part of what was observed.
 pub async fn observe(
     client: &dyn Protocol,
-    sinks: &dyn Reach,
+    sinks: &dyn SinkSet,
     manifest: &Manifest,
 ) -> Result<Observation, ServiceError> {
     let at = client.now();
@@ -223,7 +222,7 @@ async fn origins(
 }
 
 /// Looks at places, each sink asked once for all of its own.
-pub async fn look(sinks: &dyn Reach, places: impl IntoIterator<Item = &Place>) -> Looks {
+pub async fn look(sinks: &dyn SinkSet, places: impl IntoIterator<Item = &Place>) -> Looks {
     ask(sinks, places, How::Look).await
 }
 
@@ -238,7 +237,7 @@ enum How {
     Confirm,
 }
 
-async fn ask(sinks: &dyn Reach, places: impl IntoIterator<Item = &Place>, how: How) -> Looks {
+async fn ask(sinks: &dyn SinkSet, places: impl IntoIterator<Item = &Place>, how: How) -> Looks {
     let mut looks = Looks::new();
     let mut groups: Vec<(Arc<dyn Sink>, Vec<&Place>)> = Vec::new();
     for place in places {
@@ -271,7 +270,7 @@ async fn ask(sinks: &dyn Reach, places: impl IntoIterator<Item = &Place>, how: H
 /// For tokens whose places differ, which version's secret can be read back somewhere.
 async fn available(
     client: &dyn Protocol,
-    sinks: &dyn Reach,
+    sinks: &dyn SinkSet,
     manifest: &Manifest,
     observation: &Observation,
 ) -> Result<HashMap<(TokenId, u32), PlaceId>, ServiceError> {
@@ -294,7 +293,7 @@ async fn available(
 fn wanted<'a>(observed: &Observed, token: &'a Token, known: &Known<'_>, looks: &Looks) -> Vec<&'a Version> {
     let lacking = observed.places.iter().flatten().any(|place| {
         let id = place.id();
-        looks.get(&id).is_none_or(|seen| !matches!(known.classify(Some(token), &id, seen), Find::Current))
+        looks.get(&id).is_none_or(|seen| !matches!(known.classify(Some(token), &id, seen), Finding::Current))
     });
     let staged = token.staged().filter(|staged| staged.announced.is_some());
     staged.into_iter().chain(token.current().filter(|_| lacking)).collect()
@@ -306,7 +305,7 @@ fn wanted<'a>(observed: &Observed, token: &'a Token, known: &Known<'_>, looks: &
 /// When the service does not answer.
 pub async fn recover(
     (client, manifest): (&dyn Protocol, &ManifestName),
-    sinks: &dyn Reach,
+    sinks: &dyn SinkSet,
     token: &Token,
     version: &Version,
     looks: &Looks,
@@ -324,7 +323,7 @@ pub async fn recover(
         let Ok(sink) = sinks.reach(&record.place).await else { continue };
         let Ok(Some(secret)) = sink.read(&record.place, &marker).await else { continue };
         let confirmed = client.confirm(manifest, token, &secret).await? == Some(version.number);
-        if confirmed || !stands(Guard::ConfirmReadBack) {
+        if confirmed || !stands(Safeguard::ConfirmReadBack) {
             return Ok(Some((id.clone(), secret)));
         }
     }

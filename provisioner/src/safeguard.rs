@@ -3,7 +3,7 @@
 
 /// A check without which an invariant breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Guard {
+pub enum Safeguard {
     /// Nothing is asked to end before its overlap and its quiet time are over.
     RetireFrom,
     /// A version that a place shows at the look before its end goes on working.
@@ -42,23 +42,23 @@ pub enum Guard {
 
 #[cfg(feature = "test-clock")]
 thread_local! {
-    static REMOVED: std::cell::Cell<Option<Guard>> = const { std::cell::Cell::new(None) };
+    static REMOVED: std::cell::Cell<Option<Safeguard>> = const { std::cell::Cell::new(None) };
 }
 
 /// Takes a guard out on this thread, or puts it back. For tests only.
 #[cfg(feature = "test-clock")]
-pub fn remove(guard: Option<Guard>) {
+pub fn remove(guard: Option<Safeguard>) {
     REMOVED.set(guard);
 }
 
 /// Whether a guard stands.
 #[cfg(feature = "test-clock")]
-pub(crate) fn stands(guard: Guard) -> bool {
+pub(crate) fn stands(guard: Safeguard) -> bool {
     REMOVED.get() != Some(guard)
 }
 
 /// Whether a guard stands: always.
 #[cfg(not(feature = "test-clock"))]
-pub(crate) const fn stands(_: Guard) -> bool {
+pub(crate) const fn stands(_: Safeguard) -> bool {
     true
 }

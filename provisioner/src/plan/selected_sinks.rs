@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use latchkey::place::{Place, PlaceId};
 use latchkey::token::Token;
 
-use super::find::{Find, Known};
 use super::token::unreachable;
 use super::{Blocked, Change, Field, Note, Options, Reason, TokenPlan, token};
 use crate::manifest::{Manifest, PushDeclaration};
+use crate::observe::finding::{Finding, Known};
 use crate::observe::{Observation, Observed};
 use crate::sinks::SinkError;
 
@@ -118,12 +118,12 @@ fn carry(
         let find = known.classify(Some(record), &id, observation.looks.get(&id).unwrap_or(&unseen));
         let has = match wanted {
             Some((number, _)) => find.is_version(*number, current),
-            None => matches!(find, Find::Current),
+            None => matches!(find, Finding::Current),
         };
         match (&find, wanted) {
             _ if has => {}
-            (Find::Foreign, _) if !push.adopt => plan.blocked.push(Blocked::Foreign(id)),
-            (Find::Unknown(error), _) => plan.blocked.push(unreachable(&id, error)),
+            (Finding::Foreign, _) if !push.adopt => plan.blocked.push(Blocked::Foreign(id)),
+            (Finding::Unknown(error), _) => plan.blocked.push(unreachable(&id, error)),
             (_, Some((number, from))) => {
                 lacking.push((id.clone(), find.words()));
                 plan.changes.push(Change::Mend { number: *number, from: from.clone(), to: id, found: find });

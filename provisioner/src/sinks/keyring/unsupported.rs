@@ -5,11 +5,9 @@ use zeroize::Zeroizing;
 use super::Options;
 use crate::sinks::SinkError;
 
-/// No keyring.
 pub(super) struct Store(std::convert::Infallible);
 
 impl Store {
-    /// Refuses.
     pub(super) fn open(_options: &Options) -> Result<Self, SinkError> {
         Err(SinkError::Refused {
             reason: "the keyring of this system is not spoken to".to_owned(),
@@ -17,17 +15,14 @@ impl Store {
         })
     }
 
-    /// Never called.
     pub(super) fn get(&self, _name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, SinkError> {
         match self.0 {}
     }
 
-    /// Never called.
     pub(super) fn set(&self, _name: &str, _value: &[u8], _label: &str) -> Result<(), SinkError> {
         match self.0 {}
     }
 
-    /// Never called.
     pub(super) fn delete(&self, _name: &str) -> Result<(), SinkError> {
         match self.0 {}
     }

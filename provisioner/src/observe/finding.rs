@@ -9,12 +9,11 @@ use latchkey::secret::{Fingerprint, TokenId};
 use latchkey::service::Origin;
 use latchkey::token::{PlaceRecord, Token};
 
-use crate::sinks::{Held, Seen, SinkError};
+use crate::sinks::{Seen, SeenEntry, SinkError};
 
 /// What a look found.
 #[derive(Debug, Clone)]
-pub enum Find {
-    /// Nothing.
+pub enum Finding {
     Absent,
     /// The token's current version.
     Current,
@@ -62,21 +61,20 @@ impl<'a> Known<'a> {
     }
 
     /// What a look found at a place of `token` (`None` while there is no token yet).
-    #[must_use]
-    pub fn classify(&self, token: Option<&Token>, place: &PlaceId, seen: &Result<Seen, SinkError>) -> Find {
+    pub fn classify(&self, token: Option<&Token>, place: &PlaceId, seen: &Result<Seen, SinkError>) -> Finding {
         let held = match seen {
-            Err(error) => return Find::Unknown(error.clone()),
-            Ok(Seen::Absent) => return Find::Absent,
+            Err(error) => return Finding::Unknown(error.clone()),
+            Ok(Seen::Absent) => return Finding::Absent,
             Ok(Seen::Holds(held)) => held,
         };
         if let Some(find) = self.ours(token, held) {
-            return if is_altered(token, place, held) { Find::Hidden } else { find };
+            return if is_altered(token, place, held) { Finding::Hidden } else { find };
         }
         let delivered = token.and_then(|token| token.places.get(place)).is_some_and(|place| place.receipt.is_some());
-        if delivered { Find::Edited } else { Find::Foreign }
+        if delivered { Finding::Edited } else { Finding::Foreign }
     }
 
-    fn ours(&self, token: Option<&Token>, held: &Held) -> Option<Find> {
+    fn ours(&self, token: Option<&Token>, held: &SeenEntry) -> Option<Finding> {
         let fingerprint = held.fingerprint.as_ref()?;
         if let Some(token) = token
             && let Some(number) = token.number_of(fingerprint)
@@ -84,38 +82,36 @@ impl<'a> Known<'a> {
             let version = token.version(number);
             let live = version.is_some_and(|version| token.deadline(version) > self.now);
             let current = token.current().is_some_and(|current| current.number == number);
-            return Some(if current { Find::Current } else { Find::Other { number: Some(number), live } });
+            return Some(if current { Finding::Current } else { Finding::Other { number: Some(number), live } });
         }
         if let Some((other, number)) = self.fingerprints.get(fingerprint) {
             let live = other.version(*number).is_some_and(|version| other.deadline(version) > self.now);
-            return Some(Find::Other { number: None, live });
+            return Some(Finding::Other { number: None, live });
         }
         let origin = self.origins.get(held.token_id.as_ref()?)?;
         let was_ours = origin.managed_by.as_ref() == Some(self.manifest) && origin.fingerprints.contains(fingerprint);
-        was_ours.then_some(Find::Other { number: None, live: false })
+        was_ours.then_some(Finding::Other { number: None, live: false })
     }
 
     /// What a look found, without a marker that is no longer true: whoever writes must not take it for what is there.
-    #[must_use]
     pub fn believed(token: &Token, place: &PlaceId, seen: &Seen) -> Seen {
         match seen {
             Seen::Holds(held) if is_altered(Some(token), place, held) => {
-                Seen::Holds(Held { fingerprint: None, ..held.clone() })
+                Seen::Holds(SeenEntry { fingerprint: None, ..held.clone() })
             }
             seen => seen.clone(),
         }
     }
 
     /// The token whose version a place shows, by name: for messages.
-    #[must_use]
-    pub fn holder_of(&self, held: &Held) -> Option<&TokenName> {
+    pub fn holder_of(&self, held: &SeenEntry) -> Option<&TokenName> {
         self.fingerprints.get(held.fingerprint.as_ref()?).map(|(token, _)| &token.name)
     }
 }
 
 /// Whether an entry whose value cannot be read was changed since its marker was written with it: the marker names the
 /// version that was delivered last, and the entry is not as that delivery left it.
-fn is_altered(token: Option<&Token>, place: &PlaceId, held: &Held) -> bool {
+fn is_altered(token: Option<&Token>, place: &PlaceId, held: &SeenEntry) -> bool {
     let Some((token, record)) = token.and_then(|token| Some((token, token.places.get(place)?))) else { return false };
     let number = held.fingerprint.as_ref().and_then(|fingerprint| token.number_of(fingerprint));
     let changed = record.receipt.as_ref().is_some_and(|receipt| *receipt != held.receipt.0);
@@ -123,14 +119,12 @@ fn is_altered(token: Option<&Token>, place: &PlaceId, held: &Held) -> bool {
 }
 
 /// Whether deployments may go on with what a place held although its entry is gone.
-#[must_use]
 pub fn was_deployed(record: &PlaceRecord) -> bool {
     record.declared && record.receipt.is_some() && record.place.kind == crate::sinks::vercel::KIND
 }
 
-impl Find {
+impl Finding {
     /// Whether it is a version of this token with that number.
-    #[must_use]
     pub fn is_version(&self, wanted: u32, current: Option<u32>) -> bool {
         match self {
             Self::Current => current == Some(wanted),
@@ -140,17 +134,15 @@ impl Find {
     }
 
     /// Whether a consumer of the place may hold something that this process cannot see.
-    #[must_use]
     pub fn is_unknown(&self) -> bool {
         match self {
-            Self::Unknown(error) => !matches!(error, SinkError::Ending { .. }),
+            Self::Unknown(error) => !matches!(error, SinkError::BeingDeleted { .. }),
             Self::Hidden => true,
             _ => false,
         }
     }
 
     /// In few words, for people.
-    #[must_use]
     pub fn words(&self) -> &'static str {
         match self {
             Self::Absent => "missing",

@@ -18,12 +18,12 @@ use crate::deadline::Deadline;
 
 /// Lets no attempt of one write start after its deadline. Retries are the SDK's, so this stands inside them.
 #[derive(Debug, Clone)]
-pub(super) struct Guard {
+pub(super) struct Cutoff {
     deadline: Deadline,
     sent: Arc<AtomicBool>,
 }
 
-impl Guard {
+impl Cutoff {
     pub(super) fn new(deadline: Deadline) -> Self {
         Self { deadline, sent: Arc::default() }
     }
@@ -47,7 +47,7 @@ impl fmt::Display for DeadlinePassed {
 impl std::error::Error for DeadlinePassed {}
 
 #[dyn_dispatch_hint]
-impl Intercept for Guard {
+impl Intercept for Cutoff {
     fn name(&self) -> &'static str {
         "Guard"
     }

@@ -1,0 +1,234 @@
+//! What a plan says of one token: what is done to it, what cannot be done, and what a reader should know. Values, shown by
+//! `plan` and carried out by `apply`.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use latchkey::lifetime::Seconds;
+use latchkey::name::{RoleName, TokenName, UserName};
+use latchkey::place::{Place, PlaceId};
+use latchkey::token::Token;
+
+use crate::observe::finding::Finding;
+
+/// One field that changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    pub name: &'static str,
+    /// What it is today.
+    pub from: String,
+    /// What it will be.
+    pub to: String,
+}
+
+/// What happens to one token.
+#[derive(Debug, Clone)]
+pub struct TokenPlan {
+    pub user: UserName,
+    pub name: TokenName,
+    /// Its place in the manifest; `None` when it is no longer declared.
+    pub declaration: Option<usize>,
+    /// The token as it was observed.
+    pub record: Option<Arc<Token>>,
+    /// What a new token will be, in words that are shown and that its plan's id covers.
+    pub about: Vec<String>,
+    /// The places that will be declared: those of this machine's manifest, and those that other machines declared.
+    pub places: Vec<Place>,
+    /// The roles that the token will have.
+    pub roles: Vec<RoleName>,
+    /// What will be done, in order.
+    pub changes: Vec<Change>,
+    /// Why something that is needed cannot be done.
+    pub blocked: Vec<Blocked>,
+    /// What a reader should know.
+    pub notes: Vec<Note>,
+    /// What each declared or recorded place holds.
+    pub findings: Vec<(Place, Finding)>,
+}
+
+/// One thing that is done to a token.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// It is made, and its first version goes to all its places.
+    Create,
+    /// It gets another name.
+    Rename {
+        /// The name that it has today.
+        from: TokenName,
+    },
+    /// Made by hand until now: the manifest manages it from now on.
+    TakeOver,
+    /// Fields of its record change.
+    Update(Vec<Field>),
+    /// A new version is staged and goes to all its places.
+    NewVersion(Reason),
+    /// A version that an earlier run left staged goes to the places that lack it, and becomes current.
+    Resume {
+        number: u32,
+        /// The place it can be read from; `None` when no place lacks it.
+        from: Option<PlaceId>,
+        /// The places that lack it.
+        to: Vec<PlaceId>,
+    },
+    /// The current version is written to a place that lacks it.
+    Mend {
+        number: u32,
+        /// The place it can be read from.
+        from: PlaceId,
+        /// The place that lacks it.
+        to: PlaceId,
+        /// What is there instead.
+        found: Finding,
+    },
+    /// An older version ends.
+    Retire {
+        number: u32,
+    },
+    /// Our entry is removed from a place that is no longer declared.
+    Remove {
+        place: PlaceId,
+    },
+    /// A place that is no longer declared and holds nothing of ours is dropped from the record.
+    Forget {
+        place: PlaceId,
+    },
+    /// It is no longer declared: its entries go now, it ends after its overlap.
+    Leave,
+    Delete,
+}
+
+/// Why a token gets a new version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// It was asked for.
+    Asked,
+    /// Its secret has leaked.
+    Compromised,
+    /// Rotation has been due since then.
+    Due(Timestamp),
+    /// Its durations changed, which acts on later versions.
+    Durations,
+    /// It has no version that works.
+    Expired,
+    /// No version ever became current.
+    NeverDelivered,
+    /// It was made by hand, so nobody can read its secret back.
+    TakenOver,
+    /// A place lacks the current version, and no place can be read that has it.
+    NoSource(PlaceId, &'static str),
+    /// A newer version was staged, and its secret is nowhere to be had.
+    LostStaged(u32),
+}
+
+impl Reason {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Compromised => "compromised",
+            Self::Due(_) => "due",
+            Self::Durations => "durations_changed",
+            Self::Expired => "expired",
+            Self::NeverDelivered => "never_delivered",
+            Self::TakenOver => "taken_over",
+            Self::NoSource(..) => "no_source",
+            Self::LostStaged(_) => "lost_staged",
+        }
+    }
+}
+
+/// Why something that is needed is not done.
+#[derive(Debug, Clone)]
+pub enum Blocked {
+    /// A place holds what never was ours.
+    Foreign(PlaceId),
+    /// A place cannot be reached, so nobody knows what it holds.
+    Unreachable(PlaceId, String, Option<String>),
+    /// A declared push whose place cannot be told.
+    NoPlace(String, String, Option<String>),
+    /// It looks as if another token had been renamed.
+    Renamed {
+        /// The token that is no longer declared and is delivered to the same place.
+        from: TokenName,
+        user: UserName,
+    },
+    /// `moved_from` names a token of another user.
+    OtherUser(UserName),
+    /// As many versions as may work at once do.
+    TooManyVersions {
+        live: usize,
+        /// When one may be retired or expires at the earliest.
+        until: Option<Timestamp>,
+    },
+    /// A place is to be forgotten, and a write that was announced may still arrive there.
+    NotQuiet { place: PlaceId, until: Timestamp },
+    /// It was used lately, so it is not pruned.
+    UsedLately {
+        /// The version that was used last.
+        number: u32,
+        /// When, to the hour.
+        last: Timestamp,
+        /// From where, when that was noted.
+        ip: Option<String>,
+        /// What counts as lately.
+        within: Seconds,
+    },
+    /// It needs a new version, and that goes to all its places, not only to those that were selected.
+    Everywhere {
+        /// Why; `None` when it does not exist yet.
+        reason: Option<Reason>,
+        /// The sinks that were not selected.
+        sinks: Vec<String>,
+    },
+    /// It needs a change of its user, on whom tokens rest that were not selected.
+    UserLeftOut(UserName),
+}
+
+/// What a reader should know about a token that needs no change for it.
+#[derive(Debug, Clone)]
+pub enum Note {
+    /// An older version works until then at least.
+    RetiresFrom { number: u32, from: Timestamp },
+    /// An older version is still used.
+    StillUsed {
+        number: u32,
+        /// The last noted use.
+        last: Timestamp,
+        /// Until when it counts as in use.
+        until: Timestamp,
+    },
+    /// An older version cannot be retired while a place is out of sight.
+    NotRetired { number: u32, place: PlaceId },
+    /// An older version cannot be retired while consumers of a place may still read it, whatever its entry shows.
+    Lagging {
+        number: u32,
+        place: PlaceId,
+        /// What they wait for.
+        reason: String,
+    },
+    /// An entry that would leave stays while consumers of its place may read an older version: without it nobody could
+    /// tell any more.
+    StaysWhileLagging {
+        place: PlaceId,
+        /// What they wait for.
+        reason: String,
+    },
+    /// A place that is no longer declared still holds one of our versions.
+    Leaving {
+        place: PlaceId,
+        /// The version there, when it is this token's.
+        number: Option<u32>,
+        /// When that version stops working.
+        expires: Option<Timestamp>,
+    },
+    /// A recorded place is out of sight.
+    OutOfSight(PlaceId, String),
+    /// A version that a place holds stops working soon.
+    Expires { number: u32, at: Timestamp },
+    /// It is no longer declared.
+    NotDeclared,
+    /// It is leaving and ends then.
+    EndsAfter(Timestamp),
+    /// A new version is due or on its way, which a run of selected sinks leaves alone.
+    WaitsForAll(Option<Reason>),
+}
