@@ -25,7 +25,13 @@ pub(super) fn run(printer: Printer, check: &Check) -> Result<Code, Fault> {
 
 fn as_json(printer: Printer, check: &Check) -> Result<Code, Fault> {
     let (faults, text) = match manifest::load(&check.file, &check.allow.allowances()) {
-        Ok((manifest, warnings)) => (warnings, manifest.text),
+        Ok((manifest, mut faults)) => {
+            if !check.allow.allow_outside {
+                faults.extend(manifest::leaving(&manifest));
+                faults.sort_by_key(|fault| fault.span.start);
+            }
+            (faults, manifest.text)
+        }
         Err(LoadError::Faults(faults)) => (faults.faults, faults.text),
         Err(error) => {
             let hint = error.hint().map(str::to_owned);

@@ -154,12 +154,14 @@ pub(super) fn nearest_address(flag: Option<&str>) -> Result<ServiceAddress, Faul
     address(None, Some(&manifest))
 }
 
-/// Whether a file that was come upon, not named, is one to follow: it belongs to this user or to the system's. In a
-/// folder that many can write to, anybody could put one.
+/// Whether a file that was come upon, not named, is one to follow: it belongs to this user or to the system's, and so
+/// does the link that stands for it. In a folder that many can write to, anybody could put one.
 fn is_trusted(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let mine = nix::unistd::getuid().as_raw();
-    std::fs::metadata(path).is_ok_and(|found| found.is_file() && (found.uid() == mine || found.uid() == 0))
+    let is_ours = |found: &std::fs::Metadata| found.uid() == mine || found.uid() == 0;
+    std::fs::metadata(path).is_ok_and(|found| found.is_file() && is_ours(&found))
+        && std::fs::symlink_metadata(path).is_ok_and(|found| is_ours(&found))
 }
 
 /// Opens the service at an address: a table as its operator, a server with a token.

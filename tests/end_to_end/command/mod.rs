@@ -11,6 +11,7 @@ mod job;
 mod json;
 mod key_vault;
 mod keyring;
+mod linked;
 mod markdown;
 mod overview;
 mod people;
