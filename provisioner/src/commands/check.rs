@@ -7,6 +7,7 @@ use super::exit::{Code, Fault};
 use super::open;
 use crate::manifest::{self, LoadError, Severity, snippet};
 use crate::output::{Format, Printer, markdown};
+use crate::plural::count;
 
 /// Checks a manifest by its own rules.
 pub(super) fn run(printer: Printer, check: &Check) -> Result<Code, Fault> {
@@ -15,10 +16,8 @@ pub(super) fn run(printer: Printer, check: &Check) -> Result<Code, Fault> {
     }
     let manifest = open::load(printer, &check.file, &check.allow)?;
     let good = |words: &str| if printer.format == Format::Markdown { markdown::text(words) } else { words.to_owned() };
-    let (tokens, pushes) =
-        (manifest.tokens.len(), manifest.tokens.iter().map(|token| token.pushes.len()).sum::<usize>());
-    let plural = |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
-    let (tokens, pushes) = (plural(tokens, "token", "tokens"), plural(pushes, "push", "pushes"));
+    let pushes: usize = manifest.tokens.iter().map(|token| token.pushes.len()).sum();
+    let (tokens, pushes) = (count(manifest.tokens.len(), "token"), count(pushes, "push"));
     printer.result(&good(&format!("`{}` is good: {tokens}, {pushes}", check.file.display())))?;
     Ok(Code::Done)
 }

@@ -17,6 +17,7 @@ use crate::embedded::{self, EmbeddedError};
 use crate::files::FileError;
 use crate::manifest::{self, Fault as ManifestFault, LoadError, Manifest, ServiceAddress};
 use crate::output::{Format, Printer, actions, markdown};
+use crate::plural::count;
 use crate::service::Client;
 
 /// Loads a manifest, prints its warnings, and on faults prints them all.
@@ -34,9 +35,8 @@ pub(super) fn load(printer: Printer, path: &Path, allow: &Allow) -> Result<Manif
             printer.talk(faults.render(printer.colour()).trim_end());
             actions::faults(printer, path, &faults.text, &faults.faults);
             page(printer, path, &faults.render(false));
-            let count = faults.errors();
-            let plural = if count == 1 { "" } else { "s" };
-            Err(Fault::new(format!("`{}` has {count} error{plural}, nothing was done", path.display())))
+            let errors = count(faults.errors(), "error");
+            Err(Fault::new(format!("`{}` has {errors}, nothing was done", path.display())))
         }
         Err(error) => {
             let hint = error.hint();
@@ -75,8 +75,7 @@ pub(super) fn refuse(printer: Printer, manifest: &Manifest, faults: &[ManifestFa
     printer.talk(text.trim_end());
     actions::faults(printer, &manifest.path, &manifest.text, faults);
     page(printer, &manifest.path, &manifest::snippet::render(faults, &path, &manifest.text, false));
-    let plural = if faults.len() == 1 { "" } else { "s" };
-    Fault::new(format!("`{path}` has {} error{plural}, nothing was changed", faults.len()))
+    Fault::new(format!("`{path}` has {}, nothing was changed", count(faults.len(), "error")))
 }
 
 /// Where the service is: the flag, else what the manifest says, else the server that the environment names.

@@ -2,6 +2,7 @@
 
 mod canary;
 mod compromised;
+mod counts;
 mod day_one;
 mod doctor;
 mod dotenv;
