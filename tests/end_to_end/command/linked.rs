@@ -78,7 +78,8 @@ fn no_command_shows_a_line_of_a_file_that_a_link_leads_to() {
         for words in COMMANDS {
             let ran = says_nothing(&world, words).exits(1);
             let sentence = format!("`tokens.toml` leads through a link {why}; it was not read");
-            let came_upon = format!("`{}` leads through a link {why}; it was not read", world.path("tokens.toml").display());
+            let came_upon =
+                format!("`{}` leads through a link {why}; it was not read", world.path("tokens.toml").display());
             let said = format!("{}{}", ran.stdout, ran.stderr);
             assert!(said.contains(&sentence) || said.contains(&came_upon), "{target}: {words}: {said}");
         }
