@@ -16,9 +16,10 @@ use latchkey::clock::SystemClock;
 use latchkey::entropy::SystemEntropy;
 use latchkey::service::Service;
 use provisioner::apply::{self, Failure, Reporter, Run};
-use provisioner::manifest::{self, Allowances, Manifest, ServiceAddress};
+use provisioner::manifest::{self, Manifest, ServiceAddress};
 use provisioner::observe::observe;
 use provisioner::plan::{self, Labels, Options};
+use provisioner::reading::Allowances;
 use provisioner::service::Client;
 use provisioner::sinks::registry::ManifestSinks;
 

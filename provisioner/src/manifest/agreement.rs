@@ -4,14 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use latchkey::name::{RoleName, UserName};
 
-use super::fault::Fault;
-use super::masking::shown;
-use super::nearest::{listed, nearest};
 use super::places::check_places;
-use super::reading::Reading;
 use super::sinks::ReadSink;
 use super::users::Users;
-use super::{RoleDeclaration, ServiceAddress, Span, TokenDeclaration};
+use super::{RoleDeclaration, ServiceAddress, TokenDeclaration};
+use crate::reading::{Fault, Reading, Span, listed, nearest, shown};
 
 /// What a user may have when nobody says, see `max_tokens`.
 const MAX_TOKENS_DEFAULT: usize = 10;

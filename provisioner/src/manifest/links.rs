@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use super::{Fault, Login, Manifest, ServiceAddress, SinkConfig};
+use super::{Login, Manifest, ServiceAddress, SinkConfig};
 use crate::files;
+use crate::reading::Fault;
 
 /// Faults of paths that, links resolved, lie outside the manifest's folder. Reads links, and nothing else.
 pub fn leaving(manifest: &Manifest) -> Vec<Fault> {

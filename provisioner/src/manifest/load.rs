@@ -4,9 +4,8 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::Manifest;
-use super::fault::{Fault, Faults};
 use super::parse::parse;
-use super::reading::Allowances;
+use crate::reading::{Allowances, Fault, Faults};
 
 /// The largest manifest that is read, in bytes.
 pub const SIZE_MAX: u64 = 4 * 1024 * 1024;

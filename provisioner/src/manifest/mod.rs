@@ -3,42 +3,29 @@
 mod agreement;
 pub mod document;
 mod durations;
-pub mod fault;
-mod fields;
-mod hosts;
 mod links;
 mod load;
-mod masking;
-mod nearest;
 mod parse;
 mod places;
 mod pushes;
-mod reading;
 mod roles;
 mod schema;
 mod service;
 mod sinks;
-pub mod snippet;
 mod starter;
-mod syntax;
 mod tokens;
 mod users;
 
 #[cfg(test)]
 mod tests;
 
-pub use fault::{Fault, Faults, Severity};
-pub(crate) use hosts::{is_loopback, parts as address_parts};
 pub use links::leaving;
 pub use load::{LoadError, SIZE_MAX, load};
-pub(crate) use nearest::nearest;
 pub use parse::parse;
-pub use reading::Allowances;
 pub use schema::schema;
 pub use starter::starter;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
@@ -46,8 +33,7 @@ use latchkey::lifetime::Terms;
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::role::Permissions;
 
-/// Bytes of the manifest's text.
-pub type Span = Range<usize>;
+use crate::reading::Span;
 
 /// A manifest without faults, its defaults filled in.
 #[derive(Debug, Clone)]

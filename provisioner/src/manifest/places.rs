@@ -4,10 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::agreement::Parts;
-use super::fault::Fault;
-use super::masking::shown;
-use super::reading::Reading;
-use super::{Environment, PushDeclaration, ServiceAddress, SinkConfig, Span};
+use super::{Environment, PushDeclaration, ServiceAddress, SinkConfig};
+use crate::reading::{Fault, Reading, Span, shown};
 
 /// Reports pushes that meet, as far as the file alone can tell.
 pub(super) fn check_places(parts: &Parts<'_>, reading: &mut Reading<'_>) {

@@ -12,8 +12,9 @@ use latchkey::token::Token;
 use latchkey::user::{User, UserKind};
 
 use super::*;
-use crate::manifest::{Allowances, parse};
+use crate::manifest::parse;
 use crate::observe::Observed;
+use crate::reading::Allowances;
 use crate::sinks::{Receipt, Seen, SeenEntry, SinkError};
 
 mod lagging;

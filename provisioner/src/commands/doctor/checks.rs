@@ -94,7 +94,7 @@ pub(super) async fn service(
     }
     let faults = plan::faults(manifest, &observation);
     findings.extend(faults.iter().map(|fault| {
-        let at = crate::manifest::snippet::position(&manifest.text, fault.span.start);
+        let at = crate::reading::snippet::position(&manifest.text, fault.span.start);
         let what = format!("manifest `{}`, line {}", manifest.path.display(), at.line);
         Diagnosis::problem(what, fault.message.clone(), fault.hint.as_deref())
     }));

@@ -10,8 +10,9 @@ use super::arguments::Doctor;
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use crate::machine;
-use crate::manifest::{self, LoadError, Severity, snippet};
+use crate::manifest::{self, LoadError};
 use crate::output::{Format, Printer, actions, markdown};
+use crate::reading::{self, Severity, snippet};
 use crate::sinks::registry::ManifestSinks;
 
 /// How one check came out.
@@ -82,7 +83,7 @@ async fn findings(printer: Printer, service: Option<&str>, arguments: &Doctor) -
     let allow = &arguments.allow;
     let loaded = manifest::load(&arguments.file, &allow.allowances());
     let shown = format!("manifest `{}`", arguments.file.display());
-    let add = |findings: &mut Vec<Diagnosis>, faults: &[manifest::Fault], text: &str| {
+    let add = |findings: &mut Vec<Diagnosis>, faults: &[reading::Fault], text: &str| {
         for fault in faults {
             let at = snippet::position(text, fault.span.start);
             let what = format!("{shown}, line {}", at.line);

@@ -1,11 +1,7 @@
 //! Which environments of a Vercel project a push goes to.
 
-use crate::manifest::fault::Fault;
-use crate::manifest::fields::{Fields, Text};
-use crate::manifest::masking::shown;
-use crate::manifest::nearest::{listed, nearest};
-use crate::manifest::reading::{Reading, is_plain};
-use crate::manifest::{Environment, Span};
+use crate::manifest::Environment;
+use crate::reading::{Fault, Fields, Reading, Span, Text, is_plain, listed, nearest, shown};
 
 /// The environments that every project has.
 const TARGETS: &[&str] = &["production", "preview", "development"];

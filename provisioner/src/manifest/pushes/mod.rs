@@ -9,12 +9,8 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::PushDeclaration;
-use super::fault::Fault;
-use super::fields::{Fields, Text, wrong_type};
-use super::masking::shown;
-use super::nearest::{listed, nearest};
-use super::reading::{Reading, is_plain};
 use super::sinks::ReadSink;
+use crate::reading::{Fault, Fields, Reading, Text, is_plain, listed, nearest, shown, wrong_type};
 
 /// Reads `push`; a token without one has no place for its secret.
 pub(super) fn pushes(

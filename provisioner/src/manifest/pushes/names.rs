@@ -1,10 +1,7 @@
 //! What an entry may be called in each type of sink.
 
-use crate::manifest::fault::Fault;
-use crate::manifest::fields::Text;
-use crate::manifest::masking::shown;
-use crate::manifest::reading::{Reading, is_plain};
 use crate::manifest::{HerokuConfig, HerokuTarget, SinkConfig};
+use crate::reading::{Fault, Reading, Text, is_plain, shown};
 
 /// What Vercel keeps for itself, <https://vercel.com/docs/environment-variables/reserved-environment-variables>.
 const RESERVED: &[&str] = &[

@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::manifest::SinkConfig;
-use crate::manifest::fault::Fault;
-use crate::manifest::fields::{Fields, Text};
-use crate::manifest::hosts::SECRETS_MANAGER;
-use crate::manifest::masking::shown;
-use crate::manifest::reading::{Reading, is_plain};
+use crate::reading::{Fault, Fields, Reading, Text, is_plain, shown};
 
+/// The parts of Amazon's host names that stand for the service.
+const HOSTS: &[&str] = &["secretsmanager", "secretsmanager-fips"];
 /// The most tags that AWS takes.
 const TAGS_MAX: usize = 50;
 
@@ -23,9 +21,9 @@ pub(super) fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<
     let config = SinkConfig::AwsSecretsManager {
         region: reading.region(region),
         account: account.and_then(|found| account_id(found, reading)),
-        profile: profile.and_then(|found| one_line("profile", 128, found, reading)),
-        endpoint: reading.endpoint(endpoint, SECRETS_MANAGER),
-        kms_key_id: kms_key_id.and_then(|found| one_line("kms_key_id", 2048, found, reading)),
+        profile: profile.and_then(|found| reading.one_line("profile", 128, &found)),
+        endpoint: reading.endpoint(endpoint, HOSTS),
+        kms_key_id: kms_key_id.and_then(|found| reading.one_line("kms_key_id", 2048, &found)),
         tags,
     };
     fields.finish(reading);
@@ -38,16 +36,6 @@ fn account_id(found: Text<'_>, reading: &mut Reading<'_>) -> Option<String> {
     }
     let message = format!("`{}` is not an AWS account", shown(found.text));
     reading.add(Fault::error("bad-account", found.span, message).hint("an account is 12 digits, as a string"));
-    None
-}
-
-pub(super) fn one_line(name: &str, longest: usize, found: Text<'_>, reading: &mut Reading<'_>) -> Option<String> {
-    let length = found.text.chars().count();
-    if (1..=longest).contains(&length) && is_plain(found.text) {
-        return Some(found.text.to_owned());
-    }
-    let message = format!("`{name}` is 1 to {longest} characters, none of them a control character");
-    reading.add(Fault::error("bad-text", found.span, message));
     None
 }
 

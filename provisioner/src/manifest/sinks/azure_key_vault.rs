@@ -1,12 +1,8 @@
 //! A sink of type `azure-key-vault`.
 
 use super::login::login;
-use crate::manifest::fault::Fault;
-use crate::manifest::fields::{Fields, Text};
-use crate::manifest::masking::shown;
-use crate::manifest::nearest::{listed, nearest};
-use crate::manifest::reading::Reading;
 use crate::manifest::{AzureCloud, AzureKeyVaultConfig, AzureSignIn, SinkConfig};
+use crate::reading::{Fault, Fields, Reading, Text, listed, nearest, shown};
 
 /// What Azure's own tools read.
 const VARIABLES: &[&str] = &["AZURE_CLIENT_SECRET"];
@@ -38,9 +34,7 @@ pub(super) fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<
     }
     let own = vault.as_ref().map(|vault| format!("{vault}.{}", cloud.vaults()));
     let own: Vec<&str> = own.as_deref().into_iter().collect();
-    // Azure's own address spelled out is none of another place.
-    let spelled = |endpoint: &String| own.iter().any(|own| endpoint.eq_ignore_ascii_case(&format!("https://{own}")));
-    let endpoint = reading.vendor(endpoint, "this vault", &own).filter(|endpoint| !spelled(endpoint));
+    let endpoint = reading.vendor(endpoint, "this vault", &own);
     let vault = vault.filter(|_| reading.faults.len() == faults)?;
     Some(SinkConfig::AzureKeyVault(AzureKeyVaultConfig { vault, cloud, sign_in: way, login, endpoint }))
 }

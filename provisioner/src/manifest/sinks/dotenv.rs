@@ -1,8 +1,7 @@
 //! A sink of type `dotenv`.
 
 use crate::manifest::SinkConfig;
-use crate::manifest::fields::Fields;
-use crate::manifest::reading::Reading;
+use crate::reading::{Fields, Reading};
 
 pub(super) fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<SinkConfig> {
     let found = fields.text("path", reading);

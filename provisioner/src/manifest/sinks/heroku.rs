@@ -1,11 +1,8 @@
 //! A sink of type `heroku`.
 
 use super::login::login;
-use crate::manifest::fault::Fault;
-use crate::manifest::fields::{Fields, Text};
-use crate::manifest::masking::shown;
-use crate::manifest::reading::Reading;
 use crate::manifest::{HerokuConfig, HerokuTarget, Login, SinkConfig};
+use crate::reading::{Fault, Fields, Reading, Text, shown};
 
 /// What Heroku's own tools read.
 const VARIABLES: &[&str] = &["HEROKU_API_KEY"];
@@ -43,9 +40,7 @@ pub(super) fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<
         }
     };
     let endpoint = fields.text("endpoint", reading);
-    // The vendor's own address spelled out is none of another place.
-    let spelled = |endpoint: &String| HOSTS.iter().any(|own| endpoint.eq_ignore_ascii_case(&format!("https://{own}")));
-    let endpoint = reading.vendor(endpoint, "Heroku", HOSTS).filter(|endpoint| !spelled(endpoint));
+    let endpoint = reading.vendor(endpoint, "Heroku", HOSTS);
     let login = login(&mut fields, "login", VARIABLES, reading);
     let login = login.unwrap_or_else(|| Login::Env(VARIABLES[0].to_owned()));
     fields.finish(reading);

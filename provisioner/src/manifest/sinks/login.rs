@@ -5,11 +5,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::manifest::Login;
-use crate::manifest::fault::Fault;
-use crate::manifest::fields::{Fields, Text, wrong_type};
-use crate::manifest::masking::shown;
-use crate::manifest::nearest::listed;
-use crate::manifest::reading::{Reading, is_plain};
+use crate::reading::{Fault, Fields, Reading, Text, is_plain, listed, shown, wrong_type};
 
 /// Where logins of manifests stand in Secrets Manager: below it, a folder a manifest.
 pub(in crate::manifest) const LOGINS: &str = "latchkey/logins/";

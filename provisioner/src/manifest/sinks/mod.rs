@@ -10,12 +10,8 @@ mod vercel;
 
 use std::collections::BTreeMap;
 
-use super::fault::Fault;
-use super::fields::{Fields, Section, Text, sections};
-use super::masking::shown;
-use super::nearest::{listed, nearest};
-use super::reading::Reading;
-use super::{SinkConfig, Span};
+use super::SinkConfig;
+use crate::reading::{Fault, Fields, Reading, Section, Span, Text, listed, nearest, sections, shown};
 
 const RULE: &str = "a sink's name is 1 to 64 of `a-z`, `0-9` and `-`, and starts with a letter";
 

@@ -1,11 +1,8 @@
 //! A sink of type `vercel`.
 
 use super::login::login;
-use crate::manifest::fault::Fault;
-use crate::manifest::fields::{Fields, Text};
-use crate::manifest::masking::shown;
-use crate::manifest::reading::Reading;
 use crate::manifest::{Login, SinkConfig, VercelConfig};
+use crate::reading::{Fault, Fields, Reading, Text, shown};
 
 /// What Vercel's own tools read.
 const VARIABLES: &[&str] = &["VERCEL_TOKEN"];
@@ -17,9 +14,7 @@ pub(super) fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<
     let project = fields.required_text("project", reading).and_then(|found| project(&found, reading));
     let team = fields.text("team", reading).and_then(|found| team(&found, reading));
     let endpoint = fields.text("endpoint", reading);
-    // The vendor's own address spelled out is none of another place.
-    let spelled = |endpoint: &String| HOSTS.iter().any(|own| endpoint.eq_ignore_ascii_case(&format!("https://{own}")));
-    let endpoint = reading.vendor(endpoint, "Vercel", HOSTS).filter(|endpoint| !spelled(endpoint));
+    let endpoint = reading.vendor(endpoint, "Vercel", HOSTS);
     let deploy_hook = login(&mut fields, "deploy_hook", HOOKS, reading);
     let login = login(&mut fields, "login", VARIABLES, reading);
     let login = login.unwrap_or_else(|| Login::Env(VARIABLES[0].to_owned()));

@@ -2,7 +2,7 @@
 
 use crate::manifest::AzureCloud;
 use crate::sinks::SinkError;
-use crate::transport::Address;
+use crate::transport::{Address, is_loopback};
 
 /// Where tokens are given out, the host that is asked first; the others are older names of the same.
 fn login_hosts(cloud: AzureCloud) -> &'static [&'static str] {
@@ -23,11 +23,9 @@ pub(super) fn authority(cloud: AzureCloud, named: Option<&str>) -> Result<Addres
     let own = format!("https://{}", login_hosts(cloud)[0]);
     let address = Address::parse(named.unwrap_or(&own)).ok();
     let known = |address: &Address| login_hosts(cloud).contains(&address.host());
-    address.filter(|address| known(address) || crate::manifest::is_loopback(address.host())).ok_or_else(|| {
-        SinkError::Login {
-            reason: format!("`AZURE_AUTHORITY_HOST` is no host of Azure's cloud `{}`", cloud.name()),
-            hint: format!("unset it, or set it to `{own}`"),
-        }
+    address.filter(|address| known(address) || is_loopback(address.host())).ok_or_else(|| SinkError::Login {
+        reason: format!("`AZURE_AUTHORITY_HOST` is no host of Azure's cloud `{}`", cloud.name()),
+        hint: format!("unset it, or set it to `{own}`"),
     })
 }
 
@@ -76,9 +74,8 @@ impl Challenge {
         let address = Address::parse(&self.authorization).ok();
         let is_login = |address: &Address| login_hosts(cloud).contains(&address.host()) && address.is_secure();
         // What stands for Azure on this machine answers for its own sign-ins, too.
-        let is_named = |address: &Address| {
-            crate::manifest::is_loopback(address.host()) && address.to_string().starts_with(&authority.to_string())
-        };
+        let is_named =
+            |address: &Address| is_loopback(address.host()) && address.to_string().starts_with(&authority.to_string());
         if !address.is_some_and(|address| is_login(&address) || is_named(&address)) {
             return Err(strange(
                 format!("`{vault}` sends sign-ins to `{}`, which is none of Azure's hosts", plain(&self.authorization)),

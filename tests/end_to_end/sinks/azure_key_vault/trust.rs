@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use provisioner::manifest::{Allowances, AzureCloud, parse};
+use provisioner::manifest::{AzureCloud, parse};
+use provisioner::reading::Allowances;
 use provisioner::sinks::azure_key_vault::Variables;
 use provisioner::sinks::{Seen, Sink as _, SinkError};
 use tests::sinks::azure_key_vault::TENANT;
