@@ -31,7 +31,7 @@ impl Parts<'_> {
         }
         self.check_names(reading);
         self.check_quotas(reading);
-        check_places(self, reading);
+        check_places(self.service, self.sinks, self.tokens, reading);
         self.check_use_of_sinks(reading);
     }
 
@@ -144,7 +144,7 @@ impl Parts<'_> {
 
     fn check_use_of_sinks(&self, reading: &mut Reading<'_>) {
         let used = std::mem::take(&mut reading.used);
-        let idle = self.sinks.iter().filter(|(name, sink)| sink.config.is_some() && !used.contains(*name));
+        let idle = self.sinks.iter().filter(|(name, sink)| sink.settings.is_some() && !used.contains(*name));
         for (name, sink) in idle {
             let message = format!("nothing is pushed to the sink `{}`", shown(name));
             reading.add(Fault::warning("unused-sink", sink.span.clone(), message));

@@ -7,9 +7,10 @@ use latchkey::name::ManifestName;
 
 use super::agreement::Parts;
 use super::users::Users;
-use super::{Manifest, SinkDeclaration, roles, service, sinks, tokens, users};
+use super::{Manifest, roles, service, sinks, tokens, users};
 use crate::reading::snippet::floor;
 use crate::reading::{Allowances, Fault, Faults, Fields, Reading, Severity, masking, syntax};
+use crate::sinks::SinkDeclaration;
 
 /// Reads the text of a manifest. `path` is the file as it was named and `folder` the absolute folder it stands in,
 /// where its relative paths start. Nothing is looked up: neither files nor hosts.
@@ -54,7 +55,7 @@ fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<Manifest> {
     fields.finish(reading);
     Parts { service: address.as_ref(), roles: &roles, users: &users, sinks: &sinks, tokens: &tokens }.check(reading);
     let declaration = |(name, sink): (String, sinks::ReadSink)| {
-        Some((name, SinkDeclaration { config: sink.config?, span: sink.span }))
+        Some((name, SinkDeclaration { settings: sink.settings?, span: sink.span }))
     };
     Some(Manifest {
         name: name?,

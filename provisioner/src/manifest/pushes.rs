@@ -1,16 +1,14 @@
 //! The list `push` of a token: each sink's own rules, held offline.
 
-mod environments;
-mod names;
-
 use std::collections::BTreeMap;
 
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::PushDeclaration;
 use super::sinks::ReadSink;
-use crate::reading::{Fault, Fields, Reading, Text, is_plain, listed, nearest, shown, wrong_type};
+use crate::reading::{Fault, Fields, Reading, Text, listed, nearest, shown, wrong_type};
+use crate::sinks::vercel::Environments;
+use crate::sinks::{PushDeclaration, aws_secrets_manager};
 
 /// Reads `push`; a token without one has no place for its secret.
 pub(super) fn pushes(
@@ -49,17 +47,23 @@ fn push(
     let sink = fields.required_text("sink", reading);
     let name = fields.required_text("name", reading);
     let adopt = fields.boolean("adopt", reading).unwrap_or(false);
-    let kind = sink.as_ref().and_then(|sink| sinks.get(sink.text)?.kind);
-    let json_key = json_key(&mut fields, kind, reading);
-    let environments = environments::read(&mut fields, kind, entry.span(), reading);
-    let found = sink.as_ref().and_then(|sink| find(sink, sinks, reading));
-    match found.and_then(|sink| Some((sink.kind?, sink.config.as_ref()))) {
-        Some((kind, config)) => {
-            if let Some(name) = &name {
-                names::check(kind, config, name, reading);
-            }
-            fields.finish(reading);
+    let declared = sink.as_ref().and_then(|sink| sinks.get(sink.text));
+    let kind = declared.and_then(|sink| sink.kind);
+    let type_name = kind.map(|kind| kind.facts().name());
+    let json_key = aws_secrets_manager::read_json_key(&mut fields, type_name, reading);
+    let environments = Environments::read(&mut fields, type_name, entry.span(), reading);
+    if let Some(sink) = &sink {
+        note_use(sink, sinks, reading);
+    }
+    if let Some(name) = &name {
+        match (declared.and_then(|sink| sink.settings.as_ref()), kind) {
+            (Some(settings), _) => settings.facts().check_name(name, reading),
+            (None, Some(kind)) => kind.facts().check_name(name, reading),
+            (None, None) => {}
         }
+    }
+    match kind {
+        Some(_) => fields.finish(reading),
         // What a sink of an unknown type takes is not known.
         None => fields.finish_open(reading),
     }
@@ -74,43 +78,27 @@ fn push(
         adopt,
         span: entry.span(),
     };
-    if kind != Some("vercel") {
-        return vec![declaration];
+    match environments.all {
+        None => vec![declaration],
+        Some(all) => all
+            .into_iter()
+            .map(|environment| PushDeclaration { environment: Some(environment), ..declaration.clone() })
+            .collect(),
     }
-    let one = |environment| PushDeclaration { environment: Some(environment), ..declaration.clone() };
-    environments.all.into_iter().map(one).collect()
 }
 
-fn json_key(fields: &mut Fields<'_>, kind: Option<&str>, reading: &mut Reading<'_>) -> Option<String> {
-    let key = fields.text("json_key", reading)?;
-    if let Some(kind) = kind.filter(|kind| *kind != "aws-secrets-manager") {
-        let message = "`json_key` is for `aws-secrets-manager` only";
-        let hint = format!("an entry of `{kind}` holds a plain value");
-        reading.add(Fault::error("needs-json", key.span.clone(), message).hint(hint));
-    }
-    check_json_key(&key, reading);
-    Some(key.text.to_owned())
-}
-
-fn find<'s>(sink: &Text<'_>, sinks: &'s BTreeMap<String, ReadSink>, reading: &mut Reading<'_>) -> Option<&'s ReadSink> {
-    let found = sinks.get(sink.text);
+/// Notes that a sink is used, and reports one that is not declared.
+fn note_use(sink: &Text<'_>, sinks: &BTreeMap<String, ReadSink>, reading: &mut Reading<'_>) {
     reading.used.insert(sink.text.to_owned());
-    if found.is_none() {
-        let names: Vec<String> = sinks.keys().map(|name| shown(name)).collect();
-        let hint = match nearest(sink.text, sinks.keys().map(String::as_str)) {
-            Some(near) => format!("did you mean `{}`?", shown(near)),
-            None if names.is_empty() => format!("declare it: `[sinks.{}]`", shown(sink.text)),
-            None => format!("the sinks here are {}", listed(&names)),
-        };
-        let message = format!("no sink is called `{}`", shown(sink.text));
-        reading.add(Fault::error("unknown-sink", sink.span.clone(), message).hint(hint));
+    if sinks.contains_key(sink.text) {
+        return;
     }
-    found
-}
-
-fn check_json_key(key: &Text<'_>, reading: &mut Reading<'_>) {
-    if !(1..=128).contains(&key.text.chars().count()) || !is_plain(key.text) {
-        let message = "a `json_key` is 1 to 128 characters, none of them a control character";
-        reading.add(Fault::error("bad-json-key", key.span.clone(), message));
-    }
+    let names: Vec<String> = sinks.keys().map(|name| shown(name)).collect();
+    let hint = match nearest(sink.text, sinks.keys().map(String::as_str)) {
+        Some(near) => format!("did you mean `{}`?", shown(near)),
+        None if names.is_empty() => format!("declare it: `[sinks.{}]`", shown(sink.text)),
+        None => format!("the sinks here are {}", listed(&names)),
+    };
+    let message = format!("no sink is called `{}`", shown(sink.text));
+    reading.add(Fault::error("unknown-sink", sink.span.clone(), message).hint(hint));
 }

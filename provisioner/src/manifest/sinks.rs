@@ -1,30 +1,19 @@
-//! The tables `[sinks.NAME]`: what all have in common here, and a file for each type.
-
-mod aws_secrets_manager;
-mod azure_key_vault;
-mod dotenv;
-mod heroku;
-mod keyring;
-mod login;
-mod vercel;
+//! The tables `[sinks.NAME]`: what all types have in common; the rest is the type's own.
 
 use std::collections::BTreeMap;
 
-use super::SinkConfig;
 use crate::reading::{Fault, Fields, Reading, Section, Span, Text, listed, nearest, sections, shown};
+use crate::sinks::{Kind, SinkSettings};
 
 const RULE: &str = "a sink's name is 1 to 64 of `a-z`, `0-9` and `-`, and starts with a letter";
 
-/// The types that can be pushed to.
-pub(super) const TYPES: &[&str] = &["aws-secrets-manager", "azure-key-vault", "dotenv", "heroku", "keyring", "vercel"];
-
 /// A sink of the file.
 pub(super) struct ReadSink {
-    /// Its settings; `None` when they could not be read or its type cannot be pushed to yet.
-    pub(super) config: Option<SinkConfig>,
+    /// Its type, where there is such a type.
+    pub(super) kind: Option<Kind>,
+    /// Its settings; `None` when they could not be read or its type is not known.
+    pub(super) settings: Option<SinkSettings>,
     pub(super) span: Span,
-    /// Its type, where it is one of [`TYPES`].
-    pub(super) kind: Option<&'static str>,
 }
 
 /// Reads all declared sinks.
@@ -51,22 +40,17 @@ fn check_name(found: &Text<'_>, reading: &mut Reading<'_>) {
 
 fn sink(section: &Section<'_>, reading: &mut Reading<'_>) -> ReadSink {
     let mut fields = Fields::of(section, "sink");
-    let kind = fields.text("type", reading);
+    let name = fields.text("type", reading);
     if !fields.has("type") {
-        let hint = format!("a sink's type is one of {}", listed(TYPES));
+        let hint = format!("a sink's type is one of {}", listed(&types()));
         fields.missing_fault("type", |fault| fault.hint(hint));
     }
-    let known = kind.as_ref().and_then(|kind| TYPES.iter().find(|known| **known == kind.text).copied());
-    let config = match (known, kind) {
-        (Some("dotenv"), _) => dotenv::read(fields, reading),
-        (Some("vercel"), _) => vercel::read(fields, reading),
-        (Some("heroku"), _) => heroku::read(fields, reading),
-        (Some("azure-key-vault"), _) => azure_key_vault::read(fields, reading),
-        (Some("keyring"), _) => keyring::read(fields, reading),
-        (Some(_), _) => aws_secrets_manager::read(fields, reading),
-        (None, Some(kind)) => {
+    let kind = name.as_ref().and_then(|name| Kind::named(name.text));
+    let settings = match (kind, name) {
+        (Some(kind), _) => kind.read(fields, reading),
+        (None, Some(name)) => {
             // The fields of a type that is not known cannot be wrong.
-            reading.add(unknown_type(&kind));
+            reading.add(unknown_type(&name));
             None
         }
         (None, None) => {
@@ -74,11 +58,19 @@ fn sink(section: &Section<'_>, reading: &mut Reading<'_>) -> ReadSink {
             None
         }
     };
-    ReadSink { config, span: section.header.clone(), kind: known }
+    ReadSink { kind, settings, span: section.header.clone() }
 }
 
-fn unknown_type(kind: &Text<'_>) -> Fault {
-    let hint = nearest(kind.text, TYPES.iter().copied())
-        .map_or_else(|| format!("the types are {}", listed(TYPES)), |near| format!("did you mean `{near}`?"));
-    Fault::error("unknown-type", kind.span.clone(), format!("`{}` is not a type of sink", shown(kind.text))).hint(hint)
+/// The names of all types.
+fn types() -> Vec<&'static str> {
+    let mut types = Kind::ALL.map(|kind| kind.facts().name());
+    types.sort_unstable();
+    types.into()
+}
+
+fn unknown_type(name: &Text<'_>) -> Fault {
+    let types = types();
+    let hint = nearest(name.text, types.iter().copied())
+        .map_or_else(|| format!("the types are {}", listed(&types)), |near| format!("did you mean `{near}`?"));
+    Fault::error("unknown-type", name.span.clone(), format!("`{}` is not a type of sink", shown(name.text))).hint(hint)
 }

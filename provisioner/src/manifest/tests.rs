@@ -8,7 +8,9 @@ use crate::reading::{Allowances, Fault, Faults, snippet};
 mod broken;
 mod form;
 mod generated;
+mod links;
 mod rules;
+mod validator;
 
 const STATED: &str = "tokens.toml";
 

@@ -1,133 +1,125 @@
-//! What an entry may be called in each type of sink.
+//! What a type of sink tells without asking anybody: of itself, and of a sink that a manifest declares. None of it has a
+//! default, so that a new type answers every question.
 
-use crate::manifest::{HerokuConfig, HerokuTarget, SinkConfig};
-use crate::reading::{Fault, Reading, Text, is_plain, shown};
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
 
-/// What Vercel keeps for itself, <https://vercel.com/docs/environment-variables/reserved-environment-variables>.
-const RESERVED: &[&str] = &[
-    "AWS_EXECUTION_ENV",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-    "AWS_LAMBDA_FUNCTION_NAME",
-    "AWS_LAMBDA_FUNCTION_VERSION",
-    "AWS_LAMBDA_LOG_GROUP_NAME",
-    "AWS_LAMBDA_LOG_STREAM_NAME",
-    "AWS_SECRET_KEY",
-    "LAMBDA_RUNTIME_DIR",
-    "LAMBDA_TASK_ROOT",
-    "NOW_REGION",
-    "TZ",
-];
+use latchkey::place::Place;
 
-/// Reports a name that the type would refuse. `config` is the sink's, where it could be read.
-pub(super) fn check(kind: &str, config: Option<&SinkConfig>, name: &Text<'_>, reading: &mut Reading<'_>) {
-    match kind {
-        "dotenv" => check_variable(name, reading),
-        "aws-secrets-manager" => check_secret_name(name, reading),
-        "vercel" => check_vercel(name, reading),
-        "heroku" => {
-            let is_pipeline =
-                matches!(config, Some(SinkConfig::Heroku(HerokuConfig { target: HerokuTarget::Pipeline { .. }, .. })));
-            check_heroku(name, is_pipeline, reading);
+use super::host::Queues;
+use super::login::Login;
+use super::push::PushDeclaration;
+use super::rights::{LeastRights, PushedEntry};
+use super::sink::{DeclaredSink, Sink};
+use crate::reading::{Reading, Severity, Text};
+
+/// What is known of a type of sink.
+pub trait TypeFacts: Sync {
+    /// Its name in manifests and in places.
+    fn name(&self) -> &'static str;
+
+    /// Reports a name that no entry of the type can have, for a sink whose settings could not be read.
+    fn check_name(&self, name: &Text<'_>, reading: &mut Reading<'_>);
+
+    /// Reports pushes to sinks of the type that are puzzling beside each other.
+    fn check_together(&self, pushes: &[&PushDeclaration], reading: &mut Reading<'_>);
+
+    /// A place in few words: paths from `folder` on, and `machine` only where it is another.
+    fn label(&self, place: &Place, folder: &Path, machine: &str) -> String;
+
+    /// What a write to the place causes beyond the entry itself, such as a restart: in the same words for all entries
+    /// that cause it together.
+    fn effect(&self, place: &Place) -> Option<String>;
+
+    /// Whether deployments may go on with what an entry held although the entry is gone.
+    fn absence_hides_deployments(&self) -> bool;
+
+    /// The sink that reaches every place of the type that this machine has, declared or not; `None` where a declaration
+    /// says how to reach it.
+    fn undeclared(&self, machine: &str) -> Option<Arc<dyn Sink>>;
+}
+
+/// What is known of a declared sink from its settings alone.
+pub trait SinkFacts: fmt::Debug {
+    /// All logins that it names, each with its field in words.
+    fn logins(&self) -> Vec<(&'static str, &Login)>;
+
+    /// The file that it writes.
+    fn file(&self) -> Option<&Path>;
+
+    /// What its owner should know before a secret goes there, one sentence each. Looks at files, and may run git.
+    fn warnings(&self) -> Vec<String>;
+
+    /// Reports a name that no entry of the sink can have.
+    fn check_name(&self, name: &Text<'_>, reading: &mut Reading<'_>);
+
+    /// Where a push lands, as far as the settings tell.
+    fn spot(&self, push: &PushDeclaration) -> Spot;
+
+    /// What another sink of the manifest must not be, or need not be, at the same time.
+    fn twin(&self) -> Option<Twin>;
+
+    /// What a login needs for these entries.
+    fn rights(&self, entries: &[PushedEntry<'_>]) -> LeastRights;
+
+    /// The sink itself. Contacts nothing. `None` for settings that no manifest's reading lets through.
+    fn connect(&self, machine: &str, queues: &Queues) -> Option<Arc<dyn DeclaredSink>>;
+}
+
+/// Where a push lands as far as its manifest tells: two pushes to one spot overwrite each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    /// What the entry belongs to.
+    pub owner: String,
+    /// The entry's name, as the vendor compares names.
+    pub name: String,
+    /// Set where entries of one owner and name may yet be two.
+    pub apart: Option<Apart>,
+}
+
+/// What may keep two pushes to one secret of AWS apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Apart {
+    /// The account, where the sink says one: two that differ do not meet.
+    pub account: Option<String>,
+    /// The key in the secret; the whole secret when `None`.
+    pub json_key: Option<String>,
+}
+
+impl Apart {
+    /// What is wrong with two pushes to one secret, and what to do; `None` where they do not meet.
+    pub fn clash(&self, other: &Self, same_sink: bool) -> Option<(&'static str, &'static str)> {
+        if matches!((&self.account, &other.account), (Some(one), Some(other)) if one != other) {
+            return None;
         }
-        "azure-key-vault" => check_vault_entry(name, reading),
-        "keyring" => check_account(name, reading),
-        // The rules of the other types stand here too.
-        _ => {}
+        match (&self.json_key, &other.json_key) {
+            (Some(one), Some(other)) if one != other => None,
+            (Some(_), None) | (None, Some(_)) => Some((
+                "one push takes the whole secret, another a `json_key` in it",
+                "give every push to it a `json_key`, or none",
+            )),
+            _ if same_sink => {
+                Some(("two pushes go to one place", "each would overwrite the other; give one another name"))
+            }
+            _ => Some((
+                "two pushes go to one place",
+                "give one another name, or say `account` in both sinks if these are two accounts",
+            )),
+        }
     }
 }
 
-fn check_variable(name: &Text<'_>, reading: &mut Reading<'_>) {
-    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    let good = name.text.bytes().all(is_part) && name.text.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
-    if !good {
-        let message = format!("`{}` cannot be a variable in a dotenv file", shown(name.text));
-        let rule = "a variable is letters, digits and `_`, and does not start with a digit";
-        reading.add(Fault::error("bad-push-name", name.span.clone(), message).hint(rule));
-    }
-}
-
-fn check_secret_name(name: &Text<'_>, reading: &mut Reading<'_>) {
-    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+=.@-".contains(&byte);
-    if !(1..=512).contains(&name.text.len()) || !name.text.bytes().all(is_part) {
-        let message = format!("`{}` cannot be a name in Secrets Manager", shown(name.text));
-        let rule = "a name there is 1 to 512 letters, digits and `/_+=.@-`";
-        reading.add(Fault::error("bad-push-name", name.span.clone(), message).hint(rule));
-        return;
-    }
-    let bytes = name.text.as_bytes();
-    let looks_like_arn = bytes.len() > 7
-        && bytes[bytes.len() - 7] == b'-'
-        && bytes[bytes.len() - 6..].iter().all(u8::is_ascii_alphanumeric);
-    if looks_like_arn {
-        let message = format!("`{}` ends in a hyphen and six characters, as the ends of ARNs do", shown(name.text));
-        let hint = "AWS advises against it: a look-up by a part of the ARN may find the wrong secret";
-        reading.add(Fault::warning("arn-like-name", name.span.clone(), message).hint(hint));
-    }
-}
-
-fn check_vercel(name: &Text<'_>, reading: &mut Reading<'_>) {
-    let mut add = |message: String, rule: &str| {
-        reading.add(Fault::error("bad-push-name", name.span.clone(), message).hint(rule));
-    };
-    let bytes = name.text.as_bytes();
-    let part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-    if !(1..=256).contains(&bytes.len()) || !bytes.iter().all(part) || !bytes[0].is_ascii_alphabetic() {
-        let rule = "a name there is 1 to 256 letters, digits and `_`, and starts with a letter";
-        add(format!("`{}` cannot be a variable on Vercel", shown(name.text)), rule);
-    } else if RESERVED.contains(&name.text) || name.text.starts_with("VERCEL_") {
-        add(format!("`{}` is one of Vercel's own variables", shown(name.text)), "give it another name");
-    } else if ["NEXT_PUBLIC_", "VITE_", "REACT_APP_", "NUXT_PUBLIC_", "PUBLIC_", "GATSBY_"]
-        .iter()
-        .any(|prefix| name.text.starts_with(prefix))
-    {
-        let message = format!("`{}` would be built into pages that everybody can read", shown(name.text));
-        let hint = "frameworks show variables with such a prefix to browsers; give it another name";
-        reading.add(Fault::warning("public-name", name.span.clone(), message).hint(hint));
-    }
-}
-
-/// <https://devcenter.heroku.com/articles/config-vars>, and the schemas of Heroku's API.
-fn check_heroku(name: &Text<'_>, is_pipeline: bool, reading: &mut Reading<'_>) {
-    let mut add = |message: String, rule: &str| {
-        reading.add(Fault::error("bad-push-name", name.span.clone(), message).hint(rule));
-    };
-    let more: &[u8] = if is_pipeline { b"_.:[]" } else { b"_" };
-    let part = |byte: u8| byte.is_ascii_alphanumeric() || more.contains(&byte);
-    if name.text.is_empty() || name.text.len() > 256 || !name.text.bytes().all(part) {
-        let rule = if is_pipeline {
-            "a name in a pipeline is letters, digits and `_.:[]`"
-        } else {
-            "a name there is letters, digits and `_`"
-        };
-        add(format!("`{}` cannot be a config var", shown(name.text)), rule);
-    } else if name.text.starts_with("HEROKU_") {
-        add(format!("`{}` is one of Heroku's own", shown(name.text)), "a config var does not start with `HEROKU_`");
-    } else if name.text.starts_with("__") {
-        let rule = "a config var does not start with `__`";
-        add(format!("`{}` cannot be a config var", shown(name.text)), rule);
-    }
-}
-
-fn check_vault_entry(name: &Text<'_>, reading: &mut Reading<'_>) {
-    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    if (1..=127).contains(&name.text.len()) && name.text.bytes().all(is_part) {
-        return;
-    }
-    let message = format!("`{}` cannot be a name in Key Vault", shown(name.text));
-    let near: String =
-        name.text.chars().map(|found| if matches!(found, '_' | '.' | '/' | ' ') { '-' } else { found }).collect();
-    let hint = if (1..=127).contains(&near.len()) && near.bytes().all(is_part) {
-        format!("a name there is 1 to 127 letters, digits and `-`, for instance `{}`", shown(&near))
-    } else {
-        "a name there is 1 to 127 letters, digits and `-`".to_owned()
-    };
-    reading.add(Fault::error("bad-push-name", name.span.clone(), message).hint(hint));
-}
-
-fn check_account(name: &Text<'_>, reading: &mut Reading<'_>) {
-    if !(1..=128).contains(&name.text.chars().count()) || !is_plain(name.text) || name.text.trim() != name.text {
-        let message = format!("`{}` cannot be a name in a keyring", shown(name.text));
-        let rule = "a name there is 1 to 128 characters, without control characters and spaces at its ends";
-        reading.add(Fault::error("bad-push-name", name.span.clone(), message).hint(rule));
-    }
+/// Two sinks that are one thing at the vendor's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Twin {
+    /// The same for both.
+    pub key: String,
+    /// What they are both, in a word.
+    pub what: &'static str,
+    /// How bad that is.
+    pub severity: Severity,
+    /// The fault's code.
+    pub code: &'static str,
+    pub hint: &'static str,
 }

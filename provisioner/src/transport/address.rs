@@ -38,6 +38,14 @@ impl Address {
         Self::read(text, |host| is_loopback(host) || link(host))
     }
 
+    /// Such an address apart from the path and the query that follow it, with which a request begins.
+    pub fn parse_near_with_target(url: &str) -> Option<(Self, String)> {
+        let uri: Uri = url.parse().ok()?;
+        let base = format!("{}://{}", uri.scheme_str()?, uri.authority()?);
+        let target = uri.path_and_query().map_or_else(|| "/".to_owned(), |found| found.as_str().to_owned());
+        Some((Self::parse_near(&base).ok()?, target))
+    }
+
     fn read(text: &str, plain: impl Fn(&str) -> bool) -> Result<Self, AddressError> {
         let (scheme, host) = scheme_and_host(text).ok_or(AddressError::Form)?;
         let secure = scheme == "https";

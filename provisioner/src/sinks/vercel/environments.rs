@@ -1,56 +1,114 @@
-//! Which environments of a Vercel project a push goes to.
+//! Which environments of a project a push goes to.
 
-use crate::manifest::Environment;
+use schemars::JsonSchema;
+
+use super::KIND;
 use crate::reading::{Fault, Fields, Reading, Span, Text, is_plain, listed, nearest, shown};
 
-/// The environments that every project has.
-const TARGETS: &[&str] = &["production", "preview", "development"];
 /// The longest name of a branch that Vercel takes.
 const BRANCH_MAX: usize = 250;
 
-/// The environments of one push.
-pub(super) struct Environments {
-    /// Each of them; empty where the sink has none, or none could be read.
-    pub(super) all: Vec<Environment>,
-    /// Whether nobody may read the value back.
-    pub(super) sensitive: bool,
+/// One environment of a project: one row each, so that rows never have to be split.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Environment {
+    Production,
+    /// Previews, of one branch or of all.
+    Preview {
+        branch: Option<String>,
+    },
+    /// Development: read by people's own machines.
+    Development,
+    /// A custom environment, by its slug.
+    Custom(String),
 }
 
-/// Reads `targets`, `environments`, `branch` and `sensitive`, which are Vercel's alone.
-pub(super) fn read(fields: &mut Fields<'_>, kind: Option<&str>, push: Span, reading: &mut Reading<'_>) -> Environments {
-    let targets = fields.texts("targets", reading);
-    let custom = fields.texts("environments", reading);
-    let branch = fields.text("branch", reading);
-    let sensitive = fields.boolean("sensitive", reading);
-    let none = Environments { all: Vec::new(), sensitive: sensitive.unwrap_or(true) };
-    if kind != Some("vercel") {
-        check_type(fields, kind, reading);
-        return none;
+/// An environment that every project of Vercel has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+enum Target {
+    /// What the public sees.
+    Production,
+    /// Deployments of branches.
+    Preview,
+    /// People's own machines.
+    Development,
+}
+
+impl Target {
+    const ALL: [Self; 3] = [Self::Production, Self::Preview, Self::Development];
+    const NAMES: [&str; 3] = ["production", "preview", "development"];
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().zip(Self::NAMES).find(|(_, known)| *known == name).map(|(target, _)| target)
     }
-    let named = |name: &str| fields.has(name);
-    if !named("targets") && !named("environments") {
-        let fault = Fault::error("no-targets", push, "this push names no environment of the project");
-        reading.add(fault.hint("add `targets = [\"production\", \"preview\"]`, or `environments` for custom ones"));
-        return none;
+}
+
+/// What a push to a sink of this type says besides, as a manifest spells it.
+#[derive(Debug, JsonSchema)]
+#[expect(dead_code, reason = "it only describes the form")]
+pub struct PushFields {
+    /// For `vercel`: `production`, `preview`, `development`.
+    #[schemars(default)]
+    targets: Vec<Target>,
+    /// For `vercel`: custom environments, by slug.
+    #[schemars(default)]
+    environments: Vec<String>,
+    /// For `vercel`: the branch whose previews read it; those of all branches when it is not given.
+    #[schemars(length(min = 1, max = 250))]
+    branch: Option<String>,
+    /// For `vercel`: whether nobody may read the value back; `true` unless said.
+    sensitive: Option<bool>,
+}
+
+/// The environments of one push.
+#[derive(Debug)]
+pub struct Environments {
+    /// Each of them; `None` where the type of the sink has none.
+    pub all: Option<Vec<Environment>>,
+    /// Whether nobody may read the value back.
+    pub sensitive: bool,
+}
+
+impl Environments {
+    /// Reads `targets`, `environments`, `branch` and `sensitive`, which are Vercel's alone. `kind` is the type of the
+    /// sink, where it is known.
+    pub fn read(fields: &mut Fields<'_>, kind: Option<&str>, push: Span, reading: &mut Reading<'_>) -> Self {
+        let targets = fields.texts("targets", reading);
+        let custom = fields.texts("environments", reading);
+        let branch = fields.text("branch", reading);
+        let sensitive = fields.boolean("sensitive", reading);
+        let read = |all| Self { all, sensitive: sensitive.unwrap_or(true) };
+        if kind != Some(KIND) {
+            check_type(fields, kind, reading);
+            return read(None);
+        }
+        let named = |name: &str| fields.has(name);
+        if !named("targets") && !named("environments") {
+            let fault = Fault::error("no-targets", push, "this push names no environment of the project");
+            reading.add(fault.hint("add `targets = [\"production\", \"preview\"]`, or `environments` for custom ones"));
+            return read(Some(Vec::new()));
+        }
+        let empty = |list: &Option<Vec<Text<'_>>>| list.as_ref().is_none_or(Vec::is_empty);
+        if empty(&targets) && empty(&custom) && (targets.is_some() || custom.is_some()) {
+            let span = fields.key_span("targets").or_else(|| fields.key_span("environments")).unwrap_or(push);
+            let fault = Fault::error("no-targets", span, "this push goes to no environment of the project");
+            reading.add(fault.hint(format!("the environments of every project are {}", listed(&Target::NAMES))));
+        }
+        let targets: Vec<(Target, Span)> =
+            targets.into_iter().flatten().filter_map(|found| Some((target(&found, reading)?, found.span))).collect();
+        let custom: Vec<Text<'_>> = custom.into_iter().flatten().filter(|slug| check_slug(slug, reading)).collect();
+        check_sensitive(&targets, sensitive, fields.key_span("sensitive"), reading);
+        let branch = branch.filter(|branch| check_branch(branch, &targets, reading));
+        let branch = branch.map(|branch| branch.text.to_owned());
+        let environment = |target| match target {
+            Target::Production => Environment::Production,
+            Target::Preview => Environment::Preview { branch: branch.clone() },
+            Target::Development => Environment::Development,
+        };
+        let mut all: Vec<Environment> = targets.iter().map(|(target, _)| environment(*target)).collect();
+        all.extend(custom.iter().map(|slug| Environment::Custom(slug.text.to_owned())));
+        read(Some(all))
     }
-    let empty = |list: &Option<Vec<Text<'_>>>| list.as_ref().is_none_or(Vec::is_empty);
-    if empty(&targets) && empty(&custom) && (targets.is_some() || custom.is_some()) {
-        let span = fields.key_span("targets").or_else(|| fields.key_span("environments")).unwrap_or(push);
-        let fault = Fault::error("no-targets", span, "this push goes to no environment of the project");
-        reading.add(fault.hint(format!("the environments of every project are {}", listed(TARGETS))));
-    }
-    let targets: Vec<Text<'_>> = targets.into_iter().flatten().filter(|target| check_target(target, reading)).collect();
-    let custom: Vec<Text<'_>> = custom.into_iter().flatten().filter(|slug| check_slug(slug, reading)).collect();
-    check_sensitive(&targets, sensitive, fields.key_span("sensitive"), reading);
-    let branch = branch.filter(|branch| check_branch(branch, &targets, reading)).map(|branch| branch.text.to_owned());
-    let target = |target: &Text<'_>| match target.text {
-        "production" => Environment::Production,
-        "preview" => Environment::Preview { branch: branch.clone() },
-        _ => Environment::Development,
-    };
-    let mut all: Vec<Environment> = targets.iter().map(target).collect();
-    all.extend(custom.iter().map(|slug| Environment::Custom(slug.text.to_owned())));
-    Environments { all, ..none }
 }
 
 fn check_type(fields: &Fields<'_>, kind: Option<&str>, reading: &mut Reading<'_>) {
@@ -64,21 +122,26 @@ fn check_type(fields: &Fields<'_>, kind: Option<&str>, reading: &mut Reading<'_>
     }
 }
 
-fn check_target(target: &Text<'_>, reading: &mut Reading<'_>) -> bool {
-    if TARGETS.contains(&target.text) {
-        return true;
+fn target(found: &Text<'_>, reading: &mut Reading<'_>) -> Option<Target> {
+    let target = Target::named(found.text);
+    if target.is_none() {
+        let hint = nearest(found.text, Target::NAMES).map_or_else(
+            || {
+                format!(
+                    "the targets are {}; custom environments stand under `environments`, by slug",
+                    listed(&Target::NAMES)
+                )
+            },
+            |near| format!("did you mean `{near}`?"),
+        );
+        let message = format!("`{}` is not a target", shown(found.text));
+        reading.add(Fault::error("unknown-target", found.span.clone(), message).hint(hint));
     }
-    let hint = nearest(target.text, TARGETS.iter().copied()).map_or_else(
-        || format!("the targets are {}; custom environments stand under `environments`, by slug", listed(TARGETS)),
-        |near| format!("did you mean `{near}`?"),
-    );
-    let message = format!("`{}` is not a target", shown(target.text));
-    reading.add(Fault::error("unknown-target", target.span.clone(), message).hint(hint));
-    false
+    target
 }
 
 fn check_slug(slug: &Text<'_>, reading: &mut Reading<'_>) -> bool {
-    if TARGETS.contains(&slug.text) {
+    if Target::named(slug.text).is_some() {
         let message = format!("`{}` is not a custom environment", slug.text);
         reading.add(Fault::error("bad-environment", slug.span.clone(), message).hint("it stands under `targets`"));
         return false;
@@ -97,21 +160,21 @@ fn check_slug(slug: &Text<'_>, reading: &mut Reading<'_>) -> bool {
     good
 }
 
-fn check_sensitive(targets: &[Text<'_>], sensitive: Option<bool>, said: Option<Span>, reading: &mut Reading<'_>) {
-    let Some(development) = targets.iter().find(|target| target.text == "development") else { return };
+fn check_sensitive(targets: &[(Target, Span)], sensitive: Option<bool>, said: Option<Span>, reading: &mut Reading<'_>) {
+    let Some((_, development)) = targets.iter().find(|(target, _)| *target == Target::Development) else { return };
     if sensitive == Some(false) {
         return;
     }
     let message = "what is sensitive cannot be read in development";
     let hint = "make a push of its own for development, with `sensitive = false`";
-    let fault = Fault::error("sensitive-development", development.span.clone(), message).hint(hint);
+    let fault = Fault::error("sensitive-development", development.clone(), message).hint(hint);
     reading.add(match said {
         Some(said) => fault.related(said, "said here"),
         None => fault.hint("pushes are sensitive unless they say otherwise: make one of its own for development, with `sensitive = false`"),
     });
 }
 
-fn check_branch(branch: &Text<'_>, targets: &[Text<'_>], reading: &mut Reading<'_>) -> bool {
+fn check_branch(branch: &Text<'_>, targets: &[(Target, Span)], reading: &mut Reading<'_>) -> bool {
     let mut add = |message: String, hint: &str| {
         reading.add(Fault::error("bad-branch", branch.span.clone(), message).hint(hint));
         false
@@ -124,7 +187,7 @@ fn check_branch(branch: &Text<'_>, targets: &[Text<'_>], reading: &mut Reading<'
     if branch.text.chars().count() > BRANCH_MAX {
         return add("a branch's name is too long".to_owned(), "Vercel takes at most 250 characters");
     }
-    if !targets.iter().any(|target| target.text == "preview") {
+    if !targets.iter().any(|(target, _)| *target == Target::Preview) {
         let hint = "only previews are of a branch: add `preview` to `targets`, or take `branch` out";
         return add("`branch` without the target `preview`".to_owned(), hint);
     }
