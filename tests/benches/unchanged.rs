@@ -15,13 +15,13 @@ use std::time::Instant;
 use latchkey::clock::SystemClock;
 use latchkey::entropy::SystemEntropy;
 use latchkey::service::Service;
+use latchkey_sinks::ManifestSinks;
+use latchkey_sinks::reading::Allowances;
 use provisioner::apply::{self, Failure, Reporter, Run};
 use provisioner::manifest::{self, Manifest, ServiceAddress};
 use provisioner::observe::observe;
 use provisioner::plan::{self, Labels, Options};
-use provisioner::reading::Allowances;
 use provisioner::service::Client;
-use provisioner::sinks::registry::ManifestSinks;
 
 /// Tokens of one user.
 const PER_USER: usize = 100;

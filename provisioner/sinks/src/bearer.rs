@@ -74,7 +74,7 @@ pub(super) fn code(text: &str) -> &str {
 /// A part of a path or query, percent-encoded (RFC 3986, unreserved characters stay).
 pub(super) fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
-    crate::transport::encode(text, &mut encoded);
+    crate::transport::percent_encode(text, &mut encoded);
     encoded
 }
 

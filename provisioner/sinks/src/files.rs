@@ -37,7 +37,7 @@ pub struct Stamp {
 
 impl Stamp {
     /// The state of the file at `path`, links followed; `None` when there is none.
-    pub fn of(path: &Path) -> Option<Self> {
+    pub fn read(path: &Path) -> Option<Self> {
         fs::metadata(path).ok().map(|metadata| Self::from_metadata(&metadata))
     }
 

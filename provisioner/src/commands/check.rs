@@ -7,7 +7,7 @@ use super::exit::{Code, Fault};
 use super::open;
 use crate::manifest::{self, LoadError};
 use crate::output::{Format, Printer, markdown};
-use crate::reading::{Severity, snippet};
+use latchkey_sinks::reading::{Severity, snippet};
 
 /// Checks a manifest by its own rules.
 pub(super) fn run(printer: Printer, check: &Check) -> Result<Code, Fault> {

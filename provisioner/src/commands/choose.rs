@@ -7,7 +7,7 @@ use latchkey::name::{TokenName, UserName};
 use super::exit::Fault;
 use crate::manifest::Manifest;
 use crate::observe::Observation;
-use crate::reading::nearest;
+use latchkey_sinks::reading::nearest;
 
 /// Whose, and which.
 pub(super) type Key = (UserName, TokenName);

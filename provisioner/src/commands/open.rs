@@ -14,11 +14,11 @@ use super::exit::{Code, Fault};
 use super::server;
 use crate::dynamodb::{self, DynamoDbError};
 use crate::embedded::{self, EmbeddedError};
-use crate::files::FileError;
 use crate::manifest::{self, LoadError, Manifest, ServiceAddress};
 use crate::output::{Format, Printer, actions, markdown};
-use crate::reading::{Fault as ManifestFault, snippet};
 use crate::service::Client;
+use latchkey_sinks::files::FileError;
+use latchkey_sinks::reading::{Fault as ManifestFault, snippet};
 
 /// Loads a manifest, prints its warnings, and on faults prints them all.
 pub(super) fn load(printer: Printer, path: &Path, allow: &Allow) -> Result<Manifest, Fault> {
@@ -186,7 +186,7 @@ pub(super) async fn client(address: &ServiceAddress, absent: IfMissing) -> Resul
         EmbeddedError::File { path, source } => {
             let error = match source.kind() {
                 ErrorKind::InvalidInput => FileError::NotRegular { path },
-                _ => FileError::of("open", &path, &source),
+                _ => FileError::from_io("open", &path, &source),
             };
             Fault::new(error.to_string()).hint(error.hint())
         }

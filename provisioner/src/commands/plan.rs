@@ -7,12 +7,12 @@ use super::arguments::{Plan, PlanFlags};
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use super::{choose, saved};
-use crate::machine;
 use crate::manifest::Manifest;
 use crate::observe::observe;
 use crate::output::{Format, Printer, actions, calendar, markdown, plan_json};
 use crate::plan::{self, Labels, Options, Rotate};
-use crate::sinks::registry::ManifestSinks;
+use latchkey_sinks::ManifestSinks;
+use latchkey_sinks::machine;
 
 /// The farthest that a calendar reaches.
 const CALENDAR_MAX: latchkey::lifetime::Seconds = latchkey::lifetime::Seconds::days(3653);

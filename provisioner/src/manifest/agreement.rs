@@ -8,7 +8,7 @@ use super::places::check_places;
 use super::sinks::ReadSink;
 use super::users::Users;
 use super::{RoleDeclaration, ServiceAddress, TokenDeclaration};
-use crate::reading::{Fault, Reading, Span, listed, nearest, shown};
+use latchkey_sinks::reading::{Fault, Reading, Span, listed, nearest, shown};
 
 /// What a user may have when nobody says, see `max_tokens`.
 const MAX_TOKENS_DEFAULT: usize = 10;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
-use crate::sinks::{SinkSettings, aws_secrets_manager, vercel};
+use latchkey_sinks::{SinkSettings, aws_secrets_manager, vercel};
 
 const DURATION: &str = "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$";
 

@@ -1,7 +1,7 @@
 //! Durations of the file, with where each was said: a contradiction is shown where it can be mended.
 
-use crate::reading::{Fault, Fields, Reading, Span, shown};
 use latchkey::lifetime::{Contradiction, Seconds, Terms};
+use latchkey_sinks::reading::{Fault, Fields, Reading, Span, shown};
 
 /// A duration, and where the table in hand says it.
 #[derive(Debug, Clone)]

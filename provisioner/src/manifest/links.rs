@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::{Manifest, ServiceAddress};
-use crate::files;
-use crate::reading::Fault;
-use crate::sinks::SinkSettings;
-use crate::sinks::login::Login;
+use latchkey_sinks::SinkSettings;
+use latchkey_sinks::files;
+use latchkey_sinks::login::Login;
+use latchkey_sinks::reading::Fault;
 
 /// Faults of paths that, links resolved, lie outside the manifest's folder. Reads links, and nothing else.
 pub fn leaving(manifest: &Manifest) -> Vec<Fault> {

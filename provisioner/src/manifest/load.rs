@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Manifest;
 use super::parse::parse;
-use crate::reading::{Allowances, Fault, Faults};
+use latchkey_sinks::reading::{Allowances, Fault, Faults};
 
 /// The largest manifest that is read, in bytes.
 pub const SIZE_MAX: u64 = 4 * 1024 * 1024;

@@ -33,8 +33,8 @@ use latchkey::lifetime::Terms;
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::role::Permissions;
 
-use crate::reading::Span;
-use crate::sinks::{PushDeclaration, SinkDeclaration};
+use latchkey_sinks::reading::Span;
+use latchkey_sinks::{PushDeclaration, SinkDeclaration};
 
 /// A manifest without faults, its defaults filled in.
 #[derive(Debug, Clone)]

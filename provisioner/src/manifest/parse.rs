@@ -8,9 +8,9 @@ use latchkey::name::ManifestName;
 use super::agreement::Parts;
 use super::users::Users;
 use super::{Manifest, roles, service, sinks, tokens, users};
-use crate::reading::snippet::floor;
-use crate::reading::{Allowances, Fault, Faults, Fields, Reading, Severity, masking, syntax};
-use crate::sinks::SinkDeclaration;
+use latchkey_sinks::SinkDeclaration;
+use latchkey_sinks::reading::snippet::floor;
+use latchkey_sinks::reading::{Allowances, Fault, Faults, Fields, Reading, Severity, masking, syntax};
 
 /// Reads the text of a manifest. `path` is the file as it was named and `folder` the absolute folder it stands in,
 /// where its relative paths start. Nothing is looked up: neither files nor hosts.

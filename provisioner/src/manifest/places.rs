@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::sinks::ReadSink;
 use super::{ServiceAddress, TokenDeclaration};
-use crate::reading::{Fault, Reading, Severity, Span, shown};
-use crate::sinks::{Apart, Kind, PushDeclaration, Spot};
+use latchkey_sinks::reading::{Fault, Reading, Severity, Span, shown};
+use latchkey_sinks::{Apart, Kind, PushDeclaration, Spot};
 
 /// Reports pushes and sinks that meet, as far as the file alone can tell.
 pub(super) fn check_places(

@@ -6,9 +6,9 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::sinks::ReadSink;
-use crate::reading::{Fault, Fields, Reading, Text, listed, nearest, shown, wrong_type};
-use crate::sinks::vercel::Environments;
-use crate::sinks::{PushDeclaration, aws_secrets_manager};
+use latchkey_sinks::reading::{Fault, Fields, Reading, Text, listed, nearest, shown, wrong_type};
+use latchkey_sinks::vercel::Environments;
+use latchkey_sinks::{PushDeclaration, aws_secrets_manager};
 
 /// Reads `push`; a token without one has no place for its secret.
 pub(super) fn pushes(

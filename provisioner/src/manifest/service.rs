@@ -4,7 +4,7 @@ use latchkey::name::UserName;
 
 use super::ServiceAddress;
 use super::durations::Durations;
-use crate::reading::{Fault, Fields, Reading, Section, Span, Text, shown};
+use latchkey_sinks::reading::{Fault, Fields, Reading, Section, Span, Text, shown};
 
 /// The parts of Amazon's host names that stand for DynamoDB.
 const DYNAMODB: &[&str] = &["dynamodb", "dynamodb-fips"];

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::reading::{Fault, Fields, Reading, Section, Span, Text, listed, nearest, sections, shown};
-use crate::sinks::{Kind, SinkSettings};
+use latchkey_sinks::reading::{Fault, Fields, Reading, Section, Span, Text, listed, nearest, sections, shown};
+use latchkey_sinks::{Kind, SinkSettings};
 
 const RULE: &str = "a sink's name is 1 to 64 of `a-z`, `0-9` and `-`, and starts with a letter";
 
@@ -39,7 +39,7 @@ fn check_name(found: &Text<'_>, reading: &mut Reading<'_>) {
 }
 
 fn sink(section: &Section<'_>, reading: &mut Reading<'_>) -> ReadSink {
-    let mut fields = Fields::of(section, "sink");
+    let mut fields = Fields::of_section(section, "sink");
     let name = fields.text("type", reading);
     if !fields.has("type") {
         let hint = format!("a sink's type is one of {}", listed(&types()));

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::reading::{Allowances, Fault, Faults, snippet};
+use latchkey_sinks::reading::{Allowances, Fault, Faults, snippet};
 
 mod broken;
 mod form;

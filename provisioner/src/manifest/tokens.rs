@@ -12,7 +12,7 @@ use super::pushes::pushes;
 use super::roles::role_names;
 use super::service::Defaults;
 use super::sinks::ReadSink;
-use crate::reading::{Fault, Fields, Reading, Section, Text, is_plain, sections, shown, text_of, wrong_type};
+use latchkey_sinks::reading::{Fault, Fields, Reading, Section, Text, is_plain, sections, shown, text_of, wrong_type};
 
 /// The most CIDRs that a token may have.
 const CIDRS_MAX: usize = 20;
@@ -35,7 +35,7 @@ fn token(
     sinks: &BTreeMap<String, ReadSink>,
     reading: &mut Reading<'_>,
 ) -> Option<TokenDeclaration> {
-    let mut fields = Fields::of(section, "token");
+    let mut fields = Fields::of_section(section, "token");
     let name = name(section, &mut fields, reading);
     let user = user(&mut fields, defaults, reading);
     let description = description(&mut fields, reading);

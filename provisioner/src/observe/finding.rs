@@ -9,7 +9,7 @@ use latchkey::secret::{Fingerprint, TokenId};
 use latchkey::service::Origin;
 use latchkey::token::{PlaceRecord, Token};
 
-use crate::sinks::{Kind, Seen, SeenEntry, SinkError};
+use latchkey_sinks::{Kind, Seen, SeenEntry, SinkError};
 
 /// What a look found.
 #[derive(Debug, Clone)]

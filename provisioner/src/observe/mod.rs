@@ -17,8 +17,8 @@ use latchkey::user::User;
 use crate::manifest::{Manifest, TokenDeclaration};
 use crate::safeguard::{Safeguard, stands};
 use crate::service::{Protocol, ServiceError};
-use crate::sinks::{Marker, Seen, Sink, SinkError, SinkSet};
 use finding::{Finding, Known};
+use latchkey_sinks::{Marker, Seen, Sink, SinkError, SinkSet};
 
 /// What looks at places found.
 pub type Looks = HashMap<PlaceId, Result<Seen, SinkError>>;

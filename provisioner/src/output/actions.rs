@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use super::Printer;
 use crate::manifest::Manifest;
 use crate::plan::{Labels, Line, Note, Plan, Tone, remarks};
-use crate::reading::snippet::position;
-use crate::reading::{Fault, Severity, Span};
+use latchkey_sinks::reading::snippet::position;
+use latchkey_sinks::reading::{Fault, Severity, Span};
 
 /// A step's summary takes 1 MiB; one that is longer is dropped as a whole.
 const SUMMARY_MAX: u64 = 1_000_000;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use latchkey::place::Place;
 
 use super::{Change, Plan, TokenPlan};
-use crate::sinks::Kind;
+use latchkey_sinks::Kind;
 
 /// The lines, each unit once.
 pub(super) fn causes(plan: &Plan) -> Vec<String> {

@@ -9,7 +9,7 @@ use latchkey::role::Permissions;
 
 use crate::manifest::{Manifest, TokenDeclaration};
 use crate::observe::Observation;
-use crate::reading::{Fault, Span};
+use latchkey_sinks::reading::{Fault, Span};
 
 /// The faults of a manifest that the service knows of, by position.
 pub fn faults(manifest: &Manifest, observation: &Observation) -> Vec<Fault> {

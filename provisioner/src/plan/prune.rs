@@ -10,7 +10,7 @@ use latchkey::token::{Token, Use};
 use super::{Blocked, Change, Note, Options, Reason, TokenPlan};
 use crate::observe::Observation;
 use crate::observe::finding::{Finding, Known};
-use crate::sinks::SinkError;
+use latchkey_sinks::SinkError;
 
 /// A token that was used so lately is not pruned.
 const USED_LATELY: Seconds = Seconds::days(7);

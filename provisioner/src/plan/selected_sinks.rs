@@ -11,7 +11,7 @@ use super::{Blocked, Change, Field, Note, Options, Reason, TokenPlan, token};
 use crate::manifest::Manifest;
 use crate::observe::finding::{Finding, Known};
 use crate::observe::{Observation, Observed};
-use crate::sinks::{PushDeclaration, SinkError};
+use latchkey_sinks::{PushDeclaration, SinkError};
 
 /// Whether some, and not all, of what a token has anywhere is in the selected sinks.
 pub(super) fn is_part(manifest: &Manifest, options: &Options, index: usize, observed: &Observed) -> bool {

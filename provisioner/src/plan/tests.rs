@@ -14,8 +14,8 @@ use latchkey::user::{User, UserKind};
 use super::*;
 use crate::manifest::parse;
 use crate::observe::Observed;
-use crate::reading::Allowances;
-use crate::sinks::{Receipt, Seen, SeenEntry, SinkError};
+use latchkey_sinks::reading::Allowances;
+use latchkey_sinks::{Receipt, Seen, SeenEntry, SinkError};
 
 mod lagging;
 mod matrix;
@@ -175,7 +175,7 @@ impl Scene {
         let manifest = manifest(text);
         let named = |name: &TokenName| records.iter().find(|token| token.name == *name).map(|token| (*token).clone());
         let places = |index: usize| {
-            let push = |push: &crate::sinks::PushDeclaration| Ok(place(&push.sink, &push.name));
+            let push = |push: &latchkey_sinks::PushDeclaration| Ok(place(&push.sink, &push.name));
             manifest.tokens[index].pushes.iter().map(push).collect()
         };
         let observed = |(index, declaration): (usize, &crate::manifest::TokenDeclaration)| Observed {

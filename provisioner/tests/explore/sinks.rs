@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use latchkey::place::{Place, PlaceId};
 use latchkey::secret::{Digest, Secret};
-use provisioner::deadline::Deadline;
-use provisioner::sinks::{
+use latchkey_sinks::deadline::Deadline;
+use latchkey_sinks::{
     Capabilities, Marker, PushDeclaration, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, SinkSet, Write,
 };
 

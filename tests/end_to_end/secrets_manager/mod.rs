@@ -12,9 +12,9 @@ use aws_credential_types::Credentials;
 use latchkey::entropy::SystemEntropy;
 use latchkey::place::Place;
 use latchkey::secret::{Prefix, Secret, TokenId};
-use provisioner::deadline::Deadline;
-use provisioner::sinks::aws_secrets_manager::{AwsSecretsManager, Settings};
-use provisioner::sinks::{Marker, Receipt, Removal, Seen, SeenEntry, Sink as _, SinkError, Write};
+use latchkey_sinks::aws_secrets_manager::{AwsSecretsManager, Settings};
+use latchkey_sinks::deadline::Deadline;
+use latchkey_sinks::{Marker, Receipt, Removal, Seen, SeenEntry, Sink as _, SinkError, Write};
 use serde_json::{Value, json};
 use tests::engines::{Person, StrictSecretsManager};
 

@@ -1,15 +1,15 @@
 //! The sink for Heroku on its fake.
 
 use latchkey::place::Place;
-use provisioner::sinks::heroku::{Stage, Target};
-use provisioner::sinks::{DeclaredSink as _, PushDeclaration, Removal, Seen, Sink as _, SinkError};
+use latchkey_sinks::conformance::{Bench as _, On, Trouble};
+use latchkey_sinks::heroku::{Stage, Target};
+use latchkey_sinks::{DeclaredSink as _, PushDeclaration, Removal, Seen, Sink as _, SinkError};
 use tests::sinks::heroku::{HerokuBench, PIPELINE};
-use tests::sinks::{Bench as _, On, Trouble, slept};
+use tests::sinks::slept;
 
-use super::conformance::conforms;
 use super::{Version, held, look, remove, soon, words, write, write_all};
 
-type Sink = provisioner::sinks::heroku::Heroku;
+type Sink = latchkey_sinks::heroku::Heroku;
 
 const APP: &str = "acme-worker";
 
@@ -25,11 +25,6 @@ async fn started() -> (HerokuBench, Sink) {
     let bench = HerokuBench::start().await;
     let sink = bench.sink_for(app());
     (bench, sink)
-}
-
-#[tokio::test]
-async fn heroku_conforms() {
-    conforms(&HerokuBench::start().await).await;
 }
 
 #[tokio::test]
@@ -262,16 +257,16 @@ async fn a_login_that_ends_half_way_is_read_once_more() {
 #[tokio::test]
 async fn the_fake_is_as_strict_as_heroku_and_its_contract_is_held() {
     let (bench, _) = started().await;
-    let host = provisioner::sinks::host::Host::new(
-        provisioner::transport::Address::parse(&bench.heroku.url()).unwrap(),
-        &provisioner::sinks::host::Queues::default(),
+    let host = latchkey_sinks::host::Host::new(
+        latchkey_sinks::transport::Address::parse(&bench.heroku.url()).unwrap(),
+        &latchkey_sinks::host::Queues::default(),
         |_| None,
     );
-    let ask = |ask: provisioner::sinks::host::Ask| {
+    let ask = |ask: latchkey_sinks::host::Ask| {
         let host = host.clone();
         async move { host.ask(&ask.header("authorization", "Bearer login-0")).await.unwrap().status }
     };
-    let read = provisioner::sinks::host::Ask::read;
+    let read = latchkey_sinks::host::Ask::read;
     assert_eq!(ask(read("/apps/acme-worker/config-vars")).await, 406, "without the third version in `Accept`");
     assert_eq!(bench.heroku.complaints(), Vec::<String>::new());
     assert_eq!(ask(read("/apps/acme-worker/secrets")).await, 406);

@@ -4,19 +4,11 @@ use std::time::Duration;
 
 use latchkey::entropy::SystemEntropy;
 use latchkey::secret::{Prefix, Secret, TokenId};
-use provisioner::deadline::Deadline;
-use provisioner::sinks::keyring::{Keyring, Session, Settings};
-use provisioner::sinks::{DeclaredSink as _, Marker, PushDeclaration, Seen, Sink as _, SinkError, Write};
+use latchkey_sinks::deadline::Deadline;
+use latchkey_sinks::keyring::{Keyring, Session, Settings};
+use latchkey_sinks::{DeclaredSink as _, Marker, PushDeclaration, Seen, Sink as _, SinkError, Write};
+use tests::sinks::elapsed;
 use tests::sinks::keyring::{PrivateKeyring, settings};
-use tests::sinks::{KeyringBench, elapsed};
-
-use super::conformance::conforms;
-
-#[tokio::test]
-async fn keyring_conforms() {
-    let Some(bench) = KeyringBench::start() else { return };
-    conforms(&bench).await;
-}
 
 /// An error and its hint, as a user reads them; each on a line.
 fn told(error: &SinkError) -> String {

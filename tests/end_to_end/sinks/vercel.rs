@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use latchkey::lifetime::Seconds;
 use latchkey::place::Place;
-use provisioner::deadline::Deadline;
-use provisioner::sinks::vercel::{Environment, Settings};
-use provisioner::sinks::{DeclaredSink as _, PushDeclaration, Seen, SeenEntry, Sink as _, SinkError};
+use latchkey_sinks::conformance::{Bench as _, On, Trouble};
+use latchkey_sinks::deadline::Deadline;
+use latchkey_sinks::vercel::{Environment, Settings};
+use latchkey_sinks::{DeclaredSink as _, PushDeclaration, Seen, SeenEntry, Sink as _, SinkError};
 use serde_json::json;
 use tests::clock::ManualClock;
+use tests::sinks::slept;
 use tests::sinks::vercel::VercelBench;
-use tests::sinks::{Bench as _, On, Trouble, slept};
 use tests::world::START;
 
-use super::conformance::conforms;
 use super::{Version, held, look, remove, soon, words, write, write_all};
 
-type Sink = provisioner::sinks::vercel::Vercel;
+type Sink = latchkey_sinks::vercel::Vercel;
 
 fn preview(branch: Option<&str>) -> Environment {
     Environment::Preview { branch: branch.map(str::to_owned) }
@@ -47,11 +47,6 @@ async fn started() -> (VercelBench, Sink) {
     let bench = VercelBench::start().await;
     let sink = bench.sink_for(&bench.settings());
     (bench, sink)
-}
-
-#[tokio::test]
-async fn vercel_conforms() {
-    conforms(&VercelBench::start().await).await;
 }
 
 #[tokio::test]
@@ -427,7 +422,7 @@ async fn nothing_is_sent_when_it_is_too_late() {
     let place = place(&sink, "API_TOKEN", Environment::Production).await;
     let version = Version::first();
     let over = Deadline::by(tests::sinks::elapsed, std::time::Duration::ZERO);
-    let write = provisioner::sinks::Write {
+    let write = latchkey_sinks::Write {
         place: &place,
         secret: &version.secret,
         marker: &version.marker,

@@ -9,14 +9,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use latchkey::place::Place;
 use latchkey::secret::Secret;
-use provisioner::deadline::Deadline;
-use provisioner::sinks::dotenv::{Document, Dotenv};
-use provisioner::sinks::{
+use latchkey_sinks::conformance::{Bench, On, Trouble};
+use latchkey_sinks::deadline::Deadline;
+use latchkey_sinks::dotenv::{Document, Dotenv};
+use latchkey_sinks::{
     Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, Write,
 };
 use tempfile::TempDir;
 
-use super::{Bench, On, Trouble};
+use super::ToolBench;
 
 const MACHINE: &str = "here";
 
@@ -98,16 +99,19 @@ impl Bench for DotenvBench {
         edit(&self.path(), &kept);
     }
 
-    fn declaration(&self, _: &str) -> String {
-        format!("type = \"dotenv\"\npath = \"{}\"\n", self.path().display())
-    }
-
     fn trouble(&self, _: Trouble, _: On) -> bool {
         false
     }
 
     async fn changes(&self) -> usize {
         self.changes.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl ToolBench for DotenvBench {
+    fn declaration(&self, _: &str) -> String {
+        format!("type = \"dotenv\"\npath = \"{}\"\n", self.path().display())
     }
 }
 

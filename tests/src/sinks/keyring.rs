@@ -10,14 +10,15 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use latchkey::place::Place;
 use latchkey::secret::Secret;
-use provisioner::deadline::Deadline;
-use provisioner::sinks::keyring::{Keyring, Session, Settings};
-use provisioner::sinks::{
+use latchkey_sinks::conformance::{Bench, On, Trouble};
+use latchkey_sinks::deadline::Deadline;
+use latchkey_sinks::keyring::{Keyring, Session, Settings};
+use latchkey_sinks::{
     Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, Write,
 };
 use tempfile::TempDir;
 
-use super::{Bench, On, Trouble};
+use super::ToolBench;
 
 /// The machine that these keyrings are on.
 pub const MACHINE: &str = "test-machine";
@@ -291,16 +292,19 @@ impl Bench for KeyringBench {
         self.keyring.clear(SERVICE, name(place));
     }
 
-    async fn revived(&self) -> bool {
-        self.keyring.revive()
-    }
-
     fn trouble(&self, _: Trouble, _: On) -> bool {
         false
     }
 
     async fn changes(&self) -> usize {
         self.changes.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl ToolBench for KeyringBench {
+    async fn revived(&self) -> bool {
+        self.keyring.revive()
     }
 
     fn declaration(&self, _: &str) -> String {

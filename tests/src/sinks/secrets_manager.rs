@@ -7,11 +7,12 @@ use async_trait::async_trait;
 use aws_credential_types::Credentials;
 use hyper::StatusCode;
 use latchkey::place::Place;
-use provisioner::sinks::aws_secrets_manager::{AwsSecretsManager, Settings};
-use provisioner::sinks::{DeclaredSink, PushDeclaration};
+use latchkey_sinks::aws_secrets_manager::{AwsSecretsManager, Settings};
+use latchkey_sinks::conformance::{Bench, On, Trouble};
+use latchkey_sinks::{DeclaredSink, PushDeclaration};
 use serde_json::{Value, json};
 
-use super::{Bench, On, Trouble};
+use super::ToolBench;
 use crate::engines::{Fault, Person, StrictSecretsManager};
 
 const REGION: &str = "eu-west-1";
@@ -114,20 +115,6 @@ impl Bench for SecretsManagerBench {
         self.put(SHARED, &json!(object).to_string()).await;
     }
 
-    fn url(&self) -> Option<String> {
-        Some(self.manager.url())
-    }
-
-    fn declaration(&self, url: &str) -> String {
-        format!("type = \"aws-secrets-manager\"\nregion = \"{REGION}\"\nendpoint = \"{url}\"\n")
-    }
-
-    fn environment(&self) -> Vec<(String, String)> {
-        [("AWS_ACCESS_KEY_ID", "tests"), ("AWS_SECRET_ACCESS_KEY", "tests"), ("AWS_EC2_METADATA_DISABLED", "true")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into()
-    }
-
     fn trouble(&self, trouble: Trouble, on: On) -> bool {
         let fault = match trouble {
             Trouble::Throttled(None) => Fault::Throttle,
@@ -168,5 +155,22 @@ impl Bench for SecretsManagerBench {
             changes += usize::from(!secret["DeletedDate"].is_null());
         }
         changes
+    }
+}
+
+#[async_trait]
+impl ToolBench for SecretsManagerBench {
+    fn url(&self) -> Option<String> {
+        Some(self.manager.url())
+    }
+
+    fn declaration(&self, url: &str) -> String {
+        format!("type = \"aws-secrets-manager\"\nregion = \"{REGION}\"\nendpoint = \"{url}\"\n")
+    }
+
+    fn environment(&self) -> Vec<(String, String)> {
+        [("AWS_ACCESS_KEY_ID", "tests"), ("AWS_SECRET_ACCESS_KEY", "tests"), ("AWS_EC2_METADATA_DISABLED", "true")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into()
     }
 }

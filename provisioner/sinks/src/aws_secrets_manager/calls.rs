@@ -13,8 +13,8 @@ use super::cutoff::Cutoff;
 use super::failure::{Asked, code};
 use super::identity::Identity;
 use super::marker::LABEL;
+use crate::SinkError;
 use crate::deadline::Deadline;
-use crate::sinks::SinkError;
 
 const CURRENT: &str = "AWSCURRENT";
 /// The most bytes that a value may have.

@@ -17,7 +17,7 @@ use aws_types::service_config::ServiceConfigKey;
 use super::Settings;
 use super::failure::Asked;
 use super::identity::Identity;
-use crate::sinks::SinkError;
+use crate::SinkError;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);

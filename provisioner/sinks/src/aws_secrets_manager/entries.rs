@@ -9,7 +9,7 @@ use super::marker::not_ours;
 use super::shared::{Edit, Found};
 use super::{plain, shared};
 use crate::deadline::Deadline;
-use crate::sinks::{Receipt, Removal, Seen, SinkError, Write};
+use crate::{Receipt, Removal, Seen, SinkError, Write};
 
 /// An answer, and the position of what it answers.
 pub(super) type Answer<T> = (usize, Result<T, SinkError>);

@@ -12,7 +12,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::cutoff::{Cutoff, DeadlinePassed};
 use super::identity::Identity;
-use crate::sinks::SinkError;
+use crate::SinkError;
 
 const TEXT_MAX: usize = 300;
 

@@ -4,13 +4,13 @@ use zeroize::Zeroizing;
 
 use super::calls::{Calls, Which};
 use super::{Settings, connection};
-use crate::sinks::SinkError;
+use crate::SinkError;
 
 /// The login that stands under `name`, in the account and region of the AWS environment.
 ///
 /// # Errors
 /// When it cannot be read, or is not there.
-pub(in crate::sinks) async fn login(name: &str) -> Result<Zeroizing<String>, SinkError> {
+pub(crate) async fn login(name: &str) -> Result<Zeroizing<String>, SinkError> {
     let (client, identity) = connection::connect(&Settings::default(), None).await?;
     let calls = Calls::new(client, identity, None, Vec::new());
     let found = calls.value(name, Which::Current).await?;

@@ -3,7 +3,7 @@
 use latchkey::entropy::{Entropy, EntropyError};
 use latchkey::secret::Secret;
 
-use crate::sinks::{Marker, SinkError};
+use crate::{Marker, SinkError};
 
 /// The label under which a new version is put before AWSCURRENT moves to it. There is one for all: putting moves it off
 /// the version put before, so that it never has to be cleaned up, and the 20 labels of a secret are never used up.

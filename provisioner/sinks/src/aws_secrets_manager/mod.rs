@@ -41,9 +41,7 @@ pub(super) use self::login::login;
 pub use self::rights::{partition, right_to_know_oneself, rights_of_logins};
 pub use self::settings::{PushFields, Settings, read_json_key};
 use crate::deadline::Deadline;
-use crate::sinks::{
-    Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, Write,
-};
+use crate::{Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, Write};
 
 /// Its name in a manifest.
 pub const KIND: &str = "aws-secrets-manager";

@@ -11,7 +11,7 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use crate::sinks::{Receipt, Seen, SeenEntry};
+use crate::{Receipt, Seen, SeenEntry};
 
 /// An object's entries in their order. It has no `Debug`: it holds values.
 #[derive(Default)]

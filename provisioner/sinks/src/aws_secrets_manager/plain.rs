@@ -5,7 +5,7 @@ use latchkey::secret::Secret;
 use super::calls::{Calls, Description, Outcome, Version, Which};
 use super::marker::{is_version, marker_of, not_ours, version_id};
 use crate::deadline::Deadline;
-use crate::sinks::{Marker, Receipt, Removal, Seen, SeenEntry, SinkError, Write};
+use crate::{Marker, Receipt, Removal, Seen, SeenEntry, SinkError, Write};
 
 /// What the description tells; no value is read.
 pub(super) fn seen(description: Option<&Description>) -> Seen {

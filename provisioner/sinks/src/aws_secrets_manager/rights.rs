@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Settings;
 use super::survey::WORTH_A_LIST;
-use crate::sinks::rights::{PushedEntry, Statement};
+use crate::rights::{PushedEntry, Statement};
 
 /// What every push needs: look, read back, make, put beside, make current.
 const DELIVER: &[&str] = &[

@@ -13,7 +13,7 @@ use super::calls::{Calls, Outcome, VALUE_MAX, Version, Which};
 use super::marker::{fresh_version_id, is_version};
 use super::object::Object;
 use crate::deadline::Deadline;
-use crate::sinks::{Marker, Seen, SinkError};
+use crate::{Marker, Seen, SinkError};
 
 const ROUNDS: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(150);

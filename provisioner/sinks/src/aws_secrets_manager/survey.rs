@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::calls::{Calls, Description};
-use crate::sinks::SinkError;
+use crate::SinkError;
 
 /// Fewer secrets than that are asked for one by one.
 pub(super) const WORTH_A_LIST: usize = 20;

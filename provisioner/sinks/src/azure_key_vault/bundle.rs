@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 use super::marker::{Tags, marker_of, receipt_of};
-use crate::sinks::{Receipt, Seen, SeenEntry};
+use crate::{Receipt, Seen, SeenEntry};
 
 /// A version of a secret, its value too where it was asked for.
 #[derive(Deserialize)]

@@ -12,9 +12,9 @@ use super::failure::{Asked, codes};
 use super::marker::Tags;
 use super::settings::Cloud;
 use super::sign_in::SignIn;
+use crate::SinkError;
 use crate::deadline::Deadline;
-use crate::sinks::SinkError;
-use crate::sinks::host::{Ask, Effect, Host, Unanswered};
+use crate::host::{Ask, Effect, Host, Unanswered};
 use crate::transport::{Address, Incoming};
 
 /// Of these, the one that all clouds have had for years.

@@ -1,7 +1,7 @@
 //! The hosts of Azure's clouds, and whether a vault that asks for a sign-in asks for the right one.
 
 use super::settings::Cloud;
-use crate::sinks::SinkError;
+use crate::SinkError;
 use crate::transport::{Address, is_loopback};
 
 /// Where tokens are given out, the host that is asked first; the others are older names of the same.

@@ -9,7 +9,7 @@ use super::calls::{Calls, Got, Put};
 use super::marker::{is_removed, marker_of, removed, tags_of};
 use super::network::Network;
 use crate::deadline::Deadline;
-use crate::sinks::{Marker, Receipt, Removal, Seen, SeenEntry, SinkError, Write};
+use crate::{Marker, Receipt, Removal, Seen, SeenEntry, SinkError, Write};
 
 /// How often a value is sent at the most.
 const TRIES: u32 = 4;

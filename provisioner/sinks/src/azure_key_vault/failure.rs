@@ -2,7 +2,7 @@
 //! are. <https://learn.microsoft.com/azure/key-vault/general/rest-error-codes>
 
 use super::bundle::Failed;
-use crate::sinks::SinkError;
+use crate::SinkError;
 use crate::transport::Incoming;
 
 /// The codes of a refusal: the outer one and the innermost that says more.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::sinks::{Marker, Write};
+use crate::{Marker, Write};
 
 /// Azure takes no more. <https://learn.microsoft.com/azure/key-vault/secrets/about-secrets#secret-tags>
 pub(super) const TAGS_MAX: usize = 15;
@@ -86,7 +86,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::sinks::Seen;
+    use crate::Seen;
 
     fn token_id() -> impl Strategy<Value = TokenId> {
         "[0-9a-hjkmnp-tv-z]{16}".prop_map(|text| text.parse().unwrap())

@@ -43,10 +43,8 @@ pub use self::settings::{Cloud, Settings, SignInMethod};
 use self::sign_in::SignIn;
 pub use self::sign_in::Variables;
 use crate::deadline::Deadline;
-use crate::sinks::{
-    Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, Write,
-};
 use crate::transport::Address;
+use crate::{Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, Write};
 
 /// Its name in a manifest.
 pub const KIND: &str = "azure-key-vault";

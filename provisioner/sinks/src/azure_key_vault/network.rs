@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_smithy_async::rt::sleep::{AsyncSleep as _, SharedAsyncSleep, TokioSleep};
 
 use crate::deadline::{Elapsed, since_boot};
-use crate::sinks::host::{Host, Queues};
+use crate::host::{Host, Queues};
 use crate::transport::{Address, Http};
 
 /// How this process reaches hosts.

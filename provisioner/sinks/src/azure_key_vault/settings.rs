@@ -2,8 +2,8 @@
 
 use schemars::JsonSchema;
 
+use crate::login::Login;
 use crate::reading::{Fault, Fields, Reading, Text, listed, nearest, shown};
-use crate::sinks::login::Login;
 
 /// What Azure's own tools read.
 const VARIABLES: &[&str] = &["AZURE_CLIENT_SECRET"];

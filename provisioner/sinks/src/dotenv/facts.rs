@@ -6,16 +6,16 @@ use std::sync::Arc;
 use latchkey::place::Place;
 
 use super::{Dotenv, KIND, Settings, warnings};
+use crate::facts::{SinkFacts, Spot, Twin, TypeFacts};
+use crate::host::Queues;
+use crate::login::Login;
+use crate::push::PushDeclaration;
 use crate::reading::{Fault, Reading, Text, shown};
-use crate::sinks::facts::{SinkFacts, Spot, Twin, TypeFacts};
-use crate::sinks::host::Queues;
-use crate::sinks::login::Login;
-use crate::sinks::push::PushDeclaration;
-use crate::sinks::rights::{LeastRights, PushedEntry};
-use crate::sinks::sink::{DeclaredSink, Sink};
+use crate::rights::{LeastRights, PushedEntry};
+use crate::sink::{DeclaredSink, Sink};
 
 /// The type.
-pub(in crate::sinks) struct Type;
+pub(crate) struct Type;
 
 impl TypeFacts for Type {
     fn name(&self) -> &'static str {

@@ -8,7 +8,7 @@ use super::document::{Document, DotenvError, SetError};
 use super::git::{Tracking, tracking};
 use crate::deadline::Deadline;
 use crate::files::{self, FileError, Replacement, Stamp};
-use crate::sinks::{Receipt, Seen, SeenEntry, SinkError};
+use crate::{Receipt, Seen, SeenEntry, SinkError};
 
 /// More than any `.env` file that is one.
 const FILE_MAX: usize = 1 << 20;
@@ -142,7 +142,7 @@ fn open(path: &Path) -> Result<Opened, SinkError> {
 fn replace(path: &Path, opened: &Opened, deadline: Deadline) -> Result<(), SinkError> {
     let replacement = Replacement::prepare(path, opened.document.to_text().as_bytes(), MODE)?;
     // Editors take no lock: this leaves them no more than the moment of the renaming.
-    if Stamp::of(path) != opened.stamp {
+    if Stamp::read(path) != opened.stamp {
         return Err(SinkError::Changed);
     }
     if deadline.has_passed() {

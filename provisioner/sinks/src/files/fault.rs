@@ -81,14 +81,14 @@ impl FileError {
     }
 
     pub(super) fn reading(path: &Path, error: &io::Error) -> Self {
-        Self::of("read", path, error)
+        Self::from_io("read", path, error)
     }
 
     pub(super) fn writing(path: &Path, error: &io::Error) -> Self {
-        Self::of("write", path, error)
+        Self::from_io("write", path, error)
     }
 
-    pub(crate) fn of(verb: &'static str, path: &Path, error: &io::Error) -> Self {
+    pub fn from_io(verb: &'static str, path: &Path, error: &io::Error) -> Self {
         let path = path.to_owned();
         match error.kind() {
             ErrorKind::NotFound | ErrorKind::NotADirectory => {

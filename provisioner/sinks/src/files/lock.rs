@@ -24,7 +24,7 @@ pub struct FolderLock {
 pub fn lock_folder(folder: &Path, wait: Duration) -> Result<FolderLock, FileError> {
     let file = File::open(folder).map_err(|error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => FileError::NoFolder { path: folder.to_owned() },
-        _ => FileError::of("lock", folder, &error),
+        _ => FileError::from_io("lock", folder, &error),
     })?;
     let deadline = Deadline::after(wait);
     loop {
@@ -34,7 +34,7 @@ pub fn lock_folder(folder: &Path, wait: Duration) -> Result<FolderLock, FileErro
                 return Err(FileError::Held { path: folder.to_owned() });
             }
             Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE.min(deadline.left())),
-            Err(TryLockError::Error(error)) => return Err(FileError::of("lock", folder, &error)),
+            Err(TryLockError::Error(error)) => return Err(FileError::from_io("lock", folder, &error)),
         }
     }
 }

@@ -7,10 +7,10 @@ use zeroize::Zeroizing;
 
 use super::failure::failed;
 use super::settings::Target;
+use crate::SinkError;
+use crate::bearer::{Api, encoded};
 use crate::deadline::Deadline;
-use crate::sinks::SinkError;
-use crate::sinks::bearer::{Api, encoded};
-use crate::sinks::host::{Ask, Effect};
+use crate::host::{Ask, Effect};
 use crate::transport::Incoming;
 
 /// Names the third version of the API; without it Heroku answers 406.

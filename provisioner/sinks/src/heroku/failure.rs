@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::sinks::SinkError;
-use crate::sinks::bearer::code;
+use crate::SinkError;
+use crate::bearer::code;
 use crate::transport::Incoming;
 
 #[derive(Debug, Default, Deserialize)]

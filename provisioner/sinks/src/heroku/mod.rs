@@ -31,14 +31,14 @@ pub(super) use self::facts::Type;
 use self::failure::{SCOPE_HINT, lacks_scope, pacing, refuses};
 use self::release::Running;
 pub use self::settings::{Settings, Stage, Target};
+use crate::bearer::Api;
 use crate::deadline::{Deadline, Elapsed};
-use crate::sinks::bearer::Api;
-use crate::sinks::host::{Host, Queues};
-use crate::sinks::login::Keeper;
-use crate::sinks::{
+use crate::host::{Host, Queues};
+use crate::login::Keeper;
+use crate::transport::{Address, AddressError, Transport};
+use crate::{
     Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, Write,
 };
-use crate::transport::{Address, AddressError, Transport};
 
 /// Its name in a manifest.
 pub const KIND: &str = "heroku";

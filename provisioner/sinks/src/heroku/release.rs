@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::calls::{Calls, Status, Vars};
-use crate::sinks::SinkError;
+use crate::SinkError;
 
 /// How long a release is waited for. A release-phase command may migrate a database.
 const WAIT: Duration = Duration::from_mins(20);

@@ -2,8 +2,8 @@
 
 use schemars::JsonSchema;
 
+use crate::login::Login;
 use crate::reading::{Fault, Fields, Reading, Text, shown};
-use crate::sinks::login::Login;
 
 /// What Heroku's own tools read.
 const VARIABLES: &[&str] = &["HEROKU_API_KEY"];

@@ -5,7 +5,7 @@ use security_framework::passwords::{delete_generic_password, get_generic_passwor
 use zeroize::Zeroizing;
 
 use super::{Session, Settings};
-use crate::sinks::SinkError;
+use crate::SinkError;
 
 const NOT_FOUND: i32 = -25_300;
 /// `errSecInteractionNotAllowed`, `errSecAuthFailed`, `errSecUserCanceled`, `errSecNoSuchKeychain`

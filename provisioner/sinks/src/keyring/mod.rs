@@ -29,7 +29,7 @@ pub use self::settings::Settings;
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 use self::unsupported::Store;
 use crate::deadline::Deadline;
-use crate::sinks::{
+use crate::{
     Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, Write,
 };
 

@@ -15,7 +15,7 @@ use dbus::message::Message;
 use zeroize::Zeroizing;
 
 use super::{Session, Settings};
-use crate::sinks::SinkError;
+use crate::SinkError;
 
 const SERVICE: &str = "org.freedesktop.secrets";
 const ROOT: &str = "/org/freedesktop/secrets";

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::{Session, Settings};
-use crate::sinks::SinkError;
+use crate::SinkError;
 
 pub(super) struct Store(std::convert::Infallible);
 

@@ -10,8 +10,8 @@ use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::Login;
-use crate::sinks::aws_secrets_manager;
-use crate::sinks::error::SinkError;
+use crate::aws_secrets_manager;
+use crate::error::SinkError;
 
 /// The longest login, in bytes.
 const LONGEST: usize = 64 * 1024;

@@ -35,7 +35,7 @@ impl<'a> Fields<'a> {
         Self { table, whose, header, asked: Vec::new(), missing: Vec::new() }
     }
 
-    pub fn of(section: &Section<'a>, word: &str) -> Self {
+    pub fn of_section(section: &Section<'a>, word: &str) -> Self {
         Self::new(section.table, format!("{word} `{}`", shown(section.key.text)), section.header.clone())
     }
 

@@ -41,7 +41,7 @@ pub fn floor(text: &str, offset: usize) -> usize {
 /// faults only the first are shown.
 pub fn render(faults: &[Fault], path: &str, text: &str, colour: bool) -> String {
     let masked = masking::mask(text, &masking::spans(text, faults));
-    let lines = Lines::of(&masked);
+    let lines = Lines::split(&masked);
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let mut shown: Vec<String> =
         faults.iter().take(SHOWN_MAX).map(|fault| renderer.render(&[group(fault, path, &lines)])).collect();
@@ -101,7 +101,7 @@ struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    fn of(text: &'a str) -> Self {
+    fn split(text: &'a str) -> Self {
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Self { text, starts }
     }

@@ -74,7 +74,7 @@ pub trait Transport: Send + Sync + fmt::Debug {
 }
 
 /// Percent-encodes all but what RFC 3986 leaves unreserved.
-pub(crate) fn encode(text: &str, into: &mut String) {
+pub fn percent_encode(text: &str, into: &mut String) {
     use std::fmt::Write as _;
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {

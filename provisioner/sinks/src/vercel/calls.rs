@@ -8,11 +8,11 @@ use zeroize::Zeroizing;
 
 use super::failure::{failed, is_taken};
 use super::row::Row;
+use crate::bearer::{Api, code, date, encoded};
 use crate::deadline::Deadline;
-use crate::sinks::bearer::{Api, code, date, encoded};
-use crate::sinks::host::{Ask, Effect};
-use crate::sinks::{Marker, SinkError};
+use crate::host::{Ask, Effect};
 use crate::transport::Incoming;
+use crate::{Marker, SinkError};
 
 /// How many pages of a list are read: far more than any project has rows.
 const PAGES_MAX: usize = 200;

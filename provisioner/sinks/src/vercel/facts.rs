@@ -7,13 +7,13 @@ use std::sync::Arc;
 use latchkey::place::Place;
 
 use super::{Environment, KIND, Settings, Vercel};
+use crate::facts::{SinkFacts, Spot, Twin, TypeFacts};
+use crate::host::Queues;
+use crate::login::Login;
+use crate::push::PushDeclaration;
 use crate::reading::{Fault, Reading, Severity, Span, Text, shown};
-use crate::sinks::facts::{SinkFacts, Spot, Twin, TypeFacts};
-use crate::sinks::host::Queues;
-use crate::sinks::login::Login;
-use crate::sinks::push::PushDeclaration;
-use crate::sinks::rights::{LeastRights, PushedEntry};
-use crate::sinks::sink::{DeclaredSink, Sink};
+use crate::rights::{LeastRights, PushedEntry};
+use crate::sink::{DeclaredSink, Sink};
 
 /// What Vercel keeps for itself, <https://vercel.com/docs/environment-variables/reserved-environment-variables>.
 const RESERVED: &[&str] = &[
@@ -31,7 +31,7 @@ const RESERVED: &[&str] = &[
 ];
 
 /// The type.
-pub(in crate::sinks) struct Type;
+pub(crate) struct Type;
 
 impl TypeFacts for Type {
     fn name(&self) -> &'static str {

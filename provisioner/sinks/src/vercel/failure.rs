@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::sinks::SinkError;
-use crate::sinks::bearer::{code, date};
+use crate::SinkError;
+use crate::bearer::{code, date};
 use crate::transport::Incoming;
 
 /// The longest pause that an answer is believed about: limits are by the minute and by the hour.

@@ -1,7 +1,7 @@
 //! The deploy hook of a project: an address that starts a deployment, and a secret, as whoever knows it can start one.
 
-use crate::sinks::SinkError;
-use crate::sinks::login::{Keeper, Login};
+use crate::SinkError;
+use crate::login::{Keeper, Login};
 use crate::transport::{Address, Http, Outgoing, Transport as _};
 
 use zeroize::Zeroizing;

@@ -2,7 +2,7 @@
 
 use latchkey::secret::TokenId;
 
-use crate::sinks::{Marker, Write};
+use crate::{Marker, Write};
 
 /// What every comment of ours starts with; a person reads it in the dashboard.
 const HEAD: &str = "Managed by Latchkey, do not edit:";

@@ -39,14 +39,14 @@ use self::failure::{pacing, refuses};
 use self::hook::Hook;
 use self::row::{Reader, Row};
 pub use self::settings::Settings;
+use crate::bearer::Api;
 use crate::deadline::{Deadline, Elapsed};
-use crate::sinks::bearer::Api;
-use crate::sinks::host::{Host, Queues};
-use crate::sinks::login::Keeper;
-use crate::sinks::{
+use crate::host::{Host, Queues};
+use crate::login::Keeper;
+use crate::transport::{Address, AddressError, Http, Transport};
+use crate::{
     Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, Write,
 };
-use crate::transport::{Address, AddressError, Http, Transport};
 
 /// Its name in a manifest.
 pub const KIND: &str = "vercel";

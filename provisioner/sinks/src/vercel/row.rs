@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::marker::{Comment, claimed};
-use crate::sinks::{Receipt, Seen, SeenEntry, SinkError};
+use crate::{Receipt, Seen, SeenEntry, SinkError};
 
 /// A row as Vercel lists it. Its value is never read here: for most types it is a ciphertext.
 #[derive(Debug, Clone, Deserialize)]

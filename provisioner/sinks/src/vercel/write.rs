@@ -9,7 +9,7 @@ use super::marker::Comment;
 use super::row::{Reader, Row, is_same_state};
 use super::{Vercel, all};
 use crate::deadline::Deadline;
-use crate::sinks::{Receipt, Removal, Seen, SinkError, Write};
+use crate::{Receipt, Removal, Seen, SinkError, Write};
 
 /// What is to be done for one write.
 enum Step {

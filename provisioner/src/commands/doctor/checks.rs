@@ -9,12 +9,12 @@ use latchkey::service::Grant;
 
 use super::Diagnosis;
 use crate::commands::exit::Fault;
-use crate::files;
 use crate::manifest::{Manifest, ServiceAddress};
 use crate::observe::observe;
 use crate::plan;
 use crate::service::{Client, ServiceError};
-use crate::sinks::registry::ManifestSinks;
+use latchkey_sinks::ManifestSinks;
+use latchkey_sinks::files;
 
 /// How far two clocks may be apart, in seconds.
 const SKEW_MAX: i64 = 60;
@@ -94,7 +94,7 @@ pub(super) async fn service(
     }
     let faults = plan::faults(manifest, &observation);
     findings.extend(faults.iter().map(|fault| {
-        let at = crate::reading::snippet::position(&manifest.text, fault.span.start);
+        let at = latchkey_sinks::reading::snippet::position(&manifest.text, fault.span.start);
         let what = format!("manifest `{}`, line {}", manifest.path.display(), at.line);
         Diagnosis::problem(what, fault.message.clone(), fault.hint.as_deref())
     }));

@@ -9,11 +9,11 @@ use serde_json::json;
 use super::arguments::Doctor;
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
-use crate::machine;
 use crate::manifest::{self, LoadError};
 use crate::output::{Format, Printer, actions, markdown};
-use crate::reading::{self, Severity, snippet};
-use crate::sinks::registry::ManifestSinks;
+use latchkey_sinks::ManifestSinks;
+use latchkey_sinks::machine;
+use latchkey_sinks::reading::{self, Severity, snippet};
 
 /// How one check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use crate::commands::exit::{Code, Fault};
 use crate::manifest::{Manifest, ServiceAddress};
 use crate::output::{Format, Printer, markdown};
-use crate::sinks::aws_secrets_manager::{partition, right_to_know_oneself, rights_of_logins};
-use crate::sinks::login::Login;
-use crate::sinks::registry::ManifestSinks;
-use crate::sinks::{LeastRights, PushedEntry, SinkSet as _, Statement};
+use latchkey_sinks::ManifestSinks;
+use latchkey_sinks::aws_secrets_manager::{partition, right_to_know_oneself, rights_of_logins};
+use latchkey_sinks::login::Login;
+use latchkey_sinks::{LeastRights, PushedEntry, SinkSet as _, Statement};
 
 /// A table on AWS, as its operator.
 const TABLE: &[&str] = &[

@@ -6,8 +6,8 @@ use latchkey::place::Place;
 
 use super::Diagnosis;
 use crate::manifest::Manifest;
-use crate::sinks::registry::ManifestSinks;
-use crate::sinks::{Seen, Sink, SinkError, SinkSet as _, label};
+use latchkey_sinks::ManifestSinks;
+use latchkey_sinks::{Seen, Sink, SinkError, SinkSet as _, label};
 
 /// Checks every declared push.
 pub(super) async fn check(findings: &mut Vec<Diagnosis>, manifest: &Manifest, sinks: &ManifestSinks) {

@@ -11,7 +11,7 @@ use crate::manifest::Manifest;
 use crate::observe::Observation;
 use crate::observe::finding::Finding;
 use crate::plan::{Blocked, Labels, Plan, TokenPlan, Tone, remarks};
-use crate::sinks::{Seen, SinkError};
+use latchkey_sinks::{Seen, SinkError};
 
 /// The widest table that is printed with the sinks' names as heads.
 const WIDTH_MAX: usize = 110;

@@ -62,7 +62,7 @@ fn the_schema_knows_the_types_that_can_be_pushed_to() {
         .iter()
         .map(|variant| variant["properties"]["type"]["const"].as_str().unwrap())
         .collect();
-    assert_eq!(types, crate::sinks::Kind::ALL.map(|kind| kind.facts().name()).into());
+    assert_eq!(types, latchkey_sinks::Kind::ALL.map(|kind| kind.facts().name()).into());
 }
 
 #[test]

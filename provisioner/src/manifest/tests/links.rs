@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::reading::masking::LOGINS;
-use crate::sinks::Kind;
+use latchkey_sinks::Kind;
+use latchkey_sinks::reading::masking::LOGINS;
 
 /// The fewest settings of a sink of each type, files apart.
 fn fewest(kind: Kind) -> &'static str {

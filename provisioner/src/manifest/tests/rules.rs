@@ -3,8 +3,8 @@
 use latchkey::lifetime::Seconds;
 
 use super::*;
-use crate::sinks::SinkSettings;
-use crate::sinks::login::Login;
+use latchkey_sinks::SinkSettings;
+use latchkey_sinks::login::Login;
 
 const SINK: &str = "manifest = \"acme\"\nsinks.dev = { type = \"dotenv\", path = \".env\" }\n";
 

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
-use provisioner::sinks::azure_key_vault::{SignInMethod, Variables};
-use provisioner::sinks::login::Login;
-use provisioner::sinks::{Seen, Sink as _, SinkError};
+use latchkey_sinks::azure_key_vault::{SignInMethod, Variables};
+use latchkey_sinks::conformance::Bench as _;
+use latchkey_sinks::login::Login;
+use latchkey_sinks::{Seen, Sink as _, SinkError};
 use tests::sinks::azure_key_vault::{ASSERTION, CLIENT, CLIENT_SECRET, IDENTITY_HEADER, JOB_TOKEN, TENANT};
-use tests::sinks::{Bench as _, KeyVaultBench, Nap};
+use tests::sinks::{KeyVaultBench, Nap};
 
 use super::{place, told};
 

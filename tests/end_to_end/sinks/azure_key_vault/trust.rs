@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use latchkey_sinks::azure_key_vault::{Cloud, Variables};
+use latchkey_sinks::conformance::Bench as _;
+use latchkey_sinks::reading::Allowances;
+use latchkey_sinks::{Seen, Sink as _, SinkError};
 use provisioner::manifest::parse;
-use provisioner::reading::Allowances;
-use provisioner::sinks::azure_key_vault::{Cloud, Variables};
-use provisioner::sinks::{Seen, Sink as _, SinkError};
+use tests::sinks::KeyVaultBench;
 use tests::sinks::azure_key_vault::TENANT;
-use tests::sinks::{Bench as _, KeyVaultBench};
 
 use super::{Version, look, place, told, write};
 
@@ -69,7 +70,7 @@ async fn sign_ins_of_one_cloud_go_to_no_other() {
         let mut config = bench.settings(None);
         config.cloud = cloud;
         let sink = bench.sink_with(config, Variables::These(bench.vault.variables()));
-        let there = provisioner::sinks::DeclaredSink::place(&sink, &bench.push("API_TOKEN")).await.unwrap();
+        let there = latchkey_sinks::DeclaredSink::place(&sink, &bench.push("API_TOKEN")).await.unwrap();
         assert_ne!(there.id(), place.id());
         // The fake asks for tokens of the public cloud.
         let error = sink.look(&[&there]).await.remove(0).unwrap_err();

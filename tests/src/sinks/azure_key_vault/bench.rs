@@ -6,11 +6,13 @@ use async_trait::async_trait;
 use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use latchkey::clock::{Clock as _, SystemClock};
 use latchkey::place::Place;
-use provisioner::sinks::azure_key_vault::{AzureKeyVault, Cloud, Network, Settings, SignInMethod, Variables};
-use provisioner::sinks::host::Queues;
-use provisioner::sinks::{DeclaredSink, PushDeclaration};
+use latchkey_sinks::azure_key_vault::{AzureKeyVault, Cloud, Network, Settings, SignInMethod, Variables};
+use latchkey_sinks::conformance::{Bench, On, Trouble};
+use latchkey_sinks::deadline::Elapsed;
+use latchkey_sinks::host::Queues;
+use latchkey_sinks::{DeclaredSink, PushDeclaration};
 
-use super::super::{Bench, Nap, On, Trouble, elapsed};
+use super::super::{Nap, ToolBench, elapsed};
 use super::{CLIENT_SECRET, KeyVault};
 
 /// A vault, and a sink that signs in with a client secret.
@@ -85,6 +87,19 @@ impl Bench for KeyVaultBench {
         self.vault.changes()
     }
 
+    fn spoken(&self) -> String {
+        let said = self.vault.said();
+        assert!(!said.contains(CLIENT_SECRET), "the login was said where no secret belongs");
+        said
+    }
+
+    fn clock(&self) -> Elapsed {
+        elapsed
+    }
+}
+
+#[async_trait]
+impl ToolBench for KeyVaultBench {
     fn url(&self) -> Option<String> {
         Some(self.vault.url())
     }
@@ -95,11 +110,5 @@ impl Bench for KeyVaultBench {
 
     fn environment(&self) -> Vec<(String, String)> {
         self.vault.variables().into_iter().collect()
-    }
-
-    fn spoken(&self) -> String {
-        let said = self.vault.said();
-        assert!(!said.contains(CLIENT_SECRET), "the login was said where no secret belongs");
-        said
     }
 }

@@ -7,15 +7,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use latchkey::clock::{Clock, SystemClock};
 use latchkey::place::Place;
-use provisioner::sinks::host::Queues;
-use provisioner::sinks::login::Login;
-use provisioner::sinks::vercel::{self as sink, Environment, Settings};
-use provisioner::sinks::{DeclaredSink, PushDeclaration};
-use provisioner::transport::{Address, Http};
+use latchkey_sinks::conformance::{Bench, On, Trouble};
+use latchkey_sinks::deadline::Elapsed;
+use latchkey_sinks::host::Queues;
+use latchkey_sinks::login::Login;
+use latchkey_sinks::transport::{Address, Http};
+use latchkey_sinks::vercel::{self as sink, Environment, Settings};
+use latchkey_sinks::{DeclaredSink, PushDeclaration};
 use tempfile::TempDir;
 
 use super::super::vendor::Listening;
-use super::super::{Bench, Nap, On, Trouble, elapsed};
+use super::super::{Nap, ToolBench, elapsed};
 use super::{HOOK, PROJECT, Vercel};
 
 /// A fake, and the file that its login stands in.
@@ -112,19 +114,6 @@ impl Bench for VercelBench {
         self.vercel.vendor().removed_by_hand(part("name"), part("target"), place.part("branch"));
     }
 
-    fn url(&self) -> Option<String> {
-        Some(self.vercel.url())
-    }
-
-    fn declaration(&self, url: &str) -> String {
-        let login = self.file("login").display().to_string();
-        format!("type = \"vercel\"\nproject = \"{PROJECT}\"\nendpoint = \"{url}\"\nlogin = {{ file = \"{login}\" }}\n")
-    }
-
-    async fn redeployed(&self) {
-        self.vercel.vendor().deploy("production", None);
-    }
-
     fn trouble(&self, trouble: Trouble, on: On) -> bool {
         if trouble == Trouble::LoginExpired {
             let number = self.logins.fetch_add(1, Ordering::SeqCst) + 1;
@@ -137,5 +126,25 @@ impl Bench for VercelBench {
 
     async fn changes(&self) -> usize {
         self.vercel.changes()
+    }
+
+    fn clock(&self) -> Elapsed {
+        elapsed
+    }
+}
+
+#[async_trait]
+impl ToolBench for VercelBench {
+    fn url(&self) -> Option<String> {
+        Some(self.vercel.url())
+    }
+
+    fn declaration(&self, url: &str) -> String {
+        let login = self.file("login").display().to_string();
+        format!("type = \"vercel\"\nproject = \"{PROJECT}\"\nendpoint = \"{url}\"\nlogin = {{ file = \"{login}\" }}\n")
+    }
+
+    async fn redeployed(&self) {
+        self.vercel.vendor().deploy("production", None);
     }
 }

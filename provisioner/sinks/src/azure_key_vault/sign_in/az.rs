@@ -9,7 +9,7 @@ use tokio::io::AsyncReadExt as _;
 use zeroize::Zeroizing;
 
 use super::granted::Granted;
-use crate::sinks::SinkError;
+use crate::SinkError;
 
 const WITHIN: Duration = Duration::from_mins(1);
 const PRINTED_MAX: usize = 64 * 1024;

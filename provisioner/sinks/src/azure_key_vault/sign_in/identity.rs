@@ -6,12 +6,12 @@ use zeroize::Zeroizing;
 
 use super::Variables;
 use super::granted::Granted;
-use crate::sinks::SinkError;
-use crate::sinks::azure_key_vault::cloud::resource;
-use crate::sinks::azure_key_vault::network::Network;
-use crate::sinks::azure_key_vault::settings::Cloud;
-use crate::sinks::host::Ask;
-use crate::transport::{Address, encode};
+use crate::SinkError;
+use crate::azure_key_vault::cloud::resource;
+use crate::azure_key_vault::network::Network;
+use crate::azure_key_vault::settings::Cloud;
+use crate::host::Ask;
+use crate::transport::{Address, percent_encode};
 
 const ENDPOINT: &str = "IDENTITY_ENDPOINT";
 const HEADER: &str = "IDENTITY_HEADER";
@@ -79,10 +79,10 @@ impl Identity {
 
     fn ask(&self, resource: &str) -> Ask {
         let mut target = format!("{}&resource=", self.target);
-        encode(resource, &mut target);
+        percent_encode(resource, &mut target);
         if let Some(client) = &self.client {
             target.push_str("&client_id=");
-            encode(client, &mut target);
+            percent_encode(client, &mut target);
         }
         let ask = Ask::read(target);
         match &self.header {

@@ -8,13 +8,13 @@ use zeroize::Zeroizing;
 use super::granted::Granted;
 use super::identity::{Identity, near_machine};
 use super::{Variables, az};
-use crate::sinks::SinkError;
-use crate::sinks::azure_key_vault::cloud::resource;
-use crate::sinks::azure_key_vault::network::Network;
-use crate::sinks::azure_key_vault::settings::{Cloud, SignInMethod};
-use crate::sinks::host::{Ask, Effect};
-use crate::sinks::login::Keeper;
-use crate::transport::{Address, Incoming, encode};
+use crate::SinkError;
+use crate::azure_key_vault::cloud::resource;
+use crate::azure_key_vault::network::Network;
+use crate::azure_key_vault::settings::{Cloud, SignInMethod};
+use crate::host::{Ask, Effect};
+use crate::login::Keeper;
+use crate::transport::{Address, Incoming, percent_encode};
 
 const TENANT: &str = "AZURE_TENANT_ID";
 const CLIENT: &str = "AZURE_CLIENT_ID";
@@ -204,7 +204,7 @@ async fn from_github(url: &str, bearer: &str, network: &Network) -> Result<Zeroi
     let (address, mut target) =
         Address::parse_near_with_target(url).ok_or_else(|| failed(format!("`{GITHUB_URL}` is no address")))?;
     target.push_str(if target.contains('?') { "&audience=" } else { "?audience=" });
-    encode(AUDIENCE, &mut target);
+    percent_encode(AUDIENCE, &mut target);
     let ask = Ask::read(target)
         .header("authorization", format!("Bearer {bearer}"))
         .header("accept", "application/json; api-version=2.0");
@@ -235,7 +235,7 @@ async fn exchange(
         }
         form.push_str(name);
         form.push('=');
-        encode(value, &mut form);
+        percent_encode(value, &mut form);
     }
     // It changes nothing there.
     let mut ask = Ask::new("POST", format!("/{}/oauth2/v2.0/token", application.tenant), Effect::None)

@@ -20,8 +20,8 @@ use self::methods::Method;
 use super::cloud;
 use super::network::Network;
 use super::settings::{Cloud, SignInMethod};
-use crate::sinks::SinkError;
-use crate::sinks::login::{Keeper, Login};
+use crate::SinkError;
+use crate::login::{Keeper, Login};
 
 /// A token is renewed so long before it ends, so that no request meets its end on the way.
 const BEFORE: Duration = Duration::from_mins(5);

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use super::super::warnings;
 use super::{Bench, mint, put};
-use crate::sinks::{Seen, Sink as _, SinkError};
+use crate::{Seen, Sink as _, SinkError};
 
 /// Runs git in the bench's folder; false where there is none.
 fn git(bench: &Bench, arguments: &[&str]) -> bool {

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use super::{Dotenv, place};
 use crate::deadline::Deadline;
-use crate::sinks::{Marker, Receipt, Removal, Seen, Sink as _, SinkError, Write};
+use crate::{Marker, Receipt, Removal, Seen, Sink as _, SinkError, Write};
 
 const MACHINE: &str = "laptop";
 

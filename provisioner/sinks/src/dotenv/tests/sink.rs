@@ -8,8 +8,8 @@ use latchkey::secret::Digest;
 
 use super::super::{place, warnings};
 use super::*;
+use crate::SeenEntry;
 use crate::files::Stamp;
-use crate::sinks::SeenEntry;
 
 fn held(seen: Seen) -> SeenEntry {
     let Seen::Holds(held) = seen else { panic!("absent") };
@@ -95,10 +95,10 @@ async fn a_second_write_of_the_same_value_leaves_the_file_alone() {
     let bench = Bench::new();
     let secret = mint();
     bench.put(&format!("API_TOKEN = '{}'\n", secret.expose()));
-    let before = Stamp::of(&bench.path());
+    let before = Stamp::read(&bench.path());
     let receipt = bench.write("API_TOKEN", &secret, &Seen::Absent).await.unwrap();
     assert_eq!(receipt.0, secret.fingerprint().as_str());
-    assert_eq!(Stamp::of(&bench.path()), before);
+    assert_eq!(Stamp::read(&bench.path()), before);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use tokio::runtime::Builder;
 use super::super::document::Document;
 use super::{Bench, mint, put, soon};
 use crate::files;
-use crate::sinks::{Seen, SinkError};
+use crate::{Seen, SinkError};
 
 #[test]
 fn concurrent_writers_lose_nothing() {
