@@ -22,8 +22,8 @@ use jiff::Timestamp;
 use latchkey::clock::{Clock, SystemClock};
 use latchkey::table::{Table, TableError};
 
-use crate::deadline::since_boot;
 use crate::service::ServerTime;
+use latchkey_sinks::deadline::since_boot;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);

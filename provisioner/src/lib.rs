@@ -2,17 +2,11 @@
 
 pub mod apply;
 pub mod commands;
-pub mod deadline;
 pub mod dynamodb;
 pub mod embedded;
-pub mod files;
-pub mod machine;
 pub mod manifest;
 pub mod observe;
 pub mod output;
 pub mod plan;
-mod plural;
 pub mod safeguard;
 pub mod service;
-pub mod sinks;
-pub mod transport;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use tests::sinks::heroku::HerokuBench;
 use tests::sinks::vercel::VercelBench;
-use tests::sinks::{Bench, SecretsManagerBench};
+use tests::sinks::{SecretsManagerBench, ToolBench};
 
 /// How many times as long the loops may be expected to take.
 const BAR: f64 = 50.0;
@@ -26,10 +26,14 @@ fn main() -> ExitCode {
         (SecretsManagerBench::plain().await, VercelBench::start().await, HerokuBench::start().await)
     });
     let folder = tempfile::tempdir().expect("a folder");
-    let benches: [(&str, &dyn Bench); 3] = [("vault", &vault), ("web", &web), ("worker", &worker)];
+    let benches: [(&str, &dyn ToolBench); 3] = [("vault", &vault), ("web", &web), ("worker", &worker)];
     let environment: Vec<_> = benches.iter().flat_map(|(_, bench)| bench.environment()).collect();
-    provisioner::files::write_atomic(&folder.path().join("tokens.toml"), manifest(&benches, tokens).as_bytes(), 0o600)
-        .expect("a manifest");
+    latchkey_sinks::files::write_atomic(
+        &folder.path().join("tokens.toml"),
+        manifest(&benches, tokens).as_bytes(),
+        0o600,
+    )
+    .expect("a manifest");
 
     let provision =
         std::env::var_os("PROVISION_BIN").map_or_else(|| root.join("target/release/provision"), PathBuf::from);
@@ -38,7 +42,7 @@ fn main() -> ExitCode {
     let apply = timed(&mut command);
     println!("provision apply, {tokens} tokens x 3 sinks: {:.2} s", apply.as_secs_f64());
 
-    let url = |bench: &dyn Bench| bench.url().expect("it listens");
+    let url = |bench: &dyn ToolBench| bench.url().expect("it listens");
     let aws = root.join("target/engines/python/bin/aws");
     let heroku = root.join("target/engines/heroku/node_modules/.bin/heroku");
     let mut loops = Duration::ZERO;
@@ -79,7 +83,7 @@ fn main() -> ExitCode {
     if ratio >= BAR { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn manifest(benches: &[(&str, &dyn Bench)], tokens: usize) -> String {
+fn manifest(benches: &[(&str, &dyn ToolBench)], tokens: usize) -> String {
     let mut text = String::from(
         "manifest = \"bench\"\n[service]\nembedded = \"latchkey.db\"\n[defaults]\nuser = \"ci\"\n[roles.reader]\n\
          permissions = [\"documents:read\"]\n[users.ci]\nkind = \"service\"\nroles = [\"reader\"]\nmax_tokens = 100000\n",

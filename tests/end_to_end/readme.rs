@@ -93,6 +93,6 @@ fn the_readme_shows_what_happens() {
     }
     if rewrites {
         let text = rewritten.join("\n") + "\n";
-        provisioner::files::write_atomic(&file, text.as_bytes(), 0o644).unwrap();
+        latchkey_sinks::files::write_atomic(&file, text.as_bytes(), 0o644).unwrap();
     }
 }

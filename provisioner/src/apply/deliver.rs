@@ -13,12 +13,12 @@ use latchkey::token::Token;
 use super::stage::{interrupted, service_failure, targets};
 use super::written::Written;
 use super::{Failure, Outcome, Run, SIDE_BY_SIDE, Work};
-use crate::deadline::Deadline;
 use crate::observe::Observation;
 use crate::observe::finding::{Finding, Known};
 use crate::safeguard::{Safeguard, stands};
 use crate::service::ServiceError;
-use crate::sinks::{Marker, Receipt, Seen, Sink, SinkError, Write};
+use latchkey_sinks::deadline::Deadline;
+use latchkey_sinks::{Marker, Receipt, Seen, Sink, SinkError, Write};
 
 /// How often a push is tried when somebody else wrote meanwhile, or its time was over.
 const ROUNDS: usize = 4;

@@ -13,7 +13,7 @@ use crate::observe::{Looks, look};
 use crate::plan::{Change, minute};
 use crate::safeguard::{Safeguard, stands};
 use crate::service::ServiceError;
-use crate::sinks::{Removal, Seen, SinkError};
+use latchkey_sinks::{Removal, Seen, SinkError};
 
 /// How long after the look before it a removal may start.
 pub(super) const REMOVE_WITHIN: std::time::Duration = std::time::Duration::from_mins(1);

@@ -20,9 +20,9 @@ pub use outcome::{Failure, Outcome, Reporter};
 use crate::manifest::Manifest;
 use crate::observe::Observation;
 use crate::plan::{Change, Labels, Options, Plan, TokenPlan};
-use crate::plural::count;
+use latchkey_sinks::plural::count;
 use crate::service::{Protocol, ServiceError};
-use crate::sinks::SinkSet;
+use latchkey_sinks::SinkSet;
 use written::Written;
 
 /// How many tokens are worked on together: what a crash can leave staged, and what memory holds, is bounded by it.

@@ -18,7 +18,7 @@ use crate::observe::{Looks, Observation, look, recover};
 use crate::plan::{Change, TokenPlan};
 use crate::safeguard::{Safeguard, stands};
 use crate::service::{DeclaredToken, ServiceError};
-use crate::sinks::{Marker, Seen, Sink, SinkError};
+use latchkey_sinks::{Marker, Seen, Sink, SinkError};
 
 /// The places that a token's plan writes to.
 pub(super) fn targets(plan: &TokenPlan) -> Vec<&Place> {

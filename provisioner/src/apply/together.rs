@@ -9,7 +9,7 @@ use super::finish::{REMOVE_WITHIN, is_removable};
 use super::{Run, Work};
 use crate::plan::Change;
 use crate::safeguard::{Safeguard, stands};
-use crate::sinks::{Removal, Seen, Sink};
+use latchkey_sinks::{Removal, Seen, Sink};
 
 /// The entries of one unit that leave, each with its token.
 struct Group {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use latchkey::place::Place;
 
 use super::{Failure, Outcome, Run};
-use crate::sinks::Sink;
+use latchkey_sinks::Sink;
 
 /// The sinks that a run wrote to, each with the places written.
 #[derive(Default)]

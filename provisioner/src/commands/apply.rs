@@ -17,13 +17,13 @@ use super::plan::{options, warn};
 use super::saved::{self, Saved};
 use super::{lock, open};
 use crate::apply::{Outcome, Run, apply as carry_out};
-use crate::machine;
 use crate::manifest::Manifest;
 use crate::observe::observe;
 use crate::output::{Format, Printer, Progress, actions, markdown, outcome_json, plan_json};
 use crate::plan::{self, Labels, Options, Plan, Rotate};
 use crate::service::Client;
-use crate::sinks::registry::ManifestSinks;
+use latchkey_sinks::ManifestSinks;
+use latchkey_sinks::machine;
 
 /// How often a run goes over everything, when a place has to be mended at once.
 const PASSES: usize = 3;
@@ -121,7 +121,7 @@ async fn leased(
     check_revision(client, manifest, how).await?;
     warn(printer, manifest);
     let machine = machine::name();
-    let sinks = ManifestSinks::new(manifest, &machine);
+    let sinks = ManifestSinks::new(&manifest.sinks, &machine);
     let labels = Labels::new(&manifest.folder, &machine);
     stop_on_interrupt(printer, stop.clone());
     let mut total = Outcome::default();

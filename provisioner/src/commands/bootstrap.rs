@@ -11,10 +11,10 @@ use serde_json::json;
 use super::arguments::Bootstrap;
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
-use crate::files::FileError;
 use crate::manifest::ServiceAddress;
 use crate::output::{Format, Printer};
 use crate::plan::minute;
+use latchkey_sinks::files::FileError;
 
 /// Makes the first admin, or another one.
 pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Bootstrap) -> Result<Code, Fault> {
@@ -64,7 +64,7 @@ fn create(path: &Path) -> Result<File, Fault> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).map_err(|error| {
-        let fault = FileError::of("write", path, &error);
+        let fault = FileError::from_io("write", path, &error);
         Fault::new(fault.to_string()).hint(match error.kind() {
             std::io::ErrorKind::AlreadyExists => "nothing was made; name a file that does not exist yet",
             _ => "nothing was made",

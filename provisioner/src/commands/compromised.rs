@@ -15,16 +15,16 @@ use super::interrupt::stop_on_interrupt;
 use super::open::{self, IfMissing};
 use super::{apply, choose, lock};
 use crate::apply::{Outcome, Run, apply as carry_out};
-use crate::machine;
 use crate::manifest::Manifest;
 use crate::observe::observe;
 use crate::output::{Format, Printer, Progress, markdown, outcome_json};
 use crate::plan::compromised::{Leak, as_plan, leaks};
 use crate::plan::{self, Labels, Options, minute};
-use crate::plural::noun_for;
+use latchkey_sinks::plural::noun_for;
 use crate::service::{Client, Protocol as _, ServiceError};
-use crate::sinks::registry::ManifestSinks;
-use crate::sinks::{Marker, SinkSet as _};
+use latchkey_sinks::ManifestSinks;
+use latchkey_sinks::machine;
+use latchkey_sinks::{Marker, SinkSet as _};
 
 /// What a run of this kind works with.
 struct Scene<'a> {
@@ -60,7 +60,7 @@ pub(super) async fn run(
     let stop = Arc::new(AtomicBool::new(false));
     let lease = lock::lease(printer, (&address, &client), &manifest.name, &arguments.how, &stop).await?;
     let machine = machine::name();
-    let sinks = ManifestSinks::new(manifest, &machine);
+    let sinks = ManifestSinks::new(&manifest.sinks, &machine);
     let labels = Labels::new(&manifest.folder, &machine);
     let scene = Scene { printer, client: &client, manifest, sinks: &sinks, labels: &labels };
     let ended = scene.leased(arguments, &tokens, &stop).await;

@@ -12,7 +12,7 @@ use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use crate::manifest::ServiceAddress;
 use crate::output::{Format, Printer, Spinner};
-use crate::plural::count;
+use latchkey_sinks::plural::count;
 
 /// Copies, or goes on copying.
 pub(super) async fn run(printer: Printer, arguments: &Copy) -> Result<Code, Fault> {

@@ -8,9 +8,9 @@ use latchkey::name::ManifestName;
 
 use super::arguments::Init;
 use super::exit::{Code, Fault};
-use crate::files::FileError;
 use crate::manifest::starter;
 use crate::output::Printer;
+use latchkey_sinks::files::FileError;
 
 /// Writes a starter manifest; an existing file is left alone.
 pub(super) fn run(printer: Printer, init: &Init) -> Result<Code, Fault> {
@@ -22,7 +22,7 @@ pub(super) fn run(printer: Printer, init: &Init) -> Result<Code, Fault> {
     };
     let shown = init.file.display();
     let mut file = OpenOptions::new().write(true).create_new(true).open(&init.file).map_err(|error| {
-        let fault = FileError::of("write", &init.file, &error);
+        let fault = FileError::from_io("write", &init.file, &error);
         let fault = Fault::new(fault.to_string()).hint(fault.hint());
         match error.kind() {
             ErrorKind::AlreadyExists => Fault::new(format!("there is a `{shown}` already"))

@@ -11,11 +11,11 @@ use latchkey::name::ManifestName;
 
 use super::arguments::RunFlags;
 use super::exit::{Code, Fault};
-use crate::deadline::Deadline;
 use crate::manifest::ServiceAddress;
 use crate::output::Printer;
 use crate::service::remote::request_id;
 use crate::service::{Client, LeaseHolder};
+use latchkey_sinks::deadline::Deadline;
 
 const POLL_FILE: Duration = Duration::from_millis(100);
 const POLL_SERVICE: Duration = Duration::from_secs(1);

@@ -14,11 +14,12 @@ use super::exit::{Code, Fault};
 use super::server;
 use crate::dynamodb::{self, DynamoDbError};
 use crate::embedded::{self, EmbeddedError};
-use crate::files::FileError;
-use crate::manifest::{self, Fault as ManifestFault, LoadError, Manifest, ServiceAddress};
+use crate::manifest::{self, LoadError, Manifest, ServiceAddress};
 use crate::output::{Format, Printer, actions, markdown};
-use crate::plural::count;
+use latchkey_sinks::plural::count;
 use crate::service::Client;
+use latchkey_sinks::files::FileError;
+use latchkey_sinks::reading::{Fault as ManifestFault, snippet};
 
 /// Loads a manifest, prints its warnings, and on faults prints them all.
 pub(super) fn load(printer: Printer, path: &Path, allow: &Allow) -> Result<Manifest, Fault> {
@@ -62,7 +63,7 @@ fn page(printer: Printer, path: &Path, rendered: &str) {
 fn show_warnings(printer: Printer, manifest: &Manifest, warnings: &[ManifestFault]) {
     if !warnings.is_empty() && printer.format != Format::Json {
         let path = manifest.path.display().to_string();
-        let text = manifest::snippet::render(warnings, &path, &manifest.text, printer.colour());
+        let text = snippet::render(warnings, &path, &manifest.text, printer.colour());
         printer.talk(text.trim_end());
         actions::faults(printer, &manifest.path, &manifest.text, warnings);
     }
@@ -71,10 +72,10 @@ fn show_warnings(printer: Printer, manifest: &Manifest, warnings: &[ManifestFaul
 /// Faults of a manifest that only the service knows of, shown like its own.
 pub(super) fn refuse(printer: Printer, manifest: &Manifest, faults: &[ManifestFault]) -> Fault {
     let path = manifest.path.display().to_string();
-    let text = manifest::snippet::render(faults, &path, &manifest.text, printer.colour());
+    let text = snippet::render(faults, &path, &manifest.text, printer.colour());
     printer.talk(text.trim_end());
     actions::faults(printer, &manifest.path, &manifest.text, faults);
-    page(printer, &manifest.path, &manifest::snippet::render(faults, &path, &manifest.text, false));
+    page(printer, &manifest.path, &snippet::render(faults, &path, &manifest.text, false));
     Fault::new(format!("`{path}` has {}, nothing was changed", count(faults.len(), "error")))
 }
 
@@ -186,7 +187,7 @@ pub(super) async fn client(address: &ServiceAddress, absent: IfMissing) -> Resul
         EmbeddedError::File { path, source } => {
             let error = match source.kind() {
                 ErrorKind::InvalidInput => FileError::NotRegular { path },
-                _ => FileError::of("open", &path, &source),
+                _ => FileError::from_io("open", &path, &source),
             };
             Fault::new(error.to_string()).hint(error.hint())
         }

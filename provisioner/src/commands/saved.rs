@@ -9,10 +9,10 @@ use latchkey::secret::Digest;
 use serde::{Deserialize, Serialize};
 
 use super::exit::{Code, Fault};
-use crate::files;
 use crate::manifest::{Manifest, ServiceAddress};
 use crate::plan::{self, Labels, Options, Plan, Rotate, Tone};
-use crate::plural::count;
+use latchkey_sinks::files;
+use latchkey_sinks::plural::count;
 
 /// The form of the document.
 const FORMAT: u32 = 1;
@@ -249,8 +249,7 @@ fn place(address: &ServiceAddress, manifest: &Manifest) -> String {
             format!("table:{name}{region}{endpoint}")
         }
         // A login may be part of an address that a person wrote.
-        ServiceAddress::Url(url) => {
-            crate::transport::Address::parse(url).map_or_else(|_| "a server".to_owned(), |address| address.to_string())
-        }
+        ServiceAddress::Url(url) => latchkey_sinks::transport::Address::parse(url)
+            .map_or_else(|_| "a server".to_owned(), |address| address.to_string()),
     }
 }

@@ -6,10 +6,10 @@ use latchkey::secret::Secret;
 use zeroize::Zeroizing;
 
 use super::exit::Fault;
-use crate::deadline::since_boot;
 use crate::service::remote::{Remote, is_unauthorized};
 use crate::service::{Checked, Client, ServiceError};
-use crate::transport::{Address, Http};
+use latchkey_sinks::deadline::since_boot;
+use latchkey_sinks::transport::{Address, Http};
 
 /// Names the server that the token in the environment is for.
 pub(super) const URL: &str = "LATCHKEY_URL";

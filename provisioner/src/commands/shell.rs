@@ -7,8 +7,8 @@ use clap_complete::Shell;
 
 use super::arguments::Arguments;
 use super::exit::{Code, Fault};
-use crate::files;
 use crate::output::Printer;
+use latchkey_sinks::files;
 
 /// Prints a shell's completions.
 pub(super) fn completions(printer: Printer, shell: Shell) -> Result<Code, Fault> {

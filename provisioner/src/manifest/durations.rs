@@ -1,12 +1,7 @@
 //! Durations of the file, with where each was said: a contradiction is shown where it can be mended.
 
 use latchkey::lifetime::{Contradiction, Seconds, Terms};
-
-use super::Span;
-use super::fault::Fault;
-use super::fields::Fields;
-use super::masking::shown;
-use super::reading::Reading;
+use latchkey_sinks::reading::{Fault, Fields, Reading, Span, shown};
 
 /// A duration, and where the table in hand says it.
 #[derive(Debug, Clone)]

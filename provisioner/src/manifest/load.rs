@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use latchkey_sinks::reading::{Allowances, Fault, Faults};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::fault::{Fault, Faults};
 use super::parse::parse;
 use super::plain_file::ReadError;
-use super::reading::Allowances;
 use super::{Manifest, plain_file};
 
 /// Why there is no manifest.

@@ -8,14 +8,11 @@ use latchkey::name::{TokenName, UserName, advice};
 
 use super::TokenDeclaration;
 use super::durations::Durations;
-use super::fault::Fault;
-use super::fields::{Fields, Section, Text, sections, text_of, wrong_type};
-use super::masking::shown;
 use super::pushes::pushes;
-use super::reading::{Reading, is_plain};
 use super::roles::role_names;
 use super::service::Defaults;
 use super::sinks::ReadSink;
+use latchkey_sinks::reading::{Fault, Fields, Reading, Section, Text, is_plain, sections, shown, text_of, wrong_type};
 
 /// The most CIDRs that a token may have.
 const CIDRS_MAX: usize = 20;
@@ -38,7 +35,7 @@ fn token(
     sinks: &BTreeMap<String, ReadSink>,
     reading: &mut Reading<'_>,
 ) -> Option<TokenDeclaration> {
-    let mut fields = Fields::of(section, "token");
+    let mut fields = Fields::of_section(section, "token");
     let name = name(section, &mut fields, reading);
     let user = user(&mut fields, defaults, reading);
     let description = description(&mut fields, reading);

@@ -5,11 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use latchkey::name::UserName;
 
 use super::UserDeclaration;
-use super::fault::Fault;
-use super::fields::{Fields, Section, sections};
-use super::masking::shown;
-use super::reading::Reading;
 use super::roles::role_names;
+use latchkey_sinks::reading::{Fault, Fields, Reading, Section, sections, shown};
 
 /// The users of the file.
 #[derive(Default)]
@@ -36,7 +33,7 @@ pub(super) fn users(section: &Section<'_>, reading: &mut Reading<'_>) -> Users {
 }
 
 fn user(section: &Section<'_>, reading: &mut Reading<'_>) -> (UserDeclaration, bool) {
-    let mut fields = Fields::of(section, "user");
+    let mut fields = Fields::of_section(section, "user");
     let service = is_service(&mut fields, reading);
     let roles = role_names(&mut fields, reading);
     let sure = roles.is_some() || !fields.has("roles");

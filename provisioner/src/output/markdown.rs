@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::apply::Outcome;
 use crate::plan::{self, Labels, Line, Plan, Tone};
-use crate::plural::count;
+use latchkey_sinks::plural::count;
 
 /// The longest page: GitHub takes no longer comment than 65,536 characters.
 const PAGE_MAX: usize = 60_000;

@@ -11,7 +11,7 @@ use super::{Blocked, Change, Options, Plan, Reason, TokenPlan, plan};
 use crate::manifest::Manifest;
 use crate::observe::Observation;
 use crate::observe::finding::Finding;
-use crate::sinks::{Seen, SinkError};
+use latchkey_sinks::{Seen, SinkError};
 
 /// A token whose secret has leaked.
 #[derive(Debug)]

@@ -27,7 +27,7 @@ use latchkey::service::UserChange;
 
 use crate::manifest::Manifest;
 use crate::observe::Observation;
-use crate::plural;
+use latchkey_sinks::plural;
 
 pub use change::{Blocked, Change, Field, Note, Reason, TokenPlan};
 pub use faults::faults;

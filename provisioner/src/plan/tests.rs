@@ -12,9 +12,10 @@ use latchkey::token::Token;
 use latchkey::user::{User, UserKind};
 
 use super::*;
-use crate::manifest::{Allowances, parse};
+use crate::manifest::parse;
 use crate::observe::Observed;
-use crate::sinks::{Receipt, Seen, SeenEntry, SinkError};
+use latchkey_sinks::reading::Allowances;
+use latchkey_sinks::{Receipt, Seen, SeenEntry, SinkError};
 
 mod lagging;
 mod matrix;
@@ -174,7 +175,7 @@ impl Scene {
         let manifest = manifest(text);
         let named = |name: &TokenName| records.iter().find(|token| token.name == *name).map(|token| (*token).clone());
         let places = |index: usize| {
-            let push = |push: &crate::manifest::PushDeclaration| Ok(place(&push.sink, &push.name));
+            let push = |push: &latchkey_sinks::PushDeclaration| Ok(place(&push.sink, &push.name));
             manifest.tokens[index].pushes.iter().map(push).collect()
         };
         let observed = |(index, declaration): (usize, &crate::manifest::TokenDeclaration)| Observed {

@@ -8,8 +8,7 @@ use latchkey::place::{Place, PlaceId};
 use super::causes;
 use super::{Blocked, Change, Field, Note, Plan, Reason, TokenPlan, minute};
 use crate::observe::finding::Finding;
-use crate::plural::{count, noun_for};
-use crate::sinks::registry;
+use latchkey_sinks::plural::{count, noun_for};
 
 /// What kind of line, which colour may underline but never carry alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +68,7 @@ impl Labels {
     /// A place's name.
     pub fn of(&self, place: &Place) -> String {
         match &self.folder {
-            Some(folder) => format!("`{}`", registry::label(place, folder, &self.machine)),
+            Some(folder) => format!("`{}`", latchkey_sinks::label(place, folder, &self.machine)),
             None => place.id().to_string(),
         }
     }

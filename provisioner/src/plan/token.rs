@@ -19,7 +19,7 @@ use crate::manifest::{Manifest, TokenDeclaration};
 use crate::observe::finding::{Finding, Known};
 use crate::observe::{Observation, Observed};
 use crate::safeguard::{Safeguard, stands};
-use crate::sinks::SinkError;
+use latchkey_sinks::SinkError;
 
 /// Everything that a decision about one token rests on.
 struct Case<'a> {

@@ -22,8 +22,8 @@ use latchkey::service::{Caller, Created, Edit, Grant, NewToken, Origin, Role, Se
 use latchkey::token::Token;
 use latchkey::user::User;
 
-use crate::deadline::{Deadline, Elapsed, since_boot};
 use direct::Direct;
+use latchkey_sinks::deadline::{Deadline, Elapsed, since_boot};
 use remote::Remote;
 
 pub use error::{Refusal, ServiceError};

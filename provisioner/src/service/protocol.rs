@@ -13,7 +13,7 @@ use latchkey::token::Token;
 use latchkey::user::User;
 
 use super::{Client, DeclaredToken, Issued, Managed, ServiceError};
-use crate::deadline::Deadline;
+use latchkey_sinks::deadline::Deadline;
 
 /// The service as a run of the engine asks it. What each call promises stands at the method of that name of
 /// [`Client`].

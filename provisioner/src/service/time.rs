@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::deadline::Elapsed;
+use latchkey_sinks::deadline::Elapsed;
 
 /// What is known of a server's clock. An answer's `Date` is cut to whole seconds and old by its way here, so what this
 /// tells is never ahead of the server: a look is taken for a little older than it is, never for younger.

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use latchkey::api::Api;
+use latchkey_sinks::reading::Allowances;
 use provisioner::apply::{Failure, Reporter, Run, apply};
-use provisioner::manifest::{Allowances, Manifest, parse};
+use provisioner::manifest::{Manifest, parse};
 use provisioner::observe::finding::Finding;
 use provisioner::observe::observe;
 use provisioner::plan::{Labels, Options, Rotate, faults, plan};

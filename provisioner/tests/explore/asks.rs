@@ -12,7 +12,7 @@ use latchkey::secret::{Secret, TokenId};
 use latchkey::service::{Edit, Origin, Role, UserChange};
 use latchkey::token::Token;
 use latchkey::user::User;
-use provisioner::deadline::Deadline;
+use latchkey_sinks::deadline::Deadline;
 use provisioner::service::{DeclaredToken, Issued, Managed, Protocol, ServiceError};
 
 use crate::gate::{Gate, Go};

@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use latchkey::place::PlaceId;
+use latchkey_sinks::reading::Allowances;
 use provisioner::apply::{Failure, Reporter, Run, apply};
-use provisioner::manifest::{Allowances, Manifest, parse};
+use provisioner::manifest::{Manifest, parse};
 use provisioner::observe::finding::Finding;
 use provisioner::observe::observe;
 use provisioner::plan::{Blocked, Labels, Options, Rotate, faults, plan};

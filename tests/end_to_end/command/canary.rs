@@ -132,11 +132,11 @@ fn a_running_command_shows_no_secret_to_other_users() {
 
 #[tokio::test]
 async fn what_a_panic_or_a_log_would_print_of_a_secret_is_nothing() {
-    use provisioner::sinks::{Marker, Seen as Look, Write};
+    use latchkey_sinks::{Marker, Seen as Look, Write};
     let id = TokenId::mint(&SystemEntropy).unwrap();
     let secret = Secret::mint(&Prefix::default(), &id, &SystemEntropy).unwrap();
     let marker = Marker { token_id: id, version: 1, fingerprint: secret.fingerprint() };
-    let place = provisioner::sinks::dotenv::place("test-machine", Path::new("/x/.env"), "T");
+    let place = latchkey_sinks::dotenv::place("test-machine", Path::new("/x/.env"), "T");
     let write = Write {
         place: &place,
         secret: &secret,

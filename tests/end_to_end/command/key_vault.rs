@@ -1,10 +1,11 @@
 //! Azure Key Vault, from the manifest to what a consumer reads.
 
+use latchkey_sinks::conformance::Bench as _;
 use serde_json::json;
 use tests::engines::StrictSecretsManager;
 use tests::provision::{Ran, World};
+use tests::sinks::KeyVaultBench;
 use tests::sinks::azure_key_vault::CLIENT_SECRET;
-use tests::sinks::{Bench as _, KeyVaultBench};
 
 use super::{START, assert_told};
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use latchkey::entropy::SystemEntropy;
 use latchkey::secret::{Prefix, Secret, TokenId};
-use provisioner::files::write_atomic;
+use latchkey_sinks::files::write_atomic;
 use serde_json::{Value, json};
 use tests::deployment::{Answer, Stack, binaries, root, send};
 

@@ -6,7 +6,7 @@ use std::process::Command;
 use latchkey::api::ROUTES;
 use latchkey::entropy::SystemEntropy;
 use latchkey::secret::{Prefix, Secret, TokenId};
-use provisioner::files::write_atomic;
+use latchkey_sinks::files::write_atomic;
 use regex::Regex;
 use serde_json::Value;
 use tests::deployment::{engine, root};

@@ -1,35 +1,30 @@
 //! The sink for Heroku on its fake.
 
 use latchkey::place::Place;
-use provisioner::manifest::HerokuTarget;
-use provisioner::sinks::{DeclaredSink as _, Removal, Seen, Sink as _, SinkError};
+use latchkey_sinks::conformance::{Bench as _, On, Trouble};
+use latchkey_sinks::heroku::{Stage, Target};
+use latchkey_sinks::{DeclaredSink as _, PushDeclaration, Removal, Seen, Sink as _, SinkError};
 use tests::sinks::heroku::{HerokuBench, PIPELINE};
-use tests::sinks::{Bench as _, On, Trouble, push, slept};
+use tests::sinks::slept;
 
-use super::conformance::conforms;
 use super::{Version, held, look, remove, soon, words, write, write_all};
 
-type Sink = provisioner::sinks::heroku::Heroku;
+type Sink = latchkey_sinks::heroku::Heroku;
 
 const APP: &str = "acme-worker";
 
-fn app() -> HerokuTarget {
-    HerokuTarget::App(APP.to_owned())
+fn app() -> Target {
+    Target::App(APP.to_owned())
 }
 
 async fn place(sink: &Sink, name: &str) -> Place {
-    sink.place(&push("worker", name)).await.unwrap()
+    sink.place(&PushDeclaration::plain("worker", name)).await.unwrap()
 }
 
 async fn started() -> (HerokuBench, Sink) {
     let bench = HerokuBench::start().await;
-    let sink = bench.on(app());
+    let sink = bench.sink_for(app());
     (bench, sink)
-}
-
-#[tokio::test]
-async fn heroku_conforms() {
-    conforms(&HerokuBench::start().await).await;
 }
 
 #[tokio::test]
@@ -106,7 +101,7 @@ async fn a_release_is_waited_for_and_out_of_sight_until_it_has_finished() {
     // Somebody else's release is under way.
     vendor.release_pending(3);
     let seen = look(&sink, &place).await.unwrap();
-    let (next, late) = (version.next(), bench.on(app()));
+    let (next, late) = (version.next(), bench.sink_for(app()));
     let (_, while_pending) = tokio::join!(write(&sink, &place, &next, &seen), async {
         tokio::task::yield_now().await;
         while bench.heroku.count("PATCH") < 2 {
@@ -160,8 +155,8 @@ async fn a_release_that_failed_leaves_dynos_with_the_older_value() {
 #[tokio::test]
 async fn a_pipeline_s_stages_have_entries_of_their_own() {
     let bench = HerokuBench::start().await;
-    let stage = |stage: &str| HerokuTarget::Pipeline { id: PIPELINE.to_owned(), stage: stage.to_owned() };
-    let (test, review) = (bench.on(stage("test")), bench.on(stage("review")));
+    let stage = |stage| Target::Pipeline { id: PIPELINE.to_owned(), stage };
+    let (test, review) = (bench.sink_for(stage(Stage::Test)), bench.sink_for(stage(Stage::Review)));
     assert!(!test.capabilities().restarts);
     let version = Version::first();
     for sink in [&test, &review] {
@@ -203,7 +198,7 @@ async fn what_cannot_go_well_is_told_before_anything_is_staged() {
     let before = vendor.releases(APP);
     words(write(&sink, &place, &version, &Seen::Absent).await, &[&version]);
     assert_eq!(vendor.releases(APP), before);
-    let nowhere = bench.on(HerokuTarget::App("nobody-s-app".to_owned()));
+    let nowhere = bench.sink_for(Target::App("nobody-s-app".to_owned()));
     let told = words(nowhere.prepare(&[&place]).await.remove(0), &[]);
     assert!(told.contains("no app `nobody-s-app`"), "{told}");
 }
@@ -262,16 +257,16 @@ async fn a_login_that_ends_half_way_is_read_once_more() {
 #[tokio::test]
 async fn the_fake_is_as_strict_as_heroku_and_its_contract_is_held() {
     let (bench, _) = started().await;
-    let host = provisioner::sinks::host::Host::new(
-        provisioner::transport::Address::parse(&bench.heroku.url()).unwrap(),
-        &provisioner::sinks::host::Queues::default(),
+    let host = latchkey_sinks::host::Host::new(
+        latchkey_sinks::transport::Address::parse(&bench.heroku.url()).unwrap(),
+        &latchkey_sinks::host::Queues::default(),
         |_| None,
     );
-    let ask = |ask: provisioner::sinks::host::Ask| {
+    let ask = |ask: latchkey_sinks::host::Ask| {
         let host = host.clone();
         async move { host.ask(&ask.header("authorization", "Bearer login-0")).await.unwrap().status }
     };
-    let read = provisioner::sinks::host::Ask::read;
+    let read = latchkey_sinks::host::Ask::read;
     assert_eq!(ask(read("/apps/acme-worker/config-vars")).await, 406, "without the third version in `Accept`");
     assert_eq!(bench.heroku.complaints(), Vec::<String>::new());
     assert_eq!(ask(read("/apps/acme-worker/secrets")).await, 406);

@@ -1,18 +1,7 @@
 //! Secrets Manager; what is particular to it stands in a room of its own.
 
-use tests::sinks::{Bench as _, SecretsManagerBench};
-
-use super::conformance::conforms;
-
-#[tokio::test]
-async fn secrets_manager_conforms() {
-    conforms(&SecretsManagerBench::plain().await).await;
-}
-
-#[tokio::test]
-async fn secrets_manager_with_json_keys_conforms() {
-    conforms(&SecretsManagerBench::shared().await).await;
-}
+use latchkey_sinks::conformance::Bench as _;
+use tests::sinks::SecretsManagerBench;
 
 /// A plan of many tokens asks by list, and what the list cannot show it asks one by one.
 #[tokio::test]

@@ -89,7 +89,8 @@ impl Machine {
 
     /// Writes a file in its folder.
     pub fn write(&self, name: &str, text: &str) {
-        provisioner::files::write_atomic(&self.path(name), text.as_bytes(), 0o600).expect("the folder can be written");
+        latchkey_sinks::files::write_atomic(&self.path(name), text.as_bytes(), 0o600)
+            .expect("the folder can be written");
     }
 
     /// Starts `provision` with these words.

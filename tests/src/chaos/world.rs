@@ -103,7 +103,7 @@ impl World {
     /// Moves everybody's clock.
     pub fn forward(&self, hours: i64) {
         let offset = self.clock.offset.fetch_add(hours * 3600, Ordering::SeqCst) + hours * 3600;
-        provisioner::files::write_atomic(&self.clock.file, offset.to_string().as_bytes(), 0o600)
+        latchkey_sinks::files::write_atomic(&self.clock.file, offset.to_string().as_bytes(), 0o600)
             .expect("the folder can be written");
     }
 

@@ -12,7 +12,7 @@ use latchkey::service::Verdict;
 use super::text::USER;
 use super::{Declared, FOREIGN};
 use crate::chaos::Records;
-use crate::sinks::Bench;
+use crate::sinks::ToolBench;
 
 /// Between two rounds, so that the runs under test get some of the machine.
 const BREATH: Duration = Duration::from_millis(20);
@@ -22,8 +22,8 @@ const VIOLATIONS_MAX: usize = 20;
 #[derive(Clone)]
 pub struct Consumers {
     records: Records,
-    places: Vec<(Arc<dyn Bench>, Place, Declared)>,
-    beside: Vec<(Arc<dyn Bench>, Place)>,
+    places: Vec<(Arc<dyn ToolBench>, Place, Declared)>,
+    beside: Vec<(Arc<dyn ToolBench>, Place)>,
 }
 
 /// What they found while they watched.
@@ -51,8 +51,8 @@ impl std::fmt::Debug for Consumers {
 impl Consumers {
     pub(super) fn new(
         records: Records,
-        places: Vec<(Arc<dyn Bench>, Place, Declared)>,
-        beside: Vec<(Arc<dyn Bench>, Place)>,
+        places: Vec<(Arc<dyn ToolBench>, Place, Declared)>,
+        beside: Vec<(Arc<dyn ToolBench>, Place)>,
     ) -> Self {
         Self { records, places, beside }
     }

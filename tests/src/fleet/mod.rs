@@ -15,7 +15,7 @@ use crate::sinks::azure_key_vault::KeyVaultBench;
 use crate::sinks::heroku::HerokuBench;
 use crate::sinks::keyring::KeyringBench;
 use crate::sinks::vercel::VercelBench;
-use crate::sinks::{Bench, DotenvBench, SecretsManagerBench};
+use crate::sinks::{DotenvBench, SecretsManagerBench, ToolBench};
 
 pub use consumers::{Consumers, Findings, Watching};
 pub use text::Declared;
@@ -30,7 +30,7 @@ pub struct Member {
     /// Its name in the manifest.
     pub name: &'static str,
     /// What stands behind it.
-    pub bench: Arc<dyn Bench>,
+    pub bench: Arc<dyn ToolBench>,
     proxy: Option<Proxy>,
 }
 
@@ -180,8 +180,8 @@ impl Fleet {
 }
 
 /// The types, by the names that the manifest gives them.
-async fn benches() -> Vec<(&'static str, Arc<dyn Bench>)> {
-    let mut benches: Vec<(&'static str, Arc<dyn Bench>)> = vec![
+async fn benches() -> Vec<(&'static str, Arc<dyn ToolBench>)> {
+    let mut benches: Vec<(&'static str, Arc<dyn ToolBench>)> = vec![
         ("dev", Arc::new(DotenvBench::default())),
         ("vault", Arc::new(SecretsManagerBench::plain().await)),
         ("web", Arc::new(VercelBench::start().await)),

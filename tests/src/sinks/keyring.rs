@@ -9,13 +9,15 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use latchkey::place::Place;
 use latchkey::secret::Secret;
-use provisioner::deadline::Deadline;
-use provisioner::manifest::{KeyringConfig, PushDeclaration};
-use provisioner::sinks::keyring::{Keyring, Options};
-use provisioner::sinks::{Capabilities, DeclaredSink, Marker, Receipt, Removal, Seen, Sink, SinkError, Write};
+use latchkey_sinks::conformance::{Bench, On, Trouble};
+use latchkey_sinks::deadline::Deadline;
+use latchkey_sinks::keyring::{Keyring, Session, Settings};
+use latchkey_sinks::{
+    Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, Write,
+};
 use tempfile::TempDir;
 
-use super::{Bench, On, Trouble, push};
+use super::{Bench, On, Trouble};
 use crate::programs;
 
 /// The machine that these keyrings are on.
@@ -221,14 +223,9 @@ impl PrivateKeyring {
         entries.map(|(path, rest)| (path.to_owned(), rest.trim_end().to_owned())).collect()
     }
 
-    /// The settings of a sink in this session.
-    pub fn options(&self) -> Options {
-        Options {
-            config: KeyringConfig { service: SERVICE.to_owned(), allow_ci: false },
-            machine: MACHINE.to_owned(),
-            in_ci: false,
-            bus: Some(self.address.clone()),
-        }
+    /// This session, as a sink sees it.
+    pub fn session(&self) -> Session {
+        Session { machine: MACHINE.to_owned(), in_ci: false, bus: Some(self.address.clone()) }
     }
 }
 
@@ -239,6 +236,11 @@ impl Drop for PrivateKeyring {
         let _ = self.bus.kill();
         let _ = self.bus.wait();
     }
+}
+
+/// The settings of a sink.
+pub fn settings() -> Settings {
+    Settings { service: SERVICE.to_owned(), allow_ci: false }
 }
 
 fn program(name: &str) -> Command {
@@ -266,12 +268,12 @@ fn name(place: &Place) -> &str {
 #[async_trait]
 impl Bench for KeyringBench {
     fn sink(&self) -> Arc<dyn DeclaredSink> {
-        let sink = Keyring::new(self.keyring.options());
+        let sink = Keyring::new(settings(), self.keyring.session());
         Arc::new(Counting { sink, keyring: self.keyring.clone(), changes: self.changes.clone() })
     }
 
     fn push(&self, name: &str) -> PushDeclaration {
-        push("desk", name)
+        PushDeclaration::plain("desk", name)
     }
 
     async fn value(&self, place: &Place) -> Option<String> {
@@ -286,16 +288,19 @@ impl Bench for KeyringBench {
         self.keyring.clear(SERVICE, name(place));
     }
 
-    async fn revived(&self) -> bool {
-        self.keyring.revive()
-    }
-
     fn trouble(&self, _: Trouble, _: On) -> bool {
         false
     }
 
     async fn changes(&self) -> usize {
         self.changes.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl ToolBench for KeyringBench {
+    async fn revived(&self) -> bool {
+        self.keyring.revive()
     }
 
     fn declaration(&self, _: &str) -> String {

@@ -10,97 +10,41 @@ mod secrets_manager;
 pub mod vendor;
 pub mod vercel;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep};
-use latchkey::place::Place;
-use provisioner::deadline::since_boot;
-use provisioner::manifest::PushDeclaration;
-use provisioner::sinks::DeclaredSink;
+use latchkey_sinks::conformance::Bench;
+use latchkey_sinks::deadline::since_boot;
 
 pub use azure_key_vault::KeyVaultBench;
 pub use dotenv::DotenvBench;
 pub use keyring::KeyringBench;
 pub use secrets_manager::SecretsManagerBench;
 
-/// One type of sink and what stands behind it. Names are words such as `API_TOKEN`; a bench spells them as its type
-/// wants them.
+/// A type of sink as the whole tool reaches it.
 #[async_trait]
-pub trait Bench: Send + Sync {
-    /// The sink as a new run has it: nothing is kept from one call to the next but what stands behind it.
-    fn sink(&self) -> Arc<dyn DeclaredSink>;
-    /// A push to the entry of that name.
-    fn push(&self, name: &str) -> PushDeclaration;
-    /// What a consumer of the place reads.
-    async fn value(&self, place: &Place) -> Option<String>;
-    /// A person puts a value there, with whatever tools the vendor gives them.
-    async fn by_hand(&self, place: &Place, value: &str);
-    /// A person removes the entry.
-    async fn removed_by_hand(&self, place: &Place);
-    /// The next request of that kind meets trouble. False where this type cannot have it.
-    fn trouble(&self, trouble: Trouble, on: On) -> bool;
-    /// How many requests that change something took effect.
-    async fn changes(&self) -> usize;
+pub trait ToolBench: Bench {
     /// Where it listens, if it does.
     fn url(&self) -> Option<String> {
         None
     }
+
     /// The fields of its table `[sinks.NAME]`, reached at `url`.
     fn declaration(&self, url: &str) -> String;
+
     /// What a run finds in its environment: logins.
     fn environment(&self) -> Vec<(String, String)> {
         Vec::new()
     }
+
     /// Consumers are redeployed, where they read values only then.
     async fn redeployed(&self) {}
-    /// What stands behind it is started again, if it has ended by itself; whether it had.
+
+    /// What is behind it is started again, if it has ended by itself; whether it had.
     async fn revived(&self) -> bool {
         false
-    }
-    /// Everything that was printed, logged or sent to where no secret belongs, to search it for one.
-    fn spoken(&self) -> String {
-        String::new()
-    }
-}
-
-/// Which request meets trouble.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum On {
-    /// The next question.
-    Read,
-    /// The next change.
-    Write,
-}
-
-/// What goes wrong, once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
-    /// Too many requests, and how many seconds to wait, where it says.
-    Throttled(Option<u64>),
-    /// A server error: nothing was done.
-    Broken(u16),
-    /// The connection ends before anything was done.
-    Unheard,
-    /// It is done, and the connection ends before the answer.
-    Unanswered,
-    /// The login has just expired.
-    LoginExpired,
-}
-
-/// A push as a manifest declares it, without anything particular.
-pub fn push(sink: &str, name: &str) -> PushDeclaration {
-    PushDeclaration {
-        sink: sink.to_owned(),
-        name: name.to_owned(),
-        json_key: None,
-        environment: None,
-        sensitive: true,
-        adopt: false,
-        span: 0..0,
-        name_span: 0..0,
     }
 }
 

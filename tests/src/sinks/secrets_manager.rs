@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use aws_credential_types::Credentials;
 use hyper::StatusCode;
 use latchkey::place::Place;
-use provisioner::manifest::PushDeclaration;
-use provisioner::sinks::DeclaredSink;
-use provisioner::sinks::aws_secrets_manager::{AwsSecretsManager, Options};
+use latchkey_sinks::aws_secrets_manager::{AwsSecretsManager, Settings};
+use latchkey_sinks::conformance::{Bench, On, Trouble};
+use latchkey_sinks::{DeclaredSink, PushDeclaration};
 use serde_json::{Value, json};
 
-use super::{Bench, On, Trouble, push};
+use super::ToolBench;
 use crate::engines::{Fault, Person, StrictSecretsManager};
 
 const REGION: &str = "eu-west-1";
@@ -78,17 +78,17 @@ impl SecretsManagerBench {
 #[async_trait]
 impl Bench for SecretsManagerBench {
     fn sink(&self) -> Arc<dyn DeclaredSink> {
-        let options =
-            Options { region: Some(REGION.to_owned()), endpoint: Some(self.manager.url()), ..Options::default() };
+        let settings =
+            Settings { region: Some(REGION.to_owned()), endpoint: Some(self.manager.url()), ..Settings::default() };
         let login = Credentials::new("key", "login", None, None, "tests");
-        Arc::new(AwsSecretsManager::with_credentials(options, login))
+        Arc::new(AwsSecretsManager::with_credentials(settings, login))
     }
 
     fn push(&self, name: &str) -> PushDeclaration {
         if self.shared {
-            return PushDeclaration { json_key: Some(name.to_owned()), ..push("vault", SHARED) };
+            return PushDeclaration { json_key: Some(name.to_owned()), ..PushDeclaration::plain("vault", SHARED) };
         }
-        push("vault", &format!("conformance/{name}"))
+        PushDeclaration::plain("vault", &format!("conformance/{name}"))
     }
 
     async fn value(&self, place: &Place) -> Option<String> {
@@ -113,20 +113,6 @@ impl Bench for SecretsManagerBench {
         let mut object = self.object().await;
         object.remove(key);
         self.put(SHARED, &json!(object).to_string()).await;
-    }
-
-    fn url(&self) -> Option<String> {
-        Some(self.manager.url())
-    }
-
-    fn declaration(&self, url: &str) -> String {
-        format!("type = \"aws-secrets-manager\"\nregion = \"{REGION}\"\nendpoint = \"{url}\"\n")
-    }
-
-    fn environment(&self) -> Vec<(String, String)> {
-        [("AWS_ACCESS_KEY_ID", "tests"), ("AWS_SECRET_ACCESS_KEY", "tests"), ("AWS_EC2_METADATA_DISABLED", "true")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into()
     }
 
     fn trouble(&self, trouble: Trouble, on: On) -> bool {
@@ -169,5 +155,22 @@ impl Bench for SecretsManagerBench {
             changes += usize::from(!secret["DeletedDate"].is_null());
         }
         changes
+    }
+}
+
+#[async_trait]
+impl ToolBench for SecretsManagerBench {
+    fn url(&self) -> Option<String> {
+        Some(self.manager.url())
+    }
+
+    fn declaration(&self, url: &str) -> String {
+        format!("type = \"aws-secrets-manager\"\nregion = \"{REGION}\"\nendpoint = \"{url}\"\n")
+    }
+
+    fn environment(&self) -> Vec<(String, String)> {
+        [("AWS_ACCESS_KEY_ID", "tests"), ("AWS_SECRET_ACCESS_KEY", "tests"), ("AWS_EC2_METADATA_DISABLED", "true")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into()
     }
 }

@@ -14,12 +14,12 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::Timestamp;
 use latchkey::clock::Clock;
+use latchkey_sinks::conformance::{On, Trouble};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::contract::{Asked, Contract};
-use super::{On, Trouble};
 
 /// A request to a vendor.
 #[derive(Debug, Clone)]

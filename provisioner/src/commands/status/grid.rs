@@ -11,8 +11,8 @@ use crate::manifest::Manifest;
 use crate::observe::Observation;
 use crate::observe::finding::Finding;
 use crate::plan::{Blocked, Labels, Plan, Remark, TokenPlan, Tone, remarks};
-use crate::plural::count;
-use crate::sinks::{Seen, SinkError};
+use latchkey_sinks::plural::count;
+use latchkey_sinks::{Seen, SinkError};
 
 /// The widest table that is printed with the sinks' names as heads.
 const WIDTH_MAX: usize = 110;

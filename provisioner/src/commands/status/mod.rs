@@ -7,20 +7,20 @@ use serde_json::json;
 use super::arguments::Status;
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
-use crate::machine;
 use crate::observe::finding::Finding;
 use crate::observe::{Observation, observe};
 use crate::output::{Format, Printer, actions, markdown};
 use crate::plan::{self, Labels, Options, TokenPlan, Tone, remarks};
-use crate::sinks::registry::ManifestSinks;
 use grid::{Cell, Grid};
+use latchkey_sinks::ManifestSinks;
+use latchkey_sinks::machine;
 
 /// Shows where every version is.
 pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Status) -> Result<Code, Fault> {
     let manifest = open::load(printer, &arguments.file, &arguments.allow)?;
     let client = open::client(&open::address(service, Some(&manifest))?, IfMissing::UseEmpty).await?;
     let machine = machine::name();
-    let sinks = ManifestSinks::new(&manifest, &machine);
+    let sinks = ManifestSinks::new(&manifest.sinks, &machine);
     let observation = observe(&client, &sinks, &manifest).await?;
     let plan = plan::plan(&manifest, &observation, &Options::default());
     let labels = Labels::new(&manifest.folder, &machine);

@@ -16,7 +16,7 @@ use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use crate::output::{Format, Printer, table};
 use crate::plan::{distance, minute};
-use crate::plural::{count, noun_for};
+use latchkey_sinks::plural::{count, noun_for};
 use crate::service::{Client, History, ServiceError};
 use set::give_first;
 
@@ -230,7 +230,7 @@ async fn show(printer: Printer, client: &Client, user: &UserName, name: &TokenNa
     }
     for record in token.places.values() {
         let declared = if record.declared { "" } else { ", no longer declared" };
-        let label = crate::sinks::registry::label(&record.place, std::path::Path::new(""), &crate::machine::name());
+        let label = latchkey_sinks::label(&record.place, std::path::Path::new(""), &latchkey_sinks::machine::name());
         let version = record.version.map_or_else(|| "nothing yet".to_owned(), |number| format!("version {number}"));
         row("place", format!("{label}: {version} delivered{declared}"));
     }

@@ -9,7 +9,7 @@ use super::{Case, Whose};
 use crate::observe::finding::{Finding, was_deployed};
 use crate::plan::{Blocked, Change, Note, TokenPlan};
 use crate::safeguard::{Safeguard, stands};
-use crate::sinks::SinkError;
+use latchkey_sinks::SinkError;
 
 /// Ends older versions that no place holds, once their overlap and quiet time are over.
 pub(super) fn retire(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::service::{Refusal, ServiceError};
-use crate::transport::Incoming;
+use latchkey_sinks::transport::Incoming;
 
 /// An answer that is none of success: what it means.
 pub(super) fn refusal(answer: &Incoming) -> ServiceError {

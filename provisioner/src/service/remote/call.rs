@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::Line;
 use super::answers::{code, refusal};
 use crate::service::ServiceError;
-use crate::transport::{Incoming, Outgoing, encode};
+use latchkey_sinks::transport::{Incoming, Outgoing, percent_encode};
 
 /// How often a call is sent at the most, and for how long it is sent again.
 const TRIES: u32 = 5;
@@ -86,7 +86,7 @@ impl Call {
             target.push(if index == 0 { '?' } else { '&' });
             target.push_str(name);
             target.push('=');
-            encode(value, &mut target);
+            percent_encode(value, &mut target);
         }
         let token = self.bearer.as_ref().map_or(token, |bearer| bearer.as_str());
         let mut headers = vec![

@@ -10,7 +10,7 @@ use latchkey::entropy::SystemEntropy;
 use latchkey::secret::TokenId;
 use zeroize::Zeroizing;
 
-use crate::transport::{Incoming, NoAnswer, Outgoing, Transport};
+use latchkey_sinks::transport::{Incoming, NoAnswer, Outgoing, Transport};
 
 /// An API, asked from an address.
 #[derive(Debug)]

@@ -22,9 +22,9 @@ use latchkey::secret::Secret;
 use zeroize::Zeroizing;
 
 use super::{Checked, ServerTime, ServiceError};
-use crate::deadline::Elapsed;
-use crate::transport::Transport;
 use call::Call;
+use latchkey_sinks::deadline::Elapsed;
+use latchkey_sinks::transport::Transport;
 
 pub use in_process::{InProcess, http_date, request_id};
 

@@ -9,16 +9,10 @@ use std::time::Duration;
 use latchkey::entropy::SystemEntropy;
 use latchkey::place::Place;
 use latchkey::secret::{Prefix, Secret, TokenId};
-use provisioner::deadline::Deadline;
-use provisioner::sinks::{Marker, Receipt, Removal, Seen, SinkError, Write};
-use tests::sinks::{Bench as _, KeyVaultBench, elapsed};
-
-use super::conformance::conforms;
-
-#[tokio::test]
-async fn azure_key_vault_conforms() {
-    conforms(&KeyVaultBench::start().await).await;
-}
+use latchkey_sinks::conformance::Bench as _;
+use latchkey_sinks::deadline::Deadline;
+use latchkey_sinks::{Marker, Receipt, Removal, Seen, SinkError, Write};
+use tests::sinks::{KeyVaultBench, elapsed};
 
 /// One version of a token.
 struct Version {

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use provisioner::manifest::{Allowances, AzureCloud, parse};
-use provisioner::sinks::azure_key_vault::Variables;
-use provisioner::sinks::{Seen, Sink as _, SinkError};
+use latchkey_sinks::azure_key_vault::{Cloud, Variables};
+use latchkey_sinks::conformance::Bench as _;
+use latchkey_sinks::reading::Allowances;
+use latchkey_sinks::{Seen, Sink as _, SinkError};
+use provisioner::manifest::parse;
+use tests::sinks::KeyVaultBench;
 use tests::sinks::azure_key_vault::TENANT;
-use tests::sinks::{Bench as _, KeyVaultBench};
 
 use super::{Version, look, place, told, write};
 
@@ -64,11 +66,11 @@ async fn a_vault_of_another_tenant_gets_no_token_and_no_secret() {
 async fn sign_ins_of_one_cloud_go_to_no_other() {
     let bench = KeyVaultBench::start().await;
     let place = place(&bench, "API_TOKEN").await;
-    for cloud in [AzureCloud::China, AzureCloud::UsGovernment] {
-        let mut config = bench.config(None);
+    for cloud in [Cloud::China, Cloud::UsGovernment] {
+        let mut config = bench.settings(None);
         config.cloud = cloud;
         let sink = bench.sink_with(config, Variables::These(bench.vault.variables()));
-        let there = provisioner::sinks::DeclaredSink::place(&sink, &bench.push("API_TOKEN")).await.unwrap();
+        let there = latchkey_sinks::DeclaredSink::place(&sink, &bench.push("API_TOKEN")).await.unwrap();
         assert_ne!(there.id(), place.id());
         // The fake asks for tokens of the public cloud.
         let error = sink.look(&[&there]).await.remove(0).unwrap_err();
@@ -76,7 +78,7 @@ async fn sign_ins_of_one_cloud_go_to_no_other() {
     }
     let mut variables = bench.vault.variables();
     variables.insert("AZURE_AUTHORITY_HOST".to_owned(), "https://login.evil.test".to_owned());
-    let sink = bench.sink_with(bench.config(None), Variables::These(variables));
+    let sink = bench.sink_with(bench.settings(None), Variables::These(variables));
     let error = sink.look(&[&place]).await.remove(0).unwrap_err();
     assert!(matches!(error, SinkError::Login { .. }) && told(&error).contains("AZURE_AUTHORITY_HOST"), "{error:?}");
     assert_eq!(bench.vault.issued(), 0);

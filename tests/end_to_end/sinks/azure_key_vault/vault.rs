@@ -1,7 +1,8 @@
 //! Versions, deletion and recovery, lists, rights.
 
-use provisioner::sinks::{Seen, SinkError};
-use tests::sinks::{Bench as _, KeyVaultBench};
+use latchkey_sinks::conformance::Bench as _;
+use latchkey_sinks::{Seen, SinkError};
+use tests::sinks::KeyVaultBench;
 
 use super::{Version, look, place, remove, told, write};
 
@@ -212,10 +213,10 @@ async fn names_are_one_without_case() {
 #[tokio::test]
 async fn a_place_of_another_vault_is_not_looked_for_here() {
     let bench = KeyVaultBench::start().await;
-    let mut config = bench.config(None);
+    let mut config = bench.settings(None);
     config.vault = "other".to_owned();
-    let other = bench.sink_with(config, provisioner::sinks::azure_key_vault::Variables::Process);
-    let place = provisioner::sinks::DeclaredSink::place(&other, &bench.push("API_TOKEN")).await.unwrap();
+    let other = bench.sink_with(config, latchkey_sinks::azure_key_vault::Variables::Process);
+    let place = latchkey_sinks::DeclaredSink::place(&other, &bench.push("API_TOKEN")).await.unwrap();
     assert!(!bench.sink().reaches(&place).await);
     assert!(matches!(look(&bench, &place).await, Err(SinkError::Refused { .. })));
     assert!(bench.vault.requests().is_empty());

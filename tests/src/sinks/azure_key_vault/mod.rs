@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use latchkey_sinks::conformance::{On, Trouble};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -20,8 +21,6 @@ pub use bench::KeyVaultBench;
 pub use contract::{Contract, Operation};
 use secrets::Secrets;
 pub use secrets::Version;
-
-use super::{On, Trouble};
 
 /// The tenant that the vault belongs to.
 pub const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";

@@ -11,12 +11,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use latchkey_sinks::conformance::{On, Trouble};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::{Reply, State, TENANT, sign_in};
-use crate::sinks::{On, Trouble};
 
 /// A request, taken apart.
 #[derive(Debug)]

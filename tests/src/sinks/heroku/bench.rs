@@ -6,15 +6,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use latchkey::place::Place;
-use provisioner::manifest::{HerokuConfig, HerokuTarget, Login, PushDeclaration};
-use provisioner::sinks::DeclaredSink;
-use provisioner::sinks::heroku as sink;
-use provisioner::sinks::host::Queues;
-use provisioner::transport::{Address, Http};
+use latchkey_sinks::conformance::{Bench, On, Trouble};
+use latchkey_sinks::deadline::Elapsed;
+use latchkey_sinks::heroku::{self as sink, Settings, Target};
+use latchkey_sinks::host::Queues;
+use latchkey_sinks::login::Login;
+use latchkey_sinks::transport::{Address, Http};
+use latchkey_sinks::{DeclaredSink, PushDeclaration};
 use tempfile::TempDir;
 
 use super::super::vendor::Listening;
-use super::super::{Bench, Nap, On, Trouble, elapsed, push};
+use super::super::{Nap, ToolBench, elapsed};
 use super::Heroku;
 
 const APP: &str = "acme-worker";
@@ -58,23 +60,23 @@ impl HerokuBench {
     }
 
     /// The sink on an app or a stage.
-    pub fn on(&self, target: HerokuTarget) -> sink::Heroku {
+    pub fn sink_for(&self, target: Target) -> sink::Heroku {
         let endpoint = self.heroku.url();
         let address = Address::parse(&endpoint).expect("loopback is an address");
-        let config = HerokuConfig { target, login: Login::File(self.file()), endpoint: Some(endpoint) };
+        let config = Settings { target, login: Login::File { file: self.file() }, endpoint: Some(endpoint) };
         let made = sink::Heroku::new(&config, &Queues::default()).expect("loopback is an address");
-        made.over(Arc::new(Http::new(address)), Nap, elapsed)
+        made.with_transport(Arc::new(Http::new(address)), Nap, elapsed)
     }
 }
 
 #[async_trait]
 impl Bench for HerokuBench {
     fn sink(&self) -> Arc<dyn DeclaredSink> {
-        Arc::new(self.on(HerokuTarget::App(APP.to_owned())))
+        Arc::new(self.sink_for(Target::App(APP.to_owned())))
     }
 
     fn push(&self, name: &str) -> PushDeclaration {
-        push("worker", name)
+        PushDeclaration::plain("worker", name)
     }
 
     async fn value(&self, place: &Place) -> Option<String> {
@@ -89,15 +91,6 @@ impl Bench for HerokuBench {
         self.heroku.vendor().by_hand(APP, place.part("name").unwrap_or_default(), None);
     }
 
-    fn url(&self) -> Option<String> {
-        Some(self.heroku.url())
-    }
-
-    fn declaration(&self, url: &str) -> String {
-        let login = self.file().display().to_string();
-        format!("type = \"heroku\"\napp = \"{APP}\"\nendpoint = \"{url}\"\nlogin = {{ file = \"{login}\" }}\n")
-    }
-
     fn trouble(&self, trouble: Trouble, on: On) -> bool {
         if trouble == Trouble::LoginExpired {
             let number = self.logins.fetch_add(1, Ordering::SeqCst) + 1;
@@ -110,5 +103,21 @@ impl Bench for HerokuBench {
 
     async fn changes(&self) -> usize {
         self.heroku.changes()
+    }
+
+    fn clock(&self) -> Elapsed {
+        elapsed
+    }
+}
+
+#[async_trait]
+impl ToolBench for HerokuBench {
+    fn url(&self) -> Option<String> {
+        Some(self.heroku.url())
+    }
+
+    fn declaration(&self, url: &str) -> String {
+        let login = self.file().display().to_string();
+        format!("type = \"heroku\"\napp = \"{APP}\"\nendpoint = \"{url}\"\nlogin = {{ file = \"{login}\" }}\n")
     }
 }

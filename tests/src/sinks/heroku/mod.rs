@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use latchkey::clock::{Clock, SystemClock};
+use latchkey_sinks::conformance::Trouble;
 use serde_json::{Map, Value, json};
 
-use super::Trouble;
 use super::contract::Contract;
 use super::vendor::{Call, Listening, Reply, Vendor};
 

@@ -7,15 +7,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use latchkey::clock::{Clock, SystemClock};
 use latchkey::place::Place;
-use provisioner::manifest::{Environment, Login, PushDeclaration, VercelConfig};
-use provisioner::sinks::DeclaredSink;
-use provisioner::sinks::host::Queues;
-use provisioner::sinks::vercel as sink;
-use provisioner::transport::{Address, Http};
+use latchkey_sinks::conformance::{Bench, On, Trouble};
+use latchkey_sinks::deadline::Elapsed;
+use latchkey_sinks::host::Queues;
+use latchkey_sinks::login::Login;
+use latchkey_sinks::transport::{Address, Http};
+use latchkey_sinks::vercel::{self as sink, Environment, Settings};
+use latchkey_sinks::{DeclaredSink, PushDeclaration};
 use tempfile::TempDir;
 
 use super::super::vendor::Listening;
-use super::super::{Bench, Nap, On, Trouble, elapsed, push};
+use super::super::{Nap, ToolBench, elapsed};
 use super::{HOOK, PROJECT, Vercel};
 
 /// A fake, and the file that its login stands in.
@@ -65,37 +67,37 @@ impl VercelBench {
     }
 
     /// The settings of the sink.
-    pub fn config(&self) -> VercelConfig {
-        VercelConfig {
+    pub fn settings(&self) -> Settings {
+        Settings {
             project: PROJECT.to_owned(),
             team: None,
-            login: Login::File(self.file("login")),
+            login: Login::File { file: self.file("login") },
             endpoint: Some(self.vercel.url()),
             deploy_hook: None,
         }
     }
 
     /// The settings with a deploy hook, which stands in a file.
-    pub fn with_hook(&self) -> VercelConfig {
-        VercelConfig { deploy_hook: Some(Login::File(self.file("hook"))), ..self.config() }
+    pub fn with_hook(&self) -> Settings {
+        Settings { deploy_hook: Some(Login::File { file: self.file("hook") }), ..self.settings() }
     }
 
     /// The sink with such settings.
-    pub fn on(&self, config: &VercelConfig) -> sink::Vercel {
+    pub fn sink_for(&self, settings: &Settings) -> sink::Vercel {
         let address = Address::parse(&self.vercel.url()).expect("loopback is an address");
-        let made = sink::Vercel::new(config, &Queues::default()).expect("loopback is an address");
-        made.over(Arc::new(Http::new(address)), Nap, elapsed)
+        let made = sink::Vercel::new(settings, &Queues::default()).expect("loopback is an address");
+        made.with_transport(Arc::new(Http::new(address)), Nap, elapsed)
     }
 }
 
 #[async_trait]
 impl Bench for VercelBench {
     fn sink(&self) -> Arc<dyn DeclaredSink> {
-        Arc::new(self.on(&self.config()))
+        Arc::new(self.sink_for(&self.settings()))
     }
 
     fn push(&self, name: &str) -> PushDeclaration {
-        PushDeclaration { environment: Some(Environment::Production), ..push("web", name) }
+        PushDeclaration { environment: Some(Environment::Production), ..PushDeclaration::plain("web", name) }
     }
 
     async fn value(&self, place: &Place) -> Option<String> {
@@ -112,19 +114,6 @@ impl Bench for VercelBench {
         self.vercel.vendor().removed_by_hand(part("name"), part("target"), place.part("branch"));
     }
 
-    fn url(&self) -> Option<String> {
-        Some(self.vercel.url())
-    }
-
-    fn declaration(&self, url: &str) -> String {
-        let login = self.file("login").display().to_string();
-        format!("type = \"vercel\"\nproject = \"{PROJECT}\"\nendpoint = \"{url}\"\nlogin = {{ file = \"{login}\" }}\n")
-    }
-
-    async fn redeployed(&self) {
-        self.vercel.vendor().deploy("production", None);
-    }
-
     fn trouble(&self, trouble: Trouble, on: On) -> bool {
         if trouble == Trouble::LoginExpired {
             let number = self.logins.fetch_add(1, Ordering::SeqCst) + 1;
@@ -137,5 +126,25 @@ impl Bench for VercelBench {
 
     async fn changes(&self) -> usize {
         self.vercel.changes()
+    }
+
+    fn clock(&self) -> Elapsed {
+        elapsed
+    }
+}
+
+#[async_trait]
+impl ToolBench for VercelBench {
+    fn url(&self) -> Option<String> {
+        Some(self.vercel.url())
+    }
+
+    fn declaration(&self, url: &str) -> String {
+        let login = self.file("login").display().to_string();
+        format!("type = \"vercel\"\nproject = \"{PROJECT}\"\nendpoint = \"{url}\"\nlogin = {{ file = \"{login}\" }}\n")
+    }
+
+    async fn redeployed(&self) {
+        self.vercel.vendor().deploy("production", None);
     }
 }

@@ -6,10 +6,10 @@ mod rows;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use latchkey::clock::{Clock, SystemClock};
+use latchkey_sinks::conformance::Trouble;
 use serde_json::{Value, json};
 
 use self::rows::{Reader, Row, Rows};
-use super::Trouble;
 use super::contract::Contract;
 use super::vendor::{Call, Listening, Reply, Vendor};
 

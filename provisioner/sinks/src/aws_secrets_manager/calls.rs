@@ -1,0 +1,282 @@
+//! The calls, each with the answers that matter told apart.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry, Tag};
+use aws_smithy_types::date_time::Format;
+use zeroize::Zeroizing;
+
+use super::cutoff::Cutoff;
+use super::failure::{Asked, code};
+use super::identity::Identity;
+use super::marker::LABEL;
+use crate::SinkError;
+use crate::deadline::Deadline;
+
+const CURRENT: &str = "AWSCURRENT";
+/// The most bytes that a value may have.
+pub(super) const VALUE_MAX: usize = 65_536;
+const DESCRIPTION_MAX: usize = 2_048;
+const RECOVERY_DAYS: i64 = 7;
+/// The most secrets on a page of a list.
+const PAGE: i32 = 100;
+
+/// The client, and whose Secrets Manager it asks.
+pub(super) struct Calls {
+    client: Client,
+    pub(super) identity: Identity,
+    kms_key_id: Option<String>,
+    tags: Vec<Tag>,
+    /// What looks found out about who may write a secret, so that no check has to ask again.
+    writable: Mutex<HashMap<String, Result<(), SinkError>>>,
+}
+
+/// What AWS tells of a secret without its value.
+pub(super) struct Description {
+    /// The version that consumers read.
+    pub(super) current: Option<String>,
+    /// All versions with labels, and their labels.
+    pub(super) versions: HashMap<String, Vec<String>>,
+    /// The AWS service that manages it.
+    pub(super) owner: Option<String>,
+    /// AWS rotates it.
+    pub(super) rotates: bool,
+    /// The region that it is a replica of.
+    pub(super) replica_of: Option<String>,
+    /// When it goes, if it is scheduled for deletion.
+    pub(super) deletion: Option<String>,
+}
+
+/// Which version to read.
+#[derive(Clone, Copy)]
+pub(super) enum Which<'a> {
+    /// The one that consumers read.
+    Current,
+    /// The one put last by us.
+    Labelled,
+    Id(&'a str),
+}
+
+/// A version's value. It has no `Debug`.
+pub(super) struct Value {
+    pub(super) version_id: String,
+    /// `None` when it is binary.
+    pub(super) text: Option<Zeroizing<String>>,
+}
+
+/// A new version.
+#[derive(Clone, Copy)]
+pub(super) struct Version<'a> {
+    pub(super) name: &'a str,
+    pub(super) id: &'a str,
+    pub(super) value: &'a str,
+}
+
+/// Whether a conditional call found what it wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Done,
+    /// Somebody else was first, or an earlier attempt of ours had arrived.
+    Taken,
+}
+
+impl Calls {
+    pub(super) fn new(client: Client, identity: Identity, kms_key_id: Option<String>, tags: Vec<Tag>) -> Self {
+        Self { client, identity, kms_key_id, tags, writable: Mutex::default() }
+    }
+
+    /// Notes whether a secret can be written.
+    pub(super) fn note(&self, name: &str, writable: Result<(), SinkError>) {
+        self.writable.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), writable);
+    }
+
+    /// What was noted last, unless it may have passed.
+    pub(super) fn noted(&self, name: &str) -> Option<Result<(), SinkError>> {
+        let noted = self.writable.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        noted.filter(|noted| matches!(noted, Ok(()) | Err(SinkError::Refused { .. } | SinkError::BeingDeleted { .. })))
+    }
+
+    /// Describes a secret; `None` when there is none. One that is scheduled for deletion is refused.
+    pub(super) async fn describe(&self, name: &str) -> Result<Option<Description>, SinkError> {
+        let description = self.describe_any(name).await?;
+        if let Some(description) = &description {
+            description.ending(name)?;
+        }
+        Ok(description)
+    }
+
+    /// Describes a secret, one that is scheduled for deletion too.
+    pub(super) async fn describe_any(&self, name: &str) -> Result<Option<Description>, SinkError> {
+        match self.client.describe_secret().secret_id(name).send().await {
+            Ok(answer) => Ok(Some(description(answer, &self.identity.region))),
+            Err(error) if code(&error) == Some("ResourceNotFoundException") => Ok(None),
+            Err(error) => Err(self.asked("secretsmanager:DescribeSecret", name).failed(&error)),
+        }
+    }
+
+    /// A page of the secrets whose names begin so, those that are scheduled for deletion too, and where the next begins.
+    pub(super) async fn list(
+        &self,
+        prefix: &str,
+        from: Option<String>,
+    ) -> Result<(Vec<(String, Description)>, Option<String>), SinkError> {
+        let mut call = self.client.list_secrets().max_results(PAGE).include_planned_deletion(true).set_next_token(from);
+        if !prefix.is_empty() {
+            call = call.filters(Filter::builder().key(FilterNameStringType::Name).values(prefix).build());
+        }
+        let answer = call.send().await;
+        let answer = answer.map_err(|error| self.asked("secretsmanager:ListSecrets", "all secrets").failed(&error))?;
+        let region = &self.identity.region;
+        let entries = answer.secret_list.unwrap_or_default().into_iter();
+        let listed =
+            entries.filter_map(|entry| Some((entry.name.clone()?, entry_description(entry, region)))).collect();
+        Ok((listed, answer.next_token))
+    }
+
+    /// Reads a version; `None` when the secret or the version is not there.
+    pub(super) async fn value(&self, name: &str, which: Which<'_>) -> Result<Option<Value>, SinkError> {
+        let call = self.client.get_secret_value().secret_id(name);
+        let call = match which {
+            Which::Current => call.version_stage(CURRENT),
+            Which::Labelled => call.version_stage(LABEL),
+            Which::Id(id) => call.version_id(id),
+        };
+        let error = match call.send().await {
+            Ok(answer) => {
+                let version_id = answer.version_id.unwrap_or_default();
+                return Ok(Some(Value { version_id, text: answer.secret_string.map(Zeroizing::new) }));
+            }
+            Err(error) => error,
+        };
+        match code(&error) {
+            Some("ResourceNotFoundException") => return Ok(None),
+            // Scheduled for deletion, most likely: the description tells since when.
+            Some("InvalidRequestException") => drop(self.describe(name).await?),
+            _ => {}
+        }
+        Err(self.asked("secretsmanager:GetSecretValue", name).failed(&error))
+    }
+
+    /// Creates a secret with its first version, which is current at once. [`Outcome::Taken`]: the name is.
+    pub(super) async fn create(
+        &self,
+        version: Version<'_>,
+        description: &str,
+        deadline: Deadline,
+    ) -> Result<Outcome, SinkError> {
+        let guard = Cutoff::new(deadline);
+        let call = self.client.create_secret().name(version.name).client_request_token(version.id);
+        let call = call
+            .secret_string(version.value)
+            .description(description.chars().take(DESCRIPTION_MAX).collect::<String>());
+        let tags = (!self.tags.is_empty()).then(|| self.tags.clone());
+        let call = call.set_kms_key_id(self.kms_key_id.clone()).set_tags(tags);
+        match call.customize().interceptor(guard.clone()).send().await {
+            Ok(_) => Ok(Outcome::Done),
+            Err(error) if code(&error) == Some("ResourceExistsException") => Ok(Outcome::Taken),
+            Err(error) => {
+                let asked = self.asked("secretsmanager:CreateSecret", version.name);
+                Err(Asked { value: Some(version.value), guard: Some(&guard), ..asked }.failed(&error))
+            }
+        }
+    }
+
+    /// Puts a version under our own label. `true` when it became current at once, as the first of a secret does.
+    pub(super) async fn put(&self, version: Version<'_>, deadline: Deadline) -> Result<bool, SinkError> {
+        let guard = Cutoff::new(deadline);
+        let call = self.client.put_secret_value().secret_id(version.name).client_request_token(version.id);
+        let call = call.secret_string(version.value).version_stages(LABEL);
+        let error = match call.customize().interceptor(guard.clone()).send().await {
+            Ok(answer) => return Ok(answer.version_stages().iter().any(|stage| stage == CURRENT)),
+            Err(error) => error,
+        };
+        match code(&error) {
+            Some("ResourceNotFoundException") => Err(SinkError::Changed),
+            Some("ResourceExistsException") => Err(SinkError::Refused {
+                reason: format!("`{}` has a version `{}` with another value", version.name, version.id),
+                hint: "somebody else made that version; rotate the token, the next version has another id".to_owned(),
+            }),
+            _ => {
+                let asked = self.asked("secretsmanager:PutSecretValue", version.name);
+                Err(Asked { value: Some(version.value), guard: Some(&guard), ..asked }.failed(&error))
+            }
+        }
+    }
+
+    /// Moves AWSCURRENT to `to`, if it stands at `from` (nowhere when `None`). AWS moves AWSPREVIOUS along.
+    pub(super) async fn make_current(
+        &self,
+        name: &str,
+        to: &str,
+        from: Option<&str>,
+        deadline: Deadline,
+    ) -> Result<Outcome, SinkError> {
+        let guard = Cutoff::new(deadline);
+        let call = self.client.update_secret_version_stage().secret_id(name).version_stage(CURRENT);
+        let call = call.move_to_version_id(to).set_remove_from_version_id(from.map(str::to_owned));
+        match call.customize().interceptor(guard.clone()).send().await {
+            Ok(_) => Ok(Outcome::Done),
+            Err(error) if elsewhere(code(&error)) => Ok(Outcome::Taken),
+            Err(error) => {
+                let asked = self.asked("secretsmanager:UpdateSecretVersionStage", name);
+                Err(Asked { guard: Some(&guard), ..asked }.failed(&error))
+            }
+        }
+    }
+
+    /// Schedules a secret for deletion, from which it can be restored for seven days.
+    pub(super) async fn delete(&self, name: &str, deadline: Deadline) -> Result<(), SinkError> {
+        let guard = Cutoff::new(deadline);
+        let call = self.client.delete_secret().secret_id(name).recovery_window_in_days(RECOVERY_DAYS);
+        match call.customize().interceptor(guard.clone()).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if code(&error) == Some("ResourceNotFoundException") => Ok(()),
+            Err(error) => {
+                let asked = self.asked("secretsmanager:DeleteSecret", name);
+                Err(Asked { guard: Some(&guard), ..asked }.failed(&error))
+            }
+        }
+    }
+
+    fn asked<'a>(&'a self, action: &'static str, name: &'a str) -> Asked<'a> {
+        Asked { identity: &self.identity, action, name, value: None, guard: None }
+    }
+}
+
+/// What a refused swap is answered with: the label, or the version it should move to, is not where it was said to be.
+fn elsewhere(code: Option<&str>) -> bool {
+    matches!(code, Some("InvalidParameterException" | "ResourceNotFoundException"))
+}
+
+/// The version that has AWSCURRENT.
+fn current(versions: &HashMap<String, Vec<String>>) -> Option<String> {
+    let holds = |stages: &Vec<String>| stages.iter().any(|stage| stage == CURRENT);
+    versions.iter().find(|(_, stages)| holds(stages)).map(|(id, _)| id.clone())
+}
+
+fn entry_description(entry: SecretListEntry, region: &str) -> Description {
+    let versions = entry.secret_versions_to_stages.unwrap_or_default();
+    Description {
+        current: current(&versions),
+        versions,
+        owner: entry.owning_service,
+        rotates: entry.rotation_enabled.unwrap_or(false),
+        replica_of: entry.primary_region.filter(|primary| primary != region),
+        deletion: entry.deleted_date.map(|date| date.fmt(Format::DateTime).unwrap_or_default()),
+    }
+}
+
+fn description(answer: DescribeSecretOutput, region: &str) -> Description {
+    let versions = answer.version_ids_to_stages.unwrap_or_default();
+    Description {
+        current: current(&versions),
+        versions,
+        owner: answer.owning_service,
+        rotates: answer.rotation_enabled.unwrap_or(false),
+        replica_of: answer.primary_region.filter(|primary| primary != region),
+        deletion: answer.deleted_date.map(|date| date.fmt(Format::DateTime).unwrap_or_default()),
+    }
+}

@@ -1,0 +1,145 @@
+//! The login, the region, the account: who is asked, and as whom.
+
+use std::time::Duration;
+
+use aws_config::environment::region::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::provider_config::ProviderConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_secretsmanager::Client;
+use aws_smithy_http_client::tls;
+use aws_types::service_config::ServiceConfigKey;
+
+use super::Settings;
+use super::failure::Asked;
+use super::identity::Identity;
+use crate::SinkError;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+const ATTEMPTS: u32 = 5;
+const FIRST_BACKOFF: Duration = Duration::from_millis(200);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
+
+/// Makes the client, and asks once whose login it is.
+pub(super) async fn connect(
+    settings: &Settings,
+    credentials: Option<&SharedCredentialsProvider>,
+) -> Result<(Client, Identity), SinkError> {
+    let region = region(settings).await?;
+    let config = sdk_config(settings, credentials, &region).await;
+    let mut builder = aws_sdk_secretsmanager::config::Builder::from(&config);
+    builder.set_endpoint_url(settings.endpoint.clone().or_else(|| environment_endpoint(&config)));
+    let mut identity = Identity {
+        account: settings.account.clone().unwrap_or_else(|| "-".to_owned()),
+        region: region.as_ref().to_owned(),
+        endpoint: settings.endpoint.clone().or_else(|| environment_endpoint(&config)).as_deref().and_then(foreign),
+    };
+    // Behind an endpoint of AWS's own the login may be anybody's, as behind none.
+    if settings.endpoint.as_deref().and_then(foreign).is_none() {
+        identity.account = checked_account(settings, &config, &identity).await?;
+    }
+    Ok((Client::from_conf(builder.build()), identity))
+}
+
+/// From the settings, the environment, or the profile. The metadata of an EC2 machine is not asked: where there is none,
+/// that takes seconds.
+async fn region(settings: &Settings) -> Result<Region, SinkError> {
+    if let Some(region) = &settings.region {
+        return Ok(Region::new(region.clone()));
+    }
+    let mut profile = ProfileFileRegionProvider::builder();
+    if let Some(name) = &settings.profile {
+        profile = profile.profile_name(name);
+    }
+    let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new()).or_else(profile.build());
+    let found = chain.region().await.filter(|region| !region.as_ref().is_empty());
+    found.ok_or_else(|| SinkError::Login {
+        reason: "no AWS region is set".to_owned(),
+        hint: "write `region = \"..\"` at the sink, or set `AWS_REGION`".to_owned(),
+    })
+}
+
+async fn sdk_config(
+    settings: &Settings,
+    credentials: Option<&SharedCredentialsProvider>,
+    region: &Region,
+) -> SdkConfig {
+    let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+    let http = aws_smithy_http_client::Builder::new().tls_provider(provider).build_https();
+    let timeouts =
+        TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
+    let retries = RetryConfig::standard()
+        .with_max_attempts(ATTEMPTS)
+        .with_initial_backoff(FIRST_BACKOFF)
+        .with_max_backoff(LONGEST_BACKOFF);
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .region(region.clone())
+        .http_client(http.clone())
+        .timeout_config(timeouts)
+        .retry_config(retries);
+    if let Some(name) = &settings.profile {
+        loader = loader.profile_name(name);
+        // A profile that the manifest names wins over keys in the environment, which may be another account's.
+        let within = ProviderConfig::default().with_region(Some(region.clone())).with_http_client(http);
+        let profile = ProfileFileCredentialsProvider::builder().configure(&within).profile_name(name).build();
+        loader = loader.credentials_provider(profile);
+    }
+    if let Some(credentials) = credentials {
+        loader = loader.credentials_provider(credentials.clone());
+    }
+    loader.load().await
+}
+
+/// What `AWS_ENDPOINT_URL_SECRETS_MANAGER`, `AWS_ENDPOINT_URL` or the profile say.
+fn environment_endpoint(config: &SdkConfig) -> Option<String> {
+    let key = ServiceConfigKey::builder()
+        .service_id("Secrets Manager")
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build()
+        .ok()?;
+    config.service_config()?.load_config(key).or_else(|| config.endpoint_url().map(str::to_owned))
+}
+
+/// The endpoint as a part of a place. AWS's own others (FIPS, dual stack, inside a VPC) lead to the same secrets.
+fn foreign(endpoint: &str) -> Option<String> {
+    const AWS: &[&str] = &[".amazonaws.com", ".amazonaws.com.cn", ".api.aws"];
+    let endpoint = endpoint.trim_end_matches('/');
+    let host = endpoint.parse::<http::Uri>().ok().and_then(|uri| uri.host().map(str::to_ascii_lowercase));
+    let aws = host.is_some_and(|host| AWS.iter().any(|domain| host.ends_with(domain)));
+    (!aws).then(|| endpoint.to_owned())
+}
+
+async fn checked_account(settings: &Settings, config: &SdkConfig, identity: &Identity) -> Result<String, SinkError> {
+    let asked = Asked { identity, action: "sts:GetCallerIdentity", name: "the login", value: None, guard: None };
+    let answer = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
+    let answer = answer.map_err(|error| asked.failed(&error))?;
+    let account = answer.account().unwrap_or("-");
+    match &settings.account {
+        Some(wanted) if wanted != account => Err(SinkError::Login {
+            reason: format!("the login belongs to account `{account}`, the sink wants `{wanted}`"),
+            hint: "log in to that account, or name its `profile` at the sink".to_owned(),
+        }),
+        _ => Ok(account.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_of_aws_itself_make_no_other_place() {
+        for own in ["https://secretsmanager-fips.us-east-1.amazonaws.com", "https://x.vpce.amazonaws.com/"] {
+            assert_eq!(foreign(own), None, "{own}");
+        }
+        for other in ["http://127.0.0.1:5000", "https://amazonaws.com.example.org", "https://xamazonaws.com"] {
+            assert_eq!(foreign(&format!("{other}/")).as_deref(), Some(other));
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What the SDK's errors mean for a sink.
+//!
+//! Texts are made of our own words, the service's code and, where it is safe, its message. An SDK error is never printed
+//! whole.
+
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::cutoff::{Cutoff, DeadlinePassed};
+use super::identity::Identity;
+use crate::SinkError;
+
+const TEXT_MAX: usize = 300;
+
+/// What was asked of the service.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) identity: &'a Identity,
+    /// The IAM action.
+    pub(super) action: &'static str,
+    /// The secret's name.
+    pub(super) name: &'a str,
+    /// The value that was sent, which no message may repeat.
+    pub(super) value: Option<&'a str>,
+    /// The guard of a write.
+    pub(super) guard: Option<&'a Cutoff>,
+}
+
+/// The service's code, if it answered with one.
+pub(super) fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&str> {
+    error.as_service_error()?.code()
+}
+
+impl Asked<'_> {
+    /// Why it failed, in a sink's terms.
+    pub(super) fn failed<E>(&self, error: &SdkError<E, HttpResponse>) -> SinkError
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        if let Some(guard) = self.guard
+            && cause::<DeadlinePassed>(error).is_some()
+        {
+            return if guard.sent() {
+                self.unreachable("gave no usable answer in the time granted")
+            } else {
+                SinkError::Late
+            };
+        }
+        if let Some(missing) = cause::<CredentialsError>(error) {
+            return no_login(missing);
+        }
+        match error {
+            SdkError::ServiceError(answer) => self.answered(
+                answer.err().code().unwrap_or("no code"),
+                answer.err().message(),
+                answer.raw().status().as_u16(),
+            ),
+            SdkError::TimeoutError(_) => self.unreachable("did not answer in time"),
+            SdkError::ResponseError(_) => self.unreachable("broke off its answer"),
+            _ => self.unreachable(&format!("could not be reached: {}", shorten(&last_cause(error)))),
+        }
+    }
+
+    fn answered(&self, code: &str, message: Option<&str>, status: u16) -> SinkError {
+        let Self { action, name, .. } = self;
+        let message = message.map_or_else(String::new, |message| self.quotable(message));
+        match code {
+            "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" => self.denied(&message),
+            "EncryptionFailure" | "DecryptionFailure" => SinkError::Denied {
+                reason: format!("the KMS key of `{name}` cannot be used (`{code}`){message}"),
+                hint: "check that the key exists, is enabled, and that its policy lets this login use it".to_owned(),
+            },
+            _ if LOGIN_CODES.contains(&code) => SinkError::Login {
+                reason: format!("AWS does not accept the login (`{code}`){message}"),
+                hint: "renew it (`aws sso login`, or new access keys) and check the clock".to_owned(),
+            },
+            _ if status >= 500 || status == 429 || THROTTLE_CODES.contains(&code) => {
+                self.unreachable(&format!("answered only `{code}` ({status}){message}"))
+            }
+            "LimitExceededException" => SinkError::Refused {
+                reason: format!("`{name}` has reached a limit of AWS{message}"),
+                hint: "see the quotas of Secrets Manager; labels of other tools can be taken off old versions"
+                    .to_owned(),
+            },
+            _ => SinkError::Refused {
+                reason: format!("`{action}` on `{name}` was refused with `{code}`{message}"),
+                hint: "look at the secret with `aws secretsmanager describe-secret`".to_owned(),
+            },
+        }
+    }
+
+    fn denied(&self, message: &str) -> SinkError {
+        let Self { action, name, identity, .. } = self;
+        let hint = if message.contains("KMS") {
+            "allow `kms:Decrypt` and `kms:GenerateDataKey` on the KMS key of the secret".to_owned()
+        } else {
+            format!("allow `{action}` on `{}`", identity.pattern(name))
+        };
+        SinkError::Denied { reason: format!("the login may not `{action}` on `{name}`"), hint }
+    }
+
+    fn unreachable(&self, what: &str) -> SinkError {
+        let Self { action, name, identity, .. } = self;
+        let reason = match action.strip_prefix("sts:") {
+            Some(_) => format!("AWS STS for `{}` {what} (`{action}`)", identity.region),
+            None => format!("{} {what} (`{action}` on `{name}`)", identity.service()),
+        };
+        SinkError::Unreachable { reason }
+    }
+
+    /// A message fit to be shown, with a colon before it; empty when there is none, or when it repeats any longer word
+    /// of the value that was sent.
+    fn quotable(&self, message: &str) -> String {
+        let mut words = self.value.unwrap_or_default().split(|sign: char| !sign.is_alphanumeric());
+        if message.trim().is_empty() || words.any(|word| word.len() >= 4 && message.contains(word)) {
+            return String::new();
+        }
+        format!(": {}", shorten(message))
+    }
+}
+
+const LOGIN_CODES: &[&str] = &[
+    "UnrecognizedClientException",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "RequestExpired",
+];
+
+const THROTTLE_CODES: &[&str] =
+    &["ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"];
+
+fn no_login(missing: &CredentialsError) -> SinkError {
+    let reason = match missing {
+        // Where all it was looked for is a list of the SDK's own words.
+        CredentialsError::CredentialsNotLoaded(_) => "there is no AWS login".to_owned(),
+        broken => format!("there is no AWS login that works: {}", shorten(&last_cause(broken))),
+    };
+    SinkError::Login {
+        reason,
+        hint: "log in (`aws sso login`, `AWS_ACCESS_KEY_ID` with `AWS_SECRET_ACCESS_KEY`, a role), or name a `profile`"
+            .to_owned(),
+    }
+}
+
+/// The error and what caused it, outermost first.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| (*error).source())
+}
+
+fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    causes(error).find_map(|error| error.downcast_ref())
+}
+
+fn last_cause(error: &(dyn Error + 'static)) -> String {
+    causes(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+/// One line of at most [`TEXT_MAX`] characters, without a full stop.
+fn shorten(text: &str) -> String {
+    let line: String = text.chars().map(|sign| if sign.is_control() { ' ' } else { sign }).take(TEXT_MAX).collect();
+    line.trim().trim_end_matches('.').to_owned()
+}

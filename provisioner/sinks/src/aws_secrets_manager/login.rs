@@ -1,0 +1,22 @@
+//! A secret of Secrets Manager that is another sink's login.
+
+use zeroize::Zeroizing;
+
+use super::calls::{Calls, Which};
+use super::{Settings, connection};
+use crate::SinkError;
+
+/// The login that stands under `name`, in the account and region of the AWS environment.
+///
+/// # Errors
+/// When it cannot be read, or is not there.
+pub(crate) async fn login(name: &str) -> Result<Zeroizing<String>, SinkError> {
+    let (client, identity) = connection::connect(&Settings::default(), None).await?;
+    let calls = Calls::new(client, identity, None, Vec::new());
+    let found = calls.value(name, Which::Current).await?;
+    let text = found.and_then(|found| found.text);
+    text.ok_or_else(|| SinkError::Login {
+        reason: format!("there is no text under `{name}` in {}", calls.identity.service()),
+        hint: "store the login there, or check `AWS_REGION`".to_owned(),
+    })
+}

@@ -1,0 +1,101 @@
+//! What the vault's refusals mean for a sink. Its messages are not shown: they name who asked, and what for; the codes
+//! are. <https://learn.microsoft.com/azure/key-vault/general/rest-error-codes>
+
+use super::bundle::Failed;
+use crate::SinkError;
+use crate::transport::Incoming;
+
+/// The codes of a refusal: the outer one and the innermost that says more.
+#[derive(Debug, Default)]
+pub(super) struct Codes {
+    pub(super) outer: String,
+    pub(super) inner: String,
+}
+
+/// The codes of an answer; empty where there are none.
+pub(super) fn codes(answer: &Incoming) -> Codes {
+    let failed: Failed = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let Some(reason) = failed.error else { return Codes::default() };
+    let mut inner = String::new();
+    let mut next = reason.innererror;
+    while let Some(found) = next {
+        inner = plain(found.code.as_deref().unwrap_or_default());
+        next = found.innererror;
+    }
+    Codes { outer: plain(reason.code.as_deref().unwrap_or_default()), inner }
+}
+
+fn plain(code: &str) -> String {
+    code.chars().filter(|sign| sign.is_ascii_alphanumeric() || *sign == '_').take(64).collect()
+}
+
+/// What was asked of a vault, for messages.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// The vault's name.
+    pub(super) vault: &'a str,
+    /// How it is signed in.
+    pub(super) signed_in: &'a str,
+    /// What for: `read`, `list`.
+    pub(super) action: &'static str,
+    /// The secret's name; empty for all.
+    pub(super) name: &'a str,
+}
+
+impl Asked<'_> {
+    /// Why it was refused.
+    pub(super) fn failed(&self, answer: &Incoming) -> SinkError {
+        let codes = codes(answer);
+        let Self { vault, action, .. } = self;
+        let what = self.what();
+        match (answer.status, codes.inner.as_str()) {
+            (401, _) => SinkError::Login {
+                reason: format!("the vault `{vault}` does not accept {}", self.signed_in),
+                hint: "sign in to the tenant that the vault belongs to, and check the clock".to_owned(),
+            },
+            (403, "ForbiddenByFirewall" | "ForbiddenByConnection") => SinkError::Denied {
+                reason: format!("the firewall of the vault `{vault}` keeps this machine out (`{}`)", codes.inner),
+                hint: "allow this address under the vault's Networking, or run this inside its network".to_owned(),
+            },
+            (403, "ForbiddenByPolicy") => SinkError::Denied {
+                reason: format!(
+                    "{} may not {action} {what}: the vault's access policy has no such right",
+                    self.signed_in
+                ),
+                hint: format!(
+                    "give it the secret permissions Get, List, Set, Delete and Recover: `az keyvault set-policy --name \
+                     {vault} --secret-permissions get list set delete recover --spn CLIENT_ID`"
+                ),
+            },
+            (403, _) => SinkError::Denied {
+                reason: format!("{} may not {action} {what} (`{}`)", self.signed_in, first(&codes)),
+                hint: "give it the role `Key Vault Secrets Officer` on the vault: `az role assignment create --role \
+                       \"Key Vault Secrets Officer\" --assignee CLIENT_ID --scope VAULT_ID`; it takes some minutes"
+                    .to_owned(),
+            },
+            (429 | 500.., _) => SinkError::Unreachable {
+                reason: format!("the vault `{vault}` answered only {} to `{action}` of {what}", answer.status),
+            },
+            _ => SinkError::Refused {
+                reason: format!(
+                    "the vault `{vault}` refused to {action} {what}: `{}` ({})",
+                    first(&codes),
+                    answer.status
+                ),
+                hint: "look at it with `az keyvault secret show`".to_owned(),
+            },
+        }
+    }
+
+    fn what(&self) -> String {
+        if self.name.is_empty() {
+            format!("the secrets of the vault `{}`", self.vault)
+        } else {
+            format!("`{}`", self.name)
+        }
+    }
+}
+
+fn first(codes: &Codes) -> &str {
+    [&codes.inner, &codes.outer].into_iter().find(|code| !code.is_empty()).map_or("no code", String::as_str)
+}

@@ -1,0 +1,271 @@
+//! `.env` files on this machine.
+//!
+//! An entry holds the whole secret, so that its fingerprint tells which version it is; there is no marker. An empty
+//! value (`NAME=`) counts as absent, because people keep such placeholders: a write fills it in. Writers lock the
+//! file's folder, compare what is there with what was seen, and replace the file in one step.
+
+mod document;
+mod facts;
+mod file;
+mod git;
+mod scan;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use latchkey::place::Place;
+use latchkey::secret::Secret;
+use tokio::task::spawn_blocking;
+
+pub use self::document::{Document, DotenvError, SetError};
+pub(super) use self::facts::Type;
+use self::file::Edit;
+pub use self::settings::Settings;
+use super::{Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, Write};
+use crate::deadline::Deadline;
+use crate::files;
+
+/// The sink's type, in manifests and places.
+pub const KIND: &str = "dotenv";
+
+/// How long a writer waits for another process that writes in the same folder.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+
+/// All `.env` files of one machine, whichever of them pushes go to.
+#[derive(Debug, Clone)]
+pub struct Dotenv {
+    machine: String,
+    /// The file that pushes go to, where one is declared.
+    file: Option<PathBuf>,
+}
+
+/// The place of the entry `name` in the file at `path`, which is made absolute, links resolved where they exist.
+/// Whether the path may leave the manifest's folder is for the caller to decide, by the place's part `path`.
+///
+/// A path that is not Unicode text names no file that exists: [`Sink::prepare`] says so.
+pub fn place(machine: &str, path: &Path, name: &str) -> Place {
+    let path = files::resolve(path);
+    Place::new(KIND, &[("machine", machine), ("path", &path.to_string_lossy()), ("name", name)], true)
+}
+
+/// What the owner of the file at `path` should know before a secret goes there, one sentence each. Runs git.
+fn warnings(path: &Path) -> Vec<String> {
+    let path = files::resolve(path);
+    let mut warnings = Vec::new();
+    if git::would_be_added(&path) {
+        warnings.push(format!("`{}` is not ignored by git: add it to `.gitignore`", path.display()));
+    }
+    if let Some(mode) = files::mode(&path).filter(|mode| mode & 0o077 != 0) {
+        warnings.push(format!("`{}` is open to others (mode {mode:04o}): a write makes it 0600", path.display()));
+    }
+    warnings
+}
+
+impl Dotenv {
+    /// The files of the machine that this process runs on; no push goes to any.
+    pub fn of_machine(machine: &str) -> Self {
+        Self { machine: machine.to_owned(), file: None }
+    }
+
+    /// The same, and pushes go to this file.
+    pub fn of_file(machine: &str, file: PathBuf) -> Self {
+        Self { machine: machine.to_owned(), file: Some(file) }
+    }
+
+    fn address<'a>(&self, place: &'a Place) -> Result<(&'a Path, &'a str), SinkError> {
+        let parts = (place.part("machine"), place.part("path").map(Path::new), place.part("name"));
+        match parts {
+            (Some(machine), Some(path), Some(name)) if place.kind == KIND && path.is_absolute() => {
+                if machine == self.machine {
+                    Ok((path, name))
+                } else {
+                    Err(SinkError::OtherMachine { machine: machine.to_owned() })
+                }
+            }
+            _ => Err(SinkError::Refused {
+                reason: "the place does not name an entry of a `.env` file".to_owned(),
+                hint: "a place of the type `dotenv` has a machine, an absolute path and a name".to_owned(),
+            }),
+        }
+    }
+
+    /// Sorts places by file; those that this machine does not have are answered at once.
+    fn sort<'a, T>(&self, places: impl Iterator<Item = &'a Place>) -> (Files<'a>, Answers<T>) {
+        let mut files = Files::new();
+        let answers = places
+            .enumerate()
+            .map(|(at, place)| match self.address(place) {
+                Ok((path, name)) => {
+                    files.entry(path).or_default().push((at, name));
+                    None
+                }
+                Err(error) => Some(Err(error)),
+            })
+            .collect();
+        (files, Answers(answers))
+    }
+
+    /// Asks each file once, away from the threads that drive other requests.
+    async fn ask<T: Send + 'static>(&self, places: &[&Place], question: Question<T>) -> Vec<Result<T, SinkError>> {
+        let (files, mut answers) = self.sort(places.iter().copied());
+        for (path, entries) in files {
+            let owned = path.to_owned();
+            let names: Vec<String> = entries.iter().map(|(_, name)| (*name).to_owned()).collect();
+            let result = blocking(path, move || question(&owned, &names)).await;
+            answers.fill(&entries, result);
+        }
+        answers.finish()
+    }
+
+    async fn change(&self, edits: Vec<(&Place, Edit<'_>)>, deadline: Deadline) -> Vec<Result<(), SinkError>> {
+        let (files, mut answers) = self.sort(edits.iter().map(|(place, _)| *place));
+        let mut edits: Vec<_> = edits.into_iter().map(|(_, edit)| Some(edit)).collect();
+        for (path, entries) in files {
+            let edits: Vec<_> = entries.iter().filter_map(|(at, _)| edits[*at].take()).collect();
+            answers.fill(&entries, change_file(path, &edits, deadline).await);
+        }
+        answers.finish()
+    }
+}
+
+/// Waits for git and for the lock elsewhere; the edit itself is done here, in a few milliseconds, so that no secret is
+/// copied to another thread.
+async fn change_file(
+    path: &Path,
+    edits: &[Edit<'_>],
+    deadline: Deadline,
+) -> Result<Vec<Result<(), SinkError>>, SinkError> {
+    if deadline.has_passed() {
+        return Err(SinkError::Late);
+    }
+    let owned: PathBuf = path.to_owned();
+    let writes = edits.iter().any(|edit| edit.value.is_some());
+    let _lock = blocking(path, move || {
+        file::check_path(&owned)?;
+        let lock = files::lock_folder(owned.parent().unwrap_or(&owned), LOCK_WAIT.min(deadline.left()))?;
+        // Somebody may have added the file since it was prepared. What only leaves it may leave a tracked one too.
+        if writes {
+            file::check_untracked(&owned)?;
+        }
+        Ok::<_, SinkError>(lock)
+    })
+    .await??;
+    if deadline.has_passed() {
+        return Err(SinkError::Late);
+    }
+    Ok(file::apply(path, edits, deadline))
+}
+
+async fn blocking<T: Send + 'static>(path: &Path, work: impl FnOnce() -> T + Send + 'static) -> Result<T, SinkError> {
+    spawn_blocking(work)
+        .await
+        .map_err(|_| SinkError::Unreachable { reason: format!("work on `{}` was broken off", path.display()) })
+}
+
+/// Each file's entries: where they stand among what was asked, and their names.
+type Files<'a> = BTreeMap<&'a Path, Vec<(usize, &'a str)>>;
+
+/// What a file answers about each of these names.
+type Question<T> = fn(&Path, &[String]) -> Vec<Result<T, SinkError>>;
+
+/// Answers in the order of what was asked.
+struct Answers<T>(Vec<Option<Result<T, SinkError>>>);
+
+impl<T> Answers<T> {
+    fn fill(&mut self, entries: &[(usize, &str)], result: Result<Vec<Result<T, SinkError>>, SinkError>) {
+        match result {
+            Ok(found) => {
+                for ((at, _), answer) in entries.iter().zip(found) {
+                    self.0[*at] = Some(answer);
+                }
+            }
+            Err(error) => {
+                for (at, _) in entries {
+                    self.0[*at] = Some(Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    fn finish(self) -> Vec<Result<T, SinkError>> {
+        let unanswered = || Err(SinkError::Unreachable { reason: "the file gave no answer".to_owned() });
+        self.0.into_iter().map(|answer| answer.unwrap_or_else(unanswered)).collect()
+    }
+}
+
+#[async_trait]
+impl DeclaredSink for Dotenv {
+    async fn place(&self, push: &PushDeclaration) -> Result<Place, SinkError> {
+        let file = self.file.as_ref().ok_or_else(|| SinkError::Refused {
+            reason: "no `.env` file is declared for this push".to_owned(),
+            hint: "give its sink a `path`".to_owned(),
+        })?;
+        Ok(place(&self.machine, file, &push.name))
+    }
+
+    async fn reaches(&self, place: &Place) -> bool {
+        place.kind == KIND
+    }
+}
+
+#[async_trait]
+impl Sink for Dotenv {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            kind: KIND,
+            readable: true,
+            marker: false,
+            conditional: true,
+            restarts: false,
+            redeploys: false,
+            surveys: false,
+            local: true,
+            batch: 200,
+            value_max: 65_536,
+        }
+    }
+
+    fn unit(&self, place: &Place) -> String {
+        place.part("path").unwrap_or_default().to_owned()
+    }
+
+    async fn prepare(&self, places: &[&Place]) -> Vec<Result<(), SinkError>> {
+        self.ask(places, file::prepare).await
+    }
+
+    /// A file that does not exist holds nothing. A folder that does not exist is an error: its disk may not be
+    /// mounted.
+    async fn look(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>> {
+        self.ask(places, file::look).await
+    }
+
+    async fn read(&self, place: &Place, wanted: &Marker) -> Result<Option<Secret>, SinkError> {
+        let (path, name) = self.address(place)?;
+        let (owned, name) = (path.to_owned(), name.to_owned());
+        let secret = blocking(path, move || file::read(&owned, &name)).await??;
+        Ok(secret.filter(|secret| secret.fingerprint() == wanted.fingerprint))
+    }
+
+    async fn write(&self, writes: &[Write<'_>], deadline: Deadline) -> Vec<Result<Receipt, SinkError>> {
+        let edits = writes.iter().map(|write| {
+            let name = write.place.part("name").unwrap_or_default();
+            (write.place, Edit { name, seen: write.seen, value: Some(write.secret) })
+        });
+        let answers = self.change(edits.collect(), deadline).await;
+        let receipts = writes.iter().map(|write| Receipt(write.secret.fingerprint().as_str().to_owned()));
+        answers.into_iter().zip(receipts).map(|(answer, receipt)| answer.map(|()| receipt)).collect()
+    }
+
+    async fn remove(&self, removals: &[Removal<'_>], deadline: Deadline) -> Vec<Result<(), SinkError>> {
+        let edits = removals.iter().map(|removal| {
+            let name = removal.place.part("name").unwrap_or_default();
+            (removal.place, Edit { name, seen: removal.seen, value: None })
+        });
+        self.change(edits.collect(), deadline).await
+    }
+}

@@ -1,0 +1,103 @@
+//! What can go wrong with a file, told apart by what the user can do about it.
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+/// Why a file could not be read or replaced. Unless it says so, the file is as it was.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum FileError {
+    /// The folder is not there.
+    #[error("the folder `{}` does not exist", path.display())]
+    NoFolder { path: PathBuf },
+    /// A folder, a pipe, a device.
+    #[error("`{}` is not a regular file", path.display())]
+    NotRegular { path: PathBuf },
+    /// Larger than its reader takes.
+    #[error("`{}` has more than {limit} bytes", path.display())]
+    TooLarge {
+        path: PathBuf,
+        /// The most bytes it may have.
+        limit: usize,
+    },
+    /// Somebody else wrote while it was read.
+    #[error("`{}` changed while it was read", path.display())]
+    Busy { path: PathBuf },
+    /// The permissions of file or folder forbid it.
+    #[error("no permission to {verb} `{}`", path.display())]
+    Denied {
+        /// What was tried: `read` or `write`.
+        verb: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// Replacing it would make it ours.
+    #[error("`{}` belongs to another user", path.display())]
+    OtherOwner { path: PathBuf },
+    /// The file system is mounted read-only.
+    #[error("`{}` is on a read-only file system", path.display())]
+    ReadOnly {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// The disk or the quota is used up.
+    #[error("no space is left to write `{}`", path.display())]
+    Full { path: PathBuf },
+    /// Another process kept the lock for too long.
+    #[error("another process holds the lock on `{}`", path.display())]
+    Held { path: PathBuf },
+    /// The new content is in place, but may not survive a power cut.
+    #[error("`{}` was replaced, but its folder could not be flushed: {reason}", path.display())]
+    Unsure {
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    #[error("could not {verb} `{}`: {reason}", path.display())]
+    Io {
+        /// What was tried: `read`, `write` or `lock`.
+        verb: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+}
+
+impl FileError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NoFolder { .. } => "create it, mount the disk it is on, or correct the path",
+            Self::NotRegular { .. } => "name a regular file",
+            Self::TooLarge { .. } => "check that the path names the right file",
+            Self::Busy { .. } => "run again when nothing else writes it",
+            Self::Denied { .. } => "check the owner and the permissions of the file and of its folder",
+            Self::OtherOwner { .. } => "run as its owner, or change the owner with `chown`",
+            Self::ReadOnly { .. } => "mount it writable, or name another file",
+            Self::Full { .. } => "make room and run again; the file is as it was",
+            Self::Held { .. } => "wait for the other run to end, and run again",
+            Self::Unsure { .. } | Self::Io { .. } => "check the disk, and run again",
+        }
+    }
+
+    pub(super) fn reading(path: &Path, error: &io::Error) -> Self {
+        Self::from_io("read", path, error)
+    }
+
+    pub(super) fn writing(path: &Path, error: &io::Error) -> Self {
+        Self::from_io("write", path, error)
+    }
+
+    pub fn from_io(verb: &'static str, path: &Path, error: &io::Error) -> Self {
+        let path = path.to_owned();
+        match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => {
+                Self::NoFolder { path: path.parent().map_or_else(|| path.clone(), Path::to_path_buf) }
+            }
+            ErrorKind::PermissionDenied => Self::Denied { verb, path },
+            ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path },
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full { path },
+            _ => Self::Io { verb, path, reason: error.to_string() },
+        }
+    }
+}

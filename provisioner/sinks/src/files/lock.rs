@@ -1,0 +1,40 @@
+//! An advisory lock on a folder, so that the lock leaves no file behind.
+
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::Duration;
+
+use super::FileError;
+use crate::deadline::Deadline;
+
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Keeps the lock until it is dropped, or its process ends.
+#[derive(Debug)]
+#[must_use = "dropping it gives the lock away"]
+pub struct FolderLock {
+    _folder: File,
+}
+
+/// Takes the lock on `folder` that all who replace files in it take; blocks this thread for up to `wait`.
+///
+/// # Errors
+/// When another process or thread holds it for that long, or the folder cannot be opened or locked.
+pub fn lock_folder(folder: &Path, wait: Duration) -> Result<FolderLock, FileError> {
+    let file = File::open(folder).map_err(|error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => FileError::NoFolder { path: folder.to_owned() },
+        _ => FileError::from_io("lock", folder, &error),
+    })?;
+    let deadline = Deadline::after(wait);
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(FolderLock { _folder: file }),
+            Err(TryLockError::WouldBlock) if deadline.has_passed() => {
+                return Err(FileError::Held { path: folder.to_owned() });
+            }
+            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE.min(deadline.left())),
+            Err(TryLockError::Error(error)) => return Err(FileError::from_io("lock", folder, &error)),
+        }
+    }
+}

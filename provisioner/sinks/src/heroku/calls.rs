@@ -1,0 +1,161 @@
+//! The requests to one app, or to one stage of a pipeline.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer};
+use zeroize::Zeroizing;
+
+use super::failure::failed;
+use super::settings::Target;
+use crate::SinkError;
+use crate::bearer::{Api, encoded};
+use crate::deadline::Deadline;
+use crate::host::{Ask, Effect};
+use crate::transport::Incoming;
+
+/// Names the third version of the API; without it Heroku answers 406.
+const ACCEPT: &str = "application/vnd.heroku+json; version=3";
+/// How many releases are looked through for one that succeeded.
+const RELEASES: u32 = 50;
+
+/// A value that is wiped. It has no `Debug`.
+pub(super) struct Value(pub(super) Zeroizing<String>);
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(Zeroizing::new(text)))
+    }
+}
+
+/// All config vars by name.
+pub(super) type Vars = BTreeMap<String, Value>;
+
+/// What is to change: a value, or none to remove it.
+pub(super) type Changes<'a> = BTreeMap<&'a str, Option<&'a str>>;
+
+/// An app or a stage, reached with one login.
+#[derive(Debug)]
+pub(super) struct Calls {
+    pub(super) api: Api,
+    pub(super) target: Target,
+}
+
+/// A release of an app.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Release {
+    pub(super) version: u64,
+    #[serde(default)]
+    pub(super) status: Status,
+}
+
+/// How a release went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Status {
+    /// Its release-phase command runs; dynos run the release before.
+    Pending,
+    #[default]
+    Succeeded,
+    Failed,
+    Expired,
+}
+
+impl Calls {
+    /// Which app or stage, for messages.
+    pub(super) fn whose(&self) -> String {
+        match &self.target {
+            Target::App(app) => format!("app `{app}`"),
+            Target::Pipeline { id, stage } => format!("stage `{}` of the pipeline `{id}`", stage.name()),
+        }
+    }
+
+    fn path(&self) -> String {
+        match &self.target {
+            Target::App(app) => format!("/apps/{}/config-vars", encoded(app)),
+            Target::Pipeline { id, stage } => {
+                format!("/pipelines/{}/stage/{}/config-vars", encoded(id), stage.name())
+            }
+        }
+    }
+
+    async fn read<T: for<'de> Deserialize<'de>>(
+        &self,
+        path: &str,
+        range: Option<&str>,
+        what: &str,
+    ) -> Result<(T, Incoming), SinkError> {
+        let ask = || {
+            let ask = Ask::read(path).header("accept", ACCEPT);
+            range.map(str::to_owned).into_iter().fold(ask, |ask, range| ask.header("range", range))
+        };
+        let answer = self.api.ask(ask).await?;
+        // A range is answered in part.
+        if !matches!(answer.status, 200 | 206) {
+            return Err(failed(&answer, &self.whose(), what));
+        }
+        // What exactly is wrong is dropped, as it may hold a value.
+        let read = serde_json::from_slice(&answer.body).map_err(|_| SinkError::Unreachable {
+            reason: "Heroku's answer to a question cannot be read".to_owned(),
+        })?;
+        Ok((read, answer))
+    }
+
+    /// The config vars as they stand.
+    pub(super) async fn vars(&self) -> Result<(Vars, Incoming), SinkError> {
+        self.read(&self.path(), None, &format!("read the config vars of {}", self.whose())).await
+    }
+
+    /// Changes config vars, all in one request and so in one release. Not sent twice by itself: each time it would
+    /// restart the app.
+    pub(super) async fn change(&self, changes: &Changes<'_>, deadline: Deadline) -> Result<(), SinkError> {
+        let path = self.path();
+        let ask = || Ask::new("PATCH", &*path, Effect::Once(deadline)).header("accept", ACCEPT).json(changes);
+        let answer = self.api.ask(ask).await?;
+        match answer.status {
+            200 => Ok(()),
+            _ => Err(failed(&answer, &self.whose(), &format!("change the config vars of {}", self.whose()))),
+        }
+    }
+
+    /// The newest releases, newest first; none for a pipeline, which has no releases.
+    async fn releases(&self, most: u32) -> Result<Vec<Release>, SinkError> {
+        let Target::App(app) = &self.target else { return Ok(Vec::new()) };
+        let path = format!("/apps/{}/releases", encoded(app));
+        let range = format!("version ..; order=desc, max={most}");
+        let what = format!("read the releases of {}", self.whose());
+        let (mut releases, _) = self.read::<Vec<Release>>(&path, Some(&range), &what).await?;
+        releases.sort_by_key(|release| std::cmp::Reverse(release.version));
+        Ok(releases)
+    }
+
+    /// The newest release.
+    pub(super) async fn newest(&self) -> Result<Option<Release>, SinkError> {
+        Ok(self.releases(1).await?.into_iter().next())
+    }
+
+    /// The newest release that succeeded: the one that dynos run when a newer one did not. With its config vars.
+    pub(super) async fn serving(&self) -> Result<Option<(u64, Vars)>, SinkError> {
+        let Target::App(app) = &self.target else { return Ok(None) };
+        let releases = self.releases(RELEASES).await?;
+        let full = releases.len() >= RELEASES as usize;
+        let found = releases.into_iter().find(|release| release.status == Status::Succeeded);
+        let Some(Release { version, .. }) = found else {
+            // An older one may be running.
+            let reason = format!("none of the newest {RELEASES} releases of {} succeeded", self.whose());
+            return if full { Err(SinkError::Unreachable { reason }) } else { Ok(None) };
+        };
+        let path = format!("/apps/{}/releases/{version}/config-vars", encoded(app));
+        let (vars, _) = self.read::<Vars>(&path, None, &format!("read a release of {}", self.whose())).await?;
+        Ok(Some((version, vars)))
+    }
+
+    /// How many requests the account has left. Asking costs none.
+    pub(super) async fn left(&self) -> Result<i64, SinkError> {
+        #[derive(Deserialize)]
+        struct Limits {
+            remaining: i64,
+        }
+        let (limits, _) = self.read::<Limits>("/account/rate-limits", None, "tell the account's rate limit").await?;
+        Ok(limits.remaining)
+    }
+}

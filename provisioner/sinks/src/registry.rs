@@ -1,0 +1,84 @@
+//! The sinks of one run: which one serves a push, and which one reaches a recorded place.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use latchkey::place::{Place, PlaceId};
+
+use super::error::SinkError;
+use super::host::Queues;
+use super::kind::{Kind, SinkDeclaration};
+use super::push::PushDeclaration;
+use super::sink::{DeclaredSink, Sink, SinkSet};
+
+/// The sinks of one manifest on this machine.
+pub struct ManifestSinks {
+    machine: String,
+    /// By the name that the manifest gives them.
+    declared: BTreeMap<String, Arc<dyn DeclaredSink>>,
+    /// One for all places of a type, declared or not: what they share, such as a file, is looked at and written together.
+    undeclared: BTreeMap<&'static str, Arc<dyn Sink>>,
+    /// Which sink serves a declared place: two of one account and region may differ in key, tags and login.
+    serving: Mutex<HashMap<PlaceId, Arc<dyn DeclaredSink>>>,
+}
+
+impl fmt::Debug for ManifestSinks {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Sinks").field("machine", &self.machine).finish_non_exhaustive()
+    }
+}
+
+impl ManifestSinks {
+    /// The sinks that a manifest declares. Contacts nothing.
+    pub fn new(declarations: &BTreeMap<String, SinkDeclaration>, machine: &str) -> Self {
+        let queues = Queues::default();
+        let connect = |(name, sink): (&String, &SinkDeclaration)| {
+            Some((name.clone(), sink.settings.facts().connect(machine, &queues)?))
+        };
+        let undeclared = |kind: Kind| Some((kind.facts().name(), kind.facts().undeclared(machine)?));
+        Self {
+            machine: machine.to_owned(),
+            declared: declarations.iter().filter_map(connect).collect(),
+            undeclared: Kind::ALL.into_iter().filter_map(undeclared).collect(),
+            serving: Mutex::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl SinkSet for ManifestSinks {
+    fn machine(&self) -> &str {
+        &self.machine
+    }
+
+    async fn place(&self, push: &PushDeclaration) -> Result<Place, SinkError> {
+        let sink = self.declared.get(&push.sink).ok_or_else(|| SinkError::Refused {
+            reason: format!("there is no sink `{}`", push.sink),
+            hint: "declare it under `[sinks]`".to_owned(),
+        })?;
+        let place = sink.place(push).await?;
+        let mut serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
+        serving.insert(place.id(), sink.clone());
+        Ok(place)
+    }
+
+    async fn reach(&self, place: &Place) -> Result<Arc<dyn Sink>, SinkError> {
+        if let Some(sink) = self.undeclared.get(place.kind.as_str()) {
+            return Ok(sink.clone());
+        }
+        let serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner).get(&place.id()).cloned();
+        if let Some(sink) = serving {
+            return Ok(sink);
+        }
+        for sink in self.declared.values().filter(|sink| sink.capabilities().kind == place.kind) {
+            if sink.reaches(place).await {
+                return Ok(sink.clone());
+            }
+        }
+        Err(SinkError::Unreachable {
+            reason: "no sink of the manifest leads to this place any more: it was declared with another one".to_owned(),
+        })
+    }
+}

@@ -1,0 +1,103 @@
+//! What Vercel's refusals mean. Its sentences are never repeated, as they may echo a value: only its codes are.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::SinkError;
+use crate::bearer::{code, date};
+use crate::transport::Incoming;
+
+/// The longest pause that an answer is believed about: limits are by the minute and by the hour.
+const LONGEST: Duration = Duration::from_hours(1);
+
+/// The body of a refusal.
+#[derive(Debug, Default, Deserialize)]
+struct Problem {
+    #[serde(default)]
+    error: Words,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Words {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    invalid_token: bool,
+    #[serde(default)]
+    limit: Option<Limit>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Limit {
+    /// In seconds since 1970.
+    reset: i64,
+}
+
+fn problem(answer: &Incoming) -> Words {
+    serde_json::from_slice::<Problem>(&answer.body).unwrap_or_default().error
+}
+
+/// Whether an answer says that the login is wrong or over: 401, or the 403 that Vercel gives for tokens that ended.
+pub(super) fn refuses(answer: &Incoming) -> bool {
+    answer.status == 401 || (answer.status == 403 && problem(answer).invalid_token)
+}
+
+/// How long an answer asks to wait. `limit.reset` is Vercel's time, so it is held against the answer's own `Date`.
+pub(super) fn pacing(answer: &Incoming) -> Option<Duration> {
+    let used_up = answer.header("x-ratelimit-remaining").is_some_and(|left| left.trim() == "0");
+    if answer.status != 429 && !used_up {
+        return None;
+    }
+    if answer.status == 429 && answer.header("retry-after").is_some() {
+        // The host reads it.
+        return None;
+    }
+    let header = || answer.header("x-ratelimit-reset")?.trim().parse().ok();
+    let reset = problem(answer).limit.map(|limit| limit.reset).or_else(header)?;
+    let wait = u64::try_from(reset.saturating_sub(date(answer)?)).unwrap_or(0);
+    // A second more, as both were cut to whole ones.
+    Some(Duration::from_secs(wait.saturating_add(1)).min(LONGEST))
+}
+
+/// Whether a code says that there is such a row already.
+pub(super) fn is_taken(code: &str) -> bool {
+    matches!(code, "ENV_CONFLICT" | "ENV_ALREADY_EXISTS")
+}
+
+/// What an answer other than success means. `what` was asked, for instance ``read the variables of `web` ``.
+pub(super) fn failed(answer: &Incoming, project: &str, what: &str) -> SinkError {
+    let found = problem(answer).code;
+    let code = code(&found);
+    let refused = |reason: String, hint: &str| SinkError::Refused { reason, hint: hint.to_owned() };
+    match answer.status {
+        402 => refused(
+            format!("Vercel does not {what}: the account is blocked until it is paid for"),
+            "see its billing page; what stands there now goes on working",
+        ),
+        403 => SinkError::Denied {
+            reason: format!("the login may not {what} (`{code}`)"),
+            hint: "its user needs the right to change the project's environment variables, those of production \
+                   included; a team's project needs `team`"
+                .to_owned(),
+        },
+        404 => refused(
+            format!("Vercel finds no project `{project}`"),
+            "check `project`; a team's project needs `team`, and a login that belongs to the team",
+        ),
+        409 => refused(
+            format!("Vercel does not {what} now: the project is being moved, or changed by somebody else (`{code}`)"),
+            "run it again when that is over",
+        ),
+        400 if is_taken(code) => SinkError::Changed,
+        429 => SinkError::Unreachable { reason: format!("Vercel does not {what} now: too many requests") },
+        status if status >= 500 => {
+            SinkError::Unreachable { reason: format!("Vercel did not {what}: it answered {status}") }
+        }
+        status => refused(
+            format!("Vercel does not {what}: it answered {status} (`{code}`)"),
+            "if another change of the project is going on, run it again; otherwise see the project's settings",
+        ),
+    }
+}

@@ -1,0 +1,323 @@
+//! A project of Vercel: one row for each name, environment and branch.
+//!
+//! Values of sensitive rows can never be read, so a marker stands in the row's comment, written in the same request as
+//! the value, with the time by Vercel's clock. Whoever changes the row later moves its `updatedAt` away from that time, so
+//! the comment is believed no longer (and by the receipt, row id and `updatedAt`, the plan tells even a change that came
+//! right after ours). What a row holds then nobody can tell, so it lags: no version of the token ends before it is
+//! written again.
+//!
+//! Vercel has no conditional write. The project is listed right before each write, which refuses where a row is not as it
+//! was seen; what is written by hand between that list and the write, some milliseconds, is overwritten. Rows are made
+//! without `upsert`, so making one overwrites nothing.
+//!
+//! A row is read when something is deployed. Until a ready deployment of its environment is newer than the row, its
+//! consumers read the value before, whichever it was.
+
+mod calls;
+mod environments;
+mod facts;
+mod failure;
+mod hook;
+mod marker;
+mod row;
+mod settings;
+mod write;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use aws_smithy_async::rt::sleep::AsyncSleep;
+use futures_util::future::join_all;
+use latchkey::place::Place;
+use latchkey::secret::{Digest, Secret};
+
+use self::calls::{Calls, Listed};
+pub use self::environments::{Environment, Environments, PushFields};
+pub(super) use self::facts::Type;
+use self::failure::{pacing, refuses};
+use self::hook::Hook;
+use self::row::{Reader, Row};
+pub use self::settings::Settings;
+use crate::bearer::Api;
+use crate::deadline::{Deadline, Elapsed};
+use crate::host::{Host, Queues};
+use crate::login::Keeper;
+use crate::transport::{Address, AddressError, Http, Transport};
+use crate::{
+    Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, Write,
+};
+
+/// Its name in a manifest.
+pub const KIND: &str = "vercel";
+/// Vercel's own address.
+pub const HOST: &str = "https://api.vercel.com";
+
+/// A project, reached with one login.
+#[derive(Debug)]
+pub struct Vercel {
+    calls: Calls,
+    endpoint: Option<String>,
+    hook: Option<Hook>,
+    /// What people should know of what was written.
+    remarks: Mutex<Vec<String>>,
+}
+
+impl Vercel {
+    /// The project that a manifest declares. Contacts nothing.
+    ///
+    /// # Errors
+    /// When the endpoint is no address.
+    pub fn new(settings: &Settings, queues: &Queues) -> Result<Self, AddressError> {
+        let address = Address::parse(settings.endpoint.as_deref().unwrap_or(HOST))?;
+        let api = Api {
+            host: Host::new(address.clone(), queues, pacing),
+            keeper: Keeper::new(settings.login.clone()),
+            vendor: "Vercel",
+            refuses,
+        };
+        let calls = Calls { api, project: settings.project.clone(), team: settings.team.clone() };
+        let hook = settings.deploy_hook.clone().map(|from| Hook::new(from, address, settings.project.clone()));
+        Ok(Self { calls, endpoint: settings.endpoint.clone(), hook, remarks: Mutex::default() })
+    }
+
+    /// The same over another way, with another clock: for tests.
+    #[must_use]
+    pub fn with_transport(
+        mut self,
+        transport: Arc<dyn Transport>,
+        sleep: impl AsyncSleep + Clone + 'static,
+        elapsed: Elapsed,
+    ) -> Self {
+        self.calls.api.host = self.calls.api.host.with_transport(transport, sleep, elapsed);
+        self
+    }
+
+    /// Where a push lands.
+    fn place_of(&self, name: &str, environment: &Environment, readable: bool) -> Place {
+        let (target, branch) = match environment {
+            Environment::Production => ("production", None),
+            Environment::Preview { branch } => ("preview", branch.as_deref()),
+            Environment::Development => ("development", None),
+            Environment::Custom(slug) => (slug.as_str(), None),
+        };
+        let team = self.calls.team.as_deref().map(|team| ("team", team));
+        let mut parts: Vec<(&str, &str)> = team.into_iter().collect();
+        parts.extend([("project", self.calls.project.as_str()), ("name", name), ("target", target)]);
+        parts.extend(branch.map(|branch| ("branch", branch)));
+        parts.extend(self.endpoint.as_deref().map(|endpoint| ("endpoint", endpoint)));
+        Place::new(KIND, &parts, readable)
+    }
+
+    fn serves(&self, place: &Place) -> bool {
+        place.kind == KIND
+            && place.part("project") == Some(&self.calls.project)
+            && place.part("team") == self.calls.team.as_deref()
+            && place.part("endpoint") == self.endpoint.as_deref()
+    }
+
+    /// The project's rows, and who reads each place's; the custom environments are asked for where one is named.
+    async fn project(&self, places: &[&Place]) -> Result<(Listed, Vec<Result<Reader, SinkError>>), SinkError> {
+        let listed = self.calls.list().await?;
+        let needed = places.iter().any(|place| custom(place).is_some());
+        let ids = if needed { self.calls.custom_environments().await? } else { BTreeMap::new() };
+        Ok((listed, places.iter().map(|place| self.reader(place, &ids)).collect()))
+    }
+
+    fn reader(&self, place: &Place, ids: &BTreeMap<String, String>) -> Result<Reader, SinkError> {
+        let part = |name| place.part(name).map(str::to_owned);
+        let mut reader = Reader { target: part("target").unwrap_or_default(), branch: part("branch"), custom: None };
+        if let Some(slug) = custom(place) {
+            let id = ids.get(slug).ok_or_else(|| SinkError::Refused {
+                reason: format!("the project `{}` has no custom environment `{slug}`", self.calls.project),
+                hint: "make it on Vercel, or take it out of the push".to_owned(),
+            })?;
+            reader.custom = Some(id.clone());
+        }
+        Ok(reader)
+    }
+
+    /// What a row holds: by its value where that may be read, else by its marker.
+    async fn held(&self, row: &Row) -> Result<SeenEntry, SinkError> {
+        let mut held = row.seen();
+        if !row.is_sensitive()
+            && let Some(id) = &row.id
+            && let Some(value) = self.calls.value(id).await?
+        {
+            held.fingerprint = Some(Digest::of(value.as_bytes()).fingerprint());
+            held.token_id = Secret::parse(&value).ok().map(|secret| secret.token_id());
+            held.lagging = None;
+        }
+        Ok(held)
+    }
+
+    /// Why consumers of rows may still read what was there before, asked once for each environment.
+    async fn lag(&self, found: &mut [(Reader, i64, &mut SeenEntry)]) {
+        let mut readers: Vec<Reader> = found.iter().map(|(reader, ..)| reader.clone()).collect();
+        // People's machines read the row itself.
+        readers.retain(|reader| reader.target != "development");
+        readers.sort();
+        readers.dedup();
+        let deployed = join_all(readers.iter().map(|reader| {
+            let branch = reader.branch.as_deref();
+            async move { self.calls.deployed(&reader.target, branch).await }
+        }))
+        .await;
+        let deployed: BTreeMap<&Reader, Result<Option<i64>, SinkError>> = readers.iter().zip(deployed).collect();
+        for (reader, changed, held) in found {
+            let Some(deployed) = deployed.get(reader) else { continue };
+            let of = reader.branch.as_ref().map_or_else(String::new, |branch| format!(" of `{branch}`"));
+            let why = match deployed {
+                Ok(None) => None,
+                Ok(Some(at)) if *at > *changed => None,
+                Ok(Some(_)) => Some(format!("no {} deployment{of} is newer than its row", reader.target)),
+                Err(error) => Some(format!("its {} deployments{of} cannot be seen: {error}", reader.target)),
+            };
+            held.lagging = held.lagging.take().or(why);
+        }
+    }
+
+    fn remark(&self, text: String) {
+        let mut remarks = self.remarks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !remarks.contains(&text) {
+            remarks.push(text);
+        }
+    }
+}
+
+/// The slug of the custom environment that a place is for.
+fn custom(place: &Place) -> Option<&str> {
+    place.part("target").filter(|target| !matches!(*target, "production" | "preview" | "development"))
+}
+
+fn all<T>(places: usize, error: &SinkError) -> Vec<Result<T, SinkError>> {
+    (0..places).map(|_| Err(error.clone())).collect()
+}
+
+#[async_trait]
+impl DeclaredSink for Vercel {
+    async fn place(&self, push: &PushDeclaration) -> Result<Place, SinkError> {
+        let environment = push.environment.as_ref().ok_or_else(|| SinkError::Refused {
+            reason: "the push names no environment".to_owned(),
+            hint: "add `targets = [\"production\"]`".to_owned(),
+        })?;
+        Ok(self.place_of(&push.name, environment, !push.sensitive))
+    }
+
+    async fn reaches(&self, place: &Place) -> bool {
+        self.serves(place)
+    }
+}
+
+#[async_trait]
+impl Sink for Vercel {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            kind: KIND,
+            // Unless a push says `sensitive = false`: each place knows.
+            readable: false,
+            marker: true,
+            conditional: false,
+            restarts: false,
+            redeploys: true,
+            surveys: false,
+            local: false,
+            batch: 100,
+            value_max: 65_536,
+        }
+    }
+
+    fn unit(&self, _: &Place) -> String {
+        format!("{} {}", self.calls.team.as_deref().unwrap_or_default(), self.calls.project)
+    }
+
+    async fn prepare(&self, places: &[&Place]) -> Vec<Result<(), SinkError>> {
+        let (listed, readers) = match self.project(places).await {
+            Ok(project) => project,
+            Err(error) => return all(places.len(), &error),
+        };
+        let check = |(place, reader): (&&Place, Result<Reader, SinkError>)| {
+            let reader = reader?;
+            let row = listed.row(place, &reader);
+            row.and_then(|row| row.refused(place)).map_or(Ok(()), Err)
+        };
+        places.iter().zip(readers).map(check).collect()
+    }
+
+    async fn look(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>> {
+        let (listed, readers) = match self.project(places).await {
+            Ok(project) => project,
+            Err(error) => return all(places.len(), &error),
+        };
+        let looks = places.iter().zip(&readers).map(|(place, reader)| {
+            let listed = &listed;
+            async move {
+                // Nobody reads from an environment that is not there.
+                let Ok(reader) = reader else { return Ok(Seen::Absent) };
+                match listed.row(place, reader) {
+                    Some(row) => self.held(row).await.map(Seen::Holds),
+                    None => Ok(Seen::Absent),
+                }
+            }
+        });
+        let mut seen = join_all(looks).await;
+        let mut held: Vec<(Reader, i64, &mut SeenEntry)> = Vec::new();
+        for ((place, reader), seen) in places.iter().zip(&readers).zip(&mut seen) {
+            if let (Ok(reader), Ok(Seen::Holds(found))) = (reader, seen)
+                && let Some(row) = listed.row(place, reader)
+            {
+                held.push((reader.clone(), row.changed(), found));
+            }
+        }
+        self.lag(&mut held).await;
+        seen
+    }
+
+    async fn read(&self, place: &Place, wanted: &Marker) -> Result<Option<Secret>, SinkError> {
+        let (listed, readers) = self.project(&[place]).await?;
+        let Some(Ok(reader)) = readers.first() else { return Ok(None) };
+        let Some(row) = listed.row(place, reader).filter(|row| !row.is_sensitive()) else { return Ok(None) };
+        let Some(id) = &row.id else { return Ok(None) };
+        let value = self.calls.value(id).await?;
+        let secret = value.and_then(|value| Secret::parse(&value).ok());
+        Ok(secret.filter(|secret| secret.fingerprint() == wanted.fingerprint))
+    }
+
+    async fn write(&self, writes: &[Write<'_>], deadline: Deadline) -> Vec<Result<Receipt, SinkError>> {
+        if deadline.has_passed() {
+            return all(writes.len(), &SinkError::Late);
+        }
+        self.write_all(writes, deadline).await
+    }
+
+    async fn remove(&self, removals: &[Removal<'_>], deadline: Deadline) -> Vec<Result<(), SinkError>> {
+        if deadline.has_passed() {
+            return all(removals.len(), &SinkError::Late);
+        }
+        self.remove_all(removals, deadline).await
+    }
+
+    async fn written(&self, places: &[&Place]) -> Result<Option<String>, SinkError> {
+        let remarks = std::mem::take(&mut *self.remarks.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let mut said = remarks;
+        if let Some(hook) = self.hook.as_ref().filter(|_| !places.is_empty()) {
+            match hook.call().await {
+                Ok(called) => said.push(called),
+                // Nobody asks for the remarks a second time.
+                Err(error) if !said.is_empty() => {
+                    return Err(SinkError::Unreachable { reason: format!("{error}; besides, {}", said.join("; ")) });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((!said.is_empty()).then(|| said.join("; ")))
+    }
+}
+
+/// The way over the network to an endpoint, for [`Vercel::with_transport`].
+///
+/// # Errors
+/// When it is no address.
+pub fn network(endpoint: &str) -> Result<Arc<dyn Transport>, AddressError> {
+    Ok(Arc::new(Http::new(Address::parse(endpoint)?)))
+}
