@@ -30,7 +30,7 @@ pub(super) async fn promote(run: &Run<'_>, works: &mut [Work<'_>], outcome: &mut
             _ => None,
         });
         let Some(number) = work.carried.as_ref().map(|(number, _)| *number).or(resumed) else { continue };
-        let record = match run.client.again(&run.manifest.name, &token).await {
+        let record = match run.client.reread(&run.manifest.name, &token).await {
             Ok(record) => record,
             Err(error) => {
                 work.fail(service_failure(&work.subject(), &error));
@@ -124,7 +124,7 @@ async fn leave_one(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), Failure> {
     for change in &work.plan.changes {
         match change {
             Change::Remove { place } => {
-                token = run.client.again(&run.manifest.name, &token).await.map_err(failed)?;
+                token = run.client.reread(&run.manifest.name, &token).await.map_err(failed)?;
                 // Declared again by another run: no longer ours to remove.
                 let Some(record) =
                     token.places.get(place).filter(|record| !record.declared || !stands(Safeguard::RemoveUndeclared))
@@ -147,7 +147,7 @@ async fn leave_one(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), Failure> {
             Change::Delete => {
                 // The revision was read before the look: whatever is announced meanwhile makes the service refuse.
                 let at = run.client.now();
-                token = run.client.again(&run.manifest.name, &token).await.map_err(failed)?;
+                token = run.client.reread(&run.manifest.name, &token).await.map_err(failed)?;
                 // Declared again by another run.
                 if token.leaving.is_none() && stands(Safeguard::DeleteLeaving) {
                     work.skip(change, "not deleted, as it is declared again".to_owned());
@@ -215,7 +215,7 @@ pub(super) fn is_removable(run: &Run<'_>, token: &Token, place: &Place, seen: &S
 /// still arrive there, or when anything changed since the look: it stays, and a later run sees to it. Whoever asked for
 /// that place by name is told instead.
 async fn forget(run: &Run<'_>, token: &Token, place: &PlaceId) -> Result<Option<Token>, ServiceError> {
-    let token = run.client.again(&run.manifest.name, token).await?;
+    let token = run.client.reread(&run.manifest.name, token).await?;
     let Some(record) = token.places.get(place).filter(|record| !record.declared || asked(run, place)) else {
         return Ok(Some(token));
     };

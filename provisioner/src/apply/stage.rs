@@ -176,7 +176,7 @@ async fn retire(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), ServiceError> 
         let Some(token) = work.token.clone() else { continue };
         // The revision is read before the look: whatever was announced since makes the service refuse.
         let at = run.client.now();
-        let token = run.client.again(&run.manifest.name, &token).await?;
+        let token = run.client.reread(&run.manifest.name, &token).await?;
         let looks = look(run.sinks, token.places.values().map(|record| &record.place)).await;
         let change = Change::Retire { number };
         if let Some(why) = kept_by(run, &token, number, &looks, at) {

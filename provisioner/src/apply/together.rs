@@ -52,7 +52,7 @@ async fn groups(run: &Run<'_>, works: &[Work<'_>]) -> Vec<Group> {
             }
             // Declared again by another run: no longer ours to remove.
             let Some(token) = &work.token else { continue };
-            let Ok(token) = run.client.again(&run.manifest.name, token).await else { continue };
+            let Ok(token) = run.client.reread(&run.manifest.name, token).await else { continue };
             let declared =
                 |record: &latchkey::token::PlaceRecord| record.declared && stands(Safeguard::RemoveUndeclared);
             let Some(record) = token.places.get(id).filter(|record| !declared(record)) else { continue };

@@ -130,7 +130,7 @@ async fn leased(
     for pass in 1..=PASSES {
         // What an earlier pass did stays done, so whatever stops a later one leaves the run partly done.
         let partly = |fault: Fault| if pass == 1 { fault } else { fault.code(Code::Partly) };
-        let observation = observe(client, &sinks, manifest).await.map_err(|error| partly(error.into()))?;
+        let observation = observe(client.protocol(), &sinks, manifest).await.map_err(|error| partly(error.into()))?;
         let faults = plan::faults(manifest, &observation);
         if !faults.is_empty() {
             return Err(partly(open::refuse(printer, manifest, &faults)));
@@ -149,6 +149,7 @@ async fn leased(
             client.note_applied(&manifest.name, how.revision).await?;
         }
         let progress = Progress::new(printer);
+        let client = client.protocol();
         let run = Run { client, sinks: &sinks, manifest, options: may, labels: &labels, reporter: &progress, stop };
         let outcome = carry_out(&run, &plan, &observation).await;
         progress.finish();

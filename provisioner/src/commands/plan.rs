@@ -29,7 +29,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Pla
     let client = open::client(&address, IfMissing::UseEmpty).await?;
     let machine = machine::name();
     let sinks = ManifestSinks::new(&manifest, &machine);
-    let observation = observe(&client, &sinks, &manifest).await?;
+    let observation = observe(client.protocol(), &sinks, &manifest).await?;
     let faults = plan::faults(&manifest, &observation);
     if !faults.is_empty() {
         return Err(open::refuse(printer, &manifest, &faults));

@@ -91,7 +91,7 @@ impl Reporter for Silent {
 
 async fn operator(world: &Arc<World>, gate: &Arc<Gate>) -> Client {
     let wire = Wire { engine: world.engine.clone(), gate: Some(gate.clone()) };
-    Client::operator(service(wire).await, "test").with_elapsed(elapsed)
+    Client::operator_by(elapsed, service(wire).await, "test")
 }
 
 async fn client(world: &Arc<World>, gate: &Arc<Gate>) -> Result<Client, ServiceError> {
@@ -109,14 +109,14 @@ async fn run(world: &Arc<World>, gate: &Arc<Gate>, doing: &Doing) {
     let manifest = doing.manifest();
     let mut options = doing.options();
     for _ in 0..3 {
-        let Ok(observation) = observe(&client, &sinks, &manifest).await else { return };
+        let Ok(observation) = observe(client.protocol(), &sinks, &manifest).await else { return };
         if !faults(&manifest, &observation).is_empty() {
             return;
         }
         let plan = plan(&manifest, &observation, &options);
         let labels = Labels::new(&manifest.folder, "here");
         let run = Run {
-            client: &client,
+            client: client.protocol(),
             sinks: &sinks,
             manifest: &manifest,
             options: &options,
@@ -169,7 +169,7 @@ pub(crate) async fn unsettled(world: &Arc<World>, doing: &Doing) -> Option<Strin
     let gate = Gate::new(world, None);
     let (client, sinks) = (operator(world, &gate).await, FakeSinks::new(world, &gate));
     let manifest = doing.manifest();
-    let observation = observe(&client, &sinks, &manifest).await.unwrap();
+    let observation = observe(client.protocol(), &sinks, &manifest).await.unwrap();
     let plan = plan(&manifest, &observation, &doing.options());
     if plan.has_changes() || plan.is_blocked() {
         let lines = provisioner::plan::lines(&plan, &Labels::new(&manifest.folder, "here"));

@@ -50,7 +50,7 @@ enum Asking {
     End(usize, u64),
     Confirm(usize, usize),
     Delete(usize),
-    Again(usize),
+    Reread(usize),
     All,
 }
 
@@ -97,7 +97,7 @@ impl Dice {
             21 => Asking::End(self.record(), looks[self.index(6)]),
             22 => match self.throw(4) {
                 0 => Asking::Delete(self.record()),
-                1 => Asking::Again(self.record()),
+                1 => Asking::Reread(self.record()),
                 _ => Asking::Confirm(self.record(), self.index(6)),
             },
             _ => Asking::All,
@@ -238,7 +238,7 @@ async fn ask(service: &dyn Protocol, side: &mut Side, asking: Asking) -> String 
         | Asking::Retire(ago, ..)
         | Asking::Forget(ago, _)
         | Asking::End(ago, _)
-        | Asking::Again(ago) => {
+        | Asking::Reread(ago) => {
             let Some(token) = of(ago) else { return String::new() };
             let edit = match asking {
                 Asking::Places(_, which) => Edit { places: Some(places(which)), ..Edit::default() },
@@ -258,7 +258,7 @@ async fn ask(service: &dyn Protocol, side: &mut Side, asking: Asking) -> String 
                 }
                 Asking::Forget(_, index) => service.forget(&token, &place(index)).await,
                 Asking::End(_, ago) => service.end_leaving(&token, look(ago)).await,
-                Asking::Again(_) => service.again(&manifest, &token).await,
+                Asking::Reread(_) => service.reread(&manifest, &token).await,
                 _ => service.edit(&token, &edit).await,
             };
             side.tell(answer)
@@ -303,9 +303,9 @@ fn the_oracle_answers_as_the_service_does() {
         let real = runtime.block_on(async {
             let table = embedded::on(InProcess::memory().unwrap()).await.unwrap();
             let service = Service::open(table, Arc::new(WorldClock), Arc::new(SystemEntropy)).await.unwrap();
-            Client::operator(service, "test").with_elapsed(elapsed)
+            Client::operator_by(elapsed, service, "test")
         });
-        runtime.block_on(prepare(&real));
+        runtime.block_on(prepare(real.protocol()));
         answered(&gate, prepare(&oracle));
         let (mut theirs, mut ours) = (Side::default(), Side::default());
         let mut dice = Dice(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
@@ -328,7 +328,7 @@ fn the_oracle_answers_as_the_service_does() {
                     }
                 }
                 _ => {
-                    let wanted = runtime.block_on(ask(&real, &mut theirs, asking));
+                    let wanted = runtime.block_on(ask(real.protocol(), &mut theirs, asking));
                     let answer = answered(&gate, ask(&oracle, &mut ours, asking));
                     assert_eq!(answer, wanted, "seed {seed}, after {before:?}");
                     if answer.starts_with("Token") { granted += 1 } else { refused += 1 }

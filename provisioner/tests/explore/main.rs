@@ -3,7 +3,7 @@
 //! things and time passes. After every effect the invariants of section "protocol" of ARCHITECTURE.md are checked, and
 //! from wherever it all ends faultless runs must bring everything in order.
 //!
-//! The service is an oracle on the real rules of `latchkey::version`, held equal to the real service by `agreement`;
+//! The service is an oracle on the real rules of `latchkey::protocol`, held equal to the real service by `agreement`;
 //! the tests of `engine` explore the same engine on the real one. `LATCHKEY_EXPLORE=full` goes much further.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a panic is how a test fails, and coverage is printed")]

@@ -1,4 +1,4 @@
-//! A small oracle of the service: the real rules of `latchkey::version` on records in memory, without a table. What it
+//! A small oracle of the service: the real rules of `latchkey::protocol` on records in memory, without a table. What it
 //! answers is held equal to the real service by `agreement`. A guard of the service can be taken out of it.
 
 use std::collections::BTreeMap;

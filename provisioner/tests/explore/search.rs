@@ -443,7 +443,7 @@ impl Play {
         run.told = hasher.finish();
         run.calls = run.driven.gate.waiting();
         match about.step {
-            Step::Again => (run.read, run.looked) = (true, None),
+            Step::Reread => (run.read, run.looked) = (true, None),
             Step::Look if run.read => run.looked = Some(crate::world::elapsed().as_secs()),
             step if step.is_effect() => (run.read, run.looked) = (false, None),
             _ => {}
