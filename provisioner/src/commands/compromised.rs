@@ -14,7 +14,8 @@ use super::arguments::Rotate;
 use super::exit::{Code, Fault};
 use super::interrupt::stop_on_interrupt;
 use super::open::{self, IfMissing};
-use super::{apply, choose, lock};
+use super::run::check_revision;
+use super::{choose, lock};
 use crate::apply::{Outcome, Run, apply as carry_out};
 use crate::machine;
 use crate::manifest::Manifest;
@@ -76,7 +77,7 @@ impl Scene<'_> {
         stop: &Arc<AtomicBool>,
     ) -> Result<Code, Fault> {
         let Self { printer, client, manifest, .. } = *self;
-        apply::check_revision(client, manifest, &arguments.how).await?;
+        check_revision(client, manifest, &arguments.how).await?;
         let observation = observe(client.protocol(), self.sinks, manifest).await?;
         let mut leaks = leaks(manifest, &observation, tokens);
         let known =

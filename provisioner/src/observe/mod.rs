@@ -1,6 +1,7 @@
 //! Observing: what the service knows of the manifest's tokens, and what their places hold.
 
 pub mod finding;
+pub mod keeping;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

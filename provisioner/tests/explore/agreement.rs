@@ -1,9 +1,7 @@
 //! The oracle and the real service are asked the same, in any order, with records old and new: each answer, each refusal
 //! and each record that results are the same, ids and digests apart.
 
-use std::future::Future;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
 use jiff::Timestamp;
 use latchkey::clock::Clock;
@@ -20,8 +18,9 @@ use provisioner::embedded::{self, InProcess};
 use provisioner::service::{Client, DeclaredToken, Issued, Protocol, ServiceError};
 
 use crate::asks::Asked;
-use crate::gate::{Gate, Go};
-use crate::world::{DAY, HOUR, MINUTE, State, World, elapsed, now, place};
+use crate::exploration::place;
+use crate::gate::Gate;
+use crate::world::{DAY, HOUR, MINUTE, State, World, elapsed, now};
 
 #[derive(Debug)]
 struct WorldClock;
@@ -266,18 +265,6 @@ async fn ask(service: &dyn Protocol, side: &mut Side, asking: Asking) -> String 
     }
 }
 
-/// Lets every call through until there is an answer.
-fn answered<T>(gate: &Gate, asking: impl Future<Output = T>) -> T {
-    let mut asking = std::pin::pin!(asking);
-    let mut context = Context::from_waker(Waker::noop());
-    loop {
-        match asking.as_mut().poll(&mut context) {
-            Poll::Ready(answer) => return answer,
-            Poll::Pending => gate.let_through(0, Go::Well),
-        }
-    }
-}
-
 async fn prepare(service: &dyn Protocol) {
     let (manifest, role) = ("acme".parse().unwrap(), "reader".parse().unwrap());
     let permissions: Permissions = std::iter::once("documents:read".parse().unwrap()).collect();
@@ -306,7 +293,7 @@ fn the_oracle_answers_as_the_service_does() {
             Client::operator_by(elapsed, service, "test")
         });
         runtime.block_on(prepare(real.protocol()));
-        answered(&gate, prepare(&oracle));
+        gate.answered(prepare(&oracle));
         let (mut theirs, mut ours) = (Side::default(), Side::default());
         let mut dice = Dice(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
         let mut before = Vec::new();
@@ -329,7 +316,7 @@ fn the_oracle_answers_as_the_service_does() {
                 }
                 _ => {
                     let wanted = runtime.block_on(ask(real.protocol(), &mut theirs, asking));
-                    let answer = answered(&gate, ask(&oracle, &mut ours, asking));
+                    let answer = gate.answered(ask(&oracle, &mut ours, asking));
                     assert_eq!(answer, wanted, "seed {seed}, after {before:?}");
                     if answer.starts_with("Token") { granted += 1 } else { refused += 1 }
                 }

@@ -11,22 +11,27 @@
 mod agreement;
 mod asks;
 mod canon;
+#[path = "../exploration/mod.rs"]
+mod exploration;
 mod gate;
 #[cfg(feature = "test-clock")]
 mod mistakes;
 mod oracle;
+mod repair;
 mod runs;
 mod scenarios;
 mod search;
 mod sinks;
 mod step;
+mod stopping;
 mod world;
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use scenarios::{Scenario, Sinks};
+use exploration::Scenario;
+use scenarios::Sinks;
 use search::{Found, Job, Limits, search};
 use step::{Covered, Fault, Step};
 

@@ -1,14 +1,21 @@
 //! A plan as lines for people. `plan` and `apply` print the same ones.
 
+mod blocked;
+mod changes;
+mod notes;
+mod summary;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use latchkey::place::{Place, PlaceId};
 
 use super::causes;
-use super::{Blocked, Change, Field, Note, Plan, Reason, TokenPlan, minute};
-use crate::observe::finding::Finding;
+use super::{Field, Plan, TokenPlan, UserField};
 use crate::sinks::registry;
+
+pub use notes::kept_as;
+pub use summary::summary;
 
 /// What kind of line, which colour may underline but never carry alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +52,11 @@ impl Line {
         };
         format!("{mark}{}", self.text)
     }
+
+    /// What to do about the line above.
+    fn help(hint: &str) -> Self {
+        Self { tone: Tone::Detail, text: format!("help: {hint}") }
+    }
 }
 
 /// How places are named.
@@ -71,6 +83,21 @@ impl Labels {
             Some(folder) => format!("`{}`", registry::label(place, folder, &self.machine)),
             None => place.id().to_string(),
         }
+    }
+
+    /// How the places that a token's plan speaks of are named.
+    fn names(&self, token: &TokenPlan) -> Names {
+        let found = token.findings.iter().map(|(place, _)| place);
+        Names(token.places.iter().chain(found).map(|place| (place.id(), self.of(place))).collect())
+    }
+}
+
+/// The names of a token's places.
+struct Names(HashMap<PlaceId, String>);
+
+impl Names {
+    fn of(&self, id: &PlaceId) -> String {
+        self.0.get(id).cloned().unwrap_or_else(|| id.to_string())
     }
 }
 
@@ -106,339 +133,43 @@ pub fn lines(plan: &Plan, labels: &Labels) -> Vec<Line> {
     lines.extend(causes::causes(plan).into_iter().map(|text| Line { tone: Tone::Note, text }));
     for guard in &plan.guards {
         lines.push(Line { tone: Tone::Problem, text: guard.to_string() });
-        lines.push(Line { tone: Tone::Detail, text: format!("{HELP}{}", guard.hint()) });
+        lines.push(Line::help(&guard.hint()));
     }
     lines
 }
 
-fn fields(lines: &mut Vec<Line>, fields: &[Field], new: bool) {
-    for field in fields {
-        let Field { name, from, to } = field;
+fn fields(lines: &mut Vec<Line>, fields: &[Field<UserField>], new: bool) {
+    for Field { name, from, to } in fields {
+        let name = name.as_str();
         let text = if new { format!("{name}: {to}") } else { format!("{name}: {from} -> {to}") };
         lines.push(Line { tone: Tone::Detail, text });
     }
 }
 
 /// The lines of one token.
-pub(super) fn token_lines(lines: &mut Vec<Line>, token: &TokenPlan, labels: &Labels) {
-    let names: HashMap<PlaceId, String> = token
-        .places
-        .iter()
-        .chain(token.findings.iter().map(|(place, _)| place))
-        .map(|place| (place.id(), labels.of(place)))
-        .collect();
-    let place = |id: &PlaceId| names.get(id).cloned().unwrap_or_else(|| id.to_string());
-    let subject = format!("token `{}/{}`", token.user, token.name);
-    for change in &token.changes {
-        change_lines(lines, token, change, &subject, &place);
-    }
-    for blocked in &token.blocked {
-        let (text, hint) = blocked_text(blocked, &place);
-        lines.push(Line { tone: Tone::Problem, text: format!("{subject}: {text}") });
-        lines.extend(hint.map(|hint| Line { tone: Tone::Detail, text: format!("{HELP}{hint}") }));
-    }
-    for note in &token.notes {
-        lines.push(Line { tone: Tone::Note, text: format!("{subject}: {}", note_text(token, note, &place)) });
-    }
-}
-
-fn change_lines(
-    lines: &mut Vec<Line>,
-    token: &TokenPlan,
-    change: &Change,
-    subject: &str,
-    place: &dyn Fn(&PlaceId) -> String,
-) {
-    let mut line = |tone: Tone, text: String| lines.push(Line { tone, text });
-    let all = || token.places.iter().map(|declared| pushed(token, &declared.id(), place));
-    let next = token.record.as_ref().map_or(1, |record| record.highest + 1);
-    match change {
-        Change::Create => {
-            line(Tone::Create, format!("{subject}: create"));
-            let roles: Vec<&str> = token.roles.iter().map(latchkey::name::RoleName::as_str).collect();
-            let roles = if roles.is_empty() { "none, so it permits nothing".to_owned() } else { roles.join(", ") };
-            line(Tone::Detail, format!("roles: {roles}"));
-            token.about.iter().for_each(|text| line(Tone::Detail, text.clone()));
-            all().for_each(|name| line(Tone::Detail, format!("push version 1 to {name}")));
-        }
-        Change::Rename { from } => line(Tone::Change, format!("{subject}: rename, it was `{from}`")),
-        Change::TakeOver => {
-            line(Tone::Change, format!("{subject}: take over, it was made by hand until now"));
-        }
-        Change::Update(changed) => {
-            line(Tone::Change, format!("{subject}: change"));
-            if changed.iter().any(|field| field.name == "leaving") {
-                line(Tone::Detail, "declared again, so it stays".to_owned());
-            }
-            for field in changed.iter().filter(|field| !matches!(field.name, "places" | "leaving")) {
-                line(Tone::Detail, format!("{}: {} -> {}", field.name, field.from, field.to));
-            }
-            if changed.iter().any(|field| field.name == "places") {
-                let declared = |id: &PlaceId| {
-                    let record = token.record.as_ref().and_then(|record| record.places.get(id));
-                    record.is_some_and(|record| record.declared)
-                };
-                for added in token.places.iter().filter(|added| !declared(&added.id())) {
-                    line(Tone::Detail, format!("new place: {}", place(&added.id())));
-                }
-                let before = token.record.iter().flat_map(|record| &record.places);
-                for (id, _) in
-                    before.filter(|(id, record)| record.declared && !token.places.iter().any(|kept| kept.id() == **id))
-                {
-                    line(Tone::Detail, format!("no longer declared: {}", place(id)));
-                }
-            }
-        }
-        Change::NewVersion(reason) => {
-            line(Tone::Change, format!("{subject}: rotate to version {next}, {}", reason_text(reason, place)));
-            all().for_each(|name| line(Tone::Detail, format!("push version {next} to {name}")));
-        }
-        Change::Resume { number, to, .. } => {
-            line(Tone::Change, format!("{subject}: go on with version {number}, which an earlier run left staged"));
-            for id in to {
-                line(Tone::Detail, format!("push version {number} to {}", place(id)));
-            }
-        }
-        Change::Mend { number, from, to, found } => {
-            let known = token.record.as_ref().is_some_and(|record| record.places.contains_key(to));
-            let staged = token.record.as_ref().and_then(|record| record.current()).map(|current| current.number)
-                != Some(*number);
-            match found {
-                // Selected sinks only: it becomes current once it is everywhere.
-                _ if staged => line(Tone::Change, format!("{subject}: carry on to {}", place(to))),
-                Finding::Absent if !known => line(Tone::Change, format!("{subject}: push to {}", place(to))),
-                Finding::Absent => line(Tone::Change, format!("{subject}: mend {}, it is missing there", place(to))),
-                found => line(Tone::Change, format!("{subject}: mend {}, {} there", place(to), found.words())),
-            }
-            line(Tone::Detail, format!("push version {number}, read from {}", place(from)));
-        }
-        Change::Retire { number } => {
-            line(
-                Tone::Delete,
-                format!("{subject}: retire version {number}, its overlap is over and no place holds it"),
-            );
-        }
-        Change::Remove { place: id } => {
-            line(Tone::Delete, format!("{subject}: remove the entry {}, no longer declared", place(id)));
-        }
-        Change::Forget { place: id } => {
-            let ours = |find: &Finding| {
-                matches!(find, Finding::Current | Finding::Other { number: Some(_), .. } | Finding::Unknown(_))
-            };
-            let asked = token.findings.iter().any(|(place, find)| place.id() == *id && ours(find));
-            let why = if asked { "as asked; its entry stays" } else { "which holds nothing of it" };
-            line(Tone::Change, format!("{subject}: forget {}, {why}", place(id)));
-        }
-        Change::Leave => {
-            let overlap = token.record.as_ref().and_then(|record| record.terms).map(|terms| terms.overlap);
-            let overlap = overlap.map_or_else(String::new, |overlap| format!(" after its overlap of {overlap}"));
-            line(Tone::Delete, format!("{subject}: prune, no longer declared; it ends{overlap}"));
-        }
-        Change::Delete => line(Tone::Delete, format!("{subject}: delete, no longer declared and its overlap is over")),
-    }
-}
-
-/// A place that is pushed to, and what is lost there.
-fn pushed(token: &TokenPlan, id: &PlaceId, place: &dyn Fn(&PlaceId) -> String) -> String {
-    let adopted = token.findings.iter().any(|(found, find)| found.id() == *id && matches!(find, Finding::Foreign));
-    let name = place(id);
-    if adopted { format!("{name}, replacing a value that Latchkey did not put there") } else { name }
-}
-
-fn reason_text(reason: &Reason, place: &dyn Fn(&PlaceId) -> String) -> String {
-    match reason {
-        Reason::Asked => "as asked".to_owned(),
-        Reason::Compromised => "as its secret has leaked; older versions end at once".to_owned(),
-        Reason::Due(since) => format!("due since {}", minute(*since)),
-        Reason::Durations => "as its durations changed".to_owned(),
-        Reason::Expired => "as no version of it works any more".to_owned(),
-        Reason::NeverDelivered => "as no version has reached its places yet".to_owned(),
-        Reason::TakenOver => "as nobody can read back a secret made by hand".to_owned(),
-        Reason::NoSource(id, found) => {
-            format!("as {} is {found} and no place can be read that has the current version", place(id))
-        }
-        Reason::LostStaged(number) => {
-            format!("as version {number} was left staged and its secret is nowhere to be read")
-        }
-    }
-}
-
-fn blocked_text(blocked: &Blocked, place: &dyn Fn(&PlaceId) -> String) -> (String, Option<String>) {
-    match blocked {
-        Blocked::Foreign(id) => (
-            format!("{} holds a value that Latchkey did not put there; it is left as it is", place(id)),
-            Some("write `adopt = true` in the push to replace it, or choose another name".to_owned()),
-        ),
-        Blocked::Unreachable(id, reason, hint) => (
-            format!("held up, as nobody can tell what {} holds: {reason}", place(id)),
-            Some(hint.clone().unwrap_or_else(|| {
-                format!(
-                    "try again when it can be reached; if it is gone for good and no longer declared here, `provision apply --forget {id}`"
-                )
-            })),
-        ),
-        Blocked::NoPlace(push, reason, hint) => {
-            (format!("held up, as nobody can tell where `{push}` lands: {reason}"), hint.clone())
-        }
-        Blocked::Renamed { from, user } => (
-            format!("not made: the token `{user}/{from}` is no longer declared and goes to the same place"),
-            Some(format!("if it was renamed, write `moved_from = \"{from}\"`; if it is to end, say `--prune`")),
-        ),
-        Blocked::OtherUser(user) => (
-            format!("`moved_from` names a token of `{user}`, and a token stays with its user"),
-            Some("remove `moved_from`, and let `--prune` end the former token".to_owned()),
-        ),
-        Blocked::TooManyVersions { live, until } => {
-            let when = until.map_or_else(String::new, |until| format!("; it can go on at {}", minute(until)));
-            (
-                format!("{live} versions of it work already, and no more may{when}"),
-                Some("see `provision status` for who uses what; `--force-retire` ends versions in use".to_owned()),
-            )
-        }
-        Blocked::NotQuiet { place: id, until } => (
-            format!("{} is not forgotten yet, as a write that was announced may still arrive there", place(id)),
-            Some(format!("try again after {}", minute(*until))),
-        ),
-        Blocked::UsedLately { number, last, ip, within } => {
-            let from = ip.as_ref().map(|ip| format!(" from {ip}")).unwrap_or_default();
-            (
-                format!("not pruned: version {number} was used at {}{from}, within the last {within}", minute(*last)),
-                Some("say `--prune-used` if it is to end all the same".to_owned()),
-            )
-        }
-        Blocked::Everywhere { reason, sinks } => {
-            let why = reason.as_ref().map_or_else(
-                || "it does not exist yet".to_owned(),
-                |reason| format!("it needs a new version, {}", reason_text(reason, place)),
-            );
-            let (also, flags) = if sinks.is_empty() {
-                ("; some are no longer declared".to_owned(), String::new())
-            } else {
-                let names: Vec<String> = sinks.iter().map(|sink| format!("`{sink}`")).collect();
-                let flags: Vec<String> = sinks.iter().map(|sink| format!("--sink {sink}")).collect();
-                (format!(", also those of {}", names.join(", ")), format!(", or add `{}`", flags.join(" ")))
-            };
-            (
-                format!("held up: {why}, and that goes to all its places at once{also}"),
-                Some(format!("run without `--sink`{flags}")),
-            )
-        }
-        Blocked::UserLeftOut(user) => (
-            format!("held up: it needs roles that `{user}` does not hold yet, and others rest on that user"),
-            Some("run without `--only` and `--sink`, so that the user changes too".to_owned()),
-        ),
-    }
-}
-
-fn note_text(token: &TokenPlan, note: &Note, place: &dyn Fn(&PlaceId) -> String) -> String {
-    match note {
-        Note::RetiresFrom { number, from } => {
-            format!("version {number} goes on working until {} at least", minute(*from))
-        }
-        Note::StillUsed { number, last, until } => {
-            let (last, until) = (minute(*last), minute(*until));
-            format!("version {number} is still used, last at {last}, so it is not retired before {until}")
-        }
-        Note::NotRetired { number, place: id } => {
-            format!("version {number} is not retired, as {} is out of sight", place(id))
-        }
-        Note::Lagging { number, place: id, reason } => {
-            format!("version {number} is not retired, as consumers of {} may still read it: {reason}", place(id))
-        }
-        Note::StaysWhileLagging { place: id, reason } => format!(
-            "{} stays, as its consumers may still read an older version: {reason}; `--forget {id}` lets it be",
-            place(id)
-        ),
-        Note::Leaving { place: id, number, expires } => {
-            let version = number.map_or_else(|| "a version".to_owned(), |number| format!("version {number}"));
-            let until = expires.map_or_else(String::new, |at| format!(", which works until {}", minute(at)));
-            format!(
-                "{} is no longer declared and still holds {version}{until}; `--prune` removes it, `--forget {id}` lets it be",
-                place(id)
-            )
-        }
-        Note::OutOfSight(id, reason) => format!("{} is out of sight: {reason}", place(id)),
-        Note::Expires { number, at } => {
-            format!("version {number} is in use and stops working at {}", minute(*at))
-        }
-        Note::NotDeclared => {
-            let places = token.record.as_ref().map_or(0, |record| record.places.len());
-            let plural = if places == 1 { "" } else { "s" };
-            format!("no longer declared, left as it is with {places} place{plural}; `--prune` ends it")
-        }
-        Note::EndsAfter(at) => format!("leaving, ends after {}", minute(*at)),
-        Note::WaitsForAll(Some(reason)) => {
-            format!("is to get a new version, {}; that takes a run without `--sink`", reason_text(reason, place))
-        }
-        Note::WaitsForAll(None) => {
-            "a version that an earlier run left staged becomes current in a run without `--sink`".to_owned()
-        }
+fn token_lines(lines: &mut Vec<Line>, token: &TokenPlan, labels: &Labels) {
+    changes::lines(lines, token, &subject(token), &labels.names(token));
+    for (line, hint) in remarks(token, labels) {
+        lines.push(line);
+        lines.extend(hint.map(|hint| Line::help(&hint)));
     }
 }
 
 /// What there is to say about a token besides its changes: problems and notes, each with what to do where there is
 /// something.
 pub fn remarks(token: &TokenPlan, labels: &Labels) -> Vec<(Line, Option<String>)> {
-    let mut lines = Vec::new();
-    token_lines(&mut lines, token, labels);
-    let mut remarks: Vec<(Line, Option<String>)> = Vec::new();
-    for line in lines {
-        match line.tone {
-            Tone::Problem | Tone::Note => remarks.push((line, None)),
-            Tone::Detail => {
-                let help = line.text.strip_prefix(HELP).map(str::to_owned);
-                if let (Some((_, of)), Some(help)) = (remarks.last_mut(), help) {
-                    *of = Some(help);
-                }
-            }
-            _ => {}
-        }
-    }
-    remarks
+    let (subject, names) = (subject(token), labels.names(token));
+    let problems = token.blocked.iter().map(|blocked| {
+        let (text, hint) = blocked::text(blocked, &names);
+        (Line { tone: Tone::Problem, text: format!("{subject}: {text}") }, hint)
+    });
+    let notes = token.notes.iter().map(|note| {
+        let text = notes::text(token, note, &names);
+        (Line { tone: Tone::Note, text: format!("{subject}: {text}") }, None)
+    });
+    problems.chain(notes).collect()
 }
 
-/// What a line with advice begins with.
-const HELP: &str = "help: ";
-
-/// The last line of a plan: how much there is to do.
-pub fn summary(plan: &Plan) -> String {
-    let changes = || plan.tokens.iter().flat_map(|token| &token.changes);
-    let count = |wanted: fn(&Change) -> bool| changes().filter(|change| wanted(change)).count();
-    let create = count(|change| matches!(change, Change::Create))
-        + plan.roles.iter().filter(|role| role.new).count()
-        + plan.users.iter().filter(|user| user.new).count();
-    let change = count(|change| {
-        matches!(change, Change::Rename { .. } | Change::TakeOver | Change::Update(_) | Change::Forget { .. })
-    }) + plan.roles.iter().filter(|role| !role.new).count()
-        + plan.users.iter().filter(|user| !user.new).count();
-    let rotate = count(|change| matches!(change, Change::NewVersion(_) | Change::Resume { .. }));
-    let mend = count(|change| matches!(change, Change::Mend { .. }));
-    let retire = count(|change| matches!(change, Change::Retire { .. }));
-    let delete = count(|change| matches!(change, Change::Remove { .. } | Change::Leave | Change::Delete));
-    let blocked = plan.tokens.iter().filter(|token| !token.blocked.is_empty()).count();
-    let parts = [
-        (create, "to create"),
-        (change, "to change"),
-        (rotate, "to rotate"),
-        (mend, "to mend"),
-        (retire, "to retire"),
-        (delete, "to delete"),
-        (blocked, "held up"),
-    ];
-    let parts: Vec<String> =
-        parts.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}")).collect();
-    let tokens = plan.tokens.iter().filter(|token| token.declaration.is_some()).count();
-    let plural = |count: usize| if count == 1 { "" } else { "s" };
-    let left = plan.left_out.filter(|left| left.tokens + left.others > 0).map_or_else(String::new, |left| {
-        let others = match left.others {
-            0 => String::new(),
-            others => format!(" and {others} role{} or user{}", plural(others), plural(others)),
-        };
-        format!("; not selected and left as they are: {} token{}{others}", left.tokens, plural(left.tokens))
-    });
-    if parts.is_empty() {
-        let tokens = tokens - plan.left_out.map_or(0, |left| left.tokens.min(tokens));
-        return format!("No changes: {tokens} token{} of `{}` as declared{left}", plural(tokens), plan.manifest);
-    }
-    format!("Plan: {}{left}", parts.join(", "))
+fn subject(token: &TokenPlan) -> String {
+    format!("token `{}/{}`", token.user, token.name)
 }
