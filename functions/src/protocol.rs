@@ -1,6 +1,8 @@
 //! The delivery protocol as functions on a record: what each state of a version allows at an instant, and the rules by
 //! which a version is staged, announced, delivered, promoted and retired. All pure: the service loads a record, applies
-//! one rule and saves the record guarded by its revision.
+//! one rule and saves the record guarded by its revision. When a version ends is decided in [`ending`](Keeps).
+
+mod ending;
 
 use std::collections::BTreeMap;
 
@@ -23,10 +25,12 @@ pub const STAGED_LIFE: Seconds = Seconds::days(1);
 pub const LOOK_MAX: Seconds = Seconds::minutes(5);
 /// The shortest time without use before an older version may be retired.
 pub const UNUSED_MIN: Seconds = Seconds::hours(1);
-
 /// How far the last use that is noted may lag behind the real one: it is noted hourly, by processes that look every
 /// 15 minutes.
 pub const USE_LAG: Seconds = Seconds::minutes(75);
+
+pub use ending::{Evidence, Found, Keeps, Look, PlaceLook};
+
 /// Why a rule of versions refuses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VersionError {
@@ -107,15 +111,6 @@ pub enum VersionError {
     StillDeclared,
 }
 
-/// A look at every recorded place, on which a retirement rests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
-    /// When it began.
-    pub at: Timestamp,
-    /// The record's revision that was read before it began.
-    pub revision: u64,
-}
-
 impl Token {
     /// When a version stops working by itself.
     pub fn deadline(&self, version: &Version) -> Timestamp {
@@ -145,6 +140,18 @@ impl Token {
     /// The versions that work at `now`.
     pub fn live(&self, now: Timestamp) -> impl Iterator<Item = &Version> {
         self.versions.iter().filter(move |version| self.deadline(version) > now)
+    }
+
+    /// The versions that work at `now` and that the next stage does not replace.
+    pub fn lasting(&self, now: Timestamp) -> impl Iterator<Item = &Version> {
+        self.live(now).filter(|version| !self.is_replaceable(version))
+    }
+
+    /// Whether the next stage takes its place: staged, and neither announced nor used.
+    fn is_replaceable(&self, version: &Version) -> bool {
+        version.state == VersionState::Staged
+            && version.announced.is_none()
+            && self.version_last_used(version.number).is_none()
     }
 
     /// Records the places that the manifest declares now; others stay recorded as leaving.
@@ -191,12 +198,8 @@ impl Token {
     /// [`VersionError::TooManyVersions`].
     pub fn stage(&mut self, digest: Digest, now: Timestamp) -> Result<u32, VersionError> {
         self.drop_dead(now);
-        let unused = |version: &Version| {
-            version.state == VersionState::Staged
-                && version.announced.is_none()
-                && !self.uses.contains_key(&version.number.to_string())
-        };
-        let replaced: Vec<u32> = self.versions.iter().filter(|version| unused(version)).map(|v| v.number).collect();
+        let replaced = self.versions.iter().filter(|version| self.is_replaceable(version));
+        let replaced: Vec<u32> = replaced.map(|version| version.number).collect();
         for number in replaced {
             self.drop_version(number);
         }
@@ -300,87 +303,6 @@ impl Token {
             older.overlap_ends.get_or_insert(overlap_ends);
         }
         Ok(())
-    }
-
-    /// Ends an older version. The caller has looked at every recorded place since `look.at` and found none that holds
-    /// it; what the service can check of that, it checks here.
-    ///
-    /// # Errors
-    /// What is not yet over, see [`VersionError`].
-    pub fn retire(&mut self, number: u32, look: Look, force: bool, now: Timestamp) -> Result<(), VersionError> {
-        let fresh = look.revision == self.revision && look.at <= now && LOOK_MAX.after(look.at) >= now;
-        if !fresh {
-            return Err(VersionError::StaleLook);
-        }
-        let version = self.version(number).ok_or(VersionError::NotLive(number))?;
-        if version.state == VersionState::Current {
-            return Err(VersionError::IsCurrent(number));
-        }
-        // The newest one goes on, unless it has been nowhere for so long that whoever staged it is gone.
-        let forsaken = |version: &Version| STAGED_LIFE.after(version.announced.unwrap_or(version.created)) <= look.at;
-        if number == self.highest && !forsaken(version) {
-            return Err(VersionError::NotSuperseded(number));
-        }
-        if let Some(until) = self.retirable_from(version).filter(|until| look.at < *until) {
-            let announced = version.announced.map(|announced| QUIET.after(announced));
-            return Err(if announced == Some(until) {
-                VersionError::Announced { number, until }
-            } else {
-                VersionError::OverlapNotOver { number, until }
-            });
-        }
-        if let Some((last_used, until)) = self.idle_from(number).filter(|(_, until)| !force && now < *until) {
-            return Err(VersionError::RecentlyUsed { number, last_used, until });
-        }
-        self.drop_version(number);
-        Ok(())
-    }
-
-    /// Ends a version that has leaked, at once: nothing is waited for, no overlap, no write under way, no look and no
-    /// use, so places may go on holding it and consumers fail. A person decides that, as with a deletion; the next run
-    /// brings the newer version to the places that still hold it. With `anyway` the current version ends before a newer
-    /// one is current.
-    ///
-    /// # Errors
-    /// [`VersionError::NotSuperseded`] for the newest version, as one that takes over must be staged first;
-    /// [`VersionError::IsCurrent`] for the current one, unless `anyway`.
-    pub fn end_compromised(&mut self, number: u32, anyway: bool, now: Timestamp) -> Result<(), VersionError> {
-        let version = self.version(number).ok_or(VersionError::NotLive(number))?;
-        // The highest ever staged may be dead by now: what takes over has to work.
-        if !self.live(now).any(|other| other.number > number) {
-            return Err(VersionError::NotSuperseded(number));
-        }
-        if version.state == VersionState::Current && !anyway {
-            return Err(VersionError::IsCurrent(number));
-        }
-        self.drop_version(number);
-        Ok(())
-    }
-
-    /// From when on no announced write can arrive anywhere any more; `None` when none was announced.
-    pub fn quiet_everywhere_from(&self) -> Option<Timestamp> {
-        self.versions.iter().filter_map(|version| version.announced).max().map(|announced| QUIET.after(announced))
-    }
-
-    /// When a look on which a version's retirement rests may begin at the earliest, as far as overlap and
-    /// announcements say; `None` when nothing stands against it.
-    pub fn retirable_from(&self, version: &Version) -> Option<Timestamp> {
-        let quiet = version.announced.map(|announced| QUIET.after(announced));
-        version.overlap_ends.max(quiet)
-    }
-
-    /// The last noted use of a version, and from when on it counts as used no more if it is not used again.
-    pub fn idle_from(&self, number: u32) -> Option<(Timestamp, Timestamp)> {
-        let unused = self.terms.map_or(UNUSED_MIN, |terms| terms.overlap.max(UNUSED_MIN));
-        self.version_last_used(number).map(|last| (last, USE_LAG.after(unused.after(last))))
-    }
-
-    /// From when on no announced write can arrive at a place any more, and of which version the last one was; `None`
-    /// when none was announced there.
-    pub fn quiet_from(&self, place: &PlaceId) -> Option<(u32, Timestamp)> {
-        let announced =
-            |version: &Version| Some((version.number, QUIET.after(version.deliveries.get(place)?.announced)));
-        self.versions.iter().filter_map(announced).max_by_key(|(_, until)| *until)
     }
 
     /// Forgets versions whose deadline has passed: they no longer work and free their place in the limit.

@@ -4,7 +4,7 @@
 /// A check without which an invariant breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Safeguard {
-    /// Nothing is asked to end before its overlap and its quiet time are over.
+    /// No version ends before its overlap and its quiet time are over.
     RetireFrom,
     /// A version that a place shows at the look before its end goes on working.
     RetireLook,
@@ -12,6 +12,8 @@ pub enum Safeguard {
     RetireUnknown,
     /// Nothing ends while consumers of a place lag behind its entry.
     RetireLagging,
+    /// Nothing of a token ends in a run that finds one of its places broken.
+    RetireUnrepaired,
     /// A version becomes current only after a look that finds it everywhere.
     PromoteLook,
     /// Nothing is staged while a place is foreign.

@@ -98,10 +98,11 @@ async fn once(manifest: &Manifest, client: &Client) -> usize {
     let sinks = ManifestSinks::new(&manifest.sinks, "bench");
     let options = Options::default();
     let labels = Labels::new(&manifest.folder, "bench");
-    let observation = observe(client, &sinks, manifest).await.expect("an observation");
+    let observation = observe(client.protocol(), &sinks, manifest).await.expect("an observation");
     assert!(plan::faults(manifest, &observation).is_empty(), "the manifest is good");
     let plan = plan::plan(manifest, &observation, &options);
     let stop = AtomicBool::new(false);
+    let client = client.protocol();
     let run =
         Run { client, sinks: &sinks, manifest, options: &options, labels: &labels, reporter: &Quiet, stop: &stop };
     let outcome = apply::apply(&run, &plan, &observation).await.expect("a run");

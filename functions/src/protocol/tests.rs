@@ -1,3 +1,5 @@
+mod ending;
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;

@@ -24,6 +24,7 @@ use latchkey_sinks::{Marker, Receipt, Seen, Sink, SinkError, Write};
 const ROUNDS: usize = 4;
 
 /// One push on its way.
+#[derive(Clone)]
 struct Push<'a> {
     work: usize,
     place: &'a Place,
@@ -71,7 +72,7 @@ pub(super) async fn deliver(
                     units.push((sink.clone(), unit, Vec::new()));
                     units.len() - 1
                 });
-                units[index].2.push(push.again());
+                units[index].2.push(push.clone());
             }
             let works = &*works;
             let done: Vec<(Arc<dyn Sink>, Results)> = stream::iter(units)
@@ -94,7 +95,7 @@ pub(super) async fn deliver(
             Ended::Delivered => {}
             Ended::Failed(failure) => works[index].fail(failure),
             Ended::Dead => {
-                outcome.again = stands(Safeguard::MendDead);
+                outcome.another_pass = stands(Safeguard::MendDead);
                 let subject = works[index].subject();
                 works[index].fail(Failure {
                     subject,
@@ -104,13 +105,6 @@ pub(super) async fn deliver(
                 });
             }
         }
-    }
-}
-
-impl Push<'_> {
-    /// The same push, for the unit it belongs to.
-    fn again(&self) -> Self {
-        Push { marker: self.marker.clone(), seen: self.seen.clone(), ..*self }
     }
 }
 

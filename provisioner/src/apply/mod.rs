@@ -4,12 +4,15 @@
 //! and say how to go on. What is to be done at all is the plan's.
 
 mod deliver;
-mod finish;
+mod leave;
 mod outcome;
+mod promote;
+mod removal;
+mod retire;
 mod stage;
-mod together;
 mod written;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use latchkey::secret::Secret;
@@ -19,10 +22,11 @@ pub use outcome::{Failure, Outcome, Reporter};
 
 use crate::manifest::Manifest;
 use crate::observe::Observation;
+use crate::observe::finding::Known;
 use crate::plan::{Change, Labels, Options, Plan, TokenPlan};
-use latchkey_sinks::plural::count;
 use crate::service::{Protocol, ServiceError};
 use latchkey_sinks::SinkSet;
+use latchkey_sinks::plural::count;
 use written::Written;
 
 /// How many tokens are worked on together: what a crash can leave staged, and what memory holds, is bounded by it.
@@ -55,6 +59,11 @@ impl Run<'_> {
     fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
+
+    /// What tells a token's versions from all else, by its record as it is now.
+    fn known<'t>(&'t self, token: &'t Token) -> Known<'t> {
+        Known::of_token(&self.manifest.name, token, self.client.now())
+    }
 }
 
 /// A token on its way through a run.
@@ -65,13 +74,13 @@ struct Work<'a> {
     /// The version that is carried to its places.
     carried: Option<(u32, Secret)>,
     failure: Option<Failure>,
-    /// Planned changes that turned out not to be possible yet, by their action, and why.
-    skipped: Vec<(String, String)>,
+    /// Planned changes that turned out not to be possible yet, by their index in the plan, and why.
+    skipped: BTreeMap<usize, String>,
 }
 
 impl<'a> Work<'a> {
     fn new(plan: &'a TokenPlan) -> Self {
-        Self { plan, token: plan.record.as_deref().cloned(), carried: None, failure: None, skipped: Vec::new() }
+        Self { plan, token: plan.record.as_deref().cloned(), carried: None, failure: None, skipped: BTreeMap::new() }
     }
 }
 
@@ -90,8 +99,8 @@ impl Work<'_> {
     }
 
     /// Notes that a planned change has to wait for a later run.
-    fn skip(&mut self, change: &Change, why: String) {
-        self.skipped.push((format!("{change:?}"), why));
+    fn skip(&mut self, index: usize, why: String) {
+        self.skipped.insert(index, why);
     }
 
     /// Whether a version becomes current.
@@ -129,8 +138,8 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
         stage::prepare(run, &mut works).await;
         stage::stage(run, &mut works, observation).await;
         deliver::deliver(run, &mut works, observation, &mut written, &mut outcome).await;
-        finish::promote(run, &mut works, &mut outcome).await;
-        finish::leave(run, &mut works).await;
+        promote::promote(run, &mut works, &mut outcome).await;
+        leave::leave(run, &mut works).await;
         for work in works {
             match work.failure {
                 None => {
@@ -159,9 +168,8 @@ fn done_words(work: &Work<'_>) -> String {
     let plan = work.plan;
     let next = plan.record.as_ref().map_or(1, |record| record.highest + 1);
     let mut words: Vec<String> = Vec::new();
-    for change in &plan.changes {
-        let text = format!("{change:?}");
-        if let Some((_, why)) = work.skipped.iter().find(|(skipped, _)| *skipped == text) {
+    for (index, change) in plan.changes.iter().enumerate() {
+        if let Some(why) = work.skipped.get(&index) {
             words.push(why.clone());
             continue;
         }

@@ -23,7 +23,7 @@ pub struct Outcome {
     /// How many planned changes have to wait for a later run.
     pub waiting: usize,
     /// A place was found in a state that is to be mended at once: plan and apply again.
-    pub again: bool,
+    pub another_pass: bool,
     /// It was stopped from outside.
     pub stopped: bool,
 }

@@ -7,18 +7,17 @@ use std::sync::Arc;
 use futures_util::stream::{self, StreamExt};
 use latchkey::name::UserName;
 use latchkey::place::{Place, PlaceId};
-use latchkey::protocol::Look;
 use latchkey::service::Edit;
-use latchkey::token::{Token, Version};
+use latchkey::token::Token;
 
+use super::retire::retire;
 use super::{Failure, Run, SIDE_BY_SIDE, Work};
 use crate::manifest::TokenDeclaration;
-use crate::observe::finding::{Finding, Known, was_deployed};
-use crate::observe::{Looks, Observation, look, recover};
-use crate::plan::{Change, TokenPlan};
-use crate::safeguard::{Safeguard, stands};
+use crate::observe::finding::Known;
+use crate::observe::{Looks, Observation, recover};
+use crate::plan::{Change, TokenField, TokenPlan};
 use crate::service::{DeclaredToken, ServiceError};
-use latchkey_sinks::{Marker, Seen, Sink, SinkError};
+use latchkey_sinks::{Sink, SinkError};
 
 /// The places that a token's plan writes to.
 pub(super) fn targets(plan: &TokenPlan) -> Vec<&Place> {
@@ -80,6 +79,7 @@ pub(super) async fn stage(run: &Run<'_>, works: &mut [Work<'_>], observation: &O
     for work in works.iter_mut().filter(|work| work.failure.is_none()) {
         groups.entry(work.plan.user.clone()).or_default().push(work);
     }
+    let known = &observation.known(run.manifest);
     stream::iter(groups.into_values())
         .for_each_concurrent(SIDE_BY_SIDE, |group| async move {
             for work in group {
@@ -87,7 +87,7 @@ pub(super) async fn stage(run: &Run<'_>, works: &mut [Work<'_>], observation: &O
                     work.fail(interrupted(work));
                     continue;
                 }
-                if let Err(failure) = stage_one(run, work, observation).await {
+                if let Err(failure) = stage_one(run, work, (observation, known)).await {
                     work.fail(failure);
                 }
             }
@@ -107,10 +107,14 @@ pub(super) fn interrupted(work: &Work<'_>) -> Failure {
     }
 }
 
-async fn stage_one(run: &Run<'_>, work: &mut Work<'_>, observation: &Observation) -> Result<(), Failure> {
+async fn stage_one(
+    run: &Run<'_>,
+    work: &mut Work<'_>,
+    (observation, known): (&Observation, &Known<'_>),
+) -> Result<(), Failure> {
     let subject = work.subject();
     let failed = |error: ServiceError| service_failure(&subject, &error);
-    retire(run, work).await.map_err(failed)?;
+    retire(run, work, known).await.map_err(failed)?;
     let plan = work.plan;
     let declaration = plan.declaration.map(|index| &run.manifest.tokens[index]);
     if let (Some(token), Some(declaration)) = (&work.token, declaration)
@@ -161,82 +165,6 @@ async fn read_back(
     found.map(|(_, secret)| secret).ok_or_else(gone)
 }
 
-/// Ends older versions, each after a look of its own at every recorded place.
-async fn retire(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), ServiceError> {
-    let numbers: Vec<u32> = work
-        .plan
-        .changes
-        .iter()
-        .filter_map(|change| match change {
-            Change::Retire { number } => Some(*number),
-            _ => None,
-        })
-        .collect();
-    for number in numbers {
-        let Some(token) = work.token.clone() else { continue };
-        // The revision is read before the look: whatever was announced since makes the service refuse.
-        let at = run.client.now();
-        let token = run.client.again(&run.manifest.name, &token).await?;
-        let looks = look(run.sinks, token.places.values().map(|record| &record.place)).await;
-        let change = Change::Retire { number };
-        if let Some(why) = kept_by(run, &token, number, &looks, at) {
-            work.skip(&change, format!("version {number} not retired, as {why}"));
-            continue;
-        }
-        let ended = token.version(number).map(Version::fingerprint);
-        let fresh = Look { at, revision: token.revision };
-        match run.client.retire(&token, number, fresh, run.options.force_retire).await {
-            Ok(token) => {
-                if let Some(fingerprint) = ended {
-                    tell_ended(run, &token, &Marker { token_id: token.id.clone(), version: number, fingerprint }).await;
-                }
-                work.token = Some(token);
-            }
-            // Used or announced meanwhile: it goes on working, and a later run sees to it.
-            Err(ServiceError::Version(error)) => {
-                work.skip(&change, format!("version {number} not retired yet: {error}"));
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-/// What keeps a version from ending, as far as a look tells.
-fn kept_by(run: &Run<'_>, token: &Token, number: u32, looks: &Looks, now: jiff::Timestamp) -> Option<String> {
-    let origins = std::collections::HashMap::new();
-    let known = Known::new(&run.manifest.name, [token], &origins, now);
-    let current = token.current().map(|current| current.number);
-    token.places.iter().find_map(|(id, record)| {
-        let label = run.labels.of(&record.place);
-        let Some(seen) = looks.get(id) else { return Some(format!("nobody looked at {label}")) };
-        let find = known.classify(Some(token), id, seen);
-        if find.is_unknown() && stands(Safeguard::RetireUnknown) {
-            return Some(format!("{label} is out of sight"));
-        }
-        if find.is_version(number, current) && stands(Safeguard::RetireLook) {
-            return Some(format!("{label} shows it again"));
-        }
-        if matches!(find, Finding::Absent) && was_deployed(record) {
-            return Some(format!("the entry of {label} is gone, and what was deployed with it cannot be told"));
-        }
-        let reason = seen.as_ref().ok().and_then(Seen::lagging).filter(|_| stands(Safeguard::RetireLagging))?;
-        Some(format!("consumers of {label} may still read it: {reason}"))
-    })
-}
-
-/// Tells every place within reach that a version has ended. It has, whatever they say.
-async fn tell_ended(run: &Run<'_>, token: &Token, marker: &Marker) {
-    for record in token.places.values() {
-        let Ok(sink) = run.sinks.reach(&record.place).await else { continue };
-        if let Err(error) = sink.ended(&record.place, marker).await {
-            let (version, place) = (marker.version, run.labels.of(&record.place));
-            run.reporter
-                .remark(&format!("version {version} of `{}` has ended, and {place} keeps it: {error}", token.name));
-        }
-    }
-}
-
 /// Everything of the record that differs from the declaration, as one edit.
 fn edit(plan: &TokenPlan, declaration: &TokenDeclaration, manifest: &latchkey::name::ManifestName) -> Option<Edit> {
     let mut edit = Edit::default();
@@ -252,13 +180,17 @@ fn edit(plan: &TokenPlan, declaration: &TokenDeclaration, manifest: &latchkey::n
             Change::Update(fields) => {
                 for field in fields {
                     match field.name {
-                        "description" => edit.description = Some(declaration.description.clone().unwrap_or_default()),
-                        "roles" => edit.roles = Some(plan.roles.clone()),
-                        "labels" => edit.labels = Some(declaration.labels.clone()),
-                        "allowed_ips" => edit.allowed_ips = Some(declaration.allowed_ips.clone()),
-                        "places" => edit.places = Some(plan.places.clone()),
-                        "leaving" => edit.leaving = Some(false),
-                        _ => edit.terms = Some(declaration.terms),
+                        TokenField::Description => {
+                            edit.description = Some(declaration.description.clone().unwrap_or_default());
+                        }
+                        TokenField::Roles => edit.roles = Some(plan.roles.clone()),
+                        TokenField::Labels => edit.labels = Some(declaration.labels.clone()),
+                        TokenField::AllowedIps => edit.allowed_ips = Some(declaration.allowed_ips.clone()),
+                        TokenField::ExpiresIn | TokenField::RotateEvery | TokenField::Overlap => {
+                            edit.terms = Some(declaration.terms);
+                        }
+                        TokenField::Places => edit.places = Some(plan.places.clone()),
+                        TokenField::Leaving => edit.leaving = Some(false),
                     }
                 }
             }

@@ -13,17 +13,18 @@ use super::arguments::Rotate;
 use super::exit::{Code, Fault};
 use super::interrupt::stop_on_interrupt;
 use super::open::{self, IfMissing};
-use super::{apply, choose, lock};
+use super::run::check_revision;
+use super::{choose, lock};
 use crate::apply::{Outcome, Run, apply as carry_out};
 use crate::manifest::Manifest;
 use crate::observe::observe;
 use crate::output::{Format, Printer, Progress, markdown, outcome_json};
 use crate::plan::compromised::{Leak, as_plan, leaks};
 use crate::plan::{self, Labels, Options, minute};
-use latchkey_sinks::plural::noun_for;
-use crate::service::{Client, Protocol as _, ServiceError};
+use crate::service::{Client, ServiceError};
 use latchkey_sinks::ManifestSinks;
 use latchkey_sinks::machine;
+use latchkey_sinks::plural::noun_for;
 use latchkey_sinks::{Marker, SinkSet as _};
 
 /// What a run of this kind works with.
@@ -76,8 +77,8 @@ impl Scene<'_> {
         stop: &Arc<AtomicBool>,
     ) -> Result<Code, Fault> {
         let Self { printer, client, manifest, .. } = *self;
-        apply::check_revision(client, manifest, &arguments.how).await?;
-        let observation = observe(client, self.sinks, manifest).await?;
+        check_revision(client, manifest, &arguments.how).await?;
+        let observation = observe(client.protocol(), self.sinks, manifest).await?;
         let mut leaks = leaks(manifest, &observation, tokens);
         let known =
             |key: &&choose::Key| leaks.iter().any(|leak| (&leak.plan.user, &leak.plan.name) == (&key.0, &key.1));
@@ -109,7 +110,7 @@ impl Scene<'_> {
         let progress = Progress::new(printer);
         let options = Options::default();
         let run = Run {
-            client,
+            client: client.protocol(),
             sinks: self.sinks,
             manifest,
             options: &options,
@@ -173,7 +174,7 @@ impl Scene<'_> {
         let Some(before) = &leak.plan.record else {
             return Ok(Became { subject, new: None, current: false, ended: Vec::new() });
         };
-        let record = self.client.again(&self.manifest.name, before).await.map_err(|error| still(&subject, error))?;
+        let record = self.client.reread(&self.manifest.name, before).await.map_err(|error| still(&subject, error))?;
         if record.highest <= before.highest {
             return Ok(Became { subject, new: None, current: false, ended: Vec::new() });
         }

@@ -16,6 +16,7 @@ mod manifest;
 mod open;
 mod plan;
 mod role;
+mod run;
 mod saved;
 mod serve;
 mod server;

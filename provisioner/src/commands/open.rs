@@ -16,9 +16,9 @@ use crate::dynamodb::{self, DynamoDbError};
 use crate::embedded::{self, EmbeddedError};
 use crate::manifest::{self, LoadError, Manifest, ServiceAddress};
 use crate::output::{Format, Printer, actions, markdown};
-use latchkey_sinks::plural::count;
 use crate::service::Client;
 use latchkey_sinks::files::FileError;
+use latchkey_sinks::plural::count;
 use latchkey_sinks::reading::{Fault as ManifestFault, snippet};
 
 /// Loads a manifest, prints its warnings, and on faults prints them all.

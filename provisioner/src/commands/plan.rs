@@ -29,7 +29,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Pla
     let client = open::client(&address, IfMissing::UseEmpty).await?;
     let machine = machine::name();
     let sinks = ManifestSinks::new(&manifest.sinks, &machine);
-    let observation = observe(&client, &sinks, &manifest).await?;
+    let observation = observe(client.protocol(), &sinks, &manifest).await?;
     let faults = plan::faults(&manifest, &observation);
     if !faults.is_empty() {
         return Err(open::refuse(printer, &manifest, &faults));
@@ -125,6 +125,7 @@ pub(super) fn options(manifest: &Manifest, may: &PlanFlags, rotate: Rotate) -> R
         prune_used_within: Some(may.prune_used_within),
         allow_rotations: may.allow_rotations,
         force_retire: may.force_retire,
+        retire_nothing: false,
         forget: may.forget.iter().cloned().collect(),
         only: std::collections::BTreeSet::new(),
         sinks: choose::sinks(manifest, &may.select.sink)?,

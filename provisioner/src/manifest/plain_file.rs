@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use crate::files;
+use latchkey_sinks::files;
 
 /// The largest manifest that is read, in bytes.
 pub const SIZE_MAX: u64 = 4 * 1024 * 1024;

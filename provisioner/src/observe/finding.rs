@@ -39,7 +39,8 @@ pub enum Finding {
 pub struct Known<'a> {
     manifest: &'a ManifestName,
     fingerprints: HashMap<Fingerprint, (&'a Token, u32)>,
-    origins: &'a HashMap<TokenId, Origin>,
+    /// Where the ids that places showed come from, where that was asked.
+    origins: Option<&'a HashMap<TokenId, Origin>>,
     now: Timestamp,
 }
 
@@ -51,13 +52,22 @@ impl<'a> Known<'a> {
         origins: &'a HashMap<TokenId, Origin>,
         now: Timestamp,
     ) -> Self {
-        let mut fingerprints = HashMap::new();
-        for token in tokens {
-            let live = token.versions.iter().map(|version| (version.fingerprint(), (token, version.number)));
-            let retired = token.retired.iter().map(|retired| (retired.fingerprint.clone(), (token, retired.number)));
-            fingerprints.extend(live.chain(retired));
-        }
-        Self { manifest, fingerprints, origins, now }
+        let mut known = Self { manifest, fingerprints: HashMap::new(), origins: Some(origins), now };
+        tokens.into_iter().for_each(|token| known.add(token));
+        known
+    }
+
+    /// The versions of one token, by its record as it is now.
+    pub fn of_token(manifest: &'a ManifestName, token: &'a Token, now: Timestamp) -> Self {
+        let mut known = Self { manifest, fingerprints: HashMap::new(), origins: None, now };
+        known.add(token);
+        known
+    }
+
+    fn add(&mut self, token: &'a Token) {
+        let live = token.versions.iter().map(|version| (version.fingerprint(), (token, version.number)));
+        let retired = token.retired.iter().map(|retired| (retired.fingerprint.clone(), (token, retired.number)));
+        self.fingerprints.extend(live.chain(retired));
     }
 
     /// What a look found at a place of `token` (`None` while there is no token yet).
@@ -88,7 +98,7 @@ impl<'a> Known<'a> {
             let live = other.version(*number).is_some_and(|version| other.deadline(version) > self.now);
             return Some(Finding::Other { number: None, live });
         }
-        let origin = self.origins.get(held.token_id.as_ref()?)?;
+        let origin = self.origins?.get(held.token_id.as_ref()?)?;
         let was_ours = origin.managed_by.as_ref() == Some(self.manifest) && origin.fingerprints.contains(fingerprint);
         was_ours.then_some(Finding::Other { number: None, live: false })
     }
@@ -141,6 +151,11 @@ impl Finding {
             Self::Hidden => true,
             _ => false,
         }
+    }
+
+    /// Whether it is a version of this token, or an entry under its marker whose value cannot be read.
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Self::Current | Self::Hidden | Self::Other { number: Some(_), .. })
     }
 
     /// In few words, for people.

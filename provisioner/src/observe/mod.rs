@@ -1,6 +1,7 @@
 //! Observing: what the service knows of the manifest's tokens, and what their places hold.
 
 pub mod finding;
+pub mod keeping;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use latchkey::user::User;
 
 use crate::manifest::{Manifest, TokenDeclaration};
 use crate::safeguard::{Safeguard, stands};
-use crate::service::{Protocol, ServiceError};
+use crate::service::{Records, ServiceError};
 use finding::{Finding, Known};
 use latchkey_sinks::{Marker, Seen, Sink, SinkError, SinkSet};
 
@@ -78,7 +79,7 @@ impl Observation {
 /// # Errors
 /// When the service does not answer; sinks that do not are part of what was observed.
 pub async fn observe(
-    client: &dyn Protocol,
+    client: &dyn Records,
     sinks: &dyn SinkSet,
     manifest: &Manifest,
 ) -> Result<Observation, ServiceError> {
@@ -142,7 +143,7 @@ fn doubtful(observed: &[Observed], undeclared: &[Token], looks: &Looks) -> BTree
 
 /// The record of each declared token, the manifest's tokens that it does not declare, and the most tokens of a user.
 async fn records(
-    client: &dyn Protocol,
+    client: &dyn Records,
     manifest: &Manifest,
     now: Timestamp,
 ) -> Result<(Vec<Option<Token>>, Vec<Token>, u32), ServiceError> {
@@ -167,7 +168,7 @@ async fn records(
     Ok((records, undeclared, found.max_tokens))
 }
 
-async fn users(client: &dyn Protocol, manifest: &Manifest) -> Result<BTreeMap<UserName, User>, ServiceError> {
+async fn users(client: &dyn Records, manifest: &Manifest) -> Result<BTreeMap<UserName, User>, ServiceError> {
     let named: BTreeSet<&UserName> =
         manifest.users.keys().chain(manifest.tokens.iter().map(|token| &token.user)).collect();
     let named: Vec<UserName> = named.into_iter().cloned().collect();
@@ -176,7 +177,7 @@ async fn users(client: &dyn Protocol, manifest: &Manifest) -> Result<BTreeMap<Us
 
 /// Of the users for whom a create would be refused, how many of their tokens have expired and make way.
 async fn expired(
-    client: &dyn Protocol,
+    client: &dyn Records,
     manifest: &Manifest,
     observation: &Observation,
 ) -> Result<BTreeMap<UserName, u32>, ServiceError> {
@@ -202,7 +203,7 @@ async fn expired(
 /// tombstone. What a record tells, its tombstone could not tell better: it has fingerprints only once the token has
 /// ended.
 async fn origins(
-    client: &dyn Protocol,
+    client: &dyn Records,
     manifest: &Manifest,
     (observed, undeclared): (&[Observed], &[Token]),
     looks: &Looks,
@@ -269,7 +270,7 @@ async fn ask(sinks: &dyn SinkSet, places: impl IntoIterator<Item = &Place>, how:
 
 /// For tokens whose places differ, which version's secret can be read back somewhere.
 async fn available(
-    client: &dyn Protocol,
+    client: &dyn Records,
     sinks: &dyn SinkSet,
     manifest: &Manifest,
     observation: &Observation,
@@ -304,7 +305,7 @@ fn wanted<'a>(observed: &Observed, token: &'a Token, known: &Known<'_>, looks: &
 /// # Errors
 /// When the service does not answer.
 pub async fn recover(
-    (client, manifest): (&dyn Protocol, &ManifestName),
+    (client, manifest): (&dyn Records, &ManifestName),
     sinks: &dyn SinkSet,
     token: &Token,
     version: &Version,

@@ -21,7 +21,7 @@ pub fn plan(plan: &Plan, labels: &Labels) -> Value {
             let fields: Vec<Value> = user
                 .fields
                 .iter()
-                .map(|field| json!({ "field": field.name, "from": field.from, "to": field.to }))
+                .map(|field| json!({ "field": field.name.as_str(), "from": field.from, "to": field.to }))
                 .collect();
             json!({ "user": user.name, "new": user.new, "fields": fields })
         })
@@ -72,8 +72,10 @@ fn change(change: &Change, all: &[Value], place: &dyn Fn(&PlaceId) -> Value) -> 
         Change::Rename { from } => json!({ "action": "rename", "from": from }),
         Change::TakeOver => json!({ "action": "take_over" }),
         Change::Update(fields) => {
-            let fields: Vec<Value> =
-                fields.iter().map(|field| json!({ "field": field.name, "from": field.from, "to": field.to })).collect();
+            let fields: Vec<Value> = fields
+                .iter()
+                .map(|field| json!({ "field": field.name.as_str(), "from": field.from, "to": field.to }))
+                .collect();
             json!({ "action": "update", "fields": fields })
         }
         Change::NewVersion(reason) => {

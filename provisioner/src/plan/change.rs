@@ -7,18 +7,74 @@ use jiff::Timestamp;
 use latchkey::lifetime::Seconds;
 use latchkey::name::{RoleName, TokenName, UserName};
 use latchkey::place::{Place, PlaceId};
+use latchkey::protocol::Keeps;
 use latchkey::token::Token;
 
 use crate::observe::finding::Finding;
 
-/// One field that changes.
+/// One field that changes, of a token or of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Field {
-    pub name: &'static str,
+pub struct Field<Name> {
+    pub name: Name,
     /// What it is today.
     pub from: String,
     /// What it will be.
     pub to: String,
+}
+
+/// What of a token's record changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenField {
+    Description,
+    Roles,
+    Labels,
+    AllowedIps,
+    ExpiresIn,
+    RotateEvery,
+    Overlap,
+    /// The places that are declared.
+    Places,
+    /// Whether it leaves.
+    Leaving,
+}
+
+impl TokenField {
+    /// A stable name, mostly the manifest's.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Description => "description",
+            Self::Roles => "roles",
+            Self::Labels => "labels",
+            Self::AllowedIps => "allowed_ips",
+            Self::ExpiresIn => "expires_in",
+            Self::RotateEvery => "rotate_every",
+            Self::Overlap => "overlap",
+            Self::Places => "places",
+            Self::Leaving => "leaving",
+        }
+    }
+}
+
+/// What of a user changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserField {
+    Kind,
+    Roles,
+    /// Whether all of its tokens have its last change.
+    Tokens,
+    MaxTokens,
+}
+
+impl UserField {
+    /// A stable name, mostly the manifest's.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kind => "kind",
+            Self::Roles => "roles",
+            Self::Tokens => "tokens",
+            Self::MaxTokens => "max_tokens",
+        }
+    }
 }
 
 /// What happens to one token.
@@ -59,7 +115,7 @@ pub enum Change {
     /// Made by hand until now: the manifest manages it from now on.
     TakeOver,
     /// Fields of its record change.
-    Update(Vec<Field>),
+    Update(Vec<Field<TokenField>>),
     /// A new version is staged and goes to all its places.
     NewVersion(Reason),
     /// A version that an earlier run left staged goes to the places that lack it, and becomes current.
@@ -187,25 +243,8 @@ pub enum Blocked {
 /// What a reader should know about a token that needs no change for it.
 #[derive(Debug, Clone)]
 pub enum Note {
-    /// An older version works until then at least.
-    RetiresFrom { number: u32, from: Timestamp },
-    /// An older version is still used.
-    StillUsed {
-        number: u32,
-        /// The last noted use.
-        last: Timestamp,
-        /// Until when it counts as in use.
-        until: Timestamp,
-    },
-    /// An older version cannot be retired while a place is out of sight.
-    NotRetired { number: u32, place: PlaceId },
-    /// An older version cannot be retired while consumers of a place may still read it, whatever its entry shows.
-    Lagging {
-        number: u32,
-        place: PlaceId,
-        /// What they wait for.
-        reason: String,
-    },
+    /// An older version does not end yet.
+    Kept { number: u32, why: Keeps },
     /// An entry that would leave stays while consumers of its place may read an older version: without it nobody could
     /// tell any more.
     StaysWhileLagging {

@@ -29,7 +29,7 @@ use crate::manifest::Manifest;
 use crate::observe::Observation;
 use latchkey_sinks::plural;
 
-pub use change::{Blocked, Change, Field, Note, Reason, TokenPlan};
+pub use change::{Blocked, Change, Field, Note, Reason, TokenField, TokenPlan, UserField};
 pub use faults::faults;
 pub use prune::Stop;
 
@@ -61,6 +61,8 @@ pub struct Options {
     pub allow_rotations: Option<usize>,
     /// Retire versions that were used lately too.
     pub force_retire: bool,
+    /// Retire nothing: what is left of a run that has repaired something.
+    pub retire_nothing: bool,
     /// Recorded places to forget, by id.
     pub forget: BTreeSet<String>,
     /// The tokens that the run is about, all when empty. Others are left exactly as they are.
@@ -70,6 +72,13 @@ pub struct Options {
 }
 
 impl Options {
+    /// For another pass of the same run: what was asked for is under way, and what the run itself has repaired is no
+    /// reason yet for anything to end.
+    pub fn begin_another_pass(&mut self) {
+        self.rotate = Rotate::Due;
+        self.retire_nothing = true;
+    }
+
     /// Whether the run is about a part of the manifest.
     pub fn is_narrowed(&self) -> bool {
         !self.only.is_empty() || !self.sinks.is_empty()
@@ -126,7 +135,7 @@ pub struct UserPlan {
     pub new: bool,
     pub change: UserChange,
     /// What differs, in words.
-    pub fields: Vec<Field>,
+    pub fields: Vec<Field<UserField>>,
     /// Made by hand until now: belongs to the manifest from now on.
     pub taken_over: bool,
 }
@@ -195,7 +204,7 @@ impl Plan {
     }
 }
 
-pub use text::{Labels, Line, Remark, Tone, lines, remarks, summary};
+pub use text::{Labels, Line, Remark, Tone, kept_as, lines, remarks, summary};
 
 fn hex_digit(digit: u8) -> char {
     char::from_digit(u32::from(digit), 16).unwrap_or('0')

@@ -7,7 +7,7 @@ use latchkey::role::Permissions;
 use latchkey::service::UserChange;
 use latchkey::user::{User, UserKind};
 
-use super::{Field, RoleChange, UserPlan};
+use super::{Field, RoleChange, UserField, UserPlan};
 use crate::manifest::{Manifest, RoleDeclaration, UserDeclaration};
 use crate::observe::Observation;
 
@@ -61,15 +61,15 @@ fn user(
     let before: BTreeSet<&RoleName> = old.iter().flat_map(|old| &old.roles).collect();
     let mut fields = Vec::new();
     if old.is_none() {
-        fields.push(Field { name: "kind", from: "none".to_owned(), to: kind.as_str().to_owned() });
+        fields.push(Field { name: UserField::Kind, from: "none".to_owned(), to: kind.as_str().to_owned() });
     }
     if old.is_none() || before != after {
-        fields.push(Field { name: "roles", from: join(&before), to: join(&after) });
+        fields.push(Field { name: UserField::Roles, from: join(&before), to: join(&after) });
     }
     if old.is_some_and(|old| old.sweeping) {
         // An earlier change of the user was cut short; writing the user again goes on with it.
         fields.push(Field {
-            name: "tokens",
+            name: UserField::Tokens,
             from: "not all have its last change".to_owned(),
             to: "all have it".to_owned(),
         });
@@ -77,7 +77,7 @@ fn user(
     let most = |most: Option<u32>| most.map_or_else(|| "default".to_owned(), |most| most.to_string());
     let max_before = old.and_then(|old| old.max_tokens);
     if max_before != declared.max_tokens {
-        fields.push(Field { name: "max_tokens", from: most(max_before), to: most(declared.max_tokens) });
+        fields.push(Field { name: UserField::MaxTokens, from: most(max_before), to: most(declared.max_tokens) });
     }
     let taken_over = old.is_some_and(|old| old.managed_by.is_none());
     let change = UserChange {

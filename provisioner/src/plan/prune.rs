@@ -10,8 +10,8 @@ use latchkey::token::{Token, Use};
 use super::{Blocked, Change, Note, Options, Reason, TokenPlan};
 use crate::observe::Observation;
 use crate::observe::finding::{Finding, Known};
-use latchkey_sinks::plural::count;
 use latchkey_sinks::SinkError;
+use latchkey_sinks::plural::count;
 
 /// A token that was used so lately is not pruned.
 const USED_LATELY: Seconds = Seconds::days(7);

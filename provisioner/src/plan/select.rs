@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use latchkey::name::{RoleName, UserName};
 
-use super::{Blocked, Change, LeftOut, Options, Plan, TokenPlan};
+use super::{Blocked, Change, LeftOut, Options, Plan, TokenField, TokenPlan};
 use crate::manifest::Manifest;
 use crate::observe::Observation;
 
@@ -38,7 +38,7 @@ pub(super) fn narrow(plan: &mut Plan, manifest: &Manifest, observation: &Observa
     for token in &mut plan.tokens {
         let gets_roles = |change: &Change| match change {
             Change::Create => true,
-            Change::Update(fields) => fields.iter().any(|field| field.name == "roles"),
+            Change::Update(fields) => fields.iter().any(|field| field.name == TokenField::Roles),
             _ => false,
         };
         let lacks = held(&token.user).is_some_and(|held| token.roles.iter().any(|role| !held.contains(role)));

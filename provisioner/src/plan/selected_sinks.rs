@@ -7,7 +7,7 @@ use latchkey::place::{Place, PlaceId};
 use latchkey::token::Token;
 
 use super::token::unreachable;
-use super::{Blocked, Change, Field, Note, Options, Reason, TokenPlan, token};
+use super::{Blocked, Change, Field, Note, Options, Reason, TokenField, TokenPlan, token};
 use crate::manifest::Manifest;
 use crate::observe::finding::{Finding, Known};
 use crate::observe::{Observation, Observed};
@@ -154,7 +154,7 @@ fn record_new(plan: &mut TokenPlan, record: &Token) {
     let any = !added.is_empty();
     plan.places = kept.into_iter().chain(added).collect();
     if any {
-        let field = Field { name: "places", from, to: ids(&plan.places) };
+        let field = Field { name: TokenField::Places, from, to: ids(&plan.places) };
         plan.changes.insert(0, Change::Update(vec![field]));
     }
 }

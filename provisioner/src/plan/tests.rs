@@ -6,6 +6,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use latchkey::place::Place;
+use latchkey::protocol::Keeps;
 use latchkey::secret::{Digest, TokenId};
 use latchkey::service::{Origin, Role};
 use latchkey::token::Token;
@@ -286,7 +287,7 @@ fn change_words(change: &Change) -> String {
         Change::Rename { from } => format!("rename {from}"),
         Change::TakeOver => "take over".to_owned(),
         Change::Update(fields) => {
-            format!("update {}", fields.iter().map(|field| field.name).collect::<Vec<_>>().join("+"))
+            format!("update {}", fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join("+"))
         }
         Change::NewVersion(reason) => format!("new {}", reason.code()),
         Change::Resume { number, from, to } => {
@@ -321,10 +322,14 @@ fn blocked_words(blocked: &Blocked) -> String {
 
 fn note_words(note: &Note) -> String {
     match note {
-        Note::RetiresFrom { number, .. } => format!("{number} later"),
-        Note::StillUsed { number, .. } => format!("{number} used"),
-        Note::NotRetired { number, place } => format!("{number} perhaps in {}", sink_of(place)),
-        Note::Lagging { number, place, .. } => format!("{number} perhaps read in {}", sink_of(place)),
+        Note::Kept { number, why } => match why {
+            Keeps::Overlap { .. } | Keeps::Announced { .. } => format!("{number} later"),
+            Keeps::Used { .. } => format!("{number} used"),
+            Keeps::Unreachable(place) => format!("{number} perhaps in {}", sink_of(place)),
+            Keeps::AwaitsDeployment(place, _) => format!("{number} perhaps read in {}", sink_of(place)),
+            Keeps::Unrepaired(place) => format!("{number} after {}", sink_of(place)),
+            Keeps::Current | Keeps::Newest | Keeps::HeldBy(_) => panic!("nothing is said of {why:?}"),
+        },
         Note::StaysWhileLagging { place, .. } => format!("stays {}", sink_of(place)),
         Note::Leaving { place, .. } => format!("leaving {}", sink_of(place)),
         Note::OutOfSight(place, _) => format!("unseen {}", sink_of(place)),

@@ -14,7 +14,7 @@ use latchkey::token::{Token, Version, VersionState};
 use ending::{leave, retire, warn};
 use record::{about, update};
 
-use super::{Blocked, Change, Field, Note, Options, Reason, Rotate, TokenPlan};
+use super::{Blocked, Change, Note, Options, Reason, Rotate, TokenField, TokenPlan};
 use crate::manifest::{Manifest, TokenDeclaration};
 use crate::observe::finding::{Finding, Known};
 use crate::observe::{Observation, Observed};
@@ -87,8 +87,14 @@ pub(super) fn decide(
     }
     if let Some(record) = plan.record.clone() {
         let first = plan.changes.len();
-        retire(&mut plan, &case, &record);
-        deliver(&mut plan, &case, &record);
+        let wanted = deliver(&mut plan, &case, &record);
+        // What this run brings to places decides what may end in it, and what ends makes room.
+        let brought = plan.changes.split_off(first);
+        retire(&mut plan, &case, &record, (&brought, wanted.is_some()));
+        plan.changes.extend(brought);
+        if let Some(reason) = wanted.filter(|_| room(&mut plan, &record, case.now)) {
+            plan.changes.push(Change::NewVersion(reason));
+        }
         hold_back(&mut plan, &record);
         let rest = plan.changes.split_off(first);
         update(&mut plan, &case, &record);
@@ -209,12 +215,6 @@ pub(super) fn unreachable(id: &PlaceId, error: &SinkError) -> Blocked {
 
 /// What was decided apart, brought together.
 fn settle(plan: &mut TokenPlan) {
-    let resumed = plan.changes.iter().find_map(|change| match change {
-        Change::Resume { number, .. } => Some(*number),
-        _ => None,
-    });
-    // A version that is carried on does not end.
-    plan.changes.retain(|change| !matches!(change, Change::Retire { number } if Some(*number) == resumed));
     // Once is enough to tell that a place cannot be reached.
     let told = |id: &PlaceId| {
         plan.blocked.iter().any(|blocked| matches!(blocked, Blocked::Unreachable(place, ..) if place == id))
@@ -231,15 +231,22 @@ fn settle(plan: &mut TokenPlan) {
     // whoever can.
     for change in &mut plan.changes {
         if let Change::Update(fields) = change {
-            let kept = |field: &Field| !matches!(field.name, "places" | "expires_in" | "rotate_every" | "overlap");
-            fields.retain(kept);
+            fields.retain(|field| match field.name {
+                TokenField::Places | TokenField::ExpiresIn | TokenField::RotateEvery | TokenField::Overlap => false,
+                TokenField::Description
+                | TokenField::Roles
+                | TokenField::Labels
+                | TokenField::AllowedIps
+                | TokenField::Leaving => true,
+            });
         }
     }
     plan.changes.retain(|change| !matches!(change, Change::Update(fields) if fields.is_empty()));
 }
 
-/// Brings the right version to every declared place: goes on with a staged one, mends, or asks for a new one.
-fn deliver(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
+/// Brings the right version to every declared place: goes on with a staged one, mends, or answers why it takes a new
+/// one.
+fn deliver(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) -> Option<Reason> {
     let current = record.current().map(|current| current.number);
     let staged = record.staged().filter(|staged| record.deadline(staged) > case.now);
     let holds = |find: &Finding, number: u32| find.is_version(number, current);
@@ -256,7 +263,7 @@ fn deliver(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
             if check_places(plan, case) {
                 plan.changes.push(Change::Resume { number: staged.number, from: source, to: lacking });
             }
-            return;
+            return None;
         }
         if somewhere || lost {
             reason.get_or_insert(Reason::LostStaged(staged.number));
@@ -271,7 +278,10 @@ fn deliver(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
         let newest = current == Some(record.highest);
         let source = current.and_then(|number| case.observation.available.get(&(record.id.clone(), number)));
         match (current, source.filter(|_| newest)) {
-            (Some(number), Some(source)) => return mend(plan, case, number, source),
+            (Some(number), Some(source)) => {
+                mend(plan, case, number, source);
+                return None;
+            }
             _ if matches!(find, Finding::Unknown(_)) => {}
             // One was staged and has died since.
             (Some(_), None) if source.is_some() => reason = Some(Reason::LostStaged(record.highest)),
@@ -284,11 +294,9 @@ fn deliver(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
                 plan.blocked.push(unreachable(id, error));
             }
         }
-        return;
+        return None;
     };
-    if check_places(plan, case) && room(plan, record, case.now) {
-        plan.changes.push(Change::NewVersion(reason));
-    }
+    check_places(plan, case).then_some(reason)
 }
 
 /// A new place that this run cannot write to is not recorded yet: it would stand in the way of machines that cannot see
@@ -358,16 +366,7 @@ fn room(plan: &mut TokenPlan, record: &Token, now: Timestamp) -> bool {
             _ => None,
         })
         .collect();
-    let replaced = |version: &&Version| {
-        version.state == VersionState::Staged
-            && version.announced.is_none()
-            && record.version_last_used(version.number).is_none()
-    };
-    let staying: Vec<&Version> = record
-        .live(now)
-        .filter(|version| !retired.contains(&version.number))
-        .filter(|version| !replaced(version))
-        .collect();
+    let staying: Vec<&Version> = record.lasting(now).filter(|version| !retired.contains(&version.number)).collect();
     // Places that this run adds cannot lower the limit, so what the record says is enough.
     if staying.len() < record.versions_max() {
         return true;

@@ -1,7 +1,9 @@
 //! The service in this process: whoever can write the table is its operator.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use async_trait::async_trait;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -17,101 +19,74 @@ use latchkey::service::{
 use latchkey::token::{Token, TokenState};
 use latchkey::user::User;
 
-use super::{Checked, DeclaredToken, History, Issued, LeaseHolder, Managed, ManifestInfo, ServiceError};
+use super::{
+    Administration, Checked, Connection, DeclaredToken, History, Issued, LeaseHolder, Managed, ManifestInfo, Protocol,
+    Records, ServiceError,
+};
+use latchkey_sinks::deadline::{Deadline, Elapsed};
 
 /// The service, and as whom it is asked.
 #[derive(Debug)]
 pub(super) struct Direct {
     pub(super) service: Arc<Service>,
     pub(super) caller: Caller,
+    /// The clock of deadlines.
+    pub(super) elapsed: Elapsed,
 }
 
-impl Direct {
-    pub(super) fn now(&self) -> Timestamp {
+#[async_trait]
+impl Records for Direct {
+    fn now(&self) -> Timestamp {
         self.service.now()
     }
 
-    pub(super) async fn managed_tokens(&self, manifest: &ManifestName) -> Result<Managed, ServiceError> {
+    async fn managed_tokens(&self, manifest: &ManifestName) -> Result<Managed, ServiceError> {
         let tokens = self.service.managed_tokens(manifest).await?;
         Ok(Managed { tokens, max_tokens: self.service.policy().max_tokens })
     }
 
-    pub(super) async fn holders(
-        &self,
-        _: &ManifestName,
-        wanted: &[(UserName, TokenName)],
-    ) -> Result<Vec<Token>, ServiceError> {
+    async fn holders(&self, _: &ManifestName, wanted: &[(UserName, TokenName)]) -> Result<Vec<Token>, ServiceError> {
         Ok(self.service.holders(wanted).await?)
     }
 
-    pub(super) async fn origins(
-        &self,
-        _: &ManifestName,
-        ids: &[TokenId],
-    ) -> Result<Vec<(TokenId, Origin)>, ServiceError> {
+    async fn origins(&self, _: &ManifestName, ids: &[TokenId]) -> Result<Vec<(TokenId, Origin)>, ServiceError> {
         Ok(self.service.origins(ids).await?)
     }
 
-    pub(super) async fn expired_tokens(&self, _: &ManifestName, user: &UserName) -> Result<u32, ServiceError> {
+    async fn expired_tokens(&self, _: &ManifestName, user: &UserName) -> Result<u32, ServiceError> {
         let now = self.now();
         let held = self.active(user).await?;
         let expired = held.iter().filter(|token| token.state(now) == TokenState::Expired).count();
         Ok(u32::try_from(expired).unwrap_or(u32::MAX))
     }
 
-    pub(super) async fn users(&self, _: &ManifestName, names: &[UserName]) -> Result<Vec<User>, ServiceError> {
+    async fn users(&self, _: &ManifestName, names: &[UserName]) -> Result<Vec<User>, ServiceError> {
         Ok(self.service.users(names).await?)
     }
 
-    pub(super) async fn roles(&self, _: &ManifestName) -> Result<Vec<Role>, ServiceError> {
+    async fn roles(&self, _: &ManifestName) -> Result<Vec<Role>, ServiceError> {
         Ok(self.service.list_roles().await?)
     }
 
-    pub(super) async fn applied(&self, manifest: &ManifestName) -> Result<Option<u64>, ServiceError> {
-        Ok(self.service.manifest(manifest).await?.and_then(|record| record.applied))
+    async fn confirm(&self, _: &ManifestName, token: &Token, secret: &Secret) -> Result<Option<u32>, ServiceError> {
+        // Allowed addresses do not matter here: nobody uses the secret.
+        let digest = secret.digest();
+        let now = self.now();
+        let record = self.service.holder(&token.user, &token.name).await?.filter(|record| record.id == token.id);
+        let number = record.and_then(|record| {
+            record.live(now).find(|version| version.digest.matches(&digest)).map(|version| version.number)
+        });
+        Ok(number)
+    }
+}
+
+#[async_trait]
+impl Protocol for Direct {
+    fn deadline(&self, length: Duration) -> Deadline {
+        Deadline::by(self.elapsed, length)
     }
 
-    pub(super) async fn note_applied(
-        &self,
-        manifest: &ManifestName,
-        revision: Option<u64>,
-    ) -> Result<(), ServiceError> {
-        Ok(self.service.note_applied(&self.caller, manifest, revision).await?)
-    }
-
-    pub(super) async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestInfo>, ServiceError> {
-        let Some(record) = self.service.manifest(name).await? else { return Ok(None) };
-        let lease = self.service.lease(name).await?.filter(|lease| lease.until > self.now());
-        let lease = lease.map(|lease| LeaseHolder { by: lease.by, until: Some(lease.until) });
-        Ok(Some(ManifestInfo { applied: record.applied, grant: record.grant, lease }))
-    }
-
-    pub(super) async fn set_grant(&self, name: &ManifestName, grant: &Grant) -> Result<(), ServiceError> {
-        self.service.set_grant(&self.caller, name, grant).await?;
-        Ok(())
-    }
-
-    pub(super) async fn take_lease(
-        &self,
-        manifest: &ManifestName,
-        holder: &str,
-        steal: bool,
-    ) -> Result<Result<(), LeaseHolder>, ServiceError> {
-        match self.service.take_lease(&self.caller, manifest, holder, steal).await {
-            Ok(_) => Ok(Ok(())),
-            Err(LeaseError::Held(lease)) => Ok(Err(LeaseHolder { by: lease.by, until: Some(lease.until) })),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    pub(super) async fn free_lease(&self, manifest: &ManifestName, holder: &str) -> Result<(), ServiceError> {
-        match self.service.free_lease(&self.caller, manifest, holder).await {
-            Ok(()) | Err(LeaseError::Held(_)) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    pub(super) async fn put_role(
+    async fn put_role(
         &self,
         name: &RoleName,
         permissions: &Permissions,
@@ -120,11 +95,11 @@ impl Direct {
         Ok(self.service.put_role(&self.caller, name, permissions, manifest).await?)
     }
 
-    pub(super) async fn put_user(&self, name: &UserName, change: &UserChange) -> Result<User, ServiceError> {
+    async fn put_user(&self, name: &UserName, change: &UserChange) -> Result<User, ServiceError> {
         Ok(self.service.put_user(&self.caller, name, change).await?)
     }
 
-    pub(super) async fn create(&self, manifest: &ManifestName, new: DeclaredToken) -> Result<Issued, ServiceError> {
+    async fn create(&self, manifest: &ManifestName, new: DeclaredToken) -> Result<Issued, ServiceError> {
         let new = NewToken {
             user: new.user,
             name: new.name,
@@ -139,58 +114,89 @@ impl Direct {
         Ok(Issued { number: created.token.highest, token: created.token, secret: created.secret })
     }
 
-    pub(super) async fn edit(&self, token: &Token, edit: &Edit) -> Result<Token, ServiceError> {
+    async fn edit(&self, token: &Token, edit: &Edit) -> Result<Token, ServiceError> {
         let key = (&token.user, &token.name);
         Ok(self.service.edit(&self.caller, key, Some(&token.id), None, edit).await?)
     }
 
-    pub(super) async fn stage(&self, token: &Token) -> Result<Issued, ServiceError> {
+    async fn stage(&self, token: &Token) -> Result<Issued, ServiceError> {
         let staged = self.service.stage(&self.caller, (&token.user, &token.name), &token.id).await?;
         Ok(Issued { token: staged.token, number: staged.number, secret: staged.secret })
     }
 
-    pub(super) async fn announce(
-        &self,
-        token: &Token,
-        number: u32,
-        place: &PlaceId,
-    ) -> Result<std::time::Duration, ServiceError> {
+    async fn grant_write(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Duration, ServiceError> {
         let key = (&token.user, &token.name);
         Ok(self.service.announce(&self.caller, key, &token.id, number, place).await?.write_within)
     }
 
-    pub(super) async fn deliver(
-        &self,
-        token: &Token,
-        number: u32,
-        place: &PlaceId,
-        receipt: &str,
-    ) -> Result<Token, ServiceError> {
+    async fn deliver(&self, token: &Token, number: u32, place: &PlaceId, receipt: &str) -> Result<Token, ServiceError> {
         let key = (&token.user, &token.name);
         Ok(self.service.deliver(&self.caller, key, &token.id, number, (place, receipt)).await?)
     }
 
-    pub(super) async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError> {
+    async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError> {
         Ok(self.service.promote(&self.caller, (&token.user, &token.name), &token.id, number).await?)
     }
 
-    pub(super) async fn retire(
-        &self,
-        token: &Token,
-        number: u32,
-        look: Look,
-        force: bool,
-    ) -> Result<Token, ServiceError> {
+    async fn retire(&self, token: &Token, number: u32, look: Look, force: bool) -> Result<Token, ServiceError> {
         let key = (&token.user, &token.name);
         Ok(self.service.retire(&self.caller, key, &token.id, number, (look, force)).await?)
     }
 
-    pub(super) async fn end_compromised(
+    async fn end_leaving(&self, token: &Token, look: Look) -> Result<Token, ServiceError> {
+        Ok(self.service.end_leaving(&self.caller, (&token.user, &token.name), Some(&token.id), look).await?)
+    }
+
+    async fn forget(&self, token: &Token, place: &PlaceId) -> Result<Token, ServiceError> {
+        let key = (&token.user, &token.name);
+        let edit = Edit { forget: Some(place.clone()), ..Edit::default() };
+        Ok(self.service.edit(&self.caller, key, Some(&token.id), Some(token.revision), &edit).await?)
+    }
+}
+
+#[async_trait]
+impl Administration for Direct {
+    async fn applied(&self, manifest: &ManifestName) -> Result<Option<u64>, ServiceError> {
+        Ok(self.service.manifest(manifest).await?.and_then(|record| record.applied))
+    }
+
+    async fn note_applied(&self, manifest: &ManifestName, revision: Option<u64>) -> Result<(), ServiceError> {
+        Ok(self.service.note_applied(&self.caller, manifest, revision).await?)
+    }
+
+    async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestInfo>, ServiceError> {
+        let Some(record) = self.service.manifest(name).await? else { return Ok(None) };
+        let lease = self.service.lease(name).await?.filter(|lease| lease.until > self.now());
+        let lease = lease.map(|lease| LeaseHolder { by: lease.by, until: Some(lease.until) });
+        Ok(Some(ManifestInfo { applied: record.applied, grant: record.grant, lease }))
+    }
+
+    async fn set_grant(&self, name: &ManifestName, grant: &Grant) -> Result<(), ServiceError> {
+        self.service.set_grant(&self.caller, name, grant).await?;
+        Ok(())
+    }
+
+    async fn take_lease(
         &self,
-        token: &Token,
-        number: u32,
-        anyway: bool,
-    ) -> Result<Token, ServiceError> {
+        manifest: &ManifestName,
+        holder: &str,
+        steal: bool,
+    ) -> Result<Result<(), LeaseHolder>, ServiceError> {
+        match self.service.take_lease(&self.caller, manifest, holder, steal).await {
+            Ok(_) => Ok(Ok(())),
+            Err(LeaseError::Held(lease)) => Ok(Err(LeaseHolder { by: lease.by, until: Some(lease.until) })),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn free_lease(&self, manifest: &ManifestName, holder: &str) -> Result<(), ServiceError> {
+        match self.service.free_lease(&self.caller, manifest, holder).await {
+            Ok(()) | Err(LeaseError::Held(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn end_compromised(&self, token: &Token, number: u32, anyway: bool) -> Result<Token, ServiceError> {
         let key = (&token.user, &token.name);
         match self.service.end_compromised(&self.caller, key, &token.id, number, anyway).await {
             // It has ended by itself, which is what was wanted.
@@ -199,44 +205,18 @@ impl Direct {
         }
     }
 
-    pub(super) async fn end_leaving(&self, token: &Token, look: Look) -> Result<Token, ServiceError> {
-        Ok(self.service.end_leaving(&self.caller, (&token.user, &token.name), Some(&token.id), look).await?)
-    }
-
-    pub(super) async fn forget(&self, token: &Token, place: &PlaceId) -> Result<Token, ServiceError> {
-        let key = (&token.user, &token.name);
-        let edit = Edit { forget: Some(place.clone()), ..Edit::default() };
-        Ok(self.service.edit(&self.caller, key, Some(&token.id), Some(token.revision), &edit).await?)
-    }
-
-    pub(super) async fn confirm(
-        &self,
-        _: &ManifestName,
-        token: &Token,
-        secret: &Secret,
-    ) -> Result<Option<u32>, ServiceError> {
-        // Allowed addresses do not matter here: nobody uses the secret.
-        let digest = secret.digest();
-        let now = self.now();
-        let record = self.service.holder(&token.user, &token.name).await?.filter(|record| record.id == token.id);
-        let number = record.and_then(|record| {
-            record.live(now).find(|version| version.digest.matches(&digest)).map(|version| version.number)
-        });
-        Ok(number)
-    }
-
-    pub(super) async fn verify(&self, presented: &str) -> Result<Result<Checked, String>, ServiceError> {
+    async fn verify(&self, presented: &str) -> Result<Result<Checked, String>, ServiceError> {
         Ok(match self.service.verify(presented, None).await? {
             Verdict::Valid(valid) => Ok((*valid).into()),
             Verdict::Invalid(invalid) => Err(invalid.to_string()),
         })
     }
 
-    pub(super) async fn make(&self, new: NewToken) -> Result<Created, ServiceError> {
+    async fn make(&self, new: NewToken) -> Result<Created, ServiceError> {
         Ok(self.service.create(&self.caller, new).await?)
     }
 
-    pub(super) async fn active(&self, user: &UserName) -> Result<Vec<Token>, ServiceError> {
+    async fn active(&self, user: &UserName) -> Result<Vec<Token>, ServiceError> {
         let (mut tokens, mut from) = (Vec::new(), None);
         loop {
             let page = self.service.list_active(user, 500, from).await?;
@@ -248,22 +228,22 @@ impl Direct {
         }
     }
 
-    pub(super) async fn ended(&self, user: &UserName, limit: i32) -> Result<Vec<Token>, ServiceError> {
+    async fn ended(&self, user: &UserName, limit: i32) -> Result<Vec<Token>, ServiceError> {
         Ok(self.service.list_ended(user, limit, None).await?.tokens)
     }
 
-    pub(super) async fn show(&self, user: &UserName, name: &TokenName) -> Result<Option<Token>, ServiceError> {
+    async fn show(&self, user: &UserName, name: &TokenName) -> Result<Option<Token>, ServiceError> {
         Ok(self.service.show(user, name).await?)
     }
 
-    pub(super) async fn history(&self, token: &Token) -> Result<History, ServiceError> {
+    async fn history(&self, token: &Token) -> Result<History, ServiceError> {
         let now = self.now();
         let mut events = self.service.events(token.user.as_str(), now, 50).await?;
         events.retain(|event| event.id.as_ref() == Some(&token.id));
         Ok(History { events, usage: self.service.usage(&token.id, now).await? })
     }
 
-    pub(super) async fn usage(&self, token: &Token, from: Date, to: Date) -> Result<Vec<UsageDay>, ServiceError> {
+    async fn usage(&self, token: &Token, from: Date, to: Date) -> Result<Vec<UsageDay>, ServiceError> {
         let (mut days, mut month) = (Vec::new(), from.first_of_month());
         while month <= to {
             let Ok(start) = month.to_zoned(TimeZone::UTC) else { break };
@@ -275,31 +255,37 @@ impl Direct {
         Ok(days)
     }
 
-    pub(super) async fn delete(&self, token: &Token) -> Result<Token, ServiceError> {
+    async fn delete(&self, token: &Token) -> Result<Token, ServiceError> {
         Ok(self.service.delete(&self.caller, &token.user, &token.name, Some(&token.id)).await?)
     }
 
-    pub(super) async fn permissions_of(&self, token: &Token) -> Result<Permissions, ServiceError> {
+    async fn permissions_of(&self, token: &Token) -> Result<Permissions, ServiceError> {
         Ok(self.service.permissions_of(&token.roles).await?)
     }
 
-    pub(super) async fn user(&self, name: &UserName) -> Result<Option<User>, ServiceError> {
+    async fn user(&self, name: &UserName) -> Result<Option<User>, ServiceError> {
         Ok(self.service.user(name).await?)
     }
 
-    pub(super) async fn all_users(&self) -> Result<Vec<User>, ServiceError> {
+    async fn all_users(&self) -> Result<Vec<User>, ServiceError> {
         Ok(self.service.list_users().await?)
     }
 
-    pub(super) async fn delete_user(&self, name: &UserName) -> Result<(), ServiceError> {
+    async fn delete_user(&self, name: &UserName) -> Result<(), ServiceError> {
         Ok(self.service.delete_user(&self.caller, name).await?)
     }
 
-    pub(super) async fn all_roles(&self) -> Result<Vec<Role>, ServiceError> {
+    async fn all_roles(&self) -> Result<Vec<Role>, ServiceError> {
         Ok(self.service.list_roles().await?)
     }
 
-    pub(super) async fn delete_role(&self, name: &RoleName) -> Result<(), ServiceError> {
+    async fn delete_role(&self, name: &RoleName) -> Result<(), ServiceError> {
         Ok(self.service.delete_role(&self.caller, name).await?)
+    }
+}
+
+impl Connection for Direct {
+    fn operated(&self) -> Option<(&Arc<Service>, &Caller)> {
+        Some((&self.service, &self.caller))
     }
 }

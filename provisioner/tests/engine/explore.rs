@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::exploration::{Doing, Scenario, Traits, place};
 use crate::gate::{Fault, Kind};
-use crate::runs::{Doing, clean, drive, unsettled};
-use crate::scenarios::{HOUR, MINUTE, Scenario, TRAITS};
-use crate::sinks::{Traits, place};
+use crate::runs::{clean, drive, unsettled};
+use crate::scenarios::{HOUR, MINUTE, TRAITS};
 use crate::world::{Way, World};
 
 /// What happens while a run is suspended.
@@ -99,7 +99,7 @@ async fn start(scenario: Scenario, traits: [Traits; 2], way: Way) -> Arc<World> 
 /// Every call and every fault; without `full`, pairs of sinks and lengths take turns.
 async fn cases(scenario: Scenario, traits: usize, way: Way) -> Vec<Case> {
     let world = start(scenario, TRAITS[traits], way).await;
-    let (first, ..) = scenario.runs();
+    let (first, ..) = scenario.three_runs();
     let (steps, _) = drive(&world, &first, None, async || ()).await;
     let mut cases = Vec::new();
     let mut turn = traits;
@@ -177,9 +177,9 @@ async fn cases(scenario: Scenario, traits: usize, way: Way) -> Vec<Case> {
 /// Plays one case.
 async fn play(scenario: Scenario, case: Case, way: Way, covered: &mut Covered) -> Result<(), String> {
     let world = World::new(TRAITS[case.traits], way).await;
-    let in_b = place("b", "API", world.traits[1]).id();
+    let in_b = place("b", "API", world.traits[1].readable).id();
     scenario.set_up(&world).await;
-    let (first, other, last) = scenario.runs();
+    let (first, other, last) = scenario.three_runs();
     let mut foreign = !scenario.settles();
     let mut runs = 1;
     world.strict.store(case.meanwhile == Meanwhile::Rollback && scenario == Scenario::Rotate, Ordering::Relaxed);
@@ -203,7 +203,7 @@ async fn play(scenario: Scenario, case: Case, way: Way, covered: &mut Covered) -
         // Both: the look that is held up is at one of them, and the other's may be over.
         Meanwhile::Rollback => {
             world.roll_back(&in_b);
-            world.roll_back(&place("a", "API", world.traits[0]).id());
+            world.roll_back(&place("a", "API", world.traits[0].readable).id());
         }
     };
     let (steps, met) = Box::pin(drive(&world, &first, Some((case.at, case.fault)), meanwhile)).await;

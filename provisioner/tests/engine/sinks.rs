@@ -5,23 +5,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use latchkey::place::Place;
-use latchkey::secret::{Digest, Secret};
+use latchkey::secret::Secret;
 use latchkey_sinks::deadline::Deadline;
-use latchkey_sinks::{
-    Capabilities, Marker, PushDeclaration, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, SinkSet, Write,
-};
+use latchkey_sinks::{Capabilities, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, SinkSet, Write};
 
+use crate::exploration::{Entry, Traits, place, unchanged, unreachable};
 use crate::gate::{Fault, Gate, Kind};
-use crate::world::{Entry, LateWrite, World};
-
-/// What a sink can do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Traits {
-    /// Values can be read back; otherwise a marker tells the version.
-    pub(crate) readable: bool,
-    /// Writes compare with what was seen.
-    pub(crate) conditional: bool,
-}
+use crate::scenarios::SINKS;
+use crate::world::{LateWrite, World};
 
 /// The sinks of one run, by the names that the manifest gives them.
 pub(crate) struct FakeSinks {
@@ -43,17 +34,8 @@ impl FakeSinks {
             let (world, gate) = (world.clone(), gate.clone());
             (name.to_owned(), Arc::new(FakeSink { name: name.to_owned(), traits, world, gate }))
         };
-        Self { sinks: ["a", "b"].into_iter().zip(world.traits).map(sink).collect() }
+        Self { sinks: SINKS.into_iter().zip(world.traits).map(sink).collect() }
     }
-}
-
-/// The place of a push.
-pub(crate) fn place(sink: &str, name: &str, traits: Traits) -> Place {
-    Place::new("fake", &[("sink", sink), ("name", name)], traits.readable)
-}
-
-fn unreachable(reason: &str) -> SinkError {
-    SinkError::Unreachable { reason: reason.to_owned() }
 }
 
 #[async_trait]
@@ -64,7 +46,7 @@ impl SinkSet for FakeSinks {
 
     async fn place(&self, push: &PushDeclaration) -> Result<Place, SinkError> {
         let sink = self.sinks.get(&push.sink).ok_or_else(|| unreachable("no such sink"))?;
-        Ok(place(&sink.name, &push.name, sink.traits))
+        Ok(place(&sink.name, &push.name, sink.traits.readable))
     }
 
     async fn reach(&self, place: &Place) -> Result<Arc<dyn Sink>, SinkError> {
@@ -73,33 +55,7 @@ impl SinkSet for FakeSinks {
     }
 }
 
-/// Whether an entry is as it was seen: by its receipt, as the caller may know better than its marker.
-fn unchanged(now: &Seen, seen: &Seen) -> bool {
-    match (now, seen) {
-        (Seen::Absent, Seen::Absent) => true,
-        (Seen::Holds(now), Seen::Holds(seen)) => now.receipt == seen.receipt,
-        _ => false,
-    }
-}
-
 impl FakeSink {
-    fn seen(&self, entry: Option<&Entry>) -> Seen {
-        let Some(entry) = entry else { return Seen::Absent };
-        let receipt = Receipt(format!("r{}", entry.stamp));
-        let shown = self.traits.readable || entry.marked;
-        let held = if shown {
-            SeenEntry {
-                fingerprint: Some(Digest::of(entry.value.as_bytes()).fingerprint()),
-                token_id: Secret::parse(&entry.value).ok().map(|secret| secret.token_id()),
-                receipt,
-                lagging: None,
-            }
-        } else {
-            SeenEntry { fingerprint: None, token_id: None, receipt, lagging: None }
-        };
-        Seen::Holds(held)
-    }
-
     fn write_one(&self, write: &Write<'_>, deadline: Deadline, fault: Option<Fault>) -> Result<Receipt, SinkError> {
         if deadline.has_passed() {
             return Err(SinkError::Late);
@@ -108,7 +64,7 @@ impl FakeSink {
         let id = write.place.id();
         let now = places.get(&id);
         let same = now.is_some_and(|entry| entry.marked && entry.value == write.secret.expose());
-        if self.traits.conditional && !same && !unchanged(&self.seen(now), write.seen) {
+        if self.traits.conditional && !same && !unchanged(now, write.seen) {
             return Err(SinkError::Changed);
         }
         let value = write.secret.expose().to_owned();
@@ -129,7 +85,7 @@ impl FakeSink {
         }
         match fault {
             Some(Fault::Arrives) => Err(unreachable("timed out")),
-            _ => Ok(Receipt(format!("r{}", places[&id].stamp))),
+            _ => Ok(places[&id].receipt()),
         }
     }
 
@@ -140,7 +96,7 @@ impl FakeSink {
         let mut places = self.world.places();
         let id = removal.place.id();
         let now = places.get(&id);
-        if self.traits.conditional && now.is_some() && !unchanged(&self.seen(now), removal.seen) {
+        if self.traits.conditional && now.is_some() && !unchanged(now, removal.seen) {
             return Err(SinkError::Changed);
         }
         places.remove(&id);
@@ -151,18 +107,7 @@ impl FakeSink {
 #[async_trait]
 impl Sink for FakeSink {
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            kind: "fake",
-            readable: self.traits.readable,
-            marker: !self.traits.readable,
-            conditional: self.traits.conditional,
-            restarts: !self.traits.readable,
-            redeploys: false,
-            surveys: false,
-            local: false,
-            batch: 2,
-            value_max: 4096,
-        }
+        self.traits.capabilities()
     }
 
     fn unit(&self, _: &Place) -> String {
@@ -176,7 +121,7 @@ impl Sink for FakeSink {
     async fn look(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>> {
         let look = |_| {
             let held = self.world.places();
-            places.iter().map(|place| Ok(self.seen(held.get(&place.id())))).collect()
+            places.iter().map(|place| Ok(self.traits.seen(held.get(&place.id()), None))).collect()
         };
         self.gate.pass(Kind::Look, &self.name, look).await
     }

@@ -16,7 +16,7 @@ use latchkey::service::{Caller, Grant, Invalid, Life, NewToken, Service, UserCha
 use latchkey::user::UserKind;
 use provisioner::embedded::{self, InProcess};
 
-use crate::sinks::Traits;
+use crate::exploration::{Entry, Traits};
 use crate::table::Wire;
 
 thread_local! {
@@ -37,16 +37,6 @@ impl Clock for TestClock {
 /// The clock of deadlines.
 pub(crate) fn elapsed() -> Duration {
     Duration::from_secs(SECONDS.get())
-}
-
-/// What a place holds.
-#[derive(Debug, Clone)]
-pub(crate) struct Entry {
-    pub(crate) value: String,
-    /// Changes with every write.
-    pub(crate) stamp: u64,
-    /// Written by the engine, with a marker.
-    pub(crate) marked: bool,
 }
 
 /// A write that timed out and is still under way.

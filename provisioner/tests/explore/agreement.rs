@@ -1,9 +1,7 @@
 //! The oracle and the real service are asked the same, in any order, with records old and new: each answer, each refusal
 //! and each record that results are the same, ids and digests apart.
 
-use std::future::Future;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
 use jiff::Timestamp;
 use latchkey::clock::Clock;
@@ -20,8 +18,9 @@ use provisioner::embedded::{self, InProcess};
 use provisioner::service::{Client, DeclaredToken, Issued, Protocol, ServiceError};
 
 use crate::asks::Asked;
-use crate::gate::{Gate, Go};
-use crate::world::{DAY, HOUR, MINUTE, State, World, elapsed, now, place};
+use crate::exploration::place;
+use crate::gate::Gate;
+use crate::world::{DAY, HOUR, MINUTE, State, World, elapsed, now};
 
 #[derive(Debug)]
 struct WorldClock;
@@ -50,7 +49,7 @@ enum Asking {
     End(usize, u64),
     Confirm(usize, usize),
     Delete(usize),
-    Again(usize),
+    Reread(usize),
     All,
 }
 
@@ -97,7 +96,7 @@ impl Dice {
             21 => Asking::End(self.record(), looks[self.index(6)]),
             22 => match self.throw(4) {
                 0 => Asking::Delete(self.record()),
-                1 => Asking::Again(self.record()),
+                1 => Asking::Reread(self.record()),
                 _ => Asking::Confirm(self.record(), self.index(6)),
             },
             _ => Asking::All,
@@ -238,7 +237,7 @@ async fn ask(service: &dyn Protocol, side: &mut Side, asking: Asking) -> String 
         | Asking::Retire(ago, ..)
         | Asking::Forget(ago, _)
         | Asking::End(ago, _)
-        | Asking::Again(ago) => {
+        | Asking::Reread(ago) => {
             let Some(token) = of(ago) else { return String::new() };
             let edit = match asking {
                 Asking::Places(_, which) => Edit { places: Some(places(which)), ..Edit::default() },
@@ -258,22 +257,10 @@ async fn ask(service: &dyn Protocol, side: &mut Side, asking: Asking) -> String 
                 }
                 Asking::Forget(_, index) => service.forget(&token, &place(index)).await,
                 Asking::End(_, ago) => service.end_leaving(&token, look(ago)).await,
-                Asking::Again(_) => service.again(&manifest, &token).await,
+                Asking::Reread(_) => service.reread(&manifest, &token).await,
                 _ => service.edit(&token, &edit).await,
             };
             side.tell(answer)
-        }
-    }
-}
-
-/// Lets every call through until there is an answer.
-fn answered<T>(gate: &Gate, asking: impl Future<Output = T>) -> T {
-    let mut asking = std::pin::pin!(asking);
-    let mut context = Context::from_waker(Waker::noop());
-    loop {
-        match asking.as_mut().poll(&mut context) {
-            Poll::Ready(answer) => return answer,
-            Poll::Pending => gate.let_through(0, Go::Well),
         }
     }
 }
@@ -303,10 +290,10 @@ fn the_oracle_answers_as_the_service_does() {
         let real = runtime.block_on(async {
             let table = embedded::on(InProcess::memory().unwrap()).await.unwrap();
             let service = Service::open(table, Arc::new(WorldClock), Arc::new(SystemEntropy)).await.unwrap();
-            Client::operator(service, "test").with_elapsed(elapsed)
+            Client::operator_by(elapsed, service, "test")
         });
-        runtime.block_on(prepare(&real));
-        answered(&gate, prepare(&oracle));
+        runtime.block_on(prepare(real.protocol()));
+        gate.answered(prepare(&oracle));
         let (mut theirs, mut ours) = (Side::default(), Side::default());
         let mut dice = Dice(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
         let mut before = Vec::new();
@@ -328,8 +315,8 @@ fn the_oracle_answers_as_the_service_does() {
                     }
                 }
                 _ => {
-                    let wanted = runtime.block_on(ask(&real, &mut theirs, asking));
-                    let answer = answered(&gate, ask(&oracle, &mut ours, asking));
+                    let wanted = runtime.block_on(ask(real.protocol(), &mut theirs, asking));
+                    let answer = gate.answered(ask(&oracle, &mut ours, asking));
                     assert_eq!(answer, wanted, "seed {seed}, after {before:?}");
                     if answer.starts_with("Token") { granted += 1 } else { refused += 1 }
                 }

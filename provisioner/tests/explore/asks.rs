@@ -1,6 +1,7 @@
 //! The service as a run reaches it: every call passes the run's gate, then the oracle answers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -13,7 +14,7 @@ use latchkey::service::{Edit, Origin, Role, UserChange};
 use latchkey::token::Token;
 use latchkey::user::User;
 use latchkey_sinks::deadline::Deadline;
-use provisioner::service::{DeclaredToken, Issued, Managed, Protocol, ServiceError};
+use provisioner::service::{DeclaredToken, Issued, Managed, Protocol, Records, ServiceError};
 
 use crate::gate::{Gate, Go};
 use crate::step::{About, Step};
@@ -49,13 +50,9 @@ impl Asked {
 }
 
 #[async_trait]
-impl Protocol for Asked {
+impl Records for Asked {
     fn now(&self) -> Timestamp {
         now()
-    }
-
-    fn deadline(&self, length: std::time::Duration) -> Deadline {
-        Deadline::by(elapsed, length)
     }
 
     async fn managed_tokens(&self, manifest: &ManifestName) -> Result<Managed, ServiceError> {
@@ -90,6 +87,30 @@ impl Protocol for Asked {
 
     async fn roles(&self, _: &ManifestName) -> Result<Vec<Role>, ServiceError> {
         self.ask(About::new(Step::Observe), |state| Ok(state.service.roles.values().cloned().collect())).await
+    }
+
+    async fn confirm(&self, _: &ManifestName, token: &Token, secret: &Secret) -> Result<Option<u32>, ServiceError> {
+        self.ask(About::of(Step::Confirm, token, 0), |state| Ok(state.service.confirm(token, secret, now()))).await
+    }
+
+    async fn reread(&self, _: &ManifestName, token: &Token) -> Result<Token, ServiceError> {
+        let reread = |state: &mut State| {
+            let by_name = state.service.mistake == Some(crate::oracle::Mistake::NameUsedAgain);
+            let places = state.service.active.values().flat_map(|token| &token.places);
+            let declared = places.filter(|(_, record)| record.declared).map(|(id, _)| id.clone());
+            *self.gate.declared.lock().unwrap() = declared.collect();
+            let found = state.service.holders(&[(token.user.clone(), token.name.clone())]);
+            let same = found.into_iter().find(|found| by_name || found.id == token.id);
+            same.ok_or_else(|| ServiceError::Gone("the token was deleted meanwhile".to_owned()))
+        };
+        self.ask(About::of(Step::Reread, token, 0), reread).await
+    }
+}
+
+#[async_trait]
+impl Protocol for Asked {
+    fn deadline(&self, length: Duration) -> Deadline {
+        Deadline::by(elapsed, length)
     }
 
     async fn put_role(
@@ -127,15 +148,13 @@ impl Protocol for Asked {
         self.ask(About::of(Step::Stage, token, 0), stage).await
     }
 
-    async fn announce(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Deadline, ServiceError> {
-        let begun = self.deadline(std::time::Duration::ZERO);
+    async fn grant_write(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Duration, ServiceError> {
         let announce = |state: &mut State| {
             let token = state.service.announce(token, number, place, now())?;
             state.announced(&token, number);
-            Ok(())
+            Ok(Duration::from_secs(WRITE_BEFORE.0))
         };
-        self.ask(About::of(Step::Announce, token, number).at(place), announce).await?;
-        Ok(begun.later_by(std::time::Duration::from_secs(WRITE_BEFORE.0)))
+        self.ask(About::of(Step::Announce, token, number).at(place), announce).await
     }
 
     async fn deliver(&self, token: &Token, number: u32, place: &PlaceId, receipt: &str) -> Result<Token, ServiceError> {
@@ -172,22 +191,5 @@ impl Protocol for Asked {
 
     async fn forget(&self, token: &Token, place: &PlaceId) -> Result<Token, ServiceError> {
         self.ask(About::of(Step::Forget, token, 0).at(place), |state| state.service.forget(token, place, now())).await
-    }
-
-    async fn confirm(&self, _: &ManifestName, token: &Token, secret: &Secret) -> Result<Option<u32>, ServiceError> {
-        self.ask(About::of(Step::Confirm, token, 0), |state| Ok(state.service.confirm(token, secret, now()))).await
-    }
-
-    async fn again(&self, _: &ManifestName, token: &Token) -> Result<Token, ServiceError> {
-        let again = |state: &mut State| {
-            let by_name = state.service.mistake == Some(crate::oracle::Mistake::NameUsedAgain);
-            let places = state.service.active.values().flat_map(|token| &token.places);
-            let declared = places.filter(|(_, record)| record.declared).map(|(id, _)| id.clone());
-            *self.gate.declared.lock().unwrap() = declared.collect();
-            let found = state.service.holders(&[(token.user.clone(), token.name.clone())]);
-            let same = found.into_iter().find(|found| by_name || found.id == token.id);
-            same.ok_or_else(|| ServiceError::Gone("the token was deleted meanwhile".to_owned()))
-        };
-        self.ask(About::of(Step::Again, token, 0), again).await
     }
 }

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use latchkey::secret::TokenId;
 use latchkey::token::Token;
 
+use crate::exploration::Entry;
 use crate::step::About;
-use crate::world::{Entry, State, instant};
+use crate::world::{State, instant};
 
 /// Where a distance in time makes a difference, in seconds.
 const CLASSES: [i64; 10] = [0, 60, 120, 300, 900, 3_600, 86_400, 2_592_000, 5_184_000, 7_776_000];

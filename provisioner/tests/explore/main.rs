@@ -3,7 +3,7 @@
 //! things and time passes. After every effect the invariants of section "protocol" of ARCHITECTURE.md are checked, and
 //! from wherever it all ends faultless runs must bring everything in order.
 //!
-//! The service is an oracle on the real rules of `latchkey::version`, held equal to the real service by `agreement`;
+//! The service is an oracle on the real rules of `latchkey::protocol`, held equal to the real service by `agreement`;
 //! the tests of `engine` explore the same engine on the real one. `LATCHKEY_EXPLORE=full` goes much further.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a panic is how a test fails, and coverage is printed")]
@@ -11,22 +11,27 @@
 mod agreement;
 mod asks;
 mod canon;
+#[path = "../exploration/mod.rs"]
+mod exploration;
 mod gate;
 #[cfg(feature = "test-clock")]
 mod mistakes;
 mod oracle;
+mod repair;
 mod runs;
 mod scenarios;
 mod search;
 mod sinks;
 mod step;
+mod stopping;
 mod world;
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use scenarios::{Scenario, Sinks};
+use exploration::Scenario;
+use scenarios::Sinks;
 use search::{Found, Job, Limits, search};
 use step::{Covered, Fault, Step};
 

@@ -2,8 +2,9 @@
 
 use provisioner::safeguard::{self, Safeguard};
 
+use crate::exploration::Scenario;
 use crate::oracle::Mistake;
-use crate::scenarios::{self, Scenario, Sinks};
+use crate::scenarios::{self, Sinks};
 use crate::search::{Job, Kind, Limits, search};
 use crate::side_by_side;
 use crate::world::State;
@@ -49,9 +50,11 @@ const CAUGHT: &[Row] = &[
     (&[Rule(M::ForgetNotQuiet)], Scenario::LateWherePlaceLeaves, &[]),
     (&[Rule(M::EndTokenNotQuiet)], Scenario::LateWhereTokenLeaves, &[]),
     // The engine's own.
-    (&[Engine(Safeguard::RetireLook)], Scenario::OverlapEnds, &[]),
+    // Elsewhere what a place shows is repaired first.
+    (&[Engine(Safeguard::RetireLook)], Scenario::PlaceRemoved, &[Kind::Suspend]),
     (&[Engine(Safeguard::RetireUnknown)], Scenario::OutOfSight, &[]),
     (&[Engine(Safeguard::RetireLagging)], Scenario::Undeployed, &[]),
+    (&[Engine(Safeguard::RetireUnrepaired)], Scenario::OverlapEnds, &[Kind::Paste]),
     (&[Engine(Safeguard::PromoteLook)], Scenario::Rotate, &[]),
     (&[Engine(Safeguard::StageForeign)], Scenario::Foreign, &[]),
     (&[Engine(Safeguard::WriteForeign)], Scenario::FirstApply, &[]),

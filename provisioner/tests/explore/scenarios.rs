@@ -1,50 +1,13 @@
-//! Where explorations start, what is run there, and between which sinks.
+//! Where explorations start, and between which sinks.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::exploration::{Doing, Scenario, Traits};
 use crate::gate::Go;
-use crate::runs::{Doing, Driven, clean};
+use crate::runs::{Driven, clean};
 use crate::step::Step;
-use crate::world::{DAY, HOUR, MINUTE, State, Traits, World};
-
-/// A situation and the runs in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Scenario {
-    FirstApply,
-    FirstApplyOfTwo,
-    Rotate,
-    RotateTwice,
-    RotateTwo,
-    Due,
-    Durations,
-    PlaceAdded,
-    PlaceAddedAndRemoved,
-    PlaceForgotten,
-    PlaceRemoved,
-    PlaceRemovedAndBack,
-    Edited,
-    EntryGone,
-    Recreated,
-    OverlapEnds,
-    Superseded,
-    Unreadable,
-    PruneBegins,
-    PruneBeginsAndBack,
-    Pruned,
-    PrunedAndBack,
-    Replaced,
-    Foreign,
-    LateBehind,
-    LateWherePlaceLeaves,
-    LateWhereTokenLeaves,
-    PlaceAddedMeanwhile,
-    OutOfSight,
-    Undeployed,
-    UndeployedLeaves,
-    TakenOver,
-    PlaceGone,
-}
+use crate::world::{DAY, HOUR, MINUTE, State, World};
 
 impl Scenario {
     pub(crate) const ALL: [Self; 33] = [
@@ -82,52 +45,6 @@ impl Scenario {
         Self::TakenOver,
         Self::PlaceGone,
     ];
-
-    /// The runs at once, and the one that holds in the end.
-    pub(crate) fn runs(self, sinks: &[&'static str]) -> (Vec<Doing>, Doing) {
-        let less = &sinks[..sinks.len() - 1];
-        let (all, less, two) = (Doing::one(sinks), Doing::one(less), Doing::two(sinks));
-        let next = Doing { tokens: vec![("next", sinks.to_vec())], ..all.clone() }.pruning();
-        match self {
-            Self::FirstApply
-            | Self::PlaceAdded
-            | Self::Edited
-            | Self::EntryGone
-            | Self::Recreated
-            | Self::OverlapEnds
-            | Self::Superseded
-            | Self::Unreadable
-            | Self::LateBehind
-            | Self::OutOfSight
-            | Self::Undeployed
-            | Self::Due
-            | Self::Foreign => (vec![all.clone(); 3], all),
-            Self::Durations => {
-                let short = Doing { short: true, ..all.clone() };
-                (vec![short.clone(), all, short.clone()], short)
-            }
-            Self::PlaceAddedAndRemoved => (vec![all, less.pruning(), less.clone()], less.pruning()),
-            Self::PlaceGone => (vec![less.clone(), less.clone(), less.pruning()], less.pruning()),
-            Self::PlaceForgotten => (vec![less.clone(), all, less.clone()], less.pruning()),
-            Self::FirstApplyOfTwo => (vec![two.clone(); 3], two),
-            Self::Rotate => (vec![all.rotating(), all.clone(), all.clone()], all),
-            Self::RotateTwice => (vec![all.rotating(), all.rotating(), all.rotating()], all),
-            Self::RotateTwo => (vec![two.rotating(), two.rotating(), two.clone()], two),
-            Self::PlaceRemoved => (vec![less.rotating().pruning(), less.pruning(), less.clone()], less.pruning()),
-            Self::PlaceRemovedAndBack => (vec![less.pruning(), all.rotating(), all.clone()], all),
-            Self::Pruned | Self::PruneBegins | Self::LateWhereTokenLeaves => (vec![all.pruning(); 3], all.pruning()),
-            Self::PrunedAndBack | Self::PruneBeginsAndBack => (vec![all.pruning(), two.clone(), two.clone()], two),
-            Self::Replaced => (vec![next.clone(); 3], next),
-            Self::LateWherePlaceLeaves => (vec![all.rotating(), less.pruning(), less.clone()], less.pruning()),
-            Self::PlaceAddedMeanwhile => (vec![less.rotating(), all.clone(), all.clone()], all),
-            Self::UndeployedLeaves => (vec![less.pruning(), less.clone(), less.clone()], less.pruning()),
-            Self::TakenOver => {
-                let web = Doing { tokens: vec![("web", sinks.to_vec())], ..all.clone() }.pruning();
-                let both = Doing { tokens: vec![("web", sinks.to_vec()), ("next", sinks.to_vec())], ..web.clone() };
-                (vec![web, both.clone(), both.clone()], both)
-            }
-        }
-    }
 
     /// Brings an empty world into the situation.
     pub(crate) fn set_up(self, mut state: State, sinks: &[&'static str]) -> State {
@@ -246,19 +163,6 @@ impl Scenario {
         state.clone()
     }
 
-    /// Whether a place was given up: a rotation at the end shows whether anything was left behind there.
-    pub(crate) fn gives_up(self) -> bool {
-        matches!(
-            self,
-            Self::PlaceAddedAndRemoved
-                | Self::PlaceForgotten
-                | Self::PlaceGone
-                | Self::PlaceRemoved
-                | Self::PlaceRemovedAndBack
-                | Self::LateWherePlaceLeaves
-        )
-    }
-
     /// Whether a run works on two tokens.
     pub(crate) fn has_two(self) -> bool {
         matches!(
@@ -283,6 +187,12 @@ impl Scenario {
             Self::PruneBegins | Self::PruneBeginsAndBack | Self::Pruned | Self::PrunedAndBack => "WEB",
             _ => "API",
         }
+    }
+
+    /// Whether a person puts an older value back where values are not read. No place leaves meanwhile: nobody could tell
+    /// what is forgotten with it.
+    pub(crate) fn pastes(self) -> bool {
+        matches!(self, Self::OverlapEnds | Self::Rotate)
     }
 
     /// Whether a person deletes the token at any time.

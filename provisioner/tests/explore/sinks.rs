@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use latchkey::place::{Place, PlaceId};
-use latchkey::secret::{Digest, Secret};
+use latchkey::secret::Secret;
 use latchkey_sinks::deadline::Deadline;
-use latchkey_sinks::{
-    Capabilities, Marker, PushDeclaration, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, SinkSet, Write,
-};
+use latchkey_sinks::{Capabilities, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, SinkSet, Write};
 
+use crate::exploration::{Traits, place, unchanged, unreachable};
 use crate::gate::{Gate, Go};
 use crate::step::{About, Step};
-use crate::world::{Entry, State, Traits, place};
+use crate::world::State;
 
 /// The sinks of one run, by the names that the manifest gives them.
 pub(crate) struct FakeSinks {
@@ -32,10 +31,6 @@ impl FakeSinks {
         let sink = |(name, traits)| (name, Arc::new(FakeSink { name, traits, gate: gate.clone() }));
         Self { sinks: sinks.into_iter().map(sink).collect() }
     }
-}
-
-fn unreachable(reason: &str) -> SinkError {
-    SinkError::Unreachable { reason: reason.to_owned() }
 }
 
 #[async_trait]
@@ -60,31 +55,10 @@ fn about(step: Step, places: &[&Place]) -> About {
 }
 
 impl FakeSink {
-    fn seen(&self, entry: Option<&Entry>, lagging: Option<String>) -> Seen {
-        let Some(entry) = entry else { return Seen::Absent };
-        let receipt = Receipt(format!("r{}", entry.stamp));
-        let shown = self.traits.readable || entry.marked;
-        Seen::Holds(SeenEntry {
-            fingerprint: shown.then(|| Digest::of(entry.value.as_bytes()).fingerprint()),
-            token_id: Secret::parse(&entry.value).ok().filter(|_| shown).map(|secret| secret.token_id()),
-            receipt,
-            lagging,
-        })
-    }
-
     fn look_at(&self, state: &State, places: &[&Place], go: Go) -> Vec<Result<Seen, SinkError>> {
         let down = go == Go::Fails || state.down.contains(self.name);
-        let look = |id: PlaceId| self.seen(state.places.get(&id), state.lagging(&id));
+        let look = |id: PlaceId| self.traits.seen(state.places.get(&id), state.lagging(&id));
         places.iter().map(|place| if down { Err(unreachable("down")) } else { Ok(look(place.id())) }).collect()
-    }
-
-    /// Whether an entry is still what a caller saw, whatever its consumers read by now.
-    fn unchanged(&self, entry: Option<&Entry>, seen: &Seen) -> bool {
-        match (self.seen(entry, None), seen) {
-            (Seen::Absent, Seen::Absent) => true,
-            (Seen::Holds(now), Seen::Holds(then)) => now.receipt == then.receipt,
-            _ => false,
-        }
     }
 
     fn write_one(
@@ -104,7 +78,7 @@ impl FakeSink {
         let now = state.places.get(&id);
         let same = now.is_some_and(|entry| entry.marked && entry.value == write.secret.expose());
         let compares = self.traits.conditional && !state.no_compare;
-        if compares && !same && !self.unchanged(now, write.seen) {
+        if compares && !same && !unchanged(now, write.seen) {
             return Err(SinkError::Changed);
         }
         if go == Go::Late {
@@ -114,11 +88,7 @@ impl FakeSink {
         if !same {
             state.write(&id, write.secret.expose());
         }
-        if go == Go::TimesOut {
-            Err(unreachable("timed out"))
-        } else {
-            Ok(Receipt(format!("r{}", state.places[&id].stamp)))
-        }
+        if go == Go::TimesOut { Err(unreachable("timed out")) } else { Ok(state.places[&id].receipt()) }
     }
 
     fn remove_one(
@@ -136,7 +106,7 @@ impl FakeSink {
         }
         let id = removal.place.id();
         let now = state.places.get(&id);
-        if self.traits.conditional && !state.no_compare && now.is_some() && !self.unchanged(now, removal.seen) {
+        if self.traits.conditional && !state.no_compare && now.is_some() && !unchanged(now, removal.seen) {
             return Err(SinkError::Changed);
         }
         if state.lagging(&id).is_none() {
@@ -156,18 +126,7 @@ impl FakeSink {
 #[async_trait]
 impl Sink for FakeSink {
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            kind: "fake",
-            readable: self.traits.readable,
-            marker: !self.traits.readable,
-            conditional: self.traits.conditional,
-            restarts: !self.traits.readable && !self.traits.redeploys,
-            redeploys: self.traits.redeploys,
-            surveys: self.traits.surveys,
-            local: false,
-            batch: self.traits.batch,
-            value_max: 4096,
-        }
+        self.traits.capabilities()
     }
 
     fn unit(&self, _: &Place) -> String {
@@ -196,7 +155,7 @@ impl Sink for FakeSink {
             if !self.traits.surveys || go == Go::Fails || state.down.contains(self.name) {
                 return self.look_at(state, places, go);
             }
-            places.iter().map(|place| Ok(self.seen(state.listed.get(&place.id()), None))).collect()
+            places.iter().map(|place| Ok(self.traits.seen(state.listed.get(&place.id()), None))).collect()
         };
         self.gate.pass(about(Step::Survey, places), survey).await
     }

@@ -31,7 +31,7 @@ pub(crate) enum Step {
     /// Places are looked at.
     Look,
     /// A record is read again.
-    Again,
+    Reread,
     Promote,
     Retire,
     /// A sink is told of a version that ended.
@@ -61,7 +61,7 @@ impl Step {
         Self::Write,
         Self::Report,
         Self::Look,
-        Self::Again,
+        Self::Reread,
         Self::Promote,
         Self::Retire,
         Self::Ended,
@@ -81,7 +81,7 @@ impl Step {
                 | Self::Confirm
                 | Self::Prepare
                 | Self::Look
-                | Self::Again
+                | Self::Reread
                 | Self::Ended
                 | Self::Written
         )

@@ -3,7 +3,7 @@
 
 use std::process::{Command, Stdio};
 
-use tests::provision::{World, finish};
+use tests::provision::{HOUR, World, finish};
 
 use super::{START, TWO, applied, assert_told};
 
@@ -58,6 +58,27 @@ fn a_line_edited_or_removed_by_hand_is_mended() {
     world.run("apply").exits(0);
     let verified = world.pipe("token verify -t json", &world.entry(".env", "BUILD_TOKEN")).exits(0).json();
     assert_eq!(verified["name"], "build-api");
+}
+
+/// A program may read a line otherwise than Latchkey does: this one's secret is followed by a note, which is part of the
+/// value here and none to a shell.
+#[test]
+fn a_former_value_that_is_read_otherwise_works_until_its_line_is_repaired() {
+    let world = applied();
+    let first = world.entry(".env", "BUILD_TOKEN");
+    world.run("rotate tokens.toml build-api").exits(0);
+    let second = world.entry(".env", "BUILD_TOKEN");
+    let text = world.read(".env").replace(&second, &format!("{first}#put-back"));
+    world.write(".env", &text);
+    world.clock(25 * HOUR);
+    let _ = world.told();
+    world.run("apply").exits(0);
+    let third = world.entry(".env", "BUILD_TOKEN");
+    assert!(world.is_valid(&third) && third != first);
+    assert!(world.is_valid(&first), "nothing ends in a run that repairs");
+    world.run("apply").exits(0);
+    assert!(!world.is_valid(&first) && world.is_valid(&third));
+    assert_told!(world);
 }
 
 #[test]

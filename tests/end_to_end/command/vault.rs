@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
-use tests::engines::{Person, StrictSecretsManager};
+use tests::engines::{Fault, Person, StrictSecretsManager};
 use tests::provision::{DAY, HOUR, Ran, World};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -243,6 +243,34 @@ async fn drift_is_mended_and_what_is_foreign_only_adopted() {
     vault.person.call("RestoreSecret", json!({ "SecretId": "prod/build-token" })).await;
     vault.run("rotate tokens.toml build-api").exits(0);
     assert!(vault.world.is_valid(&vault.value("prod/build-token").await));
+}
+
+/// The console's only way back is to paste the former value: then AWS shows a version of nobody's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_former_value_that_somebody_put_back_works_until_its_place_is_repaired() {
+    let vault = Vault::start().await;
+    let (world, name) = (&vault.world, "prod/build-token");
+    vault.run("apply").exits(0);
+    let first = vault.value(name).await;
+    vault.run("rotate tokens.toml build-api").exits(0);
+    let second = vault.value(name).await;
+    world.clock(25 * HOUR);
+    vault.by_hand(name, &first).await;
+    let _ = world.told();
+    // The overlap is over, and AWS denies what would bring the current version back.
+    let denied = || Fault::Refuse(400.try_into().unwrap(), "AccessDeniedException", "not authorized".to_owned());
+    (1..=9).for_each(|nth| vault.manager.fail("UpdateSecretVersionStage", nth, denied()));
+    vault.run("apply").exits(3);
+    assert_eq!(vault.value(name).await, first);
+    assert!(world.is_valid(&first), "what consumers read works");
+    vault.manager.forgive();
+    vault.run("apply").exits(0);
+    assert_eq!(vault.value(name).await, second);
+    assert!(world.is_valid(&first), "nothing ends in a run that repairs");
+    vault.run("apply").exits(0);
+    assert!(!world.is_valid(&first) && world.is_valid(&second));
+    vault.run("plan --detailed-exitcode").exits(0);
+    assert_told!(world);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

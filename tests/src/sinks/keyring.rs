@@ -17,7 +17,7 @@ use latchkey_sinks::{
 };
 use tempfile::TempDir;
 
-use super::{Bench, On, Trouble};
+use super::ToolBench;
 use crate::programs;
 
 /// The machine that these keyrings are on.

@@ -76,7 +76,7 @@ pub(super) async fn service(
         ServiceAddress::Table { name, .. } => format!("service on the table `{name}`"),
         ServiceAddress::Url(_) => "service at its server".to_owned(),
     };
-    let observation = match observe(client, sinks, manifest).await {
+    let observation = match observe(client.protocol(), sinks, manifest).await {
         Ok(observation) => observation,
         Err(error) => return findings.push(refused(what, manifest, error)),
     };

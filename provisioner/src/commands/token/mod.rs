@@ -16,8 +16,8 @@ use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use crate::output::{Format, Printer, table};
 use crate::plan::{distance, minute};
-use latchkey_sinks::plural::{count, noun_for};
 use crate::service::{Client, History, ServiceError};
+use latchkey_sinks::plural::{count, noun_for};
 use set::give_first;
 
 /// Runs one of the commands on tokens.

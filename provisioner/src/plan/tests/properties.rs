@@ -118,6 +118,13 @@ proptest! {
             let mends = token.changes.iter().any(|change| matches!(change, Change::Mend { .. }));
             prop_assert!(!mends, "what is staged goes to every place anyway");
         }
+        let repairs = token.changes.iter().any(|change| match change {
+            Change::Mend { .. } => true,
+            Change::Resume { to, .. } => !to.is_empty(),
+            _ => false,
+        });
+        let retired = token.changes.iter().filter(|change| matches!(change, Change::Retire { .. })).count();
+        prop_assert!(retired == 0 || !repairs, "nothing ends in a run that repairs");
         for change in &token.changes {
             match change {
                 Change::Retire { number } => {

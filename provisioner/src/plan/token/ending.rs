@@ -2,72 +2,59 @@
 
 use latchkey::lifetime::Seconds;
 use latchkey::place::{Place, PlaceId};
-use latchkey::protocol::STAGED_LIFE;
-use latchkey::token::{Token, VersionState};
+use latchkey::protocol::{Evidence, Keeps, PlaceLook};
+use latchkey::token::{Token, Version, VersionState};
 
 use super::{Case, Whose};
-use crate::observe::finding::{Finding, was_deployed};
+use crate::observe::finding::Finding;
+use crate::observe::keeping::{keeps, place_look};
 use crate::plan::{Blocked, Change, Note, TokenPlan};
 use crate::safeguard::{Safeguard, stands};
 use latchkey_sinks::SinkError;
 
-/// Ends older versions that no place holds, once their overlap and quiet time are over.
-pub(super) fn retire(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
-    let current = record.current().map(|current| current.number);
-    let findings: Vec<(&PlaceId, &Finding)> = case
-        .declared
-        .iter()
-        .map(|(id, find)| (id, find))
-        .chain(case.others.iter().map(|(id, find, _)| (id, find)))
-        .collect();
-    for version in record.live(case.now) {
+/// Ends older versions that nothing keeps. `brought` is what this run brings to places, and it may stage a version
+/// besides.
+pub(super) fn retire(plan: &mut TokenPlan, case: &Case<'_>, record: &Token, (brought, stages): (&[Change], bool)) {
+    // One that nobody has makes way for the next one.
+    let nobodys = |version: &&Version| version.state == VersionState::Staged && version.announced.is_none();
+    let resumed = |version: &&Version| {
+        brought.iter().any(|change| matches!(change, Change::Resume { number, .. } if *number == version.number))
+    };
+    let older = |version: &&Version| version.state != VersionState::Current && !nobodys(version) && !resumed(version);
+    let older: Vec<&Version> = record.live(case.now).filter(older).collect();
+    if older.is_empty() || case.options.retire_nothing {
+        return;
+    }
+    let places = place_looks(case, record, brought);
+    let (at, force) = (case.now, case.options.force_retire);
+    let evidence = Evidence { at, now: at, places: &places, stages, force };
+    for version in older {
         let number = version.number;
-        if version.state == VersionState::Current {
-            continue;
-        }
-        let mut from = record.retirable_from(version);
-        if number == record.highest {
-            if version.announced.is_none() {
-                continue;
-            }
-            from = from.max(version.announced.map(|announced| STAGED_LIFE.after(announced)));
-        } else if version.announced.is_none() && version.state == VersionState::Staged {
-            continue;
-        }
-        if let Some(from) = from.filter(|from| *from > case.now && stands(Safeguard::RetireFrom)) {
-            // The newest one is on its way, not on its way out.
-            if number != record.highest {
-                plan.notes.push(Note::RetiresFrom { number, from });
-            }
-            continue;
-        }
-        let unknown = findings.iter().find(|(_, find)| find.is_unknown() && stands(Safeguard::RetireUnknown));
-        if let Some((place, _)) = unknown {
-            plan.notes.push(Note::NotRetired { number, place: (*place).clone() });
-            continue;
-        }
-        if findings.iter().any(|(_, find)| find.is_version(number, current)) {
-            continue;
-        }
-        // What consumers of such a place read is an older version, and nobody can tell which.
-        let lagging =
-            findings.iter().find_map(|(id, _)| Some(((*id).clone(), case.observation.lagging(id)?.to_owned())));
-        let gone = findings
-            .iter()
-            .find(|(id, find)| matches!(find, Finding::Absent) && record.places.get(*id).is_some_and(was_deployed));
-        let gone = gone.map(|(id, _)| {
-            ((*id).clone(), "its entry is gone, and what was deployed with it cannot be told".to_owned())
-        });
-        if let Some((place, reason)) = lagging.filter(|_| stands(Safeguard::RetireLagging)).or(gone) {
-            plan.notes.push(Note::Lagging { number, place, reason });
-            continue;
-        }
-        let used = record.idle_from(number).filter(|(_, until)| *until > case.now);
-        match used.filter(|_| !case.options.force_retire) {
-            Some((last, until)) => plan.notes.push(Note::StillUsed { number, last, until }),
+        match keeps(record, version, &evidence) {
             None => plan.changes.push(Change::Retire { number }),
+            // The newest one is on its way, and what a place holds is on its line.
+            Some(Keeps::Current | Keeps::Newest | Keeps::HeldBy(_)) => {}
+            Some(why) => plan.notes.push(Note::Kept { number, why }),
         }
     }
+}
+
+/// What was found at each place of the token, declared here or recorded.
+fn place_looks(case: &Case<'_>, record: &Token, brought: &[Change]) -> Vec<PlaceLook> {
+    let writes = |id: &PlaceId| {
+        brought.iter().any(|change| match change {
+            Change::Mend { to, .. } => to == id,
+            Change::Resume { to, .. } => to.contains(id),
+            _ => false,
+        })
+    };
+    let look = |id: &PlaceId, find: &Finding, declared: bool| {
+        let look = place_look(record, id, find, case.observation.lagging(id));
+        PlaceLook { declared, written: writes(id), ..look }
+    };
+    let declared = case.declared.iter().map(|(id, find)| look(id, find, true));
+    let others = case.others.iter().map(|(id, find, whose)| look(id, find, *whose == Whose::OtherMachine));
+    declared.chain(others).collect()
 }
 
 /// What happens to places that are recorded but not declared.

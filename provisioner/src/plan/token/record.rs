@@ -8,7 +8,7 @@ use latchkey::token::Token;
 
 use super::Case;
 use crate::manifest::TokenDeclaration;
-use crate::plan::{Change, Field, TokenPlan};
+use crate::plan::{Change, Field, TokenField, TokenPlan};
 
 /// One of the durations.
 type Part = fn(&latchkey::lifetime::Terms) -> Seconds;
@@ -20,24 +20,24 @@ pub(super) fn update(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
     }
     let declaration = case.declaration;
     let mut fields = Vec::new();
-    let mut field = |name: &'static str, from: String, to: String| {
+    let mut field = |name: TokenField, from: String, to: String| {
         if from != to {
             fields.push(Field { name, from, to });
         }
     };
     let text = |text: Option<&String>| text.cloned().unwrap_or_else(|| "none".to_owned());
-    field("description", text(record.description.as_ref()), text(declaration.description.as_ref()));
-    field("roles", list(&record.roles), list(&plan.roles));
-    field("labels", labels(&record.labels), labels(&declaration.labels));
-    field("allowed_ips", list(&record.allowed_ips), list(&declaration.allowed_ips));
+    field(TokenField::Description, text(record.description.as_ref()), text(declaration.description.as_ref()));
+    field(TokenField::Roles, list(&record.roles), list(&plan.roles));
+    field(TokenField::Labels, labels(&record.labels), labels(&declaration.labels));
+    field(TokenField::AllowedIps, list(&record.allowed_ips), list(&declaration.allowed_ips));
     let span = |name: Part| {
         let before = record.terms.as_ref().map_or_else(|| "none".to_owned(), |terms| name(terms).to_string());
         (before, name(&declaration.terms).to_string())
     };
-    let spans: [(&'static str, Part); 3] = [
-        ("expires_in", |terms| terms.expires_in),
-        ("rotate_every", |terms| terms.rotate_every),
-        ("overlap", |terms| terms.overlap),
+    let spans: [(TokenField, Part); 3] = [
+        (TokenField::ExpiresIn, |terms| terms.expires_in),
+        (TokenField::RotateEvery, |terms| terms.rotate_every),
+        (TokenField::Overlap, |terms| terms.overlap),
     ];
     for (name, of) in spans {
         let (from, to) = span(of);
@@ -49,9 +49,9 @@ pub(super) fn update(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
     };
     let was = ids(&mut record.places.iter().filter(|(_, place)| place.declared).map(|(id, _)| id.clone()));
     let will = ids(&mut plan.places.iter().map(Place::id));
-    field("places", was, will);
+    field(TokenField::Places, was, will);
     if record.leaving.is_some() {
-        field("leaving", "yes".to_owned(), "no".to_owned());
+        field(TokenField::Leaving, "yes".to_owned(), "no".to_owned());
     }
     if !fields.is_empty() {
         plan.changes.push(Change::Update(fields));

@@ -4,11 +4,10 @@
 //! what nobody has, and what ends something names what it means. A create may not, so after one whose outcome is
 //! unknown the server is asked what there is.
 
+mod administration;
 mod answers;
-mod by_hand;
 mod call;
 mod in_process;
-mod people;
 mod plans;
 mod tokens;
 
@@ -21,7 +20,7 @@ use latchkey::name::UserName;
 use latchkey::secret::Secret;
 use zeroize::Zeroizing;
 
-use super::{Checked, ServerTime, ServiceError};
+use super::{Checked, Connection, ServerTime, ServiceError};
 use call::Call;
 use latchkey_sinks::deadline::Elapsed;
 use latchkey_sinks::transport::Transport;
@@ -91,24 +90,11 @@ impl Remote {
     ) -> Result<Result<Checked, String>, ServiceError> {
         check(&Line::new(name, transport, "", elapsed), presented).await
     }
+}
 
-    /// The user of the token in hand.
-    pub fn me(&self) -> &UserName {
-        &self.me
-    }
-
-    /// The clock of deadlines.
-    pub fn elapsed(&self) -> Elapsed {
-        self.line.elapsed
-    }
-
-    /// The server's time, or a little before.
-    pub fn now(&self) -> Timestamp {
-        self.line.now()
-    }
-
-    pub(super) async fn verify(&self, presented: &str) -> Result<Result<Checked, String>, ServiceError> {
-        check(&self.line, presented).await
+impl Connection for Remote {
+    fn me(&self) -> Option<&UserName> {
+        Some(&self.me)
     }
 }
 

@@ -1,44 +1,39 @@
 //! What a plan reads of its manifest.
 
+use async_trait::async_trait;
 use jiff::Timestamp;
-use latchkey::api::wire::{
-    self, Applied, Confirm, Confirmed, LeaseRecord, LookUp, LookedUp, ManifestTokens, ManifestView, OriginRecord,
-    PutManifest, TakeLease, TokenKey, TokenRecord,
-};
+use latchkey::api::wire::{Confirm, Confirmed, LookUp, LookedUp, ManifestTokens, OriginRecord, TokenKey, TokenRecord};
 use latchkey::name::{ManifestName, TokenName, UserName};
 use latchkey::secret::{Secret, TokenId};
-use latchkey::service::{Grant, Origin, Role};
+use latchkey::service::{Origin, Role};
 use latchkey::token::Token;
 use latchkey::user::User;
 
 use super::Remote;
 use super::call::Call;
-use crate::service::{LeaseHolder, Managed, ManifestInfo, ServiceError};
+use crate::service::{Managed, Records, ServiceError};
 
 /// How many names fit into a body of 64 KB, whatever their lengths.
 const USERS: usize = 400;
 const TOKENS: usize = 200;
 const IDS: usize = 500;
 
-fn path(manifest: &ManifestName, rest: &str) -> String {
+/// The path of a manifest, and of what is below it.
+pub(super) fn manifest_path(manifest: &ManifestName, rest: &str) -> String {
     format!("/v1/manifests/{manifest}{rest}")
 }
 
-/// A grant as it is told. A name that this version cannot read is left out: it is shown, and decides nothing here.
-fn grant(told: &wire::Grant) -> Grant {
-    Grant {
-        permissions: told.permissions.iter().filter_map(|text| text.parse().ok()).collect(),
-        roles: told.roles.iter().filter_map(|text| text.parse().ok()).collect(),
-        users: told.users.iter().filter_map(|text| text.parse().ok()).collect(),
+#[async_trait]
+impl Records for Remote {
+    fn now(&self) -> Timestamp {
+        self.line.now()
     }
-}
 
-impl Remote {
-    pub(in crate::service) async fn managed_tokens(&self, manifest: &ManifestName) -> Result<Managed, ServiceError> {
+    async fn managed_tokens(&self, manifest: &ManifestName) -> Result<Managed, ServiceError> {
         let mut managed = Managed { tokens: Vec::new(), max_tokens: 0 };
         let mut cursor: Option<String> = None;
         loop {
-            let mut call = Call::new("GET", path(manifest, "/tokens"));
+            let mut call = Call::new("GET", manifest_path(manifest, "/tokens"));
             if let Some(cursor) = &cursor {
                 call = call.query("cursor", cursor);
             }
@@ -53,11 +48,7 @@ impl Remote {
         }
     }
 
-    async fn look_up(&self, manifest: &ManifestName, wanted: &LookUp) -> Result<LookedUp, ServiceError> {
-        self.line.repeat(Call::new("POST", path(manifest, "/lookup")).body(wanted)).await
-    }
-
-    pub(in crate::service) async fn holders(
+    async fn holders(
         &self,
         manifest: &ManifestName,
         wanted: &[(UserName, TokenName)],
@@ -72,11 +63,7 @@ impl Remote {
         Ok(found)
     }
 
-    pub(in crate::service) async fn origins(
-        &self,
-        manifest: &ManifestName,
-        ids: &[TokenId],
-    ) -> Result<Vec<(TokenId, Origin)>, ServiceError> {
+    async fn origins(&self, manifest: &ManifestName, ids: &[TokenId]) -> Result<Vec<(TokenId, Origin)>, ServiceError> {
         let mut found = Vec::new();
         for ids in ids.chunks(IDS) {
             let wanted = LookUp { ids: ids.iter().map(ToString::to_string).collect(), ..LookUp::default() };
@@ -85,20 +72,12 @@ impl Remote {
         Ok(found)
     }
 
-    pub(in crate::service) async fn expired_tokens(
-        &self,
-        manifest: &ManifestName,
-        user: &UserName,
-    ) -> Result<u32, ServiceError> {
+    async fn expired_tokens(&self, manifest: &ManifestName, user: &UserName) -> Result<u32, ServiceError> {
         let wanted = LookUp { expired: vec![user.to_string()], ..LookUp::default() };
         Ok(self.look_up(manifest, &wanted).await?.expired.get(user).copied().unwrap_or(0))
     }
 
-    pub(in crate::service) async fn users(
-        &self,
-        manifest: &ManifestName,
-        names: &[UserName],
-    ) -> Result<Vec<User>, ServiceError> {
+    async fn users(&self, manifest: &ManifestName, names: &[UserName]) -> Result<Vec<User>, ServiceError> {
         let mut found = Vec::new();
         for names in names.chunks(USERS) {
             let wanted = LookUp { users: names.iter().map(ToString::to_string).collect(), ..LookUp::default() };
@@ -107,51 +86,12 @@ impl Remote {
         Ok(found)
     }
 
-    pub(in crate::service) async fn roles(&self, manifest: &ManifestName) -> Result<Vec<Role>, ServiceError> {
+    async fn roles(&self, manifest: &ManifestName) -> Result<Vec<Role>, ServiceError> {
         let wanted = LookUp { roles: true, ..LookUp::default() };
         Ok(self.look_up(manifest, &wanted).await?.roles.into_iter().map(Role::from).collect())
     }
 
-    async fn view(&self, manifest: &ManifestName) -> Result<Option<ManifestView>, ServiceError> {
-        match self.line.repeat(Call::new("GET", path(manifest, ""))).await {
-            Ok(view) => Ok(Some(view)),
-            Err(ServiceError::Gone(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    pub(in crate::service) async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestInfo>, ServiceError> {
-        let held = |lease: LeaseRecord| LeaseHolder { by: lease.by, until: Some(lease.until) };
-        Ok(self.view(name).await?.map(|view| ManifestInfo {
-            applied: view.applied,
-            grant: view.grant.as_ref().map(grant),
-            lease: view.lease.map(held),
-        }))
-    }
-
-    pub(in crate::service) async fn set_grant(&self, name: &ManifestName, grant: &Grant) -> Result<(), ServiceError> {
-        let wanted = wire::Grant {
-            permissions: grant.permissions.iter().map(ToString::to_string).collect(),
-            roles: grant.roles.iter().map(ToString::to_string).collect(),
-            users: grant.users.iter().map(ToString::to_string).collect(),
-        };
-        self.line.repeat_for_nothing(Call::new("PUT", path(name, "/grant")).body(&wanted)).await
-    }
-
-    pub(in crate::service) async fn applied(&self, manifest: &ManifestName) -> Result<Option<u64>, ServiceError> {
-        Ok(self.view(manifest).await?.and_then(|view| view.applied))
-    }
-
-    pub(in crate::service) async fn note_applied(
-        &self,
-        manifest: &ManifestName,
-        revision: Option<u64>,
-    ) -> Result<(), ServiceError> {
-        let put = PutManifest { applied: Some(Applied { revision }), document: None };
-        self.line.repeat_for_nothing(Call::new("PUT", path(manifest, "")).body(&put)).await
-    }
-
-    pub(in crate::service) async fn confirm(
+    async fn confirm(
         &self,
         manifest: &ManifestName,
         token: &Token,
@@ -165,32 +105,13 @@ impl Remote {
         let (user, name, id) = (token.user.to_string(), token.name.to_string(), token.id.to_string());
         let confirm = Confirm { user, name, id, digest };
         let confirmed: Confirmed =
-            self.line.repeat(Call::new("POST", path(manifest, "/confirm")).body(&confirm)).await?;
+            self.line.repeat(Call::new("POST", manifest_path(manifest, "/confirm")).body(&confirm)).await?;
         Ok(confirmed.version)
     }
+}
 
-    pub(in crate::service) async fn take_lease(
-        &self,
-        manifest: &ManifestName,
-        holder: &str,
-        steal: bool,
-    ) -> Result<Result<(), LeaseHolder>, ServiceError> {
-        let take = TakeLease { holder: holder.to_owned(), steal };
-        match self.line.repeat::<LeaseRecord>(Call::new("PUT", path(manifest, "/lease")).body(&take)).await {
-            Ok(_) => Ok(Ok(())),
-            Err(ServiceError::Refused(refusal)) if refusal.code == "lease_held" => {
-                let until = refusal.text("until").and_then(|until| until.parse::<Timestamp>().ok());
-                Ok(Err(LeaseHolder { by: refusal.text("by").unwrap_or("somebody").to_owned(), until }))
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    pub(in crate::service) async fn free_lease(
-        &self,
-        manifest: &ManifestName,
-        holder: &str,
-    ) -> Result<(), ServiceError> {
-        self.line.repeat_for_nothing(Call::new("DELETE", path(manifest, "/lease")).query("holder", holder)).await
+impl Remote {
+    async fn look_up(&self, manifest: &ManifestName, wanted: &LookUp) -> Result<LookedUp, ServiceError> {
+        self.line.repeat(Call::new("POST", manifest_path(manifest, "/lookup")).body(wanted)).await
     }
 }

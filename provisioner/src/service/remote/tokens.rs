@@ -1,19 +1,25 @@
-//! The steps of a run on tokens.
+//! The steps of a run.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
 use latchkey::api::wire::{
-    CreateToken, DeclaredTerms, DeliverVersion, Delivered, DeliveryState, EditToken, PromoteVersion, SecretShown,
-    StageVersion, TokenRecord,
+    CreateToken, DeclaredTerms, DeliverVersion, Delivered, DeliveryState, EditToken, PromoteVersion, PutRole, PutUser,
+    RoleRecord, SecretShown, StageVersion, TokenRecord, UserRecord,
 };
-use latchkey::name::{ManifestName, TokenName, UserName};
+use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::place::PlaceId;
 use latchkey::protocol::{Look, VersionError, WRITE_BEFORE};
+use latchkey::role::Permissions;
 use latchkey::secret::Secret;
-use latchkey::service::Edit;
+use latchkey::service::{Edit, Role, UserChange};
 use latchkey::token::{EndState, Ended, Token};
+use latchkey::user::User;
 
 use super::Remote;
 use super::call::{Call, Undone};
-use crate::service::{DeclaredToken, Issued, ServiceError};
+use crate::service::{Administration as _, DeclaredToken, Issued, Protocol, Records as _, ServiceError};
+use latchkey_sinks::deadline::Deadline;
 
 /// How often what may not simply be repeated is begun anew, after a look at what there is.
 pub(super) const BEGUN: usize = 3;
@@ -47,12 +53,37 @@ fn carried(shown: SecretShown) -> Result<Issued, ServiceError> {
     Ok(Issued { number: shown.version, token: shown.token.clone().into_token(), secret })
 }
 
-impl Remote {
-    pub(in crate::service) async fn create(
+#[async_trait]
+impl Protocol for Remote {
+    fn deadline(&self, length: Duration) -> Deadline {
+        Deadline::by(self.line.elapsed, length)
+    }
+
+    async fn put_role(
         &self,
-        manifest: &ManifestName,
-        new: DeclaredToken,
-    ) -> Result<Issued, ServiceError> {
+        name: &RoleName,
+        permissions: &Permissions,
+        manifest: Option<&ManifestName>,
+    ) -> Result<Role, ServiceError> {
+        let permissions = permissions.iter().map(ToString::to_string).collect();
+        let put = PutRole { permissions, manifest: manifest.map(ToString::to_string) };
+        let record: RoleRecord = self.line.repeat(Call::new("PUT", format!("/v1/roles/{name}")).body(&put)).await?;
+        Ok(record.into())
+    }
+
+    async fn put_user(&self, name: &UserName, change: &UserChange) -> Result<User, ServiceError> {
+        let put = PutUser {
+            kind: change.kind,
+            roles: change.roles.as_ref().map(|roles| roles.iter().map(ToString::to_string).collect()),
+            max_tokens: change.max_tokens,
+            suspended: change.suspended,
+            manifest: change.managed_by.as_ref().map(ToString::to_string),
+        };
+        let record: UserRecord = self.line.repeat(Call::new("PUT", format!("/v1/users/{name}")).body(&put)).await?;
+        Ok(record.into())
+    }
+
+    async fn create(&self, manifest: &ManifestName, new: DeclaredToken) -> Result<Issued, ServiceError> {
         let body = CreateToken {
             name: new.name.to_string(),
             description: new.description.clone(),
@@ -89,15 +120,75 @@ impl Remote {
         Err(lost.unwrap_or_else(|| ServiceError::Unavailable("the token was not made".to_owned())))
     }
 
-    pub(in crate::service) async fn edit(&self, token: &Token, edit: &Edit) -> Result<Token, ServiceError> {
+    async fn edit(&self, token: &Token, edit: &Edit) -> Result<Token, ServiceError> {
         self.patch(token, edit, None).await
     }
 
-    pub(in crate::service) async fn forget(&self, token: &Token, place: &PlaceId) -> Result<Token, ServiceError> {
+    async fn forget(&self, token: &Token, place: &PlaceId) -> Result<Token, ServiceError> {
         let edit = Edit { forget: Some(place.clone()), ..Edit::default() };
         self.patch(token, &edit, Some(token.revision)).await
     }
 
+    async fn stage(&self, token: &Token) -> Result<Issued, ServiceError> {
+        let body = StageVersion { id: token.id.to_string() };
+        // A version whose secret got lost on the way was announced by nobody: the next stage replaces it.
+        carried(self.line.repeat(Call::new("POST", of(token, "/versions")).body(&body)).await?)
+    }
+
+    async fn grant_write(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Duration, ServiceError> {
+        let answer = self.delivery(token, number, place, DeliveryState::Announced, None).await?;
+        // Counted by the caller from before the first try, so a late answer grants less and never more.
+        Ok(Duration::from_secs(answer.write_within.unwrap_or(WRITE_BEFORE.0)))
+    }
+
+    async fn deliver(&self, token: &Token, number: u32, place: &PlaceId, receipt: &str) -> Result<Token, ServiceError> {
+        let receipt = Some(receipt.to_owned());
+        Ok(self.delivery(token, number, place, DeliveryState::Delivered, receipt).await?.token.into_token())
+    }
+
+    async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError> {
+        let body = PromoteVersion { id: token.id.to_string() };
+        let call = Call::new("POST", of(token, &format!("/versions/{number}/promote"))).body(&body);
+        Ok(self.line.repeat::<TokenRecord>(call).await?.into_token())
+    }
+
+    async fn retire(&self, token: &Token, number: u32, look: Look, force: bool) -> Result<Token, ServiceError> {
+        let call = || {
+            let call = Call::new("DELETE", of(token, &format!("/versions/{number}")));
+            let call = call.query("id", &token.id).query("looked_at", look.at).query("revision", look.revision);
+            if force { call.query("force", true) } else { call }
+        };
+        let mut lost = None;
+        for _ in 0..BEGUN {
+            match self.line.once::<TokenRecord>(call()).await {
+                Ok(record) => return Ok(record.into_token()),
+                // An earlier try has done it: the version is gone, or the revision is no longer the one looked at.
+                Err(Undone::Answered(ServiceError::Version(VersionError::NotLive(_) | VersionError::StaleLook)))
+                    if lost.is_some() =>
+                {
+                    let found = self.found(token, &token.name).await?;
+                    let found =
+                        found.ok_or_else(|| ServiceError::Gone("the token was deleted meanwhile".to_owned()))?;
+                    let gone = found.version(number).is_none();
+                    return if gone { Ok(found) } else { Err(VersionError::StaleLook.into()) };
+                }
+                Err(Undone::Answered(error)) => return Err(error),
+                Err(Undone::Unknown(error)) => lost = Some(error),
+            }
+        }
+        Err(lost.unwrap_or_else(|| ServiceError::Unavailable("the version was not retired".to_owned())))
+    }
+
+    async fn end_leaving(&self, token: &Token, look: Look) -> Result<Token, ServiceError> {
+        let call = || {
+            let call = Call::new("DELETE", of(token, "")).query("id", &token.id);
+            call.query("looked_at", look.at).query("revision", look.revision)
+        };
+        self.end(call, token).await
+    }
+}
+
+impl Remote {
     async fn patch(&self, token: &Token, edit: &Edit, revision: Option<u64>) -> Result<Token, ServiceError> {
         let body = EditToken {
             id: Some(token.id.to_string()),
@@ -137,34 +228,6 @@ impl Remote {
         }
     }
 
-    pub(in crate::service) async fn stage(&self, token: &Token) -> Result<Issued, ServiceError> {
-        let body = StageVersion { id: token.id.to_string() };
-        // A version whose secret got lost on the way was announced by nobody: the next stage replaces it.
-        carried(self.line.repeat(Call::new("POST", of(token, "/versions")).body(&body)).await?)
-    }
-
-    pub(in crate::service) async fn announce(
-        &self,
-        token: &Token,
-        number: u32,
-        place: &PlaceId,
-    ) -> Result<std::time::Duration, ServiceError> {
-        let answer = self.delivery(token, number, place, DeliveryState::Announced, None).await?;
-        // Counted by the caller from before the first try, so a late answer grants less and never more.
-        Ok(std::time::Duration::from_secs(answer.write_within.unwrap_or(WRITE_BEFORE.0)))
-    }
-
-    pub(in crate::service) async fn deliver(
-        &self,
-        token: &Token,
-        number: u32,
-        place: &PlaceId,
-        receipt: &str,
-    ) -> Result<Token, ServiceError> {
-        let receipt = Some(receipt.to_owned());
-        Ok(self.delivery(token, number, place, DeliveryState::Delivered, receipt).await?.token.into_token())
-    }
-
     async fn delivery(
         &self,
         token: &Token,
@@ -178,75 +241,11 @@ impl Remote {
         self.line.repeat(Call::new("PUT", target).body(&body)).await
     }
 
-    pub(in crate::service) async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError> {
-        let body = PromoteVersion { id: token.id.to_string() };
-        let call = Call::new("POST", of(token, &format!("/versions/{number}/promote"))).body(&body);
-        Ok(self.line.repeat::<TokenRecord>(call).await?.into_token())
-    }
-
-    pub(in crate::service) async fn retire(
-        &self,
-        token: &Token,
-        number: u32,
-        look: Look,
-        force: bool,
-    ) -> Result<Token, ServiceError> {
-        let call = || {
-            let call = Call::new("DELETE", of(token, &format!("/versions/{number}")));
-            let call = call.query("id", &token.id).query("looked_at", look.at).query("revision", look.revision);
-            if force { call.query("force", true) } else { call }
-        };
-        let mut lost = None;
-        for _ in 0..BEGUN {
-            match self.line.once::<TokenRecord>(call()).await {
-                Ok(record) => return Ok(record.into_token()),
-                // An earlier try has done it: the version is gone, or the revision is no longer the one looked at.
-                Err(Undone::Answered(ServiceError::Version(VersionError::NotLive(_) | VersionError::StaleLook)))
-                    if lost.is_some() =>
-                {
-                    let found = self.found(token, &token.name).await?;
-                    let found =
-                        found.ok_or_else(|| ServiceError::Gone("the token was deleted meanwhile".to_owned()))?;
-                    let gone = found.version(number).is_none();
-                    return if gone { Ok(found) } else { Err(VersionError::StaleLook.into()) };
-                }
-                Err(Undone::Answered(error)) => return Err(error),
-                Err(Undone::Unknown(error)) => lost = Some(error),
-            }
-        }
-        Err(lost.unwrap_or_else(|| ServiceError::Unavailable("the version was not retired".to_owned())))
-    }
-
-    pub(in crate::service) async fn end_compromised(
-        &self,
-        token: &Token,
-        number: u32,
-        anyway: bool,
-    ) -> Result<Token, ServiceError> {
-        let call = Call::new("DELETE", of(token, &format!("/versions/{number}"))).query("id", &token.id);
-        let call = call.query("compromised", true);
-        let call = if anyway { call.query("force", true) } else { call };
-        match self.line.repeat::<TokenRecord>(call).await {
-            Ok(record) => Ok(record.into_token()),
-            // By an earlier try, or by itself: it has ended, which is what was wanted.
-            Err(ServiceError::Version(VersionError::NotLive(_))) => Ok(token.clone()),
-            Err(error) => Err(error),
-        }
-    }
-
-    pub(in crate::service) async fn end_leaving(&self, token: &Token, look: Look) -> Result<Token, ServiceError> {
-        let call = || {
-            let call = Call::new("DELETE", of(token, "")).query("id", &token.id);
-            call.query("looked_at", look.at).query("revision", look.revision)
-        };
-        self.end(call, token).await
-    }
-
     /// What there is of a token under a name, whichever way the caller may see it.
     async fn found(&self, token: &Token, name: &TokenName) -> Result<Option<Token>, ServiceError> {
         let found = match &token.managed_by {
             Some(manifest) => self.holders(manifest, &[(token.user.clone(), name.clone())]).await?.pop(),
-            None => self.shown(&token.user, name).await?,
+            None => self.show(&token.user, name).await?,
         };
         Ok(found.filter(|found| found.id == token.id))
     }

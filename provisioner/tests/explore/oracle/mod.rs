@@ -1,5 +1,8 @@
-//! A small oracle of the service: the real rules of `latchkey::version` on records in memory, without a table. What it
+//! A small oracle of the service: the real rules of `latchkey::protocol` on records in memory, without a table. What it
 //! answers is held equal to the real service by `agreement`. A guard of the service can be taken out of it.
+
+mod mistake;
+mod versions;
 
 use std::collections::BTreeMap;
 
@@ -15,54 +18,7 @@ use latchkey::token::{EndState, Ended, Token, TokenState, VersionState};
 use latchkey::user::{User, UserKind};
 use provisioner::service::{DeclaredToken, Issued, ServiceError};
 
-/// A guard of the service's rules, or a known mistake in them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mistake {
-    /// An announcement is granted for any live version, not only for the highest.
-    AnnounceAnyVersion,
-    /// An announcement is granted for a version that has ended.
-    AnnounceDeadVersion,
-    /// A push is not announced at all.
-    NothingAnnounced,
-    /// A staged version that was announced dies a day later, wherever it is.
-    StagedDiesInADay,
-    /// Older versions end with the promotion.
-    RetireAtPromotion,
-    /// Promotion does not ask whether the version arrived.
-    PromoteUndelivered,
-    /// An older version may become current again.
-    PromoteDownwards,
-    /// There is no overlap.
-    NoOverlap,
-    /// A version may end although a write of it may be under way.
-    NoQuietTime,
-    /// A look may have begun before overlap and quiet time were over.
-    LookBeganEarlier,
-    /// A look may be of any age.
-    OldLook,
-    /// Whether the record changed since the look does not matter.
-    ChangedSinceLook,
-    /// Whether anybody uses a version does not matter.
-    EndInUse,
-    /// The newest version may end at once.
-    EndHighest,
-    /// A place may be forgotten although a write to it may be under way.
-    ForgetNotQuiet,
-    /// A place may be forgotten although the record changed since the look.
-    ForgetChanged,
-    /// A place may be forgotten although it is declared.
-    ForgetDeclared,
-    /// A token may end although a write may be under way.
-    EndTokenNotQuiet,
-    /// A token may end although its record changed since the look.
-    EndTokenChanged,
-    /// A name is enough: the token's id is not compared.
-    NameUsedAgain,
-    /// At most four versions, however many places cannot be read.
-    FixedLimit,
-    /// Records show the places that are declared, and no others.
-    OnlyDeclaredPlaces,
-}
+pub(crate) use mistake::Mistake;
 
 /// Bytes that follow from a count.
 #[derive(Debug)]
@@ -263,139 +219,6 @@ impl Oracle {
             self.active.insert(to, edited.clone());
         }
         Ok(edited)
-    }
-
-    pub(crate) fn stage(&mut self, token: &Token, now: Timestamp) -> Result<Issued, ServiceError> {
-        let secret = Secret::mint(&Prefix::default(), &token.id, &self.entropy()).unwrap();
-        let digest = secret.digest();
-        let limited = self.wrong(Mistake::FixedLimit);
-        let (token, number) = self.change(token, None, |token| {
-            let live = token.live(now).count();
-            if limited && live >= 4 {
-                return Err(VersionError::TooManyVersions { live }.into());
-            }
-            Ok(token.stage(digest, now)?)
-        })?;
-        Ok(Issued { token, number, secret })
-    }
-
-    pub(crate) fn announce(
-        &mut self,
-        token: &Token,
-        number: u32,
-        place: &PlaceId,
-        now: Timestamp,
-    ) -> Result<Token, ServiceError> {
-        if self.wrong(Mistake::NothingAnnounced) {
-            return Ok(token.clone());
-        }
-        let (any, dead) = (self.wrong(Mistake::AnnounceAnyVersion), self.wrong(Mistake::AnnounceDeadVersion));
-        let brief = self.wrong(Mistake::StagedDiesInADay);
-        let announced = self.change(token, None, |token| {
-            let highest = token.highest;
-            if any {
-                token.highest = number;
-            }
-            let granted = token.announce(number, place, now);
-            token.highest = highest;
-            if let Some(version) = token.versions.iter_mut().find(|version| brief && version.number == number) {
-                version.expiry = version.expiry.map(|_| latchkey::protocol::STAGED_LIFE.after(now));
-            }
-            match granted {
-                Err(VersionError::NotLive(_)) if dead => {}
-                other => drop(other?),
-            }
-            Ok(())
-        })?;
-        Ok(announced.0)
-    }
-
-    pub(crate) fn deliver(
-        &mut self,
-        token: &Token,
-        number: u32,
-        (place, receipt): (&PlaceId, &str),
-        now: Timestamp,
-    ) -> Result<Token, ServiceError> {
-        let unannounced = self.wrong(Mistake::NothingAnnounced);
-        let delivered = self.change(token, None, |token| {
-            if let Some(version) = token.versions.iter_mut().find(|version| unannounced && version.number == number) {
-                let delivery = latchkey::token::Delivery { announced: now, delivered: None };
-                version.deliveries.entry(place.clone()).or_insert(delivery);
-            }
-            Ok(token.deliver(number, place, receipt, now)?)
-        })?;
-        Ok(delivered.0)
-    }
-
-    pub(crate) fn promote(&mut self, token: &Token, number: u32, now: Timestamp) -> Result<Token, ServiceError> {
-        let mistake = self.mistake;
-        let promoted = self.change(token, None, |token| {
-            let mut lent = Vec::new();
-            if mistake == Some(Mistake::PromoteUndelivered) {
-                for record in token.places.values_mut().filter(|record| record.declared) {
-                    record.declared = false;
-                    lent.push(record.place.id());
-                }
-            }
-            let mut hidden = Vec::new();
-            if mistake == Some(Mistake::PromoteDownwards) {
-                let newer = |version: &latchkey::token::Version| version.number > number;
-                hidden = token.versions.iter().filter(|version| newer(version)).cloned().collect();
-                token.versions.retain(|version| !newer(version));
-                // What tells of a newer one that was current goes too.
-                token.versions.iter_mut().filter(|version| version.number == number).for_each(|version| {
-                    version.overlap_ends = None;
-                });
-            }
-            let promoted = token.promote(number, now);
-            token.versions.extend(hidden);
-            for id in lent {
-                token.places.get_mut(&id).unwrap().declared = true;
-            }
-            promoted?;
-            if mistake == Some(Mistake::RetireAtPromotion) {
-                token.versions.retain(|version| version.number >= number);
-            }
-            if mistake == Some(Mistake::NoOverlap) {
-                for version in &mut token.versions {
-                    version.overlap_ends = version.overlap_ends.map(|_| now);
-                }
-            }
-            Ok(())
-        })?;
-        Ok(promoted.0)
-    }
-
-    pub(crate) fn retire(
-        &mut self,
-        token: &Token,
-        number: u32,
-        (mut look, mut force): (Look, bool),
-        now: Timestamp,
-    ) -> Result<Token, ServiceError> {
-        let mistake = self.mistake;
-        let retired = self.change(token, None, |token| {
-            let highest = token.highest;
-            let version = token.versions.iter_mut().find(|version| version.number == number);
-            match mistake {
-                Some(Mistake::NoQuietTime | Mistake::NothingAnnounced) => {
-                    if let Some(version) = version {
-                        version.announced = None;
-                    }
-                }
-                Some(Mistake::LookBeganEarlier) if LOOK_MAX.after(look.at) >= now => look.at = now,
-                Some(Mistake::OldLook) => look.at = look.at.max(LOOK_MAX.before(now)),
-                Some(Mistake::ChangedSinceLook) => look.revision = token.revision,
-                Some(Mistake::EndInUse) => force = true,
-                Some(Mistake::EndHighest) => token.highest = highest + 1,
-                _ => {}
-            }
-            let retired = token.retire(number, look, force, now);
-            token.highest = highest;
-            Ok(retired?)
-        })?;
-        Ok(retired.0)
     }
 
     pub(crate) fn forget(&mut self, token: &Token, place: &PlaceId, now: Timestamp) -> Result<Token, ServiceError> {

@@ -1,15 +1,56 @@
-//! Entries that leave one unit go in one change where each change restarts the unit's consumers.
+//! Removing entries: one by one, and together where each change restarts the consumers of all.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use latchkey::place::Place;
-use latchkey::token::Token;
+use latchkey::token::{PlaceRecord, Token};
 
-use super::finish::{REMOVE_WITHIN, is_removable};
-use super::{Run, Work};
+use super::{Failure, Run, Work};
 use crate::plan::Change;
 use crate::safeguard::{Safeguard, stands};
-use latchkey_sinks::{Removal, Seen, Sink};
+use latchkey_sinks::{Removal, Seen, Sink, SinkError};
+
+/// How long after the look before it a removal may start.
+const REMOVE_WITHIN: Duration = Duration::from_mins(1);
+
+/// Removes our entry, after a look of its own: this run or another may have written something else there since. Answers
+/// why it stays, where its consumers lag behind it: without the entry nobody could tell any more.
+pub(super) async fn remove(
+    run: &Run<'_>,
+    subject: &str,
+    token: &Token,
+    place: &Place,
+) -> Result<Option<String>, Failure> {
+    let failure = |error: &SinkError| Failure {
+        subject: subject.to_owned(),
+        message: format!("{} was not removed: {error}", run.labels.of(place)),
+        state: "the entry is still there and goes on working".to_owned(),
+        hint: error.hint().map_or_else(|| "run it again".to_owned(), str::to_owned),
+    };
+    let sink = run.sinks.reach(place).await.map_err(|error| failure(&error))?;
+    let deadline = run.client.deadline(REMOVE_WITHIN);
+    let seen = sink.look(&[place]).await.pop().unwrap_or(Err(SinkError::Changed)).map_err(|error| failure(&error))?;
+    match is_removable(run, token, place, &seen) {
+        Ok(true) => {}
+        Ok(false) => return Ok(None),
+        Err(reason) => return Ok(Some(reason)),
+    }
+    let removed = sink.remove(&[Removal { place, seen: &seen }], deadline).await;
+    removed.into_iter().collect::<Result<Vec<()>, _>>().map(|_| None).map_err(|error| failure(&error))
+}
+
+/// Whether what was seen is ours, and so to remove; or why it stays although it is.
+fn is_removable(run: &Run<'_>, token: &Token, place: &Place, seen: &Seen) -> Result<bool, String> {
+    let find = run.known(token).classify(Some(token), &place.id(), &Ok(seen.clone()));
+    if !find.is_ours() && stands(Safeguard::RemoveOurs) {
+        return Ok(false);
+    }
+    match seen.lagging().filter(|_| stands(Safeguard::RemoveLagging)) {
+        Some(reason) => Err(reason.to_owned()),
+        None => Ok(true),
+    }
+}
 
 /// The entries of one unit that leave, each with its token.
 struct Group {
@@ -52,9 +93,8 @@ async fn groups(run: &Run<'_>, works: &[Work<'_>]) -> Vec<Group> {
             }
             // Declared again by another run: no longer ours to remove.
             let Some(token) = &work.token else { continue };
-            let Ok(token) = run.client.again(&run.manifest.name, token).await else { continue };
-            let declared =
-                |record: &latchkey::token::PlaceRecord| record.declared && stands(Safeguard::RemoveUndeclared);
+            let Ok(token) = run.client.reread(&run.manifest.name, token).await else { continue };
+            let declared = |record: &PlaceRecord| record.declared && stands(Safeguard::RemoveUndeclared);
             let Some(record) = token.places.get(id).filter(|record| !declared(record)) else { continue };
             let (place, unit) = (record.place.clone(), sink.unit(&record.place));
             match groups.iter_mut().find(|group| Arc::ptr_eq(&group.sink, &sink) && group.unit == unit) {

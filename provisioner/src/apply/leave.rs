@@ -1,0 +1,155 @@
+//! What leaves: entries and places that are no longer declared, and tokens that are not.
+
+use latchkey::place::{Place, PlaceId};
+use latchkey::protocol::{Look, VersionError};
+use latchkey::service::Edit;
+use latchkey::token::{PlaceRecord, Token};
+
+use super::removal::{remove, remove_together};
+use super::stage::service_failure;
+use super::{Failure, Run, Work};
+use crate::observe::keeping::place_look;
+use crate::observe::look;
+use crate::plan::{Change, minute};
+use crate::safeguard::{Safeguard, stands};
+use crate::service::ServiceError;
+use latchkey_sinks::Seen;
+
+/// Removes entries and places that are no longer declared, and ends tokens that are not.
+pub(super) async fn leave(run: &Run<'_>, works: &mut [Work<'_>]) {
+    for work in works.iter_mut().filter(|work| work.failure.is_none()) {
+        if let Err(failure) = begin_leaving(run, work).await {
+            work.fail(failure);
+        }
+    }
+    remove_together(run, works).await;
+    for work in works.iter_mut().filter(|work| work.failure.is_none()) {
+        if let Err(failure) = leave_one(run, work).await {
+            work.fail(failure);
+        }
+    }
+}
+
+/// Notes that a token leaves: none of its places is declared from then on.
+async fn begin_leaving(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), Failure> {
+    let Some(token) = work.token.as_ref().filter(|_| work.has(|change| matches!(change, Change::Leave))) else {
+        return Ok(());
+    };
+    let edit = Edit { leaving: Some(true), places: Some(Vec::new()), ..Edit::default() };
+    let edited = run.client.edit(token, &edit).await.map_err(|error| service_failure(&work.subject(), &error))?;
+    work.token = Some(edited);
+    Ok(())
+}
+
+/// How a step of leaving ended.
+enum Left {
+    /// The record as it is now.
+    Now(Token),
+    /// Why it has to wait for a later run.
+    Waits(String),
+}
+
+async fn leave_one(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), Failure> {
+    let subject = work.subject();
+    let Some(mut token) = work.token.clone() else { return Ok(()) };
+    for (index, change) in work.plan.changes.iter().enumerate() {
+        let left = match change {
+            Change::Remove { place } => remove_entry(run, &subject, &token, place).await?,
+            Change::Forget { place } => {
+                let forgotten = forget(run, &token, place).await.map_err(|error| service_failure(&subject, &error))?;
+                let waits = || Left::Waits("place not forgotten yet, as a write may still arrive there".to_owned());
+                forgotten.map_or_else(waits, Left::Now)
+            }
+            Change::Delete => delete(run, &subject, &token).await?,
+            _ => continue,
+        };
+        match left {
+            Left::Now(record) => token = record,
+            Left::Waits(why) => work.skip(index, why),
+        }
+    }
+    work.token = Some(token);
+    Ok(())
+}
+
+/// Removes an entry, and drops its place from the record.
+async fn remove_entry(run: &Run<'_>, subject: &str, token: &Token, place: &PlaceId) -> Result<Left, Failure> {
+    let failed = |error: ServiceError| service_failure(subject, &error);
+    let token = run.client.reread(&run.manifest.name, token).await.map_err(failed)?;
+    let removable = |record: &&PlaceRecord| !record.declared || !stands(Safeguard::RemoveUndeclared);
+    // Declared again by another run: no longer ours to remove.
+    let Some(record) = token.places.get(place).filter(removable) else { return Ok(Left::Now(token)) };
+    if let Some(reason) = remove(run, subject, &token, &record.place).await? {
+        let label = run.labels.of(&record.place);
+        return Ok(Left::Waits(format!("{label} stays, as its consumers may still read an older version: {reason}")));
+    }
+    // While it cannot be forgotten yet, a later run finds nothing there and forgets it.
+    Ok(Left::Now(forget(run, &token, place).await.map_err(failed)?.unwrap_or(token)))
+}
+
+/// Ends a token that leaves, after a look that finds none of its versions anywhere.
+async fn delete(run: &Run<'_>, subject: &str, token: &Token) -> Result<Left, Failure> {
+    let failed = |error: ServiceError| service_failure(subject, &error);
+    // The revision was read before the look: whatever is announced meanwhile makes the service refuse.
+    let at = run.client.now();
+    let token = run.client.reread(&run.manifest.name, token).await.map_err(failed)?;
+    // Declared again by another run.
+    if token.leaving.is_none() && stands(Safeguard::DeleteLeaving) {
+        return Ok(Left::Waits("not deleted, as it is declared again".to_owned()));
+    }
+    if let Some(place) = held_somewhere(run, &token).await.filter(|_| stands(Safeguard::DeleteLook)) {
+        return Err(Failure {
+            subject: subject.to_owned(),
+            message: format!("{} may hold a version of it, so it was not deleted", run.labels.of(&place)),
+            state: "it goes on working".to_owned(),
+            hint: "run `provision apply --prune` again".to_owned(),
+        });
+    }
+    let look = Look { at, revision: token.revision };
+    match run.client.end_leaving(&token, look).await {
+        Ok(ended) => Ok(Left::Now(ended)),
+        Err(ServiceError::Version(VersionError::Announced { until, .. })) => {
+            Ok(Left::Waits(format!("not deleted before {}", minute(until))))
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Drops a place from the record, after a fresh look unless the user said that it is gone. `None` while a write may
+/// still arrive there, or when anything changed since the look: it stays, and a later run sees to it. Whoever asked for
+/// that place by name is told instead.
+async fn forget(run: &Run<'_>, token: &Token, place: &PlaceId) -> Result<Option<Token>, ServiceError> {
+    let token = run.client.reread(&run.manifest.name, token).await?;
+    let Some(record) = token.places.get(place).filter(|record| !record.declared || asked(run, place)) else {
+        return Ok(Some(token));
+    };
+    if !asked(run, place) && held_at(run, &token, [&record.place]).await.is_some() && stands(Safeguard::ForgetLook) {
+        return Ok(None);
+    }
+    match run.client.forget(&token, place).await {
+        Err(ServiceError::Version(VersionError::Announced { .. })) if !asked(run, place) => Ok(None),
+        Err(ServiceError::Gone(_)) => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+fn asked(run: &Run<'_>, place: &PlaceId) -> bool {
+    run.options.forget.contains(place.as_str())
+}
+
+/// The first recorded place that holds a version of the token, or whose consumers may, or of which that cannot be told.
+async fn held_somewhere(run: &Run<'_>, token: &Token) -> Option<Place> {
+    held_at(run, token, token.places.values().map(|record| &record.place)).await
+}
+
+async fn held_at(run: &Run<'_>, token: &Token, places: impl IntoIterator<Item = &Place> + Clone) -> Option<Place> {
+    let looks = look(run.sinks, places.clone()).await;
+    let known = run.known(token);
+    let held = |place: &&Place| {
+        let id = place.id();
+        let Some(seen) = looks.get(&id) else { return true };
+        let lagging = seen.as_ref().ok().and_then(Seen::lagging);
+        place_look(token, &id, &known.classify(Some(token), &id, seen), lagging).may_serve()
+    };
+    places.into_iter().find(held).cloned()
+}

@@ -1,0 +1,84 @@
+//! After the writes: a fresh look, then what was delivered becomes current.
+
+use latchkey::place::Place;
+use latchkey::token::Token;
+
+use super::stage::service_failure;
+use super::{Failure, Outcome, Run, Work};
+use crate::observe::{Looks, look};
+use crate::plan::Change;
+use crate::safeguard::{Safeguard, stands};
+use crate::service::ServiceError;
+use latchkey_sinks::Seen;
+
+/// Makes delivered versions current, after a look that finds them in every place of this run.
+pub(super) async fn promote(run: &Run<'_>, works: &mut [Work<'_>], outcome: &mut Outcome) {
+    let ready = |work: &Work<'_>| work.failure.is_none() && work.promotes();
+    let places: Vec<&Place> = works.iter().filter(|work| ready(work)).flat_map(|work| &work.plan.places).collect();
+    let looks = look(run.sinks, places).await;
+    for work in works.iter_mut().filter(|work| ready(work)) {
+        let Some(token) = work.token.clone() else { continue };
+        let resumed = work.plan.changes.iter().find_map(|change| match change {
+            Change::Resume { number, .. } => Some(*number),
+            _ => None,
+        });
+        let Some(number) = work.carried.as_ref().map(|(number, _)| *number).or(resumed) else { continue };
+        let record = match run.client.reread(&run.manifest.name, &token).await {
+            Ok(record) => record,
+            Err(error) => {
+                work.fail(service_failure(&work.subject(), &error));
+                continue;
+            }
+        };
+        let known = run.known(&record);
+        let current = record.current().map(|current| current.number);
+        let lacking = work.plan.places.iter().find(|place| {
+            let id = place.id();
+            let seen = looks.get(&id);
+            !seen.is_some_and(|seen| known.classify(Some(&record), &id, seen).is_version(number, current))
+        });
+        if let Some(place) = lacking.filter(|_| stands(Safeguard::PromoteLook)) {
+            outcome.another_pass = true;
+            let subject = work.subject();
+            work.fail(Failure {
+                subject,
+                message: format!("{} does not show version {number} after it was written", run.labels.of(place)),
+                state: "it is not made current yet; older and newer versions work".to_owned(),
+                hint: "run `provision apply` again".to_owned(),
+            });
+            continue;
+        }
+        // A run that crashed between write and report left a delivery unreported: the look stands for it.
+        if let Err(error) = report_seen(run, work, &record, number, &looks).await {
+            work.fail(service_failure(&work.subject(), &error));
+            continue;
+        }
+        match run.client.promote(&record, number).await {
+            Ok(token) => work.token = Some(token),
+            Err(error) => work.fail(service_failure(&work.subject(), &error)),
+        }
+    }
+}
+
+/// Reports deliveries that a look has found but nobody has reported.
+async fn report_seen(
+    run: &Run<'_>,
+    work: &Work<'_>,
+    record: &Token,
+    number: u32,
+    looks: &Looks,
+) -> Result<(), ServiceError> {
+    let Some(version) = record.version(number) else { return Ok(()) };
+    for place in &work.plan.places {
+        let id = place.id();
+        let Some(Ok(Seen::Holds(held))) = looks.get(&id) else { continue };
+        if version.delivered_to(&id) {
+            continue;
+        }
+        if !version.deliveries.contains_key(&id) {
+            run.client.announce(record, number, &id).await?;
+        }
+        run.client.deliver(record, number, &id, &held.receipt.0).await?;
+    }
+    Ok(())
+}

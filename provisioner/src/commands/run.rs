@@ -1,0 +1,209 @@
+//! A run: it takes the lease, observes, plans, applies and says what it did.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use serde_json::json;
+
+use super::arguments::RunFlags;
+use super::exit::{Code, Fault};
+use super::interrupt::stop_on_interrupt;
+use super::open::IfMissing;
+use super::plan::warn;
+use super::saved::{self, Saved};
+use super::{choose, lock, open};
+use crate::apply::{Outcome, Run, apply as carry_out};
+use crate::manifest::Manifest;
+use crate::observe::observe;
+use crate::output::{Format, Printer, Progress, actions, markdown, outcome_json, plan_json};
+use crate::plan::{self, Labels, Options, Plan};
+use crate::service::Client;
+use latchkey_sinks::ManifestSinks;
+use latchkey_sinks::machine;
+
+/// How often a run goes over everything, when a place has to be mended at once.
+const PASSES: usize = 3;
+
+/// What a run is to do.
+pub(super) struct RunRequest<'a> {
+    pub(super) how: &'a RunFlags,
+    pub(super) may: Options,
+    /// The tokens it is about, as they were named.
+    pub(super) only: &'a [String],
+    /// The id that its plan must have.
+    pub(super) plan_id: Option<&'a str>,
+    /// The plan that it must have.
+    pub(super) saved: Option<Saved>,
+}
+
+/// Takes the lease and does it.
+pub(super) async fn run(
+    printer: Printer,
+    service: Option<&str>,
+    manifest: &Manifest,
+    wish: RunRequest<'_>,
+) -> Result<Code, Fault> {
+    let address = open::address(service, Some(manifest))?;
+    if let Some(saved) = &wish.saved {
+        saved.check(manifest, &address)?;
+    }
+    let client = open::client(&address, IfMissing::Create).await?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let lease = lock::lease(printer, (&address, &client), &manifest.name, wish.how, &stop).await?;
+    let ended = leased(printer, (&client, manifest), wish, &stop).await;
+    lease.free().await;
+    ended
+}
+
+/// A run that holds its lease.
+async fn leased(
+    printer: Printer,
+    (client, manifest): (&Client, &Manifest),
+    mut wish: RunRequest<'_>,
+    stop: &Arc<AtomicBool>,
+) -> Result<Code, Fault> {
+    let how = wish.how;
+    check_revision(client, manifest, how).await?;
+    warn(printer, manifest);
+    let machine = machine::name();
+    let sinks = ManifestSinks::new(&manifest.sinks, &machine);
+    let labels = Labels::new(&manifest.folder, &machine);
+    stop_on_interrupt(printer, stop.clone());
+    let mut total = Outcome::default();
+    let mut last: Option<Plan> = None;
+    let mut changed = false;
+    for pass in 1..=PASSES {
+        // What an earlier pass did stays done, so whatever stops a later one leaves the run partly done.
+        let partly = |fault: Fault| if pass == 1 { fault } else { fault.code(Code::Partly) };
+        let observation = observe(client.protocol(), &sinks, manifest).await.map_err(|error| partly(error.into()))?;
+        let faults = plan::faults(manifest, &observation);
+        if !faults.is_empty() {
+            return Err(partly(open::refuse(printer, manifest, &faults)));
+        }
+        if pass == 1 && !wish.only.is_empty() {
+            wish.may.only = choose::tokens(manifest, &choose::undeclared(&observation), wish.only)?;
+        }
+        let may = &wish.may;
+        let plan = plan::plan(manifest, &observation, may);
+        check_places(&plan, may)?;
+        if pass == 1 {
+            check_stale(&wish, saved::Made { plan: &plan, manifest, labels: &labels })?;
+        }
+        show(printer, manifest, &plan, &labels).map_err(partly)?;
+        if pass == 1 && (plan.has_changes() || how.revision.is_some()) {
+            client.note_applied(&manifest.name, how.revision).await?;
+        }
+        let progress = Progress::new(printer);
+        let client = client.protocol();
+        let run = Run { client, sinks: &sinks, manifest, options: may, labels: &labels, reporter: &progress, stop };
+        let outcome = carry_out(&run, &plan, &observation).await;
+        progress.finish();
+        let outcome = outcome.map_err(|error| {
+            let fault = Fault::from(error);
+            let first = fault.hint.clone().map(|hint| format!("{hint}; ")).unwrap_or_default();
+            fault.hint(format!("{first}what was done stays done; run it again to go on")).code(Code::Partly)
+        })?;
+        changed |= plan.has_changes();
+        last = Some(plan);
+        total.waiting += outcome.waiting;
+        total.done += outcome.done;
+        total.stopped |= outcome.stopped;
+        total.failures = outcome.failures;
+        if !outcome.another_pass || total.stopped || pass == PASSES {
+            break;
+        }
+        wish.may.begin_another_pass();
+    }
+    finish(printer, last.as_ref(), changed, &total, &labels)
+}
+
+/// `--forget` takes ids that are recorded; anything else is a slip.
+fn check_places(plan: &Plan, may: &Options) -> Result<(), Fault> {
+    let ids = || plan.tokens.iter().flat_map(|token| token.findings.iter().map(|(place, _)| place.id()));
+    let known: BTreeSet<String> =
+        if may.forget.is_empty() { BTreeSet::new() } else { ids().map(|id| id.to_string()).collect() };
+    match may.forget.iter().find(|id| !known.contains(*id)) {
+        None => Ok(()),
+        Some(id) => Err(Fault::new(format!("no token of the manifest has a place `{id}`"))
+            .hint("`provision status --format json` shows the ids of all places")),
+    }
+}
+
+/// Refuses an older revision of the manifest than the last one applied.
+pub(super) async fn check_revision(client: &Client, manifest: &Manifest, how: &RunFlags) -> Result<(), Fault> {
+    let (Some(revision), Some(last)) = (how.revision, client.applied(&manifest.name).await?) else { return Ok(()) };
+    if revision < last && !how.force_revision {
+        return Err(Fault::new(format!(
+            "revision {revision} of `{}` is older than {last}, the last one applied",
+            manifest.name
+        ))
+        .hint("apply the newer one, or say `--force-revision` to go back")
+        .code(Code::Guard));
+    }
+    Ok(())
+}
+
+/// Stops where the plan is another than the one that was read.
+fn check_stale(wish: &RunRequest<'_>, made: saved::Made<'_>) -> Result<(), Fault> {
+    let id = made.plan.id();
+    if let Some(saved) = wish.saved.as_ref().filter(|saved| saved.plan_id != id) {
+        return Err(saved.stale(made));
+    }
+    if let Some(wanted) = wish.plan_id.filter(|wanted| *wanted != id) {
+        return Err(Fault::new(format!("the plan is {id} by now, not {wanted}"))
+            .hint("nothing was changed; look at `provision plan` again")
+            .code(Code::Busy));
+    }
+    Ok(())
+}
+
+/// Shows the plan, and stops where a guard says so.
+fn show(printer: Printer, manifest: &Manifest, plan: &Plan, labels: &Labels) -> Result<(), Fault> {
+    if printer.format == Format::Text {
+        actions::grouped(printer, &format!("Plan of {}", plan.manifest), &plan::lines(plan, labels))?;
+        printer.result(&plan::summary(plan))?;
+    }
+    actions::plan(printer, manifest, plan, labels);
+    if let Some(guard) = plan.guards.first() {
+        return Err(Fault::new(guard.to_string())
+            .hint(format!("nothing was changed; {}", guard.hint()))
+            .code(Code::Guard));
+    }
+    Ok(())
+}
+
+fn finish(
+    printer: Printer,
+    plan: Option<&Plan>,
+    changed: bool,
+    total: &Outcome,
+    labels: &Labels,
+) -> Result<Code, Fault> {
+    let blocked = plan.is_some_and(Plan::is_blocked);
+    let good = total.failures.is_empty() && !blocked && !total.stopped;
+    let left = total.failures.len()
+        + plan.map_or(0, |plan| plan.tokens.iter().filter(|token| !token.blocked.is_empty()).count());
+    let left = if left == 1 { "1 left as it was".to_owned() } else { format!("{left} left as they were") };
+    let sum = if good {
+        format!("Done: {} changed", total.done)
+    } else {
+        format!("Partly done: {} changed, {left}", total.done)
+    };
+    let unchanged = || plan.map_or_else(String::new, plan::summary);
+    let page = markdown::outcome(&if good && !changed { unchanged() } else { sum.clone() }, plan, total, labels);
+    match printer.format {
+        Format::Json => {
+            let plan = plan.map(|plan| plan_json(plan, labels));
+            printer.json(&json!({ "plan": plan, "result": outcome_json(total) }))?;
+        }
+        Format::Markdown => printer.result(&page)?,
+        Format::Text if changed || !good => printer.result(&sum)?,
+        Format::Text => {}
+    }
+    actions::summarise(&page);
+    if total.stopped {
+        printer.talk("stopped; no place was left half-written. Run it again to go on");
+    }
+    Ok(if good { Code::Done } else { Code::Partly })
+}

@@ -1,0 +1,56 @@
+//! What keeps a version from ending: planner and runner ask the one rule, [`Token::keeps`], through here, each with what
+//! its own looks found.
+
+use latchkey::place::PlaceId;
+use latchkey::protocol::{Evidence, Found, Keeps, PlaceLook};
+use latchkey::token::{Token, Version};
+
+use super::finding::{Finding, was_deployed};
+use crate::safeguard::{Safeguard, stands};
+use latchkey_sinks::SinkError;
+
+/// Why consumers may go on reading what a place held although its entry is gone.
+const GONE: &str = "its entry is gone, and what was deployed with it cannot be told";
+
+/// What a look found at a place of `token`, as the rule takes it; whether the place is declared and written is up to the
+/// caller. `lagging` is what the place's consumers wait for.
+pub fn place_look(token: &Token, place: &PlaceId, finding: &Finding, lagging: Option<&str>) -> PlaceLook {
+    let gone = matches!(finding, Finding::Absent) && token.places.get(place).is_some_and(was_deployed);
+    PlaceLook {
+        place: place.clone(),
+        found: found(token, finding),
+        awaits: lagging.or(gone.then_some(GONE)).map(str::to_owned),
+        declared: false,
+        written: false,
+    }
+}
+
+fn found(token: &Token, finding: &Finding) -> Found {
+    match finding {
+        Finding::Current => token.current().map_or(Found::Unknown, |current| Found::Version(current.number)),
+        Finding::Other { number: Some(number), .. } => Found::Version(*number),
+        Finding::Edited => Found::Edited,
+        // A vault that is deleting an entry shows it to nobody.
+        Finding::Unknown(SinkError::BeingDeleted { .. })
+        | Finding::Absent
+        | Finding::Other { number: None, .. }
+        | Finding::Foreign => Found::Nothing,
+        Finding::Hidden | Finding::Unknown(_) => Found::Unknown,
+    }
+}
+
+/// The first reason why a version may not end yet, but for those whose safeguard a test has taken out.
+pub fn keeps(token: &Token, version: &Version, evidence: &Evidence<'_>) -> Option<Keeps> {
+    token.keeps(version, evidence).into_iter().find(|why| safeguard(why).is_none_or(stands))
+}
+
+fn safeguard(why: &Keeps) -> Option<Safeguard> {
+    match why {
+        Keeps::Overlap { .. } | Keeps::Announced { .. } => Some(Safeguard::RetireFrom),
+        Keeps::Unreachable(_) => Some(Safeguard::RetireUnknown),
+        Keeps::HeldBy(_) => Some(Safeguard::RetireLook),
+        Keeps::AwaitsDeployment(..) => Some(Safeguard::RetireLagging),
+        Keeps::Unrepaired(_) => Some(Safeguard::RetireUnrepaired),
+        Keeps::Current | Keeps::Newest | Keeps::Used { .. } => None,
+    }
+}

@@ -1,0 +1,155 @@
+//! What is done to a token.
+
+use latchkey::name::RoleName;
+use latchkey::place::{Place, PlaceId};
+
+use super::{Line, Names, Tone};
+use crate::observe::finding::Finding;
+use crate::plan::{Change, Field, Reason, TokenField, TokenPlan, minute};
+
+/// The lines of all changes of a token.
+pub(super) fn lines(lines: &mut Vec<Line>, token: &TokenPlan, subject: &str, names: &Names) {
+    let mut page = Page { lines, token, subject, names };
+    token.changes.iter().for_each(|change| page.change(change));
+}
+
+/// Where the changes of one token are written down.
+struct Page<'a> {
+    lines: &'a mut Vec<Line>,
+    token: &'a TokenPlan,
+    subject: &'a str,
+    names: &'a Names,
+}
+
+impl Page<'_> {
+    fn line(&mut self, tone: Tone, text: &str) {
+        self.lines.push(Line { tone, text: format!("{}: {text}", self.subject) });
+    }
+
+    fn detail(&mut self, text: String) {
+        self.lines.push(Line { tone: Tone::Detail, text });
+    }
+
+    fn change(&mut self, change: &Change) {
+        let (token, names) = (self.token, self.names);
+        match change {
+            Change::Create => self.create(),
+            Change::Rename { from } => self.line(Tone::Change, &format!("rename, it was `{from}`")),
+            Change::TakeOver => self.line(Tone::Change, "take over, it was made by hand until now"),
+            Change::Update(changed) => self.update(changed),
+            Change::NewVersion(reason) => {
+                let next = token.record.as_ref().map_or(1, |record| record.highest + 1);
+                self.line(Tone::Change, &format!("rotate to version {next}, {}", reason_text(reason, names)));
+                self.pushes(next);
+            }
+            Change::Resume { number, to, .. } => {
+                self.line(Tone::Change, &format!("go on with version {number}, which an earlier run left staged"));
+                to.iter().for_each(|id| self.detail(format!("push version {number} to {}", names.of(id))));
+            }
+            Change::Mend { number, from, to, found } => {
+                self.mend(*number, to, found);
+                self.detail(format!("push version {number}, read from {}", names.of(from)));
+            }
+            Change::Retire { number } => {
+                self.line(Tone::Delete, &format!("retire version {number}, its overlap is over and no place holds it"))
+            }
+            Change::Remove { place } => {
+                self.line(Tone::Delete, &format!("remove the entry {}, no longer declared", names.of(place)));
+            }
+            Change::Forget { place } => self.forget(place),
+            Change::Leave => {
+                let overlap = token.record.as_ref().and_then(|record| record.terms).map(|terms| terms.overlap);
+                let overlap = overlap.map_or_else(String::new, |overlap| format!(" after its overlap of {overlap}"));
+                self.line(Tone::Delete, &format!("prune, no longer declared; it ends{overlap}"));
+            }
+            Change::Delete => self.line(Tone::Delete, "delete, no longer declared and its overlap is over"),
+        }
+    }
+
+    fn create(&mut self) {
+        let token = self.token;
+        self.line(Tone::Create, "create");
+        let roles: Vec<&str> = token.roles.iter().map(RoleName::as_str).collect();
+        let roles = if roles.is_empty() { "none, so it permits nothing".to_owned() } else { roles.join(", ") };
+        self.detail(format!("roles: {roles}"));
+        token.about.iter().for_each(|text| self.detail(text.clone()));
+        self.pushes(1);
+    }
+
+    /// A version that goes to every declared place, and what is lost there.
+    fn pushes(&mut self, number: u32) {
+        for id in self.token.places.iter().map(Place::id) {
+            let adopted =
+                self.token.findings.iter().any(|(found, find)| found.id() == id && matches!(find, Finding::Foreign));
+            let lost = if adopted { ", replacing a value that Latchkey did not put there" } else { "" };
+            self.detail(format!("push version {number} to {}{lost}", self.names.of(&id)));
+        }
+    }
+
+    fn update(&mut self, changed: &[Field<TokenField>]) {
+        let (token, names) = (self.token, self.names);
+        self.line(Tone::Change, "change");
+        let changes = |wanted: TokenField| changed.iter().any(|field| field.name == wanted);
+        if changes(TokenField::Leaving) {
+            self.detail("declared again, so it stays".to_owned());
+        }
+        let told = |field: &&Field<TokenField>| !matches!(field.name, TokenField::Places | TokenField::Leaving);
+        for Field { name, from, to } in changed.iter().filter(told) {
+            self.detail(format!("{}: {from} -> {to}", name.as_str()));
+        }
+        if !changes(TokenField::Places) {
+            return;
+        }
+        let before = |id: &PlaceId| token.record.as_ref().and_then(|record| record.places.get(id));
+        let ids: Vec<PlaceId> = token.places.iter().map(Place::id).collect();
+        for added in ids.iter().filter(|id| !before(id).is_some_and(|record| record.declared)) {
+            self.detail(format!("new place: {}", names.of(added)));
+        }
+        let recorded = token.record.iter().flat_map(|record| &record.places);
+        for (id, _) in recorded.filter(|(id, record)| record.declared && !ids.contains(id)) {
+            self.detail(format!("no longer declared: {}", names.of(id)));
+        }
+    }
+
+    fn mend(&mut self, number: u32, to: &PlaceId, found: &Finding) {
+        let (record, name) = (self.token.record.as_ref(), self.names.of(to));
+        let known = record.is_some_and(|record| record.places.contains_key(to));
+        let staged = record.and_then(|record| record.current()).map(|current| current.number) != Some(number);
+        let text = match found {
+            // Selected sinks only: it becomes current once it is everywhere.
+            _ if staged => format!("carry on to {name}"),
+            Finding::Absent if !known => format!("push to {name}"),
+            Finding::Absent => format!("mend {name}, it is missing there"),
+            found => format!("mend {name}, {} there", found.words()),
+        };
+        self.line(Tone::Change, &text);
+    }
+
+    fn forget(&mut self, id: &PlaceId) {
+        let ours = |find: &Finding| {
+            matches!(find, Finding::Current | Finding::Other { number: Some(_), .. } | Finding::Unknown(_))
+        };
+        let asked = self.token.findings.iter().any(|(place, find)| place.id() == *id && ours(find));
+        let why = if asked { "as asked; its entry stays" } else { "which holds nothing of it" };
+        self.line(Tone::Change, &format!("forget {}, {why}", self.names.of(id)));
+    }
+}
+
+/// Why a token gets a new version.
+pub(super) fn reason_text(reason: &Reason, names: &Names) -> String {
+    match reason {
+        Reason::Asked => "as asked".to_owned(),
+        Reason::Compromised => "as its secret has leaked; older versions end at once".to_owned(),
+        Reason::Due(since) => format!("due since {}", minute(*since)),
+        Reason::Durations => "as its durations changed".to_owned(),
+        Reason::Expired => "as no version of it works any more".to_owned(),
+        Reason::NeverDelivered => "as no version has reached its places yet".to_owned(),
+        Reason::TakenOver => "as nobody can read back a secret made by hand".to_owned(),
+        Reason::NoSource(id, found) => {
+            format!("as {} is {found} and no place can be read that has the current version", names.of(id))
+        }
+        Reason::LostStaged(number) => {
+            format!("as version {number} was left staged and its secret is nowhere to be read")
+        }
+    }
+}

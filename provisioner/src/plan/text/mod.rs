@@ -1,0 +1,194 @@
+//! A plan as lines for people. `plan` and `apply` print the same ones.
+
+mod blocked;
+mod changes;
+mod notes;
+mod summary;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use latchkey::place::{Place, PlaceId};
+
+use super::causes;
+use super::{Field, Note, Plan, TokenPlan, UserField};
+
+pub use notes::kept_as;
+pub use summary::summary;
+
+/// What kind of line, which colour may underline but never carry alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// Something is made.
+    Create,
+    Change,
+    Delete,
+    /// A detail of the line above.
+    Detail,
+    /// Something to know.
+    Note,
+    /// Something that cannot be done.
+    Problem,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    pub tone: Tone,
+    /// What it says.
+    pub text: String,
+}
+
+impl Line {
+    /// The line without colour.
+    pub fn plain(&self) -> String {
+        let mark = match self.tone {
+            Tone::Create => "  + ",
+            Tone::Change => "  ~ ",
+            Tone::Delete => "  - ",
+            Tone::Detail => "      ",
+            Tone::Note => "    . ",
+            Tone::Problem => "  ! ",
+        };
+        format!("{mark}{}", self.text)
+    }
+
+    /// What to do about the line above.
+    fn help(hint: &str) -> Self {
+        Self { tone: Tone::Detail, text: format!("help: {hint}") }
+    }
+}
+
+/// How places are named.
+#[derive(Debug)]
+pub struct Labels {
+    folder: Option<PathBuf>,
+    machine: String,
+}
+
+impl Labels {
+    /// For people: paths relative to the manifest's folder.
+    pub fn new(folder: &Path, machine: &str) -> Self {
+        Self { folder: Some(folder.to_owned()), machine: machine.to_owned() }
+    }
+
+    /// By id, the same wherever the manifest stands.
+    pub(super) fn ids() -> Self {
+        Self { folder: None, machine: String::new() }
+    }
+
+    /// A place's name.
+    pub fn of(&self, place: &Place) -> String {
+        match &self.folder {
+            Some(folder) => format!("`{}`", latchkey_sinks::label(place, folder, &self.machine)),
+            None => place.id().to_string(),
+        }
+    }
+
+    /// How the places that a token's plan speaks of are named.
+    fn names(&self, token: &TokenPlan) -> Names {
+        let found = token.findings.iter().map(|(place, _)| place);
+        Names(token.places.iter().chain(found).map(|place| (place.id(), self.of(place))).collect())
+    }
+}
+
+/// The names of a token's places.
+struct Names(HashMap<PlaceId, String>);
+
+impl Names {
+    fn of(&self, id: &PlaceId) -> String {
+        self.0.get(id).cloned().unwrap_or_else(|| id.to_string())
+    }
+}
+
+/// All lines of a plan, tokens without changes left out unless there is something to know.
+pub fn lines(plan: &Plan, labels: &Labels) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for role in &plan.roles {
+        let (tone, verb) = if role.new { (Tone::Create, "create") } else { (Tone::Change, "change") };
+        lines.push(Line { tone, text: format!("role `{}`: {verb}", role.name) });
+        let mut detail = |text: String| lines.push(Line { tone: Tone::Detail, text });
+        if !role.gains.is_empty() {
+            detail(format!("permits: {}", role.gains.join(", ")));
+        }
+        if !role.losses.is_empty() {
+            detail(format!("no longer permits: {}", role.losses.join(", ")));
+        }
+        if role.taken_over {
+            detail("made by hand until now, belongs to this manifest from now on".to_owned());
+        }
+    }
+    for user in &plan.users {
+        let (tone, verb) = if user.new { (Tone::Create, "create") } else { (Tone::Change, "change") };
+        lines.push(Line { tone, text: format!("user `{}`: {verb}", user.name) });
+        fields(&mut lines, &user.fields, user.new);
+        if user.taken_over {
+            let text = "made by hand until now, belongs to this manifest from now on".to_owned();
+            lines.push(Line { tone: Tone::Detail, text });
+        }
+    }
+    for token in &plan.tokens {
+        token_lines(&mut lines, token, labels);
+    }
+    lines.extend(causes::causes(plan).into_iter().map(|text| Line { tone: Tone::Note, text }));
+    for guard in &plan.guards {
+        lines.push(Line { tone: Tone::Problem, text: guard.to_string() });
+        lines.push(Line::help(&guard.hint()));
+    }
+    lines
+}
+
+fn fields(lines: &mut Vec<Line>, fields: &[Field<UserField>], new: bool) {
+    for Field { name, from, to } in fields {
+        let name = name.as_str();
+        let text = if new { format!("{name}: {to}") } else { format!("{name}: {from} -> {to}") };
+        lines.push(Line { tone: Tone::Detail, text });
+    }
+}
+
+/// The lines of one token.
+fn token_lines(lines: &mut Vec<Line>, token: &TokenPlan, labels: &Labels) {
+    changes::lines(lines, token, &subject(token), &labels.names(token));
+    for remark in remarks(token, labels) {
+        lines.push(Line { tone: remark.tone, text: remark.sentence() });
+        lines.extend(remark.help.as_deref().map(Line::help));
+    }
+}
+
+/// What there is to say about a token besides its changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// [`Tone::Problem`] or [`Tone::Note`].
+    pub tone: Tone,
+    /// The token, as lines name it.
+    pub subject: String,
+    pub text: String,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// Consumers lose their access unless somebody acts.
+    pub is_urgent: bool,
+}
+
+impl Remark {
+    /// The whole of it but the advice.
+    pub fn sentence(&self) -> String {
+        format!("{}: {}", self.subject, self.text)
+    }
+}
+
+/// The problems and notes of one token.
+pub fn remarks(token: &TokenPlan, labels: &Labels) -> Vec<Remark> {
+    let names = labels.names(token);
+    let problems = token.blocked.iter().map(|blocked| {
+        let (text, help) = blocked::text(blocked, &names);
+        Remark { tone: Tone::Problem, subject: subject(token), text, help, is_urgent: false }
+    });
+    let notes = token.notes.iter().map(|note| {
+        let (text, is_urgent) = (notes::text(token, note, &names), matches!(note, Note::Expires { .. }));
+        Remark { tone: Tone::Note, subject: subject(token), text, help: None, is_urgent }
+    });
+    problems.chain(notes).collect()
+}
+
+fn subject(token: &TokenPlan) -> String {
+    format!("token `{}/{}`", token.user, token.name)
+}

@@ -1,0 +1,47 @@
+//! How much there is to do.
+
+use latchkey_sinks::plural::{count, noun_for};
+
+use crate::plan::{Change, Plan};
+
+/// The last line of a plan: how much there is to do.
+pub fn summary(plan: &Plan) -> String {
+    let changes = || plan.tokens.iter().flat_map(|token| &token.changes);
+    let number_of = |wanted: fn(&Change) -> bool| changes().filter(|change| wanted(change)).count();
+    let create = number_of(|change| matches!(change, Change::Create))
+        + plan.roles.iter().filter(|role| role.new).count()
+        + plan.users.iter().filter(|user| user.new).count();
+    let change = number_of(|change| {
+        matches!(change, Change::Rename { .. } | Change::TakeOver | Change::Update(_) | Change::Forget { .. })
+    }) + plan.roles.iter().filter(|role| !role.new).count()
+        + plan.users.iter().filter(|user| !user.new).count();
+    let rotate = number_of(|change| matches!(change, Change::NewVersion(_) | Change::Resume { .. }));
+    let mend = number_of(|change| matches!(change, Change::Mend { .. }));
+    let retire = number_of(|change| matches!(change, Change::Retire { .. }));
+    let delete = number_of(|change| matches!(change, Change::Remove { .. } | Change::Leave | Change::Delete));
+    let blocked = plan.tokens.iter().filter(|token| !token.blocked.is_empty()).count();
+    let parts = [
+        (create, "to create"),
+        (change, "to change"),
+        (rotate, "to rotate"),
+        (mend, "to mend"),
+        (retire, "to retire"),
+        (delete, "to delete"),
+        (blocked, "held up"),
+    ];
+    let parts: Vec<String> =
+        parts.iter().filter(|(number, _)| *number > 0).map(|(number, words)| format!("{number} {words}")).collect();
+    let tokens = plan.tokens.iter().filter(|token| token.declaration.is_some()).count();
+    let left = plan.left_out.filter(|left| left.tokens + left.others > 0).map_or_else(String::new, |left| {
+        let others = match left.others {
+            0 => String::new(),
+            others => format!(" and {} or {}", count(others, "role"), noun_for(others, "user")),
+        };
+        format!("; not selected and left as they are: {}{others}", count(left.tokens, "token"))
+    });
+    if parts.is_empty() {
+        let tokens = tokens - plan.left_out.map_or(0, |left| left.tokens.min(tokens));
+        return format!("No changes: {} of `{}` as declared{left}", count(tokens, "token"), plan.manifest);
+    }
+    format!("Plan: {}{left}", parts.join(", "))
+}

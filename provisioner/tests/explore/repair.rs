@@ -1,0 +1,81 @@
+//! Nothing of a token ends in a run that repairs one of its places, not even when the run looks again.
+
+use std::sync::Arc;
+
+use crate::exploration::{Doing, Scenario};
+use crate::gate::Go;
+use crate::runs::{Driven, clean};
+use crate::scenarios;
+use crate::search::older;
+use crate::step::Step;
+use crate::world::{State, Which, World};
+
+const SINKS: [&str; 2] = ["a", "b"];
+
+/// A token in two places that cannot be read, in which a first version is past its overlap.
+fn world() -> (Arc<World>, Which) {
+    let blind = scenarios::three_unreadable().into_iter().filter(|(name, _)| SINKS.contains(name)).collect();
+    let state = Scenario::OverlapEnds.set_up(State { sinks: blind, ..State::default() }, &SINKS);
+    let first = state.promises.keys().find(|(_, number)| *number == 1).unwrap().clone();
+    (World::new(state), first)
+}
+
+/// The first version's value comes back into the second place, and nothing tells that it is ours.
+fn put_back(world: &World) {
+    let mut state = world.state();
+    let place = state.place("b", "API").id();
+    let value = older(&state, &place).unwrap();
+    state.put(&place, &value, false);
+}
+
+fn works(world: &World, (id, number): &Which) -> bool {
+    let state = world.state();
+    assert_eq!(state.broken, [""; 0]);
+    state.service.works(id, *number, crate::world::now())
+}
+
+/// Lets a run go on until its next call is one of that kind.
+fn until(run: &mut Driven, step: Step) {
+    while run.gate.waiting()[0].step != step {
+        run.go(0, Go::Well);
+    }
+}
+
+fn to_its_end(run: &mut Driven) {
+    while run.is_live() {
+        run.go(0, Go::Well);
+    }
+}
+
+#[test]
+fn a_place_that_changed_since_the_plan_keeps_the_older_version() {
+    let (world, first) = world();
+    let mut run = Driven::start(&world, &Doing::one(&SINKS));
+    // The plan asks for its end, and the record is read for that.
+    until(&mut run, Step::Reread);
+    put_back(&world);
+    to_its_end(&mut run);
+    assert!(works(&world, &first));
+    clean(&world, &Doing::one(&SINKS));
+    assert!(works(&world, &first), "the next run repairs");
+    clean(&world, &Doing::one(&SINKS));
+    assert!(!works(&world, &first), "and the one after it retires");
+}
+
+#[test]
+fn a_run_that_repaired_something_retires_nothing_when_it_looks_again() {
+    let (world, first) = world();
+    put_back(&world);
+    let mut run = Driven::start(&world, &Doing::one(&SINKS));
+    until(&mut run, Step::Write);
+    until(&mut run, Step::Look);
+    // The look before the promotion finds nothing, so that the run goes over everything once more.
+    run.go(0, Go::Fails);
+    until(&mut run, Step::Observe);
+    to_its_end(&mut run);
+    let current = world.state().service.current(&first.0);
+    assert_eq!(current, Some(3), "the second pass has finished the repair");
+    assert!(works(&world, &first));
+    clean(&world, &Doing::one(&SINKS));
+    assert!(!works(&world, &first));
+}
