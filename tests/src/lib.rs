@@ -8,6 +8,7 @@ pub mod engine;
 pub mod engines;
 pub mod fleet;
 pub mod lambda;
+pub mod programs;
 pub mod provision;
 pub mod remote;
 pub mod sinks;

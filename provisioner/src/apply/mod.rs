@@ -20,6 +20,7 @@ pub use outcome::{Failure, Outcome, Reporter};
 use crate::manifest::Manifest;
 use crate::observe::Observation;
 use crate::plan::{Change, Labels, Options, Plan, TokenPlan};
+use crate::plural::count;
 use crate::service::{Protocol, ServiceError};
 use crate::sinks::SinkSet;
 use written::Written;
@@ -165,7 +166,7 @@ fn done_words(work: &Work<'_>) -> String {
             continue;
         }
         words.push(match change {
-            Change::Create => format!("created and pushed to {} places", plan.places.len()),
+            Change::Create => format!("created and pushed to {}", count(plan.places.len(), "place")),
             Change::Rename { from } => format!("renamed from `{from}`"),
             Change::TakeOver => "taken over".to_owned(),
             Change::Update(_) => "changed".to_owned(),
@@ -180,5 +181,5 @@ fn done_words(work: &Work<'_>) -> String {
         });
     }
     words.dedup();
-    words.join(", ").replace("1 places", "1 place")
+    words.join(", ")
 }

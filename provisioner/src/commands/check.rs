@@ -7,6 +7,7 @@ use super::exit::{Code, Fault};
 use super::open;
 use crate::manifest::{self, LoadError, Severity, snippet};
 use crate::output::{Format, Printer, markdown};
+use crate::plural::count;
 
 /// Checks a manifest by its own rules.
 pub(super) fn run(printer: Printer, check: &Check) -> Result<Code, Fault> {
@@ -15,17 +16,21 @@ pub(super) fn run(printer: Printer, check: &Check) -> Result<Code, Fault> {
     }
     let manifest = open::load(printer, &check.file, &check.allow)?;
     let good = |words: &str| if printer.format == Format::Markdown { markdown::text(words) } else { words.to_owned() };
-    let (tokens, pushes) =
-        (manifest.tokens.len(), manifest.tokens.iter().map(|token| token.pushes.len()).sum::<usize>());
-    let plural = |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
-    let (tokens, pushes) = (plural(tokens, "token", "tokens"), plural(pushes, "push", "pushes"));
+    let pushes: usize = manifest.tokens.iter().map(|token| token.pushes.len()).sum();
+    let (tokens, pushes) = (count(manifest.tokens.len(), "token"), count(pushes, "push"));
     printer.result(&good(&format!("`{}` is good: {tokens}, {pushes}", check.file.display())))?;
     Ok(Code::Done)
 }
 
 fn as_json(printer: Printer, check: &Check) -> Result<Code, Fault> {
     let (faults, text) = match manifest::load(&check.file, &check.allow.allowances()) {
-        Ok((manifest, warnings)) => (warnings, manifest.text),
+        Ok((manifest, mut faults)) => {
+            if !check.allow.allow_outside {
+                faults.extend(manifest::leaving(&manifest));
+                faults.sort_by_key(|fault| fault.span.start);
+            }
+            (faults, manifest.text)
+        }
         Err(LoadError::Faults(faults)) => (faults.faults, faults.text),
         Err(error) => {
             let hint = error.hint().map(str::to_owned);

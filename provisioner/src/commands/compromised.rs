@@ -2,7 +2,6 @@
 //! at once, whoever still uses them: a dead consumer is mended sooner than a leak.
 
 use std::collections::BTreeSet;
-use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -22,6 +21,7 @@ use crate::observe::observe;
 use crate::output::{Format, Printer, Progress, markdown, outcome_json};
 use crate::plan::compromised::{Leak, as_plan, leaks};
 use crate::plan::{self, Labels, Options, minute};
+use crate::plural::noun_for;
 use crate::service::{Client, Protocol as _, ServiceError};
 use crate::sinks::registry::ManifestSinks;
 use crate::sinks::{Marker, SinkSet as _};
@@ -99,7 +99,7 @@ impl Scene<'_> {
             printer.talk(&self.warning(leak));
         }
         if !arguments.yes {
-            leaks.iter().try_for_each(confirm)?;
+            leaks.iter().try_for_each(|leak| confirm(printer, leak))?;
         }
         client.note_applied(&manifest.name, arguments.how.revision).await?;
         stop_on_interrupt(printer, stop.clone());
@@ -190,7 +190,7 @@ impl Scene<'_> {
                 "Version {} of `{subject}` did not arrive everywhere. End the leaked one all the same? Type its name: ",
                 record.highest
             );
-            if ask(&question)? != leak.plan.name.as_str() {
+            if self.printer.ask(&question)? != leak.plan.name.as_str() {
                 return Ok(Became { subject, new, current, ended: Vec::new() });
             }
         }
@@ -305,15 +305,12 @@ impl Became {
         let Some(new) = self.new else {
             return format!("`{subject}`: no new version could be made, so the leaked one still works");
         };
-        let plural = if self.ended.len() == 1 { "" } else { "s" };
         let numbers: Vec<String> = self.ended.iter().map(ToString::to_string).collect();
-        let numbers = numbers.join(", ");
+        let ended = format!("{} {} ended", noun_for(numbers.len(), "version"), numbers.join(", "));
         match (self.ended.is_empty(), self.current) {
             (true, _) => format!("`{subject}`: version {new} works, and the leaked one still does"),
-            (false, true) => format!("`{subject}`: version {new} is current, version{plural} {numbers} ended"),
-            (false, false) => {
-                format!("`{subject}`: version{plural} {numbers} ended; version {new} works and is not everywhere yet")
-            }
+            (false, true) => format!("`{subject}`: version {new} is current, {ended}"),
+            (false, false) => format!("`{subject}`: {ended}; version {new} works and is not everywhere yet"),
         }
     }
 }
@@ -340,25 +337,16 @@ fn still(subject: &str, error: ServiceError) -> Fault {
 }
 
 /// Demands that a person types the token's name.
-fn confirm(leak: &Leak) -> Result<(), Fault> {
+fn confirm(printer: Printer, leak: &Leak) -> Result<(), Fault> {
     let subject = format!("{}/{}", leak.plan.user, leak.plan.name);
-    if !std::io::stdin().is_terminal() {
+    if !printer.is_answered() {
         return Err(Fault::new(format!("nothing of `{subject}` ended, as nobody was there to confirm it"))
             .hint("say `--yes`")
             .code(Code::Guard));
     }
     let question = format!("End every older version of `{subject}` at once? Type its name to confirm: ");
-    if ask(&question)? == leak.plan.name.as_str() {
+    if printer.ask(&question)? == leak.plan.name.as_str() {
         return Ok(());
     }
     Err(Fault::new(format!("that is not its name; nothing of `{subject}` ended")).code(Code::Guard))
-}
-
-fn ask(question: &str) -> Result<String, Fault> {
-    let mut stderr = std::io::stderr().lock();
-    let _ = write!(stderr, "{question}");
-    let _ = stderr.flush();
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(answer.trim().to_owned())
 }

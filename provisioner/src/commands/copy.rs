@@ -1,9 +1,8 @@
 //! `provision copy`: a whole service from one table to another.
 
 use std::path::{Path, absolute};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use indicatif::{ProgressBar, ProgressDrawTarget};
 use latchkey::clock::{Clock, SystemClock};
 use latchkey::table::{Copied, CopyError, Table};
 use serde_json::json;
@@ -12,7 +11,8 @@ use super::arguments::Copy;
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use crate::manifest::ServiceAddress;
-use crate::output::{Format, Printer};
+use crate::output::{Format, Printer, Spinner};
+use crate::plural::count;
 
 /// Copies, or goes on copying.
 pub(super) async fn run(printer: Printer, arguments: &Copy) -> Result<Code, Fault> {
@@ -23,14 +23,11 @@ pub(super) async fn run(printer: Printer, arguments: &Copy) -> Result<Code, Faul
     }
     let source = table(&from, IfMissing::Fail).await?;
     let target = table(&to, IfMissing::Create).await?;
-    let bar = if printer.watched() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
-    bar.set_draw_target(if printer.watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
-    bar.enable_steady_tick(Duration::from_millis(200));
+    let spinner = Spinner::start(printer);
     let begun = Instant::now();
     let names = (source_name.as_str(), target_name.as_str());
-    let copied =
-        source.copy_to(&target, names, SystemClock.now(), |count| bar.set_message(format!("{count} items"))).await;
-    bar.finish_and_clear();
+    let copied = source.copy_to(&target, names, SystemClock.now(), |items| spinner.show(count(items, "item"))).await;
+    drop(spinner);
     let copied = copied.map_err(|error| fault(error, arguments))?;
     tracing::debug!(took = ?begun.elapsed(), "copied");
     show(printer, &copied, arguments)?;
@@ -74,8 +71,10 @@ fn show(printer: Printer, copied: &Copied, arguments: &Copy) -> Result<(), Fault
     let kinds: Vec<String> = copied.kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
     let verb = if copied.resumed { "Went on copying" } else { "Copied" };
     printer.result(&format!(
-        "{verb} `{}` to `{}`: {} items, the same in both",
-        arguments.from, arguments.to, copied.items
+        "{verb} `{}` to `{}`: {}, the same in both",
+        arguments.from,
+        arguments.to,
+        count(copied.items, "item")
     ))?;
     printer.result(&format!("  {}", kinds.join(", ")))?;
     Ok(())

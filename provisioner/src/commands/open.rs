@@ -17,6 +17,7 @@ use crate::embedded::{self, EmbeddedError};
 use crate::files::FileError;
 use crate::manifest::{self, Fault as ManifestFault, LoadError, Manifest, ServiceAddress};
 use crate::output::{Format, Printer, actions, markdown};
+use crate::plural::count;
 use crate::service::Client;
 
 /// Loads a manifest, prints its warnings, and on faults prints them all.
@@ -34,9 +35,8 @@ pub(super) fn load(printer: Printer, path: &Path, allow: &Allow) -> Result<Manif
             printer.talk(faults.render(printer.colour()).trim_end());
             actions::faults(printer, path, &faults.text, &faults.faults);
             page(printer, path, &faults.render(false));
-            let count = faults.errors();
-            let plural = if count == 1 { "" } else { "s" };
-            Err(Fault::new(format!("`{}` has {count} error{plural}, nothing was done", path.display())))
+            let errors = count(faults.errors(), "error");
+            Err(Fault::new(format!("`{}` has {errors}, nothing was done", path.display())))
         }
         Err(error) => {
             let hint = error.hint();
@@ -75,8 +75,7 @@ pub(super) fn refuse(printer: Printer, manifest: &Manifest, faults: &[ManifestFa
     printer.talk(text.trim_end());
     actions::faults(printer, &manifest.path, &manifest.text, faults);
     page(printer, &manifest.path, &manifest::snippet::render(faults, &path, &manifest.text, false));
-    let plural = if faults.len() == 1 { "" } else { "s" };
-    Fault::new(format!("`{path}` has {} error{plural}, nothing was changed", faults.len()))
+    Fault::new(format!("`{path}` has {}, nothing was changed", count(faults.len(), "error")))
 }
 
 /// Where the service is: the flag, else what the manifest says, else the server that the environment names.
@@ -154,12 +153,14 @@ pub(super) fn nearest_address(flag: Option<&str>) -> Result<ServiceAddress, Faul
     address(None, Some(&manifest))
 }
 
-/// Whether a file that was come upon, not named, is one to follow: it belongs to this user or to the system's. In a
-/// folder that many can write to, anybody could put one.
+/// Whether a file that was come upon, not named, is one to follow: it belongs to this user or to the system's, and so
+/// does the link that stands for it. In a folder that many can write to, anybody could put one.
 fn is_trusted(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let mine = nix::unistd::getuid().as_raw();
-    std::fs::metadata(path).is_ok_and(|found| found.is_file() && (found.uid() == mine || found.uid() == 0))
+    let is_ours = |found: &std::fs::Metadata| found.uid() == mine || found.uid() == 0;
+    std::fs::metadata(path).is_ok_and(|found| found.is_file() && is_ours(&found))
+        && std::fs::symlink_metadata(path).is_ok_and(|found| is_ours(&found))
 }
 
 /// Opens the service at an address: a table as its operator, a server with a token.

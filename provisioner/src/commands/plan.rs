@@ -12,6 +12,7 @@ use crate::manifest::{Manifest, SinkConfig};
 use crate::observe::observe;
 use crate::output::{Format, Printer, actions, calendar, markdown, plan_json};
 use crate::plan::{self, Labels, Options, Rotate};
+use crate::plural::count;
 use crate::sinks::registry::ManifestSinks;
 use crate::sinks::{dotenv, login};
 
@@ -93,9 +94,8 @@ fn offline(printer: Printer, manifest: &Manifest) -> Result<Code, Fault> {
         printer.json(&serde_json::json!({ "manifest": manifest.name, "offline": true, "tokens": tokens }))?;
         return Ok(Code::Done);
     }
-    let plural = if manifest.tokens.len() == 1 { "" } else { "s" };
-    let count = manifest.tokens.len();
-    let sum = format!("`{}` declares {count} token{plural}; nothing was contacted", manifest.name);
+    let tokens = count(manifest.tokens.len(), "token");
+    let sum = format!("`{}` declares {tokens}; nothing was contacted", manifest.name);
     if printer.format == Format::Markdown {
         let row = |token: &crate::manifest::TokenDeclaration| {
             vec![markdown::code(&format!("{}/{}", token.user, token.name)), markdown::text(&pushes(token).join(", "))]

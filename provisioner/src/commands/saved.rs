@@ -12,6 +12,7 @@ use super::exit::{Code, Fault};
 use crate::files;
 use crate::manifest::{Manifest, ServiceAddress};
 use crate::plan::{self, Labels, Options, Plan, Rotate, Tone};
+use crate::plural::count;
 
 /// The form of the document.
 const FORMAT: u32 = 1;
@@ -185,7 +186,7 @@ impl Saved {
         let mut list = |what: &str, lines: &[String]| {
             differences.extend(lines.iter().take(SHOWN_MAX).map(|line| format!("{what}: {}", line.trim())));
             if lines.len() > SHOWN_MAX {
-                differences.push(format!("{what}: {} lines more", lines.len() - SHOWN_MAX));
+                differences.push(format!("{what}: {} more", count(lines.len() - SHOWN_MAX, "line")));
             }
         };
         list("no longer planned", &gone);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{Span, masking, snippet};
+use crate::plural::count;
 
 /// Whether a fault stops the manifest from being used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -114,12 +115,11 @@ impl Faults {
 
 impl fmt::Display for Faults {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = |count: usize| if count == 1 { "" } else { "s" };
         let errors = self.errors();
-        write!(formatter, "`{}` has {errors} error{}", self.path.display(), plural(errors))?;
+        write!(formatter, "`{}` has {}", self.path.display(), count(errors, "error"))?;
         let warnings = self.faults.len() - errors;
         if warnings > 0 {
-            write!(formatter, " and {warnings} warning{}", plural(warnings))?;
+            write!(formatter, " and {}", count(warnings, "warning"))?;
         }
         Ok(())
     }

@@ -1,33 +1,22 @@
 //! The manifest's file: found, read, and told apart from everything else that may stand at its path.
 
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::Manifest;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
 use super::fault::{Fault, Faults};
 use super::parse::parse;
+use super::plain_file::ReadError;
 use super::reading::Allowances;
-
-/// The largest manifest that is read, in bytes.
-pub const SIZE_MAX: u64 = 4 * 1024 * 1024;
+use super::{Manifest, plain_file};
 
 /// Why there is no manifest.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// There is no such file.
-    #[error("no manifest at `{}`", .0.display())]
-    Missing(PathBuf),
-    /// A folder, a device or the like.
-    #[error("`{}` is not a file", .0.display())]
-    NotAFile(PathBuf),
-    /// It is there, but cannot be read.
-    #[error("cannot read `{}`", path.display())]
-    Unreadable {
-        /// The file, as it was named.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// Its file was not read.
+    #[error(transparent)]
+    File(#[from] ReadError),
     /// It is no text.
     #[error("`{}` is not UTF-8: line {line} holds other bytes", path.display())]
     NotUtf8 {
@@ -36,9 +25,9 @@ pub enum LoadError {
         /// The line with the first such byte, from 1.
         line: usize,
     },
-    /// It is larger than any manifest.
-    #[error("`{}` is larger than 4 MiB", .0.display())]
-    TooLarge(PathBuf),
+    /// It is what `provision plan --out` writes.
+    #[error("`{}` is a saved plan, not a manifest", .0.display())]
+    SavedPlan(PathBuf),
     /// It was read, and is wrong.
     #[error(transparent)]
     Faults(#[from] Faults),
@@ -48,11 +37,9 @@ impl LoadError {
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Missing(_) => Some("`provision init` writes a starter"),
-            Self::NotAFile(_) => Some("name the file itself, for instance `tokens.toml`"),
-            Self::Unreadable { .. } => Some("check who may read it"),
+            Self::File(error) => Some(error.hint()),
             Self::NotUtf8 { .. } => Some("save it as UTF-8"),
-            Self::TooLarge(_) => Some("split it: each manifest owns the tokens that it declares"),
+            Self::SavedPlan(_) => Some("name the manifest, and pass the plan as `--plan FILE`"),
             Self::Faults(_) => None,
         }
     }
@@ -61,31 +48,25 @@ impl LoadError {
 /// Reads a manifest's file, see [`parse`].
 ///
 /// # Errors
-/// When there is no file, it cannot be read, is no text of a sensible size, or is wrong.
+/// When there is no file, it may not or cannot be read, is no text of a sensible size, or is wrong.
 pub fn load(path: &Path, allowances: &Allowances) -> Result<(Manifest, Vec<Fault>), LoadError> {
-    let unreadable = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => LoadError::Missing(path.to_owned()),
-        _ => LoadError::Unreadable { path: path.to_owned(), source },
-    };
-    // Asked first: opening a pipe would wait for its other end.
-    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(LoadError::NotAFile(path.to_owned()));
-    }
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    file.take(SIZE_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > SIZE_MAX {
-        return Err(LoadError::TooLarge(path.to_owned()));
-    }
+    let (bytes, folder) = plain_file::read(path)?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = good.split(|byte| *byte == b'\n').count();
         LoadError::NotUtf8 { path: path.to_owned(), line }
     })?;
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let folder = folder.canonicalize().map_err(unreadable)?;
+    if is_saved_plan(&text) {
+        return Err(LoadError::SavedPlan(path.to_owned()));
+    }
     Ok(parse(path, &folder, &text, allowances)?)
+}
+
+fn is_saved_plan(text: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Mark {
+        #[serde(rename = "latchkey_plan")]
+        _form: IgnoredAny,
+    }
+    text.trim_start().starts_with('{') && serde_json::from_str::<Mark>(text).is_ok()
 }

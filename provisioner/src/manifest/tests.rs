@@ -7,6 +7,7 @@ use super::*;
 mod broken;
 mod form;
 mod generated;
+mod links;
 mod rules;
 
 const STATED: &str = "tokens.toml";

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::Printer;
 use crate::manifest::snippet::position;
 use crate::manifest::{Fault, Manifest, Severity, Span};
-use crate::plan::{Labels, Line, Note, Plan, Tone, remarks};
+use crate::plan::{Labels, Line, Plan, Tone, remarks};
 
 /// A step's summary takes 1 MiB; one that is longer is dropped as a whole.
 const SUMMARY_MAX: u64 = 1_000_000;
@@ -103,14 +103,14 @@ pub fn plan(printer: Printer, manifest: &Manifest, plan: &Plan, labels: &Labels)
         let span = token.declaration.map_or(0..0, |index| manifest.tokens[index].span.clone());
         let spot = spot(&manifest.path, &manifest.text, &span);
         let title = format!("{}/{}", token.user, token.name);
-        let expires = token.notes.iter().any(|note| matches!(note, Note::Expires { .. }));
-        for (line, help) in remarks(token, labels) {
-            let level = match line.tone {
+        for remark in remarks(token, labels) {
+            let level = match remark.tone {
                 Tone::Problem => Level::Error,
-                Tone::Note if expires && line.text.contains("stops working") => Level::Warning,
+                _ if remark.is_urgent => Level::Warning,
                 _ => continue,
             };
-            let message = help.map_or_else(|| line.text.clone(), |help| format!("{}\nhelp: {help}", line.text));
+            let help = remark.help.as_ref().map_or_else(String::new, |help| format!("\nhelp: {help}"));
+            let message = format!("{}{help}", remark.sentence());
             said.push(annotation(level, spot, &title, &message));
         }
     }

@@ -4,7 +4,7 @@ use latchkey::place::PlaceId;
 use serde_json::{Value, json};
 
 use crate::apply::Outcome;
-use crate::plan::{Change, Labels, Plan, TokenPlan, Tone, remarks};
+use crate::plan::{Change, Labels, Plan, Remark, TokenPlan, Tone, remarks};
 
 /// A plan. `changes` are in the order in which they are carried out; `problems` have a `message` and mostly
 /// a `help`; `notes` are sentences.
@@ -51,10 +51,10 @@ fn token(token: &TokenPlan, labels: &Labels) -> Value {
     let all: Vec<Value> = token.places.iter().map(|declared| place(&declared.id())).collect();
     let changes: Vec<Value> = token.changes.iter().map(|one| change(one, &all, &place)).collect();
     let said = remarks(token, labels);
-    let of = |wanted: Tone| said.iter().filter(move |(line, _)| line.tone == wanted);
+    let of = |wanted: Tone| said.iter().filter(move |remark| remark.tone == wanted);
     let problems: Vec<Value> =
-        of(Tone::Problem).map(|(line, help)| json!({ "message": line.text, "help": help })).collect();
-    let notes: Vec<&String> = of(Tone::Note).map(|(line, _)| &line.text).collect();
+        of(Tone::Problem).map(|remark| json!({ "message": remark.sentence(), "help": remark.help })).collect();
+    let notes: Vec<String> = of(Tone::Note).map(Remark::sentence).collect();
     json!({
         "user": token.user,
         "name": token.name,

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use crate::apply::Outcome;
 use crate::plan::{self, Labels, Line, Plan, Tone};
+use crate::plural::count;
 
 /// The longest page: GitHub takes no longer comment than 65,536 characters.
 const PAGE_MAX: usize = 60_000;
@@ -101,7 +102,7 @@ fn all_lines(lines: &[Line], room: usize) -> String {
     for (index, line) in lines.iter().enumerate() {
         let line = line.plain();
         if shown.len() + line.len() > room {
-            let _ = writeln!(shown, "... and {} lines more", lines.len() - index);
+            let _ = writeln!(shown, "... and {} more", count(lines.len() - index, "line"));
             break;
         }
         shown.push_str(&line);

@@ -9,8 +9,10 @@ mod table;
 
 use std::io::{self, IsTerminal, Write};
 
+use zeroize::Zeroizing;
+
 pub use json::{outcome as outcome_json, plan as plan_json};
-pub use progress::Progress;
+pub use progress::{Progress, Spinner};
 pub use table::table;
 
 use crate::apply::Failure;
@@ -49,6 +51,33 @@ impl Printer {
     /// Whether a person watches.
     pub fn watched(self) -> bool {
         io::stderr().is_terminal()
+    }
+
+    /// Whether a person can answer.
+    pub fn is_answered(self) -> bool {
+        io::stdin().is_terminal()
+    }
+
+    /// Asks a person on stderr and answers what was typed, without the blanks around it.
+    ///
+    /// # Errors
+    /// When stdin cannot be read.
+    pub fn ask(self, question: &str) -> io::Result<String> {
+        let mut stderr = anstream::stderr().lock();
+        let _ = write!(stderr, "{}", actions::tamed(question));
+        let _ = stderr.flush();
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer)?;
+        Ok(answer.trim().to_owned())
+    }
+
+    /// The same for a secret, which is not shown while it is typed.
+    ///
+    /// # Errors
+    /// When there is no terminal.
+    pub fn ask_hidden(self, question: &str) -> io::Result<Zeroizing<String>> {
+        let typed = Zeroizing::new(rpassword::prompt_password(question)?);
+        Ok(Zeroizing::new(typed.trim().to_owned()))
     }
 
     /// Part of the result, on stdout.

@@ -129,6 +129,33 @@ impl Reporter for Progress {
     }
 }
 
+/// Turns on a terminal until it is dropped; elsewhere there is nothing to see.
+#[derive(Debug)]
+pub struct Spinner(ProgressBar);
+
+impl Spinner {
+    /// Starts to turn, if a person watches.
+    pub fn start(printer: Printer) -> Self {
+        if !printer.watched() {
+            return Self(ProgressBar::hidden());
+        }
+        let bar = ProgressBar::new_spinner();
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self(bar)
+    }
+
+    /// Says how far it is.
+    pub fn show(&self, words: String) {
+        self.0.set_message(words);
+    }
+}
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -27,6 +27,7 @@ use latchkey::service::UserChange;
 
 use crate::manifest::Manifest;
 use crate::observe::Observation;
+use crate::plural;
 
 pub use change::{Blocked, Change, Field, Note, Reason, TokenPlan};
 pub use faults::faults;
@@ -194,7 +195,7 @@ impl Plan {
     }
 }
 
-pub use text::{Labels, Line, Tone, lines, remarks, summary};
+pub use text::{Labels, Line, Remark, Tone, lines, remarks, summary};
 
 fn hex_digit(digit: u8) -> char {
     char::from_digit(u32::from(digit), 16).unwrap_or('0')
@@ -218,6 +219,6 @@ pub fn distance(now: Timestamp, at: Timestamp) -> String {
         7_200..=172_799 => (nearest(3600), "hour"),
         _ => (nearest(86_400), "day"),
     };
-    let plural = if count == 1 { "" } else { "s" };
-    if length.is_negative() { format!("{count} {unit}{plural} ago") } else { format!("in {count} {unit}{plural}") }
+    let length_in_words = plural::count(count, unit);
+    if length.is_negative() { format!("{length_in_words} ago") } else { format!("in {length_in_words}") }
 }

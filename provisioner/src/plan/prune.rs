@@ -10,6 +10,7 @@ use latchkey::token::{Token, Use};
 use super::{Blocked, Change, Note, Options, Reason, TokenPlan};
 use crate::observe::Observation;
 use crate::observe::finding::{Finding, Known};
+use crate::plural::count;
 use crate::sinks::SinkError;
 
 /// A token that was used so lately is not pruned.
@@ -41,16 +42,14 @@ pub enum Stop {
 
 impl std::fmt::Display for Stop {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let plural = |of: usize| if of == 1 { "" } else { "s" };
         match self {
             Self::Deletes { deletes, of } => {
-                write!(formatter, "this would delete {deletes} of {of} token{}", plural(*of))
+                write!(formatter, "this would delete {deletes} of {}", count(*of, "token"))
             }
-            Self::Rotations { rotations, of } => write!(
-                formatter,
-                "this would rotate {rotations} of {of} token{}, none of them due or named",
-                plural(*of)
-            ),
+            Self::Rotations { rotations, of } => {
+                let of = count(*of, "token");
+                write!(formatter, "this would rotate {rotations} of {of}, none of them due or named")
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use latchkey::place::{Place, PlaceId};
 use super::causes;
 use super::{Blocked, Change, Field, Note, Plan, Reason, TokenPlan, minute};
 use crate::observe::finding::Finding;
+use crate::plural::{count, noun_for};
 use crate::sinks::registry;
 
 /// What kind of line, which colour may underline but never carry alone.
@@ -106,7 +107,7 @@ pub fn lines(plan: &Plan, labels: &Labels) -> Vec<Line> {
     lines.extend(causes::causes(plan).into_iter().map(|text| Line { tone: Tone::Note, text }));
     for guard in &plan.guards {
         lines.push(Line { tone: Tone::Problem, text: guard.to_string() });
-        lines.push(Line { tone: Tone::Detail, text: format!("{HELP}{}", guard.hint()) });
+        lines.push(help_line(&guard.hint()));
     }
     lines
 }
@@ -121,25 +122,68 @@ fn fields(lines: &mut Vec<Line>, fields: &[Field], new: bool) {
 
 /// The lines of one token.
 pub(super) fn token_lines(lines: &mut Vec<Line>, token: &TokenPlan, labels: &Labels) {
+    let place = names(token, labels);
+    for change in &token.changes {
+        change_lines(lines, token, change, &subject(token), &place);
+    }
+    for remark in remarks(token, labels) {
+        lines.push(Line { tone: remark.tone, text: remark.sentence() });
+        lines.extend(remark.help.as_deref().map(help_line));
+    }
+}
+
+fn subject(token: &TokenPlan) -> String {
+    format!("token `{}/{}`", token.user, token.name)
+}
+
+/// What the places are called that a plan of one token is about.
+fn names(token: &TokenPlan, labels: &Labels) -> impl Fn(&PlaceId) -> String {
     let names: HashMap<PlaceId, String> = token
         .places
         .iter()
         .chain(token.findings.iter().map(|(place, _)| place))
         .map(|place| (place.id(), labels.of(place)))
         .collect();
-    let place = |id: &PlaceId| names.get(id).cloned().unwrap_or_else(|| id.to_string());
-    let subject = format!("token `{}/{}`", token.user, token.name);
-    for change in &token.changes {
-        change_lines(lines, token, change, &subject, &place);
+    move |id| names.get(id).cloned().unwrap_or_else(|| id.to_string())
+}
+
+fn help_line(help: &str) -> Line {
+    Line { tone: Tone::Detail, text: format!("help: {help}") }
+}
+
+/// What there is to say about a token besides its changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// [`Tone::Problem`] or [`Tone::Note`].
+    pub tone: Tone,
+    /// The token, as lines name it.
+    pub subject: String,
+    pub text: String,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// Consumers lose their access unless somebody acts.
+    pub is_urgent: bool,
+}
+
+impl Remark {
+    /// The whole of it but the advice.
+    pub fn sentence(&self) -> String {
+        format!("{}: {}", self.subject, self.text)
     }
-    for blocked in &token.blocked {
-        let (text, hint) = blocked_text(blocked, &place);
-        lines.push(Line { tone: Tone::Problem, text: format!("{subject}: {text}") });
-        lines.extend(hint.map(|hint| Line { tone: Tone::Detail, text: format!("{HELP}{hint}") }));
-    }
-    for note in &token.notes {
-        lines.push(Line { tone: Tone::Note, text: format!("{subject}: {}", note_text(token, note, &place)) });
-    }
+}
+
+/// The problems and notes of one token.
+pub fn remarks(token: &TokenPlan, labels: &Labels) -> Vec<Remark> {
+    let place = names(token, labels);
+    let problems = token.blocked.iter().map(|blocked| {
+        let (text, help) = blocked_text(blocked, &place);
+        Remark { tone: Tone::Problem, subject: subject(token), text, help, is_urgent: false }
+    });
+    let notes = token.notes.iter().map(|note| {
+        let (text, is_urgent) = (note_text(token, note, &place), matches!(note, Note::Expires { .. }));
+        Remark { tone: Tone::Note, subject: subject(token), text, help: None, is_urgent }
+    });
+    problems.chain(notes).collect()
 }
 
 fn change_lines(
@@ -363,8 +407,7 @@ fn note_text(token: &TokenPlan, note: &Note, place: &dyn Fn(&PlaceId) -> String)
         }
         Note::NotDeclared => {
             let places = token.record.as_ref().map_or(0, |record| record.places.len());
-            let plural = if places == 1 { "" } else { "s" };
-            format!("no longer declared, left as it is with {places} place{plural}; `--prune` ends it")
+            format!("no longer declared, left as it is with {}; `--prune` ends it", count(places, "place"))
         }
         Note::EndsAfter(at) => format!("leaving, ends after {}", minute(*at)),
         Note::WaitsForAll(Some(reason)) => {
@@ -376,45 +419,21 @@ fn note_text(token: &TokenPlan, note: &Note, place: &dyn Fn(&PlaceId) -> String)
     }
 }
 
-/// What there is to say about a token besides its changes: problems and notes, each with what to do where there is
-/// something.
-pub fn remarks(token: &TokenPlan, labels: &Labels) -> Vec<(Line, Option<String>)> {
-    let mut lines = Vec::new();
-    token_lines(&mut lines, token, labels);
-    let mut remarks: Vec<(Line, Option<String>)> = Vec::new();
-    for line in lines {
-        match line.tone {
-            Tone::Problem | Tone::Note => remarks.push((line, None)),
-            Tone::Detail => {
-                let help = line.text.strip_prefix(HELP).map(str::to_owned);
-                if let (Some((_, of)), Some(help)) = (remarks.last_mut(), help) {
-                    *of = Some(help);
-                }
-            }
-            _ => {}
-        }
-    }
-    remarks
-}
-
-/// What a line with advice begins with.
-const HELP: &str = "help: ";
-
 /// The last line of a plan: how much there is to do.
 pub fn summary(plan: &Plan) -> String {
     let changes = || plan.tokens.iter().flat_map(|token| &token.changes);
-    let count = |wanted: fn(&Change) -> bool| changes().filter(|change| wanted(change)).count();
-    let create = count(|change| matches!(change, Change::Create))
+    let number_of = |wanted: fn(&Change) -> bool| changes().filter(|change| wanted(change)).count();
+    let create = number_of(|change| matches!(change, Change::Create))
         + plan.roles.iter().filter(|role| role.new).count()
         + plan.users.iter().filter(|user| user.new).count();
-    let change = count(|change| {
+    let change = number_of(|change| {
         matches!(change, Change::Rename { .. } | Change::TakeOver | Change::Update(_) | Change::Forget { .. })
     }) + plan.roles.iter().filter(|role| !role.new).count()
         + plan.users.iter().filter(|user| !user.new).count();
-    let rotate = count(|change| matches!(change, Change::NewVersion(_) | Change::Resume { .. }));
-    let mend = count(|change| matches!(change, Change::Mend { .. }));
-    let retire = count(|change| matches!(change, Change::Retire { .. }));
-    let delete = count(|change| matches!(change, Change::Remove { .. } | Change::Leave | Change::Delete));
+    let rotate = number_of(|change| matches!(change, Change::NewVersion(_) | Change::Resume { .. }));
+    let mend = number_of(|change| matches!(change, Change::Mend { .. }));
+    let retire = number_of(|change| matches!(change, Change::Retire { .. }));
+    let delete = number_of(|change| matches!(change, Change::Remove { .. } | Change::Leave | Change::Delete));
     let blocked = plan.tokens.iter().filter(|token| !token.blocked.is_empty()).count();
     let parts = [
         (create, "to create"),
@@ -426,19 +445,18 @@ pub fn summary(plan: &Plan) -> String {
         (blocked, "held up"),
     ];
     let parts: Vec<String> =
-        parts.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}")).collect();
+        parts.iter().filter(|(number, _)| *number > 0).map(|(number, words)| format!("{number} {words}")).collect();
     let tokens = plan.tokens.iter().filter(|token| token.declaration.is_some()).count();
-    let plural = |count: usize| if count == 1 { "" } else { "s" };
     let left = plan.left_out.filter(|left| left.tokens + left.others > 0).map_or_else(String::new, |left| {
         let others = match left.others {
             0 => String::new(),
-            others => format!(" and {others} role{} or user{}", plural(others), plural(others)),
+            others => format!(" and {} or {}", count(others, "role"), noun_for(others, "user")),
         };
-        format!("; not selected and left as they are: {} token{}{others}", left.tokens, plural(left.tokens))
+        format!("; not selected and left as they are: {}{others}", count(left.tokens, "token"))
     });
     if parts.is_empty() {
         let tokens = tokens - plan.left_out.map_or(0, |left| left.tokens.min(tokens));
-        return format!("No changes: {tokens} token{} of `{}` as declared{left}", plural(tokens), plan.manifest);
+        return format!("No changes: {} of `{}` as declared{left}", count(tokens, "token"), plan.manifest);
     }
     format!("Plan: {}{left}", parts.join(", "))
 }

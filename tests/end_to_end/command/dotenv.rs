@@ -128,17 +128,15 @@ fn a_file_that_cannot_be_edited_safely_is_told_and_left_alone() {
 
 /// Runs `provision` in a mount namespace of its own, where `config` is what `mount` makes of it. `None` where that is
 /// not permitted.
-#[expect(clippy::print_stdout, reason = "a test says what it skips")]
 fn mounted(world: &World, mount: &str, words: &str) -> Option<tests::provision::Ran> {
     let inner = world.command(words.split_whitespace());
     let mut command = Command::new("unshare");
     world.prepare(&mut command);
     let script = format!("{mount} || exit 99; shift 0; exec \"$0\" {words}");
     command.args(["--mount", "--map-root-user", "sh", "-c", &script]).arg(inner.get_program());
-    let ran = finish(command.stdin(Stdio::null()).spawn().ok()?, None);
+    let ran = finish(command.stdin(Stdio::null()).spawn().expect("`unshare` is there"), None);
     if ran.code == Some(99) || ran.stderr.starts_with("unshare:") {
-        println!("skipped: mounting is not permitted here: {}", ran.stderr.trim());
-        return None;
+        tests::skip!("needs leave to mount: {}", ran.stderr.trim());
     }
     world.note(&format!("provision {words} # {mount}"), &ran);
     Some(ran)
@@ -180,11 +178,9 @@ fn a_full_disk_is_told_and_leaves_the_file_as_it_was() {
     let mut command = Command::new("unshare");
     world.prepare(&mut command);
     command.args(["--mount", "--map-root-user", "sh", "-c", &script]).arg(inner.get_program());
-    let Ok(child) = command.stdin(Stdio::null()).spawn() else { return };
-    let ran = finish(child, None);
+    let ran = finish(command.stdin(Stdio::null()).spawn().expect("`unshare` is there"), None);
     if ran.stderr.contains("mount:") || ran.stderr.starts_with("unshare:") {
-        println!("skipped: mounting is not permitted here: {}", ran.stderr.trim());
-        return;
+        tests::skip!("needs leave to mount: {}", ran.stderr.trim());
     }
     world.note("provision rotate tokens.toml --all # on a full disk", &ran);
     ran.exits(3);

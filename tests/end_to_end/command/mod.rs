@@ -2,6 +2,7 @@
 
 mod canary;
 mod compromised;
+mod counts;
 mod day_one;
 mod doctor;
 mod dotenv;
@@ -11,6 +12,7 @@ mod job;
 mod json;
 mod key_vault;
 mod keyring;
+mod linked;
 mod markdown;
 mod overview;
 mod people;

@@ -43,8 +43,7 @@ fn program() -> PathBuf {
 #[tokio::test]
 async fn herokus_own_command_takes_the_fake_for_heroku() {
     if !program().exists() {
-        println!("skipped: Heroku's command is not installed, run `tests/engines.sh` (it needs npm)");
-        return;
+        tests::skip!("needs Heroku's command: run `tests/engines.sh`, with `npm` on this machine");
     }
     let heroku = Heroku::new("login-0", &["acme-worker"]).serve().await;
     let shell = Shell { home: TempDir::new().unwrap(), heroku };

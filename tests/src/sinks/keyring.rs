@@ -1,7 +1,6 @@
 //! A keyring of one's own: GNOME's, on a D-Bus of its own, in folders of its own. A user's keyring is never touched.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +16,7 @@ use provisioner::sinks::{Capabilities, DeclaredSink, Marker, Receipt, Removal, S
 use tempfile::TempDir;
 
 use super::{Bench, On, Trouble, push};
+use crate::programs;
 
 /// The machine that these keyrings are on.
 pub const MACHINE: &str = "test-machine";
@@ -49,7 +49,7 @@ pub struct PrivateKeyring {
 }
 
 impl PrivateKeyring {
-    /// A session with an unlocked keyring; `None`, said plainly, where its programs are not installed.
+    /// A session with an unlocked keyring; `None` where its programs are missing, which skips the test.
     pub fn start() -> Option<Self> {
         let session = Self::without_service()?;
         session.unlocked();
@@ -82,13 +82,10 @@ impl PrivateKeyring {
         ended
     }
 
-    /// A session without any keyring.
-    #[expect(clippy::print_stdout, reason = "a test says what it was skipped for")]
+    /// A session without any keyring, if there is one to be had.
     pub fn without_service() -> Option<Self> {
-        let missing: Vec<&str> = PROGRAMS.into_iter().filter(|program| found(program).is_none()).collect();
-        if !missing.is_empty() {
-            println!("skipped: {missing:?} are not installed (Debian: `gnome-keyring dbus libsecret-tools`)");
-            return None;
+        if let Some(why) = programs::missing(&PROGRAMS) {
+            crate::skip!("{why}");
         }
         let folder = tempfile::Builder::new().prefix("lk").tempdir().expect("a folder");
         for name in ["data", "run"] {
@@ -98,7 +95,7 @@ impl PrivateKeyring {
         let text = BUS.replace("FOLDER", &folder.path().join("run").display().to_string());
         let mut file = std::fs::File::create(&config).expect("a file");
         std::io::Write::write_all(&mut file, text.as_bytes()).expect("a write");
-        let mut bus = Command::new("dbus-daemon");
+        let mut bus = program("dbus-daemon");
         bus.arg("--config-file").arg(&config).args(["--nofork", "--print-address"]);
         bus.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut bus = bus.spawn().expect("`dbus-daemon` starts");
@@ -160,8 +157,8 @@ impl PrivateKeyring {
     }
 
     /// A program in this session.
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
+    fn command(&self, name: &str) -> Command {
+        let mut command = program(name);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", self.folder.path()).env("DBUS_SESSION_BUS_ADDRESS", &self.address);
         command.env("XDG_DATA_HOME", self.folder.path().join("data"));
@@ -244,9 +241,8 @@ impl Drop for PrivateKeyring {
     }
 }
 
-fn found(program: &str) -> Option<PathBuf> {
-    let folders = std::env::var_os("PATH")?;
-    std::env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| Path::exists(path))
+fn program(name: &str) -> Command {
+    Command::new(programs::find(name).expect("it was found when the session started"))
 }
 
 /// A private keyring as the conformance suite sees it.
@@ -257,7 +253,7 @@ pub struct KeyringBench {
 }
 
 impl KeyringBench {
-    /// `None`, said plainly, where there is no keyring to start.
+    /// `None` where there is no keyring to start, which skips the test.
     pub fn start() -> Option<Self> {
         Some(Self { keyring: Arc::new(PrivateKeyring::start()?), changes: Arc::default() })
     }

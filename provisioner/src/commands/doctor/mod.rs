@@ -12,6 +12,7 @@ use super::open::{self, IfMissing};
 use crate::machine;
 use crate::manifest::{self, LoadError, Severity, snippet};
 use crate::output::{Format, Printer, actions, markdown};
+use crate::plural::count;
 use crate::sinks::registry::ManifestSinks;
 
 /// How one check came out.
@@ -100,9 +101,8 @@ async fn findings(printer: Printer, service: Option<&str>, arguments: &Doctor) -
             if !leaving.is_empty() {
                 return findings;
             }
-            let (tokens, sinks) = (manifest.tokens.len(), manifest.sinks.len());
-            let plural = |count: usize| if count == 1 { "" } else { "s" };
-            let words = format!("{tokens} token{} for {sinks} sink{}", plural(tokens), plural(sinks));
+            let (tokens, sinks) = (count(manifest.tokens.len(), "token"), count(manifest.sinks.len(), "sink"));
+            let words = format!("{tokens} for {sinks}");
             findings.push(Diagnosis::good(shown.clone(), words));
             manifest
         }
@@ -137,14 +137,13 @@ async fn findings(printer: Printer, service: Option<&str>, arguments: &Doctor) -
 }
 
 fn show(printer: Printer, findings: &[Diagnosis]) -> Result<(), Fault> {
-    let count = |state: State| findings.iter().filter(|finding| finding.state == state).count();
-    let (problems, notes) = (count(State::Problem), count(State::Note));
-    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    let in_state = |state: State| findings.iter().filter(|finding| finding.state == state).count();
+    let (problems, notes) = (in_state(State::Problem), in_state(State::Note));
     let sum = match (problems, notes) {
         (0, 0) => "All is well".to_owned(),
-        (0, notes) => format!("All is well; {notes} note{}", plural(notes)),
-        (problems, 0) => format!("{problems} problem{}", plural(problems)),
-        (problems, notes) => format!("{problems} problem{}, {notes} note{}", plural(problems), plural(notes)),
+        (0, notes) => format!("All is well; {}", count(notes, "note")),
+        (problems, 0) => count(problems, "problem"),
+        (problems, notes) => format!("{}, {}", count(problems, "problem"), count(notes, "note")),
     };
     let rows = findings.iter().map(|finding| {
         let Diagnosis { state, what, words, cure } = finding;

@@ -6,6 +6,7 @@ use latchkey::place::Place;
 
 use super::Diagnosis;
 use crate::manifest::Manifest;
+use crate::plural::count;
 use crate::sinks::registry::{ManifestSinks, label};
 use crate::sinks::{Seen, Sink, SinkError, SinkSet as _};
 
@@ -52,7 +53,7 @@ pub(super) async fn check(findings: &mut Vec<Diagnosis>, manifest: &Manifest, si
             }
         }
         if good > 0 {
-            let places = if good == 1 { "1 place".to_owned() } else { format!("{good} places") };
+            let places = count(good, "place");
             let words = format!("login and rights are good for {places}, {held} of them with an entry");
             findings.push(Diagnosis::good(what, words));
         }

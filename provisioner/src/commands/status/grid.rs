@@ -10,7 +10,8 @@ use latchkey::token::{Token, VersionState};
 use crate::manifest::Manifest;
 use crate::observe::Observation;
 use crate::observe::finding::Finding;
-use crate::plan::{Blocked, Labels, Plan, TokenPlan, Tone, remarks};
+use crate::plan::{Blocked, Labels, Plan, Remark, TokenPlan, Tone, remarks};
+use crate::plural::count;
 use crate::sinks::{Seen, SinkError};
 
 /// The widest table that is printed with the sinks' names as heads.
@@ -225,12 +226,11 @@ impl Grid {
         });
         self.below.extend(unknown);
         self.blocked += usize::from(!token.blocked.is_empty());
-        let problem = remarks(token, labels).into_iter().find(|(line, _)| line.tone == Tone::Problem);
+        let problem = remarks(token, labels).into_iter().find(|remark| remark.tone == Tone::Problem);
         // That a place is out of sight was said of the place.
         let said = token.blocked.iter().all(|blocked| matches!(blocked, Blocked::Unreachable(..)));
-        if let Some((line, _)) = problem.filter(|_| !said) {
-            let text = line.text.strip_prefix(&format!("token {subject}: ")).unwrap_or(&line.text);
-            let text = text.strip_prefix("held up, ").or(text.strip_prefix("held up: ")).unwrap_or(text);
+        if let Some(Remark { text, .. }) = problem.filter(|_| !said) {
+            let text = text.strip_prefix("held up, ").or(text.strip_prefix("held up: ")).unwrap_or(&text);
             self.below.push(format!("held up  {subject}: {text}"));
         }
         let name =
@@ -248,12 +248,10 @@ impl Grid {
 
     /// How things are as a whole.
     pub(super) fn sum(&self) -> String {
-        let plural = |count: usize| if count == 1 { "" } else { "s" };
-        let (tokens, sinks) = (self.rows.len(), self.columns.len());
-        if tokens == 0 {
+        if self.rows.is_empty() {
             return "No tokens".to_owned();
         }
-        let mut sum = format!("{tokens} token{} in {sinks} sink{}", plural(tokens), plural(sinks));
+        let mut sum = format!("{} in {}", count(self.rows.len(), "token"), count(self.columns.len(), "sink"));
         let counts = [(self.drift, "drifted"), (self.due, "due"), (self.blocked, "held up")];
         let mut parts = counts.iter().filter(|(count, _)| *count > 0).peekable();
         if parts.peek().is_none() {

@@ -81,8 +81,8 @@ fn as_json(
         .collect();
     let blocked: Vec<_> = remarks(token, labels)
         .into_iter()
-        .filter(|(line, _)| line.tone == Tone::Problem)
-        .map(|(line, help)| json!({ "message": line.text, "help": help }))
+        .filter(|remark| remark.tone == Tone::Problem)
+        .map(|remark| json!({ "message": remark.sentence(), "help": remark.help }))
         .collect();
     let current = record.and_then(|record| record.current().map(|current| record.deadline(current)));
     json!({

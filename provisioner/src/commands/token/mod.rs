@@ -3,8 +3,6 @@
 mod set;
 mod verify;
 
-use std::io::{IsTerminal, Write};
-
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -18,6 +16,7 @@ use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use crate::output::{Format, Printer, table};
 use crate::plan::{distance, minute};
+use crate::plural::{count, noun_for};
 use crate::service::{Client, History, ServiceError};
 use set::give_first;
 
@@ -72,8 +71,7 @@ async fn usage(
         printer.json(&json!({ "user": user, "name": name, "from": from, "to": to, "days": days, "uses": uses }))?;
         return Ok(Code::Done);
     }
-    let plural = if uses == 1 { "" } else { "s" };
-    printer.result(&format!("`{user}/{name}` has {uses} use{plural} from {from} to {to}"))?;
+    printer.result(&format!("`{user}/{name}` has {} from {from} to {to}", count(uses, "use")))?;
     if !days.is_empty() {
         let mut rows = vec![["DAY", "USES", "LAST USE"].map(str::to_owned).to_vec()];
         rows.extend(days.iter().map(|day| vec![day.day.to_string(), day.uses.to_string(), minute(day.last)]));
@@ -90,7 +88,7 @@ fn roles_words(roles: &[RoleName]) -> String {
     if roles.is_empty() {
         return "no roles, so it permits nothing".to_owned();
     }
-    format!("{} {}", if roles.len() == 1 { "the role" } else { "the roles" }, role_list(roles))
+    format!("the {} {}", noun_for(roles.len(), "role"), role_list(roles))
 }
 
 fn role_list(roles: &[RoleName]) -> String {
@@ -264,17 +262,13 @@ async fn delete(
     }
     if !yes {
         let used = token.last_used().map_or_else(|| "never used".to_owned(), |at| format!("last used {}", minute(at)));
-        if !std::io::stdin().is_terminal() {
+        if !printer.is_answered() {
             return Err(Fault::new(format!("`{user}/{name}` was not deleted, as nobody was there to confirm it"))
                 .hint("say `--yes`")
                 .code(Code::Guard));
         }
-        let mut stderr = std::io::stderr().lock();
-        let _ = write!(stderr, "Delete `{user}/{name}` ({used})? Its secrets stop working at once, for good [y/N] ");
-        let _ = stderr.flush();
-        let mut answer = String::new();
-        std::io::stdin().read_line(&mut answer)?;
-        if !matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+        let question = format!("Delete `{user}/{name}` ({used})? Its secrets stop working at once, for good [y/N] ");
+        if !matches!(printer.ask(&question)?.to_ascii_lowercase().as_str(), "y" | "yes") {
             return Err(Fault::new("nothing was deleted").code(Code::Guard));
         }
     }

@@ -1,6 +1,6 @@
 //! `provision token verify`.
 
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 
 use jiff::Timestamp;
 use latchkey::clock::{Clock, SystemClock};
@@ -20,7 +20,7 @@ use crate::service::Checked;
 /// Checks a secret from stdin. Whatever keeps it from telling is exit 2, never 1.
 pub(super) async fn verify(printer: Printer, service: Option<&str>) -> Result<Code, Fault> {
     let unclear = |fault: Fault| fault.code(Code::Changes);
-    let presented = read_secret().map_err(unclear)?;
+    let presented = read_secret(printer).map_err(unclear)?;
     let (verdict, now) = match open::nearest_address(service).map_err(unclear)? {
         ServiceAddress::Url(url) => {
             let verdict = server::who_is(&url, &presented).await.map_err(unclear)?;
@@ -52,11 +52,9 @@ pub(super) async fn verify(printer: Printer, service: Option<&str>) -> Result<Co
     }
 }
 
-fn read_secret() -> Result<Zeroizing<String>, Fault> {
-    if std::io::stdin().is_terminal() {
-        let typed = rpassword::prompt_password("Secret: ").map_err(|error| Fault::new(error.to_string()))?;
-        let typed = Zeroizing::new(typed);
-        return Ok(Zeroizing::new(typed.trim().to_owned()));
+fn read_secret(printer: Printer) -> Result<Zeroizing<String>, Fault> {
+    if printer.is_answered() {
+        return printer.ask_hidden("Secret: ").map_err(|error| Fault::new(error.to_string()));
     }
     // Longer input is no secret; it needs not be read to its end to know that.
     let mut bytes = Zeroizing::new(Vec::with_capacity(4 * SECRET_MAX));

@@ -280,11 +280,11 @@ fn whatever_stands_at_the_path_is_told_apart() {
     let missing = load("tokens.toml").unwrap_err();
     assert!(missing.to_string().starts_with("no manifest at `"), "{missing}");
     assert_eq!(missing.hint(), Some("`provision init` writes a starter"));
-    assert!(matches!(load("."), Err(LoadError::NotAFile(_))));
+    assert!(matches!(load("."), Err(LoadError::File(ReadError::NotAFile(_)))));
     write("latin", b"a = 1\n# gr\xfc\xdfe");
     assert!(matches!(load("latin"), Err(LoadError::NotUtf8 { line: 2, .. })));
     write("large", &vec![b'\n'; usize::try_from(SIZE_MAX).unwrap() + 1]);
-    assert!(matches!(load("large"), Err(LoadError::TooLarge(_))));
+    assert!(matches!(load("large"), Err(LoadError::File(ReadError::TooLarge(_)))));
     write("wrong", b"");
     assert!(matches!(load("wrong"), Err(LoadError::Faults(_))));
     write("tokens.toml", starter("acme").as_bytes());

@@ -17,8 +17,8 @@ fn no_older_version_ends_while_consumers_of_a_place_lag_behind() {
     assert_eq!(lagging.words(), ". 1 perhaps read in b");
     let plan = lagging.plan();
     let remarks = remarks(&plan.tokens[0], &Labels::ids());
-    assert!(remarks[0].0.text.contains("version 1 is not retired, as consumers of"), "{remarks:?}");
-    assert!(remarks[0].0.text.ends_with("may still read it: no deployment is newer"), "{remarks:?}");
+    assert!(remarks[0].text.contains("version 1 is not retired, as consumers of"), "{remarks:?}");
+    assert!(remarks[0].text.ends_with("may still read it: no deployment is newer"), "{remarks:?}");
     // Everything else goes on, and expiry is told in time.
     assert_eq!(scene(TWO, 31 * DAY).lagging("b").words(), "new due, . 1 perhaps read in b");
     assert_eq!(

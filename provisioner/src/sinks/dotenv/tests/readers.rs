@@ -21,16 +21,18 @@ for path in sys.argv[1:]:
     print(json.dumps(dotenv_values(path, interpolate=False)))
 ";
 
-/// What python-dotenv reads from each text; `None` where it is not installed.
+/// What python-dotenv reads from each text; `None` where it is not installed, which skips the test.
 fn python_dotenv(texts: &[String]) -> Option<Vec<serde_json::Value>> {
     let folder = tempfile::tempdir().unwrap();
     let paths: Vec<_> = (0..texts.len()).map(|at| folder.path().join(format!("{at}.env"))).collect();
     for (path, text) in paths.iter().zip(texts) {
         put(path, text.as_bytes());
     }
-    let output = Command::new("python3").arg("-c").arg(PYTHON).args(&paths).stderr(Stdio::null()).output();
+    // `tests/run` names the one that it has installed.
+    let python = std::env::var_os("LATCHKEY_TEST_PYTHON").unwrap_or_else(|| "python3".into());
+    let output = Command::new(python).arg("-c").arg(PYTHON).args(&paths).stderr(Stdio::null()).output();
     let Some(output) = output.ok().filter(|output| output.status.success()) else {
-        println!("skipped: `python3` with the module `dotenv` is not here");
+        println!("SKIPPED: needs `python3` with the module `dotenv`: run `tests/engines.sh`");
         return None;
     };
     let lines = String::from_utf8(output.stdout).unwrap();
