@@ -12,6 +12,7 @@ pub mod observe;
 pub mod output;
 pub mod plan;
 mod plural;
+pub mod reading;
 pub mod safeguard;
 pub mod service;
 pub mod sinks;

@@ -16,9 +16,10 @@ use latchkey::clock::SystemClock;
 use latchkey::entropy::SystemEntropy;
 use latchkey::service::Service;
 use provisioner::apply::{self, Failure, Reporter, Run};
-use provisioner::manifest::{self, Allowances, Manifest, ServiceAddress};
+use provisioner::manifest::{self, Manifest, ServiceAddress};
 use provisioner::observe::observe;
 use provisioner::plan::{self, Labels, Options};
+use provisioner::reading::Allowances;
 use provisioner::service::Client;
 use provisioner::sinks::registry::ManifestSinks;
 
@@ -94,7 +95,7 @@ fn load(folder: &Path) -> Manifest {
 
 /// Observes, plans and applies once; answers how many tokens had changes.
 async fn once(manifest: &Manifest, client: &Client) -> usize {
-    let sinks = ManifestSinks::new(manifest, "bench");
+    let sinks = ManifestSinks::new(&manifest.sinks, "bench");
     let options = Options::default();
     let labels = Labels::new(&manifest.folder, "bench");
     let observation = observe(client, &sinks, manifest).await.expect("an observation");

@@ -5,9 +5,10 @@ use serde_json::json;
 use super::arguments::Check;
 use super::exit::{Code, Fault};
 use super::open;
-use crate::manifest::{self, LoadError, Severity, snippet};
+use crate::manifest::{self, LoadError};
 use crate::output::{Format, Printer, markdown};
 use crate::plural::count;
+use crate::reading::{Severity, snippet};
 
 /// Checks a manifest by its own rules.
 pub(super) fn run(printer: Printer, check: &Check) -> Result<Code, Fault> {

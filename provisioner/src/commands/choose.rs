@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use latchkey::name::{TokenName, UserName};
 
 use super::exit::Fault;
-use crate::manifest::{Manifest, nearest};
+use crate::manifest::Manifest;
 use crate::observe::Observation;
+use crate::reading::nearest;
 
 /// Whose, and which.
 pub(super) type Key = (UserName, TokenName);

@@ -15,9 +15,10 @@ use super::server;
 use crate::dynamodb::{self, DynamoDbError};
 use crate::embedded::{self, EmbeddedError};
 use crate::files::FileError;
-use crate::manifest::{self, Fault as ManifestFault, LoadError, Manifest, ServiceAddress};
+use crate::manifest::{self, LoadError, Manifest, ServiceAddress};
 use crate::output::{Format, Printer, actions, markdown};
 use crate::plural::count;
+use crate::reading::{Fault as ManifestFault, snippet};
 use crate::service::Client;
 
 /// Loads a manifest, prints its warnings, and on faults prints them all.
@@ -62,7 +63,7 @@ fn page(printer: Printer, path: &Path, rendered: &str) {
 fn show_warnings(printer: Printer, manifest: &Manifest, warnings: &[ManifestFault]) {
     if !warnings.is_empty() && printer.format != Format::Json {
         let path = manifest.path.display().to_string();
-        let text = manifest::snippet::render(warnings, &path, &manifest.text, printer.colour());
+        let text = snippet::render(warnings, &path, &manifest.text, printer.colour());
         printer.talk(text.trim_end());
         actions::faults(printer, &manifest.path, &manifest.text, warnings);
     }
@@ -71,10 +72,10 @@ fn show_warnings(printer: Printer, manifest: &Manifest, warnings: &[ManifestFaul
 /// Faults of a manifest that only the service knows of, shown like its own.
 pub(super) fn refuse(printer: Printer, manifest: &Manifest, faults: &[ManifestFault]) -> Fault {
     let path = manifest.path.display().to_string();
-    let text = manifest::snippet::render(faults, &path, &manifest.text, printer.colour());
+    let text = snippet::render(faults, &path, &manifest.text, printer.colour());
     printer.talk(text.trim_end());
     actions::faults(printer, &manifest.path, &manifest.text, faults);
-    page(printer, &manifest.path, &manifest::snippet::render(faults, &path, &manifest.text, false));
+    page(printer, &manifest.path, &snippet::render(faults, &path, &manifest.text, false));
     Fault::new(format!("`{path}` has {}, nothing was changed", count(faults.len(), "error")))
 }
 

@@ -8,13 +8,12 @@ use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use super::{choose, saved};
 use crate::machine;
-use crate::manifest::{Manifest, SinkConfig};
+use crate::manifest::Manifest;
 use crate::observe::observe;
 use crate::output::{Format, Printer, actions, calendar, markdown, plan_json};
 use crate::plan::{self, Labels, Options, Rotate};
 use crate::plural::count;
 use crate::sinks::registry::ManifestSinks;
-use crate::sinks::{dotenv, login};
 
 /// The farthest that a calendar reaches.
 const CALENDAR_MAX: latchkey::lifetime::Seconds = latchkey::lifetime::Seconds::days(3653);
@@ -29,7 +28,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Pla
     let address = open::address(service, Some(&manifest))?;
     let client = open::client(&address, IfMissing::UseEmpty).await?;
     let machine = machine::name();
-    let sinks = ManifestSinks::new(&manifest, &machine);
+    let sinks = ManifestSinks::new(&manifest.sinks, &machine);
     let observation = observe(&client, &sinks, &manifest).await?;
     let faults = plan::faults(&manifest, &observation);
     if !faults.is_empty() {
@@ -136,17 +135,13 @@ pub(super) fn options(manifest: &Manifest, may: &PlanFlags, rotate: Rotate) -> R
 pub(super) fn warn(printer: Printer, manifest: &Manifest) {
     let mut told = std::collections::BTreeSet::new();
     for sink in manifest.sinks.values() {
-        if let SinkConfig::Dotenv { path } = &sink.config
-            && told.insert(path)
-        {
-            for warning in dotenv::warnings(path) {
-                printer.warning(&warning);
-            }
-        }
-        for login in sink.config.logins() {
-            for warning in login::warnings(login) {
-                printer.warning(&warning);
-            }
+        let facts = sink.settings.facts();
+        // One file may be several sinks'.
+        let files = facts.file().is_none_or(|path| told.insert(path));
+        let of_files = if files { facts.warnings() } else { Vec::new() };
+        let of_logins = facts.logins().into_iter().flat_map(|(_, login)| login.warnings());
+        for warning in of_files.into_iter().chain(of_logins) {
+            printer.warning(&warning);
         }
     }
 }

@@ -4,14 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use latchkey::name::{RoleName, UserName};
 
-use super::fault::Fault;
-use super::masking::shown;
-use super::nearest::{listed, nearest};
 use super::places::check_places;
-use super::reading::Reading;
 use super::sinks::ReadSink;
 use super::users::Users;
-use super::{RoleDeclaration, ServiceAddress, Span, TokenDeclaration};
+use super::{RoleDeclaration, ServiceAddress, TokenDeclaration};
+use crate::reading::{Fault, Reading, Span, listed, nearest, shown};
 
 /// What a user may have when nobody says, see `max_tokens`.
 const MAX_TOKENS_DEFAULT: usize = 10;
@@ -34,7 +31,7 @@ impl Parts<'_> {
         }
         self.check_names(reading);
         self.check_quotas(reading);
-        check_places(self, reading);
+        check_places(self.service, self.sinks, self.tokens, reading);
         self.check_use_of_sinks(reading);
     }
 
@@ -147,7 +144,7 @@ impl Parts<'_> {
 
     fn check_use_of_sinks(&self, reading: &mut Reading<'_>) {
         let used = std::mem::take(&mut reading.used);
-        let idle = self.sinks.iter().filter(|(name, sink)| sink.config.is_some() && !used.contains(*name));
+        let idle = self.sinks.iter().filter(|(name, sink)| sink.settings.is_some() && !used.contains(*name));
         for (name, sink) in idle {
             let message = format!("nothing is pushed to the sink `{}`", shown(name));
             reading.add(Fault::warning("unused-sink", sink.span.clone(), message));

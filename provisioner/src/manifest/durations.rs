@@ -1,12 +1,7 @@
 //! Durations of the file, with where each was said: a contradiction is shown where it can be mended.
 
+use crate::reading::{Fault, Fields, Reading, Span, shown};
 use latchkey::lifetime::{Contradiction, Seconds, Terms};
-
-use super::Span;
-use super::fault::Fault;
-use super::fields::Fields;
-use super::masking::shown;
-use super::reading::Reading;
 
 /// A duration, and where the table in hand says it.
 #[derive(Debug, Clone)]

@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
-use super::{Fault, Login, Manifest, ServiceAddress, SinkConfig};
+use super::{Manifest, ServiceAddress};
 use crate::files;
+use crate::reading::Fault;
+use crate::sinks::SinkSettings;
+use crate::sinks::login::Login;
 
 /// Faults of paths that, links resolved, lie outside the manifest's folder. Reads links, and nothing else.
 pub fn leaving(manifest: &Manifest) -> Vec<Fault> {
@@ -11,7 +14,7 @@ pub fn leaving(manifest: &Manifest) -> Vec<Fault> {
     let hint = "if that is meant, say `--allow-outside`";
     let mut faults = Vec::new();
     for (name, sink) in &manifest.sinks {
-        for (what, path) in paths(&sink.config) {
+        for (what, path) in files_of(&sink.settings) {
             if outside(path) {
                 let message = format!("the {what} of `{name}` leaves the manifest's folder through a link");
                 faults.push(Fault::error("path-outside", sink.span.clone(), message).hint(hint));
@@ -30,21 +33,12 @@ pub fn leaving(manifest: &Manifest) -> Vec<Fault> {
     faults
 }
 
-/// The files that a sink names.
-fn paths(config: &SinkConfig) -> Vec<(&'static str, &Path)> {
-    fn file<'a>(what: &'static str, login: &'a Login) -> Option<(&'static str, &'a Path)> {
-        match login {
-            Login::File(path) => Some((what, path)),
-            _ => None,
-        }
-    }
-    match config {
-        SinkConfig::Dotenv { path } => vec![("path", path)],
-        SinkConfig::Vercel(vercel) => {
-            let hook = vercel.deploy_hook.as_ref().and_then(|hook| file("deploy hook's file", hook));
-            file("login's file", &vercel.login).into_iter().chain(hook).collect()
-        }
-        SinkConfig::Heroku(heroku) => file("login's file", &heroku.login).into_iter().collect(),
-        _ => Vec::new(),
-    }
+/// All files that a sink names, each with its field in words.
+fn files_of(sink: &SinkSettings) -> Vec<(String, &Path)> {
+    let written = sink.facts().file().map(|path| ("path".to_owned(), path));
+    let logins = sink.facts().logins().into_iter().filter_map(|(field, login)| match login {
+        Login::File { file } => Some((format!("{field}'s file"), file.as_path())),
+        Login::Env { .. } | Login::Command { .. } | Login::Secret { .. } => None,
+    });
+    written.into_iter().chain(logins).collect()
 }

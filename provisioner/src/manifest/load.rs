@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::fault::{Fault, Faults};
 use super::parse::parse;
 use super::plain_file::ReadError;
-use super::reading::Allowances;
 use super::{Manifest, plain_file};
+use crate::reading::{Allowances, Fault, Faults};
 
 /// Why there is no manifest.
 #[derive(Debug, thiserror::Error)]

@@ -1,17 +1,16 @@
 //! A text becomes a manifest, or the list of everything that is wrong with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use latchkey::name::ManifestName;
 
 use super::agreement::Parts;
-use super::fault::{Fault, Faults, Severity};
-use super::fields::Fields;
-use super::reading::{Allowances, Reading};
-use super::snippet::floor;
 use super::users::Users;
-use super::{Manifest, SinkDeclaration, masking, roles, service, sinks, syntax, tokens, users};
+use super::{Manifest, roles, service, sinks, tokens, users};
+use crate::reading::snippet::floor;
+use crate::reading::{Allowances, Fault, Faults, Fields, Reading, Severity, masking, syntax};
+use crate::sinks::SinkDeclaration;
 
 /// Reads the text of a manifest. `path` is the file as it was named and `folder` the absolute folder it stands in,
 /// where its relative paths start. Nothing is looked up: neither files nor hosts.
@@ -27,8 +26,7 @@ pub fn parse(
     allowances: &Allowances,
 ) -> Result<(Manifest, Vec<Fault>), Faults> {
     let (root, slips) = syntax::read(text);
-    let mut reading =
-        Reading { text, path, folder, allowances, faults: Vec::new(), manifest: String::new(), used: BTreeSet::new() };
+    let mut reading = Reading::new(text, path, folder, allowances);
     let manifest = read(Fields::new(root.get_ref(), "the manifest".to_owned(), 0..0), &mut reading);
     let mut faults = syntax::joined(text, slips, reading.faults);
     faults.extend(masking::faults(text, root.get_ref()));
@@ -57,7 +55,7 @@ fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<Manifest> {
     fields.finish(reading);
     Parts { service: address.as_ref(), roles: &roles, users: &users, sinks: &sinks, tokens: &tokens }.check(reading);
     let declaration = |(name, sink): (String, sinks::ReadSink)| {
-        Some((name, SinkDeclaration { config: sink.config?, span: sink.span }))
+        Some((name, SinkDeclaration { settings: sink.settings?, span: sink.span }))
     };
     Some(Manifest {
         name: name?,

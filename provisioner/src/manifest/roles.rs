@@ -5,11 +5,8 @@ use std::collections::BTreeMap;
 use latchkey::name::RoleName;
 use latchkey::role::{PERMISSIONS_MAX, Permission, ROLES_MAX};
 
-use super::fault::Fault;
-use super::fields::{Fields, Section, Text, sections};
-use super::masking::shown;
-use super::reading::Reading;
-use super::{RoleDeclaration, Span};
+use super::RoleDeclaration;
+use crate::reading::{Fault, Fields, Reading, Section, Span, Text, sections, shown};
 
 /// Reads all declared roles.
 pub(super) fn roles(section: &Section<'_>, reading: &mut Reading<'_>) -> BTreeMap<RoleName, RoleDeclaration> {

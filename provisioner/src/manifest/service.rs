@@ -2,13 +2,12 @@
 
 use latchkey::name::UserName;
 
+use super::ServiceAddress;
 use super::durations::Durations;
-use super::fault::Fault;
-use super::fields::{Fields, Section, Text};
-use super::hosts::DYNAMODB;
-use super::masking::shown;
-use super::reading::Reading;
-use super::{ServiceAddress, Span};
+use crate::reading::{Fault, Fields, Reading, Section, Span, Text, shown};
+
+/// The parts of Amazon's host names that stand for DynamoDB.
+const DYNAMODB: &[&str] = &["dynamodb", "dynamodb-fips"];
 
 /// What tokens start from.
 pub(super) struct Defaults {

@@ -3,12 +3,15 @@
 use std::path::Path;
 
 use super::*;
+use crate::reading::{Allowances, Fault, Faults, snippet};
 
 mod broken;
 mod form;
 mod generated;
+mod linked;
 mod links;
 mod rules;
+mod validator;
 
 const STATED: &str = "tokens.toml";
 

@@ -8,14 +8,11 @@ use latchkey::name::{TokenName, UserName, advice};
 
 use super::TokenDeclaration;
 use super::durations::Durations;
-use super::fault::Fault;
-use super::fields::{Fields, Section, Text, sections, text_of, wrong_type};
-use super::masking::shown;
 use super::pushes::pushes;
-use super::reading::{Reading, is_plain};
 use super::roles::role_names;
 use super::service::Defaults;
 use super::sinks::ReadSink;
+use crate::reading::{Fault, Fields, Reading, Section, Text, is_plain, sections, shown, text_of, wrong_type};
 
 /// The most CIDRs that a token may have.
 const CIDRS_MAX: usize = 20;

@@ -5,11 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use latchkey::name::UserName;
 
 use super::UserDeclaration;
-use super::fault::Fault;
-use super::fields::{Fields, Section, sections};
-use super::masking::shown;
-use super::reading::Reading;
 use super::roles::role_names;
+use crate::reading::{Fault, Fields, Reading, Section, sections, shown};
 
 /// The users of the file.
 #[derive(Default)]

@@ -9,7 +9,7 @@ use latchkey::secret::{Fingerprint, TokenId};
 use latchkey::service::Origin;
 use latchkey::token::{PlaceRecord, Token};
 
-use crate::sinks::{Seen, SeenEntry, SinkError};
+use crate::sinks::{Kind, Seen, SeenEntry, SinkError};
 
 /// What a look found.
 #[derive(Debug, Clone)]
@@ -120,7 +120,8 @@ fn is_altered(token: Option<&Token>, place: &PlaceId, held: &SeenEntry) -> bool 
 
 /// Whether deployments may go on with what a place held although its entry is gone.
 pub fn was_deployed(record: &PlaceRecord) -> bool {
-    record.declared && record.receipt.is_some() && record.place.kind == crate::sinks::vercel::KIND
+    let hides = Kind::named(&record.place.kind).is_some_and(|kind| kind.facts().absence_hides_deployments());
+    record.declared && record.receipt.is_some() && hides
 }
 
 impl Finding {

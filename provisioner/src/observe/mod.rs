@@ -86,7 +86,7 @@ pub async fn observe(
     let (tokens, undeclared, max_tokens) = records(client, manifest, at).await?;
     let mut observed = Vec::with_capacity(tokens.len());
     for (declaration, record) in manifest.tokens.iter().zip(tokens) {
-        let places = join_all(declaration.pushes.iter().map(|push| sinks.place(manifest, push))).await;
+        let places = join_all(declaration.pushes.iter().map(|push| sinks.place(push))).await;
         observed.push(Observed { places, record: record.map(Arc::new) });
     }
     let mut places: BTreeMap<PlaceId, Place> = BTreeMap::new();

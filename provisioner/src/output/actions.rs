@@ -6,9 +6,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::Printer;
-use crate::manifest::snippet::position;
-use crate::manifest::{Fault, Manifest, Severity, Span};
+use crate::manifest::Manifest;
 use crate::plan::{Labels, Line, Plan, Tone, remarks};
+use crate::reading::snippet::position;
+use crate::reading::{Fault, Severity, Span};
 
 /// A step's summary takes 1 MiB; one that is longer is dropped as a whole.
 const SUMMARY_MAX: u64 = 1_000_000;

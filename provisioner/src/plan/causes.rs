@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use latchkey::place::Place;
 
 use super::{Change, Plan, TokenPlan};
+use crate::sinks::Kind;
 
 /// The lines, each unit once.
 pub(super) fn causes(plan: &Plan) -> Vec<String> {
@@ -27,26 +28,5 @@ fn touched(token: &TokenPlan) -> Vec<&Place> {
 }
 
 fn cause(place: &Place) -> Option<String> {
-    let part = |name: &str| place.part(name);
-    match place.kind.as_str() {
-        "heroku" => Some(match (part("app"), part("pipeline"), part("stage")) {
-            (Some(app), ..) => format!(
-                "one release of Heroku app `{app}`, which restarts it; its older releases keep the values that they had"
-            ),
-            (None, pipeline, stage) => format!(
-                "takes effect with the next app of Heroku pipeline `{}` ({})",
-                pipeline.unwrap_or("?"),
-                stage.unwrap_or("?")
-            ),
-        }),
-        "vercel" => {
-            let team = part("team").map_or_else(String::new, |team| format!("{team}/"));
-            let (project, target) = (part("project").unwrap_or("?"), part("target").unwrap_or("?"));
-            let branch = part("branch").map_or_else(String::new, |branch| format!(", branch {branch}"));
-            Some(format!(
-                "takes effect with the next deployment of Vercel project `{team}{project}` ({target}{branch})"
-            ))
-        }
-        _ => None,
-    }
+    Kind::named(&place.kind)?.facts().effect(place)
 }

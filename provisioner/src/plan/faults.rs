@@ -7,8 +7,9 @@ use latchkey::name::{RoleName, UserName};
 use latchkey::place::PlaceId;
 use latchkey::role::Permissions;
 
-use crate::manifest::{Fault, Manifest, Span, TokenDeclaration};
+use crate::manifest::{Manifest, TokenDeclaration};
 use crate::observe::Observation;
+use crate::reading::{Fault, Span};
 
 /// The faults of a manifest that the service knows of, by position.
 pub fn faults(manifest: &Manifest, observation: &Observation) -> Vec<Fault> {

@@ -8,10 +8,10 @@ use latchkey::token::Token;
 
 use super::token::unreachable;
 use super::{Blocked, Change, Field, Note, Options, Reason, TokenPlan, token};
-use crate::manifest::{Manifest, PushDeclaration};
+use crate::manifest::Manifest;
 use crate::observe::finding::{Finding, Known};
 use crate::observe::{Observation, Observed};
-use crate::sinks::SinkError;
+use crate::sinks::{PushDeclaration, SinkError};
 
 /// Whether some, and not all, of what a token has anywhere is in the selected sinks.
 pub(super) fn is_part(manifest: &Manifest, options: &Options, index: usize, observed: &Observed) -> bool {

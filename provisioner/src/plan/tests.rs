@@ -12,8 +12,9 @@ use latchkey::token::Token;
 use latchkey::user::{User, UserKind};
 
 use super::*;
-use crate::manifest::{Allowances, parse};
+use crate::manifest::parse;
 use crate::observe::Observed;
+use crate::reading::Allowances;
 use crate::sinks::{Receipt, Seen, SeenEntry, SinkError};
 
 mod lagging;
@@ -174,7 +175,7 @@ impl Scene {
         let manifest = manifest(text);
         let named = |name: &TokenName| records.iter().find(|token| token.name == *name).map(|token| (*token).clone());
         let places = |index: usize| {
-            let push = |push: &crate::manifest::PushDeclaration| Ok(place(&push.sink, &push.name));
+            let push = |push: &crate::sinks::PushDeclaration| Ok(place(&push.sink, &push.name));
             manifest.tokens[index].pushes.iter().map(push).collect()
         };
         let observed = |(index, declaration): (usize, &crate::manifest::TokenDeclaration)| Observed {

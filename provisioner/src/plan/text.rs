@@ -9,7 +9,7 @@ use super::causes;
 use super::{Blocked, Change, Field, Note, Plan, Reason, TokenPlan, minute};
 use crate::observe::finding::Finding;
 use crate::plural::{count, noun_for};
-use crate::sinks::registry;
+use crate::sinks;
 
 /// What kind of line, which colour may underline but never carry alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl Labels {
     /// A place's name.
     pub fn of(&self, place: &Place) -> String {
         match &self.folder {
-            Some(folder) => format!("`{}`", registry::label(place, folder, &self.machine)),
+            Some(folder) => format!("`{}`", sinks::label(place, folder, &self.machine)),
             None => place.id().to_string(),
         }
     }

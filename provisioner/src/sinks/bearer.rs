@@ -29,7 +29,7 @@ impl Api {
         if !(self.refuses)(&answer) {
             return Ok(answer);
         }
-        let Some(fresh) = self.keeper.again(&login).await? else { return Err(self.refused()) };
+        let Some(fresh) = self.keeper.refresh_after_refusal(&login).await? else { return Err(self.refused()) };
         let answer = self.send(ask(), &fresh).await?;
         if (self.refuses)(&answer) { Err(self.refused()) } else { Ok(answer) }
     }

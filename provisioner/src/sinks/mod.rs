@@ -2,272 +2,30 @@
 //!
 //! A sink only looks, reads, writes and removes. It decides nothing: what a find means and what is to be done is the
 //! plan's business, and it never writes what it was not told to.
+//!
+//! Everything about one type stands in its folder: settings, what is known without asking anybody, client, entries,
+//! errors. Which type one is, only [`kind`] asks.
 
 pub mod aws_secrets_manager;
 pub mod azure_key_vault;
 mod bearer;
 pub mod dotenv;
+mod error;
+mod facts;
 pub mod heroku;
 pub mod host;
 pub mod keyring;
+mod kind;
 pub mod login;
+mod push;
 pub mod registry;
+mod rights;
+mod sink;
 pub mod vercel;
 
-use std::sync::Arc;
-
-use async_trait::async_trait;
-use latchkey::place::Place;
-use latchkey::secret::{Fingerprint, Secret, TokenId};
-
-use crate::deadline::Deadline;
-use crate::manifest::{Manifest, PushDeclaration};
-
-/// What a type of sink can do.
-#[derive(Debug, Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "a table of yes and no is what it is")]
-pub struct Capabilities {
-    /// Its name in a manifest.
-    pub kind: &'static str,
-    /// A value can be read back.
-    pub readable: bool,
-    /// Shows which version it holds without the value being read.
-    pub marker: bool,
-    /// A write can be made to fail when something else wrote first.
-    pub conditional: bool,
-    /// A write restarts the consumers.
-    pub restarts: bool,
-    /// Consumers read a write only after their next deployment.
-    pub redeploys: bool,
-    /// [`Sink::survey`] is cheaper than a look, and may be some minutes old.
-    pub surveys: bool,
-    /// Reachable from this machine only.
-    pub local: bool,
-    /// The most writes that go together, see [`Sink::unit`].
-    pub batch: usize,
-    /// The longest value that it takes, in bytes.
-    pub value_max: usize,
-}
-
-impl Capabilities {
-    /// When its turn comes: vaults that can be read first, what restarts consumers last.
-    pub fn turn(&self) -> u8 {
-        match self {
-            Self { restarts: true, .. } => 2,
-            Self { redeploys: true, .. } | Self { readable: false, .. } => 1,
-            _ => 0,
-        }
-    }
-}
-
-/// Which version a value is: put beside it where the sink can, else told by the value itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Marker {
-    /// The token's public id.
-    pub token_id: TokenId,
-    /// The version's number.
-    pub version: u32,
-    /// The fingerprint of the whole value.
-    pub fingerprint: Fingerprint,
-}
-
-/// What a sink tells of an entry as it stands, at most 200 bytes and never the value: it changes when somebody
-/// changes the entry by hand.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt(pub String);
-
-/// What a place holds, that is, what a consumer of it reads by default.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
-    /// There is no such entry.
-    Absent,
-    /// There is one.
-    Holds(SeenEntry),
-}
-
-/// The entry that a place holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeenEntry {
-    /// The fingerprint of the whole value; `None` when the sink neither shows the value nor a marker of ours.
-    pub fingerprint: Option<Fingerprint>,
-    /// The id of the token that the marker, or the value itself, names. A claim: the service decides.
-    pub token_id: Option<TokenId>,
-    /// The entry as it stands.
-    pub receipt: Receipt,
-    /// Why consumers of the place may still read an older version than the entry shows, whichever it was; `None` where
-    /// they read the entry itself. While it is set, no older version of the token may end.
-    pub lagging: Option<String>,
-}
-
-impl Seen {
-    /// Why consumers of the place may still read an older version, see [`SeenEntry::lagging`].
-    pub fn lagging(&self) -> Option<&str> {
-        match self {
-            Self::Absent => None,
-            Self::Holds(held) => held.lagging.as_deref(),
-        }
-    }
-}
-
-/// One write that a sink is asked for.
-#[derive(Debug)]
-pub struct Write<'a> {
-    pub place: &'a Place,
-    pub secret: &'a Secret,
-    pub marker: &'a Marker,
-    /// The token's name, for tags and comments.
-    pub token_name: &'a str,
-    /// The manifest's name, for tags and comments.
-    pub manifest: &'a str,
-    /// What the place held at the last look. A sink that can compare must refuse with [`SinkError::Changed`] when it
-    /// holds anything else by now (finding already what is to be written is success).
-    pub seen: &'a Seen,
-}
-
-/// One entry that a sink is asked to remove.
-#[derive(Debug)]
-pub struct Removal<'a> {
-    pub place: &'a Place,
-    /// What the place held at the last look, see [`Write::seen`].
-    pub seen: &'a Seen,
-}
-
-/// What went wrong in a sink. No text in it ever holds a value, nor what a vendor echoes of one.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum SinkError {
-    /// Nothing answered, or nothing of use. A write may or may not have arrived.
-    #[error("{reason}")]
-    Unreachable {
-        /// What was tried and what came back.
-        reason: String,
-    },
-    /// The login is missing, wrong or expired.
-    #[error("{reason}")]
-    Login {
-        /// What was refused.
-        reason: String,
-        /// What to do.
-        hint: String,
-    },
-    /// The login is good but may not do this, or the file system refuses.
-    #[error("{reason}")]
-    Denied {
-        /// What was refused.
-        reason: String,
-        /// What to do.
-        hint: String,
-    },
-    /// The sink, or a rule of ours about it, refuses this entry whoever asks.
-    #[error("{reason}")]
-    Refused {
-        reason: String,
-        /// What to do.
-        hint: String,
-    },
-    /// The vault is deleting the entry: no consumer can read it, and nobody can write it until it is restored.
-    #[error("{reason}")]
-    BeingDeleted {
-        /// When it goes.
-        reason: String,
-        /// What to do.
-        hint: String,
-    },
-    /// Somebody else wrote between look and write; nothing was written.
-    #[error("it changed between look and write")]
-    Changed,
-    /// The time that the announcement granted was over before the write could start; nothing was written.
-    #[error("the time granted for this write was over before it could start")]
-    Late,
-    /// The place is on another machine.
-    #[error("it is on another machine (`{machine}`)")]
-    OtherMachine { machine: String },
-}
-
-impl SinkError {
-    /// What the reader can do about it, where there is something particular.
-    pub fn hint(&self) -> Option<&str> {
-        match self {
-            Self::Login { hint, .. }
-            | Self::Denied { hint, .. }
-            | Self::Refused { hint, .. }
-            | Self::BeingDeleted { hint, .. } => Some(hint),
-            _ => None,
-        }
-    }
-}
-
-/// The sinks of one run: which one serves a push, and which one reaches a recorded place.
-#[async_trait]
-pub trait SinkSet: Send + Sync {
-    /// This machine's name, as it stands in places.
-    fn machine(&self) -> &str;
-
-    /// Where a push lands.
-    ///
-    /// # Errors
-    /// When that cannot be told, for instance because the sink's login does not work.
-    async fn place(&self, manifest: &Manifest, push: &PushDeclaration) -> Result<Place, SinkError>;
-
-    /// The sink that reaches a place, declared now or recorded earlier.
-    ///
-    /// # Errors
-    /// When this run has no way to reach it.
-    async fn reach(&self, place: &Place) -> Result<Arc<dyn Sink>, SinkError>;
-}
-
-/// A sink as a manifest declares it: it knows where pushes to it land.
-#[async_trait]
-pub trait DeclaredSink: Sink {
-    /// Where a push lands.
-    ///
-    /// # Errors
-    /// When that cannot be told, for instance because the login does not work.
-    async fn place(&self, push: &PushDeclaration) -> Result<Place, SinkError>;
-
-    /// Whether it leads to a place of its type that is not declared any more.
-    async fn reaches(&self, place: &Place) -> bool;
-}
-
-/// A place of one type of sink, reached with one login. Answers stand in the order of what was asked.
-#[async_trait]
-pub trait Sink: Send + Sync {
-    /// What it can do.
-    fn capabilities(&self) -> Capabilities;
-
-    /// Places with the same unit are written together, one after another unit.
-    fn unit(&self, place: &Place) -> String;
-
-    /// Checks login, rights and that each place could be written, before anything is staged. Writes nothing.
-    async fn prepare(&self, places: &[&Place]) -> Vec<Result<(), SinkError>>;
-
-    /// What each place holds now.
-    async fn look(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>>;
-
-    /// What each place holds, as far as the sink's cheapest list tells. A plan may rest on it, and no step that ends
-    /// anything or writes without comparing.
-    async fn survey(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>> {
-        self.look(places).await
-    }
-
-    /// Reads the version `wanted` back, if the place has it, even where consumers do not read it yet. `None` when it
-    /// is not there. The caller trusts the value only after the service has confirmed it.
-    async fn read(&self, place: &Place, wanted: &Marker) -> Result<Option<Secret>, SinkError>;
-
-    /// Writes values and markers, all of one [unit](Sink::unit). Starts nothing after `deadline`. A second write of
-    /// the same value is success and changes nothing.
-    async fn write(&self, writes: &[Write<'_>], deadline: Deadline) -> Vec<Result<Receipt, SinkError>>;
-
-    /// Removes entries that are ours, all of one [unit](Sink::unit). An entry that is not there is success.
-    async fn remove(&self, removals: &[Removal<'_>], deadline: Deadline) -> Vec<Result<(), SinkError>>;
-
-    /// The version `ended` stopped working, and no consumer reads it: a sink that keeps older values may disable it.
-    async fn ended(&self, _place: &Place, _ended: &Marker) -> Result<(), SinkError> {
-        Ok(())
-    }
-
-    /// All writes of a run are done, these among them: a sink may have its consumers redeployed, once. Answers what it
-    /// did, for people.
-    async fn written(&self, _places: &[&Place]) -> Result<Option<String>, SinkError> {
-        Ok(None)
-    }
-}
+pub use error::SinkError;
+pub use facts::{Apart, SinkFacts, Spot, Twin, TypeFacts};
+pub use kind::{Kind, SinkDeclaration, SinkSettings, label};
+pub use push::PushDeclaration;
+pub use rights::{LeastRights, PushedEntry, Statement};
+pub use sink::{Capabilities, DeclaredSink, Marker, Receipt, Removal, Seen, SeenEntry, Sink, SinkSet, Write};

@@ -1,7 +1,7 @@
 //! The address of a server: to whom a token may be sent.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use http::Uri;
 
@@ -28,18 +28,26 @@ pub enum AddressError {
 impl Address {
     /// Reads an address. What two parsers might read differently is refused.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
-        Self::read(text, crate::manifest::is_loopback)
+        Self::read(text, is_loopback)
     }
 
     /// The same, where plain http may also go to `169.254.0.0/16`, which no router passes on (RFC 3927): clouds answer
     /// there for a machine's own identity. Never for an address that a manifest names.
     pub fn parse_near(text: &str) -> Result<Self, AddressError> {
         let link = |host: &str| host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_link_local());
-        Self::read(text, |host| crate::manifest::is_loopback(host) || link(host))
+        Self::read(text, |host| is_loopback(host) || link(host))
+    }
+
+    /// Such an address apart from the path and the query that follow it, with which a request begins.
+    pub fn parse_near_with_target(url: &str) -> Option<(Self, String)> {
+        let uri: Uri = url.parse().ok()?;
+        let base = format!("{}://{}", uri.scheme_str()?, uri.authority()?);
+        let target = uri.path_and_query().map_or_else(|| "/".to_owned(), |found| found.as_str().to_owned());
+        Some((Self::parse_near(&base).ok()?, target))
     }
 
     fn read(text: &str, plain: impl Fn(&str) -> bool) -> Result<Self, AddressError> {
-        let (scheme, host) = crate::manifest::address_parts(text).ok_or(AddressError::Form)?;
+        let (scheme, host) = scheme_and_host(text).ok_or(AddressError::Form)?;
         let secure = scheme == "https";
         if !secure && !plain(&host) {
             return Err(AddressError::Plain);
@@ -80,6 +88,26 @@ impl fmt::Display for Address {
         }
         formatter.write_str(&self.path)
     }
+}
+
+/// Scheme and host of an address, the host as it is written. Anything that two parsers might read differently is none.
+pub fn scheme_and_host(text: &str) -> Option<(String, String)> {
+    let strange = |character: char| !character.is_ascii_graphic() || matches!(character, '\\' | '@' | '?' | '#' | '"');
+    if text.contains(strange) {
+        return None;
+    }
+    let uri: Uri = text.parse().ok()?;
+    let scheme = uri.scheme_str()?.to_ascii_lowercase();
+    let host = uri.host()?.to_owned();
+    let named = !host.is_empty() && !host.starts_with('.') && !host.ends_with('.');
+    let port_is_good = !uri.authority()?.as_str().ends_with(':');
+    (matches!(scheme.as_str(), "http" | "https") && named && port_is_good).then_some((scheme, host))
+}
+
+/// Whether a host is this machine.
+pub fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::fmt;
 use async_trait::async_trait;
 use zeroize::{Zeroize, Zeroizing};
 
-pub use address::{Address, AddressError};
+pub use address::{Address, AddressError, is_loopback, scheme_and_host};
 pub use http::Http;
 
 /// A request on its way out. Its header and body may hold secrets.

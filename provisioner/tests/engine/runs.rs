@@ -8,10 +8,11 @@ use std::sync::atomic::AtomicBool;
 
 use latchkey::api::Api;
 use provisioner::apply::{Failure, Reporter, Run, apply};
-use provisioner::manifest::{Allowances, Manifest, parse};
+use provisioner::manifest::{Manifest, parse};
 use provisioner::observe::finding::Finding;
 use provisioner::observe::observe;
 use provisioner::plan::{Labels, Options, Rotate, faults, plan};
+use provisioner::reading::Allowances;
 use provisioner::service::remote::{InProcess, Remote};
 use provisioner::service::{Client, ServiceError};
 

@@ -12,10 +12,11 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use latchkey::place::PlaceId;
 use provisioner::apply::{Failure, Reporter, Run, apply};
-use provisioner::manifest::{Allowances, Manifest, parse};
+use provisioner::manifest::{Manifest, parse};
 use provisioner::observe::finding::Finding;
 use provisioner::observe::observe;
 use provisioner::plan::{Blocked, Labels, Options, Rotate, faults, plan};
+use provisioner::reading::Allowances;
 
 use crate::asks::Asked;
 use crate::gate::{Gate, Go};

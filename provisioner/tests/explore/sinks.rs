@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use latchkey::place::{Place, PlaceId};
 use latchkey::secret::{Digest, Secret};
 use provisioner::deadline::Deadline;
-use provisioner::manifest::{Manifest, PushDeclaration};
-use provisioner::sinks::{Capabilities, Marker, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, SinkSet, Write};
+use provisioner::sinks::{
+    Capabilities, Marker, PushDeclaration, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, SinkSet, Write,
+};
 
 use crate::gate::{Gate, Go};
 use crate::step::{About, Step};
@@ -43,7 +44,7 @@ impl SinkSet for FakeSinks {
         "here"
     }
 
-    async fn place(&self, _: &Manifest, push: &PushDeclaration) -> Result<Place, SinkError> {
+    async fn place(&self, push: &PushDeclaration) -> Result<Place, SinkError> {
         let sink = self.sinks.get(push.sink.as_str()).ok_or_else(|| unreachable("no such sink"))?;
         Ok(place(sink.name, &push.name, sink.traits.readable))
     }

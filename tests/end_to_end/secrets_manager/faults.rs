@@ -145,7 +145,7 @@ async fn what_others_manage_is_refused(world: &World) {
     let replicated =
         json!({ "Name": "faults/replica", "SecretString": "x", "AddReplicaRegions": [{ "Region": "us-east-1" }] });
     world.person.call("CreateSecret", replicated).await;
-    let there = sink(Options { region: Some("us-east-1".to_owned()), ..options(world.manager.url()) });
+    let there = sink(Settings { region: Some("us-east-1".to_owned()), ..settings(world.manager.url()) });
     let place = there.place("faults/replica", None).await.unwrap();
     refused(there.prepare(&[&place]).await.remove(0), "replica of the secret in `eu-west-1`");
     world.prepare(&world.place("faults/replica").await).await.unwrap();
@@ -168,7 +168,7 @@ async fn a_refused_login_says_so(world: &World) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let nobody = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let sink = sink(options(nobody.clone()));
+    let sink = sink(settings(nobody.clone()));
     let place = sink.place("any", None).await.unwrap();
     let lost = sink.look(&[&place]).await.remove(0);
     let Err(SinkError::Unreachable { reason }) = lost else { panic!("{lost:?}") };

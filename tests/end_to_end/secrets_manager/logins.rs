@@ -41,25 +41,28 @@ async fn logins_come_from_where_awss_own_tools_take_them() {
 #[ignore = "run by the test above, in a process with an environment of its own"]
 async fn child() {
     let case = std::env::var(CASE).unwrap_or_default();
-    let place = async |options| AwsSecretsManager::new(options).place("any", None).await;
+    let place = async |settings| AwsSecretsManager::new(settings).place("any", None).await;
     match case.as_str() {
-        "no-region" => login_error(place(Options::default()).await, "no AWS region is set"),
-        "no-login" => login_error(place(Options::default()).await, "there is no AWS login"),
+        "no-region" => login_error(place(Settings::default()).await, "no AWS region is set"),
+        "no-login" => login_error(place(Settings::default()).await, "there is no AWS login"),
         "account" => {
-            let found = place(Options::default()).await.unwrap();
+            let found = place(Settings::default()).await.unwrap();
             assert_eq!((found.part("account"), found.part("region")), (Some("123456789012"), Some(REGION)));
             assert!(found.part("endpoint").is_some());
-            let same = Options { account: Some("123456789012".to_owned()), ..Options::default() };
+            let same = Settings { account: Some("123456789012".to_owned()), ..Settings::default() };
             assert_eq!(place(same).await.unwrap(), found);
-            let other = Options { account: Some("999999999999".to_owned()), ..Options::default() };
+            let other = Settings { account: Some("999999999999".to_owned()), ..Settings::default() };
             login_error(place(other).await, "to account `123456789012`, the sink wants `999999999999`");
         }
         "profile" => {
-            let options = Options { profile: Some("ours".to_owned()), ..Options::default() };
-            assert_eq!(place(options).await.unwrap().part("region"), Some("eu-central-1"));
-            let options =
-                Options { profile: Some("missing".to_owned()), region: Some(REGION.to_owned()), ..Options::default() };
-            login_error(place(options).await, "there is no AWS login");
+            let settings = Settings { profile: Some("ours".to_owned()), ..Settings::default() };
+            assert_eq!(place(settings).await.unwrap().part("region"), Some("eu-central-1"));
+            let settings = Settings {
+                profile: Some("missing".to_owned()),
+                region: Some(REGION.to_owned()),
+                ..Settings::default()
+            };
+            login_error(place(settings).await, "there is no AWS login");
         }
         // Somebody runs all ignored tests.
         _ => {}

@@ -13,7 +13,7 @@ use latchkey::entropy::SystemEntropy;
 use latchkey::place::Place;
 use latchkey::secret::{Prefix, Secret, TokenId};
 use provisioner::deadline::Deadline;
-use provisioner::sinks::aws_secrets_manager::{AwsSecretsManager, Options};
+use provisioner::sinks::aws_secrets_manager::{AwsSecretsManager, Settings};
 use provisioner::sinks::{Marker, Receipt, Removal, Seen, SeenEntry, Sink as _, SinkError, Write};
 use serde_json::{Value, json};
 use tests::engines::{Person, StrictSecretsManager};
@@ -78,19 +78,19 @@ fn soon() -> Deadline {
     Deadline::after(Duration::from_mins(2))
 }
 
-fn options(endpoint: String) -> Options {
-    Options { region: Some(REGION.to_owned()), endpoint: Some(endpoint), ..Options::default() }
+fn settings(endpoint: String) -> Settings {
+    Settings { region: Some(REGION.to_owned()), endpoint: Some(endpoint), ..Settings::default() }
 }
 
-fn sink(options: Options) -> AwsSecretsManager {
+fn sink(settings: Settings) -> AwsSecretsManager {
     let login = Credentials::new("key", "login", None, None, "tests");
-    AwsSecretsManager::with_credentials(options, login)
+    AwsSecretsManager::with_credentials(settings, login)
 }
 
 impl World {
     async fn start() -> Self {
         let manager = StrictSecretsManager::start().await;
-        let sink = sink(options(manager.url()));
+        let sink = sink(settings(manager.url()));
         let person = manager.person(REGION);
         Self { manager, sink, person }
     }

@@ -188,7 +188,7 @@ async fn only_what_is_ours_is_removed(world: &World) {
 }
 
 async fn another_account_is_not_looked_for_here(world: &World) {
-    let elsewhere = Options { account: Some("123456789012".to_owned()), ..options(world.manager.url()) };
+    let elsewhere = Settings { account: Some("123456789012".to_owned()), ..settings(world.manager.url()) };
     let theirs = sink(elsewhere).place("plain/twice", None).await.unwrap();
     let ours = world.place("plain/none").await;
     let mut seen = world.sink.look(&[&theirs, &ours, &theirs]).await;

@@ -1,10 +1,10 @@
 //! The sink for Heroku on its fake.
 
 use latchkey::place::Place;
-use provisioner::manifest::HerokuTarget;
-use provisioner::sinks::{DeclaredSink as _, Removal, Seen, Sink as _, SinkError};
+use provisioner::sinks::heroku::{Stage, Target};
+use provisioner::sinks::{DeclaredSink as _, PushDeclaration, Removal, Seen, Sink as _, SinkError};
 use tests::sinks::heroku::{HerokuBench, PIPELINE};
-use tests::sinks::{Bench as _, On, Trouble, push, slept};
+use tests::sinks::{Bench as _, On, Trouble, slept};
 
 use super::conformance::conforms;
 use super::{Version, held, look, remove, soon, words, write, write_all};
@@ -13,17 +13,17 @@ type Sink = provisioner::sinks::heroku::Heroku;
 
 const APP: &str = "acme-worker";
 
-fn app() -> HerokuTarget {
-    HerokuTarget::App(APP.to_owned())
+fn app() -> Target {
+    Target::App(APP.to_owned())
 }
 
 async fn place(sink: &Sink, name: &str) -> Place {
-    sink.place(&push("worker", name)).await.unwrap()
+    sink.place(&PushDeclaration::plain("worker", name)).await.unwrap()
 }
 
 async fn started() -> (HerokuBench, Sink) {
     let bench = HerokuBench::start().await;
-    let sink = bench.on(app());
+    let sink = bench.sink_for(app());
     (bench, sink)
 }
 
@@ -106,7 +106,7 @@ async fn a_release_is_waited_for_and_out_of_sight_until_it_has_finished() {
     // Somebody else's release is under way.
     vendor.release_pending(3);
     let seen = look(&sink, &place).await.unwrap();
-    let (next, late) = (version.next(), bench.on(app()));
+    let (next, late) = (version.next(), bench.sink_for(app()));
     let (_, while_pending) = tokio::join!(write(&sink, &place, &next, &seen), async {
         tokio::task::yield_now().await;
         while bench.heroku.count("PATCH") < 2 {
@@ -160,8 +160,8 @@ async fn a_release_that_failed_leaves_dynos_with_the_older_value() {
 #[tokio::test]
 async fn a_pipeline_s_stages_have_entries_of_their_own() {
     let bench = HerokuBench::start().await;
-    let stage = |stage: &str| HerokuTarget::Pipeline { id: PIPELINE.to_owned(), stage: stage.to_owned() };
-    let (test, review) = (bench.on(stage("test")), bench.on(stage("review")));
+    let stage = |stage| Target::Pipeline { id: PIPELINE.to_owned(), stage };
+    let (test, review) = (bench.sink_for(stage(Stage::Test)), bench.sink_for(stage(Stage::Review)));
     assert!(!test.capabilities().restarts);
     let version = Version::first();
     for sink in [&test, &review] {
@@ -203,7 +203,7 @@ async fn what_cannot_go_well_is_told_before_anything_is_staged() {
     let before = vendor.releases(APP);
     words(write(&sink, &place, &version, &Seen::Absent).await, &[&version]);
     assert_eq!(vendor.releases(APP), before);
-    let nowhere = bench.on(HerokuTarget::App("nobody-s-app".to_owned()));
+    let nowhere = bench.sink_for(Target::App("nobody-s-app".to_owned()));
     let told = words(nowhere.prepare(&[&place]).await.remove(0), &[]);
     assert!(told.contains("no app `nobody-s-app`"), "{told}");
 }

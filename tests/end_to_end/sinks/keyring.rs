@@ -5,10 +5,10 @@ use std::time::Duration;
 use latchkey::entropy::SystemEntropy;
 use latchkey::secret::{Prefix, Secret, TokenId};
 use provisioner::deadline::Deadline;
-use provisioner::sinks::keyring::{Keyring, Options};
-use provisioner::sinks::{DeclaredSink as _, Marker, Seen, Sink as _, SinkError, Write};
-use tests::sinks::keyring::PrivateKeyring;
-use tests::sinks::{KeyringBench, elapsed, push};
+use provisioner::sinks::keyring::{Keyring, Session, Settings};
+use provisioner::sinks::{DeclaredSink as _, Marker, PushDeclaration, Seen, Sink as _, SinkError, Write};
+use tests::sinks::keyring::{PrivateKeyring, settings};
+use tests::sinks::{KeyringBench, elapsed};
 
 use super::conformance::conforms;
 
@@ -23,9 +23,9 @@ fn told(error: &SinkError) -> String {
     format!("{error}\n{}", error.hint().unwrap_or("no hint"))
 }
 
-async fn look(options: Options, name: &str) -> Result<Seen, SinkError> {
-    let sink = Keyring::new(options);
-    let place = sink.place(&push("desk", name)).await.unwrap();
+async fn look(session: Session, name: &str) -> Result<Seen, SinkError> {
+    let sink = Keyring::new(settings(), session);
+    let place = sink.place(&PushDeclaration::plain("desk", name)).await.unwrap();
     let prepared = sink.prepare(&[&place]).await.remove(0);
     let seen = sink.look(&[&place]).await.remove(0);
     assert_eq!(prepared.is_ok(), seen.is_ok(), "a check says what a look says");
@@ -33,9 +33,9 @@ async fn look(options: Options, name: &str) -> Result<Seen, SinkError> {
 }
 
 /// Writes a first version and answers its secret.
-async fn write(options: Options, name: &str, seen: &Seen) -> Result<Secret, SinkError> {
-    let sink = Keyring::new(options);
-    let place = &sink.place(&push("desk", name)).await.unwrap();
+async fn write(session: Session, name: &str, seen: &Seen) -> Result<Secret, SinkError> {
+    let sink = Keyring::new(settings(), session);
+    let place = &sink.place(&PushDeclaration::plain("desk", name)).await.unwrap();
     let id = TokenId::mint(&SystemEntropy).unwrap();
     let secret = Secret::mint(&Prefix::default(), &id, &SystemEntropy).unwrap();
     let marker = &Marker { token_id: id, version: 1, fingerprint: secret.fingerprint() };
@@ -46,13 +46,13 @@ async fn write(options: Options, name: &str, seen: &Seen) -> Result<Secret, Sink
 #[tokio::test]
 async fn a_person_sees_what_it_is_and_programs_find_it_by_their_own_names() {
     let Some(keyring) = PrivateKeyring::start() else { return };
-    let secret = write(keyring.options(), "api token", &Seen::Absent).await.unwrap();
+    let secret = write(keyring.session(), "api token", &Seen::Absent).await.unwrap();
     assert_eq!(keyring.label("api token").as_deref(), Some("Latchkey: production-api of acme"));
     for attribute in ["username", "account"] {
         assert_eq!(keyring.lookup(attribute, "api token").as_deref(), Some(secret.expose()), "{attribute}");
     }
-    let seen = look(keyring.options(), "api token").await.unwrap();
-    let next = write(keyring.options(), "api token", &seen).await.unwrap();
+    let seen = look(keyring.session(), "api token").await.unwrap();
+    let next = write(keyring.session(), "api token", &seen).await.unwrap();
     assert_eq!(keyring.lookup("username", "api token").as_deref(), Some(next.expose()), "one entry, with a new value");
 }
 
@@ -61,7 +61,7 @@ async fn two_entries_of_one_name_are_not_chosen_from() {
     let Some(keyring) = PrivateKeyring::start() else { return };
     keyring.store("api", "one");
     keyring.store_beside("api", "another");
-    let error = look(keyring.options(), "api").await.unwrap_err();
+    let error = look(keyring.session(), "api").await.unwrap_err();
     insta::assert_snapshot!(told(&error), @"
     the keyring has several entries `api` of `acme`
     delete all but one: which of them a program reads is chance
@@ -72,21 +72,21 @@ async fn two_entries_of_one_name_are_not_chosen_from() {
 async fn a_locked_keyring_is_told_at_once_and_not_waited_for() {
     let Some(mut keyring) = PrivateKeyring::start() else { return };
     keyring.lock();
-    let error = look(keyring.options(), "held").await.unwrap_err();
+    let error = look(keyring.session(), "held").await.unwrap_err();
     assert!(matches!(error, SinkError::Denied { .. }), "{error:?}");
     insta::assert_snapshot!(told(&error), @"
     the keyring is locked
     unlock it: log in to the desktop, or open its program for passwords (`seahorse`); without a desktop `gnome-keyring-daemon --unlock` reads the password from stdin
     ");
-    let refused = write(keyring.options(), "held", &Seen::Absent).await;
+    let refused = write(keyring.session(), "held", &Seen::Absent).await;
     assert!(matches!(refused, Err(SinkError::Denied { .. })), "{refused:?}");
 }
 
 #[tokio::test]
 async fn without_a_keyring_it_is_said_what_is_missing() {
     let Some(empty) = PrivateKeyring::without_service() else { return };
-    let no_service = look(empty.options(), "api").await.unwrap_err();
-    let nowhere = Options { bus: Some("unix:path=/no/such/socket".to_owned()), ..empty.options() };
+    let no_service = look(empty.session(), "api").await.unwrap_err();
+    let nowhere = Session { bus: Some("unix:path=/no/such/socket".to_owned()), ..empty.session() };
     let no_bus = look(nowhere, "api").await.unwrap_err();
     insta::assert_snapshot!(format!("{}\n\n{}", told(&no_service), told(&no_bus)), @"
     there is no keyring here: no program on the D-Bus session is a Secret Service
@@ -100,23 +100,24 @@ async fn without_a_keyring_it_is_said_what_is_missing() {
 #[tokio::test]
 async fn a_machine_for_jobs_has_none_unless_the_manifest_says_so() {
     let Some(keyring) = PrivateKeyring::start() else { return };
-    let mut options = Options { in_ci: true, ..keyring.options() };
-    let error = look(options.clone(), "api").await.unwrap_err();
+    let session = Session { in_ci: true, ..keyring.session() };
+    let error = look(session.clone(), "api").await.unwrap_err();
     insta::assert_snapshot!(told(&error), @"
     `CI` is set, and a machine for jobs has no keyring that lasts
     run it where the keyring is, or write `allow_ci = true` in the sink if this machine has one
     ");
-    options.config.allow_ci = true;
-    assert_eq!(look(options, "api").await.unwrap(), Seen::Absent);
+    let allowed = Keyring::new(Settings { allow_ci: true, ..settings() }, session);
+    let place = allowed.place(&PushDeclaration::plain("desk", "api")).await.unwrap();
+    assert_eq!(allowed.look(&[&place]).await.remove(0).unwrap(), Seen::Absent);
 }
 
 #[tokio::test]
 async fn another_machine_s_keyring_is_told_as_such() {
     let Some(keyring) = PrivateKeyring::start() else { return };
-    let there = Keyring::new(Options { machine: "laptop".to_owned(), ..keyring.options() });
-    let place = there.place(&push("desk", "api")).await.unwrap();
+    let there = Keyring::new(settings(), Session { machine: "laptop".to_owned(), ..keyring.session() });
+    let place = there.place(&PushDeclaration::plain("desk", "api")).await.unwrap();
     // Also where this machine has none: nothing is opened.
-    let here = Keyring::new(Options { in_ci: true, ..keyring.options() });
+    let here = Keyring::new(settings(), Session { in_ci: true, ..keyring.session() });
     assert!(here.reaches(&place).await);
     let seen = here.look(&[&place]).await.remove(0);
     assert!(matches!(&seen, Err(SinkError::OtherMachine { machine }) if machine == "laptop"), "{seen:?}");

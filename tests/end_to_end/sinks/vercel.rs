@@ -5,12 +5,12 @@ use std::sync::Arc;
 use latchkey::lifetime::Seconds;
 use latchkey::place::Place;
 use provisioner::deadline::Deadline;
-use provisioner::manifest::{Environment, PushDeclaration, VercelConfig};
-use provisioner::sinks::{DeclaredSink as _, Seen, SeenEntry, Sink as _, SinkError};
+use provisioner::sinks::vercel::{Environment, Settings};
+use provisioner::sinks::{DeclaredSink as _, PushDeclaration, Seen, SeenEntry, Sink as _, SinkError};
 use serde_json::json;
 use tests::clock::ManualClock;
 use tests::sinks::vercel::VercelBench;
-use tests::sinks::{Bench as _, On, Trouble, push, slept};
+use tests::sinks::{Bench as _, On, Trouble, slept};
 use tests::world::START;
 
 use super::conformance::conforms;
@@ -23,12 +23,15 @@ fn preview(branch: Option<&str>) -> Environment {
 }
 
 async fn place(sink: &Sink, name: &str, environment: Environment) -> Place {
-    sink.place(&PushDeclaration { environment: Some(environment), ..push("web", name) }).await.unwrap()
+    sink.place(&PushDeclaration { environment: Some(environment), ..PushDeclaration::plain("web", name) })
+        .await
+        .unwrap()
 }
 
 /// A place whose value may be read back.
 async fn readable(sink: &Sink, name: &str, environment: Environment) -> Place {
-    let push = PushDeclaration { environment: Some(environment), sensitive: false, ..push("web", name) };
+    let push =
+        PushDeclaration { environment: Some(environment), sensitive: false, ..PushDeclaration::plain("web", name) };
     sink.place(&push).await.unwrap()
 }
 
@@ -36,13 +39,13 @@ async fn readable(sink: &Sink, name: &str, environment: Environment) -> Place {
 async fn moved() -> (VercelBench, Arc<ManualClock>, Sink) {
     let clock = Arc::new(ManualClock::at(START));
     let bench = VercelBench::at(clock.clone()).await;
-    let sink = bench.on(&bench.config());
+    let sink = bench.sink_for(&bench.settings());
     (bench, clock, sink)
 }
 
 async fn started() -> (VercelBench, Sink) {
     let bench = VercelBench::start().await;
-    let sink = bench.on(&bench.config());
+    let sink = bench.sink_for(&bench.settings());
     (bench, sink)
 }
 
@@ -297,13 +300,13 @@ async fn a_team_is_named_by_id_or_slug_and_a_missing_one_is_told() {
     let bench = VercelBench::start().await;
     bench.vercel.vendor().team("team_1a2b3c", "acme");
     for team in ["acme", "team_1a2b3c"] {
-        let sink = bench.on(&VercelConfig { team: Some(team.to_owned()), ..bench.config() });
+        let sink = bench.sink_for(&Settings { team: Some(team.to_owned()), ..bench.settings() });
         let place = place(&sink, "API_TOKEN", Environment::Production).await;
         assert_eq!(place.part("team"), Some(team));
         assert_eq!(look(&sink, &place).await.unwrap(), Seen::Absent);
         assert!(sink.reaches(&place).await);
     }
-    let sink = bench.on(&bench.config());
+    let sink = bench.sink_for(&bench.settings());
     let place = place(&sink, "API_TOKEN", Environment::Production).await;
     let told = words(look(&sink, &place).await, &[]);
     assert!(told.contains("may not read the variables of `acme-web`") && told.contains("needs `team`"), "{told}");
@@ -323,7 +326,7 @@ async fn a_custom_environment_that_is_not_there_is_absent_and_cannot_be_written(
 #[tokio::test]
 async fn the_deploy_hook_is_called_once_and_never_shown() {
     let bench = VercelBench::start().await;
-    let sink = bench.on(&bench.with_hook());
+    let sink = bench.sink_for(&bench.with_hook());
     let places = [place(&sink, "A", Environment::Production).await, place(&sink, "B", Environment::Production).await];
     assert_eq!(sink.written(&[]).await.unwrap(), None, "nothing was written, so nothing is deployed");
     let told = sink.written(&[&places[0], &places[1]]).await.unwrap().unwrap();

@@ -64,7 +64,7 @@ impl Fleet {
         let push = self.member(sink).bench.push(&token.entry);
         let environment = match &push.environment {
             None => String::new(),
-            Some(provisioner::manifest::Environment::Production) => ", targets = [\"production\"]".to_owned(),
+            Some(provisioner::sinks::vercel::Environment::Production) => ", targets = [\"production\"]".to_owned(),
             Some(other) => panic!("{other:?} is not spelled out here"),
         };
         format!("  {{ sink = \"{sink}\", name = \"{}\"{environment} }},\n", push.name)

@@ -10,12 +10,13 @@ use async_trait::async_trait;
 use latchkey::place::Place;
 use latchkey::secret::Secret;
 use provisioner::deadline::Deadline;
-use provisioner::manifest::PushDeclaration;
-use provisioner::sinks::dotenv::{self, Document, Dotenv};
-use provisioner::sinks::{Capabilities, DeclaredSink, Marker, Receipt, Removal, Seen, Sink, SinkError, Write};
+use provisioner::sinks::dotenv::{Document, Dotenv};
+use provisioner::sinks::{
+    Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, Write,
+};
 use tempfile::TempDir;
 
-use super::{Bench, On, Trouble, push};
+use super::{Bench, On, Trouble};
 
 const MACHINE: &str = "here";
 
@@ -60,11 +61,15 @@ fn edit(path: &Path, text: &str) {
 #[async_trait]
 impl Bench for DotenvBench {
     fn sink(&self) -> Arc<dyn DeclaredSink> {
-        Arc::new(OneFile { all: Dotenv::new(MACHINE.to_owned()), path: self.path(), changes: self.changes.clone() })
+        Arc::new(OneFile {
+            all: Dotenv::of_file(MACHINE, self.path()),
+            path: self.path(),
+            changes: self.changes.clone(),
+        })
     }
 
     fn push(&self, name: &str) -> PushDeclaration {
-        push("dev", name)
+        PushDeclaration::plain("dev", name)
     }
 
     async fn value(&self, place: &Place) -> Option<String> {
@@ -131,11 +136,11 @@ impl OneFile {
 #[async_trait]
 impl DeclaredSink for OneFile {
     async fn place(&self, push: &PushDeclaration) -> Result<Place, SinkError> {
-        Ok(dotenv::place(MACHINE, &self.path, &push.name))
+        self.all.place(push).await
     }
 
     async fn reaches(&self, place: &Place) -> bool {
-        place.kind == dotenv::KIND
+        self.all.reaches(place).await
     }
 }
 

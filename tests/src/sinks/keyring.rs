@@ -10,12 +10,13 @@ use async_trait::async_trait;
 use latchkey::place::Place;
 use latchkey::secret::Secret;
 use provisioner::deadline::Deadline;
-use provisioner::manifest::{KeyringConfig, PushDeclaration};
-use provisioner::sinks::keyring::{Keyring, Options};
-use provisioner::sinks::{Capabilities, DeclaredSink, Marker, Receipt, Removal, Seen, Sink, SinkError, Write};
+use provisioner::sinks::keyring::{Keyring, Session, Settings};
+use provisioner::sinks::{
+    Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, Write,
+};
 use tempfile::TempDir;
 
-use super::{Bench, On, Trouble, push};
+use super::{Bench, On, Trouble};
 use crate::programs;
 
 /// The machine that these keyrings are on.
@@ -221,14 +222,9 @@ impl PrivateKeyring {
         entries.map(|(path, rest)| (path.to_owned(), rest.trim_end().to_owned())).collect()
     }
 
-    /// The settings of a sink in this session.
-    pub fn options(&self) -> Options {
-        Options {
-            config: KeyringConfig { service: SERVICE.to_owned(), allow_ci: false },
-            machine: MACHINE.to_owned(),
-            in_ci: false,
-            bus: Some(self.address.clone()),
-        }
+    /// This session, as a sink sees it.
+    pub fn session(&self) -> Session {
+        Session { machine: MACHINE.to_owned(), in_ci: false, bus: Some(self.address.clone()) }
     }
 }
 
@@ -239,6 +235,11 @@ impl Drop for PrivateKeyring {
         let _ = self.bus.kill();
         let _ = self.bus.wait();
     }
+}
+
+/// The settings of a sink.
+pub fn settings() -> Settings {
+    Settings { service: SERVICE.to_owned(), allow_ci: false }
 }
 
 fn program(name: &str) -> Command {
@@ -266,12 +267,12 @@ fn name(place: &Place) -> &str {
 #[async_trait]
 impl Bench for KeyringBench {
     fn sink(&self) -> Arc<dyn DeclaredSink> {
-        let sink = Keyring::new(self.keyring.options());
+        let sink = Keyring::new(settings(), self.keyring.session());
         Arc::new(Counting { sink, keyring: self.keyring.clone(), changes: self.changes.clone() })
     }
 
     fn push(&self, name: &str) -> PushDeclaration {
-        push("desk", name)
+        PushDeclaration::plain("desk", name)
     }
 
     async fn value(&self, place: &Place) -> Option<String> {

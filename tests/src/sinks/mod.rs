@@ -18,8 +18,7 @@ use async_trait::async_trait;
 use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep};
 use latchkey::place::Place;
 use provisioner::deadline::since_boot;
-use provisioner::manifest::PushDeclaration;
-use provisioner::sinks::DeclaredSink;
+use provisioner::sinks::{DeclaredSink, PushDeclaration};
 
 pub use azure_key_vault::KeyVaultBench;
 pub use dotenv::DotenvBench;
@@ -88,20 +87,6 @@ pub enum Trouble {
     Unanswered,
     /// The login has just expired.
     LoginExpired,
-}
-
-/// A push as a manifest declares it, without anything particular.
-pub fn push(sink: &str, name: &str) -> PushDeclaration {
-    PushDeclaration {
-        sink: sink.to_owned(),
-        name: name.to_owned(),
-        json_key: None,
-        environment: None,
-        sensitive: true,
-        adopt: false,
-        span: 0..0,
-        name_span: 0..0,
-    }
 }
 
 static SLEPT: AtomicU64 = AtomicU64::new(0);

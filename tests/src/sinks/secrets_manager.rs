@@ -7,12 +7,11 @@ use async_trait::async_trait;
 use aws_credential_types::Credentials;
 use hyper::StatusCode;
 use latchkey::place::Place;
-use provisioner::manifest::PushDeclaration;
-use provisioner::sinks::DeclaredSink;
-use provisioner::sinks::aws_secrets_manager::{AwsSecretsManager, Options};
+use provisioner::sinks::aws_secrets_manager::{AwsSecretsManager, Settings};
+use provisioner::sinks::{DeclaredSink, PushDeclaration};
 use serde_json::{Value, json};
 
-use super::{Bench, On, Trouble, push};
+use super::{Bench, On, Trouble};
 use crate::engines::{Fault, Person, StrictSecretsManager};
 
 const REGION: &str = "eu-west-1";
@@ -78,17 +77,17 @@ impl SecretsManagerBench {
 #[async_trait]
 impl Bench for SecretsManagerBench {
     fn sink(&self) -> Arc<dyn DeclaredSink> {
-        let options =
-            Options { region: Some(REGION.to_owned()), endpoint: Some(self.manager.url()), ..Options::default() };
+        let settings =
+            Settings { region: Some(REGION.to_owned()), endpoint: Some(self.manager.url()), ..Settings::default() };
         let login = Credentials::new("key", "login", None, None, "tests");
-        Arc::new(AwsSecretsManager::with_credentials(options, login))
+        Arc::new(AwsSecretsManager::with_credentials(settings, login))
     }
 
     fn push(&self, name: &str) -> PushDeclaration {
         if self.shared {
-            return PushDeclaration { json_key: Some(name.to_owned()), ..push("vault", SHARED) };
+            return PushDeclaration { json_key: Some(name.to_owned()), ..PushDeclaration::plain("vault", SHARED) };
         }
-        push("vault", &format!("conformance/{name}"))
+        PushDeclaration::plain("vault", &format!("conformance/{name}"))
     }
 
     async fn value(&self, place: &Place) -> Option<String> {

@@ -6,7 +6,7 @@ use clap::Args;
 use latchkey::lifetime::Seconds;
 
 use super::ReportForm;
-use crate::manifest::Allowances;
+use crate::reading::Allowances;
 
 /// What a manifest may do beyond its own folder: it is untrusted input.
 #[derive(Debug, Default, Args)]

@@ -10,27 +10,27 @@ use latchkey::service::Grant;
 use super::Diagnosis;
 use crate::commands::exit::Fault;
 use crate::files;
-use crate::manifest::{Manifest, ServiceAddress, SinkConfig};
+use crate::manifest::{Manifest, ServiceAddress};
 use crate::observe::observe;
 use crate::plan;
 use crate::service::{Client, ServiceError};
-use crate::sinks::dotenv;
 use crate::sinks::registry::ManifestSinks;
 
 /// How far two clocks may be apart, in seconds.
 const SKEW_MAX: i64 = 60;
 
-/// Modes of `.env` files, and what git makes of them.
+/// Modes of the files that sinks write, and what git makes of them.
 pub(super) fn files(manifest: &Manifest) -> Vec<Diagnosis> {
     let mut findings = Vec::new();
     let mut seen = BTreeSet::new();
     for sink in manifest.sinks.values() {
-        let SinkConfig::Dotenv { path } = &sink.config else { continue };
-        if !seen.insert(path.clone()) {
+        let facts = sink.settings.facts();
+        let Some(path) = facts.file() else { continue };
+        if !seen.insert(path.to_owned()) {
             continue;
         }
         let what = format!("file `{}`", path.strip_prefix(&manifest.folder).unwrap_or(path).display());
-        let warnings = dotenv::warnings(path);
+        let warnings = facts.warnings();
         if warnings.is_empty() {
             let words = if path.exists() { "for its owner only, and not for git" } else { "not there yet" };
             findings.push(Diagnosis::good(what, words));
@@ -94,7 +94,7 @@ pub(super) async fn service(
     }
     let faults = plan::faults(manifest, &observation);
     findings.extend(faults.iter().map(|fault| {
-        let at = crate::manifest::snippet::position(&manifest.text, fault.span.start);
+        let at = crate::reading::snippet::position(&manifest.text, fault.span.start);
         let what = format!("manifest `{}`, line {}", manifest.path.display(), at.line);
         Diagnosis::problem(what, fault.message.clone(), fault.hint.as_deref())
     }));

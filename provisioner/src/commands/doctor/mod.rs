@@ -10,9 +10,10 @@ use super::arguments::Doctor;
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use crate::machine;
-use crate::manifest::{self, LoadError, Severity, snippet};
+use crate::manifest::{self, LoadError};
 use crate::output::{Format, Printer, actions, markdown};
 use crate::plural::count;
+use crate::reading::{self, Severity, snippet};
 use crate::sinks::registry::ManifestSinks;
 
 /// How one check came out.
@@ -67,7 +68,7 @@ impl State {
 pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Doctor) -> Result<Code, Fault> {
     if arguments.policy {
         let manifest = open::load(printer, &arguments.file, &arguments.allow)?;
-        let sinks = ManifestSinks::new(&manifest, &machine::name());
+        let sinks = ManifestSinks::new(&manifest.sinks, &machine::name());
         let address = open::address(service, Some(&manifest))?;
         let rights = policy::rights(&manifest, &sinks, &address).await;
         return policy::print(printer, &rights);
@@ -83,7 +84,7 @@ async fn findings(printer: Printer, service: Option<&str>, arguments: &Doctor) -
     let allow = &arguments.allow;
     let loaded = manifest::load(&arguments.file, &allow.allowances());
     let shown = format!("manifest `{}`", arguments.file.display());
-    let add = |findings: &mut Vec<Diagnosis>, faults: &[manifest::Fault], text: &str| {
+    let add = |findings: &mut Vec<Diagnosis>, faults: &[reading::Fault], text: &str| {
         for fault in faults {
             let at = snippet::position(text, fault.span.start);
             let what = format!("{shown}, line {}", at.line);
@@ -118,7 +119,7 @@ async fn findings(printer: Printer, service: Option<&str>, arguments: &Doctor) -
     };
     findings.extend(checks::files(&manifest));
     let machine = machine::name();
-    let sinks = ManifestSinks::new(&manifest, &machine);
+    let sinks = ManifestSinks::new(&manifest.sinks, &machine);
     let opened = match open::address(service, Some(&manifest)) {
         Ok(address) => {
             findings.extend(checks::table_file(&address, &manifest));

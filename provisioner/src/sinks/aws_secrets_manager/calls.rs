@@ -9,11 +9,10 @@ use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntr
 use aws_smithy_types::date_time::Format;
 use zeroize::Zeroizing;
 
-use super::connection::Identity;
 use super::cutoff::Cutoff;
 use super::failure::{Asked, code};
+use super::identity::Identity;
 use super::marker::LABEL;
-use super::survey::PAGE;
 use crate::deadline::Deadline;
 use crate::sinks::SinkError;
 
@@ -22,6 +21,8 @@ const CURRENT: &str = "AWSCURRENT";
 pub(super) const VALUE_MAX: usize = 65_536;
 const DESCRIPTION_MAX: usize = 2_048;
 const RECOVERY_DAYS: i64 = 7;
+/// The most secrets on a page of a list.
+const PAGE: i32 = 100;
 
 /// The client, and whose Secrets Manager it asks.
 pub(super) struct Calls {

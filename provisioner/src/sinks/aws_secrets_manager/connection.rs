@@ -1,6 +1,5 @@
 //! The login, the region, the account: who is asked, and as whom.
 
-use std::fmt;
 use std::time::Duration;
 
 use aws_config::environment::region::EnvironmentVariableRegionProvider;
@@ -14,10 +13,10 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_secretsmanager::Client;
 use aws_smithy_http_client::tls;
 use aws_types::service_config::ServiceConfigKey;
-use latchkey::place::Place;
 
+use super::Settings;
 use super::failure::Asked;
-use super::{KIND, Options};
+use super::identity::Identity;
 use crate::sinks::SinkError;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -26,82 +25,35 @@ const ATTEMPTS: u32 = 5;
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 
-/// Which of all Secrets Managers is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Identity {
-    /// The account's number; `-` where an endpoint override leaves it open.
-    pub(super) account: String,
-    pub(super) region: String,
-    /// The endpoint, when it is not AWS's own.
-    pub(super) endpoint: Option<String>,
-}
-
-impl Identity {
-    /// Where an entry lands.
-    pub(super) fn place(&self, name: &str, json_key: Option<&str>) -> Place {
-        let mut parts = vec![("account", self.account.as_str()), ("region", &self.region)];
-        parts.extend(self.endpoint.as_deref().map(|endpoint| ("endpoint", endpoint)));
-        parts.push(("name", name));
-        parts.extend(json_key.map(|key| ("json_key", key)));
-        Place::new(KIND, &parts, true)
-    }
-
-    /// The ARN pattern of a secret: AWS puts six characters behind the name.
-    pub(super) fn pattern(&self, name: &str) -> String {
-        let account = if self.account == "-" { "*" } else { &self.account };
-        let partition = match self.region.split('-').next() {
-            Some("cn") => "aws-cn",
-            _ if self.region.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        };
-        format!("arn:{partition}:secretsmanager:{}:{account}:secret:{name}-??????", self.region)
-    }
-
-    /// The service, for messages.
-    pub(super) fn service(&self) -> String {
-        match &self.endpoint {
-            Some(endpoint) => format!("Secrets Manager at `{endpoint}`"),
-            None => format!("Secrets Manager in `{}`", self.region),
-        }
-    }
-}
-
-impl fmt::Display for Identity {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "account `{}`, region `{}`", self.account, self.region)?;
-        self.endpoint.iter().try_for_each(|endpoint| write!(formatter, ", endpoint `{endpoint}`"))
-    }
-}
-
 /// Makes the client, and asks once whose login it is.
 pub(super) async fn connect(
-    options: &Options,
+    settings: &Settings,
     credentials: Option<&SharedCredentialsProvider>,
 ) -> Result<(Client, Identity), SinkError> {
-    let region = region(options).await?;
-    let config = sdk_config(options, credentials, &region).await;
+    let region = region(settings).await?;
+    let config = sdk_config(settings, credentials, &region).await;
     let mut builder = aws_sdk_secretsmanager::config::Builder::from(&config);
-    builder.set_endpoint_url(options.endpoint.clone().or_else(|| environment_endpoint(&config)));
+    builder.set_endpoint_url(settings.endpoint.clone().or_else(|| environment_endpoint(&config)));
     let mut identity = Identity {
-        account: options.account.clone().unwrap_or_else(|| "-".to_owned()),
+        account: settings.account.clone().unwrap_or_else(|| "-".to_owned()),
         region: region.as_ref().to_owned(),
-        endpoint: options.endpoint.clone().or_else(|| environment_endpoint(&config)).as_deref().and_then(foreign),
+        endpoint: settings.endpoint.clone().or_else(|| environment_endpoint(&config)).as_deref().and_then(foreign),
     };
     // Behind an endpoint of AWS's own the login may be anybody's, as behind none.
-    if options.endpoint.as_deref().and_then(foreign).is_none() {
-        identity.account = checked_account(options, &config, &identity).await?;
+    if settings.endpoint.as_deref().and_then(foreign).is_none() {
+        identity.account = checked_account(settings, &config, &identity).await?;
     }
     Ok((Client::from_conf(builder.build()), identity))
 }
 
 /// From the settings, the environment, or the profile. The metadata of an EC2 machine is not asked: where there is none,
 /// that takes seconds.
-async fn region(options: &Options) -> Result<Region, SinkError> {
-    if let Some(region) = &options.region {
+async fn region(settings: &Settings) -> Result<Region, SinkError> {
+    if let Some(region) = &settings.region {
         return Ok(Region::new(region.clone()));
     }
     let mut profile = ProfileFileRegionProvider::builder();
-    if let Some(name) = &options.profile {
+    if let Some(name) = &settings.profile {
         profile = profile.profile_name(name);
     }
     let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new()).or_else(profile.build());
@@ -112,7 +64,11 @@ async fn region(options: &Options) -> Result<Region, SinkError> {
     })
 }
 
-async fn sdk_config(options: &Options, credentials: Option<&SharedCredentialsProvider>, region: &Region) -> SdkConfig {
+async fn sdk_config(
+    settings: &Settings,
+    credentials: Option<&SharedCredentialsProvider>,
+    region: &Region,
+) -> SdkConfig {
     let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
     let http = aws_smithy_http_client::Builder::new().tls_provider(provider).build_https();
     let timeouts =
@@ -126,7 +82,7 @@ async fn sdk_config(options: &Options, credentials: Option<&SharedCredentialsPro
         .http_client(http.clone())
         .timeout_config(timeouts)
         .retry_config(retries);
-    if let Some(name) = &options.profile {
+    if let Some(name) = &settings.profile {
         loader = loader.profile_name(name);
         // A profile that the manifest names wins over keys in the environment, which may be another account's.
         let within = ProviderConfig::default().with_region(Some(region.clone())).with_http_client(http);
@@ -159,12 +115,12 @@ fn foreign(endpoint: &str) -> Option<String> {
     (!aws).then(|| endpoint.to_owned())
 }
 
-async fn checked_account(options: &Options, config: &SdkConfig, identity: &Identity) -> Result<String, SinkError> {
+async fn checked_account(settings: &Settings, config: &SdkConfig, identity: &Identity) -> Result<String, SinkError> {
     let asked = Asked { identity, action: "sts:GetCallerIdentity", name: "the login", value: None, guard: None };
     let answer = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
     let answer = answer.map_err(|error| asked.failed(&error))?;
     let account = answer.account().unwrap_or("-");
-    match &options.account {
+    match &settings.account {
         Some(wanted) if wanted != account => Err(SinkError::Login {
             reason: format!("the login belongs to account `{account}`, the sink wants `{wanted}`"),
             hint: "log in to that account, or name its `profile` at the sink".to_owned(),
@@ -185,18 +141,5 @@ mod tests {
         for other in ["http://127.0.0.1:5000", "https://amazonaws.com.example.org", "https://xamazonaws.com"] {
             assert_eq!(foreign(&format!("{other}/")).as_deref(), Some(other));
         }
-    }
-
-    #[test]
-    fn a_place_spells_out_all_that_tells_it_from_others() {
-        let mut identity = Identity { account: "1".to_owned(), region: "eu-west-1".to_owned(), endpoint: None };
-        let plain = identity.place("a", None);
-        assert_eq!(plain.part("endpoint"), None);
-        let shared = identity.place("a", Some("k"));
-        identity.endpoint = Some("http://127.0.0.1:1".to_owned());
-        let elsewhere = identity.place("a", None);
-        assert_ne!(plain.id(), shared.id());
-        assert_ne!(plain.id(), elsewhere.id());
-        assert_eq!(identity.pattern("a"), "arn:aws:secretsmanager:eu-west-1:1:secret:a-??????");
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use latchkey::place::Place;
 
 use super::calls::{Calls, Description};
+use super::marker::not_ours;
 use super::shared::{Edit, Found};
 use super::{plain, shared};
 use crate::deadline::Deadline;
@@ -56,13 +57,6 @@ pub(super) fn entry<'a>(calls: &Calls, place: &'a Place) -> Result<Entry<'a>, Si
         ),
         hint: "declare a sink for that account and region".to_owned(),
     })
-}
-
-pub(super) fn not_ours(name: &str) -> SinkError {
-    SinkError::Refused {
-        reason: format!("what `{name}` holds was not put there by Latchkey"),
-        hint: "remove it by hand if it is no longer needed".to_owned(),
-    }
 }
 
 /// Whether a secret that is there can be written at all.

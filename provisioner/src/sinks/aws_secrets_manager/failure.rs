@@ -10,8 +10,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::connection::Identity;
 use super::cutoff::{Cutoff, DeadlinePassed};
+use super::identity::Identity;
 use crate::sinks::SinkError;
 
 const TEXT_MAX: usize = 300;

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::calls::{Calls, Which};
-use super::{Options, connection};
+use super::{Settings, connection};
 use crate::sinks::SinkError;
 
 /// The login that stands under `name`, in the account and region of the AWS environment.
@@ -11,7 +11,7 @@ use crate::sinks::SinkError;
 /// # Errors
 /// When it cannot be read, or is not there.
 pub(in crate::sinks) async fn login(name: &str) -> Result<Zeroizing<String>, SinkError> {
-    let (client, identity) = connection::connect(&Options::default(), None).await?;
+    let (client, identity) = connection::connect(&Settings::default(), None).await?;
     let calls = Calls::new(client, identity, None, Vec::new());
     let found = calls.value(name, Which::Current).await?;
     let text = found.and_then(|found| found.text);

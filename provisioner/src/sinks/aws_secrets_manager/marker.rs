@@ -1,8 +1,9 @@
 //! Version ids: the marker of a plain secret, and fresh ones for secrets that several tokens share.
 
 use latchkey::entropy::{Entropy, EntropyError};
+use latchkey::secret::Secret;
 
-use crate::sinks::Marker;
+use crate::sinks::{Marker, SinkError};
 
 /// The label under which a new version is put before AWSCURRENT moves to it. There is one for all: putting moves it off
 /// the version put before, so that it never has to be cleaned up, and the 20 labels of a secret are never used up.
@@ -31,6 +32,19 @@ pub(super) fn fresh_version_id(entropy: &dyn Entropy) -> Result<String, EntropyE
     let mut bytes = [0_u8; 16];
     entropy.fill(&mut bytes)?;
     Ok(format!("lk-json-{:032x}", u128::from_be_bytes(bytes)))
+}
+
+/// Whether a secret is the version that a marker stands for, so far as it can tell itself.
+pub(super) fn is_version(secret: &Secret, wanted: &Marker) -> bool {
+    secret.fingerprint() == wanted.fingerprint && secret.token_id() == wanted.token_id
+}
+
+/// What is not ours is left to whoever put it there.
+pub(super) fn not_ours(name: &str) -> SinkError {
+    SinkError::Refused {
+        reason: format!("what `{name}` holds was not put there by Latchkey"),
+        hint: "remove it by hand if it is no longer needed".to_owned(),
+    }
 }
 
 #[cfg(test)]

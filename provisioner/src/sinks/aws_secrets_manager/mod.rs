@@ -12,15 +12,19 @@ mod calls;
 mod connection;
 mod cutoff;
 mod entries;
+mod facts;
 mod failure;
+mod identity;
 mod login;
 mod marker;
 mod object;
 mod plain;
+mod rights;
+mod settings;
 mod shared;
 mod survey;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
@@ -30,39 +34,25 @@ use latchkey::place::Place;
 use latchkey::secret::Secret;
 use tokio::sync::OnceCell;
 
-pub use self::survey::WORTH_A_LIST;
-
 use self::calls::Calls;
 use self::entries::{Group, entry, grouped, look_at_secret, prepare_secret, remove_secret, writable, write_secret};
+pub(super) use self::facts::Type;
 pub(super) use self::login::login;
+pub use self::rights::{partition, right_to_know_oneself, rights_of_logins};
+pub use self::settings::{PushFields, Settings, read_json_key};
 use crate::deadline::Deadline;
-use crate::manifest::PushDeclaration;
-use crate::sinks::{Capabilities, DeclaredSink, Marker, Receipt, Removal, Seen, Sink, SinkError, Write};
+use crate::sinks::{
+    Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, Write,
+};
 
-const KIND: &str = "aws-secrets-manager";
+/// Its name in a manifest.
+pub const KIND: &str = "aws-secrets-manager";
 /// Looks that run side by side.
 const SIDE_BY_SIDE: usize = 8;
 
-/// The settings of the sink, see [`SinkConfig`](crate::manifest::SinkConfig).
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// The region, unless the AWS environment says.
-    pub region: Option<String>,
-    /// The account that the login must belong to.
-    pub account: Option<String>,
-    /// A profile of the AWS configuration.
-    pub profile: Option<String>,
-    /// An endpoint other than AWS's own. No account is asked for then.
-    pub endpoint: Option<String>,
-    /// The KMS key for secrets that are created.
-    pub kms_key_id: Option<String>,
-    /// Tags for secrets that are created; they need the right `secretsmanager:TagResource`.
-    pub tags: BTreeMap<String, String>,
-}
-
 /// The Secrets Manager of one account and region, reached with one login.
 pub struct AwsSecretsManager {
-    options: Options,
+    settings: Settings,
     credentials: Option<SharedCredentialsProvider>,
     calls: OnceCell<Calls>,
 }
@@ -70,14 +60,14 @@ pub struct AwsSecretsManager {
 impl AwsSecretsManager {
     /// A sink that logs in as AWS's own tools do: environment, profile, SSO, web identity, the machine's role. Nothing
     /// is contacted before the first question.
-    pub fn new(options: Options) -> Self {
-        Self { options, credentials: None, calls: OnceCell::new() }
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, credentials: None, calls: OnceCell::new() }
     }
 
     /// A sink with a login that the caller has already.
-    pub fn with_credentials(options: Options, credentials: impl ProvideCredentials + 'static) -> Self {
+    pub fn with_credentials(settings: Settings, credentials: impl ProvideCredentials + 'static) -> Self {
         let credentials = Some(SharedCredentialsProvider::new(credentials));
-        Self { options, credentials, calls: OnceCell::new() }
+        Self { settings, credentials, calls: OnceCell::new() }
     }
 
     /// The place of an entry. Asks AWS, once, whose login it is.
@@ -90,9 +80,9 @@ impl AwsSecretsManager {
 
     async fn calls(&self) -> Result<&Calls, SinkError> {
         let connect = || async {
-            let (client, identity) = connection::connect(&self.options, self.credentials.as_ref()).await?;
-            let tags = self.options.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
-            Ok(Calls::new(client, identity, self.options.kms_key_id.clone(), tags.collect()))
+            let (client, identity) = connection::connect(&self.settings, self.credentials.as_ref()).await?;
+            let tags = self.settings.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+            Ok(Calls::new(client, identity, self.settings.kms_key_id.clone(), tags.collect()))
         };
         self.calls.get_or_try_init(connect).await
     }

@@ -3,8 +3,7 @@
 use latchkey::secret::Secret;
 
 use super::calls::{Calls, Description, Outcome, Version, Which};
-use super::entries::not_ours;
-use super::marker::{marker_of, version_id};
+use super::marker::{is_version, marker_of, not_ours, version_id};
 use crate::deadline::Deadline;
 use crate::sinks::{Marker, Receipt, Removal, Seen, SeenEntry, SinkError, Write};
 
@@ -26,12 +25,7 @@ pub(super) fn seen(description: Option<&Description>) -> Seen {
 pub(super) async fn read(calls: &Calls, name: &str, wanted: &Marker) -> Result<Option<Secret>, SinkError> {
     let id = version_id(wanted);
     let text = calls.value(name, Which::Id(&id)).await?.and_then(|value| value.text);
-    Ok(text.and_then(|text| Secret::parse(&text).ok()).filter(|secret| is(secret, wanted)))
-}
-
-/// Whether a secret is the version that a marker stands for, so far as it can tell itself.
-pub(super) fn is(secret: &Secret, wanted: &Marker) -> bool {
-    secret.fingerprint() == wanted.fingerprint && secret.token_id() == wanted.token_id
+    Ok(text.and_then(|text| Secret::parse(&text).ok()).filter(|secret| is_version(secret, wanted)))
 }
 
 /// Makes the version of `write.marker` current, if the secret is as it was seen. When the deadline passes in between, the

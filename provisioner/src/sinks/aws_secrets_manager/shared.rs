@@ -10,9 +10,8 @@ use latchkey::secret::Secret;
 use zeroize::Zeroizing;
 
 use super::calls::{Calls, Outcome, VALUE_MAX, Version, Which};
-use super::marker::fresh_version_id;
+use super::marker::{fresh_version_id, is_version};
 use super::object::Object;
-use super::plain::is;
 use crate::deadline::Deadline;
 use crate::sinks::{Marker, Seen, SinkError};
 
@@ -102,7 +101,8 @@ fn too_large(name: &str) -> SinkError {
 pub(super) async fn read(calls: &Calls, name: &str, key: &str, wanted: &Marker) -> Result<Option<Secret>, SinkError> {
     for which in [Which::Current, Which::Labelled] {
         let text = calls.value(name, which).await?.and_then(|value| value.text);
-        let secret = text.and_then(|text| Object::parse(&text)?.secret(key)).filter(|secret| is(secret, wanted));
+        let secret =
+            text.and_then(|text| Object::parse(&text)?.secret(key)).filter(|secret| is_version(secret, wanted));
         if secret.is_some() {
             return Ok(secret);
         }

@@ -7,9 +7,7 @@ use super::calls::{Calls, Description};
 use crate::sinks::SinkError;
 
 /// Fewer secrets than that are asked for one by one.
-pub const WORTH_A_LIST: usize = 20;
-/// The most secrets on a page.
-pub(super) const PAGE: i32 = 100;
+pub(super) const WORTH_A_LIST: usize = 20;
 
 /// What a list shows of the secrets that were asked for.
 pub(super) struct Listed {

@@ -10,9 +10,9 @@ use super::bundle::{Bundle, Page};
 use super::cloud::Challenge;
 use super::failure::{Asked, codes};
 use super::marker::Tags;
+use super::settings::Cloud;
 use super::sign_in::SignIn;
 use crate::deadline::Deadline;
-use crate::manifest::AzureCloud;
 use crate::sinks::SinkError;
 use crate::sinks::host::{Ask, Effect, Host, Unanswered};
 use crate::transport::{Address, Incoming};
@@ -26,7 +26,7 @@ const PAGES_MAX: usize = 10_000;
 
 pub(super) struct Calls {
     pub(super) vault: String,
-    pub(super) cloud: AzureCloud,
+    pub(super) cloud: Cloud,
     pub(super) address: Address,
     pub(super) host: Host,
     pub(super) sign_in: SignIn,
@@ -250,7 +250,7 @@ impl Calls {
         if answer.status != 401 {
             return Ok(answer);
         }
-        let fresh = self.sign_in.again(&token).await?;
+        let fresh = self.sign_in.refresh_after_refusal(&token).await?;
         self.send(build(), &fresh).await
     }
 

@@ -1,33 +1,31 @@
 //! The hosts of Azure's clouds, and whether a vault that asks for a sign-in asks for the right one.
 
-use crate::manifest::AzureCloud;
+use super::settings::Cloud;
 use crate::sinks::SinkError;
-use crate::transport::Address;
+use crate::transport::{Address, is_loopback};
 
 /// Where tokens are given out, the host that is asked first; the others are older names of the same.
-fn login_hosts(cloud: AzureCloud) -> &'static [&'static str] {
+fn login_hosts(cloud: Cloud) -> &'static [&'static str] {
     match cloud {
-        AzureCloud::Public => &["login.microsoftonline.com", "login.windows.net", "login.microsoft.com"],
-        AzureCloud::China => &["login.partner.microsoftonline.cn", "login.chinacloudapi.cn"],
-        AzureCloud::UsGovernment => &["login.microsoftonline.us"],
+        Cloud::Public => &["login.microsoftonline.com", "login.windows.net", "login.microsoft.com"],
+        Cloud::China => &["login.partner.microsoftonline.cn", "login.chinacloudapi.cn"],
+        Cloud::UsGovernment => &["login.microsoftonline.us"],
     }
 }
 
 /// What a token is for: never taken from what a server says.
-pub(super) fn resource(cloud: AzureCloud) -> String {
+pub(super) fn resource(cloud: Cloud) -> String {
     format!("https://{}", cloud.vaults())
 }
 
 /// Where sign-ins go: the cloud's own host, unless `AZURE_AUTHORITY_HOST` names another of its hosts or this machine.
-pub(super) fn authority(cloud: AzureCloud, named: Option<&str>) -> Result<Address, SinkError> {
+pub(super) fn authority(cloud: Cloud, named: Option<&str>) -> Result<Address, SinkError> {
     let own = format!("https://{}", login_hosts(cloud)[0]);
     let address = Address::parse(named.unwrap_or(&own)).ok();
     let known = |address: &Address| login_hosts(cloud).contains(&address.host());
-    address.filter(|address| known(address) || crate::manifest::is_loopback(address.host())).ok_or_else(|| {
-        SinkError::Login {
-            reason: format!("`AZURE_AUTHORITY_HOST` is no host of Azure's cloud `{}`", cloud.name()),
-            hint: format!("unset it, or set it to `{own}`"),
-        }
+    address.filter(|address| known(address) || is_loopback(address.host())).ok_or_else(|| SinkError::Login {
+        reason: format!("`AZURE_AUTHORITY_HOST` is no host of Azure's cloud `{}`", cloud.name()),
+        hint: format!("unset it, or set it to `{own}`"),
     })
 }
 
@@ -65,7 +63,7 @@ impl Challenge {
 
     /// Whether a token of this cloud may be sent to whoever asks this. A server that wants one for something else would
     /// use it there.
-    pub(super) fn check(&self, cloud: AzureCloud, vault: &str, authority: &Address) -> Result<(), SinkError> {
+    pub(super) fn check(&self, cloud: Cloud, vault: &str, authority: &Address) -> Result<(), SinkError> {
         let resource = self.resource.trim_end_matches("/.default").trim_end_matches('/');
         if !resource.eq_ignore_ascii_case(&self::resource(cloud)) {
             return Err(strange(
@@ -76,9 +74,8 @@ impl Challenge {
         let address = Address::parse(&self.authorization).ok();
         let is_login = |address: &Address| login_hosts(cloud).contains(&address.host()) && address.is_secure();
         // What stands for Azure on this machine answers for its own sign-ins, too.
-        let is_named = |address: &Address| {
-            crate::manifest::is_loopback(address.host()) && address.to_string().starts_with(&authority.to_string())
-        };
+        let is_named =
+            |address: &Address| is_loopback(address.host()) && address.to_string().starts_with(&authority.to_string());
         if !address.is_some_and(|address| is_login(&address) || is_named(&address)) {
             return Err(strange(
                 format!("`{vault}` sends sign-ins to `{}`, which is none of Azure's hosts", plain(&self.authorization)),
@@ -103,7 +100,7 @@ fn plain(text: &str) -> String {
     text.chars().filter(char::is_ascii_graphic).take(120).collect()
 }
 
-fn strange(reason: String, cloud: AzureCloud) -> SinkError {
+fn strange(reason: String, cloud: Cloud) -> SinkError {
     SinkError::Refused {
         reason: format!("no token was sent: {reason}"),
         hint: format!("check `endpoint`, and `cloud` (it is `{}`)", cloud.name()),
@@ -116,20 +113,20 @@ mod tests {
 
     const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
 
-    fn checked(header: &str, cloud: AzureCloud) -> Result<(), SinkError> {
+    fn checked(header: &str, cloud: Cloud) -> Result<(), SinkError> {
         let authority = authority(cloud, None).unwrap();
         Challenge::parse(header).ok_or(SinkError::Changed)?.check(cloud, "https://acme.vault.azure.net", &authority)
     }
 
     #[test]
     fn each_cloud_asks_for_its_own_tokens() {
-        for cloud in AzureCloud::ALL {
+        for cloud in Cloud::ALL {
             let resource = resource(cloud);
             for host in login_hosts(cloud) {
                 let header = format!("Bearer authorization=\"https://{host}/{TENANT}\", resource=\"{resource}\"");
                 checked(&header, cloud).unwrap();
                 assert_eq!(Challenge::parse(&header).unwrap().tenant(), Some(TENANT));
-                for other in AzureCloud::ALL.into_iter().filter(|other| *other != cloud) {
+                for other in Cloud::ALL.into_iter().filter(|other| *other != cloud) {
                     assert!(checked(&header, other).is_err(), "{header} for {other:?}");
                 }
             }
@@ -150,7 +147,7 @@ mod tests {
             "",
         ] {
             let header = format!("Bearer authorization=\"{login}\", resource=\"{resource}\"");
-            assert!(checked(&header, AzureCloud::Public).is_err(), "{resource}");
+            assert!(checked(&header, Cloud::Public).is_err(), "{resource}");
         }
         for login in [
             "https://login.microsoftonline.com.evil.test/x",
@@ -161,7 +158,7 @@ mod tests {
             "",
         ] {
             let header = format!("Bearer authorization=\"{login}\", resource=\"https://vault.azure.net\"");
-            assert!(checked(&header, AzureCloud::Public).is_err(), "{login}");
+            assert!(checked(&header, Cloud::Public).is_err(), "{login}");
         }
     }
 
@@ -182,10 +179,10 @@ mod tests {
     #[test]
     fn sign_ins_go_to_the_clouds_own_hosts_or_this_machine() {
         for good in ["https://login.microsoftonline.com/", "https://login.windows.net", "http://127.0.0.1:8080"] {
-            assert!(authority(AzureCloud::Public, Some(good)).is_ok(), "{good}");
+            assert!(authority(Cloud::Public, Some(good)).is_ok(), "{good}");
         }
         for bad in ["https://evil.test", "http://login.microsoftonline.com", "https://login.microsoftonline.us", ""] {
-            assert!(matches!(authority(AzureCloud::Public, Some(bad)), Err(SinkError::Login { .. })), "{bad}");
+            assert!(matches!(authority(Cloud::Public, Some(bad)), Err(SinkError::Login { .. })), "{bad}");
         }
     }
 }

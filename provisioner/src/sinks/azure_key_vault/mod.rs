@@ -19,9 +19,11 @@ mod bundle;
 mod calls;
 mod cloud;
 mod entries;
+mod facts;
 mod failure;
 mod marker;
 mod network;
+mod settings;
 mod sign_in;
 
 use std::collections::HashMap;
@@ -35,12 +37,15 @@ use tokio::sync::OnceCell;
 
 use self::bundle::Bundle;
 use self::calls::Calls;
+pub(super) use self::facts::Type;
 pub use self::network::Network;
+pub use self::settings::{Cloud, Settings, SignInMethod};
 use self::sign_in::SignIn;
 pub use self::sign_in::Variables;
 use crate::deadline::Deadline;
-use crate::manifest::{AzureKeyVaultConfig, PushDeclaration};
-use crate::sinks::{Capabilities, DeclaredSink, Marker, Receipt, Removal, Seen, Sink, SinkError, Write};
+use crate::sinks::{
+    Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, Write,
+};
 use crate::transport::Address;
 
 /// Its name in a manifest.
@@ -52,7 +57,7 @@ const VALUE_MAX: usize = 25_000;
 
 /// One vault, reached with one sign-in.
 pub struct AzureKeyVault {
-    config: AzureKeyVaultConfig,
+    settings: Settings,
     /// Without one when the endpoint is no address.
     calls: Option<Calls>,
     network: Network,
@@ -60,25 +65,25 @@ pub struct AzureKeyVault {
 
 impl AzureKeyVault {
     /// A vault. Nothing is read or contacted before the first question.
-    pub fn new(config: AzureKeyVaultConfig, variables: Variables, network: Network) -> Self {
-        let own = format!("https://{}.{}", config.vault, config.cloud.vaults());
-        let calls = Address::parse(config.endpoint.as_deref().unwrap_or(&own)).ok().map(|address| Calls {
-            vault: config.vault.clone(),
-            cloud: config.cloud,
+    pub fn new(settings: Settings, variables: Variables, network: Network) -> Self {
+        let own = format!("https://{}", settings.host());
+        let calls = Address::parse(settings.endpoint.as_deref().unwrap_or(&own)).ok().map(|address| Calls {
+            vault: settings.vault.clone(),
+            cloud: settings.cloud,
             host: network.host(&address),
             address,
-            sign_in: SignIn::new(config.cloud, config.sign_in, config.login.clone(), variables, network.clone()),
+            sign_in: SignIn::new(settings.cloud, settings.sign_in, settings.login.clone(), variables, network.clone()),
             challenged: OnceCell::new(),
         });
-        Self { config, calls, network }
+        Self { settings, calls, network }
     }
 
     fn landing(&self, name: &str) -> Place {
-        let vault = format!("{}.{}", self.config.vault, self.config.cloud.vaults());
+        let vault = self.settings.host();
         // Names are compared without case, so they stand in one.
         let name = name.to_ascii_lowercase();
         let mut parts = vec![("vault", vault.as_str())];
-        parts.extend(self.config.endpoint.as_deref().map(|endpoint| ("endpoint", endpoint)));
+        parts.extend(self.settings.endpoint.as_deref().map(|endpoint| ("endpoint", endpoint)));
         parts.push(("name", &name));
         Place::new(KIND, &parts, true)
     }
@@ -90,7 +95,7 @@ impl AzureKeyVault {
         match &self.calls {
             Some(calls) if good && *place == self.landing(name) => Ok((calls, name)),
             _ => Err(SinkError::Refused {
-                reason: format!("`{name}` is not in the vault `{}`", self.config.vault),
+                reason: format!("`{name}` is not in the vault `{}`", self.settings.vault),
                 hint: "declare a sink for its vault".to_owned(),
             }),
         }

@@ -28,7 +28,7 @@ impl Network {
     pub(super) fn host(&self, address: &Address) -> Host {
         let transport = std::sync::Arc::new(Http::new(address.clone()));
         // Key Vault says how long to wait in `Retry-After` or not at all.
-        Host::new(address.clone(), &self.queues, |_| None).over(transport, self.sleep.clone(), self.elapsed)
+        Host::new(address.clone(), &self.queues, |_| None).with_transport(transport, self.sleep.clone(), self.elapsed)
     }
 
     pub(super) async fn pause(&self, length: Duration) {

@@ -5,9 +5,11 @@
 //! file's folder, compare what is there with what was seen, and replace the file in one step.
 
 mod document;
+mod facts;
 mod file;
 mod git;
 mod scan;
+mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -21,8 +23,10 @@ use latchkey::secret::Secret;
 use tokio::task::spawn_blocking;
 
 pub use self::document::{Document, DotenvError, SetError};
+pub(super) use self::facts::Type;
 use self::file::Edit;
-use super::{Capabilities, Marker, Receipt, Removal, Seen, Sink, SinkError, Write};
+pub use self::settings::Settings;
+use super::{Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, Write};
 use crate::deadline::Deadline;
 use crate::files;
 
@@ -32,10 +36,12 @@ pub const KIND: &str = "dotenv";
 /// How long a writer waits for another process that writes in the same folder.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
-/// All `.env` files of one machine.
+/// All `.env` files of one machine, whichever of them pushes go to.
 #[derive(Debug, Clone)]
 pub struct Dotenv {
     machine: String,
+    /// The file that pushes go to, where one is declared.
+    file: Option<PathBuf>,
 }
 
 /// The place of the entry `name` in the file at `path`, which is made absolute, links resolved where they exist.
@@ -48,7 +54,7 @@ pub fn place(machine: &str, path: &Path, name: &str) -> Place {
 }
 
 /// What the owner of the file at `path` should know before a secret goes there, one sentence each. Runs git.
-pub fn warnings(path: &Path) -> Vec<String> {
+fn warnings(path: &Path) -> Vec<String> {
     let path = files::resolve(path);
     let mut warnings = Vec::new();
     if git::would_be_added(&path) {
@@ -61,9 +67,14 @@ pub fn warnings(path: &Path) -> Vec<String> {
 }
 
 impl Dotenv {
-    /// The sink of the machine that this process runs on.
-    pub fn new(machine: String) -> Self {
-        Self { machine }
+    /// The files of the machine that this process runs on; no push goes to any.
+    pub fn of_machine(machine: &str) -> Self {
+        Self { machine: machine.to_owned(), file: None }
+    }
+
+    /// The same, and pushes go to this file.
+    pub fn of_file(machine: &str, file: PathBuf) -> Self {
+        Self { machine: machine.to_owned(), file: Some(file) }
     }
 
     fn address<'a>(&self, place: &'a Place) -> Result<(&'a Path, &'a str), SinkError> {
@@ -184,6 +195,21 @@ impl<T> Answers<T> {
     fn finish(self) -> Vec<Result<T, SinkError>> {
         let unanswered = || Err(SinkError::Unreachable { reason: "the file gave no answer".to_owned() });
         self.0.into_iter().map(|answer| answer.unwrap_or_else(unanswered)).collect()
+    }
+}
+
+#[async_trait]
+impl DeclaredSink for Dotenv {
+    async fn place(&self, push: &PushDeclaration) -> Result<Place, SinkError> {
+        let file = self.file.as_ref().ok_or_else(|| SinkError::Refused {
+            reason: "no `.env` file is declared for this push".to_owned(),
+            hint: "give its sink a `path`".to_owned(),
+        })?;
+        Ok(place(&self.machine, file, &push.name))
+    }
+
+    async fn reaches(&self, place: &Place) -> bool {
+        place.kind == KIND
     }
 }
 

@@ -6,8 +6,8 @@ use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 use super::failure::failed;
+use super::settings::Target;
 use crate::deadline::Deadline;
-use crate::manifest::HerokuTarget;
 use crate::sinks::SinkError;
 use crate::sinks::bearer::{Api, encoded};
 use crate::sinks::host::{Ask, Effect};
@@ -37,7 +37,7 @@ pub(super) type Changes<'a> = BTreeMap<&'a str, Option<&'a str>>;
 #[derive(Debug)]
 pub(super) struct Calls {
     pub(super) api: Api,
-    pub(super) target: HerokuTarget,
+    pub(super) target: Target,
 }
 
 /// A release of an app.
@@ -64,16 +64,16 @@ impl Calls {
     /// Which app or stage, for messages.
     pub(super) fn whose(&self) -> String {
         match &self.target {
-            HerokuTarget::App(app) => format!("app `{app}`"),
-            HerokuTarget::Pipeline { id, stage } => format!("stage `{stage}` of the pipeline `{id}`"),
+            Target::App(app) => format!("app `{app}`"),
+            Target::Pipeline { id, stage } => format!("stage `{}` of the pipeline `{id}`", stage.name()),
         }
     }
 
     fn path(&self) -> String {
         match &self.target {
-            HerokuTarget::App(app) => format!("/apps/{}/config-vars", encoded(app)),
-            HerokuTarget::Pipeline { id, stage } => {
-                format!("/pipelines/{}/stage/{}/config-vars", encoded(id), encoded(stage))
+            Target::App(app) => format!("/apps/{}/config-vars", encoded(app)),
+            Target::Pipeline { id, stage } => {
+                format!("/pipelines/{}/stage/{}/config-vars", encoded(id), stage.name())
             }
         }
     }
@@ -119,7 +119,7 @@ impl Calls {
 
     /// The newest releases, newest first; none for a pipeline, which has no releases.
     async fn releases(&self, most: u32) -> Result<Vec<Release>, SinkError> {
-        let HerokuTarget::App(app) = &self.target else { return Ok(Vec::new()) };
+        let Target::App(app) = &self.target else { return Ok(Vec::new()) };
         let path = format!("/apps/{}/releases", encoded(app));
         let range = format!("version ..; order=desc, max={most}");
         let what = format!("read the releases of {}", self.whose());
@@ -135,7 +135,7 @@ impl Calls {
 
     /// The newest release that succeeded: the one that dynos run when a newer one did not. With its config vars.
     pub(super) async fn serving(&self) -> Result<Option<(u64, Vars)>, SinkError> {
-        let HerokuTarget::App(app) = &self.target else { return Ok(None) };
+        let Target::App(app) = &self.target else { return Ok(None) };
         let releases = self.releases(RELEASES).await?;
         let full = releases.len() >= RELEASES as usize;
         let found = releases.into_iter().find(|release| release.status == Status::Succeeded);

@@ -13,8 +13,10 @@
 //! review apps that exist keep what they were made with.
 
 mod calls;
+mod facts;
 mod failure;
 mod release;
+mod settings;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,14 +27,17 @@ use latchkey::place::Place;
 use latchkey::secret::{Digest, Secret};
 
 use self::calls::{Calls, Changes, Vars};
+pub(super) use self::facts::Type;
 use self::failure::{SCOPE_HINT, lacks_scope, pacing, refuses};
 use self::release::Running;
+pub use self::settings::{Settings, Stage, Target};
 use crate::deadline::{Deadline, Elapsed};
-use crate::manifest::{HerokuConfig, HerokuTarget, PushDeclaration};
 use crate::sinks::bearer::Api;
 use crate::sinks::host::{Host, Queues};
 use crate::sinks::login::Keeper;
-use crate::sinks::{Capabilities, DeclaredSink, Marker, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, Write};
+use crate::sinks::{
+    Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, Write,
+};
 use crate::transport::{Address, AddressError, Transport};
 
 /// Its name in a manifest.
@@ -68,34 +73,34 @@ impl Heroku {
     ///
     /// # Errors
     /// When the endpoint is no address.
-    pub fn new(config: &HerokuConfig, queues: &Queues) -> Result<Self, AddressError> {
-        let address = Address::parse(config.endpoint.as_deref().unwrap_or(HOST))?;
+    pub fn new(settings: &Settings, queues: &Queues) -> Result<Self, AddressError> {
+        let address = Address::parse(settings.endpoint.as_deref().unwrap_or(HOST))?;
         let api = Api {
             host: Host::new(address, queues, pacing),
-            keeper: Keeper::new(config.login.clone()),
+            keeper: Keeper::new(settings.login.clone()),
             vendor: "Heroku",
             refuses,
         };
-        let calls = Calls { api, target: config.target.clone() };
-        Ok(Self { calls, endpoint: config.endpoint.clone() })
+        let calls = Calls { api, target: settings.target.clone() };
+        Ok(Self { calls, endpoint: settings.endpoint.clone() })
     }
 
     /// The same over another way, with another clock: for tests.
     #[must_use]
-    pub fn over(
+    pub fn with_transport(
         mut self,
         transport: Arc<dyn Transport>,
         sleep: impl AsyncSleep + Clone + 'static,
         elapsed: Elapsed,
     ) -> Self {
-        self.calls.api.host = self.calls.api.host.over(transport, sleep, elapsed);
+        self.calls.api.host = self.calls.api.host.with_transport(transport, sleep, elapsed);
         self
     }
 
     fn place_of(&self, name: &str) -> Place {
         let mut parts = match &self.calls.target {
-            HerokuTarget::App(app) => vec![("app", app.as_str())],
-            HerokuTarget::Pipeline { id, stage } => vec![("pipeline", id.as_str()), ("stage", stage.as_str())],
+            Target::App(app) => vec![("app", app.as_str())],
+            Target::Pipeline { id, stage } => vec![("pipeline", id.as_str()), ("stage", stage.name())],
         };
         parts.push(("name", name));
         parts.extend(self.endpoint.as_deref().map(|endpoint| ("endpoint", endpoint)));
@@ -250,7 +255,7 @@ impl DeclaredSink for Heroku {
 #[async_trait]
 impl Sink for Heroku {
     fn capabilities(&self) -> Capabilities {
-        let is_app = matches!(self.calls.target, HerokuTarget::App(_));
+        let is_app = matches!(self.calls.target, Target::App(_));
         Capabilities {
             kind: KIND,
             readable: true,
@@ -268,8 +273,8 @@ impl Sink for Heroku {
 
     fn unit(&self, _: &Place) -> String {
         match &self.calls.target {
-            HerokuTarget::App(app) => app.clone(),
-            HerokuTarget::Pipeline { id, stage } => format!("{id} {stage}"),
+            Target::App(app) => app.clone(),
+            Target::Pipeline { id, stage } => format!("{id} {}", stage.name()),
         }
     }
 

@@ -116,7 +116,7 @@ impl Host {
     pub fn new(address: Address, queues: &Queues, pacing: Pacing) -> Self {
         let name = address.to_string();
         Self {
-            queue: queues.of(&name),
+            queue: queues.queue(&name),
             name,
             transport: Arc::new(Http::new(address)),
             sleep: SharedAsyncSleep::new(TokioSleep::new()),
@@ -127,7 +127,12 @@ impl Host {
 
     /// The same over another way, with another clock: for tests.
     #[must_use]
-    pub fn over(mut self, transport: Arc<dyn Transport>, sleep: impl AsyncSleep + 'static, elapsed: Elapsed) -> Self {
+    pub fn with_transport(
+        mut self,
+        transport: Arc<dyn Transport>,
+        sleep: impl AsyncSleep + 'static,
+        elapsed: Elapsed,
+    ) -> Self {
         (self.transport, self.sleep, self.elapsed) = (transport, SharedAsyncSleep::new(sleep), elapsed);
         self
     }

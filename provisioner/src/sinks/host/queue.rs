@@ -17,7 +17,7 @@ pub struct Queues(Arc<Mutex<BTreeMap<String, Arc<Queue>>>>);
 
 impl Queues {
     /// The queue of the host at that address.
-    pub(super) fn of(&self, address: &str) -> Arc<Queue> {
+    pub(super) fn queue(&self, address: &str) -> Arc<Queue> {
         let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         queues.entry(address.to_owned()).or_default().clone()
     }

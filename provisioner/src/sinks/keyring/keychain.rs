@@ -4,7 +4,7 @@ use security_framework::base::Error;
 use security_framework::passwords::{delete_generic_password, get_generic_password, set_generic_password};
 use zeroize::Zeroizing;
 
-use super::Options;
+use super::{Session, Settings};
 use crate::sinks::SinkError;
 
 const NOT_FOUND: i32 = -25_300;
@@ -18,8 +18,8 @@ pub(super) struct Store {
 
 impl Store {
     /// The keychain, which macOS opens by itself.
-    pub(super) fn open(options: &Options) -> Result<Self, SinkError> {
-        Ok(Self { service: options.config.service.clone() })
+    pub(super) fn open(settings: &Settings, _: &Session) -> Result<Self, SinkError> {
+        Ok(Self { service: settings.service.clone() })
     }
 
     /// The value of an entry.

@@ -4,14 +4,15 @@
 //! The value is a token's whole secret, so it tells itself which version it is. Every value is read back after it was
 //! written. A keyring that is locked is not asked to ask: a run would wait for a window that nobody may see.
 
+mod facts;
 #[cfg(target_os = "macos")]
 mod keychain;
 #[cfg(target_os = "linux")]
 mod secret_service;
+mod settings;
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 mod unsupported;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,15 +20,18 @@ use latchkey::place::Place;
 use latchkey::secret::{Digest, Secret};
 use zeroize::Zeroizing;
 
+pub(super) use self::facts::Type;
 #[cfg(target_os = "macos")]
 use self::keychain::Store;
 #[cfg(target_os = "linux")]
 use self::secret_service::Store;
+pub use self::settings::Settings;
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 use self::unsupported::Store;
 use crate::deadline::Deadline;
-use crate::manifest::{KeyringConfig, PushDeclaration};
-use crate::sinks::{Capabilities, DeclaredSink, Marker, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, Write};
+use crate::sinks::{
+    Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, Write,
+};
 
 /// Its name in a manifest.
 pub const KIND: &str = "keyring";
@@ -36,11 +40,9 @@ const WITHIN: Duration = Duration::from_secs(45);
 /// What no keyring minds.
 const VALUE_MAX: usize = 65_536;
 
-/// The settings of the sink.
+/// The session that a keyring is opened in.
 #[derive(Debug, Clone)]
-pub struct Options {
-    /// What the manifest says.
-    pub config: KeyringConfig,
+pub struct Session {
     /// This machine's name, as it stands in places.
     pub machine: String,
     /// Whether this is a machine for jobs: `CI` is set.
@@ -49,39 +51,46 @@ pub struct Options {
     pub bus: Option<String>,
 }
 
-impl Options {
-    /// As the manifest and this process's environment say.
-    pub fn new(config: KeyringConfig, machine: String) -> Self {
+impl Session {
+    /// That of this process, on a machine of that name.
+    pub fn of_process(machine: &str) -> Self {
         let in_ci = std::env::var("CI").is_ok_and(|set| !matches!(set.trim(), "" | "0" | "false"));
-        Self { config, machine, in_ci, bus: None }
+        Self { machine: machine.to_owned(), in_ci, bus: None }
     }
 }
 
 /// The entries of one service in this user's keyring.
 #[derive(Debug, Clone)]
-pub struct Keyring(Arc<Options>);
+pub struct Keyring {
+    settings: Settings,
+    session: Session,
+}
 
 /// What is asked of a keyring that is open.
 type Question<T> = Box<dyn FnOnce(&Store) -> Result<T, SinkError> + Send>;
 
 impl Keyring {
     /// Nothing is opened yet.
-    pub fn new(options: Options) -> Self {
-        Self(Arc::new(options))
+    pub fn new(settings: Settings, session: Session) -> Self {
+        Self { settings, session }
     }
 
     fn landing(&self, name: &str) -> Place {
-        let Options { config, machine, .. } = &*self.0;
         // Each user of a machine has a keyring of their own.
         let user = rustix::process::getuid().as_raw().to_string();
-        let parts = [("machine", machine.as_str()), ("user", &user), ("service", &config.service), ("name", name)];
+        let parts = [
+            ("machine", self.session.machine.as_str()),
+            ("user", &user),
+            ("service", &self.settings.service),
+            ("name", name),
+        ];
         Place::new(KIND, &parts, true)
     }
 
     /// The name of an entry of this machine and service.
     fn name(&self, place: &Place) -> Result<String, SinkError> {
         let machine = place.part("machine").unwrap_or_default();
-        if machine != self.0.machine {
+        if machine != self.session.machine {
             return Err(SinkError::OtherMachine { machine: machine.to_owned() });
         }
         let user = place.part("user").unwrap_or_default();
@@ -93,22 +102,22 @@ impl Keyring {
             return Ok(name.to_owned());
         }
         Err(SinkError::Refused {
-            reason: format!("`{name}` stands under another service than `{}`", self.0.config.service),
+            reason: format!("`{name}` stands under another service than `{}`", self.settings.service),
             hint: "declare a sink for that service".to_owned(),
         })
     }
 
     /// Opens the keyring, and asks on a thread that may wait.
     async fn ask<T: Send + 'static>(&self, question: Question<T>) -> Result<T, SinkError> {
-        if self.0.in_ci && !self.0.config.allow_ci {
+        if self.session.in_ci && !self.settings.allow_ci {
             return Err(SinkError::Refused {
                 reason: "`CI` is set, and a machine for jobs has no keyring that lasts".to_owned(),
                 hint: "run it where the keyring is, or write `allow_ci = true` in the sink if this machine has one"
                     .to_owned(),
             });
         }
-        let options = self.0.clone();
-        let asked = tokio::task::spawn_blocking(move || question(&Store::open(&options)?));
+        let Self { settings, session } = self.clone();
+        let asked = tokio::task::spawn_blocking(move || question(&Store::open(&settings, &session)?));
         match tokio::time::timeout(WITHIN, asked).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(SinkError::Unreachable { reason: "the keyring could not be asked".to_owned() }),
@@ -157,7 +166,7 @@ impl DeclaredSink for Keyring {
 
     async fn reaches(&self, place: &Place) -> bool {
         // Another machine's too: that it is there, and not here, is said by a look.
-        self.name(place).is_ok() || place.part("machine") != Some(&self.0.machine)
+        self.name(place).is_ok() || place.part("machine") != Some(&self.session.machine)
     }
 }
 

@@ -14,7 +14,7 @@ use dbus::channel::Channel;
 use dbus::message::Message;
 use zeroize::Zeroizing;
 
-use super::Options;
+use super::{Session, Settings};
 use crate::sinks::SinkError;
 
 const SERVICE: &str = "org.freedesktop.secrets";
@@ -44,12 +44,12 @@ pub(super) struct Store {
 
 impl Store {
     /// Opens the default keyring. One that needs a password stays shut.
-    pub(super) fn open(options: &Options) -> Result<Self, SinkError> {
-        let address = options.bus.clone().or_else(address).ok_or_else(no_bus)?;
+    pub(super) fn open(settings: &Settings, session: &Session) -> Result<Self, SinkError> {
+        let address = session.bus.clone().or_else(address).ok_or_else(no_bus)?;
         let mut channel = Channel::open_private(&address).map_err(|_| no_bus())?;
         channel.register().map_err(|_| no_bus())?;
         let none = || Path::from(NONE);
-        let mut store = Self { channel, session: none(), collection: none(), service: options.config.service.clone() };
+        let mut store = Self { channel, session: none(), collection: none(), service: settings.service.clone() };
         let open = call(ROOT, I_SERVICE, "OpenSession").append2("plain", Variant(String::new()));
         let (_, session): (Variant<Box<dyn RefArg>>, Path<'static>) = read2(&store.send(open)?)?;
         store.session = session;

@@ -2,13 +2,13 @@
 
 use zeroize::Zeroizing;
 
-use super::Options;
+use super::{Session, Settings};
 use crate::sinks::SinkError;
 
 pub(super) struct Store(std::convert::Infallible);
 
 impl Store {
-    pub(super) fn open(_options: &Options) -> Result<Self, SinkError> {
+    pub(super) fn open(_: &Settings, _: &Session) -> Result<Self, SinkError> {
         Err(SinkError::Refused {
             reason: "the keyring of this system is not spoken to".to_owned(),
             hint: "use another type of sink here".to_owned(),

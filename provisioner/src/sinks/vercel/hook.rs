@@ -1,8 +1,7 @@
 //! The deploy hook of a project: an address that starts a deployment, and a secret, as whoever knows it can start one.
 
-use crate::manifest::Login;
 use crate::sinks::SinkError;
-use crate::sinks::login::{Keeper, source};
+use crate::sinks::login::{Keeper, Login};
 use crate::transport::{Address, Http, Outgoing, Transport as _};
 
 use zeroize::Zeroizing;
@@ -12,7 +11,6 @@ use super::HOST;
 /// Where the hook stands, and whose it must be.
 #[derive(Debug)]
 pub(super) struct Hook {
-    from: Login,
     keeper: Keeper,
     endpoint: Address,
     project: String,
@@ -20,14 +18,14 @@ pub(super) struct Hook {
 
 impl Hook {
     pub(super) fn new(from: Login, endpoint: Address, project: String) -> Self {
-        Self { keeper: Keeper::new(from.clone()), from, endpoint, project }
+        Self { keeper: Keeper::new(from), endpoint, project }
     }
 
     /// Starts a deployment, once. Answers what happened, for people.
     pub(super) async fn call(&self) -> Result<String, SinkError> {
         let text = self.keeper.get().await?;
         let (address, target) = self.split(&text).ok_or_else(|| SinkError::Login {
-            reason: format!("what {} holds is not a deploy hook of Vercel", source(&self.from)),
+            reason: format!("what {} holds is not a deploy hook of Vercel", self.keeper.source()),
             hint: "it is an address on `api.vercel.com`, from the project's settings under Git".to_owned(),
         })?;
         let outgoing = Outgoing { method: "POST", target, headers: Vec::new(), body: Zeroizing::default() };
@@ -65,7 +63,11 @@ mod tests {
     use super::*;
 
     fn hook(endpoint: &str) -> Hook {
-        Hook::new(Login::Env("VERCEL_DEPLOY_HOOK".to_owned()), Address::parse(endpoint).unwrap(), "web".to_owned())
+        Hook::new(
+            Login::Env { env: "VERCEL_DEPLOY_HOOK".to_owned() },
+            Address::parse(endpoint).unwrap(),
+            "web".to_owned(),
+        )
     }
 
     #[test]

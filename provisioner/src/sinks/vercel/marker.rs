@@ -28,7 +28,7 @@ pub(super) struct Comment {
 
 impl Comment {
     /// The comment for a write at `at`.
-    pub(super) fn of(write: &Write<'_>, at: i64) -> Self {
+    pub(super) fn for_write(write: &Write<'_>, at: i64) -> Self {
         let (manifest, token) = (write.manifest.to_owned(), write.token_name.to_owned());
         Self { manifest, token, marker: write.marker.clone(), at }
     }

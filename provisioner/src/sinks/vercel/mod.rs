@@ -14,10 +14,13 @@
 //! consumers read the value before, whichever it was.
 
 mod calls;
+mod environments;
+mod facts;
 mod failure;
 mod hook;
 mod marker;
 mod row;
+mod settings;
 mod write;
 
 use std::collections::BTreeMap;
@@ -30,15 +33,19 @@ use latchkey::place::Place;
 use latchkey::secret::{Digest, Secret};
 
 use self::calls::{Calls, Listed};
+pub use self::environments::{Environment, Environments, PushFields};
+pub(super) use self::facts::Type;
 use self::failure::{pacing, refuses};
 use self::hook::Hook;
 use self::row::{Reader, Row};
+pub use self::settings::Settings;
 use crate::deadline::{Deadline, Elapsed};
-use crate::manifest::{Environment, PushDeclaration, VercelConfig};
 use crate::sinks::bearer::Api;
 use crate::sinks::host::{Host, Queues};
 use crate::sinks::login::Keeper;
-use crate::sinks::{Capabilities, DeclaredSink, Marker, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, Write};
+use crate::sinks::{
+    Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, Write,
+};
 use crate::transport::{Address, AddressError, Http, Transport};
 
 /// Its name in a manifest.
@@ -61,28 +68,28 @@ impl Vercel {
     ///
     /// # Errors
     /// When the endpoint is no address.
-    pub fn new(config: &VercelConfig, queues: &Queues) -> Result<Self, AddressError> {
-        let address = Address::parse(config.endpoint.as_deref().unwrap_or(HOST))?;
+    pub fn new(settings: &Settings, queues: &Queues) -> Result<Self, AddressError> {
+        let address = Address::parse(settings.endpoint.as_deref().unwrap_or(HOST))?;
         let api = Api {
             host: Host::new(address.clone(), queues, pacing),
-            keeper: Keeper::new(config.login.clone()),
+            keeper: Keeper::new(settings.login.clone()),
             vendor: "Vercel",
             refuses,
         };
-        let calls = Calls { api, project: config.project.clone(), team: config.team.clone() };
-        let hook = config.deploy_hook.clone().map(|from| Hook::new(from, address, config.project.clone()));
-        Ok(Self { calls, endpoint: config.endpoint.clone(), hook, remarks: Mutex::default() })
+        let calls = Calls { api, project: settings.project.clone(), team: settings.team.clone() };
+        let hook = settings.deploy_hook.clone().map(|from| Hook::new(from, address, settings.project.clone()));
+        Ok(Self { calls, endpoint: settings.endpoint.clone(), hook, remarks: Mutex::default() })
     }
 
     /// The same over another way, with another clock: for tests.
     #[must_use]
-    pub fn over(
+    pub fn with_transport(
         mut self,
         transport: Arc<dyn Transport>,
         sleep: impl AsyncSleep + Clone + 'static,
         elapsed: Elapsed,
     ) -> Self {
-        self.calls.api.host = self.calls.api.host.over(transport, sleep, elapsed);
+        self.calls.api.host = self.calls.api.host.with_transport(transport, sleep, elapsed);
         self
     }
 
@@ -307,7 +314,7 @@ impl Sink for Vercel {
     }
 }
 
-/// The way over the network to an endpoint, for [`Vercel::over`].
+/// The way over the network to an endpoint, for [`Vercel::with_transport`].
 ///
 /// # Errors
 /// When it is no address.

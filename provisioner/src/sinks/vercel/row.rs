@@ -162,7 +162,7 @@ impl Row {
 }
 
 /// Whether two looks found one and the same state.
-pub(super) fn same(one: &Seen, other: &Seen) -> bool {
+pub(super) fn is_same_state(one: &Seen, other: &Seen) -> bool {
     match (one, other) {
         (Seen::Absent, Seen::Absent) => true,
         (Seen::Holds(one), Seen::Holds(other)) => one.receipt == other.receipt,

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::calls::{Listed, NewRow, shows};
 use super::marker::Comment;
-use super::row::{Reader, Row, same};
+use super::row::{Reader, Row, is_same_state};
 use super::{Vercel, all};
 use crate::deadline::Deadline;
 use crate::sinks::{Receipt, Removal, Seen, SinkError, Write};
@@ -48,7 +48,7 @@ fn step(listed: &Listed, write: &Write<'_>, reader: &Result<Reader, SinkError>) 
     };
     let row = listed.row(write.place, reader);
     let now = listed.seen(write.place, reader);
-    let as_seen = same(&now, write.seen);
+    let as_seen = is_same_state(&now, write.seen);
     if let Some(row) = row
         && shows(row, write.marker)
         && (!as_seen || believed(write))
@@ -80,7 +80,7 @@ impl Vercel {
             Ok(project) => project,
             Err(error) => return all(writes.len(), &error),
         };
-        let comments: Vec<String> = writes.iter().map(|write| Comment::of(write, listed.at).text()).collect();
+        let comments: Vec<String> = writes.iter().map(|write| Comment::for_write(write, listed.at).text()).collect();
         let steps: Vec<Step> =
             writes.iter().zip(&readers).map(|(write, reader)| step(&listed, write, reader)).collect();
         let edits = writes.iter().zip(&comments).zip(&steps).map(|((write, comment), step)| async move {
@@ -186,7 +186,8 @@ impl Vercel {
                 (step, result) => {
                     let found = list.as_ref().filter(|_| unsure(step, &result)).zip(reader.as_ref().ok());
                     let row = found.and_then(|(list, reader)| list.row(write.place, reader));
-                    let arrived = |row: &&Row| shows(row, write.marker) && !same(&Seen::Holds(row.seen()), write.seen);
+                    let arrived =
+                        |row: &&Row| shows(row, write.marker) && !is_same_state(&Seen::Holds(row.seen()), write.seen);
                     match row.filter(arrived) {
                         Some(row) => Ok((row.receipt(), Some(row.clone()))),
                         None => Err(result.and_then(Result::err).unwrap_or_else(unread)),
@@ -222,7 +223,7 @@ impl Vercel {
             |(removal, reader): (&Removal<'_>, &Result<Reader, SinkError>)| -> Result<Option<String>, SinkError> {
                 let Ok(reader) = reader else { return Ok(None) };
                 let Some(row) = listed.row(removal.place, reader) else { return Ok(None) };
-                if !same(&Seen::Holds(row.seen()), removal.seen) {
+                if !is_same_state(&Seen::Holds(row.seen()), removal.seen) {
                     return Err(SinkError::Changed);
                 }
                 if let Some(error) = row.refused(removal.place) {

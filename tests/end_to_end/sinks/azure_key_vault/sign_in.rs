@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
-use provisioner::manifest::{AzureSignIn, Login};
-use provisioner::sinks::azure_key_vault::Variables;
+use provisioner::sinks::azure_key_vault::{SignInMethod, Variables};
+use provisioner::sinks::login::Login;
 use provisioner::sinks::{Seen, Sink as _, SinkError};
 use tests::sinks::azure_key_vault::{ASSERTION, CLIENT, CLIENT_SECRET, IDENTITY_HEADER, JOB_TOKEN, TENANT};
 use tests::sinks::{Bench as _, KeyVaultBench, Nap};
@@ -14,10 +14,10 @@ use super::{place, told};
 type Environment = Vec<(&'static str, String)>;
 
 /// Looks with such an environment.
-async fn look(bench: &KeyVaultBench, way: Option<AzureSignIn>, variables: &Environment) -> Result<Seen, SinkError> {
+async fn look(bench: &KeyVaultBench, way: Option<SignInMethod>, variables: &Environment) -> Result<Seen, SinkError> {
     let variables: BTreeMap<String, String> =
         variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    let sink = bench.sink_with(bench.config(way), Variables::These(variables));
+    let sink = bench.sink_with(bench.settings(way), Variables::These(variables));
     let place = place(bench, "API_TOKEN").await;
     let seen = sink.look(&[&place]).await.remove(0);
     if let Err(error) = &seen {
@@ -64,7 +64,7 @@ async fn every_way_to_sign_in_brings_a_token() {
     let path = file.path().to_str().unwrap();
     let (github, metadata, service) = (format!("{url}/github/token?id=7"), url.clone(), format!("{url}/msi/token"));
     let machine = vec![("AZURE_POD_IDENTITY_AUTHORITY_HOST", metadata)];
-    let ways: [(Option<AzureSignIn>, Environment); 9] = [
+    let ways: [(Option<SignInMethod>, Environment); 9] = [
         (None, with(application(&bench), &[("AZURE_FEDERATED_TOKEN_FILE", path)])),
         (
             None,
@@ -76,14 +76,14 @@ async fn every_way_to_sign_in_brings_a_token() {
         (None, with(application(&bench), &[("AZURE_CLIENT_SECRET", CLIENT_SECRET)])),
         (None, vec![("IDENTITY_ENDPOINT", service), ("IDENTITY_HEADER", IDENTITY_HEADER.to_owned())]),
         (None, machine.clone()),
-        (Some(AzureSignIn::ManagedIdentity), machine.clone()),
+        (Some(SignInMethod::ManagedIdentity), machine.clone()),
         // These stand in every job of GitHub that may sign in anywhere: alone they say nothing of Azure.
         (None, with(machine.clone(), &[("ACTIONS_ID_TOKEN_REQUEST_URL", &github)])),
         // Which of several identities.
         (None, with(machine.clone(), &[("AZURE_CLIENT_ID", CLIENT)])),
         // One that is wanted hides the others.
         (
-            Some(AzureSignIn::ClientSecret),
+            Some(SignInMethod::ClientSecret),
             with(
                 application(&bench),
                 &[("AZURE_CLIENT_SECRET", CLIENT_SECRET), ("AZURE_FEDERATED_TOKEN_FILE", "/nowhere")],
@@ -161,8 +161,8 @@ async fn the_client_secret_may_stand_elsewhere() {
     let bench = KeyVaultBench::start().await;
     let mut file = tempfile::NamedTempFile::new().unwrap();
     writeln!(file, "{CLIENT_SECRET}").unwrap();
-    let mut config = bench.config(None);
-    config.login = Some(Login::File(file.path().to_owned()));
+    let mut config = bench.settings(None);
+    config.login = Some(Login::File { file: file.path().to_owned() });
     let variables = application(&bench).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let place = place(&bench, "API_TOKEN").await;
     let seen = bench.sink_with(config, Variables::These(variables)).look(&[&place]).await.remove(0);

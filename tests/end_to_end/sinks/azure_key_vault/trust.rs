@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use provisioner::manifest::{Allowances, AzureCloud, parse};
-use provisioner::sinks::azure_key_vault::Variables;
+use provisioner::manifest::parse;
+use provisioner::reading::Allowances;
+use provisioner::sinks::azure_key_vault::{Cloud, Variables};
 use provisioner::sinks::{Seen, Sink as _, SinkError};
 use tests::sinks::azure_key_vault::TENANT;
 use tests::sinks::{Bench as _, KeyVaultBench};
@@ -64,8 +65,8 @@ async fn a_vault_of_another_tenant_gets_no_token_and_no_secret() {
 async fn sign_ins_of_one_cloud_go_to_no_other() {
     let bench = KeyVaultBench::start().await;
     let place = place(&bench, "API_TOKEN").await;
-    for cloud in [AzureCloud::China, AzureCloud::UsGovernment] {
-        let mut config = bench.config(None);
+    for cloud in [Cloud::China, Cloud::UsGovernment] {
+        let mut config = bench.settings(None);
         config.cloud = cloud;
         let sink = bench.sink_with(config, Variables::These(bench.vault.variables()));
         let there = provisioner::sinks::DeclaredSink::place(&sink, &bench.push("API_TOKEN")).await.unwrap();
@@ -76,7 +77,7 @@ async fn sign_ins_of_one_cloud_go_to_no_other() {
     }
     let mut variables = bench.vault.variables();
     variables.insert("AZURE_AUTHORITY_HOST".to_owned(), "https://login.evil.test".to_owned());
-    let sink = bench.sink_with(bench.config(None), Variables::These(variables));
+    let sink = bench.sink_with(bench.settings(None), Variables::These(variables));
     let error = sink.look(&[&place]).await.remove(0).unwrap_err();
     assert!(matches!(error, SinkError::Login { .. }) && told(&error).contains("AZURE_AUTHORITY_HOST"), "{error:?}");
     assert_eq!(bench.vault.issued(), 0);

@@ -212,7 +212,7 @@ async fn names_are_one_without_case() {
 #[tokio::test]
 async fn a_place_of_another_vault_is_not_looked_for_here() {
     let bench = KeyVaultBench::start().await;
-    let mut config = bench.config(None);
+    let mut config = bench.settings(None);
     config.vault = "other".to_owned();
     let other = bench.sink_with(config, provisioner::sinks::azure_key_vault::Variables::Process);
     let place = provisioner::sinks::DeclaredSink::place(&other, &bench.push("API_TOKEN")).await.unwrap();

@@ -6,12 +6,11 @@ use async_trait::async_trait;
 use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use latchkey::clock::{Clock as _, SystemClock};
 use latchkey::place::Place;
-use provisioner::manifest::{AzureCloud, AzureKeyVaultConfig, AzureSignIn, PushDeclaration};
-use provisioner::sinks::DeclaredSink;
-use provisioner::sinks::azure_key_vault::{AzureKeyVault, Network, Variables};
+use provisioner::sinks::azure_key_vault::{AzureKeyVault, Cloud, Network, Settings, SignInMethod, Variables};
 use provisioner::sinks::host::Queues;
+use provisioner::sinks::{DeclaredSink, PushDeclaration};
 
-use super::super::{Bench, Nap, On, Trouble, elapsed, push};
+use super::super::{Bench, Nap, On, Trouble, elapsed};
 use super::{CLIENT_SECRET, KeyVault};
 
 /// A vault, and a sink that signs in with a client secret.
@@ -33,16 +32,16 @@ impl KeyVaultBench {
     }
 
     /// The sink of a run with other settings or another environment.
-    pub fn sink_with(&self, config: AzureKeyVaultConfig, variables: Variables) -> AzureKeyVault {
+    pub fn sink_with(&self, settings: Settings, variables: Variables) -> AzureKeyVault {
         let network = Network { queues: Queues::default(), sleep: SharedAsyncSleep::new(Nap), elapsed };
-        AzureKeyVault::new(config, variables, network)
+        AzureKeyVault::new(settings, variables, network)
     }
 
     /// What a manifest says of the fake.
-    pub fn config(&self, sign_in: Option<AzureSignIn>) -> AzureKeyVaultConfig {
-        AzureKeyVaultConfig {
+    pub fn settings(&self, sign_in: Option<SignInMethod>) -> Settings {
+        Settings {
             vault: "acme".to_owned(),
-            cloud: AzureCloud::Public,
+            cloud: Cloud::Public,
             sign_in,
             login: None,
             endpoint: Some(self.vault.url()),
@@ -57,11 +56,11 @@ fn name(place: &Place) -> &str {
 #[async_trait]
 impl Bench for KeyVaultBench {
     fn sink(&self) -> Arc<dyn DeclaredSink> {
-        Arc::new(self.sink_with(self.config(None), Variables::These(self.vault.variables())))
+        Arc::new(self.sink_with(self.settings(None), Variables::These(self.vault.variables())))
     }
 
     fn push(&self, name: &str) -> PushDeclaration {
-        push("box", &name.replace('_', "-"))
+        PushDeclaration::plain("box", &name.replace('_', "-"))
     }
 
     async fn value(&self, place: &Place) -> Option<String> {

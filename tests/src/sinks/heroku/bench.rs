@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use latchkey::place::Place;
-use provisioner::manifest::{HerokuConfig, HerokuTarget, Login, PushDeclaration};
-use provisioner::sinks::DeclaredSink;
-use provisioner::sinks::heroku as sink;
+use provisioner::sinks::heroku::{self as sink, Settings, Target};
 use provisioner::sinks::host::Queues;
+use provisioner::sinks::login::Login;
+use provisioner::sinks::{DeclaredSink, PushDeclaration};
 use provisioner::transport::{Address, Http};
 use tempfile::TempDir;
 
 use super::super::vendor::Listening;
-use super::super::{Bench, Nap, On, Trouble, elapsed, push};
+use super::super::{Bench, Nap, On, Trouble, elapsed};
 use super::Heroku;
 
 const APP: &str = "acme-worker";
@@ -58,23 +58,23 @@ impl HerokuBench {
     }
 
     /// The sink on an app or a stage.
-    pub fn on(&self, target: HerokuTarget) -> sink::Heroku {
+    pub fn sink_for(&self, target: Target) -> sink::Heroku {
         let endpoint = self.heroku.url();
         let address = Address::parse(&endpoint).expect("loopback is an address");
-        let config = HerokuConfig { target, login: Login::File(self.file()), endpoint: Some(endpoint) };
+        let config = Settings { target, login: Login::File { file: self.file() }, endpoint: Some(endpoint) };
         let made = sink::Heroku::new(&config, &Queues::default()).expect("loopback is an address");
-        made.over(Arc::new(Http::new(address)), Nap, elapsed)
+        made.with_transport(Arc::new(Http::new(address)), Nap, elapsed)
     }
 }
 
 #[async_trait]
 impl Bench for HerokuBench {
     fn sink(&self) -> Arc<dyn DeclaredSink> {
-        Arc::new(self.on(HerokuTarget::App(APP.to_owned())))
+        Arc::new(self.sink_for(Target::App(APP.to_owned())))
     }
 
     fn push(&self, name: &str) -> PushDeclaration {
-        push("worker", name)
+        PushDeclaration::plain("worker", name)
     }
 
     async fn value(&self, place: &Place) -> Option<String> {

@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use latchkey::clock::{Clock, SystemClock};
 use latchkey::place::Place;
-use provisioner::manifest::{Environment, Login, PushDeclaration, VercelConfig};
-use provisioner::sinks::DeclaredSink;
 use provisioner::sinks::host::Queues;
-use provisioner::sinks::vercel as sink;
+use provisioner::sinks::login::Login;
+use provisioner::sinks::vercel::{self as sink, Environment, Settings};
+use provisioner::sinks::{DeclaredSink, PushDeclaration};
 use provisioner::transport::{Address, Http};
 use tempfile::TempDir;
 
 use super::super::vendor::Listening;
-use super::super::{Bench, Nap, On, Trouble, elapsed, push};
+use super::super::{Bench, Nap, On, Trouble, elapsed};
 use super::{HOOK, PROJECT, Vercel};
 
 /// A fake, and the file that its login stands in.
@@ -65,37 +65,37 @@ impl VercelBench {
     }
 
     /// The settings of the sink.
-    pub fn config(&self) -> VercelConfig {
-        VercelConfig {
+    pub fn settings(&self) -> Settings {
+        Settings {
             project: PROJECT.to_owned(),
             team: None,
-            login: Login::File(self.file("login")),
+            login: Login::File { file: self.file("login") },
             endpoint: Some(self.vercel.url()),
             deploy_hook: None,
         }
     }
 
     /// The settings with a deploy hook, which stands in a file.
-    pub fn with_hook(&self) -> VercelConfig {
-        VercelConfig { deploy_hook: Some(Login::File(self.file("hook"))), ..self.config() }
+    pub fn with_hook(&self) -> Settings {
+        Settings { deploy_hook: Some(Login::File { file: self.file("hook") }), ..self.settings() }
     }
 
     /// The sink with such settings.
-    pub fn on(&self, config: &VercelConfig) -> sink::Vercel {
+    pub fn sink_for(&self, settings: &Settings) -> sink::Vercel {
         let address = Address::parse(&self.vercel.url()).expect("loopback is an address");
-        let made = sink::Vercel::new(config, &Queues::default()).expect("loopback is an address");
-        made.over(Arc::new(Http::new(address)), Nap, elapsed)
+        let made = sink::Vercel::new(settings, &Queues::default()).expect("loopback is an address");
+        made.with_transport(Arc::new(Http::new(address)), Nap, elapsed)
     }
 }
 
 #[async_trait]
 impl Bench for VercelBench {
     fn sink(&self) -> Arc<dyn DeclaredSink> {
-        Arc::new(self.on(&self.config()))
+        Arc::new(self.sink_for(&self.settings()))
     }
 
     fn push(&self, name: &str) -> PushDeclaration {
-        PushDeclaration { environment: Some(Environment::Production), ..push("web", name) }
+        PushDeclaration { environment: Some(Environment::Production), ..PushDeclaration::plain("web", name) }
     }
 
     async fn value(&self, place: &Place) -> Option<String> {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use tokio::io::AsyncReadExt as _;
 use zeroize::Zeroizing;
 
-use super::Given;
+use super::granted::Granted;
 use crate::sinks::SinkError;
 
 const WITHIN: Duration = Duration::from_mins(1);
@@ -22,7 +22,7 @@ struct Printed {
     access_token: String,
 }
 
-pub(super) async fn token(resource: &str) -> Result<Given, SinkError> {
+pub(super) async fn token(resource: &str) -> Result<Granted, SinkError> {
     let run = async {
         let mut child = tokio::process::Command::new("az")
             .args(["account", "get-access-token", "--output", "json", "--resource", resource])
@@ -46,7 +46,7 @@ pub(super) async fn token(resource: &str) -> Result<Given, SinkError> {
         }
         let printed: Printed =
             serde_json::from_slice(&printed).map_err(|_| failed("`az account get-access-token` prints no token"))?;
-        Ok(Given { text: Zeroizing::new(printed.access_token), lasts: LASTS })
+        Ok(Granted { text: Zeroizing::new(printed.access_token), lasts: LASTS })
     };
     tokio::time::timeout(WITHIN, run)
         .await

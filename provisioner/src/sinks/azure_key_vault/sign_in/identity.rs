@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::methods::{given, split};
-use super::{Given, Variables};
-use crate::manifest::AzureCloud;
+use super::Variables;
+use super::granted::Granted;
 use crate::sinks::SinkError;
 use crate::sinks::azure_key_vault::cloud::resource;
 use crate::sinks::azure_key_vault::network::Network;
+use crate::sinks::azure_key_vault::settings::Cloud;
 use crate::sinks::host::Ask;
 use crate::transport::{Address, encode};
 
@@ -49,7 +49,8 @@ impl Identity {
             (Some(_), None) => Err(half(ENDPOINT, HEADER)),
             (None, Some(_)) => Err(half(HEADER, ENDPOINT)),
             (Some(endpoint), Some(header)) => {
-                let (address, target) = split(&endpoint).ok_or_else(|| bad_address(ENDPOINT))?;
+                let (address, target) =
+                    Address::parse_near_with_target(&endpoint).ok_or_else(|| bad_address(ENDPOINT))?;
                 let target = format!("{target}?api-version=2019-08-01");
                 Ok(Self { address, target, client: client(variables), header: Some(header) })
             }
@@ -65,7 +66,7 @@ impl Identity {
         Ok(Self { address, target, client: client(variables), header: None })
     }
 
-    pub(super) async fn token(&self, resource: &str, network: &Network) -> Result<Given, SinkError> {
+    pub(super) async fn token(&self, resource: &str, network: &Network) -> Result<Granted, SinkError> {
         let host = network.host(&self.address);
         let failed = |what: String| SinkError::Login {
             reason: format!("the machine's managed identity gave no token: {what}"),
@@ -73,7 +74,7 @@ impl Identity {
                 .to_owned(),
         };
         let answer = host.ask(&self.ask(resource)).await.map_err(|error| failed(error.to_string()))?;
-        given(&answer).ok_or_else(|| failed(format!("`{}` answered {}", host.name(), answer.status)))
+        Granted::read(&answer).ok_or_else(|| failed(format!("`{}` answered {}", host.name(), answer.status)))
     }
 
     fn ask(&self, resource: &str) -> Ask {
@@ -92,11 +93,11 @@ impl Identity {
 }
 
 /// Whether this is a machine of Azure's: asked once, and for a second.
-pub(super) async fn near_machine(variables: &Variables, network: &Network, cloud: AzureCloud) -> bool {
+pub(super) async fn near_machine(variables: &Variables, network: &Network, cloud: Cloud) -> bool {
     let Ok(identity) = Identity::of_machine(variables) else { return true };
     let resource = resource(cloud);
     let probe = identity.token(&resource, network);
-    tokio::time::timeout(PROBE_WITHIN, probe).await.is_ok_and(|given| given.is_ok())
+    tokio::time::timeout(PROBE_WITHIN, probe).await.is_ok_and(|granted| granted.is_ok())
 }
 
 fn client(variables: &Variables) -> Option<String> {

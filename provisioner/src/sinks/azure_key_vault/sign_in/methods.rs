@@ -1,17 +1,17 @@
 //! Which way to sign in the environment has, and the exchange of what it holds for a token.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use super::granted::Granted;
 use super::identity::{Identity, near_machine};
-use super::{Given, Variables, az};
-use crate::manifest::{AzureCloud, AzureSignIn};
+use super::{Variables, az};
 use crate::sinks::SinkError;
 use crate::sinks::azure_key_vault::cloud::resource;
 use crate::sinks::azure_key_vault::network::Network;
+use crate::sinks::azure_key_vault::settings::{Cloud, SignInMethod};
 use crate::sinks::host::{Ask, Effect};
 use crate::sinks::login::Keeper;
 use crate::transport::{Address, Incoming, encode};
@@ -48,18 +48,18 @@ pub(super) struct Method(Kind);
 
 /// The first way that the environment has, or the one that is wanted.
 pub(super) async fn choose(
-    wanted: Option<AzureSignIn>,
+    wanted: Option<SignInMethod>,
     login: Option<&Keeper>,
     variables: &Variables,
     network: &Network,
-    cloud: AzureCloud,
+    cloud: Cloud,
 ) -> Result<Method, SinkError> {
-    let wanted = wanted.or_else(|| login.map(|_| AzureSignIn::ClientSecret));
+    let wanted = wanted.or_else(|| login.map(|_| SignInMethod::ClientSecret));
     let has = |name: &str| variables.get(name).is_some();
     let kind = match wanted {
-        Some(AzureSignIn::WorkloadIdentity) => workload(variables)?,
-        Some(AzureSignIn::ClientSecret) => secret(login, variables).await?,
-        Some(AzureSignIn::ManagedIdentity) => Kind::Identity(Identity::named(variables)?),
+        Some(SignInMethod::WorkloadIdentity) => workload(variables)?,
+        Some(SignInMethod::ClientSecret) => secret(login, variables).await?,
+        Some(SignInMethod::ManagedIdentity) => Kind::Identity(Identity::named(variables)?),
         None if has(FILE) => workload(variables)?,
         // These two stand in every job that may sign in anywhere: alone they say nothing of Azure.
         None if (has(GITHUB_URL) || has(GITHUB_TOKEN)) && (has(TENANT) || has(CLIENT)) => workload(variables)?,
@@ -67,7 +67,7 @@ pub(super) async fn choose(
         None if has(TENANT) => return Err(unfinished(variables)),
         None if Identity::is_named(variables) => Kind::Identity(Identity::named(variables)?),
         None if near_machine(variables, network, cloud).await => Kind::Identity(Identity::of_machine(variables)?),
-        Some(AzureSignIn::Az) | None => Kind::Az,
+        Some(SignInMethod::Az) | None => Kind::Az,
     };
     Ok(Method(kind))
 }
@@ -155,10 +155,10 @@ impl Method {
 
     pub(super) async fn token(
         &self,
-        cloud: AzureCloud,
+        cloud: Cloud,
         authority: &Address,
         network: &Network,
-    ) -> Result<Given, SinkError> {
+    ) -> Result<Granted, SinkError> {
         let scope = format!("{}/.default", resource(cloud));
         match &self.0 {
             Kind::File(application, path) => {
@@ -201,7 +201,8 @@ async fn from_github(url: &str, bearer: &str, network: &Network) -> Result<Zeroi
         reason: format!("GitHub gave no token for this job: {what}"),
         hint: "give the job `permissions: id-token: write`".to_owned(),
     };
-    let (address, mut target) = split(url).ok_or_else(|| failed(format!("`{GITHUB_URL}` is no address")))?;
+    let (address, mut target) =
+        Address::parse_near_with_target(url).ok_or_else(|| failed(format!("`{GITHUB_URL}` is no address")))?;
     target.push_str(if target.contains('?') { "&audience=" } else { "?audience=" });
     encode(AUDIENCE, &mut target);
     let ask = Ask::read(target)
@@ -215,14 +216,6 @@ async fn from_github(url: &str, bearer: &str, network: &Network) -> Result<Zeroi
     Ok(Zeroizing::new(issued.value))
 }
 
-/// An address with a path and a query, apart.
-pub(super) fn split(url: &str) -> Option<(Address, String)> {
-    let uri: http::Uri = url.parse().ok()?;
-    let base = format!("{}://{}", uri.scheme_str()?, uri.authority()?);
-    let target = uri.path_and_query().map_or_else(|| "/".to_owned(), |found| found.as_str().to_owned());
-    Some((Address::parse_near(&base).ok()?, target))
-}
-
 /// The OAuth 2.0 client credentials flow: an application proves who it is.
 /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>
 async fn exchange(
@@ -231,7 +224,7 @@ async fn exchange(
     scope: &str,
     authority: &Address,
     network: &Network,
-) -> Result<Given, SinkError> {
+) -> Result<Granted, SinkError> {
     let fields = [("grant_type", "client_credentials"), ("client_id", application.client.as_str()), ("scope", scope)];
     let length: usize = fields.iter().chain(proof).map(|(name, value)| name.len() + 3 * value.len() + 2).sum();
     // It never grows, so that no copy of a secret is left behind.
@@ -251,31 +244,7 @@ async fn exchange(
     ask.outgoing.body = Zeroizing::new(form.as_bytes().to_vec());
     let host = network.host(authority);
     let answer = host.ask(&ask).await.map_err(|error| SinkError::Unreachable { reason: error.to_string() })?;
-    given(&answer).ok_or_else(|| refused(&answer, host.name(), application))
-}
-
-/// What every giver of tokens answers; some write the time as a text.
-#[derive(Deserialize)]
-struct Answered {
-    access_token: String,
-    #[serde(default)]
-    expires_in: Option<serde_json::Value>,
-}
-
-/// The token of an answer, if it holds one.
-pub(super) fn given(answer: &Incoming) -> Option<Given> {
-    if answer.status != 200 {
-        return None;
-    }
-    let answered: Answered = serde_json::from_slice(&answer.body).ok()?;
-    let seconds = match answered.expires_in {
-        Some(serde_json::Value::Number(number)) => number.as_u64(),
-        Some(serde_json::Value::String(text)) => text.parse().ok(),
-        _ => None,
-    };
-    let text = Zeroizing::new(answered.access_token);
-    // Without a time it is asked for again soon.
-    Some(Given { text, lasts: Duration::from_secs(seconds.unwrap_or(120).min(86_400)) })
+    Granted::read(&answer).ok_or_else(|| refused(&answer, host.name(), application))
 }
 
 #[derive(Deserialize, Default)]

@@ -5,6 +5,7 @@
 //! cloud and the environment alone, never on the manifest's endpoint nor on what the vault says.
 
 mod az;
+mod granted;
 mod identity;
 mod methods;
 
@@ -18,9 +19,9 @@ use zeroize::Zeroizing;
 use self::methods::Method;
 use super::cloud;
 use super::network::Network;
-use crate::manifest::{AzureCloud, AzureSignIn, Login};
+use super::settings::{Cloud, SignInMethod};
 use crate::sinks::SinkError;
-use crate::sinks::login::Keeper;
+use crate::sinks::login::{Keeper, Login};
 
 /// A token is renewed so long before it ends, so that no request meets its end on the way.
 const BEFORE: Duration = Duration::from_mins(5);
@@ -57,34 +58,28 @@ struct Token {
     until: Duration,
 }
 
-/// What a way to sign in brought.
-struct Given {
-    text: Zeroizing<String>,
-    lasts: Duration,
-}
-
 /// The sign-in of one sink.
 pub(super) struct SignIn {
-    cloud: AzureCloud,
-    wanted: Option<AzureSignIn>,
+    cloud: Cloud,
+    wanted: Option<SignInMethod>,
     login: Option<Keeper>,
     variables: Variables,
     network: Network,
-    way: OnceCell<Method>,
+    method: OnceCell<Method>,
     token: Mutex<Option<Token>>,
 }
 
 impl SignIn {
     /// Nothing is read or asked yet.
     pub(super) fn new(
-        cloud: AzureCloud,
-        wanted: Option<AzureSignIn>,
+        cloud: Cloud,
+        wanted: Option<SignInMethod>,
         login: Option<Login>,
         variables: Variables,
         network: Network,
     ) -> Self {
         let login = login.map(Keeper::new);
-        Self { cloud, wanted, login, variables, network, way: OnceCell::new(), token: Mutex::default() }
+        Self { cloud, wanted, login, variables, network, method: OnceCell::new(), token: Mutex::default() }
     }
 
     /// Where sign-ins of this cloud go.
@@ -94,8 +89,8 @@ impl SignIn {
 
     /// The tenant that the environment signs in to, where it is told by its id.
     pub(super) async fn tenant(&self) -> Result<Option<String>, SinkError> {
-        let way = self.way().await?;
-        Ok(way.tenant().filter(|tenant| cloud::is_id(tenant)).map(str::to_owned))
+        let method = self.method().await?;
+        Ok(method.tenant().filter(|tenant| cloud::is_id(tenant)).map(str::to_owned))
     }
 
     /// A token that works for some minutes yet.
@@ -108,7 +103,7 @@ impl SignIn {
     }
 
     /// Another one, after `refused` was.
-    pub(super) async fn again(&self, refused: &str) -> Result<Zeroizing<String>, SinkError> {
+    pub(super) async fn refresh_after_refusal(&self, refused: &str) -> Result<Zeroizing<String>, SinkError> {
         let mut kept = self.token.lock().await;
         if let Some(other) = kept.as_ref().filter(|kept| kept.text.as_str() != refused) {
             return Ok(other.text.clone());
@@ -118,29 +113,29 @@ impl SignIn {
 
     /// In few words how it is signed in, for messages.
     pub(super) fn words(&self) -> &'static str {
-        self.way.get().map_or("the sign-in", Method::words)
+        self.method.get().map_or("the sign-in", Method::words)
     }
 
     async fn renew(&self, kept: &mut Option<Token>) -> Result<Zeroizing<String>, SinkError> {
         *kept = None;
         let asked = (self.network.elapsed)();
         let authority = self.authority()?;
-        let given = Box::pin(self.way().await?.token(self.cloud, &authority, &self.network)).await?;
+        let granted = Box::pin(self.method().await?.token(self.cloud, &authority, &self.network)).await?;
         // It becomes a header.
-        if !given.text.bytes().all(|byte| byte.is_ascii_graphic()) || given.text.is_empty() {
+        if !granted.text.bytes().all(|byte| byte.is_ascii_graphic()) || granted.text.is_empty() {
             return Err(SinkError::Login {
                 reason: format!("{} gave something that is no token", self.words()),
                 hint: "sign in again".to_owned(),
             });
         }
-        let usable = given.lasts.saturating_sub(BEFORE).max(given.lasts / 2);
-        *kept = Some(Token { text: given.text.clone(), until: asked + usable });
-        Ok(given.text)
+        let usable = granted.lasts.saturating_sub(BEFORE).max(granted.lasts / 2);
+        *kept = Some(Token { text: granted.text.clone(), until: asked + usable });
+        Ok(granted.text)
     }
 
-    async fn way(&self) -> Result<&Method, SinkError> {
+    async fn method(&self) -> Result<&Method, SinkError> {
         let choose =
             || Box::pin(methods::choose(self.wanted, self.login.as_ref(), &self.variables, &self.network, self.cloud));
-        self.way.get_or_try_init(choose).await
+        self.method.get_or_try_init(choose).await
     }
 }

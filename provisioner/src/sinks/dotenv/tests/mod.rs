@@ -30,7 +30,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), sink: Dotenv::new(MACHINE.to_owned()) }
+        Self { folder: tempfile::tempdir().unwrap(), sink: Dotenv::of_machine(MACHINE) }
     }
 
     fn with(text: &str) -> Self {

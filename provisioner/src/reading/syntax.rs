@@ -3,8 +3,7 @@
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::Span;
-use super::fault::Fault;
+use super::fault::{Fault, Span};
 use super::masking::shown;
 use super::snippet::floor;
 
@@ -16,7 +15,7 @@ const ABSENCES: &[&str] =
 const SLIPS_MAX: usize = 100;
 
 /// Reads a text as TOML, as far as it goes.
-pub(super) fn read(text: &str) -> (Spanned<DeTable<'_>>, Vec<Fault>) {
+pub fn read(text: &str) -> (Spanned<DeTable<'_>>, Vec<Fault>) {
     let (root, errors) = DeTable::parse_recoverable(text);
     let mut faults: Vec<Fault> = errors.iter().take(SLIPS_MAX).map(|error| fault(text, error)).collect();
     faults.sort_by_key(|fault| fault.span.start);
@@ -91,7 +90,7 @@ fn without_echoes(text: &str, faults: &mut Vec<Fault>) {
 }
 
 /// Adds the faults of the syntax to those of the meaning, without those that only follow from the former.
-pub(super) fn joined(text: &str, syntax: Vec<Fault>, mut meaning: Vec<Fault>) -> Vec<Fault> {
+pub fn joined(text: &str, syntax: Vec<Fault>, mut meaning: Vec<Fault>) -> Vec<Fault> {
     let slips: Vec<usize> =
         syntax.iter().filter(|fault| fault.code == "syntax").map(|fault| line_start(text, fault.span.start)).collect();
     if !slips.is_empty() {

@@ -7,8 +7,8 @@ use std::str::FromStr;
 use latchkey::name::NameError;
 
 use super::fault::Fault;
-use super::fields::Text;
 use super::masking::shown;
+use super::text::{Text, is_plain};
 
 /// What a manifest may do beyond the vendors' own hosts and its own folder: a manifest in a pull request is untrusted.
 #[derive(Debug, Clone, Default)]
@@ -24,25 +24,31 @@ pub struct Allowances {
 }
 
 /// The reading of one manifest.
-pub(super) struct Reading<'a> {
-    pub(super) text: &'a str,
-    pub(super) path: &'a Path,
-    pub(super) folder: &'a Path,
-    pub(super) allowances: &'a Allowances,
-    pub(super) faults: Vec<Fault>,
+pub struct Reading<'a> {
+    pub text: &'a str,
+    pub path: &'a Path,
+    pub folder: &'a Path,
+    pub allowances: &'a Allowances,
+    pub faults: Vec<Fault>,
     /// The manifest's name, as far as it could be read.
-    pub(super) manifest: String,
+    pub manifest: String,
     /// The sinks that any push names, even one that is left out for another fault.
-    pub(super) used: BTreeSet<String>,
+    pub used: BTreeSet<String>,
 }
 
-impl Reading<'_> {
-    pub(super) fn add(&mut self, fault: Fault) {
+impl<'a> Reading<'a> {
+    /// Nothing is read yet. `path` is the file as it was named, `folder` the absolute folder it stands in.
+    pub fn new(text: &'a str, path: &'a Path, folder: &'a Path, allowances: &'a Allowances) -> Self {
+        let (manifest, faults, used) = (String::new(), Vec::new(), BTreeSet::new());
+        Self { text, path, folder, allowances, faults, manifest, used }
+    }
+
+    pub fn add(&mut self, fault: Fault) {
         self.faults.push(fault);
     }
 
     /// A name of one of Latchkey's grammars.
-    pub(super) fn name<N: FromStr<Err = NameError>>(&mut self, found: &Text<'_>, word: &str) -> Option<N> {
+    pub fn name<N: FromStr<Err = NameError>>(&mut self, found: &Text<'_>, word: &str) -> Option<N> {
         let name = found.text.parse::<N>();
         if let Err(rule) = &name {
             let message = format!("`{}` cannot be {word}", shown(found.text));
@@ -51,8 +57,19 @@ impl Reading<'_> {
         name.ok()
     }
 
+    /// A text of one line, for instance a name that a vendor gives.
+    pub fn one_line(&mut self, field: &str, longest: usize, found: &Text<'_>) -> Option<String> {
+        let length = found.text.chars().count();
+        if (1..=longest).contains(&length) && is_plain(found.text) {
+            return Some(found.text.to_owned());
+        }
+        let message = format!("`{field}` is 1 to {longest} characters, none of them a control character");
+        self.add(Fault::error("bad-text", found.span.clone(), message));
+        None
+    }
+
     /// A file that the manifest names, absolute, dots resolved in the text alone.
-    pub(super) fn file(&mut self, found: &Text<'_>, field: &str) -> Option<PathBuf> {
+    pub fn file(&mut self, found: &Text<'_>, field: &str) -> Option<PathBuf> {
         let bad = |message: &str, hint: &str| {
             Fault::error("bad-path", found.span.clone(), message.to_owned()).hint(hint.to_owned())
         };
@@ -110,11 +127,4 @@ fn normal(path: &Path) -> PathBuf {
         }
     }
     normal
-}
-
-/// Whether a text has only characters that stand still on a screen.
-pub(super) fn is_plain(text: &str) -> bool {
-    // Marks that turn the direction of writing would let a plan read as another one.
-    let turns = |character: char| matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    !text.chars().any(|character| character.is_control() || turns(character))
 }

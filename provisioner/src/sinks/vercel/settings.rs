@@ -1,31 +1,49 @@
-//! A sink of type `vercel`.
+//! The settings of a sink of type `vercel`.
 
-use super::login::login;
-use crate::manifest::fault::Fault;
-use crate::manifest::fields::{Fields, Text};
-use crate::manifest::masking::shown;
-use crate::manifest::reading::Reading;
-use crate::manifest::{Login, SinkConfig, VercelConfig};
+use schemars::JsonSchema;
+
+use crate::reading::{Fault, Fields, Reading, Text, shown};
+use crate::sinks::login::Login;
 
 /// What Vercel's own tools read.
 const VARIABLES: &[&str] = &["VERCEL_TOKEN"];
 const HOOKS: &[&str] = &["VERCEL_DEPLOY_HOOK"];
 const HOSTS: &[&str] = &["api.vercel.com"];
 
-pub(super) fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<SinkConfig> {
-    let faults = reading.faults.len();
-    let project = fields.required_text("project", reading).and_then(|found| project(&found, reading));
-    let team = fields.text("team", reading).and_then(|found| team(&found, reading));
-    let endpoint = fields.text("endpoint", reading);
-    // The vendor's own address spelled out is none of another place.
-    let spelled = |endpoint: &String| HOSTS.iter().any(|own| endpoint.eq_ignore_ascii_case(&format!("https://{own}")));
-    let endpoint = reading.vendor(endpoint, "Vercel", HOSTS).filter(|endpoint| !spelled(endpoint));
-    let deploy_hook = login(&mut fields, "deploy_hook", HOOKS, reading);
-    let login = login(&mut fields, "login", VARIABLES, reading);
-    let login = login.unwrap_or_else(|| Login::Env(VARIABLES[0].to_owned()));
-    fields.finish(reading);
-    let project = project.filter(|_| reading.faults.len() == faults)?;
-    Some(SinkConfig::Vercel(VercelConfig { project, team, login, endpoint, deploy_hook }))
+/// A project of Vercel.
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Settings {
+    /// Its id or name.
+    #[schemars(length(min = 1, max = 128))]
+    pub project: String,
+    /// The team's id or slug, where it is a team's.
+    #[schemars(length(min = 1, max = 128))]
+    pub team: Option<String>,
+    /// Where the token of Vercel's API stands; `VERCEL_TOKEN` unless said.
+    #[schemars(with = "Option<Login>")]
+    pub login: Login,
+    /// An endpoint in place of Vercel's own.
+    pub endpoint: Option<String>,
+    /// Where the address stands that starts a deployment after a run has written.
+    // The address is a secret: whoever knows it can start one.
+    pub deploy_hook: Option<Login>,
+}
+
+impl Settings {
+    pub(crate) fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<Self> {
+        let faults = reading.faults.len();
+        let project = fields.required_text("project", reading).and_then(|found| project(&found, reading));
+        let team = fields.text("team", reading).and_then(|found| team(&found, reading));
+        let endpoint = fields.text("endpoint", reading);
+        let endpoint = reading.vendor(endpoint, "Vercel", HOSTS);
+        let deploy_hook = Login::read(&mut fields, "deploy_hook", HOOKS, reading);
+        let login = Login::read(&mut fields, "login", VARIABLES, reading);
+        let login = login.unwrap_or_else(|| Login::Env { env: VARIABLES[0].to_owned() });
+        fields.finish(reading);
+        let project = project.filter(|_| reading.faults.len() == faults)?;
+        Some(Self { project, team, login, endpoint, deploy_hook })
+    }
 }
 
 /// <https://vercel.com/docs/projects/overview>: the id, or the name. Both stand in paths of requests.

@@ -4,7 +4,7 @@
 const CANDIDATES_MAX: usize = 500;
 
 /// The candidate that `wrong` is most likely a slip of, if any is near.
-pub(crate) fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Longer texts are no slips, and the comparison is quadratic.
     if wrong.len() > 128 {
         return None;
@@ -29,7 +29,7 @@ fn allowed(wrong: &str, candidate: &str) -> usize {
 }
 
 /// Names in backticks, with commas.
-pub(super) fn listed<S: AsRef<str>>(names: &[S]) -> String {
+pub fn listed<S: AsRef<str>>(names: &[S]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
     quoted.join(", ")
 }

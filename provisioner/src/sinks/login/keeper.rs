@@ -1,4 +1,4 @@
-//! Logins: what a sink is reached with, from where the manifest says that it stands.
+//! A login in use: read when it is first needed, and once more when it was refused.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,8 +9,9 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
-use super::SinkError;
-use crate::manifest::Login;
+use super::Login;
+use crate::sinks::aws_secrets_manager;
+use crate::sinks::error::SinkError;
 
 /// The longest login, in bytes.
 const LONGEST: usize = 64 * 1024;
@@ -52,7 +53,7 @@ impl Keeper {
     ///
     /// # Errors
     /// [`SinkError::Login`] when it is not where it should be.
-    pub async fn again(&self, refused: &str) -> Result<Option<Zeroizing<String>>, SinkError> {
+    pub async fn refresh_after_refusal(&self, refused: &str) -> Result<Option<Zeroizing<String>>, SinkError> {
         let mut kept = self.read.lock().await;
         if let Some(other) = kept.as_ref().filter(|kept| kept.as_str() != refused) {
             return Ok(Some(other.clone()));
@@ -67,38 +68,19 @@ impl Keeper {
 
     /// Where it is read from, for messages: never the login itself.
     pub fn source(&self) -> String {
-        source(&self.from)
-    }
-}
-
-/// What the owner of a login should know before it is used, one sentence each.
-pub fn warnings(login: &Login) -> Vec<String> {
-    let Login::File(path) = login else { return Vec::new() };
-    let open = crate::files::mode(path).filter(|mode| mode & 0o077 != 0);
-    let warning =
-        |mode| format!("`{}` holds a login and is open to others (mode {mode:04o}): make it 0600", path.display());
-    open.map(warning).into_iter().collect()
-}
-
-/// Where a login is read from, for messages.
-pub fn source(login: &Login) -> String {
-    match login {
-        Login::Env(name) => format!("the environment variable `{name}`"),
-        Login::File(path) => format!("the file `{}`", path.display()),
-        Login::Command(words) => format!("the command `{}`", words.first().map_or("", String::as_str)),
-        Login::Secret(name) => format!("the secret `{name}` in Secrets Manager"),
+        self.from.source()
     }
 }
 
 async fn read(login: &Login) -> Result<Zeroizing<String>, SinkError> {
     let found = match login {
-        Login::Env(name) => std::env::var(name).ok().map(Zeroizing::new),
-        Login::File(path) => file(path.clone()).await?,
-        Login::Command(words) => Some(command(words, COMMAND_WITHIN).await?),
-        Login::Secret(name) => Some(super::aws_secrets_manager::login(name).await?),
+        Login::Env { env } => std::env::var(env).ok().map(Zeroizing::new),
+        Login::File { file } => Some(self::file(file.clone()).await?),
+        Login::Command { command } => Some(self::command(command, COMMAND_WITHIN).await?),
+        Login::Secret { secret } => Some(aws_secrets_manager::login(secret).await?),
     };
     let found = found.map(|text| Zeroizing::new(text.trim().to_owned())).filter(|text| !text.is_empty());
-    let found = found.ok_or_else(|| missing(login, "is not set, or empty"))?;
+    let found = found.ok_or_else(|| missing(login, nothing(login)))?;
     // It becomes a header: a line break in it would be another one.
     if !found.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
         return Err(missing(login, "does not hold a login: it has more than one line, or strange characters"));
@@ -106,26 +88,36 @@ async fn read(login: &Login) -> Result<Zeroizing<String>, SinkError> {
     Ok(found)
 }
 
-fn missing(login: &Login, what: &str) -> SinkError {
-    let hint = match login {
-        Login::Env(name) => format!("set `{name}`, in CI from its secrets"),
-        Login::File(_) => "put the login there, readable by you alone".to_owned(),
-        Login::Command(_) => "run it by hand and see what it prints".to_owned(),
-        Login::Secret(_) => "store the login there".to_owned(),
-    };
-    SinkError::Login { reason: format!("{} {what}", source(login)), hint }
+/// What is said of a source that holds no login at all, or none but space.
+fn nothing(login: &Login) -> &'static str {
+    match login {
+        Login::Env { .. } => "is not set, or empty",
+        Login::File { .. } => "is empty",
+        Login::Command { .. } => "printed nothing",
+        Login::Secret { .. } => "is empty",
+    }
 }
 
-async fn file(path: PathBuf) -> Result<Option<Zeroizing<String>>, SinkError> {
-    let shown = Login::File(path.clone());
+fn missing(login: &Login, what: &str) -> SinkError {
+    let hint = match login {
+        Login::Env { env } => format!("set `{env}`, in CI from its secrets"),
+        Login::File { .. } => "put the login there, readable by you alone".to_owned(),
+        Login::Command { .. } => "run it by hand and see what it prints".to_owned(),
+        Login::Secret { .. } => "store the login there".to_owned(),
+    };
+    SinkError::Login { reason: format!("{} {what}", login.source()), hint }
+}
+
+async fn file(path: PathBuf) -> Result<Zeroizing<String>, SinkError> {
+    let shown = Login::File { file: path.clone() };
     let read = tokio::task::spawn_blocking(move || crate::files::read(&path, LONGEST)).await;
     match read {
         Ok(Ok(found)) => match found {
             Some(contents) => match std::str::from_utf8(&contents.bytes) {
-                Ok(text) => Ok(Some(Zeroizing::new(text.to_owned()))),
+                Ok(text) => Ok(Zeroizing::new(text.to_owned())),
                 Err(_) => Err(missing(&shown, "is not text")),
             },
-            None => Ok(None),
+            None => Err(missing(&shown, "does not exist")),
         },
         Ok(Err(error)) => Err(missing(&shown, &format!("cannot be read: {error}"))),
         Err(_) => Err(missing(&shown, "cannot be read")),
@@ -134,7 +126,7 @@ async fn file(path: PathBuf) -> Result<Option<Zeroizing<String>>, SinkError> {
 
 /// Runs a command, without a shell, and takes what it prints. What it says on stderr goes to the user.
 async fn command(words: &[String], within: Duration) -> Result<Zeroizing<String>, SinkError> {
-    let shown = Login::Command(words.to_vec());
+    let shown = Login::Command { command: words.to_vec() };
     let Some((program, arguments)) = words.split_first() else { return Err(missing(&shown, "names no program")) };
     let run = async {
         let mut child = tokio::process::Command::new(program)
@@ -168,7 +160,6 @@ async fn command(words: &[String], within: Duration) -> Result<Zeroizing<String>
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
     use std::path::Path;
 
     use super::*;
@@ -183,7 +174,7 @@ mod tests {
     }
 
     fn sh(script: &str) -> Login {
-        Login::Command(["sh", "-c", script].map(str::to_owned).to_vec())
+        Login::Command { command: ["sh", "-c", script].map(str::to_owned).to_vec() }
     }
 
     /// The login, or everything that is said of why there is none.
@@ -208,16 +199,16 @@ mod tests {
     #[tokio::test]
     async fn a_login_stands_in_the_environment() {
         // Cargo sets it for every test.
-        let name = kept(Login::Env("CARGO_PKG_NAME".to_owned())).await;
+        let name = kept(Login::Env { env: "CARGO_PKG_NAME".to_owned() }).await;
         assert_eq!(name.as_deref(), Ok("provisioner"));
-        insta::assert_snapshot!(kept(Login::Env("LATCHKEY_NO_SUCH_LOGIN".to_owned())).await.unwrap_err(), @"the environment variable `LATCHKEY_NO_SUCH_LOGIN` is not set, or empty; set `LATCHKEY_NO_SUCH_LOGIN`, in CI from its secrets");
+        insta::assert_snapshot!(kept(Login::Env { env: "LATCHKEY_NO_SUCH_LOGIN".to_owned() }).await.unwrap_err(), @"the environment variable `LATCHKEY_NO_SUCH_LOGIN` is not set, or empty; set `LATCHKEY_NO_SUCH_LOGIN`, in CI from its secrets");
     }
 
     #[tokio::test]
     async fn a_login_stands_in_a_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = file_with(folder.path(), format!("\n {LOGIN}\r\n").as_bytes());
-        assert_eq!(kept(Login::File(path.clone())).await.as_deref(), Ok(LOGIN));
+        assert_eq!(kept(Login::File { file: path.clone() }).await.as_deref(), Ok(LOGIN));
         let long = format!("{LOGIN}{}", "x".repeat(LONGEST));
         let two = format!("{LOGIN}\nX-Other: {LOGIN}");
         let control = format!("{LOGIN}\u{7f}");
@@ -231,25 +222,14 @@ mod tests {
             b"hunter2\xff",
         ] {
             file_with(folder.path(), bad);
-            let said = kept(Login::File(path.clone())).await.unwrap_err();
+            let said = kept(Login::File { file: path.clone() }).await.unwrap_err();
             assert!(said.contains("the file `") && said.contains("readable by you alone"), "{said}");
+            let is_empty = bad.trim_ascii().is_empty();
+            assert_eq!(said.contains("` is empty;"), is_empty, "{said}");
         }
         for bad in [folder.path().join("none"), folder.path().to_owned()] {
-            assert!(kept(Login::File(bad)).await.is_err());
+            assert!(kept(Login::File { file: bad }).await.is_err());
         }
-    }
-
-    #[tokio::test]
-    async fn a_file_that_others_can_read_is_warned_of() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = file_with(folder.path(), LOGIN.as_bytes());
-        for (mode, warned) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-            let warnings = warnings(&Login::File(path.clone()));
-            assert_eq!(!warnings.is_empty(), warned, "{mode:o}");
-            assert!(warnings.iter().all(|warning| warning.contains("make it 0600") && !warning.contains(LOGIN)));
-        }
-        assert!(warnings(&Login::Env("PATH".to_owned())).is_empty());
     }
 
     #[tokio::test]
@@ -258,16 +238,16 @@ mod tests {
         let told = |login| async { kept(login).await.unwrap_err() };
         insta::assert_snapshot!(told(sh(&format!("echo {LOGIN}; exit 3"))).await, @"the command `sh` failed: exit status: 3; run it by hand and see what it prints");
         insta::assert_snapshot!(told(sh(&format!("printf '{LOGIN}\\n{LOGIN}'"))).await, @"the command `sh` does not hold a login: it has more than one line, or strange characters; run it by hand and see what it prints");
-        insta::assert_snapshot!(told(sh("true")).await, @"the command `sh` is not set, or empty; run it by hand and see what it prints");
+        insta::assert_snapshot!(told(sh("true")).await, @"the command `sh` printed nothing; run it by hand and see what it prints");
         insta::assert_snapshot!(told(sh("printf 'hunter2\\377'")).await, @"the command `sh` prints no text; run it by hand and see what it prints");
         insta::assert_snapshot!(told(sh("yes hunter2")).await, @"the command `sh` prints too much for a login; run it by hand and see what it prints");
-        let none = Login::Command(vec!["/no/such/program".to_owned(), LOGIN.to_owned()]);
+        let none = Login::Command { command: vec!["/no/such/program".to_owned(), LOGIN.to_owned()] };
         insta::assert_snapshot!(told(none).await, @"the command `/no/such/program` does not start: entity not found; run it by hand and see what it prints");
     }
 
     #[tokio::test]
     async fn a_command_that_hangs_is_given_up() {
-        let Login::Command(words) = sh("echo hunter2; exec sleep 600") else { panic!("it is a command") };
+        let words = ["sh", "-c", "echo hunter2; exec sleep 600"].map(str::to_owned);
         let error = command(&words, Duration::from_millis(200)).await.unwrap_err();
         assert!(error.to_string().contains("did not end within"), "{error}");
         assert!(!error.to_string().contains("hunter2"), "{error}");
@@ -277,13 +257,17 @@ mod tests {
     async fn a_login_that_was_refused_is_read_again_where_it_stands() {
         let folder = tempfile::tempdir().unwrap();
         let path = file_with(folder.path(), b"old");
-        let keeper = Keeper::new(Login::File(path));
+        let keeper = Keeper::new(Login::File { file: path });
         assert_eq!(keeper.get().await.unwrap().as_str(), "old");
-        assert!(keeper.again("old").await.unwrap().is_none(), "it is the same one");
+        assert!(keeper.refresh_after_refusal("old").await.unwrap().is_none(), "it is the same one");
         file_with(folder.path(), b"new");
         assert_eq!(keeper.get().await.unwrap().as_str(), "old", "it is read once");
-        assert_eq!(keeper.again("old").await.unwrap().unwrap().as_str(), "new");
-        assert_eq!(keeper.again("old").await.unwrap().unwrap().as_str(), "new", "another task has read it already");
+        assert_eq!(keeper.refresh_after_refusal("old").await.unwrap().unwrap().as_str(), "new");
+        assert_eq!(
+            keeper.refresh_after_refusal("old").await.unwrap().unwrap().as_str(),
+            "new",
+            "another task has read it already"
+        );
         assert_eq!(keeper.get().await.unwrap().as_str(), "new");
     }
 }

@@ -5,8 +5,8 @@ use std::ops::Range;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Serialize;
 
-use super::fault::{Fault, Severity};
-use super::{Span, masking};
+use super::fault::{Fault, Severity, Span};
+use super::masking;
 
 /// Spots further apart than this many lines are shown apart.
 const TOGETHER_MAX: usize = 60;
@@ -29,7 +29,7 @@ pub fn position(text: &str, offset: usize) -> Position {
 }
 
 /// The largest border of a character that is not after `offset`.
-pub(super) fn floor(text: &str, offset: usize) -> usize {
+pub fn floor(text: &str, offset: usize) -> usize {
     let mut offset = offset.min(text.len());
     while !text.is_char_boundary(offset) {
         offset -= 1;

@@ -1,58 +1,49 @@
-//! The field `login`, and others that say where a secret of a sink's own stands. The secret itself never stands in the
-//! file. A manifest is untrusted: what it could make this machine hand over is bounded here.
+//! Reading the field `login`, and others that say where a secret of a sink's own stands. A manifest is untrusted: what
+//! it could make this machine hand over is bounded here.
 
 use toml::Spanned;
 use toml::de::DeValue;
 
-use crate::manifest::Login;
-use crate::manifest::fault::Fault;
-use crate::manifest::fields::{Fields, Text, wrong_type};
-use crate::manifest::masking::shown;
-use crate::manifest::nearest::listed;
-use crate::manifest::reading::{Reading, is_plain};
+use super::Login;
+use crate::reading::{Fault, Fields, Reading, Text, is_plain, listed, shown, wrong_type};
 
 /// Where logins of manifests stand in Secrets Manager: below it, a folder a manifest.
-pub(in crate::manifest) const LOGINS: &str = "latchkey/logins/";
+const LOGINS: &str = "latchkey/logins/";
 
 const FORMS: &str = "a login reads `{ env = \"NAME\" }`, `{ file = \"PATH\" }`, `{ command = [\"PROGRAM\", ..] }` or \
                      `{ secret = \"NAME\" }`";
 
-/// Reads `login = { .. }`. `own` are the environment variables that the type's own tools read: others could hold
-/// anything.
-pub(super) fn login(
-    fields: &mut Fields<'_>,
-    name: &'static str,
-    own: &[&str],
-    reading: &mut Reading<'_>,
-) -> Option<Login> {
-    let value = fields.value(name)?;
-    let Some(table) = value.get_ref().as_table() else {
-        // A text here may well be a login: it has a fault of its own, which does not show it.
-        if !value.get_ref().is_str() && !value.get_ref().is_array() {
-            reading.add(wrong_type("a table", name, value).hint(FORMS));
+impl Login {
+    /// Reads a field such as `login = { .. }`. `own` are the environment variables that the type's own tools read:
+    /// others could hold anything.
+    pub fn read(fields: &mut Fields<'_>, name: &'static str, own: &[&str], reading: &mut Reading<'_>) -> Option<Self> {
+        let value = fields.value(name)?;
+        let Some(table) = value.get_ref().as_table() else {
+            // A text here may well be a login: it has a fault of its own, which does not show it.
+            if !value.get_ref().is_str() && !value.get_ref().is_array() {
+                reading.add(wrong_type("a table", name, value).hint(FORMS));
+            }
+            return None;
+        };
+        let mut inner = Fields::new(table, format!("`{name}`"), value.span());
+        let env = inner.text("env", reading);
+        let file = inner.text("file", reading);
+        let command = inner.value("command");
+        let secret = inner.text("secret", reading);
+        inner.finish(reading);
+        let given = [env.is_some(), file.is_some(), command.is_some(), secret.is_some()];
+        if given.iter().filter(|given| **given).count() != 1 {
+            let message = format!("`{name}` says one thing: where the login stands");
+            reading.add(Fault::error("bad-login", value.span(), message).hint(FORMS));
+            return None;
         }
-        return None;
-    };
-    let mut inner = Fields::new(table, format!("`{name}`"), value.span());
-    let env = inner.text("env", reading);
-    let file = inner.text("file", reading);
-    let command = inner.value("command");
-    let secret = inner.text("secret", reading);
-    inner.finish(reading);
-    let given = [env.is_some(), file.is_some(), command.is_some(), secret.is_some()];
-    if given.iter().filter(|given| **given).count() != 1 {
-        reading.add(
-            Fault::error("bad-login", value.span(), format!("`{name}` says one thing: where the login stands"))
-                .hint(FORMS),
-        );
-        return None;
-    }
-    match (env, file, command, secret) {
-        (Some(env), ..) => variable(&env, own, reading),
-        (_, Some(file), ..) => reading.file(&file, "file").map(Login::File),
-        (_, _, Some(command), _) => words(command, reading),
-        (.., Some(secret)) => stored(&secret, reading),
-        _ => None,
+        match (env, file, command, secret) {
+            (Some(env), ..) => variable(&env, own, reading),
+            (_, Some(file), ..) => reading.file(&file, "file").map(|file| Self::File { file }),
+            (_, _, Some(command), _) => words(command, reading),
+            (.., Some(secret)) => stored(&secret, reading),
+            _ => None,
+        }
     }
 }
 
@@ -65,7 +56,7 @@ fn variable(found: &Text<'_>, own: &[&str], reading: &mut Reading<'_>) -> Option
     }
     let allowed = reading.allowances.variables.iter().any(|allowed| allowed == found.text);
     if allowed || own.contains(&found.text) {
-        return Some(Login::Env(found.text.to_owned()));
+        return Some(Login::Env { env: found.text.to_owned() });
     }
     let message = format!("`{}` is not a variable that holds logins of this type", shown(found.text));
     let usual = if own.is_empty() { String::new() } else { format!("; the usual one is {}", listed(own)) };
@@ -92,7 +83,7 @@ fn words(found: &Spanned<DeValue<'_>>, reading: &mut Reading<'_>) -> Option<Logi
         reading.add(Fault::error("command", found.span(), message).hint(hint));
         return None;
     }
-    Some(Login::Command(words.into_iter().map(str::to_owned).collect()))
+    Some(Login::Command { command: words.into_iter().map(str::to_owned).collect() })
 }
 
 fn stored(found: &Text<'_>, reading: &mut Reading<'_>) -> Option<Login> {
@@ -106,5 +97,5 @@ fn stored(found: &Text<'_>, reading: &mut Reading<'_>) -> Option<Login> {
         reading.add(Fault::error("foreign-secret", found.span.clone(), message).hint(hint));
         return None;
     }
-    Some(Login::Secret(found.text.to_owned()))
+    Some(Login::Secret { secret: found.text.to_owned() })
 }

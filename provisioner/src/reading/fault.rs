@@ -1,12 +1,11 @@
-//! Faults: what is wrong with a manifest, where it stands and what to do about it.
+//! A fault as data: what is wrong with a manifest, where it stands and what to do about it.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::ops::Range;
 
 use serde::Serialize;
 
-use super::{Span, masking, snippet};
-use crate::plural::count;
+/// Bytes of the file's text.
+pub type Span = Range<usize>;
 
 /// Whether a fault stops the manifest from being used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -83,46 +82,3 @@ impl Fault {
         self
     }
 }
-
-/// What keeps a manifest from being used: at least one error, and the warnings beside it, by position.
-#[derive(Debug, Clone)]
-pub struct Faults {
-    /// The faults, by position.
-    pub faults: Vec<Fault>,
-    /// The file, as it was named.
-    pub path: PathBuf,
-    /// The file's text with all secrets masked; spans hold in it.
-    pub text: String,
-}
-
-impl Faults {
-    /// Takes the faults of a text, which it masks.
-    pub(super) fn new(faults: Vec<Fault>, path: &Path, text: &str) -> Self {
-        let text = masking::mask(text, &masking::spans(text, &faults));
-        Self { faults, path: path.to_owned(), text }
-    }
-
-    /// The faults as a reader sees them, see [`snippet::render`].
-    pub fn render(&self, colour: bool) -> String {
-        snippet::render(&self.faults, &self.path.display().to_string(), &self.text, colour)
-    }
-
-    /// How many of them are errors.
-    pub fn errors(&self) -> usize {
-        self.faults.iter().filter(|fault| fault.severity == Severity::Error).count()
-    }
-}
-
-impl fmt::Display for Faults {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let errors = self.errors();
-        write!(formatter, "`{}` has {}", self.path.display(), count(errors, "error"))?;
-        let warnings = self.faults.len() - errors;
-        if warnings > 0 {
-            write!(formatter, " and {}", count(warnings, "warning"))?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Faults {}

@@ -4,17 +4,16 @@ use latchkey::secret::Secret;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Span;
-use super::fault::Fault;
+use super::fault::{Fault, Span};
 
 /// The fields whose values are secrets of a sink's own: what stands there is a place where the secret is found.
-pub(super) const LOGINS: &[&str] = &["login", "deploy_hook"];
+pub const LOGINS: &[&str] = &["login", "deploy_hook"];
 
 /// The most characters of the file that a message repeats.
 const SHOWN_MAX: usize = 80;
 
 /// A piece of the file as a message may repeat it: secrets masked, control characters spelled out, not too long.
-pub(super) fn shown(text: &str) -> String {
+pub fn shown(text: &str) -> String {
     let masked = mask(text, &secrets(text));
     let mut shown: String = masked.chars().take(SHOWN_MAX).flat_map(visible).collect();
     if masked.chars().nth(SHOWN_MAX).is_some() {
@@ -66,7 +65,7 @@ pub(super) fn spans(text: &str, faults: &[Fault]) -> Vec<Span> {
 }
 
 /// Where Latchkey secrets stand in a text, whatever stands around them.
-pub(super) fn secrets(text: &str) -> Vec<Span> {
+fn secrets(text: &str) -> Vec<Span> {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let bytes = text.as_bytes();
     let mut spans = Vec::new();
@@ -148,7 +147,7 @@ fn string_length(line: &str) -> Option<usize> {
 }
 
 /// A fault for each secret and each plain login in the file.
-pub(super) fn faults(text: &str, root: &DeTable<'_>) -> Vec<Fault> {
+pub fn faults(text: &str, root: &DeTable<'_>) -> Vec<Fault> {
     let mut found: Vec<Fault> = secrets(text).into_iter().map(secret_fault).collect();
     search_table(root, &mut found);
     // A value is found both as it is written and as it is meant.

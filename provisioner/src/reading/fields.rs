@@ -6,30 +6,22 @@ use std::collections::HashMap;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use super::Span;
-use super::fault::Fault;
+use super::context::Reading;
+use super::fault::{Fault, Span};
 use super::masking::{LOGINS, shown};
 use super::nearest::{listed, nearest};
-use super::reading::Reading;
-
-/// A text of the file.
-#[derive(Debug, Clone)]
-pub(super) struct Text<'a> {
-    /// What it says.
-    pub(super) text: &'a str,
-    pub(super) span: Span,
-}
+use super::text::{Text, text_of};
 
 /// A key of the file with its table.
-pub(super) struct Section<'a> {
-    pub(super) key: Text<'a>,
+pub struct Section<'a> {
+    pub key: Text<'a>,
     /// Its header, or the key where it has none.
-    pub(super) header: Span,
-    pub(super) table: &'a DeTable<'a>,
+    pub header: Span,
+    pub table: &'a DeTable<'a>,
 }
 
 /// The fields of one table. What was asked for is known; [`Fields::finish`] reports the rest.
-pub(super) struct Fields<'a> {
+pub struct Fields<'a> {
     table: &'a DeTable<'a>,
     /// What the table is, for messages: ``token `production-api` ``.
     whose: String,
@@ -39,26 +31,26 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn new(table: &'a DeTable<'a>, whose: String, header: Span) -> Self {
+    pub fn new(table: &'a DeTable<'a>, whose: String, header: Span) -> Self {
         Self { table, whose, header, asked: Vec::new(), missing: Vec::new() }
     }
 
-    pub(super) fn of(section: &Section<'a>, word: &str) -> Self {
+    pub fn of(section: &Section<'a>, word: &str) -> Self {
         Self::new(section.table, format!("{word} `{}`", shown(section.key.text)), section.header.clone())
     }
 
     /// The value of a field.
-    pub(super) fn value(&mut self, name: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
+    pub fn value(&mut self, name: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
         self.asked.push(name);
         self.table.get(name)
     }
 
     /// Where a field's key stands.
-    pub(super) fn key_span(&self, name: &str) -> Option<Span> {
+    pub fn key_span(&self, name: &str) -> Option<Span> {
         self.table.get_key_value(name).map(|(key, _)| key.span())
     }
 
-    pub(super) fn text(&mut self, name: &'static str, reading: &mut Reading<'_>) -> Option<Text<'a>> {
+    pub fn text(&mut self, name: &'static str, reading: &mut Reading<'_>) -> Option<Text<'a>> {
         let value = self.value(name)?;
         let text = text_of(value);
         if text.is_none() {
@@ -67,7 +59,7 @@ impl<'a> Fields<'a> {
         text
     }
 
-    pub(super) fn required_text(&mut self, name: &'static str, reading: &mut Reading<'_>) -> Option<Text<'a>> {
+    pub fn required_text(&mut self, name: &'static str, reading: &mut Reading<'_>) -> Option<Text<'a>> {
         let text = self.text(name, reading);
         if !self.has(name) {
             self.missing(name);
@@ -75,7 +67,7 @@ impl<'a> Fields<'a> {
         text
     }
 
-    pub(super) fn boolean(&mut self, name: &'static str, reading: &mut Reading<'_>) -> Option<bool> {
+    pub fn boolean(&mut self, name: &'static str, reading: &mut Reading<'_>) -> Option<bool> {
         let value = self.value(name)?;
         let answer = value.get_ref().as_bool();
         if answer.is_none() {
@@ -84,7 +76,7 @@ impl<'a> Fields<'a> {
         answer
     }
 
-    pub(super) fn count(&mut self, name: &'static str, reading: &mut Reading<'_>) -> Option<u32> {
+    pub fn count(&mut self, name: &'static str, reading: &mut Reading<'_>) -> Option<u32> {
         let value = self.value(name)?;
         let Some(integer) = value.get_ref().as_integer() else {
             reading.add(wrong_type("an integer", name, value));
@@ -99,7 +91,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The texts of a list; those that are none are left out.
-    pub(super) fn texts(&mut self, name: &'static str, reading: &mut Reading<'_>) -> Option<Vec<Text<'a>>> {
+    pub fn texts(&mut self, name: &'static str, reading: &mut Reading<'_>) -> Option<Vec<Text<'a>>> {
         let value = self.value(name)?;
         let Some(array) = value.get_ref().as_array() else {
             let hint = text_of(value).map(|text| format!("write `{name} = [\"{}\"]`", shown(text.text)));
@@ -126,7 +118,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A list of anything.
-    pub(super) fn list(&mut self, name: &'static str, reading: &mut Reading<'_>) -> Option<&'a DeArray<'a>> {
+    pub fn list(&mut self, name: &'static str, reading: &mut Reading<'_>) -> Option<&'a DeArray<'a>> {
         let value = self.value(name)?;
         let array = value.get_ref().as_array();
         if array.is_none() {
@@ -137,14 +129,14 @@ impl<'a> Fields<'a> {
     }
 
     /// A table that is a field.
-    pub(super) fn section(&mut self, name: &'static str, reading: &mut Reading<'_>) -> Option<Section<'a>> {
+    pub fn section(&mut self, name: &'static str, reading: &mut Reading<'_>) -> Option<Section<'a>> {
         self.asked.push(name);
         let (key, value) = self.table.get_key_value(name)?;
         section_of(key, value, reading)
     }
 
     /// Texts under free keys, such as labels.
-    pub(super) fn pairs(&mut self, name: &'static str, reading: &mut Reading<'_>) -> Vec<(Text<'a>, Text<'a>)> {
+    pub fn pairs(&mut self, name: &'static str, reading: &mut Reading<'_>) -> Vec<(Text<'a>, Text<'a>)> {
         let Some(section) = self.section(name, reading) else { return Vec::new() };
         let mut pairs = Vec::with_capacity(section.table.len());
         for (key, value) in section.table {
@@ -156,28 +148,28 @@ impl<'a> Fields<'a> {
         pairs
     }
 
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         self.table.contains_key(name)
     }
 
     /// Notes that a field must be there. It is reported at the end, unless the field is there with a slip in its name.
-    pub(super) fn missing(&mut self, name: &'static str) {
+    pub fn missing(&mut self, name: &'static str) {
         self.missing_fault(name, |fault| fault);
     }
 
     /// The same with another message or a hint.
-    pub(super) fn missing_fault(&mut self, name: &'static str, change: impl FnOnce(Fault) -> Fault) {
+    pub fn missing_fault(&mut self, name: &'static str, change: impl FnOnce(Fault) -> Fault) {
         let fault = Fault::error("missing-field", self.header.clone(), format!("{} has no `{name}`", self.whose));
         self.missing.push((name, change(fault)));
     }
 
     /// Reports missing fields only: what else such a table may have is not known.
-    pub(super) fn finish_open(self, reading: &mut Reading<'_>) {
+    pub fn finish_open(self, reading: &mut Reading<'_>) {
         reading.faults.extend(self.missing.into_iter().map(|(_, fault)| fault));
     }
 
     /// Reports missing fields, and the fields that nobody asked for.
-    pub(super) fn finish(mut self, reading: &mut Reading<'_>) {
+    pub fn finish(mut self, reading: &mut Reading<'_>) {
         for (key, value) in self.table {
             let name: &str = key.get_ref();
             // A plain login has a fault of its own.
@@ -200,7 +192,7 @@ impl<'a> Fields<'a> {
 }
 
 /// The tables in a table, in the file's order.
-pub(super) fn sections<'a>(parent: &Section<'a>, reading: &mut Reading<'_>) -> Vec<Section<'a>> {
+pub fn sections<'a>(parent: &Section<'a>, reading: &mut Reading<'_>) -> Vec<Section<'a>> {
     let mut sections: Vec<Section<'a>> =
         parent.table.iter().filter_map(|(key, value)| section_of(key, value, reading)).collect();
     sections.sort_by_key(|section| section.header.start);
@@ -222,12 +214,8 @@ fn section_of<'a>(
     Some(Section { key: Text { text: key.get_ref(), span: key.span() }, header, table })
 }
 
-pub(super) fn text_of<'a>(value: &'a Spanned<DeValue<'a>>) -> Option<Text<'a>> {
-    Some(Text { text: value.get_ref().as_str()?, span: value.span() })
-}
-
 /// The fault of a value of the wrong type.
-pub(super) fn wrong_type(expected: &str, name: &str, value: &Spanned<DeValue<'_>>) -> Fault {
+pub fn wrong_type(expected: &str, name: &str, value: &Spanned<DeValue<'_>>) -> Fault {
     let found = match value.get_ref() {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "an integer",

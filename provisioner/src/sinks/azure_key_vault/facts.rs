@@ -1,0 +1,103 @@
+//! What is known of secrets of a vault without asking Azure.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use latchkey::place::Place;
+
+use super::{AzureKeyVault, KIND, Network, Settings, Variables};
+use crate::reading::{Fault, Reading, Text, shown};
+use crate::sinks::facts::{SinkFacts, Spot, Twin, TypeFacts};
+use crate::sinks::host::Queues;
+use crate::sinks::login::Login;
+use crate::sinks::push::PushDeclaration;
+use crate::sinks::rights::{LeastRights, PushedEntry};
+use crate::sinks::sink::{DeclaredSink, Sink};
+
+/// The type.
+pub(in crate::sinks) struct Type;
+
+impl TypeFacts for Type {
+    fn name(&self) -> &'static str {
+        KIND
+    }
+
+    fn check_name(&self, name: &Text<'_>, reading: &mut Reading<'_>) {
+        check_name(name, reading);
+    }
+
+    fn check_together(&self, _: &[&PushDeclaration], _: &mut Reading<'_>) {}
+
+    fn label(&self, place: &Place, _: &Path, _: &str) -> String {
+        let part = |name: &str| place.part(name).unwrap_or("?");
+        let vault = part("vault").split('.').next().unwrap_or("?");
+        format!("Key Vault {} ({vault})", part("name"))
+    }
+
+    fn effect(&self, _: &Place) -> Option<String> {
+        None
+    }
+
+    fn absence_hides_deployments(&self) -> bool {
+        false
+    }
+
+    fn undeclared(&self, _: &str) -> Option<Arc<dyn Sink>> {
+        None
+    }
+}
+
+impl SinkFacts for Settings {
+    fn logins(&self) -> Vec<(&'static str, &Login)> {
+        self.login.iter().map(|login| ("login", login)).collect()
+    }
+
+    fn file(&self) -> Option<&Path> {
+        None
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn check_name(&self, name: &Text<'_>, reading: &mut Reading<'_>) {
+        check_name(name, reading);
+    }
+
+    /// Names are compared without case.
+    fn spot(&self, push: &PushDeclaration) -> Spot {
+        let owner = format!("{:?} {}", self.endpoint, self.host());
+        Spot { owner, name: push.name.to_ascii_lowercase(), apart: None }
+    }
+
+    fn twin(&self) -> Option<Twin> {
+        None
+    }
+
+    fn rights(&self, _: &[PushedEntry<'_>]) -> LeastRights {
+        LeastRights::Words(
+            "the role Key Vault Secrets Officer on the vault (get, list, set, delete, recover and update of secrets), for the \
+             identity that signs in",
+        )
+    }
+
+    fn connect(&self, _: &str, queues: &Queues) -> Option<Arc<dyn DeclaredSink>> {
+        Some(Arc::new(AzureKeyVault::new(self.clone(), Variables::Process, Network::new(queues))))
+    }
+}
+
+fn check_name(name: &Text<'_>, reading: &mut Reading<'_>) {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if (1..=127).contains(&name.text.len()) && name.text.bytes().all(is_part) {
+        return;
+    }
+    let message = format!("`{}` cannot be a name in Key Vault", shown(name.text));
+    let near: String =
+        name.text.chars().map(|found| if matches!(found, '_' | '.' | '/' | ' ') { '-' } else { found }).collect();
+    let hint = if (1..=127).contains(&near.len()) && near.bytes().all(is_part) {
+        format!("a name there is 1 to 127 letters, digits and `-`, for instance `{}`", shown(&near))
+    } else {
+        "a name there is 1 to 127 letters, digits and `-`".to_owned()
+    };
+    reading.add(Fault::error("bad-push-name", name.span.clone(), message).hint(hint));
+}

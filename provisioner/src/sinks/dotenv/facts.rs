@@ -1,0 +1,94 @@
+//! What is known of `.env` files without opening any.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use latchkey::place::Place;
+
+use super::{Dotenv, KIND, Settings, warnings};
+use crate::reading::{Fault, Reading, Text, shown};
+use crate::sinks::facts::{SinkFacts, Spot, Twin, TypeFacts};
+use crate::sinks::host::Queues;
+use crate::sinks::login::Login;
+use crate::sinks::push::PushDeclaration;
+use crate::sinks::rights::{LeastRights, PushedEntry};
+use crate::sinks::sink::{DeclaredSink, Sink};
+
+/// The type.
+pub(in crate::sinks) struct Type;
+
+impl TypeFacts for Type {
+    fn name(&self) -> &'static str {
+        KIND
+    }
+
+    fn check_name(&self, name: &Text<'_>, reading: &mut Reading<'_>) {
+        check_name(name, reading);
+    }
+
+    fn check_together(&self, _: &[&PushDeclaration], _: &mut Reading<'_>) {}
+
+    fn label(&self, place: &Place, folder: &Path, machine: &str) -> String {
+        let part = |name: &str| place.part(name).unwrap_or("?");
+        let path = Path::new(part("path"));
+        let shown = path.strip_prefix(folder).unwrap_or(path).display();
+        let elsewhere = if part("machine") == machine { String::new() } else { format!(" on {}", part("machine")) };
+        format!("{shown} {}{elsewhere}", part("name"))
+    }
+
+    fn effect(&self, _: &Place) -> Option<String> {
+        None
+    }
+
+    fn absence_hides_deployments(&self) -> bool {
+        false
+    }
+
+    fn undeclared(&self, machine: &str) -> Option<Arc<dyn Sink>> {
+        Some(Arc::new(Dotenv::of_machine(machine)))
+    }
+}
+
+impl SinkFacts for Settings {
+    fn logins(&self) -> Vec<(&'static str, &Login)> {
+        Vec::new()
+    }
+
+    fn file(&self) -> Option<&Path> {
+        Some(&self.path)
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        warnings(&self.path)
+    }
+
+    fn check_name(&self, name: &Text<'_>, reading: &mut Reading<'_>) {
+        check_name(name, reading);
+    }
+
+    fn spot(&self, push: &PushDeclaration) -> Spot {
+        Spot { owner: self.path.display().to_string(), name: push.name.clone(), apart: None }
+    }
+
+    fn twin(&self) -> Option<Twin> {
+        None
+    }
+
+    fn rights(&self, _: &[PushedEntry<'_>]) -> LeastRights {
+        LeastRights::Words("the right to write the file and its folder")
+    }
+
+    fn connect(&self, machine: &str, _: &Queues) -> Option<Arc<dyn DeclaredSink>> {
+        Some(Arc::new(Dotenv::of_file(machine, self.path.clone())))
+    }
+}
+
+fn check_name(name: &Text<'_>, reading: &mut Reading<'_>) {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let good = name.text.bytes().all(is_part) && name.text.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
+    if !good {
+        let message = format!("`{}` cannot be a variable in a dotenv file", shown(name.text));
+        let rule = "a variable is letters, digits and `_`, and does not start with a digit";
+        reading.add(Fault::error("bad-push-name", name.span.clone(), message).hint(rule));
+    }
+}

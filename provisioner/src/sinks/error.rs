@@ -1,0 +1,65 @@
+//! What can go wrong in a sink, told apart by what it means for a run and by what a person does about it.
+
+/// What went wrong in a sink. No text in it ever holds a value, nor what a vendor echoes of one.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SinkError {
+    /// Nothing answered, or nothing of use. A write may or may not have arrived.
+    #[error("{reason}")]
+    Unreachable {
+        /// What was tried and what came back.
+        reason: String,
+    },
+    /// The login is missing, wrong or expired.
+    #[error("{reason}")]
+    Login {
+        /// What was refused.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The login is good but may not do this, or the file system refuses.
+    #[error("{reason}")]
+    Denied {
+        /// What was refused.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The sink, or a rule of ours about it, refuses this entry whoever asks.
+    #[error("{reason}")]
+    Refused {
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The vault is deleting the entry: no consumer can read it, and nobody can write it until it is restored.
+    #[error("{reason}")]
+    BeingDeleted {
+        /// When it goes.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
+    /// Somebody else wrote between look and write; nothing was written.
+    #[error("it changed between look and write")]
+    Changed,
+    /// The time that the announcement granted was over before the write could start; nothing was written.
+    #[error("the time granted for this write was over before it could start")]
+    Late,
+    /// The place is on another machine.
+    #[error("it is on another machine (`{machine}`)")]
+    OtherMachine { machine: String },
+}
+
+impl SinkError {
+    /// What the reader can do about it, where there is something particular.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Login { hint, .. }
+            | Self::Denied { hint, .. }
+            | Self::Refused { hint, .. }
+            | Self::BeingDeleted { hint, .. } => Some(hint),
+            _ => None,
+        }
+    }
+}

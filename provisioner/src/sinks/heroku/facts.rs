@@ -1,0 +1,131 @@
+//! What is known of config vars without asking Heroku.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use latchkey::place::Place;
+
+use super::{Heroku, KIND, Settings, Target};
+use crate::reading::{Fault, Reading, Severity, Text, shown};
+use crate::sinks::facts::{SinkFacts, Spot, Twin, TypeFacts};
+use crate::sinks::host::Queues;
+use crate::sinks::login::Login;
+use crate::sinks::push::PushDeclaration;
+use crate::sinks::rights::{LeastRights, PushedEntry};
+use crate::sinks::sink::{DeclaredSink, Sink};
+
+/// The type.
+pub(in crate::sinks) struct Type;
+
+impl TypeFacts for Type {
+    fn name(&self) -> &'static str {
+        KIND
+    }
+
+    fn check_name(&self, name: &Text<'_>, reading: &mut Reading<'_>) {
+        check_name(name, false, reading);
+    }
+
+    fn check_together(&self, _: &[&PushDeclaration], _: &mut Reading<'_>) {}
+
+    fn label(&self, place: &Place, _: &Path, _: &str) -> String {
+        let part = |name: &str| place.part(name).unwrap_or("?");
+        match place.part("app") {
+            Some(app) => format!("Heroku {app} {}", part("name")),
+            None => format!("Heroku pipeline {} {} ({})", part("pipeline"), part("name"), part("stage")),
+        }
+    }
+
+    fn effect(&self, place: &Place) -> Option<String> {
+        let part = |name: &str| place.part(name).unwrap_or("?");
+        Some(match place.part("app") {
+            Some(app) => format!(
+                "one release of Heroku app `{app}`, which restarts it; its older releases keep the values that they had"
+            ),
+            None => {
+                format!("takes effect with the next app of Heroku pipeline `{}` ({})", part("pipeline"), part("stage"))
+            }
+        })
+    }
+
+    fn absence_hides_deployments(&self) -> bool {
+        false
+    }
+
+    fn undeclared(&self, _: &str) -> Option<Arc<dyn Sink>> {
+        None
+    }
+}
+
+impl Settings {
+    /// What config vars belong to, as text.
+    fn owner(&self) -> String {
+        format!("{:?} {:?}", self.endpoint, self.target)
+    }
+}
+
+impl SinkFacts for Settings {
+    fn logins(&self) -> Vec<(&'static str, &Login)> {
+        vec![("login", &self.login)]
+    }
+
+    fn file(&self) -> Option<&Path> {
+        None
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn check_name(&self, name: &Text<'_>, reading: &mut Reading<'_>) {
+        check_name(name, matches!(self.target, Target::Pipeline { .. }), reading);
+    }
+
+    fn spot(&self, push: &PushDeclaration) -> Spot {
+        Spot { owner: self.owner(), name: push.name.clone(), apart: None }
+    }
+
+    /// Two would restart it twice a run, as each sends its own change.
+    fn twin(&self) -> Option<Twin> {
+        Some(Twin {
+            key: self.owner(),
+            what: "app",
+            severity: Severity::Error,
+            code: "same-app",
+            hint: "push to the first: changes of one sink go in one request, and so in one restart",
+        })
+    }
+
+    fn rights(&self, _: &[PushedEntry<'_>]) -> LeastRights {
+        LeastRights::Words(
+            "an authorisation with the scope `write-protected` (`heroku authorizations:create --scope write-protected`), of \
+             an account that may deploy the app",
+        )
+    }
+
+    fn connect(&self, _: &str, queues: &Queues) -> Option<Arc<dyn DeclaredSink>> {
+        Some(Arc::new(Heroku::new(self, queues).ok()?))
+    }
+}
+
+/// <https://devcenter.heroku.com/articles/config-vars>, and the schemas of Heroku's API.
+fn check_name(name: &Text<'_>, is_pipeline: bool, reading: &mut Reading<'_>) {
+    let mut add = |message: String, rule: &str| {
+        reading.add(Fault::error("bad-push-name", name.span.clone(), message).hint(rule));
+    };
+    let more: &[u8] = if is_pipeline { b"_.:[]" } else { b"_" };
+    let part = |byte: u8| byte.is_ascii_alphanumeric() || more.contains(&byte);
+    if name.text.is_empty() || name.text.len() > 256 || !name.text.bytes().all(part) {
+        let rule = if is_pipeline {
+            "a name in a pipeline is letters, digits and `_.:[]`"
+        } else {
+            "a name there is letters, digits and `_`"
+        };
+        add(format!("`{}` cannot be a config var", shown(name.text)), rule);
+    } else if name.text.starts_with("HEROKU_") {
+        add(format!("`{}` is one of Heroku's own", shown(name.text)), "a config var does not start with `HEROKU_`");
+    } else if name.text.starts_with("__") {
+        let rule = "a config var does not start with `__`";
+        add(format!("`{}` cannot be a config var", shown(name.text)), rule);
+    }
+}

@@ -1,0 +1,29 @@
+//! The settings of a sink of type `keyring`.
+
+use schemars::JsonSchema;
+
+use crate::reading::{Fields, Reading};
+
+/// The keyring of this machine's user.
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Settings {
+    /// The service that entries stand under.
+    #[schemars(length(min = 1, max = 128))]
+    pub service: String,
+    /// Whether it is used where `CI` is set, too: a machine for jobs rarely has a keyring that lasts.
+    #[schemars(default)]
+    pub allow_ci: bool,
+}
+
+impl Settings {
+    pub(crate) fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<Self> {
+        let faults = reading.faults.len();
+        let service = fields.required_text("service", reading);
+        let service = service.and_then(|found| reading.one_line("service", 128, &found));
+        let allow_ci = fields.boolean("allow_ci", reading).unwrap_or(false);
+        fields.finish(reading);
+        let service = service.filter(|_| reading.faults.len() == faults)?;
+        Some(Self { service, allow_ci })
+    }
+}

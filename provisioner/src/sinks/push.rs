@@ -1,0 +1,41 @@
+//! One push of a token, as a manifest declares it.
+
+use super::vercel::Environment;
+use crate::reading::Span;
+
+/// One push of a token.
+#[derive(Debug, Clone)]
+pub struct PushDeclaration {
+    /// The sink's name in the manifest.
+    pub sink: String,
+    /// The entry's name there.
+    pub name: String,
+    /// For Secrets Manager: the key in a JSON object that the secret holds.
+    pub json_key: Option<String>,
+    /// For Vercel: which of the project's environments reads it. A push to several is one of these each.
+    pub environment: Option<Environment>,
+    /// For Vercel: whether nobody may read it back.
+    pub sensitive: bool,
+    /// Take over an entry that somebody else made; counts only before the first delivery.
+    pub adopt: bool,
+    /// Where it stands.
+    pub span: Span,
+    /// Where its name stands.
+    pub name_span: Span,
+}
+
+impl PushDeclaration {
+    /// A push without anything particular, which stands nowhere.
+    pub fn plain(sink: &str, name: &str) -> Self {
+        Self {
+            sink: sink.to_owned(),
+            name: name.to_owned(),
+            json_key: None,
+            environment: None,
+            sensitive: true,
+            adopt: false,
+            span: 0..0,
+            name_span: 0..0,
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What is known of rows of a project without asking Vercel.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use latchkey::place::Place;
+
+use super::{Environment, KIND, Settings, Vercel};
+use crate::reading::{Fault, Reading, Severity, Span, Text, shown};
+use crate::sinks::facts::{SinkFacts, Spot, Twin, TypeFacts};
+use crate::sinks::host::Queues;
+use crate::sinks::login::Login;
+use crate::sinks::push::PushDeclaration;
+use crate::sinks::rights::{LeastRights, PushedEntry};
+use crate::sinks::sink::{DeclaredSink, Sink};
+
+/// What Vercel keeps for itself, <https://vercel.com/docs/environment-variables/reserved-environment-variables>.
+const RESERVED: &[&str] = &[
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_SECRET_KEY",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+    "NOW_REGION",
+    "TZ",
+];
+
+/// The type.
+pub(in crate::sinks) struct Type;
+
+impl TypeFacts for Type {
+    fn name(&self) -> &'static str {
+        KIND
+    }
+
+    fn check_name(&self, name: &Text<'_>, reading: &mut Reading<'_>) {
+        check_name(name, reading);
+    }
+
+    /// A row for one branch stands over the row for all previews: right where it is meant, puzzling where it is not.
+    fn check_together(&self, pushes: &[&PushDeclaration], reading: &mut Reading<'_>) {
+        let previews = || {
+            pushes.iter().filter_map(|push| match &push.environment {
+                Some(Environment::Preview { branch }) => Some((push, branch.as_deref())),
+                _ => None,
+            })
+        };
+        let general: HashMap<(&str, &str), Span> = previews()
+            .filter(|(_, branch)| branch.is_none())
+            .map(|(push, _)| ((push.sink.as_str(), push.name.as_str()), push.span.clone()))
+            .collect();
+        for (push, branch) in previews() {
+            let Some((branch, first)) = branch.zip(general.get(&(push.sink.as_str(), push.name.as_str()))) else {
+                continue;
+            };
+            let message = format!("previews of `{}` read this secret, and all others another one", shown(branch));
+            let fault = Fault::warning("over-previews", push.span.clone(), message);
+            reading.add(fault.related(first.clone(), "what the other previews read"));
+        }
+    }
+
+    fn label(&self, place: &Place, _: &Path, _: &str) -> String {
+        let part = |name: &str| place.part(name).unwrap_or("?");
+        let branch = place.part("branch").map(|branch| format!(" of {branch}")).unwrap_or_default();
+        format!("Vercel {}{} {} ({}{branch})", team(place), part("project"), part("name"), part("target"))
+    }
+
+    fn effect(&self, place: &Place) -> Option<String> {
+        let part = |name: &str| place.part(name).unwrap_or("?");
+        let branch = place.part("branch").map_or_else(String::new, |branch| format!(", branch {branch}"));
+        Some(format!(
+            "takes effect with the next deployment of Vercel project `{}{}` ({}{branch})",
+            team(place),
+            part("project"),
+            part("target")
+        ))
+    }
+
+    /// A deployment keeps what it was made with.
+    fn absence_hides_deployments(&self) -> bool {
+        true
+    }
+
+    fn undeclared(&self, _: &str) -> Option<Arc<dyn Sink>> {
+        None
+    }
+}
+
+/// The team of a place, as a part of what is shown.
+fn team(place: &Place) -> String {
+    place.part("team").map(|team| format!("{team}/")).unwrap_or_default()
+}
+
+impl SinkFacts for Settings {
+    fn logins(&self) -> Vec<(&'static str, &Login)> {
+        let hook = self.deploy_hook.as_ref().map(|hook| ("deploy hook", hook));
+        std::iter::once(("login", &self.login)).chain(hook).collect()
+    }
+
+    fn file(&self) -> Option<&Path> {
+        None
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn check_name(&self, name: &Text<'_>, reading: &mut Reading<'_>) {
+        check_name(name, reading);
+    }
+
+    fn spot(&self, push: &PushDeclaration) -> Spot {
+        let owner = format!("{:?} {} {:?} {:?}", self.endpoint, self.project, self.team, push.environment);
+        Spot { owner, name: push.name.clone(), apart: None }
+    }
+
+    /// Two list one project twice.
+    fn twin(&self) -> Option<Twin> {
+        Some(Twin {
+            key: format!("{:?} {:?} {}", self.endpoint, self.team, self.project),
+            what: "project",
+            severity: Severity::Warning,
+            code: "same-project",
+            hint: "one is enough, unless each needs a login or a deploy hook of its own",
+        })
+    }
+
+    fn rights(&self, _: &[PushedEntry<'_>]) -> LeastRights {
+        LeastRights::Words(
+            "a token, scoped to the team and no wider, of a member who may read the project and its deployments and change \
+             its environment variables",
+        )
+    }
+
+    fn connect(&self, _: &str, queues: &Queues) -> Option<Arc<dyn DeclaredSink>> {
+        Some(Arc::new(Vercel::new(self, queues).ok()?))
+    }
+}
+
+fn check_name(name: &Text<'_>, reading: &mut Reading<'_>) {
+    let mut add = |message: String, rule: &str| {
+        reading.add(Fault::error("bad-push-name", name.span.clone(), message).hint(rule));
+    };
+    let bytes = name.text.as_bytes();
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    if !(1..=256).contains(&bytes.len()) || !bytes.iter().all(part) || !bytes[0].is_ascii_alphabetic() {
+        let rule = "a name there is 1 to 256 letters, digits and `_`, and starts with a letter";
+        add(format!("`{}` cannot be a variable on Vercel", shown(name.text)), rule);
+    } else if RESERVED.contains(&name.text) || name.text.starts_with("VERCEL_") {
+        add(format!("`{}` is one of Vercel's own variables", shown(name.text)), "give it another name");
+    } else if ["NEXT_PUBLIC_", "VITE_", "REACT_APP_", "NUXT_PUBLIC_", "PUBLIC_", "GATSBY_"]
+        .iter()
+        .any(|prefix| name.text.starts_with(prefix))
+    {
+        let message = format!("`{}` would be built into pages that everybody can read", shown(name.text));
+        let hint = "frameworks show variables with such a prefix to browsers; give it another name";
+        reading.add(Fault::warning("public-name", name.span.clone(), message).hint(hint));
+    }
+}
