@@ -95,7 +95,7 @@ install_heroku() {
     return 0
   fi
   if ! command -v npm >/dev/null; then
-    echo "engines: no npm, so Heroku's command does not witness for its fake" >&2
+    echo "engines: \`npm\` is not installed: the test with Heroku's command is SKIPPED" >&2
     return 0
   fi
   echo "engines: installing $HEROKU_CLI" >&2
@@ -123,13 +123,13 @@ install_debian() {
     return 0
   fi
   if ! command -v apt-get >/dev/null || ! command -v dpkg >/dev/null; then
-    echo "engines: ${programs[*]} not installed, and no \`apt-get\` to unpack them with: their tests are SKIPPED" >&2
+    echo "engines: not installed: ${programs[*]}; there is no \`apt-get\` to unpack them with, so their tests cannot run" >&2
     return 0
   fi
   echo "engines: unpacking ${packages[*]}" >&2
   rm -rf "$folder" && mkdir -p "$folder/packages" "$folder/root" "$folder/bin" || return
   if ! unpack_debian "$folder" "${packages[@]}" >"$folder/log" 2>&1; then
-    echo "engines: cannot unpack ${packages[*]}, see $folder/log: the tests of ${programs[*]} are SKIPPED" >&2
+    echo "engines: cannot unpack ${packages[*]}, so the tests of ${programs[*]} cannot run: see $folder/log" >&2
     return 0
   fi
   for program in "${programs[@]}"; do
@@ -164,7 +164,7 @@ start_debian() {
   local folder="$1" program="$2" file libraries
   file="$(cd "$folder/root" && find . -path "*bin/$program" \( -type f -o -type l \) | head -n 1)" || return
   if [[ -z "$file" ]]; then
-    echo "engines: no package has \`$program\`: its tests are SKIPPED" >&2
+    echo "engines: no package has \`$program\`, so its tests cannot run" >&2
     return 0
   fi
   libraries="$(cd "$folder/root" && find . \( -name '*.so' -o -name '*.so.*' \) -path '*/lib/*' -printf '%h\n' | sort -u | sed 's|^\.|$root|' | paste -sd:)"

@@ -59,7 +59,7 @@ impl Disk {
     }
 
     fn remount(&self, options: &str) {
-        let output = Command::new("mount").args(["-o", &format!("remount,{options}")]).arg(self.0.path()).output();
+        let output = Command::new("mount").args(["-o", &format!("remount,bind,{options}")]).arg(self.0.path()).output();
         assert!(output.unwrap().status.success());
     }
 }
