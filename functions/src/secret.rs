@@ -91,7 +91,7 @@ impl From<Prefix> for String {
 /// The public id of a token: 16 lower-case Crockford base32 digits. Safe to log.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-#[schemars(with = "String")]
+#[schemars(with = "String", extend("pattern" = "^[0-9a-hjkmnp-tv-z]{16}$"))]
 pub struct TokenId(String);
 
 impl TokenId {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Service, Valid, Verdict};
+use super::{Caller, Service, Verdict};
 use crate::secret::{Secret, TokenId};
 use crate::table::{TableError, keys};
 
@@ -40,7 +40,8 @@ impl Service {
         };
         let verdict = async |secret: &Secret, from| self.verdict(item_of(&secret.token_id()), secret, from).await;
         let caller = verdict(&caller, caller_from).await?;
-        if !matches!(&caller, Verdict::Valid(valid) if may_introspect(valid)) {
+        let may_ask = |verdict: &Verdict| matches!(verdict, Verdict::Valid(valid) if Caller::token(valid, caller_from).may_introspect().is_ok());
+        if !may_ask(&caller) {
             return Ok(Introspection { caller, subject: None });
         }
         let subject = match &subject {
@@ -49,8 +50,4 @@ impl Service {
         };
         Ok(Introspection { caller, subject: Some(subject) })
     }
-}
-
-fn may_introspect(valid: &Valid) -> bool {
-    "tokens:introspect".parse().is_ok_and(|wanted| valid.permissions.allow(&wanted))
 }

@@ -39,7 +39,7 @@ pub use introspect::Introspection;
 pub use lease::{LEASE, Lease, LeaseError};
 pub use list::TokenPage;
 pub use manifests::{ManagedPage, ManifestRecord, Origin, PUBLISHED_MAX, PublishError};
-pub use rights::Denied;
+pub use rights::{Denied, Visibility};
 pub use roles::{Role, RoleError};
 pub use usage::UsageDay;
 pub use users::{UserChange, UserError};

@@ -2,6 +2,7 @@
 
 mod authorize;
 mod ending;
+mod handlers;
 mod log;
 mod start;
 mod trust;

@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{RoleRecord, TokenRecord, UserRecord};
-use crate::name::{ManifestName, TokenName, UserName};
+use crate::name::{ManifestName, RoleName, TokenName, UserName};
+use crate::role::Permission;
 use crate::secret::{Fingerprint, TokenId};
 use crate::service::Origin;
 
@@ -29,6 +30,7 @@ pub struct ManifestTokens {
 pub struct LookUp {
     /// Users by name; those that are not there, or that the manifest may not name, are missing from the answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<UserName>")]
     pub users: Vec<String>,
     /// Whether to tell the roles.
     #[serde(default)]
@@ -38,9 +40,11 @@ pub struct LookUp {
     pub tokens: Vec<TokenKey>,
     /// Token ids that were found in places.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<TokenId>")]
     pub ids: Vec<String>,
     /// Users whose expired tokens are to be counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<UserName>")]
     pub expired: Vec<String>,
 }
 
@@ -49,8 +53,10 @@ pub struct LookUp {
 #[serde(deny_unknown_fields)]
 pub struct TokenKey {
     /// Whose.
+    #[schemars(with = "UserName")]
     pub user: String,
     /// Its name.
+    #[schemars(with = "TokenName")]
     pub name: String,
 }
 
@@ -112,12 +118,16 @@ impl OriginRecord {
 #[serde(deny_unknown_fields)]
 pub struct Confirm {
     /// Whose token.
+    #[schemars(with = "UserName")]
     pub user: String,
     /// Its name.
+    #[schemars(with = "TokenName")]
     pub name: String,
     /// Its id.
+    #[schemars(with = "TokenId")]
     pub id: String,
     /// The value's SHA-256, 64 hex digits.
+    #[schemars(regex(pattern = "^[0-9a-fA-F]{64}$"))]
     pub digest: String,
 }
 
@@ -175,20 +185,27 @@ pub struct Applied {
 pub struct Grant {
     /// All that its roles and tokens permit stays within these.
     #[serde(default)]
+    #[schemars(with = "Vec<Permission>")]
     pub permissions: Vec<String>,
     /// Roles that it may name although it does not declare them.
     #[serde(default)]
+    #[schemars(with = "Vec<RoleName>")]
     pub roles: Vec<String>,
     /// Users that it may name although it does not declare them.
     #[serde(default)]
+    #[schemars(with = "Vec<UserName>")]
     pub users: Vec<String>,
 }
+
+/// The form of a run's word, for the document.
+pub(in crate::api) const HOLDER: &str = "^[!-~]{1,64}$";
 
 /// A lease to take or renew.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TakeLease {
     /// The run, a random word of at most 64 characters: the same run renews.
+    #[schemars(regex(pattern = HOLDER))]
     pub holder: String,
     /// Takes it from whoever has it.
     #[serde(default)]
@@ -200,6 +217,7 @@ pub struct TakeLease {
 pub struct LeaseRecord {
     /// The run, told to itself only.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(regex(pattern = HOLDER))]
     pub holder: String,
     /// On whose behalf.
     pub by: String,

@@ -7,22 +7,28 @@ use serde::{Deserialize, Serialize};
 
 use super::TokenRecord;
 use crate::lifetime::Terms;
+use crate::name::{ManifestName, RoleName, TokenName};
 use crate::place::Place;
+use crate::secret::TokenId;
 
 /// A token to be made. Without a manifest it has an expiry; with one, durations.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "name": "nightly-report", "roles": ["documents-reader"], "expires_at": "2027-12-31" }]))]
 pub struct CreateToken {
     /// Its name.
+    #[schemars(with = "TokenName")]
     pub name: String,
     /// What it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Its roles; all that the user has now when absent; no permission when empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<RoleName>>")]
     pub roles: Option<Vec<String>>,
     /// Free labels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("propertyNames" = { "minLength": 1 }))]
     pub labels: BTreeMap<String, String>,
     /// Networks from which it may be used, CIDR; everywhere when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -32,6 +38,7 @@ pub struct CreateToken {
     pub expires_at: Option<String>,
     /// The manifest that declares it; its first version is staged then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<ManifestName>")]
     pub manifest: Option<String>,
     /// The durations of a token that a manifest declares.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::super::object::one")]
@@ -41,15 +48,21 @@ pub struct CreateToken {
     pub places: Vec<Place>,
 }
 
+/// The form of a duration, for the document.
+const DURATION: &str = "^([0-9]{1,4}d)?([0-9]{1,5}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$";
+
 /// Durations: `90d`, `1d12h`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeclaredTerms {
     /// From promotion to expiry.
+    #[schemars(regex(pattern = DURATION))]
     pub expires_in: String,
     /// From promotion to the next rotation.
+    #[schemars(regex(pattern = DURATION))]
     pub rotate_every: String,
     /// How long an older version goes on working after a promotion.
+    #[schemars(regex(pattern = DURATION))]
     pub overlap: String,
 }
 
@@ -102,18 +115,22 @@ impl std::fmt::Debug for SecretShown {
 pub struct EditToken {
     /// The id of the token that is meant: 409 `token_replaced` if the name belongs to another now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<TokenId>")]
     pub id: Option<String>,
     /// A new name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<TokenName>")]
     pub name: Option<String>,
     /// A new description; an empty one removes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Other roles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<RoleName>>")]
     pub roles: Option<Vec<String>>,
     /// Other labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("propertyNames" = { "minLength": 1 }))]
     pub labels: Option<BTreeMap<String, String>>,
     /// Other networks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -123,6 +140,7 @@ pub struct EditToken {
     pub expires_at: Option<String>,
     /// The manifest that declares it from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<ManifestName>")]
     pub manifest: Option<String>,
     /// Other durations, for a token that a manifest declares.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::super::object::one")]
