@@ -178,7 +178,7 @@ impl Api {
         let mut fields = Fields::default();
         let (user, name) = (fields.one("/user", &body.user), fields.one("/name", &body.name));
         let id: Option<TokenId> = fields.one("/id", &body.id);
-        let digest = read_digest(&body.digest);
+        let digest = Digest::from_hex(&body.digest);
         if digest.is_none() {
             fields.fault("/digest", "is 64 hex digits");
         }
@@ -189,9 +189,7 @@ impl Api {
         let token = self.service.holder(&user, &name).await?;
         let own = token.filter(|token| token.id == id && token.managed_by.as_ref() == Some(&manifest));
         let now = self.service.now();
-        let version = own.and_then(|token| {
-            token.live(now).find(|version| version.digest.matches(&digest)).map(|version| version.number)
-        });
+        let version = own.and_then(|token| token.version_with(&digest, now));
         Response::json(200, &Confirmed { version })
     }
 }
@@ -259,13 +257,4 @@ fn read_position(text: &str) -> Result<(UserName, TokenName), Problem> {
         Some((user.parse().ok()?, name.parse().ok()?))
     };
     read(text).ok_or_else(|| Problem::field("?cursor", "was not given out"))
-}
-
-fn read_digest(text: &str) -> Option<Digest> {
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    let byte = |at: usize| text.get(at..at + 2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-    let bytes: Option<Vec<u8>> = (0..64).step_by(2).map(byte).collect();
-    Digest::from_bytes(&bytes?)
 }

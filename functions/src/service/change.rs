@@ -93,7 +93,7 @@ impl Service {
             if let Some(changed) = self.change_once(caller, (user, name), guard, action, &mut rule).await? {
                 return Ok(changed);
             }
-            self.table.pause_after_race(race).await?;
+            self.table.pause_after_race(race).await;
         }
         Err(TableError::Busy("others change the same token".to_owned()).into())
     }
@@ -182,8 +182,8 @@ impl Service {
                 // A sweep of the owner that listed the former name may miss the new one.
                 Verification::set_suspended(&mut update, owner);
             }
-            let place = update.name(keys::PK);
-            let condition = format!("attribute_exists({place})");
+            let placeholder = update.name(keys::PK);
+            let condition = format!("attribute_exists({placeholder})");
             transaction.add(Write::Update { key: keys::verification(&new.id), update, condition });
         }
         transaction.add(self.event(event)?);

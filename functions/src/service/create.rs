@@ -21,10 +21,10 @@ use crate::table::{
     Put, Range, TableError, TransactError, Transaction, Update, Write, decode_token, encode, encode_token, keys,
     with_key,
 };
-use crate::token::{EndState, Ended, Token, TokenState, VersionState};
+use crate::token::{EndState, Ended, Token, TokenKey, TokenState};
 use crate::user::User;
 
-/// The place of one write more in the transaction that makes a token.
+/// The index of one write more in the transaction that makes a token.
 const ALSO: usize = 4;
 
 /// A token to be made.
@@ -211,12 +211,12 @@ impl Service {
             match self.insert(caller, &token, &user, also).await {
                 Ok(()) => return Ok(Created { token, secret }),
                 Err(TransactError::Table(error)) => return Err(error.into()),
-                Err(TransactError::Cancelled(failed)) if also.is_some() && failed.0.contains(&ALSO) => {
+                Err(TransactError::Cancelled(failed)) if also.is_some() && failed.includes(ALSO) => {
                     return Err(TableError::Busy("somebody else was faster".to_owned()).into());
                 }
                 Err(TransactError::Cancelled(_)) => {
                     self.make_room(&new).await?;
-                    self.table.pause_after_race(race).await?;
+                    self.table.pause_after_race(race).await;
                 }
             }
         }
@@ -250,28 +250,12 @@ impl Service {
             }
             Life::Managed { manifest, terms } => (None, Some(manifest.clone()), Some(*terms)),
         };
-        let mut token = Token {
-            id,
-            user: new.user.clone(),
-            name: new.name.clone(),
-            description: new.description.clone(),
-            roles,
-            labels: new.labels.clone(),
-            allowed_ips: new.allowed_ips.clone(),
-            created: now,
-            created_by: caller.actor.clone(),
-            managed_by,
-            expires_at,
-            terms,
-            places: BTreeMap::new(),
-            versions: Vec::new(),
-            retired: Vec::new(),
-            highest: 0,
-            leaving: None,
-            ended: None,
-            revision: 1,
-            uses: BTreeMap::new(),
-        };
+        let mut token = Token::new(id, TokenKey::new(new.user.clone(), new.name.clone()), &caller.actor, now);
+        token.description.clone_from(&new.description);
+        token.roles = roles;
+        token.labels.clone_from(&new.labels);
+        token.allowed_ips.clone_from(&new.allowed_ips);
+        (token.expires_at, token.managed_by, token.terms) = (expires_at, managed_by, terms);
         token.declare_places(&new.places)?;
         token.stage(secret.digest(), now)?;
         if matches!(new.life, Life::Until(_)) {
@@ -402,13 +386,5 @@ impl Service {
             Err(TransactError::Cancelled(_)) => Ok(false),
             Err(TransactError::Table(error)) => Err(error),
         }
-    }
-}
-
-impl Token {
-    /// Whether any version has ever been current.
-    pub fn has_been_current(&self) -> bool {
-        // A current version goes on being recorded until a newer one is, or it is ended as compromised.
-        self.versions.iter().any(|version| version.state != VersionState::Staged)
     }
 }

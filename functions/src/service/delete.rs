@@ -38,7 +38,7 @@ impl Service {
             let ended = Ended { state: EndState::Deleted, at: self.now(), by: Some(caller.actor.clone()) };
             match self.end(caller, &token, ended, "token.delete").await {
                 Ok(token) => return Ok(token),
-                Err(TransactError::Cancelled(_)) => self.table.pause_after_race(race).await?,
+                Err(TransactError::Cancelled(_)) => self.table.pause_after_race(race).await,
                 Err(TransactError::Table(error)) => return Err(error.into()),
             }
         }
@@ -64,7 +64,7 @@ impl Service {
             }
             match self.delete(&caller.trusted(), &now.user, &now.name, Some(&own.id)).await {
                 Err(ChangeError::NoSuchToken { .. } | ChangeError::Replaced { .. }) => {
-                    self.table.pause_after_race(race).await?;
+                    self.table.pause_after_race(race).await;
                 }
                 answer => return answer,
             }
@@ -128,8 +128,8 @@ impl Service {
         transaction.add(Write::Put { item: with_key(encode(&Verification::of(&gone))?, &key), how: Put::Over });
         let mut update = Update::default();
         update.add("active", -1);
-        let place = update.name(keys::PK);
-        let condition = format!("attribute_exists({place})");
+        let placeholder = update.name(keys::PK);
+        let condition = format!("attribute_exists({placeholder})");
         transaction.add(Write::Update { key: keys::user(&token.user), update, condition });
         transaction.add(self.event(&Event::on_token(caller, action, token, self.now()))?);
         self.table.transact(transaction).await?;

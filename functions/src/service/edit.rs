@@ -135,7 +135,7 @@ impl Service {
             if let Some((token, ())) = edited {
                 return Ok(token);
             }
-            self.table.pause_after_race(race).await?;
+            self.table.pause_after_race(race).await;
         }
         Err(TableError::Busy("others change the same token".to_owned()).into())
     }

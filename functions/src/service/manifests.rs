@@ -145,7 +145,7 @@ impl Service {
             if self.note_applied_once(caller, name, applied).await? {
                 return Ok(());
             }
-            self.table.pause_after_race(race).await?;
+            self.table.pause_after_race(race).await;
         }
         Err(TableError::Busy("others apply the same manifest".to_owned()).into())
     }

@@ -146,24 +146,24 @@ impl Service {
         let mut update = Update::default();
         update.set(&attribute, AttributeValue::M(encode(&noted)?));
         let (id, held) = (update.name("id"), update.value(AttributeValue::S(first.id.to_string())));
-        let place = update.name(&attribute);
-        let fresh = format!("{id} = {held} AND attribute_not_exists({place})");
+        let placeholder = update.name(&attribute);
+        let fresh = format!("{id} = {held} AND attribute_not_exists({placeholder})");
         if self.table.update(&key, update, &fresh).await? {
             return Ok(());
         }
         let mut update = Update::default();
         let id = update.name("id");
         let held = update.value(AttributeValue::S(first.id.to_string()));
-        let place = update.name(&attribute);
+        let placeholder = update.name(&attribute);
         let last = update.name("last");
         let ip = update.name("ip");
         let hour_ago = update.value(AttributeValue::N(NOTE_EVERY.before(now).as_millisecond().to_string()));
-        update.set_path(&format!("{place}.{last}"), AttributeValue::N(now.as_millisecond().to_string()));
+        update.set_path(&format!("{placeholder}.{last}"), AttributeValue::N(now.as_millisecond().to_string()));
         match noted.ip {
-            Some(from) => update.set_path(&format!("{place}.{ip}"), AttributeValue::S(from)),
-            None => update.remove_path(&format!("{place}.{ip}")),
+            Some(from) => update.set_path(&format!("{placeholder}.{ip}"), AttributeValue::S(from)),
+            None => update.remove_path(&format!("{placeholder}.{ip}")),
         }
-        let stale = format!("{id} = {held} AND {place}.{last} < {hour_ago}");
+        let stale = format!("{id} = {held} AND {placeholder}.{last} < {hour_ago}");
         self.table.update(&key, update, &stale).await?;
         Ok(())
     }

@@ -219,10 +219,7 @@ impl Direct {
         let digest = secret.digest();
         let now = self.now();
         let record = self.service.holder(&token.user, &token.name).await?.filter(|record| record.id == token.id);
-        let number = record.and_then(|record| {
-            record.live(now).find(|version| version.digest.matches(&digest)).map(|version| version.number)
-        });
-        Ok(number)
+        Ok(record.and_then(|record| record.version_with(&digest, now)))
     }
 
     pub(super) async fn verify(&self, presented: &str) -> Result<Result<Checked, String>, ServiceError> {

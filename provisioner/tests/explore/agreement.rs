@@ -144,7 +144,7 @@ impl Side {
         let mut token = token.clone();
         token.id = format!("{index:016}").parse().unwrap();
         for version in &mut token.versions {
-            version.digest = Digest::of(&version.number.to_be_bytes());
+            version.digest = Digest::of(&version.number.to_be_bytes()).into();
         }
         for retired in &mut token.retired {
             retired.fingerprint = Digest::of(&retired.number.to_be_bytes()).fingerprint();

@@ -1,4 +1,4 @@
-//! A small oracle of the service: the real rules of `latchkey::version` on records in memory, without a table. What it
+//! A small oracle of the service: the real rules of `latchkey::protocol` on records in memory, without a table. What it
 //! answers is held equal to the real service by `agreement`. A guard of the service can be taken out of it.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use latchkey::protocol::{LOOK_MAX, Look, VersionError};
 use latchkey::role::Permissions;
 use latchkey::secret::{Prefix, Secret, TokenId};
 use latchkey::service::{Edit, Origin, Role, UserChange};
-use latchkey::token::{EndState, Ended, Token, TokenState, VersionState};
+use latchkey::token::{EndState, Ended, Token, TokenKey, TokenState, VersionState};
 use latchkey::user::{User, UserKind};
 use provisioner::service::{DeclaredToken, Issued, ServiceError};
 
@@ -196,28 +196,13 @@ impl Oracle {
         let entropy = self.entropy();
         let id = TokenId::mint(&entropy).unwrap();
         let secret = Secret::mint(&Prefix::default(), &id, &entropy).unwrap();
-        let mut token = Token {
-            id,
-            user: new.user,
-            name: new.name,
-            description: new.description,
-            roles: new.roles,
-            labels: new.labels,
-            allowed_ips: new.allowed_ips,
-            created: now,
-            created_by: "operator:test".to_owned(),
-            managed_by: Some(manifest.clone()),
-            expires_at: None,
-            terms: Some(new.terms),
-            places: BTreeMap::new(),
-            versions: Vec::new(),
-            retired: Vec::new(),
-            highest: 0,
-            leaving: None,
-            ended: None,
-            revision: 1,
-            uses: BTreeMap::new(),
-        };
+        let mut token = Token::new(id, TokenKey::new(new.user, new.name), "operator:test", now);
+        token.description = new.description;
+        token.roles = new.roles;
+        token.labels = new.labels;
+        token.allowed_ips = new.allowed_ips;
+        token.managed_by = Some(manifest.clone());
+        token.terms = Some(new.terms);
         token.declare_places(&new.places)?;
         token.stage(secret.digest(), now)?;
         if let Some(user) = self.users.get_mut(&token.user) {
@@ -449,7 +434,7 @@ impl Oracle {
     pub(crate) fn confirm(&self, token: &Token, secret: &Secret, now: Timestamp) -> Option<u32> {
         let digest = secret.digest();
         let held = self.active.get(&(token.user.clone(), token.name.clone())).filter(|held| held.id == token.id)?;
-        held.live(now).find(|version| version.digest.matches(&digest)).map(|version| version.number)
+        held.version_with(&digest, now)
     }
 
     /// Notes a use of a version.

@@ -212,9 +212,7 @@ async fn manifests(all: &mut Deployed) {
         "expired": ["ana"],
     });
     all.ask_as(&job, "POST", &format!("{acme}/lookup"), wanted, 200).await;
-    let digest = latchkey::secret::Digest::of(secret.as_bytes());
-    let digest: Vec<String> = digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    let digest = digest.concat();
+    let digest = latchkey::secret::Digest::of(secret.as_bytes()).hex();
     let confirm = json!({"user": "ci", "name": "api", "id": id, "digest": digest});
     let confirmed = all.ask_as(&job, "POST", &format!("{acme}/confirm"), confirm, 200).await;
     assert_eq!(confirmed["version"], 1);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::DeclaredTerms;
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
 use crate::place::{Place, PlaceId};
-use crate::secret::{Digest, Fingerprint, TokenId};
+use crate::secret::{Fingerprint, KnownDigest, TokenId};
 use crate::token::{Delivery, EndState, Ended, PlaceRecord, Retired, Token, TokenState, Use, Version, VersionState};
 
 /// A token's record.
@@ -213,8 +213,8 @@ impl TokenRecord {
         }
     }
 
-    /// The record as the rules know it, for whoever reads the service over HTTP. Its digests are stand-ins that have
-    /// the right fingerprints and match no secret: only the service can confirm one.
+    /// The record as the rules know it, for whoever reads the service over HTTP. It has fingerprints and no digests:
+    /// only the service can confirm a secret.
     pub fn into_token(self) -> Token {
         let mut uses = BTreeMap::new();
         let mut versions = Vec::with_capacity(self.versions.len());
@@ -227,7 +227,7 @@ impl TokenRecord {
             };
             versions.push(Version {
                 number: entry.number,
-                digest: Digest::standing_for(&entry.fingerprint),
+                digest: KnownDigest::Fingerprint(entry.fingerprint),
                 state: entry.state,
                 created: entry.created,
                 promoted: entry.promoted,
@@ -293,4 +293,28 @@ pub struct TokenList {
     /// What to give as `cursor` for the next page; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Digest;
+    use crate::token::TokenKey;
+
+    #[test]
+    fn a_record_comes_back_with_fingerprints_and_without_digests() {
+        let now: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+        let key = TokenKey::new("ci".parse().unwrap(), "deploy".parse().unwrap());
+        let mut token = Token::new("0123456789abcdef".parse().unwrap(), key, "test", now);
+        let digest = Digest::of(b"a secret");
+        token.stage(digest, now).unwrap();
+        let record = TokenRecord::of(&token, now);
+        let text = serde_json::to_string(&record).unwrap();
+        assert!(text.contains(&digest.hex()[..12]) && !text.contains(&digest.hex()[..14]), "{text}");
+        let mut back = serde_json::from_str::<TokenRecord>(&text).unwrap().into_token();
+        assert_eq!(back.versions[0].fingerprint(), digest.fingerprint());
+        assert_eq!((token.version_with(&digest, now), back.version_with(&digest, now)), (Some(1), None));
+        back.versions[0].digest = digest.into();
+        assert_eq!(back, token, "all else is the same");
+    }
 }

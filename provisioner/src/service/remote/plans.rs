@@ -157,11 +157,7 @@ impl Remote {
         token: &Token,
         secret: &Secret,
     ) -> Result<Option<u32>, ServiceError> {
-        use std::fmt::Write as _;
-        let mut digest = String::with_capacity(64);
-        for byte in secret.digest().as_bytes() {
-            let _ = write!(digest, "{byte:02x}");
-        }
+        let digest = secret.digest().hex();
         let (user, name, id) = (token.user.to_string(), token.name.to_string(), token.id.to_string());
         let confirm = Confirm { user, name, id, digest };
         let confirmed: Confirmed =
