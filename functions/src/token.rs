@@ -213,8 +213,10 @@ pub struct PlaceRecord {
     pub version: Option<u32>,
 }
 
-/// A retired version, remembered so that a place that still shows it is known as ours.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+// Remembered so that a place that still shows it is known as ours.
+/// A version that was retired.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "RetiredEntry")]
 pub struct Retired {
     /// Its number.
     pub number: u32,

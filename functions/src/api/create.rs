@@ -3,20 +3,20 @@
 use super::http::Response;
 use super::problem::Problem;
 use super::reading::{Asked, Fields, read_body};
-use super::wire::{CreateToken, SecretShown, TokenRecord};
+use super::wire::{CreateToken, IssuedRecord};
 use super::{Api, callers::Verified};
 use crate::name::UserName;
 use crate::service::{Life, NewToken};
+use crate::token::TokenKey;
 
 impl Api {
     pub(super) async fn create_token(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
         let new = read(asked.user()?, &read_body(asked.request)?)?;
-        let created = self.service.create(&by.caller, new).await?;
-        let location = format!("/v1/users/{}/tokens/{}", created.token.user, created.token.name);
-        let token = TokenRecord::of(&created.token, self.service.now());
-        let shown = SecretShown { version: token.highest, token, secret: created.secret.expose().to_owned() };
-        let etag = format!("\"{}\"", shown.token.revision);
-        Ok(Response::json(201, &shown)?.with("location", location).with("etag", etag))
+        let issued = self.service.create(&by.caller, new).await?;
+        let location = format!("/v1/users/{}/tokens/{}", issued.token.user, issued.token.name);
+        let etag = format!("\"{}\"", issued.token.revision);
+        let record = IssuedRecord::of(&issued, self.service.now());
+        Ok(Response::json(201, &record)?.with("location", location).with("etag", etag))
     }
 }
 
@@ -45,5 +45,6 @@ fn read(user: UserName, body: &CreateToken) -> Result<NewToken, Problem> {
     };
     let name = name.ok_or_else(|| Problem::field("/name", "is missing"))?;
     let (description, labels, places) = (body.description.clone(), body.labels.clone(), body.places.clone());
-    Ok(NewToken { user, name, description, roles, labels, allowed_ips, life, places })
+    let key = TokenKey::new(user, name);
+    Ok(NewToken { key, description, roles, labels, allowed_ips, life, places })
 }

@@ -208,7 +208,7 @@ fn shape(action: Action, schemas: &mut SchemaGenerator) -> Shape {
         };
     }
     match action {
-        Action::CreateToken => shape!(201, Some((of!(wire::CreateToken), JSON)), Some(of!(wire::SecretShown)), &[403, 404, 409]),
+        Action::CreateToken => shape!(201, Some((of!(wire::CreateToken), JSON)), Some(of!(wire::IssuedRecord)), &[403, 404, 409]),
         Action::ListTokens => shape!(200, None, Some(of!(wire::TokenList)), &[404]),
         Action::ShowToken => shape!(200, None, Some(of!(wire::TokenRecord)), &[404]),
         Action::TokenUsage => shape!(200, None, Some(of!(wire::TokenUsage)), &[404]),
@@ -229,7 +229,7 @@ fn shape(action: Action, schemas: &mut SchemaGenerator) -> Shape {
         Action::ListUsers => shape!(200, None, Some(of!(wire::UserList)), &[403]),
         Action::ShowUser => shape!(200, None, Some(of!(wire::UserRecord)), &[404]),
         Action::PutUser => shape!(200, Some((of!(wire::PutUser), JSON)), Some(of!(wire::UserRecord)), &[403, 404, 409]),
-        Action::StageVersion => shape!(201, Some((of!(wire::StageVersion), JSON)), Some(of!(wire::SecretShown)), &[403, 404, 409]),
+        Action::StageVersion => shape!(201, Some((of!(wire::StageVersion), JSON)), Some(of!(wire::IssuedRecord)), &[403, 404, 409]),
         Action::DeliverVersion => shape!(200, Some((of!(wire::DeliverVersion), JSON)), Some(of!(wire::Delivered)), &[403, 404, 409]),
         Action::PromoteVersion => shape!(200, Some((of!(wire::PromoteVersion), JSON)), Some(of!(wire::TokenRecord)), &[403, 404, 409]),
         Action::RetireVersion => shape!(200, None, Some(of!(wire::TokenRecord)), &[403, 404, 409]),
@@ -238,7 +238,7 @@ fn shape(action: Action, schemas: &mut SchemaGenerator) -> Shape {
         Action::PublishManifest => shape!(204, Some((of!(wire::PutManifest), JSON)), None, &[404]),
         Action::LookUp => shape!(200, Some((of!(wire::LookUp), JSON)), Some(of!(wire::LookedUp)), &[404]),
         Action::Confirm => shape!(200, Some((of!(wire::Confirm), JSON)), Some(of!(wire::Confirmed)), &[404]),
-        Action::SetGrant => shape!(200, Some((of!(wire::Grant), JSON)), Some(of!(wire::ManifestView)), &[403, 404]),
+        Action::SetGrant => shape!(200, Some((of!(wire::PutGrant), JSON)), Some(of!(wire::ManifestView)), &[403, 404]),
         Action::TakeLease => shape!(200, Some((of!(wire::TakeLease), JSON)), Some(of!(wire::LeaseRecord)), &[404, 409]),
         Action::Introspect => shape!(200, Some((of!(wire::Introspect), JSON_OR_FORM)), Some(of!(wire::Introspected)), &[403]),
     }

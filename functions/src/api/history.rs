@@ -9,11 +9,12 @@ use super::callers::Verified;
 use super::http::Response;
 use super::problem::Problem;
 use super::reading::Asked;
-use super::wire::{EventList, EventRecord, TokenUsage, UsageEntry, UserUsage};
+use super::wire::{EventList, TokenUsage, UserUsage};
 use crate::name::{TokenName, UserName};
 use crate::secret::TokenId;
 use crate::service::Event;
 use crate::table::keys::ACTIVE;
+use crate::token::TokenKey;
 
 /// The longest time that one answer about usage spans, in days: rows are kept so long.
 const SPAN_MAX: i32 = 400;
@@ -48,7 +49,7 @@ impl Api {
             let start = month.to_zoned(TimeZone::UTC).map_or(Timestamp::MIN, |zoned| zoned.timestamp());
             let read = self.service.usage(&id, start).await?;
             let within = read.into_iter().filter(|day| (span.from..=span.to).contains(&day.day));
-            days.extend(within.map(|day| UsageEntry { day: day.day, uses: day.uses, last: day.last }));
+            days.extend(within);
             let Ok(next) = month.checked_add(1.month()) else { break };
             month = next;
         }
@@ -57,21 +58,21 @@ impl Api {
     }
 
     pub(super) async fn token_usage(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let (user, name) = (asked.user()?, asked.path("name")?);
-        by.caller.may_audit(&user)?;
+        let key = asked.token()?;
+        by.caller.may_audit(&key.user)?;
         let span = self.span(asked)?;
-        let id = self.id_of(&user, &name, asked.id()?).await?;
-        Response::json(200, &self.usage_of(id, Some(name), &span).await?)
+        let id = self.id_of(&key, asked.id()?).await?;
+        Response::json(200, &self.usage_of(id, Some(key.name), &span).await?)
     }
 
     /// The id of an active token, or of one that ended if it is named.
-    async fn id_of(&self, user: &UserName, name: &TokenName, id: Option<TokenId>) -> Result<TokenId, Problem> {
+    async fn id_of(&self, key: &TokenKey, id: Option<TokenId>) -> Result<TokenId, Problem> {
         let Some(id) = id else {
-            let token = self.service.holder(user, name).await?.ok_or_else(Problem::not_found)?;
+            let token = self.service.holder(key).await?.ok_or_else(Problem::not_found)?;
             return Ok(token.id);
         };
         let origins = self.service.origins(std::slice::from_ref(&id)).await?;
-        let known = origins.iter().any(|(_, origin)| origin.user == *user && origin.name == *name);
+        let known = origins.iter().any(|origin| origin.user == key.user && origin.name == key.name);
         if known { Ok(id) } else { Err(Problem::not_found()) }
     }
 
@@ -106,18 +107,18 @@ impl Api {
         let from: Option<ulid::Ulid> = asked.read("cursor", "was not given out")?;
         let limit = asked.limit(EVENTS_MAX)?;
         let page = self.service.event_page(user, at, limit, from.map(|ulid| ulid.to_string())).await?;
-        let events = page.events.into_iter().filter(wanted).map(record).collect();
+        let events = page.events.into_iter().filter(wanted).collect();
         Response::json(200, &EventList { events, next: page.next })
     }
 
     pub(super) async fn token_events(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let (user, name): (UserName, TokenName) = (asked.user()?, asked.path("name")?);
-        by.caller.may_audit(&user)?;
+        let key = asked.token()?;
+        by.caller.may_audit(&key.user)?;
         let id = asked.id()?;
         let of_token = |event: &Event| {
-            event.token.as_ref() == Some(&name) && id.as_ref().is_none_or(|id| event.id.as_ref() == Some(id))
+            event.token.as_ref() == Some(&key.name) && id.as_ref().is_none_or(|id| event.id.as_ref() == Some(id))
         };
-        self.event_list(Some(&user), asked, of_token).await
+        self.event_list(Some(&key.user), asked, of_token).await
     }
 
     pub(super) async fn events(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
@@ -125,9 +126,4 @@ impl Api {
         let user: Option<UserName> = asked.read("user", UserName::RULE)?;
         self.event_list(user.as_ref(), asked, |_| true).await
     }
-}
-
-fn record(event: Event) -> EventRecord {
-    let Event { at, actor, from, action, user, token, id, detail } = event;
-    EventRecord { at, actor, from, action, user, token, id, detail }
 }

@@ -9,7 +9,7 @@ use super::reading::{check_size, read_json};
 use super::routes::decode;
 use super::wire::{Introspect, Introspected};
 use super::{Api, FirstUse, Record};
-use crate::service::{Valid, Verdict};
+use crate::service::{Presented, Valid, Verdict};
 
 impl Api {
     pub(super) async fn introspect(&self, request: &Request, record: &mut Record) -> Result<Response, Problem> {
@@ -21,7 +21,8 @@ impl Api {
             Ok((asked, client)) => (asked.token.as_str(), *client),
             Err(_) => ("", None),
         };
-        let found = self.service.introspect((secret, request.source), (subject, client)).await?;
+        let presented = Presented { secret, from: request.source };
+        let found = self.service.introspect(presented, Presented { secret: subject, from: client }).await?;
         let by = admitted(found.caller, request, record)?;
         self.note(&by.valid, request.source).await;
         by.caller.must_have("tokens:introspect")?;

@@ -10,7 +10,6 @@ use crate::name::UserName;
 use crate::secret::TokenId;
 use crate::table::keys::{ACTIVE, ENDED};
 use crate::token::TokenState;
-use crate::user::UserKind;
 
 /// The document that describes the API; `tests` write it.
 pub(super) const OPENAPI: &str = include_str!("../../openapi.json");
@@ -75,28 +74,15 @@ impl Api {
     }
 
     pub(super) async fn show_token(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let (user, name) = (asked.user()?, asked.path("name")?);
-        by.caller.may_see(&user)?;
-        let token = self.service.show(&user, &name).await?.ok_or_else(Problem::not_found)?;
+        let key = asked.token()?;
+        by.caller.may_see(&key.user)?;
+        let token = self.service.show(&key).await?.ok_or_else(Problem::not_found)?;
         let etag = format!("\"{}\"", token.revision);
         Ok(Response::json(200, &TokenRecord::of(&token, self.service.now()))?.with("etag", etag))
     }
 
     pub(super) fn who_am_i(by: &Verified) -> Result<Response, Problem> {
-        let valid = &by.valid;
-        let me = Me {
-            user: valid.user.clone(),
-            kind: if valid.person { UserKind::Person } else { UserKind::Service },
-            token: valid.name.clone(),
-            id: valid.id.clone(),
-            version: valid.version,
-            fingerprint: valid.fingerprint.clone(),
-            works_until: valid.expires,
-            roles: valid.roles.clone(),
-            permissions: valid.permissions.clone(),
-            managed_by: valid.managed_by.clone(),
-        };
-        Response::json(200, &me)
+        Response::json(200, &Me::from(&*by.valid))
     }
 
     pub(super) fn openapi() -> Response {

@@ -6,13 +6,13 @@ use super::http::Response;
 use super::problem::Problem;
 use super::reading::{Asked, Fields, read_body};
 use super::wire::{
-    Confirm, Confirmed, Grant as GrantBody, LeaseRecord, LookUp, LookedUp, ManifestTokens, ManifestView, OriginRecord,
-    PutManifest, RoleRecord, TakeLease, TokenRecord, UserRecord,
+    Confirm, Confirmed, LeaseRecord, LookUp, LookedUp, ManifestTokens, ManifestView, PutGrant, PutManifest, RoleRecord,
+    TakeLease, TokenRecord, UserRecord,
 };
-use crate::name::{ManifestName, TokenName, UserName};
+use crate::name::{ManifestName, UserName};
 use crate::secret::{Digest, TokenId};
-use crate::service::{Grant, Lease};
-use crate::token::TokenState;
+use crate::service::Grant;
+use crate::token::{TokenKey, TokenState};
 
 /// The longest page of a manifest's tokens.
 const PAGE_MAX: i32 = 500;
@@ -31,7 +31,7 @@ impl Api {
         let now = self.service.now();
         let answer = ManifestTokens {
             tokens: page.tokens.iter().map(|token| TokenRecord::of(token, now)).collect(),
-            next: page.next.map(|(user, name)| format!("{user}/{name}")),
+            next: page.next.map(|key| key.to_string()),
             max_tokens: self.service.policy().max_tokens,
         };
         Response::json(200, &answer)
@@ -52,15 +52,7 @@ impl Api {
         if record.is_none() && lease.is_none() && document.is_none() {
             return Err(Problem::not_found());
         }
-        let view = ManifestView {
-            name: manifest.clone(),
-            applied: record.as_ref().and_then(|record| record.applied),
-            grant: record.and_then(|record| record.grant).map(told),
-            // Whoever knows the run's word could renew or free its lease.
-            lease: lease.map(|lease| LeaseRecord { holder: String::new(), ..lease_record(lease) }),
-            document,
-        };
-        Response::json(200, &view)
+        Response::json(200, &ManifestView::of(manifest, record, lease, document))
     }
 
     pub(super) async fn publish_manifest(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
@@ -81,7 +73,7 @@ impl Api {
 
     pub(super) async fn set_grant(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
         let manifest: ManifestName = asked.path("manifest")?;
-        let body: GrantBody = read_body(asked.request)?;
+        let body: PutGrant = read_body(asked.request)?;
         let mut fields = Fields::default();
         let grant = Grant {
             permissions: fields.list("/permissions", &body.permissions).into_iter().collect(),
@@ -99,7 +91,7 @@ impl Api {
         by.caller.must_run(&manifest)?;
         check_holder("/holder", &body.holder)?;
         let lease = self.service.take_lease(&by.caller, &manifest, &body.holder, body.steal).await?;
-        Response::json(200, &lease_record(lease))
+        Response::json(200, &LeaseRecord::from(lease))
     }
 
     pub(super) async fn free_lease(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
@@ -120,7 +112,7 @@ impl Api {
         let mut answer = LookedUp::default();
         // A manifest sees what is its own, and what its grant names.
         let mut names: Vec<UserName> = wanted.users.clone();
-        names.extend(wanted.tokens.iter().map(|(user, _)| user.clone()));
+        names.extend(wanted.tokens.iter().map(|key| key.user.clone()));
         names.extend(wanted.expired.iter().cloned());
         names.sort();
         names.dedup();
@@ -137,13 +129,13 @@ impl Api {
             });
             answer.roles = seen.map(RoleRecord::from).collect();
         }
-        let tokens: Vec<(UserName, TokenName)> = wanted.tokens.into_iter().filter(|(user, _)| visible(user)).collect();
+        let tokens: Vec<TokenKey> = wanted.tokens.into_iter().filter(|key| visible(&key.user)).collect();
         let now = self.service.now();
         let held = self.service.holders(&tokens).await?;
         answer.tokens = held.iter().map(|token| TokenRecord::of(token, now)).collect();
         let origins = self.service.origins(&wanted.ids).await?.into_iter();
-        let own = origins.filter(|(_, origin)| sight.all || origin.managed_by.as_ref() == Some(&manifest));
-        answer.origins = own.map(|(id, origin)| OriginRecord::of(id, origin)).collect();
+        let own = origins.filter(|origin| sight.all || origin.managed_by.as_ref() == Some(&manifest));
+        answer.origins = own.collect();
         for user in wanted.expired.iter().filter(|user| visible(user)) {
             answer.expired.insert(user.clone(), self.count_expired(user).await?);
         }
@@ -186,7 +178,7 @@ impl Api {
         let (Some(user), Some(name), Some(id), Some(digest)) = (user, name, id, digest) else {
             return Err(Problem::not_found());
         };
-        let token = self.service.holder(&user, &name).await?;
+        let token = self.service.holder(&TokenKey::new(user, name)).await?;
         let own = token.filter(|token| token.id == id && token.managed_by.as_ref() == Some(&manifest));
         let now = self.service.now();
         let version = own.and_then(|token| token.version_with(&digest, now));
@@ -209,7 +201,7 @@ impl Sight {
 
 struct Wanted {
     users: Vec<UserName>,
-    tokens: Vec<(UserName, TokenName)>,
+    tokens: Vec<TokenKey>,
     ids: Vec<TokenId>,
     expired: Vec<UserName>,
 }
@@ -220,12 +212,7 @@ impl Wanted {
         if body.tokens.len() > 500 {
             fields.fault("/tokens", "has at most 500 entries");
         }
-        let mut tokens = Vec::new();
-        for (index, key) in body.tokens.iter().take(500).enumerate() {
-            let user = fields.one(&format!("/tokens/{index}/user"), &key.user);
-            let name = fields.one(&format!("/tokens/{index}/name"), &key.name);
-            tokens.extend(user.zip(name));
-        }
+        let tokens = body.tokens.clone();
         let users = fields.list("/users", &body.users);
         let ids = fields.list("/ids", &body.ids);
         let expired = fields.list("/expired", &body.expired);
@@ -239,22 +226,10 @@ fn check_holder(pointer: &str, holder: &str) -> Result<(), Problem> {
     if good { Ok(()) } else { Err(Problem::field(pointer, "is 1 to 64 visible ASCII characters")) }
 }
 
-fn lease_record(lease: Lease) -> LeaseRecord {
-    LeaseRecord { holder: lease.holder, by: lease.by, until: lease.until }
-}
-
-fn told(grant: Grant) -> GrantBody {
-    GrantBody {
-        permissions: grant.permissions.iter().map(ToString::to_string).collect(),
-        roles: grant.roles.iter().map(ToString::to_string).collect(),
-        users: grant.users.iter().map(ToString::to_string).collect(),
-    }
-}
-
-fn read_position(text: &str) -> Result<(UserName, TokenName), Problem> {
+fn read_position(text: &str) -> Result<TokenKey, Problem> {
     let read = |text: &str| {
         let (user, name) = text.split_once('/')?;
-        Some((user.parse().ok()?, name.parse().ok()?))
+        Some(TokenKey::new(user.parse().ok()?, name.parse().ok()?))
     };
     read(text).ok_or_else(|| Problem::field("?cursor", "was not given out"))
 }

@@ -14,6 +14,7 @@ use crate::lifetime::{Terms, parse_expiry};
 use crate::name::UserName;
 use crate::secret::TokenId;
 use crate::service::Valid;
+use crate::token::TokenKey;
 
 /// The longest list in a request.
 const LIST_MAX: usize = 500;
@@ -210,6 +211,11 @@ impl Asked<'_> {
     pub(super) fn user(&self) -> Result<UserName, Problem> {
         let text = self.parameters.iter().find(|(held, _)| *held == "user").map(|(_, value)| value.as_str());
         if text == Some("me") { Ok(self.own.user.clone()) } else { self.path("user") }
+    }
+
+    /// The token in the path.
+    pub(super) fn token(&self) -> Result<TokenKey, Problem> {
+        Ok(TokenKey::new(self.user()?, self.path("name")?))
     }
 
     /// A parameter of the query.

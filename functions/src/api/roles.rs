@@ -21,17 +21,17 @@ impl Api {
     }
 
     pub(super) async fn edit_token(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let (user, name) = (asked.user()?, asked.path("name")?);
+        let key = asked.token()?;
         let (id, edit) = read_edit(&read_body(asked.request)?)?;
         let revision = asked.revision()?;
-        let token = self.service.edit(&by.caller, (&user, &name), id.as_ref(), revision, &edit).await?;
+        let token = self.service.edit(&by.caller, &key, id.as_ref(), revision, &edit).await?;
         self.edited(&token)
     }
 
     pub(super) async fn token_roles(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let (user, name) = (asked.user()?, asked.path("name")?);
-        by.caller.may_see(&user)?;
-        let token = self.service.show(&user, &name).await?.ok_or_else(Problem::not_found)?;
+        let key = asked.token()?;
+        by.caller.may_see(&key.user)?;
+        let token = self.service.show(&key).await?.ok_or_else(Problem::not_found)?;
         self.roles_of(token).await
     }
 
@@ -42,7 +42,7 @@ impl Api {
     }
 
     pub(super) async fn set_token_roles(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let (user, name) = (asked.user()?, asked.path("name")?);
+        let key = asked.token()?;
         let body: SetRoles = read_body(asked.request)?;
         let mut fields = Fields::default();
         let id: Option<TokenId> = fields.maybe("/id", body.id.as_deref());
@@ -50,7 +50,7 @@ impl Api {
         fields.done()?;
         let edit = Edit { roles: Some(roles), ..Edit::default() };
         let revision = asked.revision()?;
-        let token = self.service.edit(&by.caller, (&user, &name), id.as_ref(), revision, &edit).await?;
+        let token = self.service.edit(&by.caller, &key, id.as_ref(), revision, &edit).await?;
         self.roles_of(token).await
     }
 

@@ -7,12 +7,11 @@ use super::callers::Verified;
 use super::http::Response;
 use super::problem::Problem;
 use super::reading::{Asked, Fields, read_body};
-use super::wire::{DeliverVersion, Delivered, DeliveryState, PromoteVersion, SecretShown, StageVersion, TokenRecord};
-use crate::name::{TokenName, UserName};
+use super::wire::{DeliverVersion, Delivered, DeliveryState, IssuedRecord, PromoteVersion, StageVersion, TokenRecord};
 use crate::place::PlaceId;
 use crate::protocol::Look;
 use crate::secret::TokenId;
-use crate::token::Token;
+use crate::token::{Token, TokenRef};
 
 /// The look that a request rests on.
 pub(super) fn look(asked: &Asked<'_>) -> Result<Look, Problem> {
@@ -27,12 +26,6 @@ fn read_id(text: &str) -> Result<TokenId, Problem> {
     id.ok_or_else(Problem::not_found)
 }
 
-impl Asked<'_> {
-    fn token(&self) -> Result<(UserName, TokenName), Problem> {
-        Ok((self.user()?, self.path("name")?))
-    }
-}
-
 impl Api {
     fn record(&self, token: &Token) -> Result<Response, Problem> {
         let etag = format!("\"{}\"", token.revision);
@@ -40,26 +33,23 @@ impl Api {
     }
 
     pub(super) async fn stage_version(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let (user, name) = asked.token()?;
+        let key = asked.token()?;
         let body: StageVersion = read_body(asked.request)?;
-        let staged = self.service.stage(&by.caller, (&user, &name), &read_id(&body.id)?).await?;
-        let token = TokenRecord::of(&staged.token, self.service.now());
-        let shown = SecretShown { token, version: staged.number, secret: staged.secret.expose().to_owned() };
-        Response::json(201, &shown)
+        let issued = self.service.stage(&by.caller, &TokenRef::new(key, read_id(&body.id)?)).await?;
+        Response::json(201, &IssuedRecord::of(&issued, self.service.now()))
     }
 
     pub(super) async fn deliver_version(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let (user, name) = asked.token()?;
+        let key = asked.token()?;
         let number: u32 = asked.path("version")?;
         let place: String = asked.path("place")?;
         let place = PlaceId::from_stored(&place);
         let body: DeliverVersion = read_body(asked.request)?;
-        let id = read_id(&body.id)?;
-        let key = (&user, &name);
+        let token = TokenRef::new(key, read_id(&body.id)?);
         let now = self.service.now();
         let answer = match (body.state, body.receipt) {
             (DeliveryState::Announced, None) => {
-                let announced = self.service.announce(&by.caller, key, &id, number, &place).await?;
+                let announced = self.service.announce(&by.caller, &token, number, &place).await?;
                 Delivered {
                     token: TokenRecord::of(&announced.token, now),
                     write_before: Some(announced.write_before),
@@ -67,8 +57,7 @@ impl Api {
                 }
             }
             (DeliveryState::Delivered, Some(receipt)) => {
-                let delivery = (&place, receipt.as_str());
-                let token = self.service.deliver(&by.caller, key, &id, number, delivery).await?;
+                let token = self.service.deliver(&by.caller, &token, number, &place, &receipt).await?;
                 Delivered { token: TokenRecord::of(&token, now), write_before: None, write_within: None }
             }
             (DeliveryState::Announced, Some(_)) => {
@@ -80,23 +69,21 @@ impl Api {
     }
 
     pub(super) async fn promote_version(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let (user, name) = asked.token()?;
+        let key = asked.token()?;
         let number: u32 = asked.path("version")?;
         let body: PromoteVersion = read_body(asked.request)?;
-        let token = self.service.promote(&by.caller, (&user, &name), &read_id(&body.id)?, number).await?;
-        self.record(&token)
+        let token = TokenRef::new(key, read_id(&body.id)?);
+        self.record(&self.service.promote(&by.caller, &token, number).await?)
     }
 
     pub(super) async fn retire_version(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let (user, name) = asked.token()?;
+        let key = asked.token()?;
         let number: u32 = asked.path("version")?;
-        let id = asked.demand("id", "is not the id of a token")?;
+        let token = TokenRef::new(key, asked.demand("id", "is not the id of a token")?);
         let force = asked.read("force", "is `true` or `false`")?.unwrap_or(false);
         if asked.read("compromised", "is `true` or `false`")?.unwrap_or(false) {
-            let token = self.service.end_compromised(&by.caller, (&user, &name), &id, number, force).await?;
-            return self.record(&token);
+            return self.record(&self.service.end_compromised(&by.caller, &token, number, force).await?);
         }
-        let token = self.service.retire(&by.caller, (&user, &name), &id, number, (look(asked)?, force)).await?;
-        self.record(&token)
+        self.record(&self.service.retire(&by.caller, &token, number, look(asked)?, force).await?)
     }
 }

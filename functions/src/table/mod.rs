@@ -17,7 +17,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnConsumedCapacity};
 
 pub(crate) use codec::{Update, decode, decode_token, encode, encode_token, use_attribute, with_key};
-pub use copy::{Copied, CopyError};
+pub use copy::{Copied, CopyError, CopyNames};
 pub use counters::{Counted, Counters};
 use failure::Failure;
 pub use failure::TableError;

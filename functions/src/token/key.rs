@@ -13,8 +13,10 @@ use crate::secret::TokenId;
 #[serde(deny_unknown_fields)]
 pub struct TokenKey {
     /// Whose.
+    #[schemars(with = "String")]
     pub user: UserName,
     /// Its name.
+    #[schemars(with = "String")]
     pub name: TokenName,
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use latchkey::clock::{Clock, SystemClock};
-use latchkey::table::{Copied, CopyError, Table};
+use latchkey::table::{Copied, CopyError, CopyNames, Table};
 use serde_json::json;
 
 use super::arguments::Copy;
@@ -27,7 +27,7 @@ pub(super) async fn run(printer: Printer, arguments: &Copy) -> Result<Code, Faul
     bar.set_draw_target(if printer.watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
     bar.enable_steady_tick(Duration::from_millis(200));
     let begun = Instant::now();
-    let names = (source_name.as_str(), target_name.as_str());
+    let names = CopyNames { source: &source_name, target: &target_name };
     let copied =
         source.copy_to(&target, names, SystemClock.now(), |count| bar.set_message(format!("{count} items"))).await;
     bar.finish_and_clear();

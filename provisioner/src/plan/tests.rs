@@ -189,6 +189,7 @@ impl Scene {
             (name.clone(), found)
         };
         let ended = Origin {
+            id: id("cccccccccccccccc"),
             user: "ci".parse().unwrap(),
             name: "ended".parse().unwrap(),
             managed_by: owner.clone(),
@@ -202,7 +203,7 @@ impl Scene {
             tokens,
             undeclared,
             looks: HashMap::new(),
-            origins: HashMap::from([(id("cccccccccccccccc"), ended)]),
+            origins: HashMap::from([(ended.id.clone(), ended)]),
             available: HashMap::new(),
             machine: "here".to_owned(),
             expired: BTreeMap::new(),

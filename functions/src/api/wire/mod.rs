@@ -12,13 +12,13 @@ mod token;
 mod version;
 
 pub use check::{Introspect, Introspected, Me};
-pub use history::{EventList, EventRecord, TokenUsage, UsageEntry, UserUsage};
+pub use history::{EventList, TokenUsage, UserUsage};
 pub use manifest::{
-    Applied, Confirm, Confirmed, Grant, LeaseRecord, LookUp, LookedUp, ManifestTokens, ManifestView, OriginRecord,
-    PutManifest, TakeLease, TokenKey,
+    Applied, Confirm, Confirmed, LeaseRecord, LookUp, LookedUp, ManifestTokens, ManifestView, PutGrant, PutManifest,
+    TakeLease,
 };
 pub use problem::{FieldFaultBody, ProblemBody};
-pub use record::{DeliveryEntry, PlaceEntry, RetiredEntry, TokenList, TokenRecord, UseEntry, VersionEntry};
+pub use record::{DeliveryEntry, PlaceEntry, TokenList, TokenRecord, UseEntry, VersionEntry};
 pub use role::{PutRole, PutUser, RoleList, RoleRecord, SetRoles, TokenRoles, UserList, UserRecord};
-pub use token::{CreateToken, DeclaredTerms, EditToken, SecretShown};
+pub use token::{CreateToken, DeclaredTerms, EditToken, IssuedRecord};
 pub use version::{DeliverVersion, Delivered, DeliveryState, PromoteVersion, StageVersion};

@@ -59,7 +59,7 @@ pub struct TokenRecord {
     pub versions: Vec<VersionEntry>,
     /// The last retired ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub retired: Vec<RetiredEntry>,
+    pub retired: Vec<Retired>,
     /// The highest number ever staged.
     pub highest: u32,
     /// Since when it leaves with its manifest's declaration.
@@ -152,15 +152,6 @@ pub struct PlaceEntry {
     pub version: Option<u32>,
 }
 
-/// A version that was retired.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct RetiredEntry {
-    /// Its number.
-    pub number: u32,
-    /// Its fingerprint.
-    pub fingerprint: Fingerprint,
-}
-
 impl TokenRecord {
     /// The record as it is told.
     pub fn of(token: &Token, now: Timestamp) -> Self {
@@ -185,8 +176,6 @@ impl TokenRecord {
             receipt: record.receipt.clone(),
             version: record.version,
         };
-        let retired =
-            |retired: &Retired| RetiredEntry { number: retired.number, fingerprint: retired.fingerprint.clone() };
         Self {
             id: token.id.clone(),
             user: token.user.clone(),
@@ -204,7 +193,7 @@ impl TokenRecord {
             due: token.due(),
             places: token.places.iter().map(place).collect(),
             versions: token.versions.iter().map(version).collect(),
-            retired: token.retired.iter().map(retired).collect(),
+            retired: token.retired.clone(),
             highest: token.highest,
             leaving: token.leaving,
             ended_at: token.ended.as_ref().map(|ended| ended.at),
@@ -259,11 +248,7 @@ impl TokenRecord {
             terms: self.terms.and_then(|terms| terms.parse()),
             places: self.places.into_iter().map(place).collect(),
             versions,
-            retired: self
-                .retired
-                .into_iter()
-                .map(|entry| Retired { number: entry.number, fingerprint: entry.fingerprint })
-                .collect(),
+            retired: self.retired,
             highest: self.highest,
             leaving: self.leaving,
             ended,
