@@ -6,9 +6,10 @@ use super::reading::Fields;
 use super::replies::Created;
 use super::request::RoutedRequest;
 use super::rows::routes;
-use super::wire::{CreateToken, SecretShown, TokenRecord};
+use super::wire::{CreateToken, IssuedRecord};
 use crate::name::UserName;
 use crate::service::{Life, NewToken};
+use crate::token::TokenKey;
 
 routes! {
     createToken: POST "/v1/users/{user}/tokens" => Api::create_token {
@@ -21,14 +22,12 @@ impl Api {
     async fn create_token(
         &self,
         asked: &RoutedRequest<'_, UserName, (), CreateToken>,
-    ) -> Result<Created<SecretShown>, Problem> {
+    ) -> Result<Created<IssuedRecord>, Problem> {
         let new = read(asked.path()?, &asked.body()?)?;
-        let created = self.service.create(asked.caller(), new).await?;
-        let location = format!("/v1/users/{}/tokens/{}", created.token.user, created.token.name);
-        let revision = created.token.revision;
-        let token = TokenRecord::of(&created.token, self.service.now());
-        let shown = SecretShown { version: token.highest, token, secret: created.secret.expose().to_owned() };
-        Ok(Created::new(shown).with("location", location).etag(revision))
+        let issued = self.service.create(asked.caller(), new).await?;
+        let location = format!("/v1/users/{}/tokens/{}", issued.token.user, issued.token.name);
+        let record = IssuedRecord::of(&issued, self.service.now());
+        Ok(Created::new(record).with("location", location).etag(issued.token.revision))
     }
 }
 
@@ -57,5 +56,6 @@ fn read(user: UserName, body: &CreateToken) -> Result<NewToken, Problem> {
     };
     let name = name.ok_or_else(|| Problem::field("/name", "is missing"))?;
     let (description, labels, places) = (body.description.clone(), body.labels.clone(), body.places.clone());
-    Ok(NewToken { user, name, description, roles, labels, allowed_ips, life, places })
+    let key = TokenKey::new(user, name);
+    Ok(NewToken { key, description, roles, labels, allowed_ips, life, places })
 }

@@ -13,8 +13,8 @@ use super::request::RoutedRequest;
 use super::rows::routes;
 use super::versions::look;
 use super::wire::TokenRecord;
-use crate::name::{TokenName, UserName};
 use crate::secret::TokenId;
+use crate::token::TokenKey;
 
 routes! {
     deleteToken: DELETE "/v1/users/{user}/tokens/{name}" => Api::delete_token {
@@ -62,18 +62,18 @@ impl IntoResponse for Ended {
 }
 
 impl Api {
-    async fn delete_token(&self, asked: &RoutedRequest<'_, (UserName, TokenName), Ending>) -> Result<Ended, Problem> {
-        let ((user, name), Ending { id, looked_at, revision }) = (asked.path()?, &asked.given);
+    async fn delete_token(&self, asked: &RoutedRequest<'_, TokenKey, Ending>) -> Result<Ended, Problem> {
+        let (key, Ending { id, looked_at, revision }) = (asked.path()?, &asked.given);
         let id = id.read("is not the id of a token")?;
         if looked_at.text().is_none() {
             if revision.text().is_some() {
                 return Err(looked_at.fault("goes with `revision`"));
             }
-            self.service.delete(asked.caller(), &user, &name, id.as_ref()).await?;
+            self.service.delete(asked.caller(), &key, id.as_ref()).await?;
             return Ok(Ended::AtOnce);
         }
         let look = look(looked_at, revision)?;
-        let ended = self.service.end_leaving(asked.caller(), (&user, &name), id.as_ref(), look).await?;
+        let ended = self.service.end_leaving(asked.caller(), &key, id.as_ref(), look).await?;
         Ok(Ended::Leaving(Box::new(TokenRecord::of(&ended, self.service.now()))))
     }
 

@@ -14,11 +14,12 @@ use super::problem::Problem;
 use super::replies::Json;
 use super::request::RoutedRequest;
 use super::rows::routes;
-use super::wire::{EventList, EventRecord, TokenUsage, UsageEntry, UserUsage};
+use super::wire::{EventList, TokenUsage, UserUsage};
 use crate::name::{TokenName, UserName};
 use crate::secret::TokenId;
 use crate::service::Event;
 use crate::table::keys::ACTIVE;
+use crate::token::TokenKey;
 
 routes! {
     tokenUsage: GET "/v1/users/{user}/tokens/{name}/usage" => Api::token_usage {
@@ -150,7 +151,7 @@ impl Api {
             let start = month.to_zoned(TimeZone::UTC).map_or(Timestamp::MIN, |zoned| zoned.timestamp());
             let read = self.service.usage(&id, start).await?;
             let within = read.into_iter().filter(|day| (span.from..=span.to).contains(&day.day));
-            days.extend(within.map(|day| UsageEntry { day: day.day, uses: day.uses, last: day.last }));
+            days.extend(within);
             let Ok(next) = month.checked_add(1.month()) else { break };
             month = next;
         }
@@ -158,25 +159,22 @@ impl Api {
         Ok(TokenUsage { id, name, days, uses })
     }
 
-    async fn token_usage(
-        &self,
-        asked: &RoutedRequest<'_, (UserName, TokenName), UsesOfToken>,
-    ) -> Result<Json<TokenUsage>, Problem> {
-        let ((user, name), UsesOfToken { from, to, id }) = (asked.path()?, &asked.given);
-        asked.caller().may_audit(&user)?;
+    async fn token_usage(&self, asked: &RoutedRequest<'_, TokenKey, UsesOfToken>) -> Result<Json<TokenUsage>, Problem> {
+        let (key, UsesOfToken { from, to, id }) = (asked.path()?, &asked.given);
+        asked.caller().may_audit(&key.user)?;
         let span = self.span(from, to)?;
-        let id = self.id_of(&user, &name, id.read("is not the id of a token")?).await?;
-        Ok(Json::new(self.usage_of(id, Some(name), &span).await?))
+        let id = self.id_of(&key, id.read("is not the id of a token")?).await?;
+        Ok(Json::new(self.usage_of(id, Some(key.name), &span).await?))
     }
 
     /// The id of an active token, or of one that ended if it is named.
-    async fn id_of(&self, user: &UserName, name: &TokenName, id: Option<TokenId>) -> Result<TokenId, Problem> {
+    async fn id_of(&self, key: &TokenKey, id: Option<TokenId>) -> Result<TokenId, Problem> {
         let Some(id) = id else {
-            let token = self.service.holder(user, name).await?.ok_or_else(Problem::not_found)?;
+            let token = self.service.holder(key).await?.ok_or_else(Problem::not_found)?;
             return Ok(token.id);
         };
         let origins = self.service.origins(std::slice::from_ref(&id)).await?;
-        let known = origins.iter().any(|(_, origin)| origin.user == *user && origin.name == *name);
+        let known = origins.iter().any(|origin| origin.user == key.user && origin.name == key.name);
         if known { Ok(id) } else { Err(Problem::not_found()) }
     }
 
@@ -203,21 +201,21 @@ impl Api {
         let at = month.read("is a month such as `2026-12`")?.map_or_else(|| self.service.now(), |month| month.0);
         let from: Option<ulid::Ulid> = cursor.read_as("was not given out")?;
         let page = self.service.event_page(user, at, limit.or(100)?, from.map(|ulid| ulid.to_string())).await?;
-        let events = page.events.into_iter().filter(wanted).map(record).collect();
+        let events = page.events.into_iter().filter(wanted).collect();
         Ok(Json::new(EventList { events, next: page.next }))
     }
 
     async fn token_events(
         &self,
-        asked: &RoutedRequest<'_, (UserName, TokenName), EventsOfToken>,
+        asked: &RoutedRequest<'_, TokenKey, EventsOfToken>,
     ) -> Result<Json<EventList>, Problem> {
-        let ((user, name), EventsOfToken { id, month, limit, cursor }) = (asked.path()?, &asked.given);
-        asked.caller().may_audit(&user)?;
+        let (key, EventsOfToken { id, month, limit, cursor }) = (asked.path()?, &asked.given);
+        asked.caller().may_audit(&key.user)?;
         let id = id.read("is not the id of a token")?;
         let of_token = |event: &Event| {
-            event.token.as_ref() == Some(&name) && id.as_ref().is_none_or(|id| event.id.as_ref() == Some(id))
+            event.token.as_ref() == Some(&key.name) && id.as_ref().is_none_or(|id| event.id.as_ref() == Some(id))
         };
-        self.event_list(Some(&user), (month, limit, cursor), of_token).await
+        self.event_list(Some(&key.user), (month, limit, cursor), of_token).await
     }
 
     async fn events(&self, asked: &RoutedRequest<'_, (), Events>) -> Result<Json<EventList>, Problem> {
@@ -226,9 +224,4 @@ impl Api {
         let user = user.read(UserName::RULE)?;
         self.event_list(user.as_ref(), (month, limit, cursor), |_| true).await
     }
-}
-
-fn record(event: Event) -> EventRecord {
-    let Event { at, actor, from, action, user, token, id, detail } = event;
-    EventRecord { at, actor, from, action, user, token, id, detail }
 }

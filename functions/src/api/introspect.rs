@@ -13,7 +13,7 @@ use super::request::RequestBody;
 use super::routes::{Handler, Route};
 use super::wire::{Introspect, Introspected};
 use super::{Api, Record};
-use crate::service::{Valid, Verdict};
+use crate::service::{Presented, Valid, Verdict};
 
 pub(super) const ROUTES: &[Route] = &[Route {
     method: "POST",
@@ -45,7 +45,8 @@ impl Api {
             Ok((asked, client)) => (asked.token.as_str(), *client),
             Err(_) => ("", None),
         };
-        let found = self.service.introspect((secret, request.source), (subject, client)).await?;
+        let asking = Presented { secret, from: request.source };
+        let found = self.service.introspect(asking, Presented { secret: subject, from: client }).await?;
         let by = admit(found.caller, request, record)?;
         self.note(&by.valid, request.source).await;
         by.caller.may_introspect()?;

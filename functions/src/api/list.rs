@@ -10,7 +10,7 @@ use super::wire::{TokenList, TokenRecord};
 use crate::name::{TokenName, UserName};
 use crate::secret::TokenId;
 use crate::table::keys::{ACTIVE, ENDED};
-use crate::token::TokenState;
+use crate::token::{TokenKey, TokenState};
 
 routes! {
     listTokens: GET "/v1/users/{user}/tokens" => Api::list_tokens {
@@ -93,10 +93,10 @@ impl Api {
         Ok(TokenList { tokens: tokens.iter().map(|token| TokenRecord::of(token, now)).collect(), next })
     }
 
-    async fn show_token(&self, asked: &RoutedRequest<'_, (UserName, TokenName)>) -> Result<Json<TokenRecord>, Problem> {
-        let (user, name) = asked.path()?;
-        asked.caller().may_see(&user)?;
-        let token = self.service.show(&user, &name).await?.ok_or_else(Problem::not_found)?;
+    async fn show_token(&self, asked: &RoutedRequest<'_, TokenKey>) -> Result<Json<TokenRecord>, Problem> {
+        let key = asked.path()?;
+        asked.caller().may_see(&key.user)?;
+        let token = self.service.show(&key).await?.ok_or_else(Problem::not_found)?;
         Ok(Json::new(TokenRecord::of(&token, self.service.now())).etag(token.revision))
     }
 }

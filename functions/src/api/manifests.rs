@@ -13,13 +13,13 @@ use super::replies::{Json, NoContent};
 use super::request::RoutedRequest;
 use super::rows::routes;
 use super::wire::{
-    Confirm, Confirmed, Grant as GrantBody, HOLDER, LeaseRecord, LookUp, LookedUp, ManifestTokens, ManifestView,
-    OriginRecord, PutManifest, RoleRecord, TakeLease, TokenRecord, UserRecord,
+    Confirm, Confirmed, HOLDER, LeaseRecord, LookUp, LookedUp, ManifestTokens, ManifestView, PutGrant, PutManifest,
+    RoleRecord, TakeLease, TokenRecord, UserRecord,
 };
-use crate::name::{ManifestName, TokenName, UserName};
+use crate::name::{ManifestName, UserName};
 use crate::secret::{Digest, TokenId};
-use crate::service::{Grant, Lease};
-use crate::token::TokenState;
+use crate::service::Grant;
+use crate::token::{TokenKey, TokenState};
 
 routes! {
     showManifest: GET "/v1/manifests/{manifest}" => Api::show_manifest {
@@ -93,7 +93,7 @@ impl Api {
         let now = self.service.now();
         Ok(Json::new(ManifestTokens {
             tokens: page.tokens.iter().map(|token| TokenRecord::of(token, now)).collect(),
-            next: page.next.map(|(user, name)| format!("{user}/{name}")),
+            next: page.next.map(|key| key.to_string()),
             max_tokens: self.service.policy().max_tokens,
         }))
     }
@@ -111,14 +111,7 @@ impl Api {
         if record.is_none() && lease.is_none() && document.is_none() {
             return Err(Problem::not_found());
         }
-        Ok(Json::new(ManifestView {
-            name: manifest.clone(),
-            applied: record.as_ref().and_then(|record| record.applied),
-            grant: record.and_then(|record| record.grant).map(grant_body),
-            // Whoever knows the run's word could renew or free its lease.
-            lease: lease.map(|lease| LeaseRecord { holder: String::new(), ..lease_record(lease) }),
-            document,
-        }))
+        Ok(Json::new(ManifestView::of(manifest, record, lease, document)))
     }
 
     async fn publish_manifest(
@@ -142,7 +135,7 @@ impl Api {
 
     async fn set_grant(
         &self,
-        asked: &RoutedRequest<'_, ManifestName, (), GrantBody>,
+        asked: &RoutedRequest<'_, ManifestName, (), PutGrant>,
     ) -> Result<Json<ManifestView>, Problem> {
         let manifest = asked.path()?;
         let body = asked.body()?;
@@ -166,7 +159,7 @@ impl Api {
         asked.caller().must_run(&manifest)?;
         let Holder(holder) = body.holder.parse().map_err(|rule: &str| Problem::field("/holder", rule))?;
         let lease = self.service.take_lease(asked.caller(), &manifest, &holder, body.steal).await?;
-        Ok(Json::new(lease_record(lease)))
+        Ok(Json::new(lease.into()))
     }
 
     async fn free_lease(&self, asked: &RoutedRequest<'_, ManifestName, Freeing>) -> Result<NoContent, Problem> {
@@ -185,7 +178,7 @@ impl Api {
         let visibility = self.service.visibility(asked.caller(), &manifest).await?;
         let mut answer = LookedUp::default();
         let mut names: Vec<UserName> = wanted.users.clone();
-        names.extend(wanted.tokens.iter().map(|(user, _)| user.clone()));
+        names.extend(wanted.tokens.iter().map(|key| key.user.clone()));
         names.extend(wanted.expired.iter().cloned());
         names.sort();
         names.dedup();
@@ -198,13 +191,12 @@ impl Api {
             let roles = self.service.list_roles().await?.into_iter();
             answer.roles = roles.filter(|role| visibility.shows_role(role)).map(RoleRecord::from).collect();
         }
-        let tokens: Vec<(UserName, TokenName)> = wanted.tokens.into_iter().filter(|(user, _)| visible(user)).collect();
+        let tokens: Vec<TokenKey> = wanted.tokens.into_iter().filter(|key| visible(&key.user)).collect();
         let now = self.service.now();
         let held = self.service.holders(&tokens).await?;
         answer.tokens = held.iter().map(|token| TokenRecord::of(token, now)).collect();
         let origins = self.service.origins(&wanted.ids).await?.into_iter();
-        let shown = origins.filter(|(_, origin)| visibility.shows_origin(origin));
-        answer.origins = shown.map(|(id, origin)| OriginRecord::of(id, origin)).collect();
+        answer.origins = origins.filter(|origin| visibility.shows_origin(origin)).collect();
         for user in wanted.expired.iter().filter(|user| visible(user)) {
             answer.expired.insert(user.clone(), self.count_expired(user).await?);
         }
@@ -232,7 +224,7 @@ impl Api {
         let mut fields = Fields::default();
         let (user, name) = (fields.one("/user", &body.user), fields.one("/name", &body.name));
         let id: Option<TokenId> = fields.one("/id", &body.id);
-        let digest = read_digest(&body.digest);
+        let digest = Digest::from_hex(&body.digest);
         if digest.is_none() {
             fields.fault("/digest", "is 64 hex digits");
         }
@@ -240,12 +232,10 @@ impl Api {
         let (Some(user), Some(name), Some(id), Some(digest)) = (user, name, id, digest) else {
             return Err(Problem::not_found());
         };
-        let token = self.service.holder(&user, &name).await?;
+        let token = self.service.holder(&TokenKey::new(user, name)).await?;
         let own = token.filter(|token| token.id == id && token.managed_by.as_ref() == Some(&manifest));
         let now = self.service.now();
-        let version = own.and_then(|token| {
-            token.live(now).find(|version| version.digest.matches(&digest)).map(|version| version.number)
-        });
+        let version = own.and_then(|token| token.version_with(&digest, now));
         Ok(Json::new(Confirmed { version }))
     }
 }
@@ -253,7 +243,7 @@ impl Api {
 /// What a lookup asks for, read.
 struct LookupRequest {
     users: Vec<UserName>,
-    tokens: Vec<(UserName, TokenName)>,
+    tokens: Vec<TokenKey>,
     ids: Vec<TokenId>,
     expired: Vec<UserName>,
 }
@@ -264,12 +254,7 @@ impl LookupRequest {
         if body.tokens.len() > 500 {
             fields.fault("/tokens", "has at most 500 entries");
         }
-        let mut tokens = Vec::new();
-        for (index, key) in body.tokens.iter().take(500).enumerate() {
-            let user = fields.one(&format!("/tokens/{index}/user"), &key.user);
-            let name = fields.one(&format!("/tokens/{index}/name"), &key.name);
-            tokens.extend(user.zip(name));
-        }
+        let tokens = body.tokens.clone();
         let users = fields.list("/users", &body.users);
         let ids = fields.list("/ids", &body.ids);
         let expired = fields.list("/expired", &body.expired);
@@ -304,28 +289,7 @@ impl JsonSchema for Holder {
     }
 }
 
-fn lease_record(lease: Lease) -> LeaseRecord {
-    LeaseRecord { holder: lease.holder, by: lease.by, until: lease.until }
-}
-
-fn grant_body(grant: Grant) -> GrantBody {
-    GrantBody {
-        permissions: grant.permissions.iter().map(ToString::to_string).collect(),
-        roles: grant.roles.iter().map(ToString::to_string).collect(),
-        users: grant.users.iter().map(ToString::to_string).collect(),
-    }
-}
-
-fn read_position(text: &str) -> Option<(UserName, TokenName)> {
+fn read_position(text: &str) -> Option<TokenKey> {
     let (user, name) = text.split_once('/')?;
-    Some((user.parse().ok()?, name.parse().ok()?))
-}
-
-fn read_digest(text: &str) -> Option<Digest> {
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    let byte = |at: usize| text.get(at..at + 2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-    let bytes: Option<Vec<u8>> = (0..64).step_by(2).map(byte).collect();
-    Digest::from_bytes(&bytes?)
+    Some(TokenKey::new(user.parse().ok()?, name.parse().ok()?))
 }

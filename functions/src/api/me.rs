@@ -6,7 +6,6 @@ use super::replies::Json;
 use super::request::RoutedRequest;
 use super::rows::routes;
 use super::wire::Me;
-use crate::user::UserKind;
 
 routes! {
     whoAmI: GET "/v1/me" => who_am_i {
@@ -16,17 +15,5 @@ routes! {
 }
 
 async fn who_am_i(_: &Api, asked: &RoutedRequest<'_>) -> Result<Json<Me>, Problem> {
-    let valid = asked.token();
-    Ok(Json::new(Me {
-        user: valid.user.clone(),
-        kind: if valid.person { UserKind::Person } else { UserKind::Service },
-        token: valid.name.clone(),
-        id: valid.id.clone(),
-        version: valid.version,
-        fingerprint: valid.fingerprint.clone(),
-        works_until: valid.expires,
-        roles: valid.roles.clone(),
-        permissions: valid.permissions.clone(),
-        managed_by: valid.managed_by.clone(),
-    }))
+    Ok(Json::new(Me::from(asked.token())))
 }

@@ -5,6 +5,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use super::forms::ParameterForm;
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
 use crate::place::PlaceId;
+use crate::token::TokenKey;
 
 /// A name in braces in a path, by the type of its value.
 pub(super) trait Placeholder: JsonSchema + Sized {
@@ -76,7 +77,7 @@ impl PathValues {
     }
 }
 
-/// All placeholders of a path: none, one, or a tuple in the order of the path.
+/// All placeholders of a path: none, one, those of a token, or a tuple of such in the order of the path.
 pub(super) trait Path: Sized {
     fn read(values: &PathValues) -> Option<Self>;
 
@@ -109,15 +110,25 @@ impl<T: Placeholder> Path for T {
     }
 }
 
+impl Path for TokenKey {
+    fn read(values: &PathValues) -> Option<Self> {
+        Some(Self::new(values.read()?, values.read()?))
+    }
+
+    fn describe(schemas: &mut SchemaGenerator) -> Vec<ParameterForm> {
+        <(UserName, TokenName)>::describe(schemas)
+    }
+}
+
 macro_rules! path_of_several {
     ($($kind:ident),+) => {
-        impl<$($kind: Placeholder),+> Path for ($($kind,)+) {
+        impl<$($kind: Path),+> Path for ($($kind,)+) {
             fn read(values: &PathValues) -> Option<Self> {
-                Some(($(values.read::<$kind>()?,)+))
+                Some(($($kind::read(values)?,)+))
             }
 
             fn describe(schemas: &mut SchemaGenerator) -> Vec<ParameterForm> {
-                let each = [$(<$kind as Path>::describe(schemas)),+];
+                let each = [$($kind::describe(schemas)),+];
                 each.into_iter().flatten().collect()
             }
         }
@@ -126,7 +137,6 @@ macro_rules! path_of_several {
 
 path_of_several!(A, B);
 path_of_several!(A, B, C);
-path_of_several!(A, B, C, D);
 
 /// The values in a path, decoded, if it has the pattern's form.
 pub(super) fn matches(pattern: &'static str, path: &str) -> Option<PathValues> {

@@ -10,11 +10,11 @@ use super::rows::routes;
 use super::wire::{
     EditToken, PutRole, PutUser, RoleList, RoleRecord, SetRoles, TokenRecord, TokenRoles, UserList, UserRecord,
 };
-use crate::name::{RoleName, TokenName, UserName};
+use crate::name::{RoleName, UserName};
 use crate::role::Permissions;
 use crate::secret::TokenId;
 use crate::service::{Edit, UserChange};
-use crate::token::Token;
+use crate::token::{Token, TokenKey};
 
 routes! {
     editToken: PATCH "/v1/users/{user}/tokens/{name}" => Api::edit_token {
@@ -66,19 +66,19 @@ routes! {
 impl Api {
     async fn edit_token(
         &self,
-        asked: &RoutedRequest<'_, (UserName, TokenName), IfMatch, EditToken>,
+        asked: &RoutedRequest<'_, TokenKey, IfMatch, EditToken>,
     ) -> Result<Json<TokenRecord>, Problem> {
-        let (user, name) = asked.path()?;
+        let key = asked.path()?;
         let (id, edit) = read_edit(&asked.body()?)?;
         let revision = asked.given.revision()?;
-        let token = self.service.edit(asked.caller(), (&user, &name), id.as_ref(), revision, &edit).await?;
+        let token = self.service.edit(asked.caller(), &key, id.as_ref(), revision, &edit).await?;
         Ok(Json::new(TokenRecord::of(&token, self.service.now())).etag(token.revision))
     }
 
-    async fn token_roles(&self, asked: &RoutedRequest<'_, (UserName, TokenName)>) -> Result<Json<TokenRoles>, Problem> {
-        let (user, name) = asked.path()?;
-        asked.caller().may_see(&user)?;
-        let token = self.service.show(&user, &name).await?.ok_or_else(Problem::not_found)?;
+    async fn token_roles(&self, asked: &RoutedRequest<'_, TokenKey>) -> Result<Json<TokenRoles>, Problem> {
+        let key = asked.path()?;
+        asked.caller().may_see(&key.user)?;
+        let token = self.service.show(&key).await?.ok_or_else(Problem::not_found)?;
         self.roles_of(token).await
     }
 
@@ -89,9 +89,9 @@ impl Api {
 
     async fn set_token_roles(
         &self,
-        asked: &RoutedRequest<'_, (UserName, TokenName), IfMatch, SetRoles>,
+        asked: &RoutedRequest<'_, TokenKey, IfMatch, SetRoles>,
     ) -> Result<Json<TokenRoles>, Problem> {
-        let (user, name) = asked.path()?;
+        let key = asked.path()?;
         let body = asked.body()?;
         let mut fields = Fields::default();
         let id: Option<TokenId> = fields.maybe("/id", body.id.as_deref());
@@ -99,7 +99,7 @@ impl Api {
         fields.done()?;
         let edit = Edit { roles: Some(roles), ..Edit::default() };
         let revision = asked.given.revision()?;
-        let token = self.service.edit(asked.caller(), (&user, &name), id.as_ref(), revision, &edit).await?;
+        let token = self.service.edit(asked.caller(), &key, id.as_ref(), revision, &edit).await?;
         self.roles_of(token).await
     }
 

@@ -10,12 +10,11 @@ use super::reading::Fields;
 use super::replies::{Created, Json};
 use super::request::RoutedRequest;
 use super::rows::routes;
-use super::wire::{DeliverVersion, Delivered, DeliveryState, PromoteVersion, SecretShown, StageVersion, TokenRecord};
-use crate::name::{TokenName, UserName};
+use super::wire::{DeliverVersion, Delivered, DeliveryState, IssuedRecord, PromoteVersion, StageVersion, TokenRecord};
 use crate::place::PlaceId;
 use crate::protocol::Look;
 use crate::secret::TokenId;
-use crate::token::Token;
+use crate::token::{Token, TokenKey, TokenRef};
 
 routes! {
     stageVersion: POST "/v1/users/{user}/tokens/{name}/versions" => Api::stage_version {
@@ -37,7 +36,7 @@ routes! {
 }
 
 /// The names in the path of a version.
-type VersionPath = (UserName, TokenName, VersionNumber);
+type VersionPath = (TokenKey, VersionNumber);
 
 query! {
     /// How a version is to be retired.
@@ -75,28 +74,24 @@ impl Api {
 
     async fn stage_version(
         &self,
-        asked: &RoutedRequest<'_, (UserName, TokenName), (), StageVersion>,
-    ) -> Result<Created<SecretShown>, Problem> {
-        let (user, name) = asked.path()?;
-        let id = read_id(&asked.body()?.id)?;
-        let staged = self.service.stage(asked.caller(), (&user, &name), &id).await?;
-        let token = TokenRecord::of(&staged.token, self.service.now());
-        let secret = staged.secret.expose().to_owned();
-        Ok(Created::new(SecretShown { token, version: staged.number, secret }))
+        asked: &RoutedRequest<'_, TokenKey, (), StageVersion>,
+    ) -> Result<Created<IssuedRecord>, Problem> {
+        let token = TokenRef::new(asked.path()?, read_id(&asked.body()?.id)?);
+        let issued = self.service.stage(asked.caller(), &token).await?;
+        Ok(Created::new(IssuedRecord::of(&issued, self.service.now())))
     }
 
     async fn deliver_version(
         &self,
-        asked: &RoutedRequest<'_, (UserName, TokenName, VersionNumber, PlaceId), (), DeliverVersion>,
+        asked: &RoutedRequest<'_, (TokenKey, VersionNumber, PlaceId), (), DeliverVersion>,
     ) -> Result<Json<Delivered>, Problem> {
-        let (user, name, VersionNumber(number), place) = asked.path()?;
+        let (key, VersionNumber(number), place) = asked.path()?;
         let body = asked.body()?;
-        let id = read_id(&body.id)?;
-        let key = (&user, &name);
+        let token = TokenRef::new(key, read_id(&body.id)?);
         let now = self.service.now();
         let answer = match (body.state, body.receipt) {
             (DeliveryState::Announced, None) => {
-                let announced = self.service.announce(asked.caller(), key, &id, number, &place).await?;
+                let announced = self.service.announce(asked.caller(), &token, number, &place).await?;
                 Delivered {
                     token: TokenRecord::of(&announced.token, now),
                     write_before: Some(announced.write_before),
@@ -104,8 +99,7 @@ impl Api {
                 }
             }
             (DeliveryState::Delivered, Some(receipt)) => {
-                let delivery = (&place, receipt.as_str());
-                let token = self.service.deliver(asked.caller(), key, &id, number, delivery).await?;
+                let token = self.service.deliver(asked.caller(), &token, number, &place, &receipt).await?;
                 Delivered { token: TokenRecord::of(&token, now), write_before: None, write_within: None }
             }
             (DeliveryState::Announced, Some(_)) => {
@@ -120,26 +114,22 @@ impl Api {
         &self,
         asked: &RoutedRequest<'_, VersionPath, (), PromoteVersion>,
     ) -> Result<Json<TokenRecord>, Problem> {
-        let (user, name, VersionNumber(number)) = asked.path()?;
-        let id = read_id(&asked.body()?.id)?;
-        let token = self.service.promote(asked.caller(), (&user, &name), &id, number).await?;
-        Ok(self.record(&token))
+        let (key, VersionNumber(number)) = asked.path()?;
+        let token = TokenRef::new(key, read_id(&asked.body()?.id)?);
+        Ok(self.record(&self.service.promote(asked.caller(), &token, number).await?))
     }
 
     async fn retire_version(
         &self,
         asked: &RoutedRequest<'_, VersionPath, Retiring>,
     ) -> Result<Json<TokenRecord>, Problem> {
-        let (user, name, VersionNumber(number)) = asked.path()?;
-        let (key, given) = ((&user, &name), &asked.given);
-        let id = given.id.read("is not the id of a token")?;
+        let ((key, VersionNumber(number)), given) = (asked.path()?, &asked.given);
+        let token = TokenRef::new(key, given.id.read("is not the id of a token")?);
         let force = given.force.read("is `true` or `false`")?.unwrap_or(false);
         if given.compromised.read("is `true` or `false`")?.unwrap_or(false) {
-            let token = self.service.end_compromised(asked.caller(), key, &id, number, force).await?;
-            return Ok(self.record(&token));
+            return Ok(self.record(&self.service.end_compromised(asked.caller(), &token, number, force).await?));
         }
         let look = look(&given.looked_at, &given.revision)?;
-        let token = self.service.retire(asked.caller(), key, &id, number, (look, force)).await?;
-        Ok(self.record(&token))
+        Ok(self.record(&self.service.retire(asked.caller(), &token, number, look, force).await?))
     }
 }

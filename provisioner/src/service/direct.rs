@@ -5,19 +5,20 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
+use latchkey::api::wire::{ManifestView, Me};
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::place::PlaceId;
 use latchkey::protocol::{Look, VersionError};
 use latchkey::role::Permissions;
 use latchkey::secret::{Secret, TokenId};
 use latchkey::service::{
-    Caller, ChangeError, Created, Edit, Grant, LeaseError, Life, NewToken, Origin, Role, Service, UsageDay, UserChange,
+    Caller, ChangeError, Edit, Grant, Issued, LeaseError, NewToken, Origin, Role, Service, UsageDay, UserChange,
     Verdict,
 };
-use latchkey::token::{Token, TokenState};
+use latchkey::token::{Token, TokenKey, TokenState};
 use latchkey::user::User;
 
-use super::{Checked, DeclaredToken, History, Issued, LeaseHolder, Managed, ManifestInfo, ServiceError};
+use super::{History, LeaseHolder, Managed, ServiceError};
 
 /// The service, and as whom it is asked.
 #[derive(Debug)]
@@ -36,19 +37,11 @@ impl Direct {
         Ok(Managed { tokens, max_tokens: self.service.policy().max_tokens })
     }
 
-    pub(super) async fn holders(
-        &self,
-        _: &ManifestName,
-        wanted: &[(UserName, TokenName)],
-    ) -> Result<Vec<Token>, ServiceError> {
+    pub(super) async fn holders(&self, _: &ManifestName, wanted: &[TokenKey]) -> Result<Vec<Token>, ServiceError> {
         Ok(self.service.holders(wanted).await?)
     }
 
-    pub(super) async fn origins(
-        &self,
-        _: &ManifestName,
-        ids: &[TokenId],
-    ) -> Result<Vec<(TokenId, Origin)>, ServiceError> {
+    pub(super) async fn origins(&self, _: &ManifestName, ids: &[TokenId]) -> Result<Vec<Origin>, ServiceError> {
         Ok(self.service.origins(ids).await?)
     }
 
@@ -79,11 +72,10 @@ impl Direct {
         Ok(self.service.note_applied(&self.caller, manifest, revision).await?)
     }
 
-    pub(super) async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestInfo>, ServiceError> {
+    pub(super) async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestView>, ServiceError> {
         let Some(record) = self.service.manifest(name).await? else { return Ok(None) };
-        let lease = self.service.lease(name).await?.filter(|lease| lease.until > self.now());
-        let lease = lease.map(|lease| LeaseHolder { by: lease.by, until: Some(lease.until) });
-        Ok(Some(ManifestInfo { applied: record.applied, grant: record.grant, lease }))
+        let (lease, document) = (self.service.lease(name).await?, self.service.published(name).await?);
+        Ok(Some(ManifestView::of(name, Some(record), lease, document)))
     }
 
     pub(super) async fn set_grant(&self, name: &ManifestName, grant: &Grant) -> Result<(), ServiceError> {
@@ -124,29 +116,16 @@ impl Direct {
         Ok(self.service.put_user(&self.caller, name, change).await?)
     }
 
-    pub(super) async fn create(&self, manifest: &ManifestName, new: DeclaredToken) -> Result<Issued, ServiceError> {
-        let new = NewToken {
-            user: new.user,
-            name: new.name,
-            description: new.description,
-            roles: Some(new.roles),
-            labels: new.labels,
-            allowed_ips: new.allowed_ips,
-            life: Life::Managed { manifest: manifest.clone(), terms: new.terms },
-            places: new.places,
-        };
-        let created = self.service.create(&self.caller, new).await?;
-        Ok(Issued { number: created.token.highest, token: created.token, secret: created.secret })
+    pub(super) async fn create(&self, new: NewToken) -> Result<Issued, ServiceError> {
+        Ok(self.service.create(&self.caller, new).await?)
     }
 
     pub(super) async fn edit(&self, token: &Token, edit: &Edit) -> Result<Token, ServiceError> {
-        let key = (&token.user, &token.name);
-        Ok(self.service.edit(&self.caller, key, Some(&token.id), None, edit).await?)
+        Ok(self.service.edit(&self.caller, &token.key(), Some(&token.id), None, edit).await?)
     }
 
     pub(super) async fn stage(&self, token: &Token) -> Result<Issued, ServiceError> {
-        let staged = self.service.stage(&self.caller, (&token.user, &token.name), &token.id).await?;
-        Ok(Issued { token: staged.token, number: staged.number, secret: staged.secret })
+        Ok(self.service.stage(&self.caller, &token.reference()).await?)
     }
 
     pub(super) async fn announce(
@@ -155,8 +134,7 @@ impl Direct {
         number: u32,
         place: &PlaceId,
     ) -> Result<std::time::Duration, ServiceError> {
-        let key = (&token.user, &token.name);
-        Ok(self.service.announce(&self.caller, key, &token.id, number, place).await?.write_within)
+        Ok(self.service.announce(&self.caller, &token.reference(), number, place).await?.write_within)
     }
 
     pub(super) async fn deliver(
@@ -166,12 +144,11 @@ impl Direct {
         place: &PlaceId,
         receipt: &str,
     ) -> Result<Token, ServiceError> {
-        let key = (&token.user, &token.name);
-        Ok(self.service.deliver(&self.caller, key, &token.id, number, (place, receipt)).await?)
+        Ok(self.service.deliver(&self.caller, &token.reference(), number, place, receipt).await?)
     }
 
     pub(super) async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError> {
-        Ok(self.service.promote(&self.caller, (&token.user, &token.name), &token.id, number).await?)
+        Ok(self.service.promote(&self.caller, &token.reference(), number).await?)
     }
 
     pub(super) async fn retire(
@@ -181,8 +158,7 @@ impl Direct {
         look: Look,
         force: bool,
     ) -> Result<Token, ServiceError> {
-        let key = (&token.user, &token.name);
-        Ok(self.service.retire(&self.caller, key, &token.id, number, (look, force)).await?)
+        Ok(self.service.retire(&self.caller, &token.reference(), number, look, force).await?)
     }
 
     pub(super) async fn end_compromised(
@@ -191,8 +167,7 @@ impl Direct {
         number: u32,
         anyway: bool,
     ) -> Result<Token, ServiceError> {
-        let key = (&token.user, &token.name);
-        match self.service.end_compromised(&self.caller, key, &token.id, number, anyway).await {
+        match self.service.end_compromised(&self.caller, &token.reference(), number, anyway).await {
             // It has ended by itself, which is what was wanted.
             Err(ChangeError::Rule(VersionError::NotLive(_))) => Ok(token.clone()),
             answer => Ok(answer?),
@@ -200,13 +175,12 @@ impl Direct {
     }
 
     pub(super) async fn end_leaving(&self, token: &Token, look: Look) -> Result<Token, ServiceError> {
-        Ok(self.service.end_leaving(&self.caller, (&token.user, &token.name), Some(&token.id), look).await?)
+        Ok(self.service.end_leaving(&self.caller, &token.key(), Some(&token.id), look).await?)
     }
 
     pub(super) async fn forget(&self, token: &Token, place: &PlaceId) -> Result<Token, ServiceError> {
-        let key = (&token.user, &token.name);
         let edit = Edit { forget: Some(place.clone()), ..Edit::default() };
-        Ok(self.service.edit(&self.caller, key, Some(&token.id), Some(token.revision), &edit).await?)
+        Ok(self.service.edit(&self.caller, &token.key(), Some(&token.id), Some(token.revision), &edit).await?)
     }
 
     pub(super) async fn confirm(
@@ -218,21 +192,18 @@ impl Direct {
         // Allowed addresses do not matter here: nobody uses the secret.
         let digest = secret.digest();
         let now = self.now();
-        let record = self.service.holder(&token.user, &token.name).await?.filter(|record| record.id == token.id);
-        let number = record.and_then(|record| {
-            record.live(now).find(|version| version.digest.matches(&digest)).map(|version| version.number)
-        });
-        Ok(number)
+        let record = self.service.holder(&token.key()).await?.filter(|record| record.id == token.id);
+        Ok(record.and_then(|record| record.version_with(&digest, now)))
     }
 
-    pub(super) async fn verify(&self, presented: &str) -> Result<Result<Checked, String>, ServiceError> {
+    pub(super) async fn verify(&self, presented: &str) -> Result<Result<Me, String>, ServiceError> {
         Ok(match self.service.verify(presented, None).await? {
-            Verdict::Valid(valid) => Ok((*valid).into()),
+            Verdict::Valid(valid) => Ok(Me::from(&*valid)),
             Verdict::Invalid(invalid) => Err(invalid.to_string()),
         })
     }
 
-    pub(super) async fn make(&self, new: NewToken) -> Result<Created, ServiceError> {
+    pub(super) async fn make(&self, new: NewToken) -> Result<Issued, ServiceError> {
         Ok(self.service.create(&self.caller, new).await?)
     }
 
@@ -253,7 +224,7 @@ impl Direct {
     }
 
     pub(super) async fn show(&self, user: &UserName, name: &TokenName) -> Result<Option<Token>, ServiceError> {
-        Ok(self.service.show(user, name).await?)
+        Ok(self.service.show(&TokenKey::new(user.clone(), name.clone())).await?)
     }
 
     pub(super) async fn history(&self, token: &Token) -> Result<History, ServiceError> {
@@ -276,7 +247,7 @@ impl Direct {
     }
 
     pub(super) async fn delete(&self, token: &Token) -> Result<Token, ServiceError> {
-        Ok(self.service.delete(&self.caller, &token.user, &token.name, Some(&token.id)).await?)
+        Ok(self.service.delete(&self.caller, &token.key(), Some(&token.id)).await?)
     }
 
     pub(super) async fn permissions_of(&self, token: &Token) -> Result<Permissions, ServiceError> {

@@ -13,13 +13,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use latchkey::api::wire::{ManifestView, Me};
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::place::PlaceId;
 use latchkey::protocol::Look;
 use latchkey::role::Permissions;
 use latchkey::secret::{Secret, TokenId};
-use latchkey::service::{Caller, Created, Edit, Grant, NewToken, Origin, Role, Service, UsageDay, UserChange};
-use latchkey::token::Token;
+use latchkey::service::{Caller, Edit, Grant, NewToken, Origin, Role, Service, UsageDay, UserChange};
+use latchkey::token::{Token, TokenKey};
 use latchkey::user::User;
 
 use crate::deadline::{Deadline, Elapsed, since_boot};
@@ -27,8 +28,9 @@ use direct::Direct;
 use remote::Remote;
 
 pub use error::{Refusal, ServiceError};
+pub use latchkey::service::Issued;
 pub use protocol::Protocol;
-pub use records::{Checked, DeclaredToken, History, Issued, LeaseHolder, Managed, ManifestInfo};
+pub use records::{History, LeaseHolder, Managed};
 pub use time::ServerTime;
 
 /// The service, reached as somebody. Cheap to clone.
@@ -107,20 +109,12 @@ impl Client {
     }
 
     /// Tokens by user and name, whoever manages them, as a manifest's plan refers to them.
-    pub async fn holders(
-        &self,
-        manifest: &ManifestName,
-        wanted: &[(UserName, TokenName)],
-    ) -> Result<Vec<Token>, ServiceError> {
+    pub async fn holders(&self, manifest: &ManifestName, wanted: &[TokenKey]) -> Result<Vec<Token>, ServiceError> {
         ask!(self, holders(manifest, wanted))
     }
 
     /// Where token ids come from that a manifest's places show.
-    pub async fn origins(
-        &self,
-        manifest: &ManifestName,
-        ids: &[TokenId],
-    ) -> Result<Vec<(TokenId, Origin)>, ServiceError> {
+    pub async fn origins(&self, manifest: &ManifestName, ids: &[TokenId]) -> Result<Vec<Origin>, ServiceError> {
         ask!(self, origins(manifest, ids))
     }
 
@@ -150,7 +144,7 @@ impl Client {
     }
 
     /// What is known of a manifest.
-    pub async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestInfo>, ServiceError> {
+    pub async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestView>, ServiceError> {
         ask!(self, manifest(name))
     }
 
@@ -190,8 +184,8 @@ impl Client {
     }
 
     /// Makes a token of a manifest; its first version is staged.
-    pub async fn create(&self, manifest: &ManifestName, new: DeclaredToken) -> Result<Issued, ServiceError> {
-        ask!(self, create(manifest, new))
+    pub async fn create(&self, new: NewToken) -> Result<Issued, ServiceError> {
+        ask!(self, create(new))
     }
 
     /// Changes a token.
@@ -262,12 +256,12 @@ impl Client {
 
     /// Checks a secret as an application would. On one's own table it counts no use, and whoever is not valid is told
     /// why.
-    pub async fn verify(&self, presented: &str) -> Result<Result<Checked, String>, ServiceError> {
+    pub async fn verify(&self, presented: &str) -> Result<Result<Me, String>, ServiceError> {
         ask!(self, verify(presented))
     }
 
     /// Makes a token by hand.
-    pub async fn make(&self, new: NewToken) -> Result<Created, ServiceError> {
+    pub async fn make(&self, new: NewToken) -> Result<Issued, ServiceError> {
         ask!(self, make(new))
     }
 

@@ -3,16 +3,16 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
+use latchkey::name::{ManifestName, RoleName, UserName};
 use latchkey::place::PlaceId;
 use latchkey::protocol::Look;
 use latchkey::role::Permissions;
 use latchkey::secret::{Secret, TokenId};
-use latchkey::service::{Edit, Origin, Role, UserChange};
-use latchkey::token::Token;
+use latchkey::service::{Edit, Issued, NewToken, Origin, Role, UserChange};
+use latchkey::token::{Token, TokenKey};
 use latchkey::user::User;
 
-use super::{Client, DeclaredToken, Issued, Managed, ServiceError};
+use super::{Client, Managed, ServiceError};
 use crate::deadline::Deadline;
 
 /// The service as a run of the engine asks it. What each call promises stands at the method of that name of
@@ -29,14 +29,10 @@ pub trait Protocol: Send + Sync {
     async fn managed_tokens(&self, manifest: &ManifestName) -> Result<Managed, ServiceError>;
 
     /// Tokens by user and name, whoever manages them.
-    async fn holders(
-        &self,
-        manifest: &ManifestName,
-        wanted: &[(UserName, TokenName)],
-    ) -> Result<Vec<Token>, ServiceError>;
+    async fn holders(&self, manifest: &ManifestName, wanted: &[TokenKey]) -> Result<Vec<Token>, ServiceError>;
 
     /// Where token ids come from.
-    async fn origins(&self, manifest: &ManifestName, ids: &[TokenId]) -> Result<Vec<(TokenId, Origin)>, ServiceError>;
+    async fn origins(&self, manifest: &ManifestName, ids: &[TokenId]) -> Result<Vec<Origin>, ServiceError>;
 
     /// How many of a user's tokens have expired and still hold their names.
     async fn expired_tokens(&self, manifest: &ManifestName, user: &UserName) -> Result<u32, ServiceError>;
@@ -57,8 +53,8 @@ pub trait Protocol: Send + Sync {
     /// Makes or changes a user.
     async fn put_user(&self, name: &UserName, change: &UserChange) -> Result<User, ServiceError>;
 
-    /// Makes a token; its first version is staged.
-    async fn create(&self, manifest: &ManifestName, new: DeclaredToken) -> Result<Issued, ServiceError>;
+    /// Makes a token of a manifest; its first version is staged.
+    async fn create(&self, new: NewToken) -> Result<Issued, ServiceError>;
 
     /// Changes a token.
     async fn edit(&self, token: &Token, edit: &Edit) -> Result<Token, ServiceError>;
@@ -97,7 +93,7 @@ pub trait Protocol: Send + Sync {
     /// # Errors
     /// [`ServiceError::Gone`] when it has ended, or its name belongs to another token by now.
     async fn again(&self, manifest: &ManifestName, token: &Token) -> Result<Token, ServiceError> {
-        let found = self.holders(manifest, &[(token.user.clone(), token.name.clone())]).await?;
+        let found = self.holders(manifest, &[token.key()]).await?;
         let same = found.into_iter().find(|found| found.id == token.id);
         same.ok_or_else(|| ServiceError::Gone("the token was deleted meanwhile".to_owned()))
     }
@@ -117,15 +113,11 @@ impl Protocol for Client {
         Client::managed_tokens(self, manifest).await
     }
 
-    async fn holders(
-        &self,
-        manifest: &ManifestName,
-        wanted: &[(UserName, TokenName)],
-    ) -> Result<Vec<Token>, ServiceError> {
+    async fn holders(&self, manifest: &ManifestName, wanted: &[TokenKey]) -> Result<Vec<Token>, ServiceError> {
         Client::holders(self, manifest, wanted).await
     }
 
-    async fn origins(&self, manifest: &ManifestName, ids: &[TokenId]) -> Result<Vec<(TokenId, Origin)>, ServiceError> {
+    async fn origins(&self, manifest: &ManifestName, ids: &[TokenId]) -> Result<Vec<Origin>, ServiceError> {
         Client::origins(self, manifest, ids).await
     }
 
@@ -154,8 +146,8 @@ impl Protocol for Client {
         Client::put_user(self, name, change).await
     }
 
-    async fn create(&self, manifest: &ManifestName, new: DeclaredToken) -> Result<Issued, ServiceError> {
-        Client::create(self, manifest, new).await
+    async fn create(&self, new: NewToken) -> Result<Issued, ServiceError> {
+        Client::create(self, new).await
     }
 
     async fn edit(&self, token: &Token, edit: &Edit) -> Result<Token, ServiceError> {

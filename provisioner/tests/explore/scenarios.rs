@@ -160,7 +160,7 @@ impl Scenario {
                 world.state().read.remove(&in_last);
             }
             Self::Recreated => {
-                let key = ("ci".parse().unwrap(), "api".parse().unwrap());
+                let key = latchkey::token::TokenKey::new("ci".parse().unwrap(), "api".parse().unwrap());
                 world.state().delete(&key);
             }
             Self::OverlapEnds => {

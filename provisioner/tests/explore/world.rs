@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use latchkey::lifetime::Seconds;
-use latchkey::name::{TokenName, UserName};
 use latchkey::place::{Place, PlaceId};
 use latchkey::secret::{Secret, TokenId};
-use latchkey::token::Token;
+use latchkey::token::{Token, TokenKey};
 
 use crate::oracle::Oracle;
 use crate::step::Step;
@@ -291,7 +290,7 @@ impl State {
     }
 
     /// A person deletes a token.
-    pub(crate) fn delete(&mut self, key: &(UserName, TokenName)) {
+    pub(crate) fn delete(&mut self, key: &TokenKey) {
         let Some(token) = self.service.delete(key, now()) else { return };
         for version in &token.versions {
             for place in version.deliveries.keys() {

@@ -10,7 +10,7 @@ use latchkey::service::{Caller, Life, NewToken, UserChange};
 use serde_json::{Value, json};
 use tests::api::{Actor, Reply};
 use tests::clock::SeededEntropy;
-use tests::world::{name, new_token};
+use tests::world::{key, name, new_token};
 
 use super::scene::{Scene, place};
 
@@ -58,9 +58,9 @@ async fn caller(scene: &Scene, kind: &str) -> Actor {
         "retired" => {
             // A staged version that nobody announced is replaced by the next one.
             let created = world.token("ada", "turned").await;
-            let (key, operator) = ((&created.token.user, &created.token.name), Caller::operator("x"));
-            let staged = world.service.stage(&operator, key, &created.token.id).await.unwrap();
-            world.service.stage(&operator, key, &created.token.id).await.unwrap();
+            let (token, operator) = (created.token.reference(), Caller::operator("x"));
+            let staged = world.service.stage(&operator, &token).await.unwrap();
+            world.service.stage(&operator, &token).await.unwrap();
             Actor::with(api, staged.secret.expose())
         }
         "suspended" => {
@@ -132,7 +132,7 @@ async fn request(scene: &Scene, route: &Route) -> (String, Value) {
     match route.operation {
         // The current version: a rule refuses whoever may ask.
         "retireVersion" => {
-            let token = scene.world.service.holder(&name("ada"), &name("deploy")).await.unwrap().unwrap();
+            let token = scene.world.service.holder(&key("ada", "deploy")).await.unwrap().unwrap();
             let now = scene.world.now();
             target = format!("{target}?id={id}&looked_at={now}&revision={}", token.revision);
         }

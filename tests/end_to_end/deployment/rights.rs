@@ -8,7 +8,6 @@ use std::sync::Arc;
 use latchkey::api::{Api, Function, Record, Reply, Request, Route};
 use latchkey::clock::Clock as _;
 use latchkey::lifetime::Seconds;
-use latchkey::name::{TokenName, UserName};
 use latchkey::place::Place;
 use latchkey::secret::Secret;
 use latchkey::service::{Caller, Service};
@@ -17,7 +16,7 @@ use serde_json::{Value, json};
 use tests::clock::{ManualClock, SeededEntropy};
 use tests::deployment::{Access, Recorder, Template, root};
 use tests::engine::client;
-use tests::world::{START, name};
+use tests::world::{START, key};
 
 /// Where all requests come from.
 const HERE: &str = "192.0.2.1";
@@ -45,9 +44,8 @@ impl Deployed {
         let table = Table::new(client(http, "http://embedded.invalid"), "latchkey");
         table.create_if_absent().await.unwrap();
         let operator = Service::open(table, clock.clone(), Arc::new(SeededEntropy::new(99))).await.unwrap();
-        let (user, token): (UserName, TokenName) = (name("root"), name("first"));
         let caller = Caller::operator("here");
-        let admin = operator.bootstrap(&caller, &user, &token, None, false).await.unwrap().secret;
+        let admin = operator.bootstrap(&caller, &key("root", "first"), None, false).await.unwrap().secret;
         let mut functions = BTreeMap::new();
         for (seed, function) in (1..).zip(Function::ALL) {
             let recorder = Recorder::new(engine.clone());
@@ -216,9 +214,7 @@ async fn manifests(all: &mut Deployed) {
         "expired": ["ana"],
     });
     all.ask_as(&job, "POST", &format!("{acme}/lookup"), wanted, 200).await;
-    let digest = latchkey::secret::Digest::of(secret.as_bytes());
-    let digest: Vec<String> = digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    let digest = digest.concat();
+    let digest = latchkey::secret::Digest::of(secret.as_bytes()).hex();
     let confirm = json!({"user": "ci", "name": "api", "id": id, "digest": digest});
     let confirmed = all.ask_as(&job, "POST", &format!("{acme}/confirm"), confirm, 200).await;
     assert_eq!(confirmed["version"], 1);

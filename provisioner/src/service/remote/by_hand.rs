@@ -2,18 +2,16 @@
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use latchkey::api::wire::{
-    CreateToken, EventList, EventRecord, SecretShown, TokenList, TokenRecord, TokenRoles, TokenUsage, UsageEntry,
-};
+use latchkey::api::wire::{CreateToken, EventList, TokenList, TokenRecord, TokenRoles, TokenUsage};
 use latchkey::lifetime::Seconds;
 use latchkey::name::{TokenName, UserName};
 use latchkey::role::Permissions;
-use latchkey::service::{Created, Event, Life, NewToken, UsageDay};
+use latchkey::service::{Issued, Life, NewToken, UsageDay};
 use latchkey::token::Token;
 
 use super::Remote;
 use super::call::{Call, Undone};
-use super::tokens::{BEGUN, path, secret_of, tokens_of};
+use super::tokens::{BEGUN, issued, path, to_be_made, tokens_of};
 use crate::service::{History, ServiceError};
 
 /// How far the clocks of a server's parts may lie apart.
@@ -23,29 +21,17 @@ const APART: Seconds = Seconds::minutes(1);
 const PAGE: usize = 100;
 
 impl Remote {
-    pub(in crate::service) async fn make(&self, new: NewToken) -> Result<Created, ServiceError> {
+    pub(in crate::service) async fn make(&self, new: NewToken) -> Result<Issued, ServiceError> {
         let expires = match &new.life {
             Life::Until(expires) => *expires,
             Life::Managed { .. } => None,
         };
-        let body = CreateToken {
-            name: new.name.to_string(),
-            description: new.description.clone(),
-            roles: new.roles.as_ref().map(|roles| roles.iter().map(ToString::to_string).collect()),
-            labels: new.labels.clone(),
-            allowed_ips: new.allowed_ips.iter().map(ToString::to_string).collect(),
-            expires_at: expires.map(|at| at.to_string()),
-            ..CreateToken::default()
-        };
+        let body = CreateToken { expires_at: expires.map(|at| at.to_string()), ..to_be_made(&new) };
         let begun = APART.before(self.now());
         let mut lost: Option<ServiceError> = None;
         for _ in 0..BEGUN {
-            let undone = match self.line.once::<SecretShown>(Call::new("POST", tokens_of(&new.user)).body(&body)).await
-            {
-                Ok(shown) => {
-                    let secret = secret_of(&shown)?;
-                    return Ok(Created { token: shown.token.clone().into_token(), secret });
-                }
+            let undone = match self.line.once(Call::new("POST", tokens_of(&new.key.user)).body(&body)).await {
+                Ok(record) => return issued(record),
                 Err(undone) => undone,
             };
             if let (Undone::Answered(error), None) = (&undone, &lost) {
@@ -53,17 +39,17 @@ impl Remote {
             }
             let unknown = |error: &ServiceError| {
                 ServiceError::Unavailable(format!(
-                    "it is not known whether `{}/{}` was made, and nobody has its secret: {error}",
-                    new.user, new.name
+                    "it is not known whether `{}` was made, and nobody has its secret: {error}",
+                    new.key
                 ))
             };
-            let found = match self.shown(&new.user, &new.name).await {
+            let found = match self.shown(&new.key.user, &new.key.name).await {
                 Ok(found) => found,
                 Err(error) => return Err(unknown(&error)),
             };
             let mine = format!("{}/", self.me());
             if found.is_some_and(|token| token.created >= begun && token.created_by.starts_with(&mine)) {
-                let text = format!("`{}/{}` was made, but its secret was lost on the way", new.user, new.name);
+                let text = format!("`{}` was made, but its secret was lost on the way", new.key);
                 return Err(ServiceError::refused("secret_lost", text));
             }
             match undone {
@@ -129,8 +115,7 @@ impl Remote {
     ) -> Result<Vec<UsageDay>, ServiceError> {
         let call = Call::new("GET", path(&token.user, &token.name, "/usage")).query("id", &token.id);
         let usage: TokenUsage = self.line.repeat(call.query("from", from).query("to", to)).await?;
-        let day = |entry: UsageEntry| UsageDay { day: entry.day, uses: entry.uses, last: entry.last };
-        Ok(usage.days.into_iter().map(day).collect())
+        Ok(usage.days)
     }
 
     pub(in crate::service) async fn history(&self, token: &Token) -> Result<History, ServiceError> {
@@ -138,7 +123,7 @@ impl Remote {
         let usage = self.usage(token, today.first_of_month(), today).await?;
         let call = Call::new("GET", path(&token.user, &token.name, "/events")).query("id", &token.id);
         let events: EventList = self.line.repeat(call).await?;
-        Ok(History { events: events.events.into_iter().map(event).collect(), usage })
+        Ok(History { events: events.events, usage })
     }
 
     pub(in crate::service) async fn delete(&self, token: &Token) -> Result<Token, ServiceError> {
@@ -150,9 +135,4 @@ impl Remote {
         let roles: TokenRoles = self.line.repeat(Call::new("GET", path(&token.user, &token.name, "/roles"))).await?;
         Ok(roles.permissions)
     }
-}
-
-fn event(record: EventRecord) -> Event {
-    let EventRecord { at, actor, from, action, user, token, id, detail } = record;
-    Event { at, actor, from, action, user, token, id, detail }
 }

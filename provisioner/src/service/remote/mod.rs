@@ -21,7 +21,7 @@ use latchkey::name::UserName;
 use latchkey::secret::Secret;
 use zeroize::Zeroizing;
 
-use super::{Checked, ServerTime, ServiceError};
+use super::{ServerTime, ServiceError};
 use crate::deadline::Elapsed;
 use crate::transport::Transport;
 use call::Call;
@@ -88,7 +88,7 @@ impl Remote {
         transport: Arc<dyn Transport>,
         presented: &str,
         elapsed: Elapsed,
-    ) -> Result<Result<Checked, String>, ServiceError> {
+    ) -> Result<Result<wire::Me, String>, ServiceError> {
         check(&Line::new(name, transport, "", elapsed), presented).await
     }
 
@@ -107,18 +107,18 @@ impl Remote {
         self.line.now()
     }
 
-    pub(super) async fn verify(&self, presented: &str) -> Result<Result<Checked, String>, ServiceError> {
+    pub(super) async fn verify(&self, presented: &str) -> Result<Result<wire::Me, String>, ServiceError> {
         check(&self.line, presented).await
     }
 }
 
-async fn check(line: &Line, presented: &str) -> Result<Result<Checked, String>, ServiceError> {
+async fn check(line: &Line, presented: &str) -> Result<Result<wire::Me, String>, ServiceError> {
     // What has not the form of a secret is sent nowhere.
     if let Err(error) = Secret::parse(presented) {
         return Ok(Err(format!("not a secret of this service: {error}")));
     }
-    match line.repeat::<wire::Me>(Call::new("GET", "/v1/me").bearer(presented)).await {
-        Ok(me) => Ok(Ok(me.into())),
+    match line.repeat(Call::new("GET", "/v1/me").bearer(presented)).await {
+        Ok(me) => Ok(Ok(me)),
         Err(ServiceError::Refused(refusal)) if is_unauthorized(&refusal.code) => {
             Ok(Err(format!("`{}` does not accept it", line.name)))
         }

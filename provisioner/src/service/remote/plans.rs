@@ -2,18 +2,18 @@
 
 use jiff::Timestamp;
 use latchkey::api::wire::{
-    self, Applied, Confirm, Confirmed, LeaseRecord, LookUp, LookedUp, ManifestTokens, ManifestView, OriginRecord,
-    PutManifest, TakeLease, TokenKey, TokenRecord,
+    Applied, Confirm, Confirmed, LeaseRecord, LookUp, LookedUp, ManifestTokens, ManifestView, PutGrant, PutManifest,
+    TakeLease, TokenRecord,
 };
-use latchkey::name::{ManifestName, TokenName, UserName};
+use latchkey::name::{ManifestName, UserName};
 use latchkey::secret::{Secret, TokenId};
 use latchkey::service::{Grant, Origin, Role};
-use latchkey::token::Token;
+use latchkey::token::{Token, TokenKey};
 use latchkey::user::User;
 
 use super::Remote;
 use super::call::Call;
-use crate::service::{LeaseHolder, Managed, ManifestInfo, ServiceError};
+use crate::service::{LeaseHolder, Managed, ServiceError};
 
 /// How many names fit into a body of 64 KB, whatever their lengths.
 const USERS: usize = 400;
@@ -22,15 +22,6 @@ const IDS: usize = 500;
 
 fn path(manifest: &ManifestName, rest: &str) -> String {
     format!("/v1/manifests/{manifest}{rest}")
-}
-
-/// A grant as it is told. A name that this version cannot read is left out: it is shown, and decides nothing here.
-fn grant(told: &wire::Grant) -> Grant {
-    Grant {
-        permissions: told.permissions.iter().filter_map(|text| text.parse().ok()).collect(),
-        roles: told.roles.iter().filter_map(|text| text.parse().ok()).collect(),
-        users: told.users.iter().filter_map(|text| text.parse().ok()).collect(),
-    }
 }
 
 impl Remote {
@@ -60,13 +51,11 @@ impl Remote {
     pub(in crate::service) async fn holders(
         &self,
         manifest: &ManifestName,
-        wanted: &[(UserName, TokenName)],
+        wanted: &[TokenKey],
     ) -> Result<Vec<Token>, ServiceError> {
         let mut found = Vec::new();
         for wanted in wanted.chunks(TOKENS) {
-            let key =
-                |(user, name): &(UserName, TokenName)| TokenKey { user: user.to_string(), name: name.to_string() };
-            let wanted = LookUp { tokens: wanted.iter().map(key).collect(), ..LookUp::default() };
+            let wanted = LookUp { tokens: wanted.to_vec(), ..LookUp::default() };
             found.extend(self.look_up(manifest, &wanted).await?.tokens.into_iter().map(TokenRecord::into_token));
         }
         Ok(found)
@@ -76,11 +65,11 @@ impl Remote {
         &self,
         manifest: &ManifestName,
         ids: &[TokenId],
-    ) -> Result<Vec<(TokenId, Origin)>, ServiceError> {
+    ) -> Result<Vec<Origin>, ServiceError> {
         let mut found = Vec::new();
         for ids in ids.chunks(IDS) {
             let wanted = LookUp { ids: ids.iter().map(ToString::to_string).collect(), ..LookUp::default() };
-            found.extend(self.look_up(manifest, &wanted).await?.origins.into_iter().map(OriginRecord::into_origin));
+            found.extend(self.look_up(manifest, &wanted).await?.origins);
         }
         Ok(found)
     }
@@ -112,34 +101,21 @@ impl Remote {
         Ok(self.look_up(manifest, &wanted).await?.roles.into_iter().map(Role::from).collect())
     }
 
-    async fn view(&self, manifest: &ManifestName) -> Result<Option<ManifestView>, ServiceError> {
-        match self.line.repeat(Call::new("GET", path(manifest, ""))).await {
+    pub(in crate::service) async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestView>, ServiceError> {
+        match self.line.repeat(Call::new("GET", path(name, ""))).await {
             Ok(view) => Ok(Some(view)),
             Err(ServiceError::Gone(_)) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    pub(in crate::service) async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestInfo>, ServiceError> {
-        let held = |lease: LeaseRecord| LeaseHolder { by: lease.by, until: Some(lease.until) };
-        Ok(self.view(name).await?.map(|view| ManifestInfo {
-            applied: view.applied,
-            grant: view.grant.as_ref().map(grant),
-            lease: view.lease.map(held),
-        }))
-    }
-
     pub(in crate::service) async fn set_grant(&self, name: &ManifestName, grant: &Grant) -> Result<(), ServiceError> {
-        let wanted = wire::Grant {
-            permissions: grant.permissions.iter().map(ToString::to_string).collect(),
-            roles: grant.roles.iter().map(ToString::to_string).collect(),
-            users: grant.users.iter().map(ToString::to_string).collect(),
-        };
+        let wanted = PutGrant::from(grant);
         self.line.repeat_for_nothing(Call::new("PUT", path(name, "/grant")).body(&wanted)).await
     }
 
     pub(in crate::service) async fn applied(&self, manifest: &ManifestName) -> Result<Option<u64>, ServiceError> {
-        Ok(self.view(manifest).await?.and_then(|view| view.applied))
+        Ok(self.manifest(manifest).await?.and_then(|view| view.applied))
     }
 
     pub(in crate::service) async fn note_applied(
@@ -157,11 +133,7 @@ impl Remote {
         token: &Token,
         secret: &Secret,
     ) -> Result<Option<u32>, ServiceError> {
-        use std::fmt::Write as _;
-        let mut digest = String::with_capacity(64);
-        for byte in secret.digest().as_bytes() {
-            let _ = write!(digest, "{byte:02x}");
-        }
+        let digest = secret.digest().hex();
         let (user, name, id) = (token.user.to_string(), token.name.to_string(), token.id.to_string());
         let confirm = Confirm { user, name, id, digest };
         let confirmed: Confirmed =
