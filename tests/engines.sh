@@ -13,6 +13,8 @@ ENGINE_PACKAGES=(
   "schemathesis==4.32.5"
   # Reads what we write into `.env` files.
   "python-dotenv==1.2.*"
+  # Makes a client of the same document.
+  "openapi-python-client==0.29.1"
 )
 
 # Demands a program: its name, and what cannot be done without it.
@@ -104,6 +106,29 @@ install_heroku() {
   printf '%s' "$HEROKU_CLI" >"$folder/installed"
 }
 
+# What reads the API's document as strictly as others will: a linter, and a client in TypeScript. Without npm the tests
+# that ask them are skipped.
+OPENAPI_TOOLS=("@redocly/cli@2.77.0" "openapi-typescript@7.13.0" "openapi-fetch@0.17.0" "typescript@5.9.3")
+
+install_openapi_tools() {
+  local root folder wanted
+  root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)" || return
+  folder="$root/target/engines/openapi"
+  wanted="${OPENAPI_TOOLS[*]}"
+  if [[ -f "$folder/installed" && "$(<"$folder/installed")" == "$wanted" ]]; then
+    return 0
+  fi
+  if ! command -v npm >/dev/null; then
+    echo "engines: \`npm\` is not installed: the tests of \`openapi.json\` by a linter and in TypeScript are SKIPPED" >&2
+    return 0
+  fi
+  echo "engines: installing $wanted" >&2
+  rm -rf "$folder" && mkdir -p "$folder" || return
+  npm install --silent --no-audit --no-fund --no-save --ignore-scripts --prefix "$folder" "${OPENAPI_TOOLS[@]}" >&2 ||
+    return
+  printf '%s' "$wanted" >"$folder/installed"
+}
+
 # Programs of `tests/debian.txt` that this machine lacks are unpacked into `target/engines/debian`, and started through
 # `target/engines/debian/bin`: no right of root is needed, and nothing of the machine changes. Where that cannot be, what is
 # missing is named, and its tests are skipped.
@@ -181,7 +206,8 @@ SCRIPT
 
 if [[ "${BASH_SOURCE[0]}" == "$0" ]]; then
   set -euo pipefail
+  install_debian
   install_engines
   install_heroku
-  install_debian
+  install_openapi_tools
 fi

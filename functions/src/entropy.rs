@@ -1,6 +1,7 @@
 //! Randomness, passed in so that every test is exact.
 
 use std::fmt;
+use std::time::Duration;
 
 /// The source of randomness failed; nothing was minted.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,31 @@ pub struct SystemEntropy;
 impl Entropy for SystemEntropy {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyError> {
         getrandom::fill(buffer).map_err(|error| EntropyError(error.to_string()))
+    }
+}
+
+/// A random part of `most`, so that many who were refused together do not come back together. Without randomness all of
+/// it.
+pub fn jitter(entropy: &dyn Entropy, most: Duration) -> Duration {
+    let mut bytes = [0_u8; 2];
+    match entropy.fill(&mut bytes) {
+        Ok(()) => most.mul_f64(f64::from(u16::from_le_bytes(bytes)) / f64::from(u16::MAX)),
+        Err(_) => most,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::seeded::{Broken, Seeded};
+    use super::*;
+
+    #[test]
+    fn a_pause_is_a_part_of_the_longest_and_all_of_it_without_randomness() {
+        let (most, entropy) = (Duration::from_secs(8), Seeded::new(7));
+        let pauses: Vec<Duration> = (0..200).map(|_| jitter(&entropy, most)).collect();
+        assert!(pauses.iter().all(|pause| *pause <= most));
+        assert!(pauses.iter().any(|pause| *pause < most / 4) && pauses.iter().any(|pause| *pause > most / 4 * 3));
+        assert_eq!(jitter(&Broken, most), most);
     }
 }
 

@@ -15,11 +15,11 @@ pub struct NameError {
 }
 
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $rule:literal, $good:expr) => {
+    ($(#[$doc:meta])* $name:ident, $pattern:literal, $rule:literal, $good:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
         #[serde(try_from = "String", into = "String")]
-        #[schemars(with = "String")]
+        #[schemars(with = "String", extend("pattern" = $pattern))]
         pub struct $name(String);
 
         impl $name {
@@ -77,6 +77,7 @@ macro_rules! name {
 name!(
     /// A token's name, unique among its user's active tokens: `^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`, 1 to 64.
     TokenName,
+    "^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$",
     "a token's name is 1 to 64 letters, digits, `.`, `_` or `-`, and starts and ends with a letter or digit",
     |bytes| {
         (1..=64).contains(&bytes.len())
@@ -89,6 +90,7 @@ name!(
 name!(
     /// A user's name: `^[a-z0-9][a-z0-9._@+-]{0,127}$`; `me` is reserved.
     UserName,
+    "^[a-z0-9][a-z0-9._@+-]{0,127}$",
     "a user's name is 1 to 128 of `a-z`, `0-9` and `._@+-`, starts with a letter or digit, and is not `me`",
     |bytes| {
         (1..=128).contains(&bytes.len())
@@ -109,6 +111,7 @@ fn is_kebab(bytes: &[u8]) -> bool {
 name!(
     /// A role's name: `^[a-z][a-z0-9-]{0,63}$`.
     RoleName,
+    "^[a-z][a-z0-9-]{0,63}$",
     "a role's name is 1 to 64 of `a-z`, `0-9` and `-`, and starts with a letter",
     is_kebab
 );
@@ -116,6 +119,7 @@ name!(
 name!(
     /// A manifest's name: `^[a-z][a-z0-9-]{0,63}$`.
     ManifestName,
+    "^[a-z][a-z0-9-]{0,63}$",
     "a manifest's name is 1 to 64 of `a-z`, `0-9` and `-`, and starts with a letter",
     is_kebab
 );

@@ -211,7 +211,7 @@ impl Token {
         self.highest += 1;
         self.versions.push(Version {
             number: self.highest,
-            digest,
+            digest: digest.into(),
             state: VersionState::Staged,
             created: now,
             promoted: None,

@@ -16,7 +16,10 @@ pub const ROLES_MAX: usize = 20;
 /// One permission, `resource:action`, lower-case kebab; `*` only as a whole part.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-#[schemars(with = "String")]
+#[schemars(
+    with = "String",
+    extend("pattern" = r"^([a-z]([a-z0-9-]{0,62}[a-z0-9])?|\*):([a-z]([a-z0-9-]{0,62}[a-z0-9])?|\*)$")
+)]
 pub struct Permission {
     resource: String,
     action: String,

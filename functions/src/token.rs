@@ -1,5 +1,7 @@
 //! Tokens and their versions as they are recorded.
 
+mod key;
+
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
@@ -9,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::lifetime::Terms;
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
 use crate::place::{Place, PlaceId};
-use crate::secret::{Digest, Fingerprint, TokenId};
+use crate::secret::{Digest, Fingerprint, KnownDigest, TokenId};
+
+pub use key::{TokenKey, TokenRef};
 
 /// The most allowed networks of a token.
 pub const ALLOWED_IPS_MAX: usize = 20;
@@ -122,9 +126,9 @@ impl VersionState {
 pub struct Version {
     /// From 1.
     pub number: u32,
-    /// SHA-256 of the secret.
-    #[serde(with = "crate::secret::bytes")]
-    pub digest: Digest,
+    /// SHA-256 of the secret, as far as the record knows it.
+    #[serde(with = "crate::secret::stored")]
+    pub digest: KnownDigest,
     /// Its state.
     pub state: VersionState,
     /// When it was staged.
@@ -209,8 +213,10 @@ pub struct PlaceRecord {
     pub version: Option<u32>,
 }
 
-/// A retired version, remembered so that a place that still shows it is known as ours.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+// Remembered so that a place that still shows it is known as ours.
+/// A version that was retired.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "RetiredEntry")]
 pub struct Retired {
     /// Its number.
     pub number: u32,
@@ -279,6 +285,42 @@ impl TokenState {
 }
 
 impl Token {
+    /// A token as it is made: without roles, versions and places, and without an end.
+    pub fn new(id: TokenId, key: TokenKey, created_by: &str, now: Timestamp) -> Self {
+        Self {
+            id,
+            user: key.user,
+            name: key.name,
+            description: None,
+            roles: Vec::new(),
+            labels: BTreeMap::new(),
+            allowed_ips: Vec::new(),
+            created: now,
+            created_by: created_by.to_owned(),
+            managed_by: None,
+            expires_at: None,
+            terms: None,
+            places: BTreeMap::new(),
+            versions: Vec::new(),
+            retired: Vec::new(),
+            highest: 0,
+            leaving: None,
+            ended: None,
+            revision: 1,
+            uses: BTreeMap::new(),
+        }
+    }
+
+    /// The token by name.
+    pub fn key(&self) -> TokenKey {
+        TokenKey::new(self.user.clone(), self.name.clone())
+    }
+
+    /// This token, and no later one of the same name.
+    pub fn reference(&self) -> TokenRef {
+        TokenRef::new(self.key(), self.id.clone())
+    }
+
     /// What it is at `now`. Time is compared at every read; no job has to run for a token to expire.
     pub fn state(&self, now: Timestamp) -> TokenState {
         match &self.ended {
@@ -303,6 +345,12 @@ impl Token {
         self.versions.iter().find(|version| version.state == VersionState::Current)
     }
 
+    /// Whether any version has ever been current.
+    pub fn has_been_current(&self) -> bool {
+        // A current version goes on being recorded until a newer one is, or it is ended as compromised.
+        self.versions.iter().any(|version| version.state != VersionState::Staged)
+    }
+
     /// A live version by number.
     pub fn version(&self, number: u32) -> Option<&Version> {
         self.versions.iter().find(|version| version.number == number)
@@ -322,6 +370,12 @@ impl Token {
             return current.promoted;
         }
         Some(terms.due(current.promoted?, self.deadline(current)))
+    }
+
+    /// The number of the version that works at `now` and whose secret has this digest. A record without digests knows
+    /// none.
+    pub fn version_with(&self, digest: &Digest, now: Timestamp) -> Option<u32> {
+        self.live(now).find(|version| version.digest.matches(digest)).map(|version| version.number)
     }
 
     /// The last noted use of any version.

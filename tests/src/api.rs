@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use latchkey::api::{Api, Function, Record, Request, Response};
+use latchkey::api::{Api, Record, Request, Response};
 use serde_json::Value;
 
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
@@ -16,8 +16,6 @@ pub struct Actor {
     pub authorization: Option<String>,
     /// From which address.
     pub source: IpAddr,
-    /// Which function is asked; all routes are answered when `None`.
-    pub function: Option<Function>,
 }
 
 /// What came back.
@@ -58,7 +56,7 @@ impl Reply {
 impl Actor {
     pub fn anonymous(api: &Api) -> Self {
         let source = IpAddr::from([192, 0, 2, 7]);
-        Self { api: api.clone(), authorization: None, source, function: None }
+        Self { api: api.clone(), authorization: None, source }
     }
 
     /// Whoever has a secret.
@@ -82,10 +80,10 @@ impl Actor {
             source: Some(self.source),
             id: format!("request-{number}"),
         };
-        let handled = self.api.handle(self.function, request).await;
-        let text = &handled.response.body;
+        let latchkey::api::Reply { response, record } = self.api.handle(request).await;
+        let text = &response.body;
         let body = if text.is_empty() { Value::Null } else { serde_json::from_slice(text).expect("JSON") };
-        Reply { response: handled.response, record: handled.record, body }
+        Reply { response, record, body }
     }
 
     /// Sends a request without a body.

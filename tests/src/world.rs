@@ -1,6 +1,5 @@
 //! A service on a table of its own, with a clock and randomness that the test decides.
 
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -8,11 +7,12 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::types::AttributeValue;
 use latchkey::clock::Clock;
 use latchkey::lifetime::{Seconds, Terms};
-use latchkey::name::{RoleName, TokenName, UserName};
+use latchkey::name::RoleName;
 use latchkey::place::Place;
 use latchkey::role::Permissions;
-use latchkey::service::{Caller, Created, Invalid, Life, NewToken, Service, UserChange, Valid, Verdict};
+use latchkey::service::{Caller, Invalid, Issued, Life, NewToken, Service, UserChange, Valid, Verdict};
 use latchkey::table::keys::{Item, Key, PK, SK};
+use latchkey::token::TokenKey;
 use latchkey::user::User;
 
 use crate::clock::{ManualClock, SeededEntropy};
@@ -34,18 +34,14 @@ pub fn permissions(texts: &[&str]) -> Permissions {
     texts.iter().map(|text| text.parse().expect("a permission")).collect()
 }
 
+/// A token by name.
+pub fn key(user: &str, token: &str) -> TokenKey {
+    TokenKey::new(name(user), name(token))
+}
+
 /// A token to be made with everything by default.
 pub fn new_token(user: &str, token: &str) -> NewToken {
-    NewToken {
-        user: name(user),
-        name: name(token),
-        description: None,
-        roles: None,
-        labels: BTreeMap::new(),
-        allowed_ips: Vec::new(),
-        life: Life::Until(None),
-        places: Vec::new(),
-    }
+    NewToken::new(key(user, token), Life::Until(None))
 }
 
 /// A token to be made of the manifest `acme`, pushed to places.
@@ -106,19 +102,18 @@ impl World {
     }
 
     /// Makes a token.
-    pub async fn token(&self, user: &str, token: &str) -> Created {
+    pub async fn token(&self, user: &str, token: &str) -> Issued {
         self.create(new_token(user, token)).await
     }
 
     /// Makes a token.
-    pub async fn create(&self, new: NewToken) -> Created {
+    pub async fn create(&self, new: NewToken) -> Issued {
         self.service.create(&self.admin, new).await.expect("a token")
     }
 
     /// Deletes a token.
     pub async fn delete(&self, user: &str, token: &str) {
-        let gone = self.service.delete(&self.admin, &name::<UserName>(user), &name::<TokenName>(token), None).await;
-        gone.expect("a deleted token");
+        self.service.delete(&self.admin, &key(user, token), None).await.expect("a deleted token");
     }
 
     /// Who a secret is.

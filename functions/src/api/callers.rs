@@ -1,14 +1,16 @@
 //! Who is behind a request: RFC 6750, checked against the table each time, so that a deleted token ends at once.
 
+use std::net::IpAddr;
+
 use super::http::Request;
 use super::problem::{Challenge, Problem};
-use super::{Api, Record};
+use super::{Api, FirstUse, Record};
 use crate::secret::SECRET_MAX;
 use crate::service::{Caller, Valid, Verdict};
 
 /// A verified caller.
 #[derive(Debug)]
-pub(super) struct Verified {
+pub(super) struct VerifiedCaller {
     /// As the service knows it.
     pub(super) caller: Caller,
     /// The token in hand.
@@ -17,12 +19,13 @@ pub(super) struct Verified {
 
 /// The secret that a request presents; the header only, as RFC 6750 section 2.1 has it.
 pub(super) fn presented(request: &Request) -> Result<&str, Problem> {
-    let unreadable = |problem: Problem| problem.challenge(Challenge::Request);
     let missing = || {
         Problem::new(401, "unauthenticated", "send a token: `Authorization: Bearer <secret>`")
             .challenge(Challenge::Missing)
     };
-    let header = request.header("authorization").map_err(unreadable)?.ok_or_else(missing)?;
+    let header = request.header("authorization");
+    let header = header.map_err(|repeated| Problem::from(repeated).challenge(Challenge::Request))?;
+    let header = header.ok_or_else(missing)?;
     let (scheme, secret) = header.split_once(' ').unwrap_or((header, ""));
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(missing());
@@ -40,7 +43,7 @@ pub(super) fn not_valid() -> Problem {
 }
 
 /// What a check made of a caller's secret.
-pub(super) fn admitted(verdict: Verdict, request: &Request, record: &mut Record) -> Result<Verified, Problem> {
+pub(super) fn admit(verdict: Verdict, request: &Request, record: &mut Record) -> Result<VerifiedCaller, Problem> {
     match verdict {
         Verdict::Invalid(invalid) => {
             record.check = Some(invalid.code());
@@ -51,17 +54,26 @@ pub(super) fn admitted(verdict: Verdict, request: &Request, record: &mut Record)
             record.check = Some("valid");
             record.caller = Some(caller.actor.clone());
             record.token = Some(valid.id.clone());
-            Ok(Verified { caller, valid })
+            Ok(VerifiedCaller { caller, valid })
         }
     }
 }
 
 impl Api {
     /// Checks a request's secret and counts its use.
-    pub(super) async fn caller(&self, request: &Request, record: &mut Record) -> Result<Verified, Problem> {
+    pub(super) async fn caller(&self, request: &Request, record: &mut Record) -> Result<VerifiedCaller, Problem> {
         let verdict = self.service.verify(presented(request)?, request.source).await?;
-        let verified = admitted(verdict, request, record)?;
+        let verified = admit(verdict, request, record)?;
         self.note(&verified.valid, request.source).await;
         Ok(verified)
+    }
+
+    /// Counts a use; one that cannot be noted changes no answer.
+    pub(super) async fn note(&self, valid: &Valid, from: Option<IpAddr>) {
+        if self.first_use == FirstUse::AfterReply {
+            self.service.count_use(valid, from);
+        } else if let Err(error) = self.service.note_use(valid, from).await {
+            tracing::warn!(%error, "a use was not noted");
+        }
     }
 }

@@ -1,22 +1,33 @@
 //! The function `create`.
 
-use super::http::Response;
+use super::Api;
 use super::problem::Problem;
-use super::reading::{Asked, Fields, read_body};
-use super::wire::{CreateToken, SecretShown, TokenRecord};
-use super::{Api, callers::Verified};
+use super::reading::Fields;
+use super::replies::Created;
+use super::request::RoutedRequest;
+use super::rows::routes;
+use super::wire::{CreateToken, IssuedRecord};
 use crate::name::UserName;
 use crate::service::{Life, NewToken};
+use crate::token::TokenKey;
+
+routes! {
+    createToken: POST "/v1/users/{user}/tokens" => Api::create_token {
+        summary: "Makes a token and shows its secret, this once",
+        problems: [403, 404, 409],
+    }
+}
 
 impl Api {
-    pub(super) async fn create_token(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let new = read(asked.user()?, &read_body(asked.request)?)?;
-        let created = self.service.create(&by.caller, new).await?;
-        let location = format!("/v1/users/{}/tokens/{}", created.token.user, created.token.name);
-        let token = TokenRecord::of(&created.token, self.service.now());
-        let shown = SecretShown { version: token.highest, token, secret: created.secret.expose().to_owned() };
-        let etag = format!("\"{}\"", shown.token.revision);
-        Ok(Response::json(201, &shown)?.with("location", location).with("etag", etag))
+    async fn create_token(
+        &self,
+        asked: &RoutedRequest<'_, UserName, (), CreateToken>,
+    ) -> Result<Created<IssuedRecord>, Problem> {
+        let new = read(asked.path()?, &asked.body()?)?;
+        let issued = self.service.create(asked.caller(), new).await?;
+        let location = format!("/v1/users/{}/tokens/{}", issued.token.user, issued.token.name);
+        let record = IssuedRecord::of(&issued, self.service.now());
+        Ok(Created::new(record).with("location", location).etag(issued.token.revision))
     }
 }
 
@@ -45,5 +56,6 @@ fn read(user: UserName, body: &CreateToken) -> Result<NewToken, Problem> {
     };
     let name = name.ok_or_else(|| Problem::field("/name", "is missing"))?;
     let (description, labels, places) = (body.description.clone(), body.labels.clone(), body.places.clone());
-    Ok(NewToken { user, name, description, roles, labels, allowed_ips, life, places })
+    let key = TokenKey::new(user, name);
+    Ok(NewToken { key, description, roles, labels, allowed_ips, life, places })
 }

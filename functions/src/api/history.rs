@@ -1,19 +1,96 @@
 //! The function `list`, for what was: usage and events.
 
+use std::borrow::Cow;
+use std::str::FromStr;
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::Api;
-use super::callers::Verified;
-use super::http::Response;
+use super::parameters::{Given, Limit, query};
 use super::problem::Problem;
-use super::reading::Asked;
-use super::wire::{EventList, EventRecord, TokenUsage, UsageEntry, UserUsage};
+use super::replies::Json;
+use super::request::RoutedRequest;
+use super::rows::routes;
+use super::wire::{EventList, TokenUsage, UserUsage};
 use crate::name::{TokenName, UserName};
 use crate::secret::TokenId;
 use crate::service::Event;
 use crate::table::keys::ACTIVE;
+use crate::token::TokenKey;
+
+routes! {
+    tokenUsage: GET "/v1/users/{user}/tokens/{name}/usage" => Api::token_usage {
+        summary: "How often a token was used, by day",
+        problems: [404],
+    }
+    tokenEvents: GET "/v1/users/{user}/tokens/{name}/events" => Api::token_events {
+        summary: "What was done to a token, newest first",
+        problems: [404],
+    }
+    userUsage: GET "/v1/users/{user}/usage" => Api::user_usage {
+        summary: "How often a user's active tokens were used, by day",
+        problems: [404],
+    }
+    events: GET "/v1/events" => Api::events {
+        summary: "Audit events of one month, newest first",
+        problems: [403],
+    }
+}
+
+query! {
+    /// Which uses of a token are asked for.
+    UsesOfToken {
+        /// The first day; 30 days before the last unless said.
+        from: Given<Date>,
+        /// The last day; today unless said.
+        to: Given<Date>,
+        /// The id of the token that is meant.
+        id: Given<TokenId>,
+    }
+}
+
+query! {
+    /// Which uses of a user's tokens are asked for.
+    UsesOfUser {
+        /// The first day; 30 days before the last unless said.
+        from: Given<Date>,
+        /// The last day; today unless said.
+        to: Given<Date>,
+        /// `next` of the page before.
+        cursor: Given<String>,
+    }
+}
+
+query! {
+    /// Which events of a token are asked for.
+    EventsOfToken {
+        /// The id of the token that is meant.
+        id: Given<TokenId>,
+        /// A month; this one unless said.
+        month: Given<Month>,
+        /// The most entries of a page.
+        limit: Given<Limit<EVENTS_MAX>>,
+        /// `next` of the page before.
+        cursor: Given<String>,
+    }
+}
+
+query! {
+    /// Which events are asked for.
+    Events {
+        /// A user; without, events about roles and manifests.
+        user: Given<UserName>,
+        /// A month; this one unless said.
+        month: Given<Month>,
+        /// The most entries of a page.
+        limit: Given<Limit<EVENTS_MAX>>,
+        /// `next` of the page before.
+        cursor: Given<String>,
+    }
+}
 
 /// The longest time that one answer about usage spans, in days: rows are kept so long.
 const SPAN_MAX: i32 = 400;
@@ -22,6 +99,32 @@ const USAGE_PAGE: i32 = 20;
 /// The longest page of events.
 const EVENTS_MAX: i32 = 200;
 
+/// A month, by its first instant.
+struct Month(Timestamp);
+
+impl FromStr for Month {
+    type Err = jiff::Error;
+
+    fn from_str(text: &str) -> Result<Self, jiff::Error> {
+        let first: Date = format!("{text}-01").parse()?;
+        Ok(Self(first.to_zoned(TimeZone::UTC)?.timestamp()))
+    }
+}
+
+impl JsonSchema for Month {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Month".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$" })
+    }
+}
+
 /// Days from the first to the last, both included.
 struct Span {
     from: Date,
@@ -29,14 +132,14 @@ struct Span {
 }
 
 impl Api {
-    fn span(&self, asked: &Asked<'_>) -> Result<Span, Problem> {
+    fn span(&self, first: &Given<Date>, last: &Given<Date>) -> Result<Span, Problem> {
         let today = self.service.now().to_zoned(TimeZone::UTC).date();
-        let to = asked.read("to", "is a day such as `2026-12-31`")?.unwrap_or(today);
-        let from = asked.read("from", "is a day such as `2026-12-01`")?;
+        let to = last.read("is a day such as `2026-12-31`")?.unwrap_or(today);
+        let from = first.read("is a day such as `2026-12-01`")?;
         let from = from.or_else(|| to.checked_sub(30.days()).ok()).unwrap_or(to);
         let days = from.until(to).map_or(i32::MAX, |span| span.get_days());
         if !(0..=SPAN_MAX).contains(&days) {
-            return Err(Problem::field("?from", format!("is at most {SPAN_MAX} days before `to`, and not after it")));
+            return Err(first.fault(format!("is at most {SPAN_MAX} days before `to`, and not after it")));
         }
         Ok(Span { from, to })
     }
@@ -48,7 +151,7 @@ impl Api {
             let start = month.to_zoned(TimeZone::UTC).map_or(Timestamp::MIN, |zoned| zoned.timestamp());
             let read = self.service.usage(&id, start).await?;
             let within = read.into_iter().filter(|day| (span.from..=span.to).contains(&day.day));
-            days.extend(within.map(|day| UsageEntry { day: day.day, uses: day.uses, last: day.last }));
+            days.extend(within);
             let Ok(next) = month.checked_add(1.month()) else { break };
             month = next;
         }
@@ -56,78 +159,69 @@ impl Api {
         Ok(TokenUsage { id, name, days, uses })
     }
 
-    pub(super) async fn token_usage(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let (user, name) = (asked.user()?, asked.path("name")?);
-        by.caller.may_audit(&user)?;
-        let span = self.span(asked)?;
-        let id = self.id_of(&user, &name, asked.id()?).await?;
-        Response::json(200, &self.usage_of(id, Some(name), &span).await?)
+    async fn token_usage(&self, asked: &RoutedRequest<'_, TokenKey, UsesOfToken>) -> Result<Json<TokenUsage>, Problem> {
+        let (key, UsesOfToken { from, to, id }) = (asked.path()?, &asked.given);
+        asked.caller().may_audit(&key.user)?;
+        let span = self.span(from, to)?;
+        let id = self.id_of(&key, id.read("is not the id of a token")?).await?;
+        Ok(Json::new(self.usage_of(id, Some(key.name), &span).await?))
     }
 
     /// The id of an active token, or of one that ended if it is named.
-    async fn id_of(&self, user: &UserName, name: &TokenName, id: Option<TokenId>) -> Result<TokenId, Problem> {
+    async fn id_of(&self, key: &TokenKey, id: Option<TokenId>) -> Result<TokenId, Problem> {
         let Some(id) = id else {
-            let token = self.service.holder(user, name).await?.ok_or_else(Problem::not_found)?;
+            let token = self.service.holder(key).await?.ok_or_else(Problem::not_found)?;
             return Ok(token.id);
         };
         let origins = self.service.origins(std::slice::from_ref(&id)).await?;
-        let known = origins.iter().any(|(_, origin)| origin.user == *user && origin.name == *name);
+        let known = origins.iter().any(|origin| origin.user == key.user && origin.name == key.name);
         if known { Ok(id) } else { Err(Problem::not_found()) }
     }
 
-    pub(super) async fn user_usage(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let user = asked.user()?;
-        by.caller.may_audit(&user)?;
-        let span = self.span(asked)?;
-        let from: Option<TokenName> = asked.read("cursor", "was not given out")?;
+    async fn user_usage(&self, asked: &RoutedRequest<'_, UserName, UsesOfUser>) -> Result<Json<UserUsage>, Problem> {
+        let (user, UsesOfUser { from, to, cursor }) = (asked.path()?, &asked.given);
+        asked.caller().may_audit(&user)?;
+        let span = self.span(from, to)?;
+        let from: Option<TokenName> = cursor.read_as("was not given out")?;
         let page = self.service.list_active(&user, USAGE_PAGE, from.map(|name| format!("{ACTIVE}{name}"))).await?;
         let mut tokens = Vec::new();
         for token in page.tokens {
             tokens.push(self.usage_of(token.id, Some(token.name), &span).await?);
         }
         let next = page.next.and_then(|key| key.strip_prefix(ACTIVE).map(str::to_owned));
-        Response::json(200, &UserUsage { tokens, next })
+        Ok(Json::new(UserUsage { tokens, next }))
     }
 
     async fn event_list(
         &self,
         user: Option<&UserName>,
-        asked: &Asked<'_>,
+        (month, limit, cursor): (&Given<Month>, &Given<Limit<EVENTS_MAX>>, &Given<String>),
         wanted: impl Fn(&Event) -> bool,
-    ) -> Result<Response, Problem> {
-        let rule = "is a month such as `2026-12`";
-        let at = match asked.query("month") {
-            None => self.service.now(),
-            Some(text) => {
-                let first: Date = format!("{text}-01").parse().map_err(|_| Problem::field("?month", rule))?;
-                first.to_zoned(TimeZone::UTC).map_err(|_| Problem::field("?month", rule))?.timestamp()
-            }
-        };
-        let from: Option<ulid::Ulid> = asked.read("cursor", "was not given out")?;
-        let limit = asked.limit(EVENTS_MAX)?;
-        let page = self.service.event_page(user, at, limit, from.map(|ulid| ulid.to_string())).await?;
-        let events = page.events.into_iter().filter(wanted).map(record).collect();
-        Response::json(200, &EventList { events, next: page.next })
+    ) -> Result<Json<EventList>, Problem> {
+        let at = month.read("is a month such as `2026-12`")?.map_or_else(|| self.service.now(), |month| month.0);
+        let from: Option<ulid::Ulid> = cursor.read_as("was not given out")?;
+        let page = self.service.event_page(user, at, limit.or(100)?, from.map(|ulid| ulid.to_string())).await?;
+        let events = page.events.into_iter().filter(wanted).collect();
+        Ok(Json::new(EventList { events, next: page.next }))
     }
 
-    pub(super) async fn token_events(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let (user, name): (UserName, TokenName) = (asked.user()?, asked.path("name")?);
-        by.caller.may_audit(&user)?;
-        let id = asked.id()?;
+    async fn token_events(
+        &self,
+        asked: &RoutedRequest<'_, TokenKey, EventsOfToken>,
+    ) -> Result<Json<EventList>, Problem> {
+        let (key, EventsOfToken { id, month, limit, cursor }) = (asked.path()?, &asked.given);
+        asked.caller().may_audit(&key.user)?;
+        let id = id.read("is not the id of a token")?;
         let of_token = |event: &Event| {
-            event.token.as_ref() == Some(&name) && id.as_ref().is_none_or(|id| event.id.as_ref() == Some(id))
+            event.token.as_ref() == Some(&key.name) && id.as_ref().is_none_or(|id| event.id.as_ref() == Some(id))
         };
-        self.event_list(Some(&user), asked, of_token).await
+        self.event_list(Some(&key.user), (month, limit, cursor), of_token).await
     }
 
-    pub(super) async fn events(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        by.caller.must_have("admin:audit")?;
-        let user: Option<UserName> = asked.read("user", UserName::RULE)?;
-        self.event_list(user.as_ref(), asked, |_| true).await
+    async fn events(&self, asked: &RoutedRequest<'_, (), Events>) -> Result<Json<EventList>, Problem> {
+        asked.caller().may_read_events()?;
+        let Events { user, month, limit, cursor } = &asked.given;
+        let user = user.read(UserName::RULE)?;
+        self.event_list(user.as_ref(), (month, limit, cursor), |_| true).await
     }
-}
-
-fn record(event: Event) -> EventRecord {
-    let Event { at, actor, from, action, user, token, id, detail } = event;
-    EventRecord { at, actor, from, action, user, token, id, detail }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::problem::Problem;
+use zeroize::Zeroize;
 
 /// The longest body that is read, in bytes.
 pub const BODY_MAX: usize = 64 * 1024;
@@ -36,19 +36,23 @@ impl fmt::Debug for Request {
 
 impl Drop for Request {
     fn drop(&mut self) {
-        use zeroize::Zeroize;
         self.body.zeroize();
         self.headers.iter_mut().for_each(|(_, value)| value.zeroize());
     }
 }
 
+/// A header that may come once came more than once.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the header `{0}` stands more than once")]
+pub(super) struct RepeatedHeader(String);
+
 impl Request {
-    /// The value of a header that may stand once; the first problem if it stands twice.
-    pub(super) fn header(&self, name: &str) -> Result<Option<&str>, Problem> {
+    /// The value of a header that may come once.
+    pub(super) fn header(&self, name: &str) -> Result<Option<&str>, RepeatedHeader> {
         let mut values = self.headers.iter().filter(|(held, _)| held.eq_ignore_ascii_case(name));
         let first = values.next().map(|(_, value)| value.as_str());
         if values.next().is_some() {
-            return Err(Problem::invalid_request(format!("the header `{name}` stands more than once")));
+            return Err(RepeatedHeader(name.to_owned()));
         }
         Ok(first)
     }
@@ -72,19 +76,13 @@ impl fmt::Debug for Response {
     }
 }
 
+impl Drop for Response {
+    fn drop(&mut self) {
+        self.body.zeroize();
+    }
+}
+
 impl Response {
-    /// A reply with a JSON body that nobody may keep.
-    pub(super) fn json<T: serde::Serialize>(status: u16, body: &T) -> Result<Self, Problem> {
-        let body = serde_json::to_vec(body).map_err(|error| Problem::internal(error.to_string()))?;
-        let headers = vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
-        Ok(Self { status, headers, body })
-    }
-
-    /// 204.
-    pub(super) fn nothing() -> Self {
-        Self { status: 204, headers: vec![("cache-control", "no-store".to_owned())], body: Vec::new() }
-    }
-
     /// The same with a header more.
     pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));

@@ -2,17 +2,41 @@
 
 use std::net::IpAddr;
 
-use super::callers::{admitted, presented};
-use super::http::{Request, Response};
+use super::callers::{admit, presented};
+use super::document::{ALWAYS, Document, Operation};
+use super::http::Request;
+use super::path::decode;
 use super::problem::Problem;
 use super::reading::{check_size, read_json};
-use super::routes::decode;
+use super::replies::{IntoResponse, Json};
+use super::request::RequestBody;
+use super::routes::{Handler, Route};
 use super::wire::{Introspect, Introspected};
-use super::{Api, FirstUse, Record};
-use crate::service::{Valid, Verdict};
+use super::{Api, Record};
+use crate::service::{Presented, Valid, Verdict};
+
+pub(super) const ROUTES: &[Route] = &[Route {
+    method: "POST",
+    path: "/v1/introspect",
+    operation: "introspect",
+    handler: Handler::Open(|api, request, record| {
+        Box::pin(async move { api.introspect(request, record).await?.into_response() })
+    }),
+}];
+
+pub(super) fn describe(document: &mut Document) {
+    let kinds: &[&str] = &["application/json", "application/x-www-form-urlencoded"];
+    for row in ROUTES {
+        let body = Introspect::describe(document.schemas()).map(|schema| (schema, kinds));
+        let replies = Json::<Introspected>::describe(document.schemas());
+        let problems = [ALWAYS, &[403, 415]].concat();
+        let summary = "Token introspection, RFC 7662";
+        document.insert(row, Operation { summary, parameters: vec![], body, replies, problems, secured: true });
+    }
+}
 
 impl Api {
-    pub(super) async fn introspect(&self, request: &Request, record: &mut Record) -> Result<Response, Problem> {
+    async fn introspect(&self, request: &Request, record: &mut Record) -> Result<Json<Introspected>, Problem> {
         let secret = presented(request)?;
         check_size(request)?;
         let asked = read(request);
@@ -21,10 +45,11 @@ impl Api {
             Ok((asked, client)) => (asked.token.as_str(), *client),
             Err(_) => ("", None),
         };
-        let found = self.service.introspect((secret, request.source), (subject, client)).await?;
-        let by = admitted(found.caller, request, record)?;
+        let asking = Presented { secret, from: request.source };
+        let found = self.service.introspect(asking, Presented { secret: subject, from: client }).await?;
+        let by = admit(found.caller, request, record)?;
         self.note(&by.valid, request.source).await;
-        by.caller.must_have("tokens:introspect")?;
+        by.caller.may_introspect()?;
         let (asked, _) = asked?;
         let answer = match found.subject {
             Some(Verdict::Valid(subject)) => {
@@ -32,7 +57,7 @@ impl Api {
                 if asked.count.unwrap_or(true) {
                     self.note(&subject, client).await;
                 }
-                told(&subject)
+                introspected(&subject)
             }
             Some(Verdict::Invalid(invalid)) => {
                 record.check = Some(invalid.code());
@@ -40,20 +65,11 @@ impl Api {
             }
             None => Introspected::default(),
         };
-        Response::json(200, &answer)
-    }
-
-    /// Counts a use; one that cannot be noted changes no answer.
-    pub(super) async fn note(&self, valid: &Valid, from: Option<IpAddr>) {
-        if self.first_use == FirstUse::AfterReply {
-            self.service.count_use(valid, from);
-        } else if let Err(error) = self.service.note_use(valid, from).await {
-            tracing::warn!(%error, "a use was not noted");
-        }
+        Ok(Json::new(answer))
     }
 }
 
-fn told(valid: &Valid) -> Introspected {
+fn introspected(valid: &Valid) -> Introspected {
     let scope = valid.permissions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     Introspected {
         active: true,

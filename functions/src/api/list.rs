@@ -1,44 +1,62 @@
-//! The function `list`: tokens, who the caller is, and the document.
+//! The function `list`: tokens.
 
 use super::Api;
-use super::callers::Verified;
-use super::http::Response;
+use super::parameters::{Given, Limit, query};
 use super::problem::Problem;
-use super::reading::Asked;
-use super::wire::{Me, TokenList, TokenRecord};
-use crate::name::UserName;
+use super::replies::Json;
+use super::request::RoutedRequest;
+use super::rows::routes;
+use super::wire::{TokenList, TokenRecord};
+use crate::name::{TokenName, UserName};
 use crate::secret::TokenId;
 use crate::table::keys::{ACTIVE, ENDED};
-use crate::token::TokenState;
-use crate::user::UserKind;
+use crate::token::{TokenKey, TokenState};
 
-/// The document that describes the API; `tests` write it.
-pub(super) const OPENAPI: &str = include_str!("../../openapi.json");
+routes! {
+    listTokens: GET "/v1/users/{user}/tokens" => Api::list_tokens {
+        summary: "Lists a user's tokens: active ones by name, deleted and expired ones newest first",
+        problems: [404],
+    }
+    showToken: GET "/v1/users/{user}/tokens/{name}" => Api::show_token {
+        summary: "Shows an active token",
+        problems: [404],
+    }
+}
+
+query! {
+    /// Which tokens are to be listed.
+    Listing {
+        /// Which tokens; active ones unless said.
+        state: Given<TokenState>,
+        /// The most entries of a page.
+        limit: Given<Limit<PAGE_MAX>>,
+        /// `next` of the page before.
+        cursor: Given<String>,
+    }
+}
 
 /// The longest page of tokens.
 const PAGE_MAX: i32 = 100;
 
 impl Api {
-    pub(super) async fn list_tokens(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let user = asked.user()?;
-        by.caller.may_see(&user)?;
-        let limit = asked.limit(PAGE_MAX)?;
-        let state = match asked.query("state").unwrap_or("active") {
+    async fn list_tokens(&self, asked: &RoutedRequest<'_, UserName, Listing>) -> Result<Json<TokenList>, Problem> {
+        let (user, Listing { state, limit, cursor }) = (asked.path()?, &asked.given);
+        asked.caller().may_see(&user)?;
+        let limit = limit.or(PAGE_MAX)?;
+        let state = match state.text().unwrap_or("active") {
             "active" => TokenState::Active,
             "deleted" => TokenState::Deleted,
             "expired" => TokenState::Expired,
-            _ => return Err(Problem::field("?state", "is `active`, `deleted` or `expired`")),
+            _ => return Err(state.fault("is `active`, `deleted` or `expired`")),
         };
-        let page = if state == TokenState::Active {
-            self.active(&user, limit, asked).await?
-        } else {
-            self.ended(&user, limit, asked, state).await?
-        };
-        Response::json(200, &page)
+        Ok(Json::new(match state {
+            TokenState::Active => self.active(&user, limit, cursor).await?,
+            TokenState::Deleted | TokenState::Expired => self.ended(&user, limit, cursor, state).await?,
+        }))
     }
 
-    async fn active(&self, user: &UserName, limit: i32, asked: &Asked<'_>) -> Result<TokenList, Problem> {
-        let from: Option<crate::name::TokenName> = asked.read("cursor", "was not given out")?;
+    async fn active(&self, user: &UserName, limit: i32, cursor: &Given<String>) -> Result<TokenList, Problem> {
+        let from: Option<TokenName> = cursor.read_as("was not given out")?;
         let page = self.service.list_active(user, limit, from.map(|name| format!("{ACTIVE}{name}"))).await?;
         let now = self.service.now();
         let tokens = page.tokens.iter().filter(|token| token.state(now) == TokenState::Active);
@@ -50,10 +68,11 @@ impl Api {
         &self,
         user: &UserName,
         limit: i32,
-        asked: &Asked<'_>,
+        cursor: &Given<String>,
         state: TokenState,
     ) -> Result<TokenList, Problem> {
-        let from = asked.query("cursor").map(read_position).transpose()?;
+        let from = cursor.text().map(|text| read_position(text).ok_or_else(|| cursor.fault("was not given out")));
+        let from = from.transpose()?;
         let now = self.service.now();
         let mut tokens = Vec::new();
         if state == TokenState::Expired && from.is_none() {
@@ -74,43 +93,17 @@ impl Api {
         Ok(TokenList { tokens: tokens.iter().map(|token| TokenRecord::of(token, now)).collect(), next })
     }
 
-    pub(super) async fn show_token(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let (user, name) = (asked.user()?, asked.path("name")?);
-        by.caller.may_see(&user)?;
-        let token = self.service.show(&user, &name).await?.ok_or_else(Problem::not_found)?;
-        let etag = format!("\"{}\"", token.revision);
-        Ok(Response::json(200, &TokenRecord::of(&token, self.service.now()))?.with("etag", etag))
-    }
-
-    pub(super) fn who_am_i(by: &Verified) -> Result<Response, Problem> {
-        let valid = &by.valid;
-        let me = Me {
-            user: valid.user.clone(),
-            kind: if valid.person { UserKind::Person } else { UserKind::Service },
-            token: valid.name.clone(),
-            id: valid.id.clone(),
-            version: valid.version,
-            fingerprint: valid.fingerprint.clone(),
-            works_until: valid.expires,
-            roles: valid.roles.clone(),
-            permissions: valid.permissions.clone(),
-            managed_by: valid.managed_by.clone(),
-        };
-        Response::json(200, &me)
-    }
-
-    pub(super) fn openapi() -> Response {
-        let headers =
-            vec![("content-type", "application/json".to_owned()), ("cache-control", "public, max-age=300".to_owned())];
-        Response { status: 200, headers, body: OPENAPI.as_bytes().to_vec() }
+    async fn show_token(&self, asked: &RoutedRequest<'_, TokenKey>) -> Result<Json<TokenRecord>, Problem> {
+        let key = asked.path()?;
+        asked.caller().may_see(&key.user)?;
+        let token = self.service.show(&key).await?.ok_or_else(Problem::not_found)?;
+        Ok(Json::new(TokenRecord::of(&token, self.service.now())).etag(token.revision))
     }
 }
 
 /// A position among ended tokens: when one ended, and its id.
-fn read_position(text: &str) -> Result<String, Problem> {
-    let split = text.split_once('.').filter(|(time, id)| {
-        time.len() == 15 && time.bytes().all(|byte| byte.is_ascii_digit()) && id.parse::<TokenId>().is_ok()
-    });
-    let (time, id) = split.ok_or_else(|| Problem::field("?cursor", "was not given out"))?;
-    Ok(format!("{ENDED}{time}#{id}"))
+fn read_position(text: &str) -> Option<String> {
+    let (time, id) = text.split_once('.')?;
+    let good = time.len() == 15 && time.bytes().all(|byte| byte.is_ascii_digit()) && id.parse::<TokenId>().is_ok();
+    good.then(|| format!("{ENDED}{time}#{id}"))
 }

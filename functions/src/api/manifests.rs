@@ -1,87 +1,144 @@
 //! The function `manifests`: what a declarative run needs beyond single tokens.
 
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
 use super::Api;
-use super::callers::Verified;
-use super::http::Response;
+use super::parameters::{Given, Limit, Needed, query};
 use super::problem::Problem;
-use super::reading::{Asked, Fields, read_body};
+use super::reading::Fields;
+use super::replies::{Json, NoContent};
+use super::request::RoutedRequest;
+use super::rows::routes;
 use super::wire::{
-    Confirm, Confirmed, Grant as GrantBody, LeaseRecord, LookUp, LookedUp, ManifestTokens, ManifestView, OriginRecord,
-    PutManifest, RoleRecord, TakeLease, TokenRecord, UserRecord,
+    Confirm, Confirmed, HOLDER, LeaseRecord, LookUp, LookedUp, ManifestTokens, ManifestView, PutGrant, PutManifest,
+    RoleRecord, TakeLease, TokenRecord, UserRecord,
 };
-use crate::name::{ManifestName, TokenName, UserName};
+use crate::name::{ManifestName, UserName};
 use crate::secret::{Digest, TokenId};
-use crate::service::{Grant, Lease};
-use crate::token::TokenState;
+use crate::service::Grant;
+use crate::token::{TokenKey, TokenState};
+
+routes! {
+    showManifest: GET "/v1/manifests/{manifest}" => Api::show_manifest {
+        summary: "What is known of a manifest",
+        problems: [404],
+    }
+    publishManifest: PUT "/v1/manifests/{manifest}" => Api::publish_manifest {
+        summary: "Notes a revision that is applied, or publishes the manifest for the scheduled job",
+        problems: [404],
+    }
+    manifestTokens: GET "/v1/manifests/{manifest}/tokens" => Api::manifest_tokens {
+        summary: "The records of a manifest's tokens",
+        problems: [404],
+    }
+    lookUp: POST "/v1/manifests/{manifest}/lookup" => Api::look_up {
+        summary: "The users, roles, tokens and token ids that a plan refers to",
+        problems: [404],
+    }
+    confirm: POST "/v1/manifests/{manifest}/confirm" => Api::confirm {
+        summary: "Which version of a token has a digest",
+        problems: [404],
+    }
+    setGrant: PUT "/v1/manifests/{manifest}/grant" => Api::set_grant {
+        summary: "Says what a manifest may hand out",
+        problems: [403, 404],
+    }
+    takeLease: PUT "/v1/manifests/{manifest}/lease" => Api::take_lease {
+        summary: "Takes or renews a manifest's lease",
+        problems: [404, 409],
+    }
+    freeLease: DELETE "/v1/manifests/{manifest}/lease" => Api::free_lease {
+        summary: "Gives a lease back",
+        problems: [404],
+    }
+}
+
+query! {
+    /// A page of a manifest's tokens.
+    Paging {
+        /// The most entries of a page.
+        limit: Given<Limit<PAGE_MAX>>,
+        /// `next` of the page before.
+        cursor: Given<String>,
+    }
+}
+
+query! {
+    /// Whose lease is given back.
+    Freeing {
+        /// The run that has the lease.
+        holder: Needed<Holder>,
+    }
+}
 
 /// The longest page of a manifest's tokens.
 const PAGE_MAX: i32 = 500;
 /// The longest name of a run that takes a lease.
 const HOLDER_MAX: usize = 64;
+const HOLDER_RULE: &str = "is 1 to 64 visible ASCII characters";
 
 impl Api {
-    pub(super) async fn manifest_tokens(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let manifest: ManifestName = asked.path("manifest")?;
-        if !by.caller.has("admin:tokens") {
-            by.caller.must_run(&manifest)?;
-        }
-        let from = asked.query("cursor").map(read_position).transpose()?;
-        let limit = if asked.query("limit").is_some() { asked.limit(PAGE_MAX)? } else { PAGE_MAX };
+    async fn manifest_tokens(
+        &self,
+        asked: &RoutedRequest<'_, ManifestName, Paging>,
+    ) -> Result<Json<ManifestTokens>, Problem> {
+        let (manifest, Paging { limit, cursor }) = (asked.path()?, &asked.given);
+        asked.caller().may_read_tokens_of(&manifest)?;
+        let from = cursor.text().map(|text| read_position(text).ok_or_else(|| cursor.fault("was not given out")));
+        let (from, limit) = (from.transpose()?, limit.or(PAGE_MAX)?);
         let page = self.service.managed_page(&manifest, limit, from.as_ref()).await?;
         let now = self.service.now();
-        let answer = ManifestTokens {
+        Ok(Json::new(ManifestTokens {
             tokens: page.tokens.iter().map(|token| TokenRecord::of(token, now)).collect(),
-            next: page.next.map(|(user, name)| format!("{user}/{name}")),
+            next: page.next.map(|key| key.to_string()),
             max_tokens: self.service.policy().max_tokens,
-        };
-        Response::json(200, &answer)
+        }))
     }
 
-    pub(super) async fn show_manifest(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let manifest: ManifestName = asked.path("manifest")?;
-        if !by.caller.has("admin:roles") {
-            by.caller.must_run(&manifest)?;
-        }
+    async fn show_manifest(&self, asked: &RoutedRequest<'_, ManifestName>) -> Result<Json<ManifestView>, Problem> {
+        let manifest = asked.path()?;
+        asked.caller().may_read_manifest(&manifest)?;
         self.view(&manifest).await
     }
 
-    async fn view(&self, manifest: &ManifestName) -> Result<Response, Problem> {
+    async fn view(&self, manifest: &ManifestName) -> Result<Json<ManifestView>, Problem> {
         let record = self.service.manifest(manifest).await?;
         let lease = self.service.lease(manifest).await?;
         let document = self.service.published(manifest).await?;
         if record.is_none() && lease.is_none() && document.is_none() {
             return Err(Problem::not_found());
         }
-        let view = ManifestView {
-            name: manifest.clone(),
-            applied: record.as_ref().and_then(|record| record.applied),
-            grant: record.and_then(|record| record.grant).map(told),
-            // Whoever knows the run's word could renew or free its lease.
-            lease: lease.map(|lease| LeaseRecord { holder: String::new(), ..lease_record(lease) }),
-            document,
-        };
-        Response::json(200, &view)
+        Ok(Json::new(ManifestView::of(manifest, record, lease, document)))
     }
 
-    pub(super) async fn publish_manifest(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let manifest: ManifestName = asked.path("manifest")?;
-        let body: PutManifest = read_body(asked.request)?;
-        by.caller.must_run(&manifest)?;
+    async fn publish_manifest(
+        &self,
+        asked: &RoutedRequest<'_, ManifestName, (), PutManifest>,
+    ) -> Result<NoContent, Problem> {
+        let manifest = asked.path()?;
+        let body = asked.body()?;
+        asked.caller().must_run(&manifest)?;
         if body.applied.is_none() && body.document.is_none() {
             return Err(Problem::field("", "give `applied` or `document`"));
         }
         if let Some(applied) = &body.applied {
-            self.service.note_applied(&by.caller, &manifest, applied.revision).await?;
+            self.service.note_applied(asked.caller(), &manifest, applied.revision).await?;
         }
         if let Some(text) = &body.document {
-            self.service.publish(&by.caller, &manifest, text).await?;
+            self.service.publish(asked.caller(), &manifest, text).await?;
         }
-        Ok(Response::nothing())
+        Ok(NoContent)
     }
 
-    pub(super) async fn set_grant(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let manifest: ManifestName = asked.path("manifest")?;
-        let body: GrantBody = read_body(asked.request)?;
+    async fn set_grant(
+        &self,
+        asked: &RoutedRequest<'_, ManifestName, (), PutGrant>,
+    ) -> Result<Json<ManifestView>, Problem> {
+        let manifest = asked.path()?;
+        let body = asked.body()?;
         let mut fields = Fields::default();
         let grant = Grant {
             permissions: fields.list("/permissions", &body.permissions).into_iter().collect(),
@@ -89,72 +146,61 @@ impl Api {
             users: fields.list("/users", &body.users).into_iter().collect(),
         };
         fields.done()?;
-        self.service.set_grant(&by.caller, &manifest, &grant).await?;
+        self.service.set_grant(asked.caller(), &manifest, &grant).await?;
         self.view(&manifest).await
     }
 
-    pub(super) async fn take_lease(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let manifest: ManifestName = asked.path("manifest")?;
-        let body: TakeLease = read_body(asked.request)?;
-        by.caller.must_run(&manifest)?;
-        check_holder("/holder", &body.holder)?;
-        let lease = self.service.take_lease(&by.caller, &manifest, &body.holder, body.steal).await?;
-        Response::json(200, &lease_record(lease))
+    async fn take_lease(
+        &self,
+        asked: &RoutedRequest<'_, ManifestName, (), TakeLease>,
+    ) -> Result<Json<LeaseRecord>, Problem> {
+        let manifest = asked.path()?;
+        let body = asked.body()?;
+        asked.caller().must_run(&manifest)?;
+        let Holder(holder) = body.holder.parse().map_err(|rule: &str| Problem::field("/holder", rule))?;
+        let lease = self.service.take_lease(asked.caller(), &manifest, &holder, body.steal).await?;
+        Ok(Json::new(lease.into()))
     }
 
-    pub(super) async fn free_lease(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let manifest: ManifestName = asked.path("manifest")?;
-        by.caller.must_run(&manifest)?;
-        let holder = asked.query("holder").ok_or_else(|| Problem::field("?holder", "is missing"))?;
-        check_holder("?holder", holder)?;
-        self.service.free_lease(&by.caller, &manifest, holder).await?;
-        Ok(Response::nothing())
+    async fn free_lease(&self, asked: &RoutedRequest<'_, ManifestName, Freeing>) -> Result<NoContent, Problem> {
+        let manifest = asked.path()?;
+        asked.caller().must_run(&manifest)?;
+        let Holder(holder) = asked.given.holder.read(HOLDER_RULE)?;
+        self.service.free_lease(asked.caller(), &manifest, &holder).await?;
+        Ok(NoContent)
     }
 
-    pub(super) async fn look_up(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let manifest: ManifestName = asked.path("manifest")?;
-        let body: LookUp = read_body(asked.request)?;
-        by.caller.must_run(&manifest)?;
-        let wanted = Wanted::read(&body)?;
-        let sight = self.sight(by, &manifest).await?;
+    async fn look_up(&self, asked: &RoutedRequest<'_, ManifestName, (), LookUp>) -> Result<Json<LookedUp>, Problem> {
+        let manifest = asked.path()?;
+        let body = asked.body()?;
+        asked.caller().must_run(&manifest)?;
+        let wanted = LookupRequest::read(&body)?;
+        let visibility = self.service.visibility(asked.caller(), &manifest).await?;
         let mut answer = LookedUp::default();
-        // A manifest sees what is its own, and what its grant names.
         let mut names: Vec<UserName> = wanted.users.clone();
-        names.extend(wanted.tokens.iter().map(|(user, _)| user.clone()));
+        names.extend(wanted.tokens.iter().map(|key| key.user.clone()));
         names.extend(wanted.expired.iter().cloned());
         names.sort();
         names.dedup();
-        let users = self.service.users(&names).await?;
-        let visible = |name: &UserName| {
-            users.iter().any(|user| user.name == *name && (sight.all || sight.user(name, user.managed_by.as_ref())))
-        };
-        let named = users.iter().filter(|user| wanted.users.contains(&user.name) && visible(&user.name));
+        let mut users = self.service.users(&names).await?;
+        users.retain(|user| visibility.shows_user(user));
+        let visible = |name: &UserName| users.iter().any(|user| user.name == *name);
+        let named = users.iter().filter(|user| wanted.users.contains(&user.name));
         answer.users = named.cloned().map(UserRecord::from).collect();
         if body.roles {
             let roles = self.service.list_roles().await?.into_iter();
-            let seen = roles.filter(|role| {
-                sight.all || role.managed_by.as_ref() == Some(&manifest) || sight.grant.roles.contains(&role.name)
-            });
-            answer.roles = seen.map(RoleRecord::from).collect();
+            answer.roles = roles.filter(|role| visibility.shows_role(role)).map(RoleRecord::from).collect();
         }
-        let tokens: Vec<(UserName, TokenName)> = wanted.tokens.into_iter().filter(|(user, _)| visible(user)).collect();
+        let tokens: Vec<TokenKey> = wanted.tokens.into_iter().filter(|key| visible(&key.user)).collect();
         let now = self.service.now();
         let held = self.service.holders(&tokens).await?;
         answer.tokens = held.iter().map(|token| TokenRecord::of(token, now)).collect();
         let origins = self.service.origins(&wanted.ids).await?.into_iter();
-        let own = origins.filter(|(_, origin)| sight.all || origin.managed_by.as_ref() == Some(&manifest));
-        answer.origins = own.map(|(id, origin)| OriginRecord::of(id, origin)).collect();
+        answer.origins = origins.filter(|origin| visibility.shows_origin(origin)).collect();
         for user in wanted.expired.iter().filter(|user| visible(user)) {
             answer.expired.insert(user.clone(), self.count_expired(user).await?);
         }
-        Response::json(200, &answer)
-    }
-
-    async fn sight(&self, by: &Verified, manifest: &ManifestName) -> Result<Sight, Problem> {
-        let all = ["admin:tokens", "admin:users", "admin:roles"].iter().all(|permission| by.caller.has(permission));
-        let record = self.service.manifest(manifest).await?;
-        let grant = record.and_then(|record| record.grant).unwrap_or_default();
-        Ok(Sight { all, manifest: manifest.clone(), grant })
+        Ok(Json::new(answer))
     }
 
     async fn count_expired(&self, user: &UserName) -> Result<u32, Problem> {
@@ -171,14 +217,14 @@ impl Api {
         }
     }
 
-    pub(super) async fn confirm(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let manifest: ManifestName = asked.path("manifest")?;
-        let body: Confirm = read_body(asked.request)?;
-        by.caller.must_run(&manifest)?;
+    async fn confirm(&self, asked: &RoutedRequest<'_, ManifestName, (), Confirm>) -> Result<Json<Confirmed>, Problem> {
+        let manifest = asked.path()?;
+        let body = asked.body()?;
+        asked.caller().must_run(&manifest)?;
         let mut fields = Fields::default();
         let (user, name) = (fields.one("/user", &body.user), fields.one("/name", &body.name));
         let id: Option<TokenId> = fields.one("/id", &body.id);
-        let digest = read_digest(&body.digest);
+        let digest = Digest::from_hex(&body.digest);
         if digest.is_none() {
             fields.fault("/digest", "is 64 hex digits");
         }
@@ -186,48 +232,29 @@ impl Api {
         let (Some(user), Some(name), Some(id), Some(digest)) = (user, name, id, digest) else {
             return Err(Problem::not_found());
         };
-        let token = self.service.holder(&user, &name).await?;
+        let token = self.service.holder(&TokenKey::new(user, name)).await?;
         let own = token.filter(|token| token.id == id && token.managed_by.as_ref() == Some(&manifest));
         let now = self.service.now();
-        let version = own.and_then(|token| {
-            token.live(now).find(|version| version.digest.matches(&digest)).map(|version| version.number)
-        });
-        Response::json(200, &Confirmed { version })
+        let version = own.and_then(|token| token.version_with(&digest, now));
+        Ok(Json::new(Confirmed { version }))
     }
 }
 
-/// What a run may see of others' things.
-struct Sight {
-    all: bool,
-    manifest: ManifestName,
-    grant: Grant,
-}
-
-impl Sight {
-    fn user(&self, name: &UserName, owner: Option<&ManifestName>) -> bool {
-        owner == Some(&self.manifest) || self.grant.users.contains(name)
-    }
-}
-
-struct Wanted {
+/// What a lookup asks for, read.
+struct LookupRequest {
     users: Vec<UserName>,
-    tokens: Vec<(UserName, TokenName)>,
+    tokens: Vec<TokenKey>,
     ids: Vec<TokenId>,
     expired: Vec<UserName>,
 }
 
-impl Wanted {
+impl LookupRequest {
     fn read(body: &LookUp) -> Result<Self, Problem> {
         let mut fields = Fields::default();
         if body.tokens.len() > 500 {
             fields.fault("/tokens", "has at most 500 entries");
         }
-        let mut tokens = Vec::new();
-        for (index, key) in body.tokens.iter().take(500).enumerate() {
-            let user = fields.one(&format!("/tokens/{index}/user"), &key.user);
-            let name = fields.one(&format!("/tokens/{index}/name"), &key.name);
-            tokens.extend(user.zip(name));
-        }
+        let tokens = body.tokens.clone();
         let users = fields.list("/users", &body.users);
         let ids = fields.list("/ids", &body.ids);
         let expired = fields.list("/expired", &body.expired);
@@ -236,36 +263,33 @@ impl Wanted {
     }
 }
 
-fn check_holder(pointer: &str, holder: &str) -> Result<(), Problem> {
-    let good = (1..=HOLDER_MAX).contains(&holder.len()) && holder.bytes().all(|byte| byte.is_ascii_graphic());
-    if good { Ok(()) } else { Err(Problem::field(pointer, "is 1 to 64 visible ASCII characters")) }
-}
+/// The run that takes a lease, by a random word.
+struct Holder(String);
 
-fn lease_record(lease: Lease) -> LeaseRecord {
-    LeaseRecord { holder: lease.holder, by: lease.by, until: lease.until }
-}
+impl FromStr for Holder {
+    type Err = &'static str;
 
-fn told(grant: Grant) -> GrantBody {
-    GrantBody {
-        permissions: grant.permissions.iter().map(ToString::to_string).collect(),
-        roles: grant.roles.iter().map(ToString::to_string).collect(),
-        users: grant.users.iter().map(ToString::to_string).collect(),
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let good = (1..=HOLDER_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if good { Ok(Self(text.to_owned())) } else { Err(HOLDER_RULE) }
     }
 }
 
-fn read_position(text: &str) -> Result<(UserName, TokenName), Problem> {
-    let read = |text: &str| {
-        let (user, name) = text.split_once('/')?;
-        Some((user.parse().ok()?, name.parse().ok()?))
-    };
-    read(text).ok_or_else(|| Problem::field("?cursor", "was not given out"))
+impl JsonSchema for Holder {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Holder".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": HOLDER })
+    }
 }
 
-fn read_digest(text: &str) -> Option<Digest> {
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    let byte = |at: usize| text.get(at..at + 2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-    let bytes: Option<Vec<u8>> = (0..64).step_by(2).map(byte).collect();
-    Digest::from_bytes(&bytes?)
+fn read_position(text: &str) -> Option<TokenKey> {
+    let (user, name) = text.split_once('/')?;
+    Some(TokenKey::new(user.parse().ok()?, name.parse().ok()?))
 }

@@ -9,32 +9,40 @@ mod create;
 mod delete;
 mod document;
 mod failure;
-mod handlers;
+mod forms;
+mod functions;
 mod history;
 mod http;
 mod introspect;
 mod list;
 mod manifests;
+mod me;
 mod object;
+mod openapi;
+mod parameters;
+mod path;
 mod problem;
 mod reading;
+mod replies;
+mod request;
 mod roles;
 mod routes;
+mod rows;
 mod versions;
 pub mod wire;
 
 pub use authorize::Authorized;
-pub use document::document;
-pub use handlers::Handlers;
+pub use functions::{Function, document};
 pub use http::{BODY_MAX, Request, Response};
 pub use problem::{FieldFault, Problem};
-pub use routes::{Action, Function, ROUTES, Route};
+pub use routes::Route;
 
 use std::sync::Arc;
 
-use callers::Verified;
-use reading::Asked;
+use request::VerifiedRequest;
+use routes::{Found, Handler};
 
+use crate::name::{TokenName, UserName};
 use crate::secret::TokenId;
 use crate::service::Service;
 use crate::table::TableError;
@@ -43,13 +51,13 @@ use crate::table::TableError;
 #[derive(Debug, Clone)]
 pub struct Api {
     service: Arc<Service>,
-    handlers: Handlers,
+    function: Function,
     first_use: FirstUse,
 }
 
 /// A reply, and what a log says about it.
 #[derive(Debug)]
-pub struct Handled {
+pub struct Reply {
     /// The reply.
     pub response: Response,
     /// For the log; no secret is in it.
@@ -80,7 +88,7 @@ enum FirstUse {
     AfterReply,
 }
 
-impl Handled {
+impl Reply {
     /// The reply where there is no service, as its table is in trouble.
     pub fn without_service(trouble: TableError, request_id: &str) -> Self {
         Self::new(Err(trouble.into()), Record::default(), request_id)
@@ -99,12 +107,12 @@ impl Handled {
 impl Api {
     /// The API on a service, with all its routes.
     pub fn new(service: Arc<Service>) -> Self {
-        Self::with(service, Handlers::ALL)
+        Self::with(service, Function::SERVER)
     }
 
-    /// The API on a service, as far as these handlers go.
-    pub fn with(service: Arc<Service>, handlers: Handlers) -> Self {
-        Self { service, handlers, first_use: FirstUse::BeforeReply }
+    /// The API on a service, as far as one function answers it.
+    pub fn with(service: Arc<Service>, function: Function) -> Self {
+        Self { service, function, first_use: FirstUse::BeforeReply }
     }
 
     /// The same for a front that calls [`Service::write_first_uses`] after each reply, so that no reply waits for that.
@@ -118,57 +126,52 @@ impl Api {
         &self.service
     }
 
-    /// Answers a request. A function answers its own routes only; `None` answers all.
-    pub async fn handle(&self, function: Option<Function>, request: Request) -> Handled {
+    /// Answers a request.
+    pub async fn handle(&self, request: Request) -> Reply {
         let mut record = Record::default();
-        let answered = self.answer(function, &request, &mut record).await;
-        Handled::new(answered, record, &request.id)
+        let answered = self.answer(&request, &mut record).await;
+        Reply::new(answered, record, &request.id)
     }
 
-    async fn answer(
-        &self,
-        function: Option<Function>,
-        request: &Request,
-        record: &mut Record,
-    ) -> Result<Response, Problem> {
-        let (route, parameters) = match routes::find(&request.method, &request.path) {
-            routes::Found::Route(route, parameters) if function.is_none_or(|own| own == route.function) => {
-                (route, parameters)
-            }
-            routes::Found::Method(methods) => {
+    async fn answer(&self, request: &Request, record: &mut Record) -> Result<Response, Problem> {
+        let (route, path) = match routes::find(self.function.routes(), &request.method, &request.path) {
+            Found::Route(route, path) => (route, path),
+            Found::Method(methods) => {
                 let refused = Problem::new(405, "method_not_allowed", "there is no such method here");
                 return Err(Problem { allow: Some(methods.join(", ")), ..refused });
             }
-            _ => return Err(Problem { detail: "there is no such path".to_owned(), ..Problem::not_found() }),
+            Found::Nothing => {
+                return Err(Problem { detail: "there is no such path".to_owned(), ..Problem::not_found() });
+            }
         };
-        record.route = Some(format!("{} {}", route.method, route.path));
+        record.route = Some(route.to_string());
         let length: usize = request.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
         if length > HEADERS_MAX {
             let detail = format!("the headers have at most {HEADERS_MAX} bytes together");
             return Err(Problem::new(431, "headers_too_large", detail));
         }
-        if let Some(answered) = (self.handlers.open)(self, route.action, request, record) {
-            return answered.await;
-        }
+        let answer = match route.handler {
+            Handler::Open(answer) => return answer(self, request, record).await,
+            Handler::Verified(answer) => answer,
+        };
         let by = self.caller(request, record).await?;
         reading::check_size(request)?;
-        let query = reading::read_query(&request.query, route.parameters())?;
-        let asked = Asked { request, parameters, query, own: &by.valid };
-        let answered = (self.handlers.act)(self, route.action, &by, &asked).await;
+        let verified = VerifiedRequest::new(request, path, by);
+        let answered = answer(self, &verified).await;
         if let Err(problem) = &answered {
-            self.audit(&by, &asked, route, problem).await;
+            self.audit(&verified, route, problem).await;
         }
         answered
     }
 
     /// Writes an event about an attempt to gain something. Failing to write it does not let the attempt through.
-    async fn audit(&self, by: &Verified, asked: &Asked<'_>, route: &Route, problem: &Problem) {
+    async fn audit(&self, verified: &VerifiedRequest<'_>, route: &Route, problem: &Problem) {
         if !AUDITED.contains(&problem.code) {
             return;
         }
-        let (user, name) = (asked.user().ok(), asked.path("name").ok());
-        let detail = format!("{} {}: {}: {}", route.method, route.path, problem.code, problem.detail);
-        if let Err(error) = self.service.note_refusal(&by.caller, user.as_ref(), name.as_ref(), &detail).await {
+        let (user, name): (Option<UserName>, Option<TokenName>) = (verified.named(), verified.named());
+        let detail = format!("{route}: {}: {}", problem.code, problem.detail);
+        if let Err(error) = self.service.note_refusal(verified.caller(), user.as_ref(), name.as_ref(), &detail).await {
             tracing::error!(%error, code = problem.code, "a refusal was not recorded");
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::http::Response;
+use super::http::{RepeatedHeader, Response};
 
 /// One fault in a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,6 +131,12 @@ impl Problem {
             headers.push(("retry-after", seconds.to_string()));
         }
         Response { status: self.status, headers, body: Value::Object(body).to_string().into_bytes() }
+    }
+}
+
+impl From<RepeatedHeader> for Problem {
+    fn from(repeated: RepeatedHeader) -> Self {
+        Self::invalid_request(repeated.to_string())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Reading requests: bodies, parameters and names, with all their faults at once.
+//! Reading bodies and their fields, with all their faults at once.
 
 use std::str::FromStr;
 
@@ -8,47 +8,11 @@ use serde::de::DeserializeOwned;
 
 use super::http::{BODY_MAX, Request};
 use super::problem::{FieldFault, Problem};
-use super::routes::{Parameters, decode};
 use super::wire::DeclaredTerms;
 use crate::lifetime::{Terms, parse_expiry};
-use crate::name::UserName;
-use crate::secret::TokenId;
-use crate::service::Valid;
 
 /// The longest list in a request.
 const LIST_MAX: usize = 500;
-
-/// A request that belongs to a route.
-#[derive(Debug)]
-pub(super) struct Asked<'a> {
-    pub(super) request: &'a Request,
-    pub(super) parameters: Parameters,
-    /// The query's names and values.
-    pub(super) query: Vec<(String, String)>,
-    /// The token in hand.
-    pub(super) own: &'a Valid,
-}
-
-/// Splits a query and holds its names against those that the route knows.
-pub(super) fn read_query(text: &str, known: &[&str]) -> Result<Vec<(String, String)>, Problem> {
-    let mut pairs: Vec<(String, String)> = Vec::new();
-    for part in text.split('&').filter(|part| !part.is_empty()) {
-        let (name, value) = part.split_once('=').unwrap_or((part, ""));
-        let read = |text: &str| decode(&text.replace('+', " "));
-        let (Some(name), Some(value)) = (read(name), read(value)) else {
-            return Err(Problem::invalid_request("the query is badly encoded"));
-        };
-        if !known.contains(&name.as_str()) {
-            let hint = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            return Err(Problem::field(format!("?{name}"), format!("no such parameter; there is: {hint}")));
-        }
-        if pairs.iter().any(|(held, _)| *held == name) {
-            return Err(Problem::field(format!("?{name}"), "stands more than once"));
-        }
-        pairs.push((name, value));
-    }
-    Ok(pairs)
-}
 
 /// A JSON body. Unknown fields are refused.
 pub(super) fn read_body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
@@ -196,59 +160,5 @@ impl Fields {
     /// All faults, if there is one.
     pub(super) fn done(self) -> Result<(), Problem> {
         if self.faults.is_empty() { Ok(()) } else { Err(Problem::fields(self.faults)) }
-    }
-}
-
-impl Asked<'_> {
-    /// A name in the path. One that cannot be a name names nothing.
-    pub(super) fn path<T: FromStr>(&self, name: &str) -> Result<T, Problem> {
-        let text = self.parameters.iter().find(|(held, _)| *held == name).map(|(_, value)| value.as_str());
-        text.and_then(|text| text.parse().ok()).ok_or_else(Problem::not_found)
-    }
-
-    /// The user in the path; `me` is the caller's.
-    pub(super) fn user(&self) -> Result<UserName, Problem> {
-        let text = self.parameters.iter().find(|(held, _)| *held == "user").map(|(_, value)| value.as_str());
-        if text == Some("me") { Ok(self.own.user.clone()) } else { self.path("user") }
-    }
-
-    /// A parameter of the query.
-    pub(super) fn query(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(held, _)| held == name).map(|(_, value)| value.as_str())
-    }
-
-    /// A parameter of the query, read.
-    pub(super) fn read<T: FromStr>(&self, name: &str, rule: &str) -> Result<Option<T>, Problem> {
-        let read = |text: &str| text.parse().map_err(|_| Problem::field(format!("?{name}"), rule.to_owned()));
-        self.query(name).map(read).transpose()
-    }
-
-    /// A parameter that must be there.
-    pub(super) fn demand<T: FromStr>(&self, name: &str, rule: &str) -> Result<T, Problem> {
-        self.read(name, rule)?.ok_or_else(|| Problem::field(format!("?{name}"), "is missing"))
-    }
-
-    /// The page's length.
-    pub(super) fn limit(&self, most: i32) -> Result<i32, Problem> {
-        let rule = format!("is a number from 1 to {most}");
-        let limit = self.read("limit", &rule)?.unwrap_or(most.min(100));
-        if (1..=most).contains(&limit) { Ok(limit) } else { Err(Problem::field("?limit", rule)) }
-    }
-
-    /// The id of a token, in the query.
-    pub(super) fn id(&self) -> Result<Option<TokenId>, Problem> {
-        self.read("id", "is not the id of a token")
-    }
-
-    /// The revision that a change is guarded by: `If-Match`, RFC 9110 section 13.1.1.
-    pub(super) fn revision(&self) -> Result<Option<u64>, Problem> {
-        let Some(text) = self.request.header("if-match")? else { return Ok(None) };
-        if text.trim() == "*" {
-            return Ok(None);
-        }
-        let number = text.trim().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-        let number = number.and_then(|text| text.parse().ok());
-        let refuse = || Problem::new(412, "precondition_failed", "`If-Match` is not an `ETag` that was given out");
-        number.map(Some).ok_or_else(refuse)
     }
 }

@@ -1,10 +1,12 @@
 //! The function `roles`: tokens' fields and roles, roles and users.
 
 use super::Api;
-use super::callers::Verified;
-use super::http::Response;
+use super::parameters::IfMatch;
 use super::problem::Problem;
-use super::reading::{Asked, Fields, read_body};
+use super::reading::Fields;
+use super::replies::{Json, NoContent};
+use super::request::RoutedRequest;
+use super::rows::routes;
 use super::wire::{
     EditToken, PutRole, PutUser, RoleList, RoleRecord, SetRoles, TokenRecord, TokenRoles, UserList, UserRecord,
 };
@@ -12,107 +14,152 @@ use crate::name::{RoleName, UserName};
 use crate::role::Permissions;
 use crate::secret::TokenId;
 use crate::service::{Edit, UserChange};
-use crate::token::Token;
+use crate::token::{Token, TokenKey};
+
+routes! {
+    editToken: PATCH "/v1/users/{user}/tokens/{name}" => Api::edit_token {
+        summary: "Changes a token, but not its secret",
+        problems: [403, 404, 409, 412],
+    }
+    tokenRoles: GET "/v1/users/{user}/tokens/{name}/roles" => Api::token_roles {
+        summary: "A token's roles and what they permit",
+        problems: [404],
+    }
+    setTokenRoles: PUT "/v1/users/{user}/tokens/{name}/roles" => Api::set_token_roles {
+        summary: "Replaces a token's roles",
+        problems: [403, 404, 409, 412],
+    }
+    listRoles: GET "/v1/roles" => Api::list_roles {
+        summary: "Lists all roles",
+        problems: [403],
+    }
+    showRole: GET "/v1/roles/{role}" => Api::show_role {
+        summary: "Shows a role",
+        problems: [403, 404],
+    }
+    putRole: PUT "/v1/roles/{role}" => Api::put_role {
+        summary: "Defines a role, or changes what it permits",
+        problems: [403, 404, 409],
+    }
+    deleteRole: DELETE "/v1/roles/{role}" => Api::delete_role {
+        summary: "Deletes a role that nobody holds",
+        problems: [403, 404, 409],
+    }
+    listUsers: GET "/v1/users" => Api::list_users {
+        summary: "Lists all users",
+        problems: [403],
+    }
+    showUser: GET "/v1/users/{user}" => Api::show_user {
+        summary: "Shows a user",
+        problems: [404],
+    }
+    putUser: PUT "/v1/users/{user}" => Api::put_user {
+        summary: "Makes a user, or changes one",
+        problems: [403, 404, 409],
+    }
+    deleteUser: DELETE "/v1/users/{user}" => Api::delete_user {
+        summary: "Deletes a user without active tokens",
+        problems: [403, 404, 409],
+    }
+}
 
 impl Api {
-    fn edited(&self, token: &Token) -> Result<Response, Problem> {
-        let etag = format!("\"{}\"", token.revision);
-        Ok(Response::json(200, &TokenRecord::of(token, self.service.now()))?.with("etag", etag))
+    async fn edit_token(
+        &self,
+        asked: &RoutedRequest<'_, TokenKey, IfMatch, EditToken>,
+    ) -> Result<Json<TokenRecord>, Problem> {
+        let key = asked.path()?;
+        let (id, edit) = read_edit(&asked.body()?)?;
+        let revision = asked.given.revision()?;
+        let token = self.service.edit(asked.caller(), &key, id.as_ref(), revision, &edit).await?;
+        Ok(Json::new(TokenRecord::of(&token, self.service.now())).etag(token.revision))
     }
 
-    pub(super) async fn edit_token(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let (user, name) = (asked.user()?, asked.path("name")?);
-        let (id, edit) = read_edit(&read_body(asked.request)?)?;
-        let revision = asked.revision()?;
-        let token = self.service.edit(&by.caller, (&user, &name), id.as_ref(), revision, &edit).await?;
-        self.edited(&token)
-    }
-
-    pub(super) async fn token_roles(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let (user, name) = (asked.user()?, asked.path("name")?);
-        by.caller.may_see(&user)?;
-        let token = self.service.show(&user, &name).await?.ok_or_else(Problem::not_found)?;
+    async fn token_roles(&self, asked: &RoutedRequest<'_, TokenKey>) -> Result<Json<TokenRoles>, Problem> {
+        let key = asked.path()?;
+        asked.caller().may_see(&key.user)?;
+        let token = self.service.show(&key).await?.ok_or_else(Problem::not_found)?;
         self.roles_of(token).await
     }
 
-    async fn roles_of(&self, token: Token) -> Result<Response, Problem> {
+    async fn roles_of(&self, token: Token) -> Result<Json<TokenRoles>, Problem> {
         let permissions = self.service.permissions_of(&token.roles).await?;
-        let etag = format!("\"{}\"", token.revision);
-        Ok(Response::json(200, &TokenRoles { roles: token.roles, permissions })?.with("etag", etag))
+        Ok(Json::new(TokenRoles { roles: token.roles, permissions }).etag(token.revision))
     }
 
-    pub(super) async fn set_token_roles(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let (user, name) = (asked.user()?, asked.path("name")?);
-        let body: SetRoles = read_body(asked.request)?;
+    async fn set_token_roles(
+        &self,
+        asked: &RoutedRequest<'_, TokenKey, IfMatch, SetRoles>,
+    ) -> Result<Json<TokenRoles>, Problem> {
+        let key = asked.path()?;
+        let body = asked.body()?;
         let mut fields = Fields::default();
         let id: Option<TokenId> = fields.maybe("/id", body.id.as_deref());
         let roles = fields.list("/roles", &body.roles);
         fields.done()?;
         let edit = Edit { roles: Some(roles), ..Edit::default() };
-        let revision = asked.revision()?;
-        let token = self.service.edit(&by.caller, (&user, &name), id.as_ref(), revision, &edit).await?;
+        let revision = asked.given.revision()?;
+        let token = self.service.edit(asked.caller(), &key, id.as_ref(), revision, &edit).await?;
         self.roles_of(token).await
     }
 
-    pub(super) async fn list_roles(&self, by: &Verified) -> Result<Response, Problem> {
-        by.caller.must_have("admin:roles")?;
+    async fn list_roles(&self, asked: &RoutedRequest<'_>) -> Result<Json<RoleList>, Problem> {
+        asked.caller().may_read_roles()?;
         let roles = self.service.list_roles().await?.into_iter().map(RoleRecord::from).collect();
-        Response::json(200, &RoleList { roles })
+        Ok(Json::new(RoleList { roles }))
     }
 
-    pub(super) async fn show_role(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        by.caller.must_have("admin:roles")?;
-        let role = self.service.role(&asked.path("role")?).await?.ok_or_else(Problem::not_found)?;
-        Response::json(200, &RoleRecord::from(role))
+    async fn show_role(&self, asked: &RoutedRequest<'_, RoleName>) -> Result<Json<RoleRecord>, Problem> {
+        asked.caller().may_read_roles()?;
+        let role = self.service.role(&asked.path()?).await?.ok_or_else(Problem::not_found)?;
+        Ok(Json::new(role.into()))
     }
 
-    pub(super) async fn put_role(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let name: RoleName = asked.path("role")?;
-        let body: PutRole = read_body(asked.request)?;
+    async fn put_role(&self, asked: &RoutedRequest<'_, RoleName, (), PutRole>) -> Result<Json<RoleRecord>, Problem> {
+        let name = asked.path()?;
+        let body = asked.body()?;
         let mut fields = Fields::default();
         let permissions: Permissions = fields.list("/permissions", &body.permissions).into_iter().collect();
         let manifest = fields.maybe("/manifest", body.manifest.as_deref());
         fields.done()?;
-        let role = self.service.put_role(&by.caller, &name, &permissions, manifest.as_ref()).await?;
-        Response::json(200, &RoleRecord::from(role))
+        let role = self.service.put_role(asked.caller(), &name, &permissions, manifest.as_ref()).await?;
+        Ok(Json::new(role.into()))
     }
 
-    pub(super) async fn delete_role(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        self.service.delete_role(&by.caller, &asked.path("role")?).await?;
-        Ok(Response::nothing())
+    async fn delete_role(&self, asked: &RoutedRequest<'_, RoleName>) -> Result<NoContent, Problem> {
+        self.service.delete_role(asked.caller(), &asked.path()?).await?;
+        Ok(NoContent)
     }
 
-    pub(super) async fn list_users(&self, by: &Verified) -> Result<Response, Problem> {
-        by.caller.must_have("admin:users")?;
+    async fn list_users(&self, asked: &RoutedRequest<'_>) -> Result<Json<UserList>, Problem> {
+        asked.caller().may_read_users()?;
         let users = self.service.list_users().await?.into_iter().map(UserRecord::from).collect();
-        Response::json(200, &UserList { users })
+        Ok(Json::new(UserList { users }))
     }
 
-    pub(super) async fn show_user(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let name: UserName = asked.user()?;
-        if by.caller.user() != Some(&name) && !by.caller.has("admin:users") {
-            return Err(Problem::not_found());
-        }
+    async fn show_user(&self, asked: &RoutedRequest<'_, UserName>) -> Result<Json<UserRecord>, Problem> {
+        let name = asked.path()?;
+        asked.caller().may_read_user(&name)?;
         let user = self.service.user(&name).await?.ok_or_else(Problem::not_found)?;
-        Response::json(200, &UserRecord::from(user))
+        Ok(Json::new(user.into()))
     }
 
-    pub(super) async fn put_user(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let name: UserName = asked.user()?;
-        let body: PutUser = read_body(asked.request)?;
+    async fn put_user(&self, asked: &RoutedRequest<'_, UserName, (), PutUser>) -> Result<Json<UserRecord>, Problem> {
+        let name = asked.path()?;
+        let body = asked.body()?;
         let mut fields = Fields::default();
         let roles = body.roles.as_deref().map(|roles| fields.list("/roles", roles));
         let managed_by = fields.maybe("/manifest", body.manifest.as_deref());
         fields.done()?;
         let (kind, max_tokens, suspended) = (body.kind, body.max_tokens, body.suspended);
         let change = UserChange { kind, roles, max_tokens, suspended, managed_by };
-        let user = self.service.put_user(&by.caller, &name, &change).await?;
-        Response::json(200, &UserRecord::from(user))
+        let user = self.service.put_user(asked.caller(), &name, &change).await?;
+        Ok(Json::new(user.into()))
     }
 
-    pub(super) async fn delete_user(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        self.service.delete_user(&by.caller, &asked.user()?).await?;
-        Ok(Response::nothing())
+    async fn delete_user(&self, asked: &RoutedRequest<'_, UserName>) -> Result<NoContent, Problem> {
+        self.service.delete_user(asked.caller(), &asked.path()?).await?;
+        Ok(NoContent)
     }
 }
 

@@ -3,21 +3,61 @@
 use jiff::Timestamp;
 
 use super::Api;
-use super::callers::Verified;
-use super::http::Response;
+use super::parameters::{Given, Needed, query};
+use super::path::VersionNumber;
 use super::problem::Problem;
-use super::reading::{Asked, Fields, read_body};
-use super::wire::{DeliverVersion, Delivered, DeliveryState, PromoteVersion, SecretShown, StageVersion, TokenRecord};
-use crate::name::{TokenName, UserName};
+use super::reading::Fields;
+use super::replies::{Created, Json};
+use super::request::RoutedRequest;
+use super::rows::routes;
+use super::wire::{DeliverVersion, Delivered, DeliveryState, IssuedRecord, PromoteVersion, StageVersion, TokenRecord};
 use crate::place::PlaceId;
 use crate::protocol::Look;
 use crate::secret::TokenId;
-use crate::token::Token;
+use crate::token::{Token, TokenKey, TokenRef};
+
+routes! {
+    stageVersion: POST "/v1/users/{user}/tokens/{name}/versions" => Api::stage_version {
+        summary: "Stages a version and shows its secret, this once",
+        problems: [403, 404, 409],
+    }
+    deliverVersion: PUT "/v1/users/{user}/tokens/{name}/versions/{version}/deliveries/{place}" => Api::deliver_version {
+        summary: "Announces that a version is about to be written to a place, or reports that it arrived",
+        problems: [403, 404, 409],
+    }
+    promoteVersion: POST "/v1/users/{user}/tokens/{name}/versions/{version}/promote" => Api::promote_version {
+        summary: "Makes a staged version current",
+        problems: [403, 404, 409],
+    }
+    retireVersion: DELETE "/v1/users/{user}/tokens/{name}/versions/{version}" => Api::retire_version {
+        summary: "Retires an older version, after a look that found it nowhere; or ends one that has leaked, at once",
+        problems: [403, 404, 409],
+    }
+}
+
+/// The names in the path of a version.
+type VersionPath = (TokenKey, VersionNumber);
+
+query! {
+    /// How a version is to be retired.
+    Retiring {
+        /// The id of the token that is meant.
+        id: Needed<TokenId>,
+        /// When the look at all places began; demanded unless it is `compromised`.
+        looked_at: Given<Timestamp>,
+        /// The record's revision that was read before the look.
+        revision: Given<u64>,
+        /// Retires it although it was used lately; with `compromised` although no newer version is current yet.
+        force: Given<bool>,
+        /// It has leaked: it ends at once, whatever its overlap and use, and wherever it is.
+        compromised: Given<bool>,
+    }
+}
 
 /// The look that a request rests on.
-pub(super) fn look(asked: &Asked<'_>) -> Result<Look, Problem> {
-    let at: Timestamp = asked.demand("looked_at", "is an instant, RFC 3339")?;
-    Ok(Look { at, revision: asked.demand("revision", "is the revision that was read before the look")? })
+pub(super) fn look(looked_at: &Given<Timestamp>, revision: &Given<u64>) -> Result<Look, Problem> {
+    let at = looked_at.demand("is an instant, RFC 3339")?;
+    Ok(Look { at, revision: revision.demand("is the revision that was read before the look")? })
 }
 
 fn read_id(text: &str) -> Result<TokenId, Problem> {
@@ -27,39 +67,31 @@ fn read_id(text: &str) -> Result<TokenId, Problem> {
     id.ok_or_else(Problem::not_found)
 }
 
-impl Asked<'_> {
-    fn token(&self) -> Result<(UserName, TokenName), Problem> {
-        Ok((self.user()?, self.path("name")?))
-    }
-}
-
 impl Api {
-    fn record(&self, token: &Token) -> Result<Response, Problem> {
-        let etag = format!("\"{}\"", token.revision);
-        Ok(Response::json(200, &TokenRecord::of(token, self.service.now()))?.with("etag", etag))
+    fn record(&self, token: &Token) -> Json<TokenRecord> {
+        Json::new(TokenRecord::of(token, self.service.now())).etag(token.revision)
     }
 
-    pub(super) async fn stage_version(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let (user, name) = asked.token()?;
-        let body: StageVersion = read_body(asked.request)?;
-        let staged = self.service.stage(&by.caller, (&user, &name), &read_id(&body.id)?).await?;
-        let token = TokenRecord::of(&staged.token, self.service.now());
-        let shown = SecretShown { token, version: staged.number, secret: staged.secret.expose().to_owned() };
-        Response::json(201, &shown)
+    async fn stage_version(
+        &self,
+        asked: &RoutedRequest<'_, TokenKey, (), StageVersion>,
+    ) -> Result<Created<IssuedRecord>, Problem> {
+        let token = TokenRef::new(asked.path()?, read_id(&asked.body()?.id)?);
+        let issued = self.service.stage(asked.caller(), &token).await?;
+        Ok(Created::new(IssuedRecord::of(&issued, self.service.now())))
     }
 
-    pub(super) async fn deliver_version(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let (user, name) = asked.token()?;
-        let number: u32 = asked.path("version")?;
-        let place: String = asked.path("place")?;
-        let place = PlaceId::from_stored(&place);
-        let body: DeliverVersion = read_body(asked.request)?;
-        let id = read_id(&body.id)?;
-        let key = (&user, &name);
+    async fn deliver_version(
+        &self,
+        asked: &RoutedRequest<'_, (TokenKey, VersionNumber, PlaceId), (), DeliverVersion>,
+    ) -> Result<Json<Delivered>, Problem> {
+        let (key, VersionNumber(number), place) = asked.path()?;
+        let body = asked.body()?;
+        let token = TokenRef::new(key, read_id(&body.id)?);
         let now = self.service.now();
         let answer = match (body.state, body.receipt) {
             (DeliveryState::Announced, None) => {
-                let announced = self.service.announce(&by.caller, key, &id, number, &place).await?;
+                let announced = self.service.announce(asked.caller(), &token, number, &place).await?;
                 Delivered {
                     token: TokenRecord::of(&announced.token, now),
                     write_before: Some(announced.write_before),
@@ -67,8 +99,7 @@ impl Api {
                 }
             }
             (DeliveryState::Delivered, Some(receipt)) => {
-                let delivery = (&place, receipt.as_str());
-                let token = self.service.deliver(&by.caller, key, &id, number, delivery).await?;
+                let token = self.service.deliver(asked.caller(), &token, number, &place, &receipt).await?;
                 Delivered { token: TokenRecord::of(&token, now), write_before: None, write_within: None }
             }
             (DeliveryState::Announced, Some(_)) => {
@@ -76,27 +107,29 @@ impl Api {
             }
             (DeliveryState::Delivered, None) => return Err(Problem::field("/receipt", "is missing")),
         };
-        Response::json(200, &answer)
+        Ok(Json::new(answer))
     }
 
-    pub(super) async fn promote_version(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let (user, name) = asked.token()?;
-        let number: u32 = asked.path("version")?;
-        let body: PromoteVersion = read_body(asked.request)?;
-        let token = self.service.promote(&by.caller, (&user, &name), &read_id(&body.id)?, number).await?;
-        self.record(&token)
+    async fn promote_version(
+        &self,
+        asked: &RoutedRequest<'_, VersionPath, (), PromoteVersion>,
+    ) -> Result<Json<TokenRecord>, Problem> {
+        let (key, VersionNumber(number)) = asked.path()?;
+        let token = TokenRef::new(key, read_id(&asked.body()?.id)?);
+        Ok(self.record(&self.service.promote(asked.caller(), &token, number).await?))
     }
 
-    pub(super) async fn retire_version(&self, by: &Verified, asked: &Asked<'_>) -> Result<Response, Problem> {
-        let (user, name) = asked.token()?;
-        let number: u32 = asked.path("version")?;
-        let id = asked.demand("id", "is not the id of a token")?;
-        let force = asked.read("force", "is `true` or `false`")?.unwrap_or(false);
-        if asked.read("compromised", "is `true` or `false`")?.unwrap_or(false) {
-            let token = self.service.end_compromised(&by.caller, (&user, &name), &id, number, force).await?;
-            return self.record(&token);
+    async fn retire_version(
+        &self,
+        asked: &RoutedRequest<'_, VersionPath, Retiring>,
+    ) -> Result<Json<TokenRecord>, Problem> {
+        let ((key, VersionNumber(number)), given) = (asked.path()?, &asked.given);
+        let token = TokenRef::new(key, given.id.read("is not the id of a token")?);
+        let force = given.force.read("is `true` or `false`")?.unwrap_or(false);
+        if given.compromised.read("is `true` or `false`")?.unwrap_or(false) {
+            return Ok(self.record(&self.service.end_compromised(asked.caller(), &token, number, force).await?));
         }
-        let token = self.service.retire(&by.caller, (&user, &name), &id, number, (look(asked)?, force)).await?;
-        self.record(&token)
+        let look = look(&given.looked_at, &given.revision)?;
+        Ok(self.record(&self.service.retire(asked.caller(), &token, number, look, force).await?))
     }
 }

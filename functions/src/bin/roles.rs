@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use latchkey::api::{Function, Handlers};
+use latchkey::api::Function;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    latchkey::lambda::serve(Function::Roles, Handlers::ROLES).await
+    latchkey::lambda::serve(Function::ROLES).await
 }

@@ -16,7 +16,7 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
-use super::environment::Environment;
+use super::environment::{Environment, Roots};
 
 /// The roots under which AWS's endpoints stand, from <https://www.amazontrust.com/repository/>, by SHA-256:
 ///
@@ -37,17 +37,6 @@ const PINNED: [&[u8]; 5] = [
 const CONNECT: Duration = Duration::from_secs(1);
 /// How long an answer may take: a connection that died while the process was frozen does not say so.
 const ANSWER: Duration = Duration::from_secs(3);
-
-/// Whom to trust.
-#[derive(Debug)]
-pub(super) enum Roots {
-    /// Amazon's roots.
-    Pinned,
-    /// Those of the system.
-    Native,
-    /// Amazon's and more, in PEM.
-    PinnedAnd(Vec<u8>),
-}
 
 /// The client that an environment describes. It connects with its first request.
 pub(super) fn client(environment: &Environment) -> Client {

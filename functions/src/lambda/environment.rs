@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::client::Roots;
-
 /// What has to be set for a function to start.
 pub(super) struct Environment {
     pub(super) table: String,
@@ -22,6 +20,17 @@ impl fmt::Debug for Environment {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Environment({} in {})", self.table, self.region)
     }
+}
+
+/// Whom to trust.
+#[derive(Debug)]
+pub(super) enum Roots {
+    /// Amazon's roots.
+    Pinned,
+    /// Those of the system.
+    Native,
+    /// Amazon's and more, in PEM.
+    PinnedAnd(Vec<u8>),
 }
 
 /// A variable that is missing, or cannot be used.

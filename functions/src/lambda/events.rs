@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroize;
 
 use crate::api::{Request, Response};
 
@@ -94,17 +95,23 @@ fn without_stage(path: String, stage: &str) -> String {
 /// What the gateway is answered.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Reply {
+pub(super) struct GatewayReply {
     status_code: u16,
     headers: BTreeMap<&'static str, String>,
     body: String,
     is_base64_encoded: bool,
 }
 
-impl From<Response> for Reply {
-    fn from(response: Response) -> Self {
+impl Drop for GatewayReply {
+    fn drop(&mut self) {
+        self.body.zeroize();
+    }
+}
+
+impl From<Response> for GatewayReply {
+    fn from(mut response: Response) -> Self {
         let mut headers: BTreeMap<&'static str, String> = BTreeMap::new();
-        for (name, value) in response.headers {
+        for (name, value) in response.headers.drain(..) {
             // The form has one value a name; a list means the same (RFC 9110, 5.3).
             headers
                 .entry(name)
@@ -114,7 +121,7 @@ impl From<Response> for Reply {
                 })
                 .or_insert(value);
         }
-        let (body, is_base64_encoded) = match String::from_utf8(response.body) {
+        let (body, is_base64_encoded) = match String::from_utf8(std::mem::take(&mut response.body)) {
             Ok(text) => (text, false),
             Err(bytes) => (aws_smithy_types::base64::encode(bytes.as_bytes()), true),
         };
@@ -196,7 +203,7 @@ mod tests {
     #[test]
     fn a_reply_has_one_value_a_header() {
         let headers = vec![("allow", "GET".to_owned()), ("allow", "PUT".to_owned())];
-        let reply = Reply::from(Response { status: 405, headers, body: b"{}".to_vec() });
+        let reply = GatewayReply::from(Response { status: 405, headers, body: b"{}".to_vec() });
         assert_eq!(
             serde_json::to_value(reply).unwrap(),
             json!({"statusCode": 405, "headers": {"allow": "GET, PUT"}, "body": "{}", "isBase64Encoded": false})

@@ -180,7 +180,7 @@ mod tests {
     fn line(record: &Record) -> Value {
         let invocation = Invocation {
             at: "2026-11-22T10:00:00.5Z".parse().unwrap(),
-            function: Function::Authorize,
+            function: Function::AUTHORIZE,
             request_id: "gateway",
             lambda_id: "lambda",
             record,

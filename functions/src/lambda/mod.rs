@@ -3,13 +3,12 @@
 //! Everything that a first request needs is made before the first poll, while the processor is free: the client, its
 //! TLS connection, the deployment's settings and the roles. None of it may keep a function from starting.
 
-mod answers;
 mod authorizer;
 mod client;
 mod environment;
 mod events;
 mod extension;
-mod front;
+mod function;
 mod log;
 mod run;
 mod usage;

@@ -9,24 +9,23 @@ use lambda_runtime::tower::{Layer, Service};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, LambdaInvocation, Runtime, service_fn};
 use serde_json::value::RawValue;
 
-use super::answers::{Answer, Answers, Authorizer, Failure, Routes};
 use super::environment::Environment;
 use super::extension;
-use super::front::Front;
+use super::function::{Authorizer, EventHandler, Failure, Output, Routes, Running};
 use super::log::{self, Level};
 use super::warnings;
-use crate::api::{Function, Handlers};
+use crate::api::Function;
 use crate::clock::{Clock, SystemClock};
 
-/// Serves a function's routes with its handlers until Lambda ends it.
+/// Serves a function's routes until Lambda ends it.
 ///
 /// It reads `LATCHKEY_TABLE`, Lambda's own variables, `AWS_ENDPOINT_URL_DYNAMODB` for another table than AWS's, and
 /// `LATCHKEY_ROOTS`: `native` to trust the system's certificates, or a PEM file to trust as well.
 ///
 /// # Panics
 /// When Lambda's own variables are missing.
-pub async fn serve(function: Function, handlers: Handlers) -> ExitCode {
-    run(Routes(function, handlers)).await
+pub async fn serve(function: Function) -> ExitCode {
+    run(Routes(function)).await
 }
 
 /// Answers API Gateway's authorizers until Lambda ends it. The environment is that of [`serve`].
@@ -37,35 +36,38 @@ pub async fn authorize() -> ExitCode {
     run(Authorizer).await
 }
 
-async fn run<A: Answers + 'static>(answers: A) -> ExitCode {
-    let function = answers.function();
+async fn run<H: EventHandler + 'static>(handler: H) -> ExitCode {
+    let function = handler.function();
     warnings::pass_on(function);
     let environment = match Environment::read(|name| std::env::var(name).ok()) {
         Ok(environment) => environment,
         Err(error) => return failed(function, "the function cannot start", &error.to_string()),
     };
-    let front = Rc::new(Front::new(answers, &environment));
+    let running = Rc::new(Running::new(handler, &environment));
     // Without the extension nobody says when the end comes; the counts are written at intervals all the same.
     let _ = extension::register(&environment.runtime).await;
-    front.warm().await;
-    let answering = front.clone();
+    running.warm().await;
+    let answering = running.clone();
     let answer = move |event: LambdaEvent<Box<RawValue>>| respond(answering.clone(), event);
-    let runtime = Runtime::new(service_fn(answer)).layer(Afterwards(front.clone()));
+    let runtime = Runtime::new(service_fn(answer)).layer(Afterwards(running.clone()));
     tokio::select! {
         ended = runtime.run() => match ended {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(function, "the Runtime API failed", &error.to_string()),
         },
         () = extension::end() => {
-            front.end().await;
+            running.end().await;
             ExitCode::SUCCESS
         }
     }
 }
 
-async fn respond<A: Answers>(front: Rc<Front<A>>, event: LambdaEvent<Box<RawValue>>) -> Result<Answer, Diagnostic> {
-    let answer = front.answer(event.payload.get(), &event.context.request_id).await;
-    answer.map_err(|failure: Failure| Diagnostic {
+async fn respond<H: EventHandler>(
+    running: Rc<Running<H>>,
+    event: LambdaEvent<Box<RawValue>>,
+) -> Result<Output, Diagnostic> {
+    let output = running.answer(event.payload.get(), &event.context.request_id).await;
+    output.map_err(|failure: Failure| Diagnostic {
         error_type: format!("{failure:?}"),
         error_message: failure.to_string(),
     })
@@ -77,24 +79,24 @@ fn failed(function: Function, message: &str, internal: &str) -> ExitCode {
 }
 
 /// Does what is left to do between a reply and the next poll: nobody waits then, and the process still runs.
-struct Afterwards<A>(Rc<Front<A>>);
+struct Afterwards<H>(Rc<Running<H>>);
 
-impl<A, S> Layer<S> for Afterwards<A> {
-    type Service = ThenAfterwards<A, S>;
+impl<H, S> Layer<S> for Afterwards<H> {
+    type Service = ThenAfterwards<H, S>;
 
-    fn layer(&self, inner: S) -> ThenAfterwards<A, S> {
-        ThenAfterwards { inner, front: self.0.clone() }
+    fn layer(&self, inner: S) -> ThenAfterwards<H, S> {
+        ThenAfterwards { inner, running: self.0.clone() }
     }
 }
 
-struct ThenAfterwards<A, S> {
+struct ThenAfterwards<H, S> {
     inner: S,
-    front: Rc<Front<A>>,
+    running: Rc<Running<H>>,
 }
 
-impl<A, S> Service<LambdaInvocation> for ThenAfterwards<A, S>
+impl<H, S> Service<LambdaInvocation> for ThenAfterwards<H, S>
 where
-    A: Answers + 'static,
+    H: EventHandler + 'static,
     S: Service<LambdaInvocation, Response = (), Error = Error>,
     S::Future: 'static,
 {
@@ -108,10 +110,10 @@ where
 
     fn call(&mut self, invocation: LambdaInvocation) -> Self::Future {
         let replied = self.inner.call(invocation);
-        let front = self.front.clone();
+        let running = self.running.clone();
         Box::pin(async move {
             replied.await?;
-            front.afterwards().await;
+            running.afterwards().await;
             Ok(())
         })
     }

@@ -75,13 +75,13 @@ mod tests {
         struct Keep(std::sync::Arc<std::sync::Mutex<Told>>);
         impl Subscriber for Keep {
             fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-                Warnings(Function::List).enabled(metadata)
+                Warnings(Function::LIST).enabled(metadata)
             }
             fn event(&self, event: &Event<'_>) {
                 event.record(&mut *self.0.lock().unwrap());
             }
             fn new_span(&self, attributes: &Attributes<'_>) -> Id {
-                Warnings(Function::List).new_span(attributes)
+                Warnings(Function::LIST).new_span(attributes)
             }
             fn record(&self, _: &Id, _: &Record<'_>) {}
             fn record_follows_from(&self, _: &Id, _: &Id) {}

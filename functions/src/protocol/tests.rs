@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::lifetime::Terms;
-use crate::token::Use;
+use crate::token::{TokenKey, Use};
 
 const TERMS: Terms =
     Terms { expires_in: Seconds::days(90), rotate_every: Seconds::days(30), overlap: Seconds::hours(2) };
@@ -16,28 +16,10 @@ fn start() -> Timestamp {
 }
 
 fn token(places: &[Place]) -> Token {
-    let mut token = Token {
-        id: "0123456789abcdef".parse().unwrap(),
-        user: "ci".parse().unwrap(),
-        name: "deploy".parse().unwrap(),
-        description: None,
-        roles: Vec::new(),
-        labels: BTreeMap::new(),
-        allowed_ips: Vec::new(),
-        created: start(),
-        created_by: "test".to_owned(),
-        managed_by: Some("acme".parse().unwrap()),
-        expires_at: None,
-        terms: Some(TERMS),
-        places: BTreeMap::new(),
-        versions: Vec::new(),
-        retired: Vec::new(),
-        highest: 0,
-        leaving: None,
-        ended: None,
-        revision: 1,
-        uses: BTreeMap::new(),
-    };
+    let key = TokenKey::new("ci".parse().unwrap(), "deploy".parse().unwrap());
+    let mut token = Token::new("0123456789abcdef".parse().unwrap(), key, "test", start());
+    token.managed_by = Some("acme".parse().unwrap());
+    token.terms = Some(TERMS);
     token.declare_places(places).unwrap();
     token
 }

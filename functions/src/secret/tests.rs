@@ -143,3 +143,26 @@ fn digests_are_sha_256_and_compared_whole() {
     assert!(Digest::from_bytes(&bytes).unwrap().matches(&digest));
     assert!(Digest::from_bytes(&bytes[1..]).is_none());
 }
+
+#[test]
+fn a_digest_is_written_in_hex_and_read_back() {
+    let digest = mint("lk", 42).digest();
+    assert_eq!(digest.hex(), "e0e9e506c608".to_owned() + &digest.hex()[12..]);
+    assert_eq!(Digest::from_hex(&digest.hex()), Some(digest));
+    assert_eq!(Digest::from_hex(&digest.hex().to_uppercase()), Some(digest));
+    for bad in
+        ["", &digest.hex()[1..], &format!("{}0", digest.hex()), &format!("x{}", &digest.hex()[1..]), &"é".repeat(32)]
+    {
+        assert_eq!(Digest::from_hex(bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn a_fingerprint_alone_recognises_no_secret() {
+    let digest = mint("lk", 42).digest();
+    let (whole, start) = (KnownDigest::from(digest), KnownDigest::Fingerprint(digest.fingerprint()));
+    assert_eq!(whole.fingerprint(), start.fingerprint());
+    assert!(whole.matches(&digest) && !whole.matches(&mint("lk", 44).digest()));
+    assert!(!start.matches(&digest) && start.whole().is_none());
+    assert_ne!(whole, start);
+}

@@ -1,25 +1,29 @@
 //! Audit: every change, written in the same transaction as the change.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Caller, Service};
 use crate::name::{TokenName, UserName};
 use crate::secret::TokenId;
-use crate::table::keys::{self, Key};
+use crate::table::keys::{self, Item, Key};
 use crate::table::{Put, TableError, Write, decode, encode, with_key};
 use crate::token::Token;
 
 /// How long events are kept, in seconds.
 const KEPT: i64 = 400 * 86_400;
+/// The attribute that says when an event was.
+const AT: &str = "at";
 /// The partition of events about roles; no user can have this name.
 const ROLES: &str = ":roles";
 
-/// One change: who did what to which token, from where and when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "EventRecord")]
 pub struct Event {
     /// When.
-    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub at: Timestamp,
     /// Who.
     pub actor: String,
@@ -28,7 +32,7 @@ pub struct Event {
     pub from: Option<String>,
     /// What, for instance `token.create`.
     pub action: String,
-    /// Whose.
+    /// Whose; `:roles` for roles and manifests.
     pub user: String,
     /// Which token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,7 +40,8 @@ pub struct Event {
     /// Its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<TokenId>,
-    /// What more there is to say; never a secret.
+    // Never a secret.
+    /// What more there is to say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -87,6 +92,20 @@ impl Event {
         self.detail = Some(detail.into());
         self
     }
+
+    /// Its item. The table counts milliseconds where JSON has RFC 3339.
+    fn to_item(&self) -> Result<Item, TableError> {
+        let mut item = encode(self)?;
+        item.insert(AT.to_owned(), AttributeValue::N(self.at.as_millisecond().to_string()));
+        Ok(item)
+    }
+
+    fn from_item(mut item: Item) -> Result<Self, TableError> {
+        let stored = item.remove(AT).and_then(|at| Timestamp::from_millisecond(at.as_n().ok()?.parse().ok()?).ok());
+        let at = stored.ok_or_else(|| TableError::Codec("an event without its time".to_owned()))?;
+        item.insert(AT.to_owned(), AttributeValue::S(at.to_string()));
+        decode(item)
+    }
 }
 
 impl Service {
@@ -99,9 +118,9 @@ impl Service {
         let millis = event.at.as_millisecond().unsigned_abs();
         let ulid = ulid::Ulid::from_parts(millis, u128::from_be_bytes(bytes));
         let key: Key = keys::event(&event.user, event.at, &ulid.to_string());
-        let mut item = encode(event)?;
+        let mut item = event.to_item()?;
         let ttl = event.at.as_second() + KEPT;
-        item.insert("ttl".to_owned(), aws_sdk_dynamodb::types::AttributeValue::N(ttl.to_string()));
+        item.insert("ttl".to_owned(), AttributeValue::N(ttl.to_string()));
         Ok(Write::Put { item: with_key(item, &key), how: Put::New })
     }
 
@@ -148,7 +167,7 @@ impl Service {
         range.start = from.map(|sk| Key { pk: partition, sk }.item());
         let page = self.table.query(&range).await?;
         let next = page.next.as_ref().and_then(Key::of).map(|key| key.sk);
-        Ok(EventPage { events: page.items.into_iter().map(decode).collect::<Result<_, _>>()?, next })
+        Ok(EventPage { events: page.items.into_iter().map(Event::from_item).collect::<Result<_, _>>()?, next })
     }
 
     /// The events of a user in the month of `at`, newest first, at most `limit`.
@@ -159,7 +178,7 @@ impl Service {
         let mut range = crate::table::Range::of(keys::events_partition(user, at), None);
         range.backwards = true;
         range.limit = Some(limit);
-        self.table.query(&range).await?.items.into_iter().map(decode).collect()
+        self.table.query(&range).await?.items.into_iter().map(Event::from_item).collect()
     }
 
     /// The events about roles in the month of `at`, newest first, at most `limit`.
@@ -168,5 +187,41 @@ impl Service {
     /// When the table cannot be read.
     pub async fn role_events(&self, at: Timestamp, limit: i32) -> Result<Vec<Event>, TableError> {
         self.events(ROLES, at, limit).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// What deployments hold must be read by every later version, and what replies show is a promise too.
+    #[test]
+    fn an_event_is_stored_and_shown_as_it_always_was() {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let stored = Item::from([
+            ("at".to_owned(), AttributeValue::N("1772366400123".to_owned())),
+            ("actor".to_owned(), text("ana/laptop")),
+            ("from".to_owned(), text("192.0.2.1")),
+            ("action".to_owned(), text("version.retire")),
+            ("user".to_owned(), text("ci")),
+            ("token".to_owned(), text("deploy")),
+            ("id".to_owned(), text("0123456789abcdef")),
+            ("detail".to_owned(), text("version 1")),
+        ]);
+        let event = Event::from_item(stored.clone()).unwrap();
+        assert_eq!(event.to_item().unwrap(), stored);
+        let shown = json!({
+            "at": "2026-03-01T12:00:00.123Z", "actor": "ana/laptop", "from": "192.0.2.1", "action": "version.retire",
+            "user": "ci", "token": "deploy", "id": "0123456789abcdef", "detail": "version 1",
+        });
+        assert_eq!(serde_json::to_value(&event).unwrap(), shown);
+        assert_eq!(serde_json::from_value::<Event>(shown).unwrap(), event);
+        for broken in [text("2026-03-01T12:00:00Z"), AttributeValue::N("soon".to_owned())] {
+            let mut item = stored.clone();
+            item.insert("at".to_owned(), broken);
+            assert!(matches!(Event::from_item(item), Err(TableError::Codec(_))));
+        }
     }
 }

@@ -4,12 +4,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use super::{Caller, ChangeError, CreateError, Life, NewToken, RoleError, Service, UserChange, UserError};
-use crate::name::{RoleName, TokenName, UserName};
+use crate::name::{RoleName, UserName};
 use crate::role::Permissions;
 use crate::secret::{Secret, TokenId};
 use crate::table::keys::Item;
 use crate::table::{TableError, Update, Write, keys};
-use crate::token::Token;
+use crate::token::{Token, TokenKey, TokenRef};
 use crate::user::UserKind;
 
 /// The role of the first admin: it permits everything.
@@ -68,22 +68,11 @@ pub enum BootstrapError {
     Table(#[from] TableError),
 }
 
-/// Who was made the first admin.
-struct First {
-    id: TokenId,
-    user: UserName,
-    token: TokenName,
-}
-
-impl First {
-    fn of(item: &Item) -> Option<Self> {
-        let text = |name: &str| item.get(name)?.as_s().ok();
-        Some(Self {
-            id: text("id")?.parse().ok()?,
-            user: text("user")?.parse().ok()?,
-            token: text("token")?.parse().ok()?,
-        })
-    }
+/// The token that was made the first admin's.
+fn first_admin(item: &Item) -> Option<TokenRef> {
+    let text = |name: &str| item.get(name)?.as_s().ok();
+    let key = TokenKey::new(text("user")?.parse().ok()?, text("token")?.parse().ok()?);
+    Some(TokenRef::new(key, text("id")?.parse().ok()?))
 }
 
 impl Service {
@@ -95,8 +84,7 @@ impl Service {
     pub async fn bootstrap(
         &self,
         caller: &Caller,
-        user: &UserName,
-        name: &TokenName,
+        key: &TokenKey,
         expires_at: Option<Timestamp>,
         replace: bool,
     ) -> Result<Bootstrapped, BootstrapError> {
@@ -104,30 +92,25 @@ impl Service {
             return Err(BootstrapError::NotOperator);
         }
         let found = self.table.get(&keys::first_admin()).await?;
-        let former = found.as_ref().and_then(First::of);
+        let former = found.as_ref().and_then(first_admin);
         if let (Some(former), false) = (&former, replace) {
-            return Err(BootstrapError::Done { id: former.id.clone(), user: former.user.clone() });
+            return Err(BootstrapError::Done { id: former.id.clone(), user: former.key.user.clone() });
         }
-        let role = self.ready_admin(caller, user).await?;
-        if let Some(former) = former.as_ref().filter(|former| former.user == *user && former.token == *name) {
+        let role = self.ready_admin(caller, &key.user).await?;
+        if let Some(former) = former.as_ref().filter(|former| former.key == *key) {
             // Its name has to be free for the new one.
             self.end_former(caller, former).await?;
         }
         let new = NewToken {
-            user: user.clone(),
-            name: name.clone(),
             description: Some("The first admin's".to_owned()),
             roles: Some(vec![role]),
-            labels: std::collections::BTreeMap::new(),
-            allowed_ips: Vec::new(),
-            life: Life::Until(expires_at),
-            places: Vec::new(),
+            ..NewToken::new(key.clone(), Life::Until(expires_at))
         };
         // Nothing but the token's id tells one singleton from another, so it is what the next one is guarded by.
         let id = TokenId::mint(&*self.entropy).map_err(CreateError::from)?;
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let mut update = Update::default();
-        for (attribute, value) in [("id", id.as_str()), ("user", user.as_str()), ("token", name.as_str())] {
+        for (attribute, value) in [("id", id.as_str()), ("user", key.user.as_str()), ("token", key.name.as_str())] {
             update.set(attribute, text(value));
         }
         let condition = match &former {
@@ -135,17 +118,17 @@ impl Service {
             Some(former) => format!("{} = {}", update.name("id"), update.value(text(former.id.as_str()))),
         };
         let singleton = Write::Update { key: keys::first_admin(), update, condition };
-        let made = self.create_with(caller, (new, Some(id)), Some(&singleton)).await;
+        let made = self.create_with(caller, new, Some(id), Some(&singleton)).await;
         let created = match made {
             Ok(created) => created,
             Err(error) => {
-                let now = self.table.get(&keys::first_admin()).await?.as_ref().and_then(First::of);
+                let now = self.table.get(&keys::first_admin()).await?.as_ref().and_then(first_admin);
                 let same = now.as_ref().map(|first| &first.id) == former.as_ref().map(|first| &first.id);
                 return Err(if same { error.into() } else { BootstrapError::Raced });
             }
         };
         let mut unended = None;
-        if let Some(former) = former.as_ref().filter(|former| former.user != *user || former.token != *name) {
+        if let Some(former) = former.as_ref().filter(|former| former.key != *key) {
             // Its secret must reach somebody all the same.
             unended = self.end_former(caller, former).await.err().map(|error| error.to_string());
         }
@@ -180,8 +163,8 @@ impl Service {
         Ok(role)
     }
 
-    async fn end_former(&self, caller: &Caller, former: &First) -> Result<(), BootstrapError> {
-        match self.delete(caller, &former.user, &former.token, Some(&former.id)).await {
+    async fn end_former(&self, caller: &Caller, former: &TokenRef) -> Result<(), BootstrapError> {
+        match self.delete(caller, &former.key, Some(&former.id)).await {
             // Deleted, expired, or its name used again: it works no more.
             Ok(_) | Err(ChangeError::NoSuchToken { .. } | ChangeError::Replaced { .. }) => Ok(()),
             Err(error) => Err(BootstrapError::Former(error.to_string())),

@@ -29,6 +29,10 @@ pub(super) fn check_text(description: Option<&str>, labels: &BTreeMap<String, St
     if description.is_some_and(|text| text.len() > DESCRIPTION_MAX || text.chars().any(char::is_control)) {
         return Err(CreateError::TooLarge("a description has at most 256 bytes, on one line"));
     }
+    // DynamoDB takes no name in a map that is empty.
+    if labels.contains_key("") {
+        return Err(CreateError::TooLarge("a label needs a name"));
+    }
     if labels.iter().map(|(label, value)| label.len() + value.len() + 8).sum::<usize>() > LABELS_MAX {
         return Err(CreateError::TooLarge("the labels of a token take at most 512 bytes together"));
     }

@@ -6,7 +6,7 @@ use super::{Caller, Denied, Event, RACE_RETRIES, Service};
 use crate::name::{ManifestName, TokenName, UserName};
 use crate::secret::TokenId;
 use crate::table::{TableError, TransactError, Transaction, Write, decode_token, encode, encode_token, keys};
-use crate::token::Token;
+use crate::token::{Token, TokenKey, TokenRef};
 use crate::user::User;
 
 /// What has to hold for a change, besides the token being there.
@@ -64,6 +64,16 @@ pub enum ChangeError<E: std::error::Error + 'static> {
     Table(#[from] TableError),
 }
 
+impl<E: std::error::Error + 'static> ChangeError<E> {
+    pub(super) fn missing(key: &TokenKey) -> Self {
+        Self::NoSuchToken { user: key.user.clone(), name: key.name.clone() }
+    }
+
+    pub(super) fn replaced(key: &TokenKey, wanted: &TokenId, found: &TokenId) -> Self {
+        Self::Replaced { name: key.name.clone(), wanted: wanted.clone(), found: found.clone() }
+    }
+}
+
 impl<E: std::error::Error + 'static> From<AdmitError> for ChangeError<E> {
     fn from(error: AdmitError) -> Self {
         match error {
@@ -75,25 +85,25 @@ impl<E: std::error::Error + 'static> From<AdmitError> for ChangeError<E> {
 
 impl Service {
     /// The active record of a token; expired ones are found too while nothing has moved them.
-    pub(super) async fn load(&self, user: &UserName, name: &TokenName) -> Result<Option<Token>, TableError> {
-        self.table.get(&keys::token(user, name)).await?.map(decode_token).transpose()
+    pub(super) async fn load(&self, key: &TokenKey) -> Result<Option<Token>, TableError> {
+        self.table.get(&keys::token(key)).await?.map(decode_token).transpose()
     }
 
     /// Applies `rule` to a token and saves it with its verification item and an audit event.
     pub(super) async fn change<T, E: std::error::Error + 'static>(
         &self,
         caller: &Caller,
-        (user, name): (&UserName, &TokenName),
-        (id, wanted): (Option<&TokenId>, Gain),
+        token: &TokenRef,
+        wanted: Gain,
         action: &str,
         mut rule: impl FnMut(&mut Token) -> Result<(T, String), E>,
     ) -> Result<(Token, T), ChangeError<E>> {
-        let guard = Precondition { id, wanted, ..Precondition::default() };
+        let guard = Precondition { id: Some(&token.id), wanted, ..Precondition::default() };
         for race in 0..RACE_RETRIES {
-            if let Some(changed) = self.change_once(caller, (user, name), guard, action, &mut rule).await? {
+            if let Some(changed) = self.change_once(caller, &token.key, guard, action, &mut rule).await? {
                 return Ok(changed);
             }
-            self.table.pause_after_race(race).await?;
+            self.table.pause_after_race(race).await;
         }
         Err(TableError::Busy("others change the same token".to_owned()).into())
     }
@@ -118,21 +128,21 @@ impl Service {
     pub(super) async fn change_once<T, E: std::error::Error + 'static>(
         &self,
         caller: &Caller,
-        (user, name): (&UserName, &TokenName),
+        key: &TokenKey,
         guard: Precondition<'_>,
         action: &str,
         rule: impl FnOnce(&mut Token) -> Result<(T, String), E>,
     ) -> Result<Option<(Token, T)>, ChangeError<E>> {
-        let missing = || ChangeError::NoSuchToken { user: user.clone(), name: name.clone() };
-        let old = self.load(user, name).await?;
-        self.may_touch(caller, user, old.as_ref(), guard.manifest).await?;
+        let missing = || ChangeError::missing(key);
+        let old = self.load(key).await?;
+        self.may_touch(caller, &key.user, old.as_ref(), guard.manifest).await?;
         let old = old.ok_or_else(missing)?;
         // What has ended by its own expiry stays ended; a managed token comes back with its next version.
         if old.expires_at.is_some_and(|end| end <= self.now()) {
             return Err(missing());
         }
         if let Some(wanted) = guard.id.filter(|wanted| **wanted != old.id) {
-            return Err(ChangeError::Replaced { name: name.clone(), wanted: wanted.clone(), found: old.id });
+            return Err(ChangeError::replaced(key, wanted, &old.id));
         }
         if let Some(wanted) = guard.revision.filter(|wanted| *wanted != old.revision) {
             return Err(ChangeError::Revision { wanted, found: old.revision });
@@ -160,7 +170,7 @@ impl Service {
         }
         let (was, will) = (encode_token(old)?, encode_token(new)?);
         if old.name == new.name {
-            let key = keys::token(&old.user, &old.name);
+            let key = keys::token(&old.key());
             if let Some(mut write) = Write::change(key, &was, &will, old.revision) {
                 for gone in old.versions.iter().filter(|version| new.version(version.number).is_none()) {
                     // Uses are noted without touching the revision, and the rule may have rested on there being none.
@@ -170,9 +180,9 @@ impl Service {
                 transaction.add(write);
             }
         } else {
-            let key = keys::token(&old.user, &old.name);
+            let key = keys::token(&old.key());
             transaction.add(Write::Delete { key, revision: Some(old.revision) });
-            let item = super::with_key(will, &keys::token(&new.user, &new.name));
+            let item = super::with_key(will, &keys::token(&new.key()));
             transaction.add(Write::Put { item, how: crate::table::Put::New });
         }
         let (was, will) = (encode(&Verification::of(old))?, encode(&Verification::of(new))?);
@@ -182,8 +192,8 @@ impl Service {
                 // A sweep of the owner that listed the former name may miss the new one.
                 Verification::set_suspended(&mut update, owner);
             }
-            let place = update.name(keys::PK);
-            let condition = format!("attribute_exists({place})");
+            let placeholder = update.name(keys::PK);
+            let condition = format!("attribute_exists({placeholder})");
             transaction.add(Write::Update { key: keys::verification(&new.id), update, condition });
         }
         transaction.add(self.event(event)?);

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::bounds::{check_places, check_text, check_verification, refuse_for_manifests};
 use super::rights::{AdmitError, Gain};
 use super::verify::{SWEPT, Verification};
-use super::{Caller, Denied, Event, RACE_RETRIES, Service};
+use super::{Caller, Denied, Event, Issued, RACE_RETRIES, Service};
 use crate::entropy::EntropyError;
 use crate::lifetime::{Contradiction, Seconds, Terms};
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
@@ -21,19 +21,17 @@ use crate::table::{
     Put, Range, TableError, TransactError, Transaction, Update, Write, decode_token, encode, encode_token, keys,
     with_key,
 };
-use crate::token::{EndState, Ended, Token, TokenState, VersionState};
+use crate::token::{EndState, Ended, Token, TokenKey, TokenState};
 use crate::user::User;
 
-/// The place of one write more in the transaction that makes a token.
+/// The index of one write more in the transaction that makes a token.
 const ALSO: usize = 4;
 
 /// A token to be made.
 #[derive(Debug, Clone)]
 pub struct NewToken {
-    /// Whose.
-    pub user: UserName,
-    /// Its name.
-    pub name: TokenName,
+    /// Whose, and its name.
+    pub key: TokenKey,
     /// What it is for.
     pub description: Option<String>,
     /// Its roles; all that the user has at this moment when `None`.
@@ -48,6 +46,14 @@ pub struct NewToken {
     pub places: Vec<Place>,
 }
 
+impl NewToken {
+    /// A token with all roles of its user, and nothing else that it need not have.
+    pub fn new(key: TokenKey, life: Life) -> Self {
+        let (description, roles, labels) = (None, None, BTreeMap::new());
+        Self { key, description, roles, labels, allowed_ips: Vec::new(), life, places: Vec::new() }
+    }
+}
+
 /// How long a token lives.
 #[derive(Debug, Clone)]
 pub enum Life {
@@ -60,15 +66,6 @@ pub enum Life {
         /// The durations.
         terms: Terms,
     },
-}
-
-/// A token that was made.
-#[derive(Debug)]
-pub struct Created {
-    /// The record.
-    pub token: Token,
-    /// Its first secret, this once.
-    pub secret: Secret,
 }
 
 /// Why no token was made.
@@ -145,6 +142,12 @@ pub enum CreateError {
     Table(#[from] TableError),
 }
 
+impl CreateError {
+    pub(super) fn name_taken(key: &TokenKey, managed_by: Option<ManifestName>) -> Self {
+        Self::NameTaken { user: key.user.clone(), name: key.name.clone(), managed_by }
+    }
+}
+
 impl From<AdmitError> for CreateError {
     fn from(error: AdmitError) -> Self {
         match error {
@@ -163,8 +166,8 @@ impl Service {
     ///
     /// # Errors
     /// See [`CreateError`]; nothing was made then.
-    pub async fn create(&self, caller: &Caller, new: NewToken) -> Result<Created, CreateError> {
-        self.create_with(caller, (new, None), None).await
+    pub async fn create(&self, caller: &Caller, new: NewToken) -> Result<Issued, CreateError> {
+        self.create_with(caller, new, None, None).await
     }
 
     /// The same with an id of the caller's choice, and one write more in its transaction: when that one is refused, so
@@ -172,20 +175,21 @@ impl Service {
     pub(super) async fn create_with(
         &self,
         caller: &Caller,
-        (new, id): (NewToken, Option<TokenId>),
+        new: NewToken,
+        id: Option<TokenId>,
         also: Option<&Write>,
-    ) -> Result<Created, CreateError> {
+    ) -> Result<Issued, CreateError> {
         let manifest = match &new.life {
             Life::Managed { manifest, .. } => Some(manifest),
             Life::Until(_) => None,
         };
         // Before anything is told about the user.
-        let personal = caller.may_change(&new.user);
+        let personal = caller.may_change(&new.key.user);
         match manifest {
             Some(manifest) if caller.runs(manifest) => {
                 if personal.is_err() {
-                    let user = self.user(&new.user).await?;
-                    self.grant_of(manifest).await?.names_user(manifest, &new.user, user.as_ref())?;
+                    let user = self.user(&new.key.user).await?;
+                    self.grant_of(manifest).await?.names_user(manifest, &new.key.user, user.as_ref())?;
                 }
             }
             manifest => {
@@ -195,28 +199,29 @@ impl Service {
         }
         check_text(new.description.as_deref(), &new.labels)?;
         check_places(&new.places)?;
-        self.check_length(&new.name)?;
+        self.check_length(&new.key.name)?;
         for race in 0..RACE_RETRIES {
-            let user = self.user(&new.user).await?.ok_or_else(|| CreateError::NoSuchUser(new.user.clone()))?;
+            let user = self.user(&new.key.user).await?;
+            let user = user.ok_or_else(|| CreateError::NoSuchUser(new.key.user.clone()))?;
             if user.suspended {
-                return Err(CreateError::Suspended(new.user.clone()));
+                return Err(CreateError::Suspended(user.name));
             }
             let roles = self.roles_for(&user, new.roles.as_deref())?;
-            check_verification(&new.user, &new.name, &roles, &new.allowed_ips)?;
+            check_verification(&new.key.user, &new.key.name, &roles, &new.allowed_ips)?;
             if let Life::Managed { terms, .. } = &new.life {
                 self.check_managed(&roles, *terms, !new.places.is_empty()).await?;
             }
             let (token, secret) = self.build(caller, &new, id.clone(), roles)?;
             self.admit(caller, None, &token, Gain::Version).await?;
             match self.insert(caller, &token, &user, also).await {
-                Ok(()) => return Ok(Created { token, secret }),
+                Ok(()) => return Ok(Issued { number: token.highest, token, secret }),
                 Err(TransactError::Table(error)) => return Err(error.into()),
-                Err(TransactError::Cancelled(failed)) if also.is_some() && failed.0.contains(&ALSO) => {
+                Err(TransactError::Cancelled(failed)) if also.is_some() && failed.includes(ALSO) => {
                     return Err(TableError::Busy("somebody else was faster".to_owned()).into());
                 }
                 Err(TransactError::Cancelled(_)) => {
-                    self.make_room(&new).await?;
-                    self.table.pause_after_race(race).await?;
+                    self.make_room(&new.key).await?;
+                    self.table.pause_after_race(race).await;
                 }
             }
         }
@@ -250,28 +255,12 @@ impl Service {
             }
             Life::Managed { manifest, terms } => (None, Some(manifest.clone()), Some(*terms)),
         };
-        let mut token = Token {
-            id,
-            user: new.user.clone(),
-            name: new.name.clone(),
-            description: new.description.clone(),
-            roles,
-            labels: new.labels.clone(),
-            allowed_ips: new.allowed_ips.clone(),
-            created: now,
-            created_by: caller.actor.clone(),
-            managed_by,
-            expires_at,
-            terms,
-            places: BTreeMap::new(),
-            versions: Vec::new(),
-            retired: Vec::new(),
-            highest: 0,
-            leaving: None,
-            ended: None,
-            revision: 1,
-            uses: BTreeMap::new(),
-        };
+        let mut token = Token::new(id, new.key.clone(), &caller.actor, now);
+        token.description.clone_from(&new.description);
+        token.roles = roles;
+        token.labels.clone_from(&new.labels);
+        token.allowed_ips.clone_from(&new.allowed_ips);
+        (token.expires_at, token.managed_by, token.terms) = (expires_at, managed_by, terms);
         token.declare_places(&new.places)?;
         token.stage(secret.digest(), now)?;
         if matches!(new.life, Life::Until(_)) {
@@ -341,7 +330,7 @@ impl Service {
         also: Option<&Write>,
     ) -> Result<(), TransactError> {
         let mut transaction = Transaction::default();
-        let key = keys::token(&token.user, &token.name);
+        let key = keys::token(&token.key());
         transaction.add(Write::Put { item: with_key(encode_token(token)?, &key), how: Put::New });
         let key = keys::verification(&token.id);
         let mut item = with_key(encode(&Verification::of(token))?, &key);
@@ -363,22 +352,21 @@ impl Service {
 
     /// After a refused create: expired tokens that stand in the way are moved to the ended ones; whatever else stands
     /// in the way is told.
-    async fn make_room(&self, new: &NewToken) -> Result<(), CreateError> {
+    async fn make_room(&self, key: &TokenKey) -> Result<(), CreateError> {
         let now = self.now();
-        if let Some(holder) = self.load(&new.user, &new.name).await? {
+        if let Some(holder) = self.load(key).await? {
             if holder.state(now) != TokenState::Expired {
-                let (user, name) = (new.user.clone(), new.name.clone());
-                return Err(CreateError::NameTaken { user, name, managed_by: holder.managed_by });
+                return Err(CreateError::name_taken(key, holder.managed_by));
             }
             self.move_expired(&holder).await?;
             return Ok(());
         }
-        let Some(user) = self.user(&new.user).await? else { return Ok(()) };
+        let Some(user) = self.user(&key.user).await? else { return Ok(()) };
         let max = user.max_tokens.unwrap_or(self.policy.max_tokens);
         if user.active < max {
             return Ok(());
         }
-        let items = self.table.query_all(Range::of(keys::user_partition(&new.user), Some(keys::ACTIVE))).await?;
+        let items = self.table.query_all(Range::of(keys::user_partition(&key.user), Some(keys::ACTIVE))).await?;
         let mut moved = false;
         for item in items {
             let token = decode_token(item)?;
@@ -389,7 +377,7 @@ impl Service {
         if moved {
             return Ok(());
         }
-        Err(CreateError::LimitReached { user: new.user.clone(), active: user.active, max })
+        Err(CreateError::LimitReached { user: key.user.clone(), active: user.active, max })
     }
 
     /// Moves an expired token to the ended ones; false when somebody else was faster.
@@ -402,13 +390,5 @@ impl Service {
             Err(TransactError::Cancelled(_)) => Ok(false),
             Err(TransactError::Table(error)) => Err(error),
         }
-    }
-}
-
-impl Token {
-    /// Whether any version has ever been current.
-    pub fn has_been_current(&self) -> bool {
-        // A current version goes on being recorded until a newer one is, or it is ended as compromised.
-        self.versions.iter().any(|version| version.state != VersionState::Staged)
     }
 }

@@ -2,13 +2,12 @@
 
 use super::verify::Verification;
 use super::{Caller, ChangeError, Event, RACE_RETRIES, Service, Valid};
-use crate::name::{TokenName, UserName};
 use crate::protocol::{LOOK_MAX, Look, VersionError};
 use crate::secret::TokenId;
 use crate::table::{
     Put, TableError, TransactError, Transaction, Update, Write, decode, encode, encode_token, keys, with_key,
 };
-use crate::token::{EndState, Ended, Token, TokenState};
+use crate::token::{EndState, Ended, Token, TokenKey, TokenState};
 
 impl Service {
     /// Deletes a token: when this returns, none of its secrets is valid any more. The record stays listed as deleted.
@@ -19,17 +18,16 @@ impl Service {
     pub async fn delete(
         &self,
         caller: &Caller,
-        user: &UserName,
-        name: &TokenName,
+        key: &TokenKey,
         id: Option<&TokenId>,
     ) -> Result<Token, ChangeError<std::convert::Infallible>> {
         for race in 0..RACE_RETRIES {
-            let missing = || ChangeError::NoSuchToken { user: user.clone(), name: name.clone() };
-            let token = self.load(user, name).await?;
-            caller.may_end(user, token.as_ref().and_then(|token| token.managed_by.as_ref()))?;
+            let missing = || ChangeError::missing(key);
+            let token = self.load(key).await?;
+            caller.may_end(&key.user, token.as_ref().and_then(|token| token.managed_by.as_ref()))?;
             let token = token.ok_or_else(missing)?;
             if let Some(wanted) = id.filter(|wanted| **wanted != token.id) {
-                return Err(ChangeError::Replaced { name: name.clone(), wanted: wanted.clone(), found: token.id });
+                return Err(ChangeError::replaced(key, wanted, &token.id));
             }
             if token.state(self.now()) == TokenState::Expired {
                 self.move_expired(&token).await?;
@@ -38,7 +36,7 @@ impl Service {
             let ended = Ended { state: EndState::Deleted, at: self.now(), by: Some(caller.actor.clone()) };
             match self.end(caller, &token, ended, "token.delete").await {
                 Ok(token) => return Ok(token),
-                Err(TransactError::Cancelled(_)) => self.table.pause_after_race(race).await?,
+                Err(TransactError::Cancelled(_)) => self.table.pause_after_race(race).await,
                 Err(TransactError::Table(error)) => return Err(error.into()),
             }
         }
@@ -54,7 +52,7 @@ impl Service {
         caller: &Caller,
         own: &Valid,
     ) -> Result<Token, ChangeError<std::convert::Infallible>> {
-        let missing = || ChangeError::NoSuchToken { user: own.user.clone(), name: own.name.clone() };
+        let missing = || ChangeError::missing(&TokenKey::new(own.user.clone(), own.name.clone()));
         for race in 0..RACE_RETRIES {
             // By its id: somebody may rename it meanwhile.
             let item = self.table.get(&keys::verification(&own.id)).await?.ok_or_else(missing)?;
@@ -62,9 +60,10 @@ impl Service {
             if now.ended.is_some() {
                 return Err(missing());
             }
-            match self.delete(&caller.trusted(), &now.user, &now.name, Some(&own.id)).await {
+            let key = TokenKey::new(now.user, now.name);
+            match self.delete(&caller.trusted(), &key, Some(&own.id)).await {
                 Err(ChangeError::NoSuchToken { .. } | ChangeError::Replaced { .. }) => {
-                    self.table.pause_after_race(race).await?;
+                    self.table.pause_after_race(race).await;
                 }
                 answer => return answer,
             }
@@ -81,16 +80,16 @@ impl Service {
     pub async fn end_leaving(
         &self,
         caller: &Caller,
-        (user, name): (&UserName, &TokenName),
+        key: &TokenKey,
         id: Option<&TokenId>,
         look: Look,
     ) -> Result<Token, ChangeError<VersionError>> {
-        let missing = || ChangeError::NoSuchToken { user: user.clone(), name: name.clone() };
-        let token = self.load(user, name).await?;
-        caller.may_end(user, token.as_ref().and_then(|token| token.managed_by.as_ref()))?;
+        let missing = || ChangeError::missing(key);
+        let token = self.load(key).await?;
+        caller.may_end(&key.user, token.as_ref().and_then(|token| token.managed_by.as_ref()))?;
         let token = token.ok_or_else(missing)?;
         if let Some(wanted) = id.filter(|wanted| **wanted != token.id) {
-            return Err(ChangeError::Replaced { name: name.clone(), wanted: wanted.clone(), found: token.id });
+            return Err(ChangeError::replaced(key, wanted, &token.id));
         }
         let now = self.now();
         let fresh = token.revision == look.revision && look.at <= now && LOOK_MAX.after(look.at) >= now;
@@ -120,7 +119,7 @@ impl Service {
         gone.ended = Some(ended.clone());
         gone.revision += 1;
         let mut transaction = Transaction::default();
-        let key = keys::token(&token.user, &token.name);
+        let key = keys::token(&token.key());
         transaction.add(Write::Delete { key, revision: Some(token.revision) });
         let key = keys::ended(&token.user, ended.at, &token.id);
         transaction.add(Write::Put { item: with_key(encode_token(&gone)?, &key), how: Put::Over });
@@ -128,8 +127,8 @@ impl Service {
         transaction.add(Write::Put { item: with_key(encode(&Verification::of(&gone))?, &key), how: Put::Over });
         let mut update = Update::default();
         update.add("active", -1);
-        let place = update.name(keys::PK);
-        let condition = format!("attribute_exists({place})");
+        let placeholder = update.name(keys::PK);
+        let condition = format!("attribute_exists({placeholder})");
         transaction.add(Write::Update { key: keys::user(&token.user), update, condition });
         transaction.add(self.event(&Event::on_token(caller, action, token, self.now()))?);
         self.table.transact(transaction).await?;

@@ -10,13 +10,13 @@ use super::change::Precondition;
 use super::rights::Gain;
 use super::{Caller, ChangeError, CreateError, RACE_RETRIES, Service};
 use crate::lifetime::Terms;
-use crate::name::{ManifestName, RoleName, TokenName, UserName};
+use crate::name::{ManifestName, RoleName, TokenName};
 use crate::place::{Place, PlaceId};
 use crate::protocol::VersionError;
 use crate::role::Permissions;
 use crate::secret::TokenId;
 use crate::table::TableError;
-use crate::token::Token;
+use crate::token::{Token, TokenKey, TokenState};
 use crate::user::User;
 
 /// What is to change; what is `None` stays.
@@ -74,7 +74,7 @@ impl Service {
     pub async fn edit(
         &self,
         caller: &Caller,
-        (user, name): (&UserName, &TokenName),
+        key: &TokenKey,
         id: Option<&TokenId>,
         revision: Option<u64>,
         edit: &Edit,
@@ -85,8 +85,8 @@ impl Service {
         };
         if !caller.is_operator() {
             // What follows tells about the user and the user's other tokens.
-            let token = self.load(user, name).await?;
-            self.may_touch(caller, user, token.as_ref(), edit.managed_by.as_ref()).await?;
+            let token = self.load(key).await?;
+            self.may_touch(caller, &key.user, token.as_ref(), edit.managed_by.as_ref()).await?;
             let joins = edit
                 .managed_by
                 .as_ref()
@@ -95,18 +95,18 @@ impl Service {
                 caller.may_join(manifest)?;
             }
         }
-        let renamed = edit.name.as_ref().filter(|new| *new != name);
+        let renamed = edit.name.as_ref().filter(|new| **new != key.name);
         for race in 0..RACE_RETRIES {
             // What depends on the user is checked together with the user: a sweep must neither miss the token under
             // its new name nor be undone by roles that the user had a moment ago.
             let mut owner = None;
             if renamed.is_some() || edit.roles.is_some() {
-                let found = self.user(user).await?;
-                owner = Some(found.ok_or_else(|| create(CreateError::NoSuchUser(user.clone())))?);
+                let found = self.user(&key.user).await?;
+                owner = Some(found.ok_or_else(|| create(CreateError::NoSuchUser(key.user.clone())))?);
             }
             if let Some(new) = renamed {
                 self.check_length(new).map_err(create)?;
-                self.free_name(user, new).await.map_err(create)?;
+                self.free_name(&TokenKey::new(key.user.clone(), new.clone())).await.map_err(create)?;
             }
             let mut roles = None;
             if let (Some(owner), Some(wanted)) = (&owner, &edit.roles) {
@@ -117,7 +117,7 @@ impl Service {
             let manifest = edit.managed_by.as_ref();
             let guard = Precondition { id, revision, wanted: Gain::Difference, manifest, owner: owner.as_ref() };
             let edited = self
-                .change_once(caller, (user, name), guard, "token.edit", |token| {
+                .change_once(caller, key, guard, "token.edit", |token| {
                     let detail = apply(self, token, edit, roles)?;
                     if let Some(owner) = &owner {
                         token.roles.retain(|role| owner.roles.contains(role));
@@ -135,27 +135,25 @@ impl Service {
             if let Some((token, ())) = edited {
                 return Ok(token);
             }
-            self.table.pause_after_race(race).await?;
+            self.table.pause_after_race(race).await;
         }
         Err(TableError::Busy("others change the same token".to_owned()).into())
     }
 
-    async fn free_name(&self, user: &UserName, name: &TokenName) -> Result<(), CreateError> {
-        let Some(holder) = self.load(user, name).await? else { return Ok(()) };
-        if holder.state(self.now()) == crate::token::TokenState::Expired {
+    async fn free_name(&self, key: &TokenKey) -> Result<(), CreateError> {
+        let Some(holder) = self.load(key).await? else { return Ok(()) };
+        if holder.state(self.now()) == TokenState::Expired {
             self.move_expired(&holder).await?;
             return Ok(());
         }
-        let (user, name) = (user.clone(), name.clone());
-        Err(CreateError::NameTaken { user, name, managed_by: holder.managed_by })
+        Err(CreateError::name_taken(key, holder.managed_by))
     }
 
     /// Drops from a token the roles that its user has lost; false when one of the two changed meanwhile.
     pub(super) async fn drop_roles(&self, caller: &Caller, token: &Token, owner: &User) -> Result<bool, TableError> {
-        let key = (&token.user, &token.name);
         let guard = Precondition { id: Some(&token.id), owner: Some(owner), ..Precondition::default() };
         let dropped = self
-            .change_once(&caller.trusted(), key, guard, "token.roles", |token| {
+            .change_once(&caller.trusted(), &token.key(), guard, "token.roles", |token| {
                 token.roles.retain(|role| owner.roles.contains(role));
                 Ok::<_, std::convert::Infallible>(((), "the user lost a role".to_owned()))
             })

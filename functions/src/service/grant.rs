@@ -86,7 +86,7 @@ impl Service {
             if self.save_manifest(old.as_ref(), &new, &event).await? {
                 return Ok(new);
             }
-            self.table.pause_after_race(race).await?;
+            self.table.pause_after_race(race).await;
         }
         Err(TableError::Busy("others change the same manifest".to_owned()).into())
     }

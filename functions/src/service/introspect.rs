@@ -1,10 +1,26 @@
 //! Introspection: what a trusted caller may know of somebody's secret, its own secret checked in the same read.
 
+use std::fmt;
 use std::net::IpAddr;
 
-use super::{Service, Valid, Verdict};
+use super::{Caller, Service, Verdict};
 use crate::secret::{Secret, TokenId};
 use crate::table::{TableError, keys};
+
+/// A secret as somebody presents it.
+#[derive(Clone, Copy)]
+pub struct Presented<'a> {
+    /// The secret.
+    pub secret: &'a str,
+    /// From which address, where that is known.
+    pub from: Option<IpAddr>,
+}
+
+impl fmt::Debug for Presented<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Presented").field("from", &self.from).finish_non_exhaustive()
+    }
+}
 
 /// What one read found out about a caller and a subject.
 #[derive(Debug)]
@@ -21,16 +37,13 @@ impl Service {
     ///
     /// # Errors
     /// When the table does not answer. Callers must fail closed.
-    pub async fn introspect(
-        &self,
-        (caller, caller_from): (&str, Option<IpAddr>),
-        (subject, subject_from): (&str, Option<IpAddr>),
-    ) -> Result<Introspection, TableError> {
-        let caller = match self.read_secret(caller) {
+    pub async fn introspect(&self, caller: Presented<'_>, subject: Presented<'_>) -> Result<Introspection, TableError> {
+        let (caller_from, subject_from) = (caller.from, subject.from);
+        let caller = match self.read_secret(caller.secret) {
             Ok(secret) => secret,
             Err(invalid) => return Ok(Introspection { caller: Verdict::Invalid(invalid), subject: None }),
         };
-        let subject = self.read_secret(subject);
+        let subject = self.read_secret(subject.secret);
         let mut wanted = vec![keys::verification(&caller.token_id())];
         wanted.extend(subject.as_ref().ok().map(|secret| keys::verification(&secret.token_id())));
         let items = self.table.get_many(&wanted).await?;
@@ -40,7 +53,8 @@ impl Service {
         };
         let verdict = async |secret: &Secret, from| self.verdict(item_of(&secret.token_id()), secret, from).await;
         let caller = verdict(&caller, caller_from).await?;
-        if !matches!(&caller, Verdict::Valid(valid) if may_introspect(valid)) {
+        let may_ask = |verdict: &Verdict| matches!(verdict, Verdict::Valid(valid) if Caller::token(valid, caller_from).may_introspect().is_ok());
+        if !may_ask(&caller) {
             return Ok(Introspection { caller, subject: None });
         }
         let subject = match &subject {
@@ -49,8 +63,4 @@ impl Service {
         };
         Ok(Introspection { caller, subject: Some(subject) })
     }
-}
-
-fn may_introspect(valid: &Valid) -> bool {
-    "tokens:introspect".parse().is_ok_and(|wanted| valid.permissions.allow(&wanted))
 }

@@ -60,8 +60,8 @@ impl Service {
             update.set("by", AttributeValue::S(lease.by.clone()));
             update.set("until", AttributeValue::N(lease.until.as_millisecond().to_string()));
             let condition = if steal {
-                let place = update.name(keys::PK);
-                format!("attribute_exists({place}) OR attribute_not_exists({place})")
+                let placeholder = update.name(keys::PK);
+                format!("attribute_exists({placeholder}) OR attribute_not_exists({placeholder})")
             } else {
                 let (until, held) = (update.name("until"), update.name("holder"));
                 let mine = update.value(AttributeValue::S(holder.to_owned()));
@@ -74,7 +74,7 @@ impl Service {
             if let Some(held) = self.lease(manifest).await? {
                 return Err(LeaseError::Held(held));
             }
-            self.table.pause_after_race(race).await?;
+            self.table.pause_after_race(race).await;
         }
         Err(TableError::Busy("others take the same lease".to_owned()).into())
     }

@@ -1,10 +1,10 @@
 //! Listing tokens.
 
 use super::Service;
-use crate::name::{TokenName, UserName};
+use crate::name::UserName;
 use crate::table::keys::{self, Item};
 use crate::table::{Range, TableError, decode_token};
-use crate::token::{Token, TokenState};
+use crate::token::{Token, TokenKey, TokenState};
 
 /// A page of tokens.
 #[derive(Debug, Clone)]
@@ -20,8 +20,8 @@ impl Service {
     ///
     /// # Errors
     /// When the table cannot be read.
-    pub async fn show(&self, user: &UserName, name: &TokenName) -> Result<Option<Token>, TableError> {
-        let found = self.load(user, name).await?;
+    pub async fn show(&self, key: &TokenKey) -> Result<Option<Token>, TableError> {
+        let found = self.load(key).await?;
         Ok(found.filter(|token| token.state(self.now()) == TokenState::Active))
     }
 
@@ -29,8 +29,8 @@ impl Service {
     ///
     /// # Errors
     /// When the table cannot be read.
-    pub async fn holder(&self, user: &UserName, name: &TokenName) -> Result<Option<Token>, TableError> {
-        self.load(user, name).await
+    pub async fn holder(&self, key: &TokenKey) -> Result<Option<Token>, TableError> {
+        self.load(key).await
     }
 
     /// A user's active tokens by name, those that have expired but not yet moved included: compare

@@ -1,6 +1,7 @@
 //! Manifests: what a plan needs about their tokens.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::verify::Verification;
@@ -9,7 +10,7 @@ use crate::name::{ManifestName, TokenName, UserName};
 use crate::secret::{Fingerprint, TokenId};
 use crate::table::keys::{self, Key};
 use crate::table::{Put, Range, TableError, TransactError, Transaction, Write, decode, decode_token, encode, with_key};
-use crate::token::Token;
+use crate::token::{Token, TokenKey};
 
 /// What the service knows of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,21 +50,26 @@ pub struct ManagedPage {
     /// Their records, in no particular order.
     pub tokens: Vec<Token>,
     /// Where the next page starts; `None` when this was the last.
-    pub next: Option<(UserName, TokenName)>,
+    pub next: Option<TokenKey>,
 }
 
 /// Where a token id comes from, told also after the token ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OriginRecord")]
 pub struct Origin {
+    /// The id.
+    pub id: TokenId,
     /// Whose it is or was.
     pub user: UserName,
     /// Its name.
     pub name: TokenName,
     /// The manifest that declares or declared it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<ManifestName>,
     /// Whether it has ended.
     pub ended: bool,
     /// Of an ended token, the fingerprints that were its.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fingerprints: Vec<Fingerprint>,
 }
 
@@ -93,8 +99,8 @@ impl Service {
     ///
     /// # Errors
     /// When the table cannot be read.
-    pub async fn holders(&self, wanted: &[(UserName, TokenName)]) -> Result<Vec<Token>, TableError> {
-        let keys: Vec<Key> = wanted.iter().map(|(user, name)| keys::token(user, name)).collect();
+    pub async fn holders(&self, wanted: &[TokenKey]) -> Result<Vec<Token>, TableError> {
+        let keys: Vec<Key> = wanted.iter().map(keys::token).collect();
         self.table.get_each(&keys, decode_token).await
     }
 
@@ -102,22 +108,23 @@ impl Service {
     ///
     /// # Errors
     /// When the table cannot be read.
-    pub async fn origins(&self, ids: &[TokenId]) -> Result<Vec<(TokenId, Origin)>, TableError> {
+    pub async fn origins(&self, ids: &[TokenId]) -> Result<Vec<Origin>, TableError> {
         let keys: Vec<Key> = ids.iter().map(keys::verification).collect();
         let found = self.table.get_each(&keys, |item| {
-            let id = Key::of(&item).and_then(|key| key.pk.strip_prefix("K#")?.parse().ok());
+            let id = Key::of(&item).and_then(|key| keys::verified_id(&key));
             Ok((id, decode::<Verification>(item)?))
         });
         let mut origins = Vec::new();
         for (id, verification) in found.await? {
-            let origin = Origin {
+            let Some(id) = id else { continue };
+            origins.push(Origin {
+                id,
                 user: verification.user,
                 name: verification.name,
                 managed_by: verification.managed_by,
                 ended: verification.ended.is_some(),
                 fingerprints: verification.fingerprints,
-            };
-            origins.extend(id.map(|id| (id, origin)));
+            });
         }
         Ok(origins)
     }
@@ -145,7 +152,7 @@ impl Service {
             if self.note_applied_once(caller, name, applied).await? {
                 return Ok(());
             }
-            self.table.pause_after_race(race).await?;
+            self.table.pause_after_race(race).await;
         }
         Err(TableError::Busy("others apply the same manifest".to_owned()).into())
     }
@@ -246,15 +253,15 @@ impl Service {
         &self,
         manifest: &ManifestName,
         limit: i32,
-        from: Option<&(UserName, TokenName)>,
+        from: Option<&TokenKey>,
     ) -> Result<ManagedPage, TableError> {
         let partition = format!("M#{manifest}");
         let mut range = Range::of(partition.clone(), None);
         range.index = Some(keys::MANAGED);
         range.limit = Some(limit);
-        range.start = from.map(|(user, name)| {
+        range.start = from.map(|key| {
             // An index's position is the keys of the index and of the table.
-            let mut start = keys::token(user, name).item();
+            let mut start = keys::token(key).item();
             start.insert(keys::MANAGED_PK.to_owned(), AttributeValue::S(partition));
             start
         });
@@ -262,10 +269,7 @@ impl Service {
         let keys: Vec<Key> = page.items.iter().filter_map(Key::of).collect();
         let mut tokens = self.table.get_each(&keys, decode_token).await?;
         tokens.retain(|token| token.managed_by.as_ref() == Some(manifest) && token.ended.is_none());
-        let position = |key: Key| {
-            let user = key.pk.strip_prefix("U#")?.parse().ok()?;
-            Some((user, key.sk.strip_prefix(keys::ACTIVE)?.parse().ok()?))
-        };
-        Ok(ManagedPage { tokens, next: page.next.as_ref().and_then(Key::of).and_then(position) })
+        let next = page.next.as_ref().and_then(Key::of);
+        Ok(ManagedPage { tokens, next: next.and_then(|key| keys::token_of(&key)) })
     }
 }

@@ -4,12 +4,13 @@
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::{Caller, Service, Valid};
+use super::{Caller, Grant, Origin, Role, Service, Valid};
 use crate::name::{ManifestName, UserName};
 use crate::protocol::STAGED_LIFE;
 use crate::role::{Permission, Permissions};
 use crate::table::TableError;
 use crate::token::Token;
+use crate::user::User;
 
 /// What a caller may do.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,21 +128,18 @@ impl Caller {
     }
 
     /// Whether the caller has a permission.
-    pub fn has(&self, permission: &str) -> bool {
+    fn has(&self, permission: &str) -> bool {
         let Ok(wanted) = permission.parse::<Permission>() else { return false };
         self.holder().is_none_or(|holder| holder.permissions.allow(&wanted))
     }
 
     /// Demands a permission.
-    ///
-    /// # Errors
-    /// [`Denied::Lacks`].
-    pub fn must_have(&self, permission: &str) -> Result<(), Denied> {
+    pub(super) fn must_have(&self, permission: &str) -> Result<(), Denied> {
         if self.has(permission) { Ok(()) } else { Err(Denied::lacks(permission)) }
     }
 
     /// Whether the caller runs a manifest: `manifests:<name>`.
-    pub fn runs(&self, manifest: &ManifestName) -> bool {
+    pub(super) fn runs(&self, manifest: &ManifestName) -> bool {
         // A manifest's name may end in `-` or look unlike an action; such a one is run by `manifests:*` only.
         self.has(&format!("manifests:{manifest}")) || self.has("manifests:*")
     }
@@ -160,6 +158,62 @@ impl Caller {
             return Ok(());
         }
         Err(Denied::Lacks(format!("manifests:{manifest}")))
+    }
+
+    /// Demands that the caller may read what is known of a manifest: its grant is an admin's matter too.
+    ///
+    /// # Errors
+    /// [`Denied::Hidden`].
+    pub fn may_read_manifest(&self, manifest: &ManifestName) -> Result<(), Denied> {
+        if self.has("admin:roles") { Ok(()) } else { self.must_run(manifest) }
+    }
+
+    /// Demands that the caller may read the tokens of a manifest.
+    ///
+    /// # Errors
+    /// [`Denied::Hidden`].
+    pub fn may_read_tokens_of(&self, manifest: &ManifestName) -> Result<(), Denied> {
+        if self.has("admin:tokens") { Ok(()) } else { self.must_run(manifest) }
+    }
+
+    /// Demands that the caller may read all roles.
+    ///
+    /// # Errors
+    /// [`Denied::Lacks`].
+    pub fn may_read_roles(&self) -> Result<(), Denied> {
+        self.must_have("admin:roles")
+    }
+
+    /// Demands that the caller may read all users.
+    ///
+    /// # Errors
+    /// [`Denied::Lacks`].
+    pub fn may_read_users(&self) -> Result<(), Denied> {
+        self.must_have("admin:users")
+    }
+
+    /// Demands that the caller may read a user's record: everybody may read their own.
+    ///
+    /// # Errors
+    /// [`Denied::Hidden`].
+    pub fn may_read_user(&self, user: &UserName) -> Result<(), Denied> {
+        if self.user() == Some(user) || self.has("admin:users") { Ok(()) } else { Err(Denied::Hidden) }
+    }
+
+    /// Demands that the caller may read everybody's events.
+    ///
+    /// # Errors
+    /// [`Denied::Lacks`].
+    pub fn may_read_events(&self) -> Result<(), Denied> {
+        self.must_have("admin:audit")
+    }
+
+    /// Demands that the caller may ask about others' secrets.
+    ///
+    /// # Errors
+    /// [`Denied::Lacks`].
+    pub fn may_introspect(&self) -> Result<(), Denied> {
+        self.must_have("tokens:introspect")
     }
 
     /// Demands that the caller may see a user's tokens: a person's tokens see the person's, those of service users need
@@ -274,7 +328,42 @@ fn lasts(token: &Token, now: Timestamp) -> Timestamp {
     }
 }
 
+/// What a run of a manifest may see of users, roles and tokens: what is the manifest's own, and what its grant names.
+/// An admin of all three sees everything.
+#[derive(Debug)]
+pub struct Visibility {
+    all: bool,
+    manifest: ManifestName,
+    grant: Grant,
+}
+
+impl Visibility {
+    /// Whether it shows a user, and the user's tokens.
+    pub fn shows_user(&self, user: &User) -> bool {
+        self.all || self.grant.names_user(&self.manifest, &user.name, Some(user)).is_ok()
+    }
+
+    /// Whether it shows a role.
+    pub fn shows_role(&self, role: &Role) -> bool {
+        self.all || self.grant.names_role(&self.manifest, &role.name, role.managed_by.as_ref()).is_ok()
+    }
+
+    /// Whether it shows where a token id comes from.
+    pub fn shows_origin(&self, origin: &Origin) -> bool {
+        self.all || origin.managed_by.as_ref() == Some(&self.manifest)
+    }
+}
+
 impl Service {
+    /// What a run of a manifest may see.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn visibility(&self, caller: &Caller, manifest: &ManifestName) -> Result<Visibility, TableError> {
+        let all = ["admin:tokens", "admin:users", "admin:roles"].iter().all(|permission| caller.has(permission));
+        Ok(Visibility { all, manifest: manifest.clone(), grant: self.grant_of(manifest).await? })
+    }
+
     /// Demands that a caller may change a token as `wanted` says. `old` is `None` when it is made now.
     pub(super) async fn admit(
         &self,

@@ -132,7 +132,7 @@ impl Service {
                     self.forget_roles();
                     return Ok(new);
                 }
-                Err(TransactError::Cancelled(_)) => self.table.pause_after_race(race).await?,
+                Err(TransactError::Cancelled(_)) => self.table.pause_after_race(race).await,
                 Err(TransactError::Table(error)) => return Err(error.into()),
             }
         }
@@ -191,7 +191,7 @@ impl Service {
                     return Ok(());
                 }
                 Err(TransactError::Table(error)) => return Err(error.into()),
-                Err(TransactError::Cancelled(_)) => self.table.pause_after_race(race).await?,
+                Err(TransactError::Cancelled(_)) => self.table.pause_after_race(race).await,
             }
         }
         Err(TableError::Busy("others change the same role".to_owned()).into())

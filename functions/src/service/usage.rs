@@ -9,15 +9,15 @@ use std::sync::{MutexGuard, PoisonError};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Service, Valid};
 use crate::lifetime::Seconds;
-use crate::name::{TokenName, UserName};
 use crate::secret::TokenId;
 use crate::table::keys::{self, Key};
 use crate::table::{Range, TableError, Update, decode, encode, use_attribute};
-use crate::token::Use;
+use crate::token::{TokenKey, TokenRef, Use};
 
 /// A version's use is written at once when none was noted for this long.
 const FRESH: Seconds = Seconds::minutes(15);
@@ -38,9 +38,7 @@ pub(super) struct Tally {
 /// A use of a version of which none was noted lately.
 #[derive(Debug, Clone)]
 struct FirstUse {
-    user: UserName,
-    name: TokenName,
-    id: TokenId,
+    token: TokenRef,
     version: u32,
     from: Option<IpAddr>,
     at: Timestamp,
@@ -54,8 +52,9 @@ struct Row {
     dirty: bool,
 }
 
-/// How often a token was used on one day.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// Uses on a day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "UsageEntry")]
 pub struct UsageDay {
     /// The day, UTC.
     pub day: Date,
@@ -99,7 +98,7 @@ impl Service {
             // It leaves the queue only then: whoever gives up waiting for this must not lose it.
             let Some(first) = self.tally().waiting.first().cloned() else { return written };
             written = written.and(self.write_first_use(&first).await);
-            self.tally().waiting.retain(|other| (&other.id, other.version) != (&first.id, first.version));
+            self.tally().waiting.retain(|other| (&other.token.id, other.version) != (&first.token.id, first.version));
         }
     }
 
@@ -125,45 +124,45 @@ impl Service {
             return None;
         }
         tally.noted.insert(version, now);
-        let (user, name) = (valid.user.clone(), valid.name.clone());
-        Some(FirstUse { user, name, id: valid.id.clone(), version: valid.version, from, at: now })
+        let key = TokenKey::new(valid.user.clone(), valid.name.clone());
+        Some(FirstUse { token: TokenRef::new(key, valid.id.clone()), version: valid.version, from, at: now })
     }
 
     async fn write_first_use(&self, first: &FirstUse) -> Result<(), TableError> {
         let written = self.note_on_record(first).await;
         if written.is_err() {
             // The next use tries again.
-            self.tally().noted.remove(&(first.id.clone(), first.version));
+            self.tally().noted.remove(&(first.token.id.clone(), first.version));
         }
         written
     }
 
     async fn note_on_record(&self, first: &FirstUse) -> Result<(), TableError> {
-        let key = keys::token(&first.user, &first.name);
+        let key = keys::token(&first.token.key);
         let attribute = use_attribute(&first.version.to_string());
         let now = first.at;
         let noted = Use { first: now, last: now, ip: first.from.map(|address| address.to_string()) };
         let mut update = Update::default();
         update.set(&attribute, AttributeValue::M(encode(&noted)?));
-        let (id, held) = (update.name("id"), update.value(AttributeValue::S(first.id.to_string())));
-        let place = update.name(&attribute);
-        let fresh = format!("{id} = {held} AND attribute_not_exists({place})");
+        let (id, held) = (update.name("id"), update.value(AttributeValue::S(first.token.id.to_string())));
+        let placeholder = update.name(&attribute);
+        let fresh = format!("{id} = {held} AND attribute_not_exists({placeholder})");
         if self.table.update(&key, update, &fresh).await? {
             return Ok(());
         }
         let mut update = Update::default();
         let id = update.name("id");
-        let held = update.value(AttributeValue::S(first.id.to_string()));
-        let place = update.name(&attribute);
+        let held = update.value(AttributeValue::S(first.token.id.to_string()));
+        let placeholder = update.name(&attribute);
         let last = update.name("last");
         let ip = update.name("ip");
         let hour_ago = update.value(AttributeValue::N(NOTE_EVERY.before(now).as_millisecond().to_string()));
-        update.set_path(&format!("{place}.{last}"), AttributeValue::N(now.as_millisecond().to_string()));
+        update.set_path(&format!("{placeholder}.{last}"), AttributeValue::N(now.as_millisecond().to_string()));
         match noted.ip {
-            Some(from) => update.set_path(&format!("{place}.{ip}"), AttributeValue::S(from)),
-            None => update.remove_path(&format!("{place}.{ip}")),
+            Some(from) => update.set_path(&format!("{placeholder}.{ip}"), AttributeValue::S(from)),
+            None => update.remove_path(&format!("{placeholder}.{ip}")),
         }
-        let stale = format!("{id} = {held} AND {place}.{last} < {hour_ago}");
+        let stale = format!("{id} = {held} AND {placeholder}.{last} < {hour_ago}");
         self.table.update(&key, update, &stale).await?;
         Ok(())
     }

@@ -137,7 +137,7 @@ impl Service {
                     Err(TransactError::Table(error)) => return Err(error.into()),
                     Err(TransactError::Cancelled(_)) => {
                         self.check_roles_exist(&new.roles).await?;
-                        self.table.pause_after_race(race).await?;
+                        self.table.pause_after_race(race).await;
                         continue;
                     }
                 }
@@ -251,7 +251,7 @@ impl Service {
             if let Some(swept) = self.sweep_once(caller, &user).await? {
                 return Ok(swept);
             }
-            self.table.pause_after_race(race).await?;
+            self.table.pause_after_race(race).await;
             match self.user(&user.name).await? {
                 Some(found) if found.sweeping => user = found,
                 // Whoever changed the user has swept.
@@ -275,9 +275,10 @@ impl Service {
         for token in &tokens {
             let mut update = Update::default();
             Verification::set_suspended(&mut update, user);
-            let (place, swept) = (update.name(keys::PK), update.name(SWEPT));
+            let (placeholder, swept) = (update.name(keys::PK), update.name(SWEPT));
             let at = update.value(AttributeValue::N(user.revision.to_string()));
-            let condition = format!("attribute_exists({place}) AND (attribute_not_exists({swept}) OR {swept} <= {at})");
+            let condition =
+                format!("attribute_exists({placeholder}) AND (attribute_not_exists({swept}) OR {swept} <= {at})");
             self.table.update(&keys::verification(&token.id), update, &condition).await?;
         }
         // Only now is the user no longer a holder: a role that were deleted and made again earlier would come back to

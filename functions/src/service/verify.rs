@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{ROLES_FRESH, Service};
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
 use crate::role::Permissions;
-use crate::secret::{Digest, Fingerprint, Secret, SecretError, TokenId};
+use crate::secret::{Digest, Fingerprint, KnownDigest, Secret, SecretError, TokenId};
 use crate::table::{Range, TableError, Update, decode, keys};
 use crate::token::{EndState, Token};
 use crate::user::{User, UserKind};
@@ -49,45 +49,18 @@ pub(super) struct Verification {
 }
 
 /// A digest and until when it is good, in milliseconds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct LiveDigest {
-    #[serde(with = "bytes")]
-    d: [u8; 32],
+    #[serde(with = "crate::secret::stored")]
+    d: KnownDigest,
     x: i64,
-}
-
-mod bytes {
-    use serde::{Deserializer, Serializer, de};
-
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(bytes)
-    }
-
-    struct Visitor;
-
-    impl de::Visitor<'_> for Visitor {
-        type Value = [u8; 32];
-        fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            formatter.write_str("32 bytes")
-        }
-        fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<[u8; 32], E> {
-            bytes.try_into().map_err(|_| E::invalid_length(bytes.len(), &self))
-        }
-        fn visit_byte_buf<E: de::Error>(self, bytes: Vec<u8>) -> Result<[u8; 32], E> {
-            self.visit_bytes(&bytes)
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
-        deserializer.deserialize_bytes(Visitor)
-    }
 }
 
 impl Verification {
     /// What a check has to know of a token; of an ended one, a tombstone.
     pub(super) fn of(token: &Token) -> Self {
         let live = |version: &crate::token::Version| {
-            let digest = LiveDigest { d: *version.digest.as_bytes(), x: token.deadline(version).as_millisecond() };
+            let digest = LiveDigest { d: version.digest.clone(), x: token.deadline(version).as_millisecond() };
             (version.number.to_string(), digest)
         };
         let ended = token.ended.as_ref().map(|ended| ended.state);
@@ -128,7 +101,7 @@ impl Verification {
     fn version_of(&self, digest: &Digest) -> Option<(u32, Timestamp)> {
         let mut found = None;
         for (number, live) in &self.versions {
-            if Digest::from_bytes(&live.d).is_some_and(|held| held.matches(digest)) {
+            if live.d.matches(digest) {
                 found = Some((number, live.x));
             }
         }

@@ -1,21 +1,20 @@
-//! Versions: stage, announce, deliver, promote, retire. The rules are `crate::version`'s; this saves what they decide.
+//! Versions: stage, announce, deliver, promote, retire. The rules are [`crate::protocol`]'s; this saves what they decide.
 
 use jiff::Timestamp;
 
 use super::rights::Gain;
 use super::{Caller, ChangeError, Service};
 use crate::entropy::EntropyError;
-use crate::name::{TokenName, UserName};
 use crate::place::PlaceId;
 use crate::protocol::{Look, VersionError};
-use crate::secret::{Secret, TokenId};
+use crate::secret::Secret;
 use crate::table::TableError;
-use crate::token::Token;
+use crate::token::{Token, TokenRef};
 
-/// A staged version.
+/// A version that was issued: the first one of a new token, or one that was staged.
 #[derive(Debug)]
-pub struct Staged {
-    /// The record.
+pub struct Issued {
+    /// The record as it was then.
     pub token: Token,
     /// The version's number.
     pub number: u32,
@@ -39,22 +38,17 @@ impl Service {
     ///
     /// # Errors
     /// [`VersionError::TooManyVersions`]; see [`ChangeError`].
-    pub async fn stage(
-        &self,
-        caller: &Caller,
-        (user, name): (&UserName, &TokenName),
-        id: &TokenId,
-    ) -> Result<Staged, ChangeError<VersionError>> {
+    pub async fn stage(&self, caller: &Caller, token: &TokenRef) -> Result<Issued, ChangeError<VersionError>> {
         let entropy = |error: EntropyError| ChangeError::Table(TableError::Unreachable(error.to_string()));
-        let secret = Secret::mint(&self.policy.prefix, id, &*self.entropy).map_err(entropy)?;
+        let secret = Secret::mint(&self.policy.prefix, &token.id, &*self.entropy).map_err(entropy)?;
         let digest = secret.digest();
         let (token, number) = self
-            .change(caller, (user, name), (Some(id), Gain::Version), "version.stage", |token| {
+            .change(caller, token, Gain::Version, "version.stage", |token| {
                 let number = token.stage(digest, self.now())?;
                 Ok((number, format!("version {number}")))
             })
             .await?;
-        Ok(Staged { token, number, secret })
+        Ok(Issued { token, number, secret })
     }
 
     /// Announces that a push of a version to a place is about to start.
@@ -64,13 +58,12 @@ impl Service {
     pub async fn announce(
         &self,
         caller: &Caller,
-        (user, name): (&UserName, &TokenName),
-        id: &TokenId,
+        token: &TokenRef,
         number: u32,
         place: &PlaceId,
     ) -> Result<Announced, ChangeError<VersionError>> {
         let (token, write_before) = self
-            .change(caller, (user, name), (Some(id), Gain::Version), "version.announce", |token| {
+            .change(caller, token, Gain::Version, "version.announce", |token| {
                 let write_before = token.announce(number, place, self.now())?;
                 Ok((write_before, format!("version {number} to {place}")))
             })
@@ -86,13 +79,13 @@ impl Service {
     pub async fn deliver(
         &self,
         caller: &Caller,
-        (user, name): (&UserName, &TokenName),
-        id: &TokenId,
+        token: &TokenRef,
         number: u32,
-        (place, receipt): (&PlaceId, &str),
+        place: &PlaceId,
+        receipt: &str,
     ) -> Result<Token, ChangeError<VersionError>> {
         let delivered = self
-            .change(caller, (user, name), (Some(id), Gain::Nothing), "version.deliver", |token| {
+            .change(caller, token, Gain::Nothing, "version.deliver", |token| {
                 token.deliver(number, place, receipt, self.now())?;
                 Ok(((), format!("version {number} to {place}")))
             })
@@ -107,12 +100,11 @@ impl Service {
     pub async fn promote(
         &self,
         caller: &Caller,
-        (user, name): (&UserName, &TokenName),
-        id: &TokenId,
+        token: &TokenRef,
         number: u32,
     ) -> Result<Token, ChangeError<VersionError>> {
         let promoted = self
-            .change(caller, (user, name), (Some(id), Gain::Version), "version.promote", |token| {
+            .change(caller, token, Gain::Version, "version.promote", |token| {
                 token.promote(number, self.now())?;
                 Ok(((), format!("version {number}")))
             })
@@ -127,13 +119,13 @@ impl Service {
     pub async fn retire(
         &self,
         caller: &Caller,
-        (user, name): (&UserName, &TokenName),
-        id: &TokenId,
+        token: &TokenRef,
         number: u32,
-        (look, force): (Look, bool),
+        look: Look,
+        force: bool,
     ) -> Result<Token, ChangeError<VersionError>> {
         let retired = self
-            .change(caller, (user, name), (Some(id), Gain::Nothing), "version.retire", |token| {
+            .change(caller, token, Gain::Nothing, "version.retire", |token| {
                 token.retire(number, look, force, self.now())?;
                 Ok(((), format!("version {number}")))
             })
@@ -149,13 +141,12 @@ impl Service {
     pub async fn end_compromised(
         &self,
         caller: &Caller,
-        (user, name): (&UserName, &TokenName),
-        id: &TokenId,
+        token: &TokenRef,
         number: u32,
         anyway: bool,
     ) -> Result<Token, ChangeError<VersionError>> {
         let ended = self
-            .change(caller, (user, name), (Some(id), Gain::Nothing), "version.compromised", |token| {
+            .change(caller, token, Gain::Nothing, "version.compromised", |token| {
                 let current = token.current().is_some_and(|current| current.number == number);
                 token.end_compromised(number, anyway, self.now())?;
                 let waits = if current { "; no newer version is current yet" } else { "" };

@@ -157,9 +157,8 @@ impl Update {
 
     /// Sets one attribute.
     pub(crate) fn set(&mut self, name: &str, value: AttributeValue) {
-        let (place, held) = (self.name(name), format!(":v{}", self.values.len()));
-        self.sets.push(format!("{place} = {held}"));
-        self.values.insert(held, value);
+        let (placeholder, held) = (self.name(name), self.value(value));
+        self.sets.push(format!("{placeholder} = {held}"));
     }
 
     /// Sets a document path made of placeholders that [`Update::name`] gave.
@@ -175,10 +174,10 @@ impl Update {
 
     /// Adds to a number that is there; `by` may be negative.
     pub(crate) fn add(&mut self, name: &str, by: i32) {
-        let (place, held) = (self.name(name), format!(":v{}", self.values.len()));
+        let value = AttributeValue::N(by.unsigned_abs().to_string());
+        let (placeholder, held) = (self.name(name), self.value(value));
         let sign = if by < 0 { '-' } else { '+' };
-        self.sets.push(format!("{place} = {place} {sign} {held}"));
-        self.values.insert(held, AttributeValue::N(by.unsigned_abs().to_string()));
+        self.sets.push(format!("{placeholder} = {placeholder} {sign} {held}"));
     }
 
     /// A placeholder for a value that a condition compares with.
@@ -190,15 +189,15 @@ impl Update {
 
     /// Removes one attribute.
     pub(crate) fn remove(&mut self, name: &str) {
-        let place = self.name(name);
-        self.removes.push(place);
+        let placeholder = self.name(name);
+        self.removes.push(placeholder);
     }
 
     /// A placeholder for an attribute's name, as many names are reserved words.
     pub(crate) fn name(&mut self, name: &str) -> String {
-        let place = format!("#n{}", self.names.len());
-        self.names.insert(place.clone(), name.to_owned());
-        place
+        let placeholder = format!("#n{}", self.names.len());
+        self.names.insert(placeholder.clone(), name.to_owned());
+        placeholder
     }
 
     /// The update expression; `None` when nothing differs.
@@ -216,18 +215,4 @@ pub(crate) fn with_key(mut item: Item, key: &Key) -> Item {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn short_names_are_told_apart_and_come_back() {
-        assert_eq!(SHORT.iter().map(|(_, short)| short).collect::<BTreeSet<_>>().len(), SHORT.len());
-        assert_eq!(SHORT.iter().map(|(long, _)| long).collect::<BTreeSet<_>>().len(), SHORT.len());
-        for (long, short) in SHORT {
-            assert_eq!((shorter(long), longer(short)), (Some(short), Some(long)));
-            assert_eq!((shorter(short), longer(long)), (None, None), "no name is both");
-        }
-    }
-}
+mod tests;

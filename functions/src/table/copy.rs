@@ -21,6 +21,15 @@ const PASSES: usize = 4;
 const READ: usize = 100;
 const WRITE: usize = 25;
 
+/// What the two tables of a copy are called: the same in every run, as the mark holds it.
+#[derive(Debug, Clone, Copy)]
+pub struct CopyNames<'a> {
+    /// The one that is copied.
+    pub source: &'a str,
+    /// The one that becomes its copy.
+    pub target: &'a str,
+}
+
 /// What a copy has done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Copied {
@@ -107,31 +116,30 @@ struct Pass {
 }
 
 impl Table {
-    /// Makes `target` a copy of this table, or goes on with it. `names` are what the two are called, `progress` is told
-    /// how many items were gone over.
+    /// Makes `target` a copy of this table, or goes on with it. `progress` is told how many items were gone over.
     ///
     /// # Errors
     /// See [`CopyError`]. Nothing in this table is ever changed, and nothing in a target that was in use.
     pub async fn copy_to(
         &self,
         target: &Self,
-        (source_name, target_name): (&str, &str),
+        names: CopyNames<'_>,
         now: Timestamp,
         progress: impl Fn(u64),
     ) -> Result<Copied, CopyError> {
         if self.mark().await?.is_some_and(|mark| mark.done.is_none()) {
-            return Err(CopyError::Unfinished(source_name.to_owned()));
+            return Err(CopyError::Unfinished(names.source.to_owned()));
         }
-        let target_name = || target_name.to_owned();
+        let target_name = || names.target.to_owned();
         let mut copied = Copied::default();
         match target.mark().await? {
             None => {
                 if !target.is_empty().await? {
                     return Err(CopyError::Foreign(target_name()));
                 }
-                target.set_mark(source_name, None).await?;
+                target.set_mark(names.source, None).await?;
             }
-            Some(mark) if mark.source != source_name => {
+            Some(mark) if mark.source != names.source => {
                 return Err(CopyError::OtherSource { target: target_name(), source_name: mark.source });
             }
             Some(Mark { done: Some(at), .. }) => {
@@ -150,7 +158,7 @@ impl Table {
             if left == 0 {
                 // The counts agree too: no item of one is missing in the other.
                 (copied.items, copied.kinds) = (found.items, found.kinds);
-                target.set_mark(source_name, Some(now)).await?;
+                target.set_mark(names.source, Some(now)).await?;
                 return Ok(copied);
             }
         }

@@ -18,8 +18,9 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::name::{ManifestName, RoleName, TokenName, UserName};
+use crate::name::{ManifestName, RoleName, UserName};
 use crate::secret::TokenId;
+use crate::token::TokenKey;
 
 /// The attributes of an item.
 pub type Item = HashMap<String, AttributeValue>;
@@ -83,8 +84,19 @@ pub fn user_partition(user: &UserName) -> String {
 }
 
 /// An active token.
-pub fn token(user: &UserName, name: &TokenName) -> Key {
-    Key::new(user_partition(user), format!("{ACTIVE}{name}"))
+pub fn token(token: &TokenKey) -> Key {
+    Key::new(user_partition(&token.user), format!("{ACTIVE}{}", token.name))
+}
+
+/// The active token that a key is of.
+pub fn token_of(key: &Key) -> Option<TokenKey> {
+    let user = key.pk.strip_prefix("U#")?.parse().ok()?;
+    Some(TokenKey::new(user, key.sk.strip_prefix(ACTIVE)?.parse().ok()?))
+}
+
+/// The token that a verification item is of.
+pub fn verified_id(key: &Key) -> Option<TokenId> {
+    key.pk.strip_prefix("K#")?.parse().ok()
 }
 
 /// A token that ended.

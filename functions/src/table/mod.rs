@@ -2,113 +2,31 @@
 
 mod codec;
 mod copy;
+mod counters;
+mod failure;
 pub mod keys;
+mod retry;
 mod schema;
 mod transact;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::types::{ConsumedCapacity, KeysAndAttributes, ReturnConsumedCapacity};
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnConsumedCapacity};
 
 pub(crate) use codec::{Update, decode, decode_token, encode, encode_token, use_attribute, with_key};
-pub use copy::{Copied, CopyError};
+pub use copy::{Copied, CopyError, CopyNames};
+pub use counters::{Counted, Counters};
+use failure::Failure;
+pub use failure::TableError;
 use keys::{Item, Key};
+use retry::RETRY_FOR;
 pub use transact::{Cancelled, TransactError};
 pub(crate) use transact::{Put, Transaction, Write};
 
 use crate::entropy::{Entropy, SystemEntropy};
-
-/// Trouble with the table. Never a reason to call a token valid, and never one to call it not valid.
-#[derive(Debug, thiserror::Error)]
-pub enum TableError {
-    /// There is no such table.
-    #[error("the table `{0}` does not exist")]
-    Missing(String),
-    /// The login may not do this.
-    #[error("the table refused: {0}")]
-    Denied(String),
-    /// It throttled or met conflicts for as long as we tried.
-    #[error("the table is busy: {0}")]
-    Busy(String),
-    /// Nothing answered, or something broke on the way.
-    #[error("the table did not answer: {0}")]
-    Unreachable(String),
-    /// The table refused a request as malformed: a defect.
-    #[error("the table refused a request: {0}")]
-    Invalid(String),
-    /// An item is not what this version writes.
-    #[error("an item could not be read or written: {0}")]
-    Codec(String),
-}
-
-/// Calls and capacity units since the table was opened.
-#[derive(Debug, Default)]
-pub struct Counters {
-    calls: AtomicU64,
-    retries: AtomicU64,
-    throttles: AtomicU64,
-    // Half units occur, so halves are counted.
-    halves: AtomicU64,
-    index_halves: AtomicU64,
-}
-
-/// What [`Counters`] stood at.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Counted {
-    /// Requests that were answered.
-    pub calls: u64,
-    /// Requests that were sent again.
-    pub retries: u64,
-    /// Requests that the table refused because there were too many.
-    pub throttles: u64,
-    /// Capacity units, read and write together.
-    pub units: f64,
-    /// Those of `units` that writes to the indexes took.
-    pub index_units: f64,
-}
-
-impl Counters {
-    /// Where they stand.
-    #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-    pub fn get(&self) -> Counted {
-        Counted {
-            calls: self.calls.load(Ordering::Relaxed),
-            retries: self.retries.load(Ordering::Relaxed),
-            throttles: self.throttles.load(Ordering::Relaxed),
-            units: self.halves.load(Ordering::Relaxed) as f64 / 2.0,
-            index_units: self.index_halves.load(Ordering::Relaxed) as f64 / 2.0,
-        }
-    }
-
-    fn note<'a>(&self, capacity: impl IntoIterator<Item = &'a ConsumedCapacity>) {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        for consumed in capacity {
-            self.halves.fetch_add(halves(consumed.capacity_units()), Ordering::Relaxed);
-            for index in consumed.global_secondary_indexes().into_iter().flat_map(HashMap::values) {
-                self.index_halves.fetch_add(halves(index.capacity_units()), Ordering::Relaxed);
-            }
-        }
-    }
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and positive")]
-fn halves(units: Option<f64>) -> u64 {
-    (units.unwrap_or(0.0) * 2.0).round() as u64
-}
-
-/// How long a request is tried again at the most, unless the table is told otherwise.
-const RETRY_FOR: Duration = Duration::from_secs(8);
-const RETRY_BASE: Duration = Duration::from_millis(20);
-const RETRY_CAP: Duration = Duration::from_millis(800);
-/// The first and the longest pause after a lost race: whoever won it is done by then.
-const RACE_PAUSE_BASE: Duration = Duration::from_millis(2);
-const RACE_PAUSE_CAP: Duration = Duration::from_millis(200);
 
 /// The table. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -269,8 +187,8 @@ impl Table {
                 self.counters.note(output.consumed_capacity());
                 Ok(true)
             }
-            Err(TableError::Invalid(text)) if text.starts_with("ConditionalCheckFailedException") => Ok(false),
-            Err(error) => Err(error),
+            Err(Failure::Condition(_)) => Ok(false),
+            Err(failure) => Err(failure.into()),
         }
     }
 
@@ -325,99 +243,4 @@ impl Table {
             range.start = Some(next);
         }
     }
-
-    /// Runs a request until it succeeds, fails for good, or has been tried for long enough. Every request
-    /// that comes here may be repeated.
-    async fn retry<T, E, F>(&self, mut request: impl FnMut() -> F) -> Result<T, TableError>
-    where
-        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-    {
-        let deadline = tokio::time::Instant::now() + self.retry_for;
-        let mut attempt = 0;
-        loop {
-            let error = match request().await {
-                Ok(output) => return Ok(output),
-                Err(error) => error,
-            };
-            let error = self.classify(&error);
-            let passing = matches!(error, TableError::Busy(_) | TableError::Unreachable(_));
-            if !passing {
-                return Err(error);
-            }
-            tracing::debug!(attempt, error = %error, "the table's answer asks for another try");
-            if self.pause(attempt, deadline, "").await.is_err() {
-                return Err(error);
-            }
-            attempt += 1;
-        }
-    }
-
-    /// Waits before the next try: exponential, with full jitter.
-    async fn pause(&self, attempt: u32, deadline: tokio::time::Instant, why: &str) -> Result<(), TableError> {
-        let wait = self.jitter(RETRY_BASE.saturating_mul(1 << attempt.min(10)).min(RETRY_CAP))?;
-        if tokio::time::Instant::now() + wait >= deadline {
-            return Err(TableError::Busy(why.to_owned()));
-        }
-        self.counters.retries.fetch_add(1, Ordering::Relaxed);
-        tokio::time::sleep(wait).await;
-        Ok(())
-    }
-
-    /// Waits after a lost race, so that not everybody meets again at once.
-    pub(crate) async fn pause_after_race(&self, race: usize) -> Result<(), TableError> {
-        let most = RACE_PAUSE_BASE.saturating_mul(1 << race.min(10)).min(RACE_PAUSE_CAP);
-        tokio::time::sleep(self.jitter(most)?).await;
-        Ok(())
-    }
-
-    fn jitter(&self, most: Duration) -> Result<Duration, TableError> {
-        let mut bytes = [0_u8; 2];
-        self.entropy.fill(&mut bytes).map_err(|error| TableError::Unreachable(error.to_string()))?;
-        Ok(most.mul_f64(f64::from(u16::from_le_bytes(bytes)) / f64::from(u16::MAX)))
-    }
-
-    fn classify<E>(&self, error: &SdkError<E, HttpResponse>) -> TableError
-    where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-    {
-        let SdkError::ServiceError(service) = error else {
-            return TableError::Unreachable(chain(error));
-        };
-        let code = service.err().code().unwrap_or("unknown");
-        let message = service.err().message().unwrap_or("no message");
-        let text = format!("{code}: {message}");
-        if matches!(code, "ProvisionedThroughputExceededException" | "ThrottlingException" | "RequestLimitExceeded") {
-            self.counters.throttles.fetch_add(1, Ordering::Relaxed);
-        }
-        match code {
-            "ResourceNotFoundException" => TableError::Missing(self.name.to_string()),
-            "AccessDeniedException"
-            | "UnrecognizedClientException"
-            | "InvalidSignatureException"
-            | "ExpiredTokenException"
-            | "MissingAuthenticationTokenException" => TableError::Denied(text),
-            "ProvisionedThroughputExceededException"
-            | "ThrottlingException"
-            | "RequestLimitExceeded"
-            | "LimitExceededException"
-            | "TransactionConflictException"
-            | "TransactionInProgressException" => TableError::Busy(text),
-            _ if service.raw().status().as_u16() >= 500 => TableError::Unreachable(text),
-            // An answer that says yes and cannot be read was cut on its way.
-            _ if service.raw().status().is_success() => TableError::Unreachable("half an answer came".to_owned()),
-            _ => TableError::Invalid(text),
-        }
-    }
-}
-
-/// An error with its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text = format!("{text}: {next}");
-        cause = next.source();
-    }
-    text
 }

@@ -5,6 +5,7 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType,
 };
 
+use super::failure::Failure;
 use super::keys::{DUE, DUE_PK, DUE_SK, MANAGED, MANAGED_PK, PK, SK};
 use super::{Table, TableError};
 
@@ -16,17 +17,17 @@ impl Table {
     pub async fn create_if_absent(&self) -> Result<(), TableError> {
         match self.retry(|| self.client.describe_table().table_name(&*self.name).send()).await {
             Ok(_) => return Ok(()),
-            Err(TableError::Missing(_)) => {}
-            Err(error) => return Err(error),
+            Err(Failure::Table(TableError::Missing(_))) => {}
+            Err(failure) => return Err(failure.into()),
         }
         match self.create().await {
             // Another process was faster.
-            Err(TableError::Invalid(message)) if message.starts_with("ResourceInUseException") => Ok(()),
-            other => other,
+            Ok(()) | Err(Failure::Exists(_)) => Ok(()),
+            Err(failure) => Err(failure.into()),
         }
     }
 
-    async fn create(&self) -> Result<(), TableError> {
+    async fn create(&self) -> Result<(), Failure> {
         let invalid = |error: aws_sdk_dynamodb::error::BuildError| TableError::Invalid(error.to_string());
         let attribute = |name: &str| {
             AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build()

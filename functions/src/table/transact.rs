@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::codec::{Update, use_attribute};
 use super::keys::{Item, Key, PK};
 use super::{Table, TableError};
+use crate::secret::hex;
 
 /// Why a transaction did not happen. Nothing of it did.
 #[derive(Debug, thiserror::Error)]
@@ -23,14 +24,14 @@ pub enum TransactError {
     Table(#[from] TableError),
 }
 
-/// Which writes' conditions did not hold, by their place in the transaction.
+/// Which writes' conditions did not hold, by their index in the transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cancelled(pub Vec<usize>);
 
 impl Cancelled {
-    /// Whether the write at this place was one of them.
-    pub fn includes(&self, place: usize) -> bool {
-        self.0.contains(&place)
+    /// Whether the write at this index was one of them.
+    pub fn includes(&self, index: usize) -> bool {
+        self.0.contains(&index)
     }
 }
 
@@ -90,9 +91,9 @@ impl Write {
     pub(crate) fn change(key: Key, old: &Item, new: &Item, revision: u64) -> Option<Self> {
         let mut update = Update::between(old, new);
         update.expression()?;
-        let place = update.name("revision");
+        let placeholder = update.name("revision");
         update.values.insert(":rev".to_owned(), AttributeValue::N(revision.to_string()));
-        Some(Self::Update { key, update, condition: format!("{place} = :rev") })
+        Some(Self::Update { key, update, condition: format!("{placeholder} = :rev") })
     }
 
     /// Adds to an update's condition that the noted last use of a version is still `last`.
@@ -174,7 +175,7 @@ pub(crate) struct Transaction {
 }
 
 impl Transaction {
-    /// Adds a write and answers its place, by which a failed condition is known.
+    /// Adds a write and answers its index, by which a failed condition is known.
     pub(crate) fn add(&mut self, write: Write) -> usize {
         self.writes.push(write);
         self.writes.len() - 1
@@ -189,7 +190,7 @@ impl Table {
     pub(crate) async fn transact(&self, transaction: Transaction) -> Result<(), TransactError> {
         let mut token = [0_u8; 16];
         self.entropy.fill(&mut token).map_err(|error| TableError::Unreachable(error.to_string()))?;
-        let token: String = token.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(hex_digit).collect();
+        let token = hex(&token);
         let items: Vec<TransactWriteItem> =
             transaction.writes.into_iter().map(|write| write.into_item(&self.name)).collect::<Result<_, _>>()?;
         let deadline = tokio::time::Instant::now() + self.retry_for;
@@ -215,25 +216,20 @@ impl Table {
             if let Some(cancelled) = cancelled(&error) {
                 return Err(TransactError::Cancelled(cancelled));
             }
-            let conflict = is_conflict(&error);
-            let error =
-                if conflict { TableError::Busy("transactions conflict".to_owned()) } else { self.classify(&error) };
-            if !matches!(error, TableError::Busy(_) | TableError::Unreachable(_)) {
-                return Err(error.into());
+            let conflict = is_conflict(&error).then(|| TableError::Busy("transactions conflict".to_owned()).into());
+            let failure = conflict.unwrap_or_else(|| self.classify(&error));
+            if !failure.is_passing() {
+                return Err(TableError::from(failure).into());
             }
-            unknown |= matches!(&error, TableError::Unreachable(_))
-                || matches!(&error, TableError::Busy(text) if text.contains("TransactionInProgress"));
-            tracing::debug!(attempt, error = %error, "a transaction is tried again");
+            unknown |= failure.is_unknown();
+            tracing::debug!(attempt, error = %failure, "a transaction is tried again");
             if self.pause(attempt, deadline, "").await.is_err() {
+                let error = TableError::from(failure);
                 return Err(if unknown { TableError::Unreachable(error.to_string()).into() } else { error.into() });
             }
             attempt += 1;
         }
     }
-}
-
-fn hex_digit(digit: u8) -> char {
-    char::from(b"0123456789abcdef"[usize::from(digit & 15)])
 }
 
 fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> Option<Vec<&str>> {
@@ -249,7 +245,7 @@ fn cancelled<R>(error: &SdkError<TransactWriteItemsError, R>) -> Option<Cancelle
         .iter()
         .enumerate()
         .filter(|(_, code)| **code == "ConditionalCheckFailed")
-        .map(|(place, _)| place)
+        .map(|(index, _)| index)
         .collect();
     (!failed.is_empty()).then_some(Cancelled(failed))
 }

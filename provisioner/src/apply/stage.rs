@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
-use latchkey::name::UserName;
+use latchkey::name::{ManifestName, UserName};
 use latchkey::place::{Place, PlaceId};
-use latchkey::service::Edit;
-use latchkey::token::Token;
+use latchkey::service::{Edit, Life, NewToken};
+use latchkey::token::{Token, TokenKey};
 
 use super::retire::retire;
 use super::{Failure, Run, SIDE_BY_SIDE, Work};
@@ -16,7 +16,7 @@ use crate::manifest::TokenDeclaration;
 use crate::observe::finding::Known;
 use crate::observe::{Looks, Observation, recover};
 use crate::plan::{Change, TokenField, TokenPlan};
-use crate::service::{DeclaredToken, ServiceError};
+use crate::service::ServiceError;
 use latchkey_sinks::{Sink, SinkError};
 
 /// The places that a token's plan writes to.
@@ -125,7 +125,7 @@ async fn stage_one(
     for change in &plan.changes {
         let carried = match (change, &work.token, declaration) {
             (Change::Create, _, Some(declaration)) => {
-                run.client.create(&run.manifest.name, declared(plan, declaration)).await.map_err(failed)?
+                run.client.create(declared(&run.manifest.name, plan, declaration)).await.map_err(failed)?
             }
             (Change::NewVersion(_), Some(token), _) => run.client.stage(token).await.map_err(failed)?,
             (Change::Resume { number, to, .. }, Some(token), _) if !to.is_empty() => {
@@ -166,7 +166,7 @@ async fn read_back(
 }
 
 /// Everything of the record that differs from the declaration, as one edit.
-fn edit(plan: &TokenPlan, declaration: &TokenDeclaration, manifest: &latchkey::name::ManifestName) -> Option<Edit> {
+fn edit(plan: &TokenPlan, declaration: &TokenDeclaration, manifest: &ManifestName) -> Option<Edit> {
     let mut edit = Edit::default();
     let mut any = false;
     for change in &plan.changes {
@@ -200,16 +200,15 @@ fn edit(plan: &TokenPlan, declaration: &TokenDeclaration, manifest: &latchkey::n
     any.then_some(edit)
 }
 
-fn declared(plan: &TokenPlan, declaration: &TokenDeclaration) -> DeclaredToken {
-    DeclaredToken {
-        user: declaration.user.clone(),
-        name: declaration.name.clone(),
+fn declared(manifest: &ManifestName, plan: &TokenPlan, declaration: &TokenDeclaration) -> NewToken {
+    let life = Life::Managed { manifest: manifest.clone(), terms: declaration.terms };
+    NewToken {
         description: declaration.description.clone(),
-        roles: plan.roles.clone(),
+        roles: Some(plan.roles.clone()),
         labels: declaration.labels.clone(),
         allowed_ips: declaration.allowed_ips.clone(),
-        terms: declaration.terms,
         places: plan.places.clone(),
+        ..NewToken::new(TokenKey::new(declaration.user.clone(), declaration.name.clone()), life)
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use latchkey::lifetime::parse_expiry;
 use latchkey::service::{BootstrapError, Bootstrapped};
+use latchkey::token::TokenKey;
 use serde_json::json;
 
 use super::arguments::Bootstrap;
@@ -29,10 +30,11 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Boo
     })?;
     let client = open::client(&address, IfMissing::Create).await?;
     let user = open::name_of(&client, &arguments.user)?;
+    let key = TokenKey::new(user, arguments.token.clone());
     let Some((service, caller)) = client.operated() else { return Err(Fault::new("the service is not here")) };
     // Before anything is made, so that no secret gets lost for want of a place.
     let file = arguments.out.as_deref().map(create).transpose()?;
-    let made = service.bootstrap(caller, &user, &arguments.token, expires, arguments.replace).await;
+    let made = service.bootstrap(caller, &key, expires, arguments.replace).await;
     let made = made.map_err(|error| {
         if let Some(path) = &arguments.out {
             let _ = std::fs::remove_file(path);
@@ -47,7 +49,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Boo
     let expires = made.token.ends_at().map_or_else(|| "never".to_owned(), minute);
     let ended = if made.unended.is_some() { "still works" } else { "has ended" };
     let former = made.replaced.as_ref().map(|id| format!("; the former one, {id}, {ended}")).unwrap_or_default();
-    printer.talk(&format!("Made `{user}/{}`, which permits everything; it expires {expires}{former}", made.token.name));
+    printer.talk(&format!("Made `{key}`, which permits everything; it expires {expires}{former}"));
     if arguments.out.is_none() {
         printer.talk("Its secret is shown this once: store it now");
     }

@@ -4,7 +4,7 @@ use std::path::{Path, absolute};
 use std::time::Instant;
 
 use latchkey::clock::{Clock, SystemClock};
-use latchkey::table::{Copied, CopyError, Table};
+use latchkey::table::{Copied, CopyError, CopyNames, Table};
 use serde_json::json;
 
 use super::arguments::Copy;
@@ -25,7 +25,7 @@ pub(super) async fn run(printer: Printer, arguments: &Copy) -> Result<Code, Faul
     let target = table(&to, IfMissing::Create).await?;
     let spinner = Spinner::start(printer);
     let begun = Instant::now();
-    let names = (source_name.as_str(), target_name.as_str());
+    let names = CopyNames { source: &source_name, target: &target_name };
     let copied = source.copy_to(&target, names, SystemClock.now(), |items| spinner.show(count(items, "item"))).await;
     drop(spinner);
     let copied = copied.map_err(|error| fault(error, arguments))?;

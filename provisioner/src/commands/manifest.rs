@@ -1,5 +1,6 @@
 //! `provision manifest`: what manifests may hand out.
 
+use latchkey::api::wire::ManifestView;
 use latchkey::service::Grant;
 use serde_json::{Value, json};
 
@@ -8,7 +9,6 @@ use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use crate::output::{Format, Printer, table};
 use crate::plan::minute;
-use crate::service::ManifestInfo;
 
 /// Runs one of the commands on manifests.
 pub(super) async fn run(printer: Printer, service: Option<&str>, command: ManifestCommand) -> Result<Code, Fault> {
@@ -29,36 +29,35 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Manife
         }
         ManifestCommand::Show { name, .. } => {
             let client = open::nearest(service, IfMissing::Fail).await?;
-            let info = client.manifest(&name).await?.ok_or_else(|| {
+            let view = client.manifest(&name).await?.ok_or_else(|| {
                 Fault::new(format!("nothing is known of a manifest `{name}`"))
                     .hint("its first `provision apply` makes it known, and so does `provision manifest grant`")
             })?;
             if printer.format == Format::Json {
-                let lease = info.lease.as_ref().map(|held| json!({ "by": held.by, "until": held.until }));
+                let lease = view.lease.as_ref().map(|held| json!({ "by": held.by, "until": held.until }));
                 printer.json(&json!({
                     "manifest": name,
-                    "applied": info.applied,
-                    "grant": info.grant.as_ref().map(as_json),
+                    "applied": view.applied,
+                    "grant": view.grant.as_ref().map(as_json),
                     "lease": lease,
                 }))?;
             } else {
-                printer.result(&text(name.as_str(), &info))?;
+                printer.result(&text(&view))?;
             }
         }
     }
     Ok(Code::Done)
 }
 
-fn text(name: &str, info: &ManifestInfo) -> String {
+fn text(view: &ManifestView) -> String {
     let mut rows: Vec<Vec<String>> = Vec::new();
     let mut row = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
-    row("manifest", name.to_owned());
-    row("revision", info.applied.map_or_else(|| "none given".to_owned(), |applied| applied.to_string()));
-    let grant = info.grant.as_ref().map_or_else(|| "nothing: no admin has granted it anything".to_owned(), words);
+    row("manifest", view.name.to_string());
+    row("revision", view.applied.map_or_else(|| "none given".to_owned(), |applied| applied.to_string()));
+    let grant = view.grant.as_ref().map_or_else(|| "nothing: no admin has granted it anything".to_owned(), words);
     row("may hand out", grant);
-    if let Some(held) = &info.lease {
-        let until = held.until.map(|until| format!(" until {}", minute(until))).unwrap_or_default();
-        row("applied now", format!("by {}{until}", held.by));
+    if let Some(held) = &view.lease {
+        row("applied now", format!("by {} until {}", held.by, minute(held.until)));
     }
     table(&rows)
 }

@@ -229,12 +229,7 @@ fn lines(made: Made<'_>) -> Vec<String> {
 }
 
 fn digest(text: &str) -> String {
-    use std::fmt::Write as _;
-    let digest = Digest::of(text.as_bytes());
-    digest.as_bytes().iter().fold(String::with_capacity(64), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    Digest::of(text.as_bytes()).hex()
 }
 
 /// A service's address, the same for a folder that stands elsewhere.

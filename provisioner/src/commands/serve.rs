@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
-use latchkey::api::{Api, BODY_MAX, Request, Response};
+use latchkey::api::{Api, BODY_MAX, Reply, Request, Response};
 use latchkey::service::Service;
+use zeroize::Zeroizing;
 
 use super::arguments::Serve;
 use super::exit::Code;
@@ -105,22 +106,23 @@ async fn answer(
         id: request_id(),
     };
     let id = request.id.clone();
-    let handled = api.handle(None, request).await;
-    let record = &handled.record;
+    let Reply { response, record } = api.handle(request).await;
     tracing::info!(
         request = id,
         route = record.route,
         caller = record.caller,
-        status = handled.response.status,
+        status = response.status,
         code = record.code,
         internal = record.internal,
         "answered"
     );
-    reply(handled.response, &http_date(api.service().now()))
+    send(response, &http_date(api.service().now()))
 }
 
-fn reply(mut response: Response, date: &str) -> axum::http::Response<Body> {
-    let mut built = axum::http::Response::new(Body::from(std::mem::take(&mut response.body)));
+fn send(mut response: Response, date: &str) -> axum::http::Response<Body> {
+    // It may hold a secret, and is wiped once it is sent.
+    let body = Bytes::from_owner(Zeroizing::new(std::mem::take(&mut response.body)));
+    let mut built = axum::http::Response::new(Body::from(body));
     *built.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let date = ("date", date.to_owned());
     for (name, value) in response.headers.drain(..).chain([date]) {

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use latchkey::api::wire::Me;
 use latchkey::secret::Secret;
 use zeroize::Zeroizing;
 
 use super::exit::Fault;
 use crate::service::remote::{Remote, is_unauthorized};
-use crate::service::{Checked, Client, ServiceError};
+use crate::service::{Client, ServiceError};
 use latchkey_sinks::deadline::since_boot;
 use latchkey_sinks::transport::{Address, Http};
 
@@ -33,7 +34,7 @@ pub(super) async fn connect(url: &str) -> Result<Client, Fault> {
 }
 
 /// Asks a server who a secret is, with nothing but the secret itself.
-pub(super) async fn who_is(url: &str, presented: &str) -> Result<Result<Checked, String>, Fault> {
+pub(super) async fn who_is(url: &str, presented: &str) -> Result<Result<Me, String>, Fault> {
     let address = address(url)?;
     demand_trust(&address)?;
     let name = address.to_string();

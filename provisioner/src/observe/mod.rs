@@ -12,7 +12,7 @@ use latchkey::name::{ManifestName, RoleName, UserName};
 use latchkey::place::{Place, PlaceId};
 use latchkey::secret::TokenId;
 use latchkey::service::{Origin, Role};
-use latchkey::token::{Token, TokenState, Version};
+use latchkey::token::{Token, TokenKey, TokenState, Version};
 use latchkey::user::User;
 
 use crate::manifest::{Manifest, TokenDeclaration};
@@ -147,15 +147,14 @@ async fn records(
     manifest: &Manifest,
     now: Timestamp,
 ) -> Result<(Vec<Option<Token>>, Vec<Token>, u32), ServiceError> {
-    let key = |token: &Token| (token.user.clone(), token.name.clone());
     let found = client.managed_tokens(&manifest.name).await?;
-    let mut managed: HashMap<_, Token> = found.tokens.into_iter().map(|token| (key(&token), token)).collect();
-    let wanted = |declaration: &TokenDeclaration| (declaration.user.clone(), declaration.name.clone());
+    let mut managed: HashMap<_, Token> = found.tokens.into_iter().map(|token| (token.key(), token)).collect();
+    let wanted = |declaration: &TokenDeclaration| TokenKey::new(declaration.user.clone(), declaration.name.clone());
     let missing: Vec<_> = manifest.tokens.iter().map(wanted).filter(|key| !managed.contains_key(key)).collect();
     // The index that lists a manifest's tokens is only a hint; by name the records are certain. Whoever else manages a
     // token of that name is found here too.
     let mut others: HashMap<_, Token> =
-        client.holders(&manifest.name, &missing).await?.into_iter().map(|token| (key(&token), token)).collect();
+        client.holders(&manifest.name, &missing).await?.into_iter().map(|token| (token.key(), token)).collect();
     let mut find = |declaration: &TokenDeclaration| {
         let key = wanted(declaration);
         let found = managed.remove(&key).or_else(|| others.remove(&key));
@@ -219,7 +218,8 @@ async fn origins(
         return Ok(HashMap::new());
     }
     let ids: Vec<TokenId> = ids.into_iter().cloned().collect();
-    Ok(client.origins(&manifest.name, &ids).await?.into_iter().collect())
+    let origins = client.origins(&manifest.name, &ids).await?.into_iter();
+    Ok(origins.map(|origin| (origin.id.clone(), origin)).collect())
 }
 
 /// Looks at places, each sink asked once for all of its own.

@@ -199,16 +199,13 @@ impl Plan {
                 text.push('\n');
             }
         }
-        let digest = Digest::of(text.as_bytes());
-        digest.as_bytes()[..16].iter().flat_map(|byte| [byte >> 4, byte & 15]).map(hex_digit).collect()
+        let mut id = Digest::of(text.as_bytes()).hex();
+        id.truncate(32);
+        id
     }
 }
 
 pub use text::{Labels, Line, Remark, Tone, kept_as, lines, remarks, summary};
-
-fn hex_digit(digit: u8) -> char {
-    char::from_digit(u32::from(digit), 16).unwrap_or('0')
-}
 
 /// `at` to the minute, for people.
 pub fn minute(at: Timestamp) -> String {

@@ -9,7 +9,7 @@ use latchkey::place::Place;
 use latchkey::protocol::Keeps;
 use latchkey::secret::{Digest, TokenId};
 use latchkey::service::{Origin, Role};
-use latchkey::token::Token;
+use latchkey::token::{Token, TokenKey};
 use latchkey::user::{User, UserKind};
 
 use super::*;
@@ -83,28 +83,11 @@ fn digest(name: &str, number: u32) -> Digest {
 /// A record of the manifest, without versions.
 fn token(name: &str, token_id: TokenId, places: &[Place]) -> Token {
     let declaration = &manifest(ONE).tokens[0];
-    let mut token = Token {
-        id: token_id,
-        user: declaration.user.clone(),
-        name: name.parse().unwrap(),
-        description: None,
-        roles: vec!["reader".parse().unwrap()],
-        labels: BTreeMap::new(),
-        allowed_ips: Vec::new(),
-        created: at(0),
-        created_by: "operator:test".to_owned(),
-        managed_by: Some("acme".parse().unwrap()),
-        expires_at: None,
-        terms: Some(declaration.terms),
-        places: BTreeMap::new(),
-        versions: Vec::new(),
-        retired: Vec::new(),
-        highest: 0,
-        leaving: None,
-        ended: None,
-        revision: 1,
-        uses: BTreeMap::new(),
-    };
+    let key = TokenKey::new(declaration.user.clone(), name.parse().unwrap());
+    let mut token = Token::new(token_id, key, "operator:test", at(0));
+    token.roles = vec!["reader".parse().unwrap()];
+    token.managed_by = Some("acme".parse().unwrap());
+    token.terms = Some(declaration.terms);
     token.declare_places(places).unwrap();
     token
 }
@@ -208,6 +191,7 @@ impl Scene {
             (name.clone(), found)
         };
         let ended = Origin {
+            id: id("cccccccccccccccc"),
             user: "ci".parse().unwrap(),
             name: "ended".parse().unwrap(),
             managed_by: owner.clone(),
@@ -221,7 +205,7 @@ impl Scene {
             tokens,
             undeclared,
             looks: HashMap::new(),
-            origins: HashMap::from([(id("cccccccccccccccc"), ended)]),
+            origins: HashMap::from([(ended.id.clone(), ended)]),
             available: HashMap::new(),
             machine: "here".to_owned(),
             expired: BTreeMap::new(),

@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use jiff::civil::Date;
+use latchkey::api::wire::{ManifestView, Me};
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::role::Permissions;
-use latchkey::service::{Created, Grant, NewToken, Role, UsageDay};
+use latchkey::service::{Grant, Issued, NewToken, Role, UsageDay};
 use latchkey::token::Token;
 use latchkey::user::User;
 
-use super::{Checked, History, LeaseHolder, ManifestInfo, ServiceError};
+use super::{History, LeaseHolder, ServiceError};
 
 /// The service as commands ask it.
 #[async_trait]
@@ -20,7 +21,7 @@ pub trait Administration: Send + Sync {
     async fn note_applied(&self, manifest: &ManifestName, revision: Option<u64>) -> Result<(), ServiceError>;
 
     /// What is known of a manifest.
-    async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestInfo>, ServiceError>;
+    async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestView>, ServiceError>;
 
     /// Says what a manifest may hand out when it is applied with a token.
     async fn set_grant(&self, name: &ManifestName, grant: &Grant) -> Result<(), ServiceError>;
@@ -42,10 +43,10 @@ pub trait Administration: Send + Sync {
 
     /// Checks a secret as an application would. On one's own table it counts no use, and whoever is not valid is told
     /// why.
-    async fn verify(&self, presented: &str) -> Result<Result<Checked, String>, ServiceError>;
+    async fn verify(&self, presented: &str) -> Result<Result<Me, String>, ServiceError>;
 
     /// Makes a token by hand.
-    async fn make(&self, new: NewToken) -> Result<Created, ServiceError>;
+    async fn make(&self, new: NewToken) -> Result<Issued, ServiceError>;
 
     /// A user's active tokens by name, those that expired but still hold their names included.
     async fn active(&self, user: &UserName) -> Result<Vec<Token>, ServiceError>;

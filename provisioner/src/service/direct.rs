@@ -7,22 +7,20 @@ use async_trait::async_trait;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
+use latchkey::api::wire::{ManifestView, Me};
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::place::PlaceId;
 use latchkey::protocol::{Look, VersionError};
 use latchkey::role::Permissions;
 use latchkey::secret::{Secret, TokenId};
 use latchkey::service::{
-    Caller, ChangeError, Created, Edit, Grant, LeaseError, Life, NewToken, Origin, Role, Service, UsageDay, UserChange,
+    Caller, ChangeError, Edit, Grant, Issued, LeaseError, NewToken, Origin, Role, Service, UsageDay, UserChange,
     Verdict,
 };
-use latchkey::token::{Token, TokenState};
+use latchkey::token::{Token, TokenKey, TokenState};
 use latchkey::user::User;
 
-use super::{
-    Administration, Checked, Connection, DeclaredToken, History, Issued, LeaseHolder, Managed, ManifestInfo, Protocol,
-    Records, ServiceError,
-};
+use super::{Administration, Connection, History, LeaseHolder, Managed, Protocol, Records, ServiceError};
 use latchkey_sinks::deadline::{Deadline, Elapsed};
 
 /// The service, and as whom it is asked.
@@ -45,11 +43,11 @@ impl Records for Direct {
         Ok(Managed { tokens, max_tokens: self.service.policy().max_tokens })
     }
 
-    async fn holders(&self, _: &ManifestName, wanted: &[(UserName, TokenName)]) -> Result<Vec<Token>, ServiceError> {
+    async fn holders(&self, _: &ManifestName, wanted: &[TokenKey]) -> Result<Vec<Token>, ServiceError> {
         Ok(self.service.holders(wanted).await?)
     }
 
-    async fn origins(&self, _: &ManifestName, ids: &[TokenId]) -> Result<Vec<(TokenId, Origin)>, ServiceError> {
+    async fn origins(&self, _: &ManifestName, ids: &[TokenId]) -> Result<Vec<Origin>, ServiceError> {
         Ok(self.service.origins(ids).await?)
     }
 
@@ -72,11 +70,8 @@ impl Records for Direct {
         // Allowed addresses do not matter here: nobody uses the secret.
         let digest = secret.digest();
         let now = self.now();
-        let record = self.service.holder(&token.user, &token.name).await?.filter(|record| record.id == token.id);
-        let number = record.and_then(|record| {
-            record.live(now).find(|version| version.digest.matches(&digest)).map(|version| version.number)
-        });
-        Ok(number)
+        let record = self.service.holder(&token.key()).await?.filter(|record| record.id == token.id);
+        Ok(record.and_then(|record| record.version_with(&digest, now)))
     }
 }
 
@@ -99,58 +94,41 @@ impl Protocol for Direct {
         Ok(self.service.put_user(&self.caller, name, change).await?)
     }
 
-    async fn create(&self, manifest: &ManifestName, new: DeclaredToken) -> Result<Issued, ServiceError> {
-        let new = NewToken {
-            user: new.user,
-            name: new.name,
-            description: new.description,
-            roles: Some(new.roles),
-            labels: new.labels,
-            allowed_ips: new.allowed_ips,
-            life: Life::Managed { manifest: manifest.clone(), terms: new.terms },
-            places: new.places,
-        };
-        let created = self.service.create(&self.caller, new).await?;
-        Ok(Issued { number: created.token.highest, token: created.token, secret: created.secret })
+    async fn create(&self, new: NewToken) -> Result<Issued, ServiceError> {
+        Ok(self.service.create(&self.caller, new).await?)
     }
 
     async fn edit(&self, token: &Token, edit: &Edit) -> Result<Token, ServiceError> {
-        let key = (&token.user, &token.name);
-        Ok(self.service.edit(&self.caller, key, Some(&token.id), None, edit).await?)
+        Ok(self.service.edit(&self.caller, &token.key(), Some(&token.id), None, edit).await?)
     }
 
     async fn stage(&self, token: &Token) -> Result<Issued, ServiceError> {
-        let staged = self.service.stage(&self.caller, (&token.user, &token.name), &token.id).await?;
-        Ok(Issued { token: staged.token, number: staged.number, secret: staged.secret })
+        Ok(self.service.stage(&self.caller, &token.reference()).await?)
     }
 
     async fn grant_write(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Duration, ServiceError> {
-        let key = (&token.user, &token.name);
-        Ok(self.service.announce(&self.caller, key, &token.id, number, place).await?.write_within)
+        Ok(self.service.announce(&self.caller, &token.reference(), number, place).await?.write_within)
     }
 
     async fn deliver(&self, token: &Token, number: u32, place: &PlaceId, receipt: &str) -> Result<Token, ServiceError> {
-        let key = (&token.user, &token.name);
-        Ok(self.service.deliver(&self.caller, key, &token.id, number, (place, receipt)).await?)
+        Ok(self.service.deliver(&self.caller, &token.reference(), number, place, receipt).await?)
     }
 
     async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError> {
-        Ok(self.service.promote(&self.caller, (&token.user, &token.name), &token.id, number).await?)
+        Ok(self.service.promote(&self.caller, &token.reference(), number).await?)
     }
 
     async fn retire(&self, token: &Token, number: u32, look: Look, force: bool) -> Result<Token, ServiceError> {
-        let key = (&token.user, &token.name);
-        Ok(self.service.retire(&self.caller, key, &token.id, number, (look, force)).await?)
+        Ok(self.service.retire(&self.caller, &token.reference(), number, look, force).await?)
     }
 
     async fn end_leaving(&self, token: &Token, look: Look) -> Result<Token, ServiceError> {
-        Ok(self.service.end_leaving(&self.caller, (&token.user, &token.name), Some(&token.id), look).await?)
+        Ok(self.service.end_leaving(&self.caller, &token.key(), Some(&token.id), look).await?)
     }
 
     async fn forget(&self, token: &Token, place: &PlaceId) -> Result<Token, ServiceError> {
-        let key = (&token.user, &token.name);
         let edit = Edit { forget: Some(place.clone()), ..Edit::default() };
-        Ok(self.service.edit(&self.caller, key, Some(&token.id), Some(token.revision), &edit).await?)
+        Ok(self.service.edit(&self.caller, &token.key(), Some(&token.id), Some(token.revision), &edit).await?)
     }
 }
 
@@ -164,11 +142,10 @@ impl Administration for Direct {
         Ok(self.service.note_applied(&self.caller, manifest, revision).await?)
     }
 
-    async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestInfo>, ServiceError> {
+    async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestView>, ServiceError> {
         let Some(record) = self.service.manifest(name).await? else { return Ok(None) };
-        let lease = self.service.lease(name).await?.filter(|lease| lease.until > self.now());
-        let lease = lease.map(|lease| LeaseHolder { by: lease.by, until: Some(lease.until) });
-        Ok(Some(ManifestInfo { applied: record.applied, grant: record.grant, lease }))
+        let (lease, document) = (self.service.lease(name).await?, self.service.published(name).await?);
+        Ok(Some(ManifestView::of(name, Some(record), lease, document)))
     }
 
     async fn set_grant(&self, name: &ManifestName, grant: &Grant) -> Result<(), ServiceError> {
@@ -197,22 +174,21 @@ impl Administration for Direct {
     }
 
     async fn end_compromised(&self, token: &Token, number: u32, anyway: bool) -> Result<Token, ServiceError> {
-        let key = (&token.user, &token.name);
-        match self.service.end_compromised(&self.caller, key, &token.id, number, anyway).await {
+        match self.service.end_compromised(&self.caller, &token.reference(), number, anyway).await {
             // It has ended by itself, which is what was wanted.
             Err(ChangeError::Rule(VersionError::NotLive(_))) => Ok(token.clone()),
             answer => Ok(answer?),
         }
     }
 
-    async fn verify(&self, presented: &str) -> Result<Result<Checked, String>, ServiceError> {
+    async fn verify(&self, presented: &str) -> Result<Result<Me, String>, ServiceError> {
         Ok(match self.service.verify(presented, None).await? {
-            Verdict::Valid(valid) => Ok((*valid).into()),
+            Verdict::Valid(valid) => Ok(Me::from(&*valid)),
             Verdict::Invalid(invalid) => Err(invalid.to_string()),
         })
     }
 
-    async fn make(&self, new: NewToken) -> Result<Created, ServiceError> {
+    async fn make(&self, new: NewToken) -> Result<Issued, ServiceError> {
         Ok(self.service.create(&self.caller, new).await?)
     }
 
@@ -233,7 +209,7 @@ impl Administration for Direct {
     }
 
     async fn show(&self, user: &UserName, name: &TokenName) -> Result<Option<Token>, ServiceError> {
-        Ok(self.service.show(user, name).await?)
+        Ok(self.service.show(&TokenKey::new(user.clone(), name.clone())).await?)
     }
 
     async fn history(&self, token: &Token) -> Result<History, ServiceError> {
@@ -256,7 +232,7 @@ impl Administration for Direct {
     }
 
     async fn delete(&self, token: &Token) -> Result<Token, ServiceError> {
-        Ok(self.service.delete(&self.caller, &token.user, &token.name, Some(&token.id)).await?)
+        Ok(self.service.delete(&self.caller, &token.key(), Some(&token.id)).await?)
     }
 
     async fn permissions_of(&self, token: &Token) -> Result<Permissions, ServiceError> {

@@ -23,8 +23,9 @@ use remote::Remote;
 
 pub use administration::Administration;
 pub use error::{Refusal, ServiceError};
+pub use latchkey::service::Issued;
 pub use protocol::{Protocol, Records};
-pub use records::{Checked, DeclaredToken, History, Issued, LeaseHolder, Managed, ManifestInfo};
+pub use records::{History, LeaseHolder, Managed};
 pub use time::ServerTime;
 
 /// A way to the service: what runs ask of it, and what people ask by hand.

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
+use latchkey::name::{ManifestName, RoleName, UserName};
 use latchkey::place::PlaceId;
 use latchkey::protocol::{Look, WRITE_BEFORE};
 use latchkey::role::Permissions;
 use latchkey::secret::{Secret, TokenId};
-use latchkey::service::{Edit, Origin, Role, UserChange};
-use latchkey::token::Token;
+use latchkey::service::{Edit, Issued, NewToken, Origin, Role, UserChange};
+use latchkey::token::{Token, TokenKey};
 use latchkey::user::User;
 
-use super::{DeclaredToken, Issued, Managed, ServiceError};
+use super::{Managed, ServiceError};
 use latchkey_sinks::deadline::Deadline;
 
 /// What a run reads. Nothing here changes anything.
@@ -27,14 +27,10 @@ pub trait Records: Send + Sync {
     async fn managed_tokens(&self, manifest: &ManifestName) -> Result<Managed, ServiceError>;
 
     /// Tokens by user and name, whoever manages them, as a manifest's plan refers to them.
-    async fn holders(
-        &self,
-        manifest: &ManifestName,
-        wanted: &[(UserName, TokenName)],
-    ) -> Result<Vec<Token>, ServiceError>;
+    async fn holders(&self, manifest: &ManifestName, wanted: &[TokenKey]) -> Result<Vec<Token>, ServiceError>;
 
     /// Where token ids come from that a manifest's places show.
-    async fn origins(&self, manifest: &ManifestName, ids: &[TokenId]) -> Result<Vec<(TokenId, Origin)>, ServiceError>;
+    async fn origins(&self, manifest: &ManifestName, ids: &[TokenId]) -> Result<Vec<Origin>, ServiceError>;
 
     /// How many of a user's tokens have expired and still hold their names.
     async fn expired_tokens(&self, manifest: &ManifestName, user: &UserName) -> Result<u32, ServiceError>;
@@ -58,7 +54,7 @@ pub trait Records: Send + Sync {
     /// # Errors
     /// [`ServiceError::Gone`] when it has ended, or its name belongs to another token by now.
     async fn reread(&self, manifest: &ManifestName, token: &Token) -> Result<Token, ServiceError> {
-        let found = self.holders(manifest, &[(token.user.clone(), token.name.clone())]).await?;
+        let found = self.holders(manifest, &[token.key()]).await?;
         let same = found.into_iter().find(|found| found.id == token.id);
         same.ok_or_else(|| ServiceError::Gone("the token was deleted meanwhile".to_owned()))
     }
@@ -82,7 +78,7 @@ pub trait Protocol: Records {
     async fn put_user(&self, name: &UserName, change: &UserChange) -> Result<User, ServiceError>;
 
     /// Makes a token of a manifest; its first version is staged.
-    async fn create(&self, manifest: &ManifestName, new: DeclaredToken) -> Result<Issued, ServiceError>;
+    async fn create(&self, new: NewToken) -> Result<Issued, ServiceError>;
 
     /// Changes a token.
     async fn edit(&self, token: &Token, edit: &Edit) -> Result<Token, ServiceError>;

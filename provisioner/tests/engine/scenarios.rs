@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use latchkey::service::Caller;
+use latchkey::token::TokenKey;
 
 use crate::exploration::{Doing, Scenario, Traits, place};
 use crate::runs::clean;
@@ -49,8 +50,8 @@ impl Scenario {
             }
             Self::Recreated => {
                 world.deleted_by_hand.store(true, Ordering::Relaxed);
-                let (user, name) = ("ci".parse().unwrap(), "api".parse().unwrap());
-                world.service().delete(&Caller::operator("somebody"), &user, &name, None).await.unwrap();
+                let key = TokenKey::new("ci".parse().unwrap(), "api".parse().unwrap());
+                world.service().delete(&Caller::operator("somebody"), &key, None).await.unwrap();
             }
             Self::OverlapEnds => {
                 clean(world, &both.rotating()).await;

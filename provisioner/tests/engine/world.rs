@@ -13,6 +13,7 @@ use latchkey::place::PlaceId;
 use latchkey::role::Permissions;
 use latchkey::secret::Secret;
 use latchkey::service::{Caller, Grant, Invalid, Life, NewToken, Service, UserChange, Verdict};
+use latchkey::token::TokenKey;
 use latchkey::user::UserKind;
 use provisioner::embedded::{self, InProcess};
 
@@ -261,17 +262,9 @@ async fn job(service: &Service) -> Secret {
     service.put_user(&admin, &user, &change).await.unwrap();
     let grant = Grant { permissions: std::iter::once("documents:read".parse().unwrap()).collect(), ..Grant::default() };
     service.set_grant(&admin, &"acme".parse().unwrap(), &grant).await.unwrap();
-    let new = NewToken {
-        user,
-        name: "main-pipeline".parse().unwrap(),
-        description: None,
-        roles: None,
-        labels: BTreeMap::new(),
-        allowed_ips: Vec::new(),
-        life: Life::Until(Some(TestClock.now() + jiff::SignedDuration::from_hours(24 * 300))),
-        places: Vec::new(),
-    };
-    service.create(&admin, new).await.unwrap().secret
+    let life = Life::Until(Some(TestClock.now() + jiff::SignedDuration::from_hours(24 * 300)));
+    let key = TokenKey::new(user, "main-pipeline".parse().unwrap());
+    service.create(&admin, NewToken::new(key, life)).await.unwrap().secret
 }
 
 /// A service on a connector, with the world's time.

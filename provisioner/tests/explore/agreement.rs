@@ -11,11 +11,11 @@ use latchkey::place::Place;
 use latchkey::protocol::Look;
 use latchkey::role::Permissions;
 use latchkey::secret::{Digest, Secret, TokenId};
-use latchkey::service::{Edit, Service, UserChange};
-use latchkey::token::Token;
+use latchkey::service::{Edit, Issued, Life, NewToken, Service, UserChange};
+use latchkey::token::{Token, TokenKey};
 use latchkey::user::UserKind;
 use provisioner::embedded::{self, InProcess};
-use provisioner::service::{Client, DeclaredToken, Issued, Protocol, ServiceError};
+use provisioner::service::{Client, Protocol, ServiceError};
 
 use crate::asks::Asked;
 use crate::exploration::place;
@@ -143,7 +143,7 @@ impl Side {
         let mut token = token.clone();
         token.id = format!("{index:016}").parse().unwrap();
         for version in &mut token.versions {
-            version.digest = Digest::of(&version.number.to_be_bytes());
+            version.digest = Digest::of(&version.number.to_be_bytes()).into();
         }
         for retired in &mut token.retired {
             retired.fingerprint = Digest::of(&retired.number.to_be_bytes()).fingerprint();
@@ -189,26 +189,22 @@ async fn ask(service: &dyn Protocol, side: &mut Side, asking: Asking) -> String 
     match asking {
         Asking::Pass(_) | Asking::Delete(_) => String::new(),
         Asking::Create(name, which) => {
-            let new = DeclaredToken {
-                user: "ci".parse().unwrap(),
-                name: NAMES[name].parse().unwrap(),
-                description: None,
-                roles: vec!["reader".parse().unwrap()],
-                labels: std::collections::BTreeMap::new(),
-                allowed_ips: Vec::new(),
-                terms: terms(false),
+            let key = TokenKey::new("ci".parse().unwrap(), NAMES[name].parse().unwrap());
+            let new = NewToken {
+                roles: Some(vec!["reader".parse().unwrap()]),
                 places: places(which),
+                ..NewToken::new(key, Life::Managed { manifest, terms: terms(false) })
             };
-            let created = service.create(&manifest, new).await;
+            let created = service.create(new).await;
             side.carry(created)
         }
         Asking::All => {
             let all = service.managed_tokens(&manifest).await.unwrap().tokens;
             let ids = side.ids.clone();
             let mut origins = service.origins(&manifest, &ids).await.unwrap();
-            origins.sort_by_key(|(id, _)| ids.iter().position(|other| other == id));
+            origins.sort_by_key(|origin| ids.iter().position(|id| *id == origin.id));
             let origins: Vec<_> =
-                origins.into_iter().map(|(_, origin)| (origin.name, origin.ended, origin.fingerprints.len())).collect();
+                origins.into_iter().map(|origin| (origin.name, origin.ended, origin.fingerprints.len())).collect();
             let words: Vec<String> = all.iter().map(|token| side.words(token)).collect();
             format!("{words:?} {origins:?}")
         }
@@ -306,7 +302,7 @@ fn the_oracle_answers_as_the_service_does() {
                     if let (Some(token), Some(own)) = (theirs.record(ago), ours.record(ago)) {
                         // Whoever deletes means the token at hand.
                         let deleted = runtime.block_on(real.delete(&token)).is_ok();
-                        let key = (own.user.clone(), own.name.clone());
+                        let key = own.key();
                         let same = world.state().service.active.get(&key).is_some_and(|held| held.id == own.id);
                         if same {
                             world.state().delete(&key);

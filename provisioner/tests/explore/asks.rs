@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
+use latchkey::name::{ManifestName, RoleName, UserName};
 use latchkey::place::PlaceId;
 use latchkey::protocol::{Look, WRITE_BEFORE};
 use latchkey::role::Permissions;
 use latchkey::secret::{Secret, TokenId};
-use latchkey::service::{Edit, Origin, Role, UserChange};
-use latchkey::token::Token;
+use latchkey::service::{Edit, Issued, NewToken, Origin, Role, UserChange};
+use latchkey::token::{Token, TokenKey};
 use latchkey::user::User;
 use latchkey_sinks::deadline::Deadline;
-use provisioner::service::{DeclaredToken, Issued, Managed, Protocol, Records, ServiceError};
+use provisioner::service::{Managed, Protocol, Records, ServiceError};
 
 use crate::gate::{Gate, Go};
 use crate::step::{About, Step};
@@ -60,7 +60,7 @@ impl Records for Asked {
         self.ask(About::new(Step::Observe), act).await
     }
 
-    async fn holders(&self, _: &ManifestName, wanted: &[(UserName, TokenName)]) -> Result<Vec<Token>, ServiceError> {
+    async fn holders(&self, _: &ManifestName, wanted: &[TokenKey]) -> Result<Vec<Token>, ServiceError> {
         // Nothing is asked for nothing.
         if wanted.is_empty() {
             return Ok(Vec::new());
@@ -68,7 +68,7 @@ impl Records for Asked {
         self.ask(About::new(Step::Observe), |state| Ok(state.service.holders(wanted))).await
     }
 
-    async fn origins(&self, _: &ManifestName, ids: &[TokenId]) -> Result<Vec<(TokenId, Origin)>, ServiceError> {
+    async fn origins(&self, _: &ManifestName, ids: &[TokenId]) -> Result<Vec<Origin>, ServiceError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -99,7 +99,7 @@ impl Records for Asked {
             let places = state.service.active.values().flat_map(|token| &token.places);
             let declared = places.filter(|(_, record)| record.declared).map(|(id, _)| id.clone());
             *self.gate.declared.lock().unwrap() = declared.collect();
-            let found = state.service.holders(&[(token.user.clone(), token.name.clone())]);
+            let found = state.service.holders(&[token.key()]);
             let same = found.into_iter().find(|found| by_name || found.id == token.id);
             same.ok_or_else(|| ServiceError::Gone("the token was deleted meanwhile".to_owned()))
         };
@@ -126,9 +126,9 @@ impl Protocol for Asked {
         self.ask(About::new(Step::PutUser), |state| Ok(state.service.put_user(name, change, now()))).await
     }
 
-    async fn create(&self, manifest: &ManifestName, new: DeclaredToken) -> Result<Issued, ServiceError> {
+    async fn create(&self, new: NewToken) -> Result<Issued, ServiceError> {
         let create = |state: &mut State| {
-            let carried = state.service.create(manifest, new, now())?;
+            let carried = state.service.create(new, now())?;
             state.minted(&carried.secret, carried.number);
             Ok(carried)
         };
@@ -167,7 +167,7 @@ impl Protocol for Asked {
 
     async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError> {
         let promote = |state: &mut State| {
-            let old = state.service.active.get(&(token.user.clone(), token.name.clone())).cloned();
+            let old = state.service.active.get(&token.key()).cloned();
             let token = state.service.promote(token, number, now())?;
             state.promotes(old.as_ref(), &token, number, &self.gate.looks.lock().unwrap());
             Ok(token)

@@ -77,7 +77,7 @@ impl Scenario {
                 world.state().read.remove(&in_last);
             }
             Self::Recreated => {
-                let key = ("ci".parse().unwrap(), "api".parse().unwrap());
+                let key = latchkey::token::TokenKey::new("ci".parse().unwrap(), "api".parse().unwrap());
                 world.state().delete(&key);
             }
             Self::OverlapEnds => {

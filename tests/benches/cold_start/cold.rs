@@ -55,28 +55,27 @@ impl Subject {
         let request = |method: &str, path: &str, body: Option<Value>| {
             (events::request(method, path, Some(secret), body.as_ref()), known as fn(&Value) -> bool)
         };
-        match self {
-            Self::Noop => (json!({}), |_| true),
-            Self::GetItem => (key(stage), |answer| answer["found"] == true),
-            Self::Python | Self::Function(Which::Authorize) => {
-                (events::authorizer(&format!("Bearer {secret}")), |answer| answer["isAuthorized"] == true)
-            }
-            Self::Function(Which::Introspect) => {
-                (request("POST", "/v1/introspect", Some(json!({"token": secret}))).0, |answer| {
-                    answer["body"].as_str().is_some_and(|body| body.contains("\"active\":true"))
-                })
-            }
-            Self::Function(Which::Create) => {
-                request("POST", "/v1/users/ana/tokens", Some(json!({"name": format!("made-{round}")})))
-            }
-            Self::Function(Which::List) => request("GET", "/v1/me", None),
-            Self::Function(Which::Delete) => request("DELETE", &format!("/v1/users/ana/tokens/made-{round}"), None),
-            Self::Function(Which::Roles) => request("GET", "/v1/roles", None),
-            Self::Function(Which::Versions) => {
+        let name = match self {
+            Self::Noop => return (json!({}), |_| true),
+            Self::GetItem => return (key(stage), |answer| answer["found"] == true),
+            Self::Python => Which::AUTHORIZE.as_str(),
+            Self::Function(which) => which.as_str(),
+        };
+        match name {
+            "authorize" => (events::authorizer(&format!("Bearer {secret}")), |answer| answer["isAuthorized"] == true),
+            "introspect" => (request("POST", "/v1/introspect", Some(json!({"token": secret}))).0, |answer| {
+                answer["body"].as_str().is_some_and(|body| body.contains("\"active\":true"))
+            }),
+            "create" => request("POST", "/v1/users/ana/tokens", Some(json!({"name": format!("made-{round}")}))),
+            "list" => request("GET", "/v1/me", None),
+            "delete" => request("DELETE", &format!("/v1/users/ana/tokens/made-{round}"), None),
+            "roles" => request("GET", "/v1/roles", None),
+            "versions" => {
                 let body = json!({"id": stage.token.token.id});
                 request("POST", "/v1/users/ana/tokens/laptop/versions", Some(body))
             }
-            Self::Function(Which::Manifests) => request("GET", "/v1/manifests/acme", None),
+            "manifests" => request("GET", "/v1/manifests/acme", None),
+            other => panic!("no event for `{other}`"),
         }
     }
 }

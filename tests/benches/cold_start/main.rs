@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use latchkey::api::Function as Which;
 use latchkey::name::RoleName;
-use latchkey::service::{Caller, Created, UserChange};
+use latchkey::service::{Caller, Issued, UserChange};
 use tempfile::NamedTempFile;
 use tests::lambda::{Endpoint, Function, Quota, Tls};
 use tests::world::{name, new_token, permissions};
@@ -32,7 +32,7 @@ use table::{Bar, print};
 struct Stage {
     endpoint: Endpoint,
     root: NamedTempFile,
-    token: Created,
+    token: Issued,
     binaries: PathBuf,
 }
 

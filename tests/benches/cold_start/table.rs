@@ -76,8 +76,9 @@ pub(super) fn print(rows: &[(Subject, Cold)], warm: &Warm) -> Vec<Bar> {
 
 fn bars(rows: &[(Subject, Cold)], warm: &Warm, times: impl Fn(Duration) -> f64) -> Vec<Bar> {
     let ours = || rows.iter().filter(|(subject, _)| matches!(subject, Subject::Function(_))).map(|(_, cold)| cold);
-    let checks =
-        |(subject, _): &&(Subject, Cold)| matches!(subject, Subject::Function(Which::Authorize | Which::Introspect));
+    let checks = |(subject, _): &&(Subject, Cold)| {
+        [Which::AUTHORIZE, Which::INTROSPECT].map(Subject::Function).contains(subject)
+    };
     let most = |values: &mut dyn Iterator<Item = f64>| values.reduce(f64::max);
     let bar = |what: &str, measured: Option<f64>, most: f64, unit: &'static str| Bar {
         what: what.to_owned(),

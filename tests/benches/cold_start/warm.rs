@@ -26,7 +26,7 @@ pub(super) struct Warm {
 }
 
 pub(super) async fn measure(stage: &Stage) -> Warm {
-    let subjects = [Subject::Noop, Subject::GetItem, Subject::Function(Which::Authorize)];
+    let subjects = [Subject::Noop, Subject::GetItem, Subject::Function(Which::AUTHORIZE)];
     let mut running = Vec::new();
     for subject in subjects {
         let started = stage.function(subject).start().await;

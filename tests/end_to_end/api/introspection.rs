@@ -2,7 +2,7 @@
 
 use latchkey::service::{Caller, NewToken, UserChange, Verdict};
 use serde_json::{Value, json};
-use tests::world::{name, new_token};
+use tests::world::{key, new_token};
 
 use super::scene::Scene;
 
@@ -116,7 +116,7 @@ async fn uses_are_counted_once_and_not_when_told_so() {
     assert_eq!(usage.body["uses"], 3, "{}", usage.body);
     // Of an ended token too, by its id.
     let id = usage.text("/id").to_owned();
-    scene.world.service.delete(&Caller::operator("x"), &name("ada"), &name("laptop"), None).await.unwrap();
+    scene.world.service.delete(&Caller::operator("x"), &key("ada", "laptop"), None).await.unwrap();
     let gone = root.get("/v1/users/ada/tokens/laptop/usage").await;
     assert_eq!(gone.status(), 404);
     let usage = root.get(&format!("/v1/users/ada/tokens/laptop/usage?id={id}")).await.expect(200);

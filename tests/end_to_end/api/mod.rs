@@ -1,5 +1,6 @@
 //! The HTTP API's promises, in this process.
 
+mod clients;
 mod faults;
 mod gain;
 mod introspection;

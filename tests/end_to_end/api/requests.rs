@@ -1,5 +1,6 @@
 //! What requests may look like, and what is said of those that may not.
 
+use latchkey::api::{Api, Function};
 use serde_json::{Value, json};
 use tests::api::Actor;
 
@@ -20,6 +21,7 @@ async fn a_bad_request_is_told_all_its_faults_at_their_places() {
     for (body, status, code, said) in [
         (r#"{"name": "x", "nmae": 1}"#, 422, "invalid_field", "unknown field `nmae`"),
         (r#"{"name": "x", "labels": {"a": 1}}"#, 422, "invalid_field", "/labels/a"),
+        (r#"{"name": "x", "labels": {"": "a"}}"#, 422, "invalid_field", "a label needs a name"),
         (r#"{"name": "x"} trailing"#, 400, "invalid_request", "goes on after"),
         (r#"{"name": "#, 400, "invalid_request", "not JSON"),
         ("", 400, "invalid_request", "not JSON"),
@@ -71,9 +73,10 @@ async fn paths_methods_and_queries_are_held_to_the_table() {
     // Encoded or not, a name is the same.
     let _ = own.get("/v1/users/%61da/tokens").await.expect(200);
     // A function answers its own routes only.
-    let mut narrow = own.clone();
-    narrow.function = Some(latchkey::api::Function::Create);
+    let create = Api::with(scene.world.service.clone(), Function::CREATE);
+    let narrow = Actor::with(&create, &scene.secret("ada", "narrow", &["reader"]).await);
     assert_eq!(narrow.get("/v1/me").await.status(), 404);
+    assert_eq!(narrow.get("/v1/users/me/tokens").await.status(), 405);
 }
 
 #[tokio::test]

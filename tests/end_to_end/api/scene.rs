@@ -7,7 +7,7 @@ use latchkey::place::Place;
 use latchkey::service::{Caller, Grant, Life, NewToken, UserChange};
 use latchkey::user::UserKind;
 use tests::api::Actor;
-use tests::world::{World, name, new_token, permissions};
+use tests::world::{World, key, name, new_token, permissions};
 
 /// Short enough that what a person's token makes does not outlive it.
 pub(crate) const TERMS: Terms =
@@ -61,11 +61,10 @@ impl Scene {
             NewToken { life, places: vec![place()], roles: Some(vec![name("reader")]), ..new_token("ada", "deploy") };
         let created = self.world.create(new).await;
         let (service, operator) = (&self.world.service, Caller::operator("scene"));
-        let key = (&created.token.user, &created.token.name);
-        let id = &created.token.id;
-        service.announce(&operator, key, id, 1, &place().id()).await.unwrap();
-        service.deliver(&operator, key, id, 1, (&place().id(), "receipt")).await.unwrap();
-        service.promote(&operator, key, id, 1).await.unwrap();
+        let token = created.token.reference();
+        service.announce(&operator, &token, 1, &place().id()).await.unwrap();
+        service.deliver(&operator, &token, 1, &place().id(), "receipt").await.unwrap();
+        service.promote(&operator, &token, 1).await.unwrap();
     }
 
     /// What the manifest `acme` may hand out.
@@ -94,7 +93,7 @@ impl Scene {
 
     /// The id of `ada`'s token `deploy`.
     pub(crate) async fn deploy_id(&self) -> String {
-        let token = self.world.service.holder(&name("ada"), &name("deploy")).await.unwrap().unwrap();
+        let token = self.world.service.holder(&key("ada", "deploy")).await.unwrap().unwrap();
         token.id.to_string()
     }
 }

@@ -14,7 +14,7 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
 const ENDING: [&str; 5] = ["deleteOwnToken", "deleteToken", "deleteUser", "deleteRole", "putUser"];
 
 /// A server with one of each, and its admin's secret.
-fn served(world: &World) -> (Served, String) {
+pub(super) fn served(world: &World) -> (Served, String) {
     for words in [
         "role set reader --permission documents:read --service embedded:latchkey.db",
         "user set ada --roles reader --service embedded:latchkey.db",

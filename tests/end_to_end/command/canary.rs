@@ -8,7 +8,6 @@ use std::process::Stdio;
 
 use latchkey::entropy::SystemEntropy;
 use latchkey::secret::{Prefix, Secret, TokenId};
-use provisioner::service::Issued;
 use tests::provision::{DAY, Ran, World, finish, secrets_in};
 
 use super::{START, TWO};
@@ -148,21 +147,9 @@ async fn what_a_panic_or_a_log_would_print_of_a_secret_is_nothing() {
     let world = super::applied();
     let service = world.service("latchkey.db").await;
     let caller = latchkey::service::Caller::operator("tests");
-    let new = latchkey::service::NewToken {
-        user: "ci".parse().unwrap(),
-        name: "other-api".parse().unwrap(),
-        description: None,
-        roles: None,
-        labels: std::collections::BTreeMap::new(),
-        allowed_ips: Vec::new(),
-        life: latchkey::service::Life::Until(None),
-        places: Vec::new(),
-    };
-    let created = service.create(&caller, new).await.unwrap();
+    let created = service.create(&caller, tests::world::new_token("ci", "other-api")).await.unwrap();
     let exposed = created.secret.expose().to_owned();
     let printed = format!("{secret:?} {secret:#?} {write:?} {write:#?} {created:?} {created:#?} {service:?}");
-    let carried = Issued { token: created.token, number: 1, secret: created.secret };
-    let printed = format!("{printed} {carried:?} {carried:#?}");
     for secret in [secret.expose(), &exposed] {
         assert!(!printed.contains(&random(secret)[..20]) && !printed.contains(&random(secret)[23..43]), "{printed}");
     }

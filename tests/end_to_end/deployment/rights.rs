@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use latchkey::api::{Api, Function, ROUTES, Request, Route};
+use latchkey::api::{Api, Function, Record, Reply, Request, Route};
 use latchkey::clock::Clock as _;
 use latchkey::lifetime::Seconds;
-use latchkey::name::{TokenName, UserName};
 use latchkey::place::Place;
 use latchkey::secret::Secret;
 use latchkey::service::{Caller, Service};
@@ -17,14 +16,14 @@ use serde_json::{Value, json};
 use tests::clock::{ManualClock, SeededEntropy};
 use tests::deployment::{Access, Recorder, Template, root};
 use tests::engine::client;
-use tests::world::{START, name};
+use tests::world::{START, key};
 
 /// Where all requests come from.
 const HERE: &str = "192.0.2.1";
 
 /// All functions on one table, each a process of its own whose requests are recorded.
 struct Deployed {
-    functions: BTreeMap<Function, (Recorder, Api)>,
+    functions: BTreeMap<&'static str, (Recorder, Api)>,
     clock: Arc<ManualClock>,
     /// Routes that answered with success.
     served: BTreeSet<(&'static str, &'static str)>,
@@ -45,15 +44,14 @@ impl Deployed {
         let table = Table::new(client(http, "http://embedded.invalid"), "latchkey");
         table.create_if_absent().await.unwrap();
         let operator = Service::open(table, clock.clone(), Arc::new(SeededEntropy::new(99))).await.unwrap();
-        let (user, token): (UserName, TokenName) = (name("root"), name("first"));
         let caller = Caller::operator("here");
-        let admin = operator.bootstrap(&caller, &user, &token, None, false).await.unwrap().secret;
+        let admin = operator.bootstrap(&caller, &key("root", "first"), None, false).await.unwrap().secret;
         let mut functions = BTreeMap::new();
         for (seed, function) in (1..).zip(Function::ALL) {
             let recorder = Recorder::new(engine.clone());
             let service = open(&recorder, seed).await;
             service.warm().await.unwrap();
-            functions.insert(function, (recorder, Api::new(service)));
+            functions.insert(function.as_str(), (recorder, Api::with(service, function)));
         }
         Self { functions, clock, served: BTreeSet::new(), admin }
     }
@@ -66,8 +64,8 @@ impl Deployed {
 
     async fn ask_as(&mut self, secret: &str, method: &str, path: &str, body: Value, wanted: u16) -> Value {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let route = route(method, path);
-        let api = &self.functions[&route.function].1;
+        let (function, route) = route(method, path);
+        let api = &self.functions[function.as_str()].1;
         let mut headers = vec![("authorization".to_owned(), format!("Bearer {secret}"))];
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         if !body.is_empty() {
@@ -82,8 +80,7 @@ impl Deployed {
             source: Some(HERE.parse().unwrap()),
             id: "request".to_owned(),
         };
-        let handled = api.handle(Some(route.function), request).await;
-        let (response, internal) = (handled.response, handled.record.internal);
+        let Reply { response, record: Record { internal, .. } } = api.handle(request).await;
         let text = String::from_utf8_lossy(&response.body).into_owned();
         assert_eq!(response.status, wanted, "{method} {path}: {text} {internal:?}");
         if response.status < 300 {
@@ -98,7 +95,7 @@ impl Deployed {
     }
 
     async fn authorize(&self, secret: &str) {
-        let api = &self.functions[&Function::Authorize].1;
+        let api = &self.functions[Function::AUTHORIZE.as_str()].1;
         let from: Option<IpAddr> = Some(HERE.parse().unwrap());
         let verdict = api.authorize(secret, from).await.verdict.unwrap();
         assert!(matches!(verdict, latchkey::service::Verdict::Valid(_)));
@@ -107,15 +104,20 @@ impl Deployed {
     }
 }
 
-/// The route of a request.
-pub(super) fn route(method: &str, path: &str) -> &'static Route {
-    let matches = |route: &&Route| {
+/// The route of a request, and its function.
+pub(super) fn route(method: &str, path: &str) -> (Function, &'static Route) {
+    let matches = |route: &Route| {
         let (wanted, given): (Vec<&str>, Vec<&str>) = (route.path.split('/').collect(), path.split('/').collect());
         route.method == method
             && wanted.len() == given.len()
             && wanted.iter().zip(given).all(|(wanted, given)| wanted.starts_with('{') || *wanted == given)
     };
-    ROUTES.iter().find(matches).unwrap_or_else(|| panic!("no route {method} {path}"))
+    routes().find(|(_, route)| matches(route)).unwrap_or_else(|| panic!("no route {method} {path}"))
+}
+
+/// All routes, and their functions.
+pub(super) fn routes() -> impl Iterator<Item = (Function, &'static Route)> {
+    Function::ALL.into_iter().flat_map(|function| function.routes().map(move |route| (function, route)))
 }
 
 fn text(value: &Value) -> String {
@@ -212,9 +214,7 @@ async fn manifests(all: &mut Deployed) {
         "expired": ["ana"],
     });
     all.ask_as(&job, "POST", &format!("{acme}/lookup"), wanted, 200).await;
-    let digest = latchkey::secret::Digest::of(secret.as_bytes());
-    let digest: Vec<String> = digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    let digest = digest.concat();
+    let digest = latchkey::secret::Digest::of(secret.as_bytes()).hex();
     let confirm = json!({"user": "ci", "name": "api", "id": id, "digest": digest});
     let confirmed = all.ask_as(&job, "POST", &format!("{acme}/confirm"), confirm, 200).await;
     assert_eq!(confirmed["version"], 1);
@@ -327,11 +327,11 @@ async fn hold_roles_against_calls() {
     let template = Template::read(&root().join("infra/template.yaml"));
     let mut all = Deployed::new().await;
     use_everything(&mut all).await;
-    let routes: BTreeSet<_> = ROUTES.iter().map(|route| (route.method, route.path)).collect();
+    let routes: BTreeSet<_> = routes().map(|(_, route)| (route.method, route.path)).collect();
     assert_eq!(routes.difference(&all.served).collect::<Vec<_>>(), Vec::<&(&str, &str)>::new(), "never served");
     let (mut faults, mut seen) = (Vec::new(), Vec::new());
     for (function, (recorder, _)) in &all.functions {
-        let (made, allowed) = (recorder.take(), template.allowed(function.as_str()));
+        let (made, allowed) = (recorder.take(), template.allowed(function));
         let kinds: BTreeSet<String> = made.iter().map(told).collect();
         seen.extend(kinds.into_iter().map(|kind| format!("{function}: {kind}")));
         let mut requests: BTreeMap<u64, Vec<&Access>> = BTreeMap::new();

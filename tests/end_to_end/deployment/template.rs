@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-use latchkey::api::{Function, ROUTES};
+use latchkey::api::Function;
 use serde_json::{Value, json};
 use tests::deployment::{Template, engine, root};
 use tests::engine::{Engine, Store};
+
+use super::rights::routes;
 
 fn template() -> Template {
     Template::read(&root().join("infra/template.yaml"))
@@ -44,12 +46,10 @@ fn every_route_leads_to_its_function_and_there_are_no_others() {
         let function = integration["IntegrationUri"]["Fn::GetAtt"][0].as_str().unwrap();
         assert_eq!(held.insert(key.to_owned(), function.to_owned()), None, "{key} stands twice");
     }
-    let wanted: BTreeMap<String, String> = ROUTES
-        .iter()
-        .map(|route| (format!("{} {}", route.method, route.path), resource(route.function, "Function")))
-        .collect();
+    let wanted: BTreeMap<String, String> =
+        routes().map(|(function, route)| (route.to_string(), resource(function, "Function"))).collect();
     assert_eq!(held, wanted);
-    let functions: BTreeSet<Function> = ROUTES.iter().map(|route| route.function).collect();
+    let functions: BTreeSet<&str> = routes().map(|(function, _)| function.as_str()).collect();
     assert_eq!(template.of_type("AWS::ApiGatewayV2::Integration").count(), functions.len());
 }
 
@@ -66,7 +66,7 @@ fn the_api_may_call_the_functions_that_have_routes_and_no_others() {
             permission["FunctionName"]["Ref"].as_str().unwrap().to_owned()
         })
         .collect();
-    let wanted: BTreeSet<String> = ROUTES.iter().map(|route| resource(route.function, "Function")).collect();
+    let wanted: BTreeSet<String> = routes().map(|(function, _)| resource(function, "Function")).collect();
     assert_eq!(held, wanted);
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::lambda::{Endpoint, Function, events};
-use tests::world::{name, new_token};
+use tests::world::{key, new_token};
 
 use super::{admin, function, token, valid};
 
@@ -31,7 +31,7 @@ async fn an_http_api_lets_a_valid_caller_in_with_its_context_and_nobody_else() {
         let answer = started.invoke(&events::authorizer(presented)).await.unwrap();
         assert_eq!(answer, json!({"isAuthorized": false}), "{presented}");
     }
-    endpoint.service.delete(&admin(), &name("ana"), &name("laptop"), None).await.unwrap();
+    endpoint.service.delete(&admin(), &key("ana", "laptop"), None).await.unwrap();
     let answer = started.invoke(&events::authorizer(secret)).await.unwrap();
     assert_eq!(answer, json!({"isAuthorized": false}), "a deleted token is refused at once");
 }
@@ -135,7 +135,7 @@ async fn the_reply_does_not_wait_for_the_first_use_to_be_written() {
     started.runtime.polled(2).await;
     let log = started.log(1).await;
     assert_eq!(log[0]["table_calls"], 1, "roles and settings were read ahead, and nothing was written yet");
-    let record = endpoint.service.show(&name("ana"), &name("laptop")).await.unwrap().unwrap();
+    let record = endpoint.service.show(&key("ana", "laptop")).await.unwrap().unwrap();
     let noted = &record.uses["1"];
     assert_eq!(noted.ip.as_deref(), Some(events::SOURCE));
     let age = valid(&endpoint, created.secret.expose()).await.expires.duration_since(noted.last);

@@ -2,12 +2,13 @@
 
 mod authorize;
 mod ending;
+mod handlers;
 mod log;
 mod start;
 mod trust;
 
 use latchkey::name::RoleName;
-use latchkey::service::{Caller, Created, UserChange, Valid, Verdict};
+use latchkey::service::{Caller, Issued, UserChange, Valid, Verdict};
 use tests::lambda::{Endpoint, Function};
 use tests::world::{name, new_token, permissions};
 
@@ -22,7 +23,7 @@ fn admin() -> Caller {
 }
 
 /// A token of `ana`, who may read and write documents.
-async fn token(endpoint: &Endpoint) -> Created {
+async fn token(endpoint: &Endpoint) -> Issued {
     let service = &endpoint.service;
     let permits = permissions(&["documents:read", "documents:write"]);
     service.put_role(&admin(), &name("writer"), &permits, None).await.unwrap();
@@ -41,7 +42,7 @@ async fn valid(endpoint: &Endpoint, secret: &str) -> Valid {
 }
 
 /// How often a token was used this month, as the table says.
-async fn uses(endpoint: &Endpoint, created: &Created) -> u64 {
+async fn uses(endpoint: &Endpoint, created: &Issued) -> u64 {
     let days = endpoint.service.usage(&created.token.id, endpoint.service.now()).await.unwrap();
     days.iter().map(|day| day.uses).sum()
 }

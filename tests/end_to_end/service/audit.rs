@@ -4,7 +4,7 @@ use latchkey::lifetime::Seconds;
 use latchkey::place::Place;
 use latchkey::protocol::{Look, QUIET};
 use latchkey::service::{Caller, Edit, UserChange};
-use tests::world::{World, managed_token, name, permissions};
+use tests::world::{World, key, managed_token, name, permissions};
 
 #[tokio::test]
 async fn every_change_adds_exactly_one_event_with_who_what_which_and_when() {
@@ -14,7 +14,7 @@ async fn every_change_adds_exactly_one_event_with_who_what_which_and_when() {
     caller.from = Some("192.0.2.1".parse().unwrap());
     let service = &world.service;
     let place = Place::new("dotenv", &[("path", ".env")], true);
-    let key = (&name("ci"), &name("deploy"));
+    let key = &key("ci", "deploy");
     let mut seen = 0;
     let mut one_more = async |action: &str, user: &str, token: Option<&str>| {
         let events = world.count_events().await;
@@ -42,33 +42,33 @@ async fn every_change_adds_exactly_one_event_with_who_what_which_and_when() {
     one_more("user.change", "ci", None).await;
     let made = service.create(&caller, managed_token("ci", "deploy", std::slice::from_ref(&place))).await.unwrap();
     one_more("token.create", "ci", Some("deploy")).await;
-    let id = &made.token.id;
-    service.announce(&caller, key, id, 1, &place.id()).await.unwrap();
+    let token = &made.token.reference();
+    service.announce(&caller, token, 1, &place.id()).await.unwrap();
     one_more("version.announce", "ci", Some("deploy")).await;
-    service.deliver(&caller, key, id, 1, (&place.id(), "receipt")).await.unwrap();
+    service.deliver(&caller, token, 1, &place.id(), "receipt").await.unwrap();
     one_more("version.deliver", "ci", Some("deploy")).await;
-    service.promote(&caller, key, id, 1).await.unwrap();
+    service.promote(&caller, token, 1).await.unwrap();
     one_more("version.promote", "ci", Some("deploy")).await;
-    let staged = service.stage(&caller, key, id).await.unwrap();
+    let staged = service.stage(&caller, token).await.unwrap();
     one_more("version.stage", "ci", Some("deploy")).await;
-    service.announce(&caller, key, id, 2, &place.id()).await.unwrap();
+    service.announce(&caller, token, 2, &place.id()).await.unwrap();
     one_more("version.announce", "ci", Some("deploy")).await;
-    service.deliver(&caller, key, id, 2, (&place.id(), "receipt")).await.unwrap();
+    service.deliver(&caller, token, 2, &place.id(), "receipt").await.unwrap();
     one_more("version.deliver", "ci", Some("deploy")).await;
-    let token = service.promote(&caller, key, id, 2).await.unwrap();
+    let promoted = service.promote(&caller, token, 2).await.unwrap();
     one_more("version.promote", "ci", Some("deploy")).await;
     world.clock.advance(Seconds(Seconds::hours(24).0 + QUIET.0));
-    let look = Look { at: world.now(), revision: token.revision };
-    service.retire(&caller, key, id, 1, (look, false)).await.unwrap();
+    let look = Look { at: world.now(), revision: promoted.revision };
+    service.retire(&caller, token, 1, look, false).await.unwrap();
     one_more("version.retire", "ci", Some("deploy")).await;
     let edit = Edit { description: Some("text".to_owned()), ..Edit::default() };
     service.edit(&caller, key, None, None, &edit).await.unwrap();
     one_more("token.edit", "ci", Some("deploy")).await;
     service.note_applied(&caller, &name("acme"), Some(1)).await.unwrap();
     one_more("manifest.apply", ":roles", None).await;
-    service.delete(&caller, key.0, key.1, None).await.unwrap();
+    service.delete(&caller, key, None).await.unwrap();
     one_more("token.delete", "ci", Some("deploy")).await;
-    service.delete_user(&caller, key.0).await.unwrap();
+    service.delete_user(&caller, &key.user).await.unwrap();
     one_more("user.delete", "ci", None).await;
     service.delete_role(&caller, &name("reader")).await.unwrap();
     one_more("role.delete", ":roles", None).await;
@@ -89,7 +89,7 @@ async fn what_changes_nothing_adds_no_event() {
     let before = world.count_events().await;
     world.role("reader", &["documents:read"]).await;
     world.user("ana", &["reader"]).await;
-    let key = (&name("ana"), &name("laptop"));
+    let key = &key("ana", "laptop");
     world.service.edit(&world.admin, key, None, None, &Edit::default()).await.unwrap();
     assert!(world.service.edit(&world.admin, key, None, Some(9), &Edit::default()).await.is_err());
     assert!(world.service.create(&world.admin, tests::world::new_token("ana", "laptop")).await.is_err());

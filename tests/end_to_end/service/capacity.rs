@@ -81,26 +81,25 @@ impl Large {
             allowed_ips: (0..self.networks).map(|number| format!("2001:db8:{number}::/48").parse().unwrap()).collect(),
             ..managed_token(&user, &token, &places)
         };
-        let id = world.create(new).await.token.id;
-        let (key, admin) = ((&name(&user), &name(&token)), &world.admin);
+        let (token, admin) = (&world.create(new).await.token.reference(), &world.admin);
         let receipt = "r".repeat(self.receipt);
         for _ in 0..20 {
-            world.service.stage(admin, key, &id).await.unwrap();
+            world.service.stage(admin, token).await.unwrap();
         }
         for number in 21..=24 {
             for place in &places {
-                world.service.announce(admin, key, &id, number, &place.id()).await.unwrap();
-                world.service.deliver(admin, key, &id, number, (&place.id(), &receipt)).await.unwrap();
+                world.service.announce(admin, token, number, &place.id()).await.unwrap();
+                world.service.deliver(admin, token, number, &place.id(), &receipt).await.unwrap();
             }
-            world.service.promote(admin, key, &id, number).await.unwrap();
+            world.service.promote(admin, token, number).await.unwrap();
             if number < 24 {
-                world.service.stage(admin, key, &id).await.unwrap();
+                world.service.stage(admin, token).await.unwrap();
             }
         }
-        let found = world.service.show(key.0, key.1).await.unwrap().unwrap();
+        let found = world.service.show(&token.key).await.unwrap().unwrap();
         assert_eq!((found.versions.len(), found.retired.len()), (4, 20));
-        let record = world.item(&keys::token(key.0, key.1)).await.unwrap();
-        let verification = world.item(&keys::verification(&id)).await.unwrap();
+        let record = world.item(&keys::token(&token.key)).await.unwrap();
+        let verification = world.item(&keys::verification(&token.id)).await.unwrap();
         (item_size(&record), item_size(&verification))
     }
 }

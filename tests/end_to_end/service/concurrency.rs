@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use latchkey::place::Place;
 use latchkey::service::{ChangeError, CreateError, Edit, Invalid, NewToken, UserChange};
-use tests::world::{World, managed_token, name, new_token};
+use tests::world::{World, key, managed_token, name, new_token};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_64_concurrent_creates_against_a_quota_of_10_exactly_10_succeed() {
@@ -64,17 +64,14 @@ async fn twenty_places_may_be_announced_at_once() {
     let tasks: Vec<_> = places
         .iter()
         .map(|place| {
-            let (world, place, id) = (world.clone(), place.id(), made.token.id.clone());
-            tokio::spawn(async move {
-                let key = (&name("ci"), &name("deploy"));
-                world.service.announce(&world.admin, key, &id, 1, &place).await.map(|_| ())
-            })
+            let (world, place, token) = (world.clone(), place.id(), made.token.reference());
+            tokio::spawn(async move { world.service.announce(&world.admin, &token, 1, &place).await.map(|_| ()) })
         })
         .collect();
     for task in tasks {
         task.await.unwrap().unwrap();
     }
-    let token = world.service.show(&name("ci"), &name("deploy")).await.unwrap().unwrap();
+    let token = world.service.show(&key("ci", "deploy")).await.unwrap().unwrap();
     assert_eq!(token.version(1).unwrap().deliveries.len(), 20);
 }
 
@@ -96,7 +93,7 @@ async fn a_suspension_beside_creates_and_renames_misses_no_token() {
                     }
                     let (from, to) = if number % 2 == 0 { ("a-first", "z-first") } else { ("z-first", "a-first") };
                     let edit = Edit { name: Some(name(to)), ..Edit::default() };
-                    world.service.edit(&world.admin, (&name("ana"), &name(from)), None, None, &edit).await.unwrap();
+                    world.service.edit(&world.admin, &key("ana", from), None, None, &edit).await.unwrap();
                 }
                 secrets
             })
@@ -161,7 +158,7 @@ async fn an_edit_never_leaves_a_token_with_a_role_that_its_user_lost() {
             tokio::spawn(async move {
                 for roles in [vec![], vec![name("writer")], vec![name("reader")], vec![name("writer")]] {
                     let edit = Edit { roles: Some(roles), ..Edit::default() };
-                    let key = (&name("ana"), &name("laptop"));
+                    let key = &key("ana", "laptop");
                     let _ = world.service.edit(&world.admin, key, None, None, &edit).await;
                 }
             })
@@ -201,11 +198,11 @@ async fn a_role_given_to_a_token_while_its_user_loses_it_does_not_arrive() {
     world.user("ana", &["writer"]).await;
     let made = world.create(NewToken { roles: Some(Vec::new()), ..new_token("ana", "laptop") }).await;
     let edit = Edit { roles: Some(vec![name("writer")]), ..Edit::default() };
-    let key = (name("ana"), name("laptop"));
+    let key = &key("ana", "laptop");
     let service = world.another(2).await;
     service.permissions_of(&[name("writer")]).await.unwrap();
     // The edit has read the user and the token; its transaction waits.
-    let edit = service.edit(&world.admin, (&key.0, &key.1), None, None, &edit);
+    let edit = service.edit(&world.admin, key, None, None, &edit);
     let (edited, _) = overtaken(&world, 2, edit, world.user("ana", &[])).await;
     assert!(edited.is_err());
     assert!(world.valid(made.secret.expose()).await.roles.is_empty());
@@ -218,10 +215,10 @@ async fn a_rename_that_a_suspension_overtakes_is_suspended_too() {
     world.user("ana", &["writer"]).await;
     let made = world.token("ana", "laptop").await;
     let edit = Edit { name: Some(name("desk")), ..Edit::default() };
-    let key = (name("ana"), name("laptop"));
+    let key = &key("ana", "laptop");
     let change = UserChange { suspended: Some(true), roles: Some(Vec::new()), ..UserChange::default() };
     // It has read the user, the new name and the token.
-    let rename = world.service.edit(&world.admin, (&key.0, &key.1), None, None, &edit);
+    let rename = world.service.edit(&world.admin, key, None, None, &edit);
     let (renamed, _) = overtaken(&world, 3, rename, world.change_user("ana", change)).await;
     assert!(renamed.unwrap().roles.is_empty());
     assert_eq!(world.invalid(made.secret.expose()).await, Some(Invalid::Suspended));
@@ -234,8 +231,8 @@ async fn an_edit_of_a_revision_that_another_edit_overtakes_is_refused() {
     world.token("ana", "laptop").await;
     let text = |text: &str| Edit { description: Some(text.to_owned()), ..Edit::default() };
     let (slow, fast) = (text("slow"), text("fast"));
-    let key = (name("ana"), name("laptop"));
-    let edit = |edit| world.service.edit(&world.admin, (&key.0, &key.1), None, Some(1), edit);
+    let key = &key("ana", "laptop");
+    let edit = |edit| world.service.edit(&world.admin, key, None, Some(1), edit);
     let (slow, fast) = overtaken(&world, 1, edit(&slow), edit(&fast)).await;
     assert_eq!(fast.unwrap().description.as_deref(), Some("fast"));
     assert!(matches!(slow, Err(ChangeError::Revision { wanted: 1, found: 2 })));
@@ -247,8 +244,8 @@ async fn a_staged_version_that_is_first_used_while_it_is_replaced_goes_on() {
     world.user("ci", &[]).await;
     let made = world.create(managed_token("ci", "deploy", &[])).await;
     let valid = world.valid(made.secret.expose()).await;
-    let key = (name("ci"), name("deploy"));
-    let stage = world.service.stage(&world.admin, (&key.0, &key.1), &made.token.id);
+    let token = made.token.reference();
+    let stage = world.service.stage(&world.admin, &token);
     let (staged, used) = overtaken(&world, 1, stage, world.service.note_use(&valid, None)).await;
     used.unwrap();
     world.valid(made.secret.expose()).await;

@@ -1,8 +1,8 @@
 //! Copying a table: what a cut leaves, and what may never be overwritten.
 
-use latchkey::table::CopyError;
+use latchkey::table::{CopyError, CopyNames};
 use tests::engine::Store;
-use tests::world::{World, name};
+use tests::world::{World, key, name};
 
 async fn world() -> World {
     let world = World::new().await;
@@ -17,7 +17,7 @@ async fn world() -> World {
     world
 }
 
-const NAMES: (&str, &str) = ("here", "there");
+const NAMES: CopyNames<'_> = CopyNames { source: "here", target: "there" };
 
 #[tokio::test]
 async fn a_copy_cut_short_anywhere_goes_on_and_ends_with_the_same_items() {
@@ -30,7 +30,7 @@ async fn a_copy_cut_short_anywhere_goes_on_and_ends_with_the_same_items() {
         assert!(matches!(stopped, Err(CopyError::Table(_))), "cut after {cut} requests: {stopped:?}");
         let _ = target.faults.mend();
         // Meanwhile a token ends at the source: it must not come back to life in the copy.
-        if world.service.show(&name("ann"), &name(&format!("job-{cut}"))).await.unwrap().is_some() {
+        if world.service.show(&key("ann", &format!("job-{cut}"))).await.unwrap().is_some() {
             world.delete("ann", &format!("job-{cut}")).await;
         }
         let copied = world.store.table.copy_to(&target.table, NAMES, world.now(), |_| ()).await.unwrap();
@@ -54,10 +54,11 @@ async fn a_half_made_copy_that_somebody_used_is_left_as_it_is() {
     there.create(&admin, tests::world::new_token("eve", "made-there")).await.unwrap();
     let used = world.store.table.copy_to(&target.table, NAMES, world.now(), |_| ()).await;
     assert!(matches!(used, Err(CopyError::Used { .. })), "{used:?}");
-    let kept = there.show(&name("eve"), &name("made-there")).await.unwrap();
+    let kept = there.show(&key("eve", "made-there")).await.unwrap();
     assert!(kept.is_some());
     // And a half-made copy is nobody's source.
     let third = Store::open().await;
-    let half = target.table.copy_to(&third.table, ("there", "third"), world.now(), |_| ()).await;
+    let names = CopyNames { source: "there", target: "third" };
+    let half = target.table.copy_to(&third.table, names, world.now(), |_| ()).await;
     assert!(matches!(half, Err(CopyError::Unfinished(_))), "{half:?}");
 }

@@ -6,7 +6,7 @@ use latchkey::place::Place;
 use latchkey::policy::Policy;
 use latchkey::service::{CreateError, Life, NewToken, Service, UserChange};
 use latchkey::token::{EndState, TokenState, VersionState};
-use tests::world::{TERMS, World, managed_token, name, new_token};
+use tests::world::{TERMS, World, key, managed_token, name, new_token};
 
 async fn refused(world: &World, new: NewToken) -> CreateError {
     world.service.create(&world.admin, new).await.expect_err("a refusal")
@@ -23,7 +23,7 @@ async fn a_token_works_at_once_and_lives_31_days_unless_asked_otherwise() {
     let valid = world.valid(made.secret.expose()).await;
     assert_eq!((valid.user.as_str(), valid.name.as_str(), valid.version), ("ana", "laptop", 1));
     assert_eq!(valid.id, made.token.id);
-    assert_eq!(world.service.show(&name("ana"), &name("laptop")).await.unwrap(), Some(made.token));
+    assert_eq!(world.service.show(&key("ana", "laptop")).await.unwrap(), Some(made.token));
 }
 
 #[tokio::test]

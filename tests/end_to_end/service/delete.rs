@@ -4,7 +4,7 @@ use latchkey::lifetime::Seconds;
 use latchkey::place::Place;
 use latchkey::service::{ChangeError, Invalid};
 use latchkey::token::{EndState, TokenState};
-use tests::world::{World, managed_token, name};
+use tests::world::{World, key, managed_token, name};
 
 #[tokio::test]
 async fn the_next_check_fails_and_the_record_stays_listed_with_who_and_when() {
@@ -14,7 +14,7 @@ async fn the_next_check_fails_and_the_record_stays_listed_with_who_and_when() {
     world.clock.advance(Seconds(90));
     world.delete("ana", "laptop").await;
     assert_eq!(world.invalid(made.secret.expose()).await, Some(Invalid::Deleted));
-    assert_eq!(world.service.show(&name("ana"), &name("laptop")).await.unwrap(), None);
+    assert_eq!(world.service.show(&key("ana", "laptop")).await.unwrap(), None);
     let ended = world.service.list_ended(&name("ana"), 10, None).await.unwrap().tokens;
     assert_eq!(ended.len(), 1);
     let how = ended[0].ended.clone().unwrap();
@@ -29,16 +29,16 @@ async fn every_version_ends_and_a_tombstone_knows_whose_they_were() {
     world.user("ci", &[]).await;
     let made = world.create(managed_token("ci", "deploy", &[Place::new("dotenv", &[("path", ".env")], true)])).await;
     let place = made.token.places.keys().next().unwrap().clone();
-    let key = (&name("ci"), &name("deploy"));
-    world.service.announce(&world.admin, key, &made.token.id, 1, &place).await.unwrap();
-    let staged = world.service.stage(&world.admin, key, &made.token.id).await.unwrap();
+    let token = made.token.reference();
+    world.service.announce(&world.admin, &token, 1, &place).await.unwrap();
+    let staged = world.service.stage(&world.admin, &token).await.unwrap();
     world.delete("ci", "deploy").await;
     for secret in [&made.secret, &staged.secret] {
         assert_eq!(world.invalid(secret.expose()).await, Some(Invalid::Deleted));
     }
     let origins = world.service.origins(std::slice::from_ref(&made.token.id)).await.unwrap();
-    let [(id, origin)] = origins.as_slice() else { panic!("one origin") };
-    assert_eq!((id, origin.user.as_str(), origin.name.as_str()), (&made.token.id, "ci", "deploy"));
+    let [origin] = origins.as_slice() else { panic!("one origin") };
+    assert_eq!((&origin.id, origin.user.as_str(), origin.name.as_str()), (&made.token.id, "ci", "deploy"));
     assert!(origin.ended);
     assert_eq!(origin.managed_by, Some(name("acme")));
     assert_eq!(origin.fingerprints, [made.secret.fingerprint(), staged.secret.fingerprint()]);
@@ -50,7 +50,7 @@ async fn a_second_deletion_finds_nothing() {
     world.user("ana", &[]).await;
     world.token("ana", "laptop").await;
     world.delete("ana", "laptop").await;
-    let again = world.service.delete(&world.admin, &name("ana"), &name("laptop"), None).await;
+    let again = world.service.delete(&world.admin, &key("ana", "laptop"), None).await;
     assert!(matches!(again, Err(ChangeError::NoSuchToken { .. })));
     assert_eq!(world.service.user(&name("ana")).await.unwrap().unwrap().active, 0);
 }
@@ -62,7 +62,7 @@ async fn a_deletion_of_another_token_of_the_name_is_refused() {
     let first = world.token("ana", "laptop").await;
     world.delete("ana", "laptop").await;
     let second = world.token("ana", "laptop").await;
-    let wrong = world.service.delete(&world.admin, &name("ana"), &name("laptop"), Some(&first.token.id)).await;
+    let wrong = world.service.delete(&world.admin, &key("ana", "laptop"), Some(&first.token.id)).await;
     assert!(matches!(wrong, Err(ChangeError::Replaced { found, .. }) if found == second.token.id));
     world.valid(second.secret.expose()).await;
 }
@@ -73,7 +73,7 @@ async fn an_expired_token_is_not_deleted_but_listed_as_expired() {
     world.user("ana", &[]).await;
     let made = world.token("ana", "laptop").await;
     world.clock.advance(Seconds::days(31));
-    let late = world.service.delete(&world.admin, &name("ana"), &name("laptop"), None).await;
+    let late = world.service.delete(&world.admin, &key("ana", "laptop"), None).await;
     assert!(matches!(late, Err(ChangeError::NoSuchToken { .. })));
     assert_eq!(world.invalid(made.secret.expose()).await, Some(Invalid::Expired));
     let ended = world.service.list_ended(&name("ana"), 10, None).await.unwrap().tokens;

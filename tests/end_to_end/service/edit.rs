@@ -7,10 +7,10 @@ use latchkey::policy::Policy;
 use latchkey::protocol::VersionError;
 use latchkey::service::{ChangeError, CreateError, Edit, EditError, Invalid, NewToken};
 use latchkey::token::Token;
-use tests::world::{TERMS, World, managed_token, name, new_token};
+use tests::world::{TERMS, World, key, managed_token, name, new_token};
 
 async fn edit(world: &World, user: &str, token: &str, edit: Edit) -> Result<Token, ChangeError<EditError>> {
-    world.service.edit(&world.admin, (&name(user), &name(token)), None, None, &edit).await
+    world.service.edit(&world.admin, &key(user, token), None, None, &edit).await
 }
 
 fn renamed(to: &str) -> Edit {
@@ -22,13 +22,13 @@ async fn an_edit_of_an_older_revision_is_refused() {
     let world = World::new().await;
     world.user("ana", &[]).await;
     world.token("ana", "laptop").await;
-    let key = (&name("ana"), &name("laptop"));
+    let key = &key("ana", "laptop");
     let text = |text: &str| Edit { description: Some(text.to_owned()), ..Edit::default() };
     let first = world.service.edit(&world.admin, key, None, Some(1), &text("one")).await.unwrap();
     assert_eq!((first.revision, first.description.as_deref()), (2, Some("one")));
     let second = world.service.edit(&world.admin, key, None, Some(1), &text("two")).await;
     assert!(matches!(second, Err(ChangeError::Revision { wanted: 1, found: 2 })));
-    assert_eq!(world.service.show(key.0, key.1).await.unwrap().unwrap().description.as_deref(), Some("one"));
+    assert_eq!(world.service.show(key).await.unwrap().unwrap().description.as_deref(), Some("one"));
     let gone = world.service.edit(&world.admin, key, None, Some(2), &text("")).await.unwrap();
     assert_eq!(gone.description, None);
 }
@@ -43,7 +43,7 @@ async fn of_many_edits_of_one_revision_exactly_one_succeeds() {
             let world = world.clone();
             tokio::spawn(async move {
                 let edit = Edit { description: Some(format!("by {number}")), ..Edit::default() };
-                let key = (&name("ana"), &name("laptop"));
+                let key = &key("ana", "laptop");
                 world.service.edit(&world.admin, key, None, Some(1), &edit).await
             })
         })
@@ -66,7 +66,7 @@ async fn a_renamed_token_keeps_its_id_and_secret_and_frees_its_name() {
     let token = edit(&world, "ana", "laptop", renamed("desk")).await.unwrap();
     assert_eq!(token.id, made.token.id);
     assert_eq!(world.valid(made.secret.expose()).await.name.as_str(), "desk");
-    assert_eq!(world.service.show(&name("ana"), &name("laptop")).await.unwrap(), None);
+    assert_eq!(world.service.show(&key("ana", "laptop")).await.unwrap(), None);
     world.token("ana", "laptop").await;
     let taken = edit(&world, "ana", "desk", renamed("laptop")).await;
     assert!(matches!(taken, Err(ChangeError::Rule(EditError::Create(CreateError::NameTaken { .. })))));
@@ -92,7 +92,7 @@ async fn a_rename_keeps_within_the_length_that_policy_allows() {
     let mut service = world.another(2).await;
     service.set_policy(Policy { name_max: 6, ..Policy::default() }).await.unwrap();
     service.create(&world.admin, new_token("ana", "laptop")).await.unwrap();
-    let key = (&name("ana"), &name("laptop"));
+    let key = &key("ana", "laptop");
     let long = service.edit(&world.admin, key, None, None, &renamed("laptops")).await;
     assert!(matches!(long, Err(ChangeError::Rule(EditError::Create(CreateError::NameTooLong(6))))));
 }
@@ -127,7 +127,7 @@ async fn nothing_brings_a_token_back_that_has_expired() {
     world.clock.advance(Seconds::days(31));
     let late = Edit { expires_at: Some(Seconds::days(10).after(world.now())), ..Edit::default() };
     assert!(matches!(edit(&world, "ana", "laptop", late).await, Err(ChangeError::NoSuchToken { .. })));
-    let staged = world.service.stage(&world.admin, (&name("ana"), &name("laptop")), &made.token.id).await;
+    let staged = world.service.stage(&world.admin, &made.token.reference()).await;
     assert!(matches!(staged, Err(ChangeError::NoSuchToken { .. })));
     assert_eq!(world.invalid(made.secret.expose()).await, Some(Invalid::Expired));
 }
@@ -193,8 +193,7 @@ async fn a_place_is_forgotten_only_when_nothing_declares_it_and_no_write_may_sti
     let forget = || Edit { forget: Some(place.id()), ..Edit::default() };
     let declared = edit(&world, "ci", "deploy", forget()).await;
     assert!(matches!(declared, Err(ChangeError::Rule(EditError::Places(VersionError::StillDeclared)))));
-    let key = (&name("ci"), &name("deploy"));
-    world.service.announce(&world.admin, key, &made.token.id, 1, &place.id()).await.unwrap();
+    world.service.announce(&world.admin, &made.token.reference(), 1, &place.id()).await.unwrap();
     let token = edit(&world, "ci", "deploy", Edit { places: Some(Vec::new()), ..Edit::default() }).await.unwrap();
     assert_eq!(token.places.len(), 1, "it leaves, but stays recorded");
     let early = edit(&world, "ci", "deploy", forget()).await;
@@ -208,7 +207,7 @@ async fn attributes_that_this_version_does_not_know_survive() {
     let world = World::new().await;
     world.user("ana", &[]).await;
     world.token("ana", "laptop").await;
-    let key = latchkey::table::keys::token(&name("ana"), &name("laptop"));
+    let key = latchkey::table::keys::token(&key("ana", "laptop"));
     let mut item = world.item(&key).await.unwrap();
     let later = aws_sdk_dynamodb::types::AttributeValue::S("a later version's".to_owned());
     item.insert("later".to_owned(), later.clone());

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use latchkey::service::{Caller, Edit, Service, UserChange};
 use provisioner::embedded::{self, EmbeddedError};
 use tests::clock::{ManualClock, SeededEntropy};
-use tests::world::{START, managed_token, name, new_token};
+use tests::world::{START, key, managed_token, name, new_token};
 
 async fn service(path: &Path, seed: u64) -> Service {
     let table = embedded::open(path).await.unwrap();
@@ -150,9 +150,9 @@ async fn no_secret_is_logged_shown_or_stored() {
     show(&service.create(&caller, new_token("ana", "laptop")).await);
     let managed = service.create(&caller, managed_token("ana", "deploy", &[])).await.unwrap();
     show(&managed);
-    let key = (&name("ana"), &name("deploy"));
-    show(&service.promote(&caller, key, &managed.token.id, 1).await);
-    let staged = service.stage(&caller, key, &managed.token.id).await.unwrap();
+    let (key, token) = (&key("ana", "deploy"), &managed.token.reference());
+    show(&service.promote(&caller, token, 1).await);
+    let staged = service.stage(&caller, token).await.unwrap();
     show(&staged);
     let secrets = [&by_hand.secret, &managed.secret, &staged.secret];
     for secret in secrets {
@@ -171,8 +171,8 @@ async fn no_secret_is_logged_shown_or_stored() {
     let edit = Edit { description: Some("text".to_owned()), ..Edit::default() };
     show(&service.edit(&caller, key, None, None, &edit).await);
     show(&service.edit(&caller, key, None, Some(1), &edit).await);
-    show(&service.promote(&caller, key, &managed.token.id, 2).await);
-    show(&service.delete(&caller, key.0, key.1, None).await);
+    show(&service.promote(&caller, token, 2).await);
+    show(&service.delete(&caller, key, None).await);
     show(&service.origins(&[managed.token.id.clone(), by_hand.token.id.clone()]).await);
     show(&service.events("ana", service.now(), 100).await);
     show(&service);

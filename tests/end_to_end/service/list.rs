@@ -1,7 +1,7 @@
 //! Listing tokens.
 
 use latchkey::lifetime::Seconds;
-use tests::world::{World, name};
+use tests::world::{World, key, name};
 
 #[tokio::test]
 async fn active_tokens_come_by_name_and_page_by_page() {
@@ -48,9 +48,9 @@ async fn one_token_is_shown_only_while_it_is_active() {
     let world = World::new().await;
     world.user("ana", &[]).await;
     let made = world.token("ana", "laptop").await;
-    let key = (&name("ana"), &name("laptop"));
-    assert_eq!(world.service.show(key.0, key.1).await.unwrap().map(|token| token.id), Some(made.token.id.clone()));
+    let key = &key("ana", "laptop");
+    assert_eq!(world.service.show(key).await.unwrap().map(|token| token.id), Some(made.token.id.clone()));
     world.clock.advance(Seconds::days(31));
-    assert_eq!(world.service.show(key.0, key.1).await.unwrap(), None);
-    assert_eq!(world.service.holder(key.0, key.1).await.unwrap().map(|token| token.id), Some(made.token.id));
+    assert_eq!(world.service.show(key).await.unwrap(), None);
+    assert_eq!(world.service.holder(key).await.unwrap().map(|token| token.id), Some(made.token.id));
 }

@@ -1,7 +1,7 @@
 //! What a plan needs about a manifest's tokens.
 
 use latchkey::service::{NewToken, UserChange};
-use tests::world::{World, managed_token, name};
+use tests::world::{World, key, managed_token, name};
 
 #[tokio::test]
 async fn all_tokens_of_a_manifest_come_in_calls_that_grow_with_pages_not_with_tokens() {
@@ -36,7 +36,7 @@ async fn holders_come_whoever_manages_them_and_once_each() {
     world.token("ana", "laptop").await;
     world.create(managed_token("ana", "deploy", &[])).await;
     let wanted = [("ana", "laptop"), ("ana", "deploy"), ("ana", "laptop"), ("ana", "none")];
-    let wanted = wanted.map(|(user, token)| (name(user), name(token)));
+    let wanted = wanted.map(|(user, token)| key(user, token));
     assert_eq!(world.service.holders(&wanted).await.unwrap().len(), 2);
 }
 
@@ -47,11 +47,11 @@ async fn the_origin_of_an_id_is_known_while_it_lives_and_afterwards() {
     let made = world.token("ana", "laptop").await;
     let ids = [made.token.id.clone(), name("0000000000000000")];
     let origins = world.service.origins(&ids).await.unwrap();
-    assert_eq!((origins.len(), origins[0].1.ended), (1, false));
+    assert_eq!((origins.len(), origins[0].ended), (1, false));
     world.delete("ana", "laptop").await;
     let origins = world.service.origins(&ids).await.unwrap();
-    assert_eq!((origins.len(), origins[0].1.ended), (1, true));
-    assert_eq!(origins[0].1.fingerprints, [made.secret.fingerprint()]);
+    assert_eq!((origins.len(), origins[0].ended), (1, true));
+    assert_eq!(origins[0].fingerprints, [made.secret.fingerprint()]);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use latchkey::service::{CreateError, Invalid, Life, NewToken, RoleError, UserCha
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tests::engine::Engine;
-use tests::world::{World, name, new_token};
+use tests::world::{World, key, name, new_token};
 
 const ROLES: [&str; 3] = ["auditor", "reader", "writer"];
 const USERS: [&str; 3] = ["ana", "ben", "cleo"];
@@ -157,7 +157,7 @@ async fn act(world: &World, model: &mut Model, step: Step) {
             }
         }
         Step::Delete { user, token } => {
-            let gone = service.delete(admin, &name(USERS[user]), &name(&format!("token-{token}")), None).await;
+            let gone = service.delete(admin, &key(USERS[user], &format!("token-{token}")), None).await;
             let held = model.users.get_mut(&user).and_then(|held| held.tokens.remove(&token));
             assert_eq!(gone.is_ok(), held.as_ref().is_some_and(|held| held.ends > now));
             let why = if gone.is_ok() { Invalid::Deleted } else { Invalid::Expired };
@@ -165,7 +165,7 @@ async fn act(world: &World, model: &mut Model, step: Step) {
         }
         Step::Rename { user, token, to } => {
             let edit = latchkey::service::Edit { name: Some(name(&format!("token-{to}"))), ..Default::default() };
-            let key = (&name(USERS[user]), &name(&format!("token-{token}")));
+            let key = &key(USERS[user], &format!("token-{token}"));
             let renamed = service.edit(admin, key, None, None, &edit).await;
             let Some(held) = model.users.get_mut(&user) else { return assert!(renamed.is_err()) };
             let alive = |number: usize| held.tokens.get(&number).is_some_and(|token| token.ends > now);

@@ -2,10 +2,10 @@
 
 use latchkey::lifetime::Seconds;
 use latchkey::token::Use;
-use tests::world::{World, name};
+use tests::world::{World, key};
 
 async fn noted(world: &World) -> Use {
-    let record = world.service.show(&name("ana"), &name("laptop")).await.unwrap().unwrap();
+    let record = world.service.show(&key("ana", "laptop")).await.unwrap().unwrap();
     record.uses["1"].clone()
 }
 

@@ -3,7 +3,7 @@
 use latchkey::name::RoleName;
 use latchkey::service::{Edit, Invalid, UserChange, UserError};
 use latchkey::user::UserKind;
-use tests::world::{World, name};
+use tests::world::{World, key, name};
 
 fn suspended(suspended: bool) -> UserChange {
     UserChange { suspended: Some(suspended), ..UserChange::default() }
@@ -26,7 +26,7 @@ async fn a_suspension_acts_at_once_on_every_token_and_is_undone_by_restoring() {
     }
     // A change of the token leaves the suspension alone.
     let rename = Edit { name: Some(name("desk")), ..Edit::default() };
-    let key = (&name("ana"), &name("laptop"));
+    let key = &key("ana", "laptop");
     world.service.edit(&world.admin, key, None, None, &rename).await.unwrap();
     assert_eq!(world.invalid(laptop.secret.expose()).await, Some(Invalid::Suspended));
     world.change_user("ana", suspended(false)).await;
@@ -47,7 +47,7 @@ async fn a_role_taken_from_a_user_has_left_the_tokens_when_the_call_returns() {
     let valid = world.valid(made.secret.expose()).await;
     assert_eq!(valid.roles, [name::<RoleName>("reader")]);
     assert!(!valid.permissions.allow(&"documents:writer".parse().unwrap()));
-    let record = world.service.show(&name("ana"), &name("laptop")).await.unwrap().unwrap();
+    let record = world.service.show(&key("ana", "laptop")).await.unwrap().unwrap();
     assert_eq!(record.roles, [name::<RoleName>("reader")]);
     // Given back to the user, it does not come back to the token.
     world.user("ana", &["reader", "writer"]).await;

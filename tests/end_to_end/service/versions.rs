@@ -1,24 +1,22 @@
 //! The protocol: stage, announce, deliver, promote, retire.
 
 use latchkey::lifetime::Seconds;
-use latchkey::name::{TokenName, UserName};
 use latchkey::place::{Place, PlaceId};
 use latchkey::protocol::{Look, QUIET, USE_LAG, VersionError, WRITE_BEFORE};
-use latchkey::secret::{Secret, TokenId};
-use latchkey::service::{ChangeError, Edit, Invalid, Staged};
-use latchkey::token::{RECEIPT_MAX, Token, VersionState};
+use latchkey::secret::Secret;
+use latchkey::service::{ChangeError, Edit, Invalid, Issued};
+use latchkey::token::{RECEIPT_MAX, Token, TokenRef, VersionState};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tests::engine::Engine;
-use tests::world::{TERMS, World, managed_token, name};
+use tests::world::{TERMS, World, managed_token};
 
 type Answer<T> = Result<T, VersionError>;
 
 /// One managed token and the operations on it.
 struct Deploy {
     world: World,
-    id: TokenId,
-    key: (UserName, TokenName),
+    token: TokenRef,
     places: Vec<PlaceId>,
     secrets: Vec<Secret>,
 }
@@ -33,37 +31,31 @@ impl Deploy {
         let made = world.create(managed_token("ci", "deploy", places)).await;
         let places = places.iter().map(Place::id).collect();
         let secrets = vec![made.secret];
-        Self { world, id: made.token.id, key: (name("ci"), name("deploy")), places, secrets }
-    }
-
-    fn key(&self) -> (&UserName, &TokenName) {
-        (&self.key.0, &self.key.1)
+        Self { world, token: made.token.reference(), places, secrets }
     }
 
     async fn token(&self) -> Token {
-        self.world.service.holder(&self.key.0, &self.key.1).await.unwrap().unwrap()
+        self.world.service.holder(&self.token.key).await.unwrap().unwrap()
     }
 
     async fn stage(&mut self) -> Answer<u32> {
-        let Staged { number, secret, .. } =
-            rule(self.world.service.stage(&self.world.admin, self.key(), &self.id).await)?;
+        let Issued { number, secret, .. } = rule(self.world.service.stage(&self.world.admin, &self.token).await)?;
         self.secrets.push(secret);
         assert_eq!(self.secrets.len(), number as usize);
         Ok(number)
     }
 
     async fn announce(&self, number: u32, place: &PlaceId) -> Answer<jiff::Timestamp> {
-        let answer = self.world.service.announce(&self.world.admin, self.key(), &self.id, number, place).await;
+        let answer = self.world.service.announce(&self.world.admin, &self.token, number, place).await;
         rule(answer).map(|announced| announced.write_before)
     }
 
     async fn deliver(&self, number: u32, place: &PlaceId) -> Answer<Token> {
-        let delivery = (place, "receipt");
-        rule(self.world.service.deliver(&self.world.admin, self.key(), &self.id, number, delivery).await)
+        rule(self.world.service.deliver(&self.world.admin, &self.token, number, place, "receipt").await)
     }
 
     async fn promote(&self, number: u32) -> Answer<Token> {
-        rule(self.world.service.promote(&self.world.admin, self.key(), &self.id, number).await)
+        rule(self.world.service.promote(&self.world.admin, &self.token, number).await)
     }
 
     async fn retire(&self, number: u32, force: bool) -> Answer<Token> {
@@ -72,7 +64,7 @@ impl Deploy {
     }
 
     async fn retire_after(&self, number: u32, look: Look, force: bool) -> Answer<Token> {
-        rule(self.world.service.retire(&self.world.admin, self.key(), &self.id, number, (look, force)).await)
+        rule(self.world.service.retire(&self.world.admin, &self.token, number, look, force).await)
     }
 
     /// Announces and delivers to every place, and promotes.
@@ -145,10 +137,10 @@ async fn a_delivery_has_to_be_announced_and_its_receipt_is_short() {
     assert_eq!(deploy.deliver(7, &place).await.unwrap_err(), VersionError::NotLive(7));
     deploy.announce(1, &place).await.unwrap();
     let (admin, long) = (&deploy.world.admin, "x".repeat(RECEIPT_MAX + 1));
-    let delivered = deploy.world.service.deliver(admin, deploy.key(), &deploy.id, 1, (&place, &long)).await;
+    let delivered = deploy.world.service.deliver(admin, &deploy.token, 1, &place, &long).await;
     assert_eq!(rule(delivered).unwrap_err(), VersionError::ReceiptTooLong);
     let most = &long[..RECEIPT_MAX];
-    let delivered = deploy.world.service.deliver(admin, deploy.key(), &deploy.id, 1, (&place, most)).await;
+    let delivered = deploy.world.service.deliver(admin, &deploy.token, 1, &place, most).await;
     assert_eq!(rule(delivered).unwrap().places[&place].receipt.as_deref(), Some(most));
 }
 
@@ -163,7 +155,7 @@ async fn a_version_is_promoted_only_when_it_arrived_at_every_place_declared_now(
     assert_eq!(deploy.promote(1).await.unwrap_err(), VersionError::NotDelivered { number: 1, missing: 1 });
     // A place that is no longer declared does not count.
     let edit = Edit { places: Some(vec![dotenv("a")]), ..Edit::default() };
-    deploy.world.service.edit(&deploy.world.admin, deploy.key(), None, None, &edit).await.unwrap();
+    deploy.world.service.edit(&deploy.world.admin, &deploy.token.key, None, None, &edit).await.unwrap();
     deploy.promote(1).await.unwrap();
 }
 
@@ -278,18 +270,16 @@ async fn so_many_versions_work_at_once_and_no_more() {
 
 #[tokio::test]
 async fn a_call_that_means_an_earlier_token_of_the_name_is_refused() {
-    let mut deploy = Deploy::to(&[dotenv("a")]).await;
-    let earlier = deploy.id.clone();
+    let deploy = Deploy::to(&[dotenv("a")]).await;
     deploy.world.delete("ci", "deploy").await;
     let made = deploy.world.create(managed_token("ci", "deploy", &[dotenv("a")])).await;
-    deploy.id = earlier.clone();
     let (service, admin) = (&deploy.world.service, &deploy.world.admin);
     let place = deploy.places[0].clone();
-    let refused = service.announce(admin, deploy.key(), &earlier, 1, &place).await;
+    let refused = service.announce(admin, &deploy.token, 1, &place).await;
     assert!(matches!(refused, Err(ChangeError::Replaced { found, .. }) if found == made.token.id));
-    let refused = service.stage(admin, deploy.key(), &earlier).await;
+    let refused = service.stage(admin, &deploy.token).await;
     assert!(matches!(refused, Err(ChangeError::Replaced { .. })));
-    let refused = service.promote(admin, deploy.key(), &earlier, 1).await;
+    let refused = service.promote(admin, &deploy.token, 1).await;
     assert!(matches!(refused, Err(ChangeError::Replaced { .. })));
 }
 
@@ -302,7 +292,7 @@ async fn a_managed_token_that_expired_gets_a_new_version() {
     let number = deploy.stage().await.unwrap();
     deploy.bring(number).await;
     assert!(deploy.works(number).await);
-    assert_eq!(deploy.world.service.user(&deploy.key.0).await.unwrap().unwrap().active, 1);
+    assert_eq!(deploy.world.service.user(&deploy.token.key.user).await.unwrap().unwrap().active, 1);
 }
 
 #[derive(Debug, Clone)]
@@ -364,7 +354,7 @@ fn checks_agree_with_the_record_after_every_operation() {
                     Step::Declare(count) => {
                         let edit = Edit { places: Some(all[..count].to_vec()), ..Edit::default() };
                         let (service, admin) = (&deploy.world.service, &deploy.world.admin);
-                        service.edit(admin, deploy.key(), None, None, &edit).await.unwrap();
+                        service.edit(admin, &deploy.token.key, None, None, &edit).await.unwrap();
                     }
                 }
                 let (token, now) = (deploy.token().await, deploy.world.now());

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use latchkey::clock::{Clock, SystemClock};
 use latchkey::entropy::SystemEntropy;
 use latchkey::service::{Service, Verdict};
-use latchkey::token::Token;
+use latchkey::token::{Token, TokenKey};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::{Handle, Runtime};
@@ -234,9 +234,9 @@ impl Records {
 
     /// The record of a declared token.
     pub fn token(&self, declared: &DeclaredToken) -> Token {
-        let key = (declared.user.clone(), declared.name.clone());
+        let key = TokenKey::new(declared.user.clone(), declared.name.clone());
         let found = self.block_on(self.service.holders(std::slice::from_ref(&key))).expect("the table answers");
-        found.into_iter().next().unwrap_or_else(|| panic!("there is no token {}/{}", key.0, key.1))
+        found.into_iter().next().unwrap_or_else(|| panic!("there is no token {key}"))
     }
 
     /// How many versions of a token work now.

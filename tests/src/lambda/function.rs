@@ -101,9 +101,15 @@ impl Function {
 
 /// Where the binary of a function is: with the tests, or where `LATCHKEY_FUNCTIONS` says.
 fn binary(name: &Path) -> PathBuf {
-    if let Some(folder) = std::env::var_os("LATCHKEY_FUNCTIONS") {
-        return PathBuf::from(folder).join(name);
+    match std::env::var_os("LATCHKEY_FUNCTIONS") {
+        Some(folder) => PathBuf::from(folder).join(name),
+        None => built(name),
     }
+}
+
+/// The binary of a function as it was built with the tests: with the names of what is in it.
+pub fn built(name: impl AsRef<Path>) -> PathBuf {
+    let name = name.as_ref();
     let test = std::env::current_exe().expect("a test knows where it is");
     let path = test.parent().and_then(Path::parent).expect("tests are built into `deps`").join(name);
     let built = std::fs::metadata(&path).and_then(|metadata| metadata.modified());

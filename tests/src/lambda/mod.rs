@@ -8,7 +8,7 @@ mod quota;
 mod runtime_api;
 mod table;
 
-pub use function::{Function, Started};
+pub use function::{Function, Started, built};
 pub use quota::Quota;
 pub use runtime_api::{Extensions, Invoked, RuntimeApi};
 pub use table::{Endpoint, Tls};

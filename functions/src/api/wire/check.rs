@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
 use crate::role::Permissions;
 use crate::secret::{Fingerprint, TokenId};
+use crate::service::Valid;
 use crate::user::UserKind;
 
 /// Who the caller is.
@@ -33,6 +34,23 @@ pub struct Me {
     /// The manifest that declares it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<ManifestName>,
+}
+
+impl From<&Valid> for Me {
+    fn from(valid: &Valid) -> Self {
+        Self {
+            user: valid.user.clone(),
+            kind: if valid.person { UserKind::Person } else { UserKind::Service },
+            token: valid.name.clone(),
+            id: valid.id.clone(),
+            version: valid.version,
+            fingerprint: valid.fingerprint.clone(),
+            works_until: valid.expires,
+            roles: valid.roles.clone(),
+            permissions: valid.permissions.clone(),
+            managed_by: valid.managed_by.clone(),
+        }
+    }
 }
 
 /// A question about a token, RFC 7662 section 2.1; as a form or as JSON.

@@ -1,11 +1,11 @@
 //! Usage and events.
 
-use jiff::{Timestamp, civil::Date};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::name::TokenName;
 use crate::secret::TokenId;
+use crate::service::{Event, UsageDay};
 
 /// Uses of a token by day.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -16,20 +16,9 @@ pub struct TokenUsage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<TokenName>,
     /// Days with uses.
-    pub days: Vec<UsageEntry>,
+    pub days: Vec<UsageDay>,
     /// All of them together.
     pub uses: u64,
-}
-
-/// Uses on a day.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct UsageEntry {
-    /// The day, UTC.
-    pub day: Date,
-    /// How often.
-    pub uses: u64,
-    /// The last use on it.
-    pub last: Timestamp,
 }
 
 /// Uses of a user's active tokens.
@@ -46,33 +35,8 @@ pub struct UserUsage {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct EventList {
     /// Newest first.
-    pub events: Vec<EventRecord>,
+    pub events: Vec<Event>,
     /// What to give as `cursor` for the next page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
-}
-
-/// One change.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct EventRecord {
-    /// When.
-    pub at: Timestamp,
-    /// Who.
-    pub actor: String,
-    /// From which address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
-    /// What, for instance `token.create`.
-    pub action: String,
-    /// Whose; `:roles` for roles and manifests.
-    pub user: String,
-    /// Which token.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token: Option<TokenName>,
-    /// Its id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<TokenId>,
-    /// What more there is to say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
 }

@@ -7,9 +7,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{RoleRecord, TokenRecord, UserRecord};
-use crate::name::{ManifestName, TokenName, UserName};
-use crate::secret::{Fingerprint, TokenId};
-use crate::service::Origin;
+use crate::name::{ManifestName, RoleName, TokenName, UserName};
+use crate::role::Permission;
+use crate::secret::TokenId;
+use crate::service::{Grant, Lease, ManifestRecord, Origin};
+use crate::token::TokenKey;
 
 /// A page of a manifest's tokens.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +31,7 @@ pub struct ManifestTokens {
 pub struct LookUp {
     /// Users by name; those that are not there, or that the manifest may not name, are missing from the answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<UserName>")]
     pub users: Vec<String>,
     /// Whether to tell the roles.
     #[serde(default)]
@@ -38,20 +41,12 @@ pub struct LookUp {
     pub tokens: Vec<TokenKey>,
     /// Token ids that were found in places.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<TokenId>")]
     pub ids: Vec<String>,
     /// Users whose expired tokens are to be counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<UserName>")]
     pub expired: Vec<String>,
-}
-
-/// A token by name.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TokenKey {
-    /// Whose.
-    pub user: String,
-    /// Its name.
-    pub name: String,
 }
 
 /// The answer.
@@ -68,43 +63,10 @@ pub struct LookedUp {
     pub tokens: Vec<TokenRecord>,
     /// Where ids come from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub origins: Vec<OriginRecord>,
+    pub origins: Vec<Origin>,
     /// How many expired tokens still hold their names, by user.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub expired: BTreeMap<UserName, u32>,
-}
-
-/// Where a token id comes from, told also after the token ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct OriginRecord {
-    /// The id.
-    pub id: TokenId,
-    /// Whose it is or was.
-    pub user: UserName,
-    /// Its name.
-    pub name: TokenName,
-    /// The manifest that declares or declared it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub managed_by: Option<ManifestName>,
-    /// Whether it has ended.
-    pub ended: bool,
-    /// Of an ended token, the fingerprints that were its.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub fingerprints: Vec<Fingerprint>,
-}
-
-impl OriginRecord {
-    /// The origin of an id.
-    pub fn of(id: TokenId, origin: Origin) -> Self {
-        let Origin { user, name, managed_by, ended, fingerprints } = origin;
-        Self { id, user, name, managed_by, ended, fingerprints }
-    }
-
-    /// The id and its origin.
-    pub fn into_origin(self) -> (TokenId, Origin) {
-        let Self { id, user, name, managed_by, ended, fingerprints } = self;
-        (id, Origin { user, name, managed_by, ended, fingerprints })
-    }
 }
 
 /// A value that was read from a place, to be confirmed by its digest.
@@ -112,12 +74,16 @@ impl OriginRecord {
 #[serde(deny_unknown_fields)]
 pub struct Confirm {
     /// Whose token.
+    #[schemars(with = "UserName")]
     pub user: String,
     /// Its name.
+    #[schemars(with = "TokenName")]
     pub name: String,
     /// Its id.
+    #[schemars(with = "TokenId")]
     pub id: String,
     /// The value's SHA-256, 64 hex digits.
+    #[schemars(regex(pattern = "^[0-9a-fA-F]{64}$"))]
     pub digest: String,
 }
 
@@ -139,6 +105,7 @@ pub struct ManifestView {
     pub applied: Option<u64>,
     /// What it may hand out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<PutGrant>")]
     pub grant: Option<Grant>,
     /// Who applies it now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -146,6 +113,22 @@ pub struct ManifestView {
     /// The text that the scheduled job goes by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
+}
+
+impl ManifestView {
+    /// What is known of a manifest, as everybody who may see it may know it.
+    pub fn of(
+        name: &ManifestName,
+        record: Option<ManifestRecord>,
+        lease: Option<Lease>,
+        document: Option<String>,
+    ) -> Self {
+        let applied = record.as_ref().and_then(|record| record.applied);
+        let grant = record.and_then(|record| record.grant);
+        // Whoever knows the run's word could renew or free its lease.
+        let lease = lease.map(|lease| LeaseRecord { holder: String::new(), ..LeaseRecord::from(lease) });
+        Self { name: name.clone(), applied, grant, lease, document }
+    }
 }
 
 /// A revision that is applied, or a text to publish; what is absent stays.
@@ -171,24 +154,42 @@ pub struct Applied {
 
 /// What a manifest may hand out. Never `admin:*`, `manifests:*` or `*` as a resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Grant")]
 #[serde(deny_unknown_fields)]
-pub struct Grant {
+pub struct PutGrant {
     /// All that its roles and tokens permit stays within these.
     #[serde(default)]
+    #[schemars(with = "Vec<Permission>")]
     pub permissions: Vec<String>,
     /// Roles that it may name although it does not declare them.
     #[serde(default)]
+    #[schemars(with = "Vec<RoleName>")]
     pub roles: Vec<String>,
     /// Users that it may name although it does not declare them.
     #[serde(default)]
+    #[schemars(with = "Vec<UserName>")]
     pub users: Vec<String>,
 }
+
+impl From<&Grant> for PutGrant {
+    fn from(grant: &Grant) -> Self {
+        Self {
+            permissions: grant.permissions.iter().map(ToString::to_string).collect(),
+            roles: grant.roles.iter().map(ToString::to_string).collect(),
+            users: grant.users.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// The form of a run's word, for the document.
+pub(in crate::api) const HOLDER: &str = "^[!-~]{1,64}$";
 
 /// A lease to take or renew.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TakeLease {
     /// The run, a random word of at most 64 characters: the same run renews.
+    #[schemars(regex(pattern = HOLDER))]
     pub holder: String,
     /// Takes it from whoever has it.
     #[serde(default)]
@@ -200,9 +201,17 @@ pub struct TakeLease {
 pub struct LeaseRecord {
     /// The run, told to itself only.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(regex(pattern = HOLDER))]
     pub holder: String,
     /// On whose behalf.
     pub by: String,
     /// Until when, by the service's time.
     pub until: Timestamp,
+}
+
+impl From<Lease> for LeaseRecord {
+    fn from(lease: Lease) -> Self {
+        let Lease { holder, by, until } = lease;
+        Self { holder, by, until }
+    }
 }

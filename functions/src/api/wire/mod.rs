@@ -11,14 +11,11 @@ mod role;
 mod token;
 mod version;
 
-pub use check::{Introspect, Introspected, Me};
-pub use history::{EventList, EventRecord, TokenUsage, UsageEntry, UserUsage};
-pub use manifest::{
-    Applied, Confirm, Confirmed, Grant, LeaseRecord, LookUp, LookedUp, ManifestTokens, ManifestView, OriginRecord,
-    PutManifest, TakeLease, TokenKey,
-};
-pub use problem::{FieldFaultBody, ProblemBody};
-pub use record::{DeliveryEntry, PlaceEntry, RetiredEntry, TokenList, TokenRecord, UseEntry, VersionEntry};
-pub use role::{PutRole, PutUser, RoleList, RoleRecord, SetRoles, TokenRoles, UserList, UserRecord};
-pub use token::{CreateToken, DeclaredTerms, EditToken, SecretShown};
-pub use version::{DeliverVersion, Delivered, DeliveryState, PromoteVersion, StageVersion};
+pub use check::*;
+pub use history::*;
+pub use manifest::*;
+pub use problem::*;
+pub use record::*;
+pub use role::*;
+pub use token::*;
+pub use version::*;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::DeclaredTerms;
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
 use crate::place::{Place, PlaceId};
-use crate::secret::{Digest, Fingerprint, TokenId};
+use crate::secret::{Fingerprint, KnownDigest, TokenId};
 use crate::token::{Delivery, EndState, Ended, PlaceRecord, Retired, Token, TokenState, Use, Version, VersionState};
 
 /// A token's record.
@@ -59,7 +59,7 @@ pub struct TokenRecord {
     pub versions: Vec<VersionEntry>,
     /// The last retired ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub retired: Vec<RetiredEntry>,
+    pub retired: Vec<Retired>,
     /// The highest number ever staged.
     pub highest: u32,
     /// Since when it leaves with its manifest's declaration.
@@ -152,15 +152,6 @@ pub struct PlaceEntry {
     pub version: Option<u32>,
 }
 
-/// A version that was retired.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct RetiredEntry {
-    /// Its number.
-    pub number: u32,
-    /// Its fingerprint.
-    pub fingerprint: Fingerprint,
-}
-
 impl TokenRecord {
     /// The record as it is told.
     pub fn of(token: &Token, now: Timestamp) -> Self {
@@ -185,8 +176,6 @@ impl TokenRecord {
             receipt: record.receipt.clone(),
             version: record.version,
         };
-        let retired =
-            |retired: &Retired| RetiredEntry { number: retired.number, fingerprint: retired.fingerprint.clone() };
         Self {
             id: token.id.clone(),
             user: token.user.clone(),
@@ -204,7 +193,7 @@ impl TokenRecord {
             due: token.due(),
             places: token.places.iter().map(place).collect(),
             versions: token.versions.iter().map(version).collect(),
-            retired: token.retired.iter().map(retired).collect(),
+            retired: token.retired.clone(),
             highest: token.highest,
             leaving: token.leaving,
             ended_at: token.ended.as_ref().map(|ended| ended.at),
@@ -213,8 +202,8 @@ impl TokenRecord {
         }
     }
 
-    /// The record as the rules know it, for whoever reads the service over HTTP. Its digests are stand-ins that have
-    /// the right fingerprints and match no secret: only the service can confirm one.
+    /// The record as the rules know it, for whoever reads the service over HTTP. It has fingerprints and no digests:
+    /// only the service can confirm a secret.
     pub fn into_token(self) -> Token {
         let mut uses = BTreeMap::new();
         let mut versions = Vec::with_capacity(self.versions.len());
@@ -227,7 +216,7 @@ impl TokenRecord {
             };
             versions.push(Version {
                 number: entry.number,
-                digest: Digest::standing_for(&entry.fingerprint),
+                digest: KnownDigest::Fingerprint(entry.fingerprint),
                 state: entry.state,
                 created: entry.created,
                 promoted: entry.promoted,
@@ -259,11 +248,7 @@ impl TokenRecord {
             terms: self.terms.and_then(|terms| terms.parse()),
             places: self.places.into_iter().map(place).collect(),
             versions,
-            retired: self
-                .retired
-                .into_iter()
-                .map(|entry| Retired { number: entry.number, fingerprint: entry.fingerprint })
-                .collect(),
+            retired: self.retired,
             highest: self.highest,
             leaving: self.leaving,
             ended,
@@ -293,4 +278,28 @@ pub struct TokenList {
     /// What to give as `cursor` for the next page; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Digest;
+    use crate::token::TokenKey;
+
+    #[test]
+    fn a_record_comes_back_with_fingerprints_and_without_digests() {
+        let now: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+        let key = TokenKey::new("ci".parse().unwrap(), "deploy".parse().unwrap());
+        let mut token = Token::new("0123456789abcdef".parse().unwrap(), key, "test", now);
+        let digest = Digest::of(b"a secret");
+        token.stage(digest, now).unwrap();
+        let record = TokenRecord::of(&token, now);
+        let text = serde_json::to_string(&record).unwrap();
+        assert!(text.contains(&digest.hex()[..12]) && !text.contains(&digest.hex()[..14]), "{text}");
+        let mut back = serde_json::from_str::<TokenRecord>(&text).unwrap().into_token();
+        assert_eq!(back.versions[0].fingerprint(), digest.fingerprint());
+        assert_eq!((token.version_with(&digest, now), back.version_with(&digest, now)), (Some(1), None));
+        back.versions[0].digest = digest.into();
+        assert_eq!(back, token, "all else is the same");
+    }
 }

@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::name::{ManifestName, RoleName, UserName};
-use crate::role::Permissions;
+use crate::role::{Permission, Permissions};
+use crate::secret::TokenId;
 use crate::service::Role;
 use crate::user::{User, UserKind};
 
@@ -14,9 +15,11 @@ use crate::user::{User, UserKind};
 #[serde(deny_unknown_fields)]
 pub struct SetRoles {
     /// The roles, which the user must hold.
+    #[schemars(with = "Vec<RoleName>")]
     pub roles: Vec<String>,
     /// The id of the token that is meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<TokenId>")]
     pub id: Option<String>,
 }
 
@@ -32,11 +35,14 @@ pub struct TokenRoles {
 /// What a role is to permit.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "permissions": ["documents:read", "invoices:*"] }]))]
 pub struct PutRole {
     /// `resource:action`; `*` may stand for a whole part.
+    #[schemars(with = "Vec<Permission>")]
     pub permissions: Vec<String>,
     /// The manifest that declares it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<ManifestName>")]
     pub manifest: Option<String>,
 }
 
@@ -80,12 +86,14 @@ pub struct RoleList {
 /// What is to change of a user; what is absent stays, or has its default when the user is new.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "kind": "service", "roles": ["documents-reader"], "max_tokens": 3 }]))]
 pub struct PutUser {
     /// Person (the default) or service account. Fixed once the user exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<UserKind>,
     /// The roles held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<RoleName>>")]
     pub roles: Option<Vec<String>>,
     /// The most active tokens; `null` goes back to the deployment's default.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
@@ -96,6 +104,7 @@ pub struct PutUser {
     pub suspended: Option<bool>,
     /// The manifest that declares the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<ManifestName>")]
     pub manifest: Option<String>,
 }
 

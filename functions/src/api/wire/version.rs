@@ -5,12 +5,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::TokenRecord;
+use crate::secret::TokenId;
 
 /// A version to be staged.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StageVersion {
     /// The token's id.
+    #[schemars(with = "TokenId")]
     pub id: String,
 }
 
@@ -19,6 +21,7 @@ pub struct StageVersion {
 #[serde(deny_unknown_fields)]
 pub struct DeliverVersion {
     /// The token's id.
+    #[schemars(with = "TokenId")]
     pub id: String,
     /// Which step.
     pub state: DeliveryState,
@@ -55,5 +58,6 @@ pub struct Delivered {
 #[serde(deny_unknown_fields)]
 pub struct PromoteVersion {
     /// The token's id.
+    #[schemars(with = "TokenId")]
     pub id: String,
 }

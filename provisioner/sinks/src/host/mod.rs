@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, TokioSleep};
-use latchkey::entropy::{Entropy, SystemEntropy};
+use latchkey::entropy::{SystemEntropy, jitter};
 use zeroize::Zeroizing;
 
 use crate::deadline::{Deadline, Elapsed, since_boot};
@@ -230,7 +230,5 @@ fn told_to_wait(answer: &Incoming) -> Option<Duration> {
 /// Full jitter, so that many who were refused together do not come back together.
 fn backoff(attempt: u32) -> Duration {
     let most = PAUSE_CAP.min(PAUSE_BASE * 2_u32.pow(attempt.min(6)));
-    let mut random = [0; 2];
-    let share = SystemEntropy.fill(&mut random).map_or(1.0, |()| f64::from(u16::from_le_bytes(random)) / 65_536.0);
-    most.mul_f64(0.25 + 0.75 * share)
+    most / 4 + jitter(&SystemEntropy, most / 4 * 3)
 }

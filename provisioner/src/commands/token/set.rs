@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use latchkey::lifetime::parse_expiry;
 use latchkey::name::{TokenName, UserName, advice};
 use latchkey::service::{Life, NewToken};
+use latchkey::token::TokenKey;
 use serde_json::json;
 
 use super::super::arguments::TokenSet;
@@ -30,14 +31,11 @@ pub(super) async fn set(printer: Printer, client: &Client, set: TokenSet) -> Res
         labels.insert(key.to_owned(), value.to_owned());
     }
     let new = NewToken {
-        user: user.clone(),
-        name: set.name.clone(),
         description: set.description,
         roles: if set.roles.is_empty() && !set.no_roles { None } else { Some(set.roles) },
         labels,
         allowed_ips: set.allowed_ips,
-        life: Life::Until(expires),
-        places: Vec::new(),
+        ..NewToken::new(TokenKey::new(user.clone(), set.name.clone()), Life::Until(expires))
     };
     let created = client.make(new).await.map_err(|error| create_fault(client, (&user, &set.name), error))?;
     if let Some(advice) = advice(&set.name) {

@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use jiff::Timestamp;
+use latchkey::api::wire::Me;
 use latchkey::clock::{Clock, SystemClock};
 use latchkey::secret::SECRET_MAX;
 use serde_json::{Value, json};
@@ -15,7 +16,6 @@ use super::role_list;
 use crate::manifest::ServiceAddress;
 use crate::output::{Format, Printer};
 use crate::plan::{distance, minute};
-use crate::service::Checked;
 
 /// Checks a secret from stdin. Whatever keeps it from telling is exit 2, never 1.
 pub(super) async fn verify(printer: Printer, service: Option<&str>) -> Result<Code, Fault> {
@@ -70,31 +70,31 @@ fn read_secret(printer: Printer) -> Result<Zeroizing<String>, Fault> {
     Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).trim().to_owned()))
 }
 
-fn valid_json(valid: &Checked) -> Value {
+fn valid_json(valid: &Me) -> Value {
     json!({
         "valid": true,
         "user": valid.user,
-        "name": valid.name,
+        "name": valid.token,
         "id": valid.id,
         "version": valid.version,
         "fingerprint": valid.fingerprint,
         "roles": valid.roles,
         "permissions": valid.permissions,
-        "expires": valid.expires,
+        "expires": valid.works_until,
         "managed_by": valid.managed_by,
     })
 }
 
-fn valid_text(now: Timestamp, valid: &Checked) -> String {
+fn valid_text(now: Timestamp, valid: &Me) -> String {
     let permissions: Vec<String> = valid.permissions.iter().map(ToString::to_string).collect();
     let permits = if permissions.is_empty() { "nothing".to_owned() } else { permissions.join(", ") };
-    let expires = distance(now, valid.expires);
+    let expires = distance(now, valid.works_until);
     [
-        format!("Valid: `{}/{}`, version {}", valid.user, valid.name, valid.version),
+        format!("Valid: `{}/{}`, version {}", valid.user, valid.token, valid.version),
         format!("  id       {}", valid.id),
         format!("  roles    {}", role_list(&valid.roles)),
         format!("  permits  {permits}"),
-        format!("  expires  {} ({expires})", minute(valid.expires)),
+        format!("  expires  {} ({expires})", minute(valid.works_until)),
     ]
     .join("\n")
 }

@@ -5,22 +5,22 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use latchkey::api::wire::{
-    self, Applied, CreateToken, EventList, EventRecord, LeaseRecord, ManifestView, PutManifest, RoleList, SecretShown,
-    TakeLease, TokenList, TokenRecord, TokenRoles, TokenUsage, UsageEntry, UserList, UserRecord,
+    Applied, CreateToken, EventList, LeaseRecord, ManifestView, Me, PutGrant, PutManifest, RoleList, TakeLease,
+    TokenList, TokenRecord, TokenRoles, TokenUsage, UserList, UserRecord,
 };
 use latchkey::lifetime::Seconds;
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::protocol::VersionError;
 use latchkey::role::Permissions;
-use latchkey::service::{Created, Event, Grant, Life, NewToken, Role, UsageDay};
+use latchkey::service::{Grant, Issued, Life, NewToken, Role, UsageDay};
 use latchkey::token::Token;
 use latchkey::user::User;
 
 use super::call::{Call, Undone};
 use super::plans::manifest_path;
-use super::tokens::{BEGUN, path, secret_of, tokens_of};
+use super::tokens::{BEGUN, issued, path, to_be_made, tokens_of};
 use super::{Remote, check};
-use crate::service::{Administration, Checked, History, LeaseHolder, ManifestInfo, Records as _, ServiceError};
+use crate::service::{Administration, History, LeaseHolder, Records as _, ServiceError};
 
 /// How far the clocks of a server's parts may lie apart.
 const APART: Seconds = Seconds::minutes(1);
@@ -39,21 +39,12 @@ impl Administration for Remote {
         self.line.repeat_for_nothing(Call::new("PUT", manifest_path(manifest, "")).body(&put)).await
     }
 
-    async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestInfo>, ServiceError> {
-        let held = |lease: LeaseRecord| LeaseHolder { by: lease.by, until: Some(lease.until) };
-        Ok(self.view(name).await?.map(|view| ManifestInfo {
-            applied: view.applied,
-            grant: view.grant.as_ref().map(grant),
-            lease: view.lease.map(held),
-        }))
+    async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestView>, ServiceError> {
+        self.view(name).await
     }
 
     async fn set_grant(&self, name: &ManifestName, grant: &Grant) -> Result<(), ServiceError> {
-        let wanted = wire::Grant {
-            permissions: grant.permissions.iter().map(ToString::to_string).collect(),
-            roles: grant.roles.iter().map(ToString::to_string).collect(),
-            users: grant.users.iter().map(ToString::to_string).collect(),
-        };
+        let wanted = PutGrant::from(grant);
         self.line.repeat_for_nothing(Call::new("PUT", manifest_path(name, "/grant")).body(&wanted)).await
     }
 
@@ -93,33 +84,21 @@ impl Administration for Remote {
         }
     }
 
-    async fn verify(&self, presented: &str) -> Result<Result<Checked, String>, ServiceError> {
+    async fn verify(&self, presented: &str) -> Result<Result<Me, String>, ServiceError> {
         check(&self.line, presented).await
     }
 
-    async fn make(&self, new: NewToken) -> Result<Created, ServiceError> {
+    async fn make(&self, new: NewToken) -> Result<Issued, ServiceError> {
         let expires = match &new.life {
             Life::Until(expires) => *expires,
             Life::Managed { .. } => None,
         };
-        let body = CreateToken {
-            name: new.name.to_string(),
-            description: new.description.clone(),
-            roles: new.roles.as_ref().map(|roles| roles.iter().map(ToString::to_string).collect()),
-            labels: new.labels.clone(),
-            allowed_ips: new.allowed_ips.iter().map(ToString::to_string).collect(),
-            expires_at: expires.map(|at| at.to_string()),
-            ..CreateToken::default()
-        };
+        let body = CreateToken { expires_at: expires.map(|at| at.to_string()), ..to_be_made(&new) };
         let begun = APART.before(self.now());
         let mut lost: Option<ServiceError> = None;
         for _ in 0..BEGUN {
-            let undone = match self.line.once::<SecretShown>(Call::new("POST", tokens_of(&new.user)).body(&body)).await
-            {
-                Ok(shown) => {
-                    let secret = secret_of(&shown)?;
-                    return Ok(Created { token: shown.token.clone().into_token(), secret });
-                }
+            let undone = match self.line.once(Call::new("POST", tokens_of(&new.key.user)).body(&body)).await {
+                Ok(record) => return issued(record),
                 Err(undone) => undone,
             };
             if let (Undone::Answered(error), None) = (&undone, &lost) {
@@ -127,17 +106,17 @@ impl Administration for Remote {
             }
             let unknown = |error: &ServiceError| {
                 ServiceError::Unavailable(format!(
-                    "it is not known whether `{}/{}` was made, and nobody has its secret: {error}",
-                    new.user, new.name
+                    "it is not known whether `{}` was made, and nobody has its secret: {error}",
+                    new.key
                 ))
             };
-            let found = match self.show(&new.user, &new.name).await {
+            let found = match self.show(&new.key.user, &new.key.name).await {
                 Ok(found) => found,
                 Err(error) => return Err(unknown(&error)),
             };
             let mine = format!("{}/", self.me);
             if found.is_some_and(|token| token.created >= begun && token.created_by.starts_with(&mine)) {
-                let text = format!("`{}/{}` was made, but its secret was lost on the way", new.user, new.name);
+                let text = format!("`{}` was made, but its secret was lost on the way", new.key);
                 return Err(ServiceError::refused("secret_lost", text));
             }
             match undone {
@@ -174,14 +153,13 @@ impl Administration for Remote {
         let usage = self.usage(token, today.first_of_month(), today).await?;
         let call = Call::new("GET", path(&token.user, &token.name, "/events")).query("id", &token.id);
         let events: EventList = self.line.repeat(call).await?;
-        Ok(History { events: events.events.into_iter().map(event).collect(), usage })
+        Ok(History { events: events.events, usage })
     }
 
     async fn usage(&self, token: &Token, from: Date, to: Date) -> Result<Vec<UsageDay>, ServiceError> {
         let call = Call::new("GET", path(&token.user, &token.name, "/usage")).query("id", &token.id);
         let usage: TokenUsage = self.line.repeat(call.query("from", from).query("to", to)).await?;
-        let day = |entry: UsageEntry| UsageDay { day: entry.day, uses: entry.uses, last: entry.last };
-        Ok(usage.days.into_iter().map(day).collect())
+        Ok(usage.days)
     }
 
     async fn delete(&self, token: &Token) -> Result<Token, ServiceError> {
@@ -260,19 +238,5 @@ impl Remote {
             }
         }
         Err(lost.unwrap_or_else(|| ServiceError::Unavailable("nothing was deleted".to_owned())))
-    }
-}
-
-fn event(record: EventRecord) -> Event {
-    let EventRecord { at, actor, from, action, user, token, id, detail } = record;
-    Event { at, actor, from, action, user, token, id, detail }
-}
-
-/// A grant as it is told. A name that this version cannot read is left out: it is shown, and decides nothing here.
-fn grant(told: &wire::Grant) -> Grant {
-    Grant {
-        permissions: told.permissions.iter().filter_map(|text| text.parse().ok()).collect(),
-        roles: told.roles.iter().filter_map(|text| text.parse().ok()).collect(),
-        users: told.users.iter().filter_map(|text| text.parse().ok()).collect(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use latchkey::entropy::{Entropy, SystemEntropy};
+use latchkey::entropy::{SystemEntropy, jitter};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
@@ -154,8 +154,8 @@ impl Line {
             let pause = match asked {
                 Some(asked) if asked > RETRY_AFTER_MAX => return Err(later(undone, asked)),
                 // A little more, so that not everybody who was told the same comes back at once.
-                Some(asked) => asked + jitter(PAUSE_BASE),
-                None => jitter(PAUSE_BASE.saturating_mul(1 << tries.min(10)).min(PAUSE_CAP)),
+                Some(asked) => asked + jitter(&SystemEntropy, PAUSE_BASE),
+                None => jitter(&SystemEntropy, PAUSE_BASE.saturating_mul(1 << tries.min(10)).min(PAUSE_CAP)),
             };
             if !again || tries == TRIES || tokio::time::Instant::now() + pause >= until {
                 return Err(undone);
@@ -191,15 +191,6 @@ fn later(undone: Undone, asked: Duration) -> Undone {
         Undone::Answered(error) => Undone::Answered(more(error)),
         Undone::Unknown(error) => Undone::Unknown(more(error)),
     }
-}
-
-fn jitter(most: Duration) -> Duration {
-    let mut bytes = [0_u8; 2];
-    // Without randomness the pause is its longest.
-    if SystemEntropy.fill(&mut bytes).is_err() {
-        return most;
-    }
-    most.mul_f64(f64::from(u16::from_le_bytes(bytes)) / f64::from(u16::MAX))
 }
 
 fn parse<T: DeserializeOwned>(answer: &Incoming) -> Result<T, ServiceError> {

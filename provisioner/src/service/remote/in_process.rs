@@ -39,7 +39,7 @@ impl Transport for InProcess {
             source: self.source,
             id: request_id(),
         };
-        let mut response = self.api.handle(None, asked).await.response;
+        let mut response = self.api.handle(asked).await.response;
         let mut headers: Vec<(String, String)> =
             response.headers.drain(..).map(|(name, value)| (name.to_owned(), value)).collect();
         headers.push(("date".to_owned(), http_date(self.api.service().now())));

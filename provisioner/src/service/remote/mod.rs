@@ -20,7 +20,7 @@ use latchkey::name::UserName;
 use latchkey::secret::Secret;
 use zeroize::Zeroizing;
 
-use super::{Checked, Connection, ServerTime, ServiceError};
+use super::{Connection, ServerTime, ServiceError};
 use call::Call;
 use latchkey_sinks::deadline::Elapsed;
 use latchkey_sinks::transport::Transport;
@@ -87,7 +87,7 @@ impl Remote {
         transport: Arc<dyn Transport>,
         presented: &str,
         elapsed: Elapsed,
-    ) -> Result<Result<Checked, String>, ServiceError> {
+    ) -> Result<Result<wire::Me, String>, ServiceError> {
         check(&Line::new(name, transport, "", elapsed), presented).await
     }
 }
@@ -98,13 +98,13 @@ impl Connection for Remote {
     }
 }
 
-async fn check(line: &Line, presented: &str) -> Result<Result<Checked, String>, ServiceError> {
+async fn check(line: &Line, presented: &str) -> Result<Result<wire::Me, String>, ServiceError> {
     // What has not the form of a secret is sent nowhere.
     if let Err(error) = Secret::parse(presented) {
         return Ok(Err(format!("not a secret of this service: {error}")));
     }
-    match line.repeat::<wire::Me>(Call::new("GET", "/v1/me").bearer(presented)).await {
-        Ok(me) => Ok(Ok(me.into())),
+    match line.repeat(Call::new("GET", "/v1/me").bearer(presented)).await {
+        Ok(me) => Ok(Ok(me)),
         Err(ServiceError::Refused(refusal)) if is_unauthorized(&refusal.code) => {
             Ok(Err(format!("`{}` does not accept it", line.name)))
         }

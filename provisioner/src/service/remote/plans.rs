@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use latchkey::api::wire::{Confirm, Confirmed, LookUp, LookedUp, ManifestTokens, OriginRecord, TokenKey, TokenRecord};
-use latchkey::name::{ManifestName, TokenName, UserName};
+use latchkey::api::wire::{Confirm, Confirmed, LookUp, LookedUp, ManifestTokens, TokenRecord};
+use latchkey::name::{ManifestName, UserName};
 use latchkey::secret::{Secret, TokenId};
 use latchkey::service::{Origin, Role};
-use latchkey::token::Token;
+use latchkey::token::{Token, TokenKey};
 use latchkey::user::User;
 
 use super::Remote;
@@ -48,26 +48,20 @@ impl Records for Remote {
         }
     }
 
-    async fn holders(
-        &self,
-        manifest: &ManifestName,
-        wanted: &[(UserName, TokenName)],
-    ) -> Result<Vec<Token>, ServiceError> {
+    async fn holders(&self, manifest: &ManifestName, wanted: &[TokenKey]) -> Result<Vec<Token>, ServiceError> {
         let mut found = Vec::new();
         for wanted in wanted.chunks(TOKENS) {
-            let key =
-                |(user, name): &(UserName, TokenName)| TokenKey { user: user.to_string(), name: name.to_string() };
-            let wanted = LookUp { tokens: wanted.iter().map(key).collect(), ..LookUp::default() };
+            let wanted = LookUp { tokens: wanted.to_vec(), ..LookUp::default() };
             found.extend(self.look_up(manifest, &wanted).await?.tokens.into_iter().map(TokenRecord::into_token));
         }
         Ok(found)
     }
 
-    async fn origins(&self, manifest: &ManifestName, ids: &[TokenId]) -> Result<Vec<(TokenId, Origin)>, ServiceError> {
+    async fn origins(&self, manifest: &ManifestName, ids: &[TokenId]) -> Result<Vec<Origin>, ServiceError> {
         let mut found = Vec::new();
         for ids in ids.chunks(IDS) {
             let wanted = LookUp { ids: ids.iter().map(ToString::to_string).collect(), ..LookUp::default() };
-            found.extend(self.look_up(manifest, &wanted).await?.origins.into_iter().map(OriginRecord::into_origin));
+            found.extend(self.look_up(manifest, &wanted).await?.origins);
         }
         Ok(found)
     }
@@ -97,11 +91,7 @@ impl Records for Remote {
         token: &Token,
         secret: &Secret,
     ) -> Result<Option<u32>, ServiceError> {
-        use std::fmt::Write as _;
-        let mut digest = String::with_capacity(64);
-        for byte in secret.digest().as_bytes() {
-            let _ = write!(digest, "{byte:02x}");
-        }
+        let digest = secret.digest().hex();
         let (user, name, id) = (token.user.to_string(), token.name.to_string(), token.id.to_string());
         let confirm = Confirm { user, name, id, digest };
         let confirmed: Confirmed =

@@ -4,22 +4,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use latchkey::api::wire::{
-    CreateToken, DeclaredTerms, DeliverVersion, Delivered, DeliveryState, EditToken, PromoteVersion, PutRole, PutUser,
-    RoleRecord, SecretShown, StageVersion, TokenRecord, UserRecord,
+    CreateToken, DeclaredTerms, DeliverVersion, Delivered, DeliveryState, EditToken, IssuedRecord, PromoteVersion,
+    PutRole, PutUser, RoleRecord, StageVersion, TokenRecord, UserRecord,
 };
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::place::PlaceId;
 use latchkey::protocol::{Look, VersionError, WRITE_BEFORE};
 use latchkey::role::Permissions;
-use latchkey::secret::Secret;
-use latchkey::service::{Edit, Role, UserChange};
-use latchkey::token::{EndState, Ended, Token};
+use latchkey::service::{Edit, Issued, Life, NewToken, Role, UserChange};
+use latchkey::token::{EndState, Ended, Token, TokenKey};
 use latchkey::user::User;
+use latchkey_sinks::deadline::Deadline;
 
 use super::Remote;
 use super::call::{Call, Undone};
-use crate::service::{Administration as _, DeclaredToken, Issued, Protocol, Records as _, ServiceError};
-use latchkey_sinks::deadline::Deadline;
+use crate::service::{Administration as _, Protocol, Records as _, ServiceError};
 
 /// How often what may not simply be repeated is begun anew, after a look at what there is.
 pub(super) const BEGUN: usize = 3;
@@ -42,15 +41,23 @@ fn texts<T: ToString>(items: &[T]) -> Vec<String> {
     items.iter().map(ToString::to_string).collect()
 }
 
-/// The secret of an answer. One that cannot be read is of no use to anybody.
-pub(super) fn secret_of(shown: &SecretShown) -> Result<Secret, ServiceError> {
-    Secret::parse(&shown.secret)
-        .map_err(|_| ServiceError::Unavailable("the server answered with a secret that is none".to_owned()))
+/// What every token that is to be made has.
+pub(super) fn to_be_made(new: &NewToken) -> CreateToken {
+    CreateToken {
+        name: new.key.name.to_string(),
+        description: new.description.clone(),
+        roles: new.roles.as_deref().map(texts),
+        labels: new.labels.clone(),
+        allowed_ips: texts(&new.allowed_ips),
+        ..CreateToken::default()
+    }
 }
 
-fn carried(shown: SecretShown) -> Result<Issued, ServiceError> {
-    let secret = secret_of(&shown)?;
-    Ok(Issued { number: shown.version, token: shown.token.clone().into_token(), secret })
+/// What was issued, as an answer tells it. A secret that cannot be read is of no use to anybody.
+pub(super) fn issued(record: IssuedRecord) -> Result<Issued, ServiceError> {
+    record
+        .into_issued()
+        .map_err(|_| ServiceError::Unavailable("the server answered with a secret that is none".to_owned()))
 }
 
 #[async_trait]
@@ -83,23 +90,19 @@ impl Protocol for Remote {
         Ok(record.into())
     }
 
-    async fn create(&self, manifest: &ManifestName, new: DeclaredToken) -> Result<Issued, ServiceError> {
+    async fn create(&self, new: NewToken) -> Result<Issued, ServiceError> {
+        let Life::Managed { manifest, terms } = &new.life else { return self.make(new).await };
         let body = CreateToken {
-            name: new.name.to_string(),
-            description: new.description.clone(),
-            roles: Some(texts(&new.roles)),
-            labels: new.labels.clone(),
-            allowed_ips: texts(&new.allowed_ips),
-            expires_at: None,
             manifest: Some(manifest.to_string()),
-            terms: Some(DeclaredTerms::from(new.terms)),
+            terms: Some(DeclaredTerms::from(*terms)),
             places: new.places.clone(),
+            ..to_be_made(&new)
         };
         let mut lost = None;
         for _ in 0..BEGUN {
-            let call = Call::new("POST", tokens_of(&new.user)).body(&body);
-            let undone = match self.line.once::<SecretShown>(call).await {
-                Ok(shown) => return carried(shown),
+            let call = Call::new("POST", tokens_of(&new.key.user)).body(&body);
+            let undone = match self.line.once(call).await {
+                Ok(record) => return issued(record),
                 Err(undone) => undone,
             };
             if let (Undone::Answered(error), None) = (&undone, &lost) {
@@ -107,7 +110,7 @@ impl Protocol for Remote {
             }
             // It may have been made, now or by an earlier try. Then its secret is lost, and staging replaces that
             // version by one whose secret we have: nobody announced it yet.
-            let found = self.holders(manifest, &[(new.user.clone(), new.name.clone())]).await?;
+            let found = self.holders(manifest, std::slice::from_ref(&new.key)).await?;
             let ours = |token: &Token| token.managed_by.as_ref() == Some(manifest) && token.current().is_none();
             if let Some(token) = found.into_iter().find(ours) {
                 return self.stage(&token).await;
@@ -132,7 +135,7 @@ impl Protocol for Remote {
     async fn stage(&self, token: &Token) -> Result<Issued, ServiceError> {
         let body = StageVersion { id: token.id.to_string() };
         // A version whose secret got lost on the way was announced by nobody: the next stage replaces it.
-        carried(self.line.repeat(Call::new("POST", of(token, "/versions")).body(&body)).await?)
+        issued(self.line.repeat(Call::new("POST", of(token, "/versions")).body(&body)).await?)
     }
 
     async fn grant_write(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Duration, ServiceError> {
@@ -244,7 +247,7 @@ impl Remote {
     /// What there is of a token under a name, whichever way the caller may see it.
     async fn found(&self, token: &Token, name: &TokenName) -> Result<Option<Token>, ServiceError> {
         let found = match &token.managed_by {
-            Some(manifest) => self.holders(manifest, &[(token.user.clone(), name.clone())]).await?.pop(),
+            Some(manifest) => self.holders(manifest, &[TokenKey::new(token.user.clone(), name.clone())]).await?.pop(),
             None => self.show(&token.user, name).await?,
         };
         Ok(found.filter(|found| found.id == token.id))

@@ -8,15 +8,15 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use latchkey::entropy::{Entropy, EntropyError};
-use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
+use latchkey::name::{ManifestName, RoleName, UserName};
 use latchkey::place::PlaceId;
 use latchkey::protocol::{LOOK_MAX, Look, VersionError};
 use latchkey::role::Permissions;
 use latchkey::secret::{Prefix, Secret, TokenId};
-use latchkey::service::{Edit, Origin, Role, UserChange};
-use latchkey::token::{EndState, Ended, Token, TokenState, VersionState};
+use latchkey::service::{Edit, Issued, Life, NewToken, Origin, Role, UserChange};
+use latchkey::token::{EndState, Ended, Token, TokenKey, TokenState, VersionState};
 use latchkey::user::{User, UserKind};
-use provisioner::service::{DeclaredToken, Issued, ServiceError};
+use provisioner::service::ServiceError;
 
 pub(crate) use mistake::Mistake;
 
@@ -41,7 +41,7 @@ impl Entropy for Counted {
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Oracle {
-    pub(crate) active: BTreeMap<(UserName, TokenName), Token>,
+    pub(crate) active: BTreeMap<TokenKey, Token>,
     pub(crate) ended: Vec<Token>,
     pub(crate) roles: BTreeMap<RoleName, Role>,
     pub(crate) users: BTreeMap<UserName, User>,
@@ -77,12 +77,13 @@ impl Oracle {
         managed.map(|token| self.shown(token)).collect()
     }
 
-    pub(crate) fn holders(&self, wanted: &[(UserName, TokenName)]) -> Vec<Token> {
+    pub(crate) fn holders(&self, wanted: &[TokenKey]) -> Vec<Token> {
         wanted.iter().filter_map(|key| self.active.get(key)).map(|token| self.shown(token)).collect()
     }
 
-    pub(crate) fn origins(&self, ids: &[TokenId]) -> Vec<(TokenId, Origin)> {
+    pub(crate) fn origins(&self, ids: &[TokenId]) -> Vec<Origin> {
         let origin = |token: &Token| Origin {
+            id: token.id.clone(),
             user: token.user.clone(),
             name: token.name.clone(),
             managed_by: token.managed_by.clone(),
@@ -95,7 +96,7 @@ impl Oracle {
             },
         };
         let all = self.active.values().chain(&self.ended).filter(|token| ids.contains(&token.id));
-        all.map(|token| (token.id.clone(), origin(token))).collect()
+        all.map(origin).collect()
     }
 
     pub(crate) fn put_role(
@@ -133,14 +134,10 @@ impl Oracle {
         user.clone()
     }
 
-    pub(crate) fn create(
-        &mut self,
-        manifest: &ManifestName,
-        new: DeclaredToken,
-        now: Timestamp,
-    ) -> Result<Issued, ServiceError> {
-        let key = (new.user.clone(), new.name.clone());
-        if !self.users.contains_key(&new.user) {
+    pub(crate) fn create(&mut self, new: NewToken, now: Timestamp) -> Result<Issued, ServiceError> {
+        let Life::Managed { manifest, terms } = new.life else { panic!("runs make tokens of manifests") };
+        let key = new.key;
+        if !self.users.contains_key(&key.user) {
             return Err(ServiceError::refused("unknown_user", "there is no such user"));
         }
         if let Some(holder) = self.active.get(&key) {
@@ -152,28 +149,13 @@ impl Oracle {
         let entropy = self.entropy();
         let id = TokenId::mint(&entropy).unwrap();
         let secret = Secret::mint(&Prefix::default(), &id, &entropy).unwrap();
-        let mut token = Token {
-            id,
-            user: new.user,
-            name: new.name,
-            description: new.description,
-            roles: new.roles,
-            labels: new.labels,
-            allowed_ips: new.allowed_ips,
-            created: now,
-            created_by: "operator:test".to_owned(),
-            managed_by: Some(manifest.clone()),
-            expires_at: None,
-            terms: Some(new.terms),
-            places: BTreeMap::new(),
-            versions: Vec::new(),
-            retired: Vec::new(),
-            highest: 0,
-            leaving: None,
-            ended: None,
-            revision: 1,
-            uses: BTreeMap::new(),
-        };
+        let mut token = Token::new(id, key.clone(), "operator:test", now);
+        token.description = new.description;
+        token.roles = new.roles.expect("runs name the roles");
+        token.labels = new.labels;
+        token.allowed_ips = new.allowed_ips;
+        token.managed_by = Some(manifest);
+        token.terms = Some(terms);
         token.declare_places(&new.places)?;
         token.stage(secret.digest(), now)?;
         if let Some(user) = self.users.get_mut(&token.user) {
@@ -191,7 +173,7 @@ impl Oracle {
         rule: impl FnOnce(&mut Token) -> Result<T, ServiceError>,
     ) -> Result<(Token, T), ServiceError> {
         let by_name = self.wrong(Mistake::NameUsedAgain);
-        let old = self.active.get_mut(&(token.user.clone(), token.name.clone())).ok_or_else(gone)?;
+        let old = self.active.get_mut(&token.key()).ok_or_else(gone)?;
         let same = (by_name || old.id == token.id) && revision.is_none_or(|revision| revision == old.revision);
         if !same {
             return Err(gone());
@@ -206,16 +188,16 @@ impl Oracle {
     }
 
     pub(crate) fn edit(&mut self, token: &Token, edit: &Edit, now: Timestamp) -> Result<Token, ServiceError> {
-        let to = (token.user.clone(), edit.name.clone().unwrap_or_else(|| token.name.clone()));
-        if let Some(holder) = self.active.get(&to).filter(|_| to.1 != token.name) {
+        let to = TokenKey::new(token.user.clone(), edit.name.clone().unwrap_or_else(|| token.name.clone()));
+        if let Some(holder) = self.active.get(&to).filter(|_| to.name != token.name) {
             if holder.state(now) != TokenState::Expired {
                 return Err(ServiceError::refused("name_taken", "the name is taken"));
             }
             self.end(&to, EndState::Expired, now);
         }
         let edited = self.change(token, None, |token| apply(token, edit, now))?.0;
-        if to.1 != token.name {
-            self.active.remove(&(token.user.clone(), token.name.clone()));
+        if to.name != token.name {
+            self.active.remove(&token.key());
             self.active.insert(to, edited.clone());
         }
         Ok(edited)
@@ -239,7 +221,7 @@ impl Oracle {
     }
 
     pub(crate) fn end_leaving(&mut self, token: &Token, look: Look, now: Timestamp) -> Result<Token, ServiceError> {
-        let key = (token.user.clone(), token.name.clone());
+        let key = token.key();
         let held = self.active.get(&key).filter(|held| held.id == token.id).ok_or_else(gone)?;
         let same = self.wrong(Mistake::EndTokenChanged) || held.revision == look.revision && held.leaving.is_some();
         let fresh = same && look.at <= now && LOOK_MAX.after(look.at) >= now;
@@ -254,11 +236,11 @@ impl Oracle {
     }
 
     /// A person deletes a token.
-    pub(crate) fn delete(&mut self, key: &(UserName, TokenName), now: Timestamp) -> Option<Token> {
+    pub(crate) fn delete(&mut self, key: &TokenKey, now: Timestamp) -> Option<Token> {
         self.active.contains_key(key).then(|| self.end(key, EndState::Deleted, now))
     }
 
-    fn end(&mut self, key: &(UserName, TokenName), state: EndState, now: Timestamp) -> Token {
+    fn end(&mut self, key: &TokenKey, state: EndState, now: Timestamp) -> Token {
         let mut token = self.active.remove(key).unwrap();
         token.ended = Some(Ended { state, at: now, by: Some("operator:test".to_owned()) });
         token.revision += 1;
@@ -271,8 +253,8 @@ impl Oracle {
 
     pub(crate) fn confirm(&self, token: &Token, secret: &Secret, now: Timestamp) -> Option<u32> {
         let digest = secret.digest();
-        let held = self.active.get(&(token.user.clone(), token.name.clone())).filter(|held| held.id == token.id)?;
-        held.live(now).find(|version| version.digest.matches(&digest)).map(|version| version.number)
+        let held = self.active.get(&token.key()).filter(|held| held.id == token.id)?;
+        held.version_with(&digest, now)
     }
 
     /// Notes a use of a version.

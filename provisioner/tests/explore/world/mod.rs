@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use latchkey::name::{TokenName, UserName};
 use latchkey::place::{Place, PlaceId};
 use latchkey::secret::{Secret, TokenId};
+use latchkey::token::TokenKey;
 
 use crate::exploration::{Entry, Traits, place};
 use crate::oracle::Oracle;
@@ -244,7 +244,7 @@ impl State {
     }
 
     /// A person deletes a token.
-    pub(crate) fn delete(&mut self, key: &(UserName, TokenName)) {
+    pub(crate) fn delete(&mut self, key: &TokenKey) {
         let Some(token) = self.service.delete(key, now()) else { return };
         for version in &token.versions {
             for place in version.deliveries.keys() {

@@ -1,0 +1,104 @@
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::lifetime::{Seconds, Terms};
+use crate::secret::{Digest, Fingerprint, KnownDigest};
+use crate::token::{TokenKey, VersionState};
+
+const DIGEST: &str = "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8";
+
+/// A value as the table has it, written as JSON; bytes read `{ "B": ".." }`.
+fn attribute(value: &Value) -> AttributeValue {
+    match value {
+        Value::Null => AttributeValue::Null(true),
+        Value::Bool(value) => AttributeValue::Bool(*value),
+        Value::Number(number) => AttributeValue::N(number.to_string()),
+        Value::String(text) => AttributeValue::S(text.clone()),
+        Value::Array(values) => AttributeValue::L(values.iter().map(attribute).collect()),
+        Value::Object(map) => match map.get("B").and_then(Value::as_str) {
+            Some(hex) => AttributeValue::B(Digest::from_hex(hex).unwrap().as_bytes().to_vec().into()),
+            None => AttributeValue::M(map.iter().map(|(name, value)| (name.clone(), attribute(value))).collect()),
+        },
+    }
+}
+
+/// A token's item as deployments hold it.
+fn stored() -> Item {
+    let terms = json!({"i": 7_776_000, "r": 2_592_000, "v": 86_400});
+    let value = json!({
+        "id": "0123456789abcdef", "user": "ci", "name": "deploy", "description": "Deploys", "roles": ["reader"],
+        "labels": {"team": "web"}, "allowed_ips": ["192.0.2.0/24"], "created": 1_772_366_400_000_i64,
+        "created_by": "operator:ada", "managed_by": "acme",
+        "terms": {"expires_in": 7_776_000, "rotate_every": 2_592_000, "overlap": 86_400},
+        "places": {"3ccc5d7701158488": {
+            "w": {"k": "dotenv", "g": [["machine", "host"], ["path", "/srv/.env"], ["name", "TOKEN"]], "b": true},
+            "y": true, "z": "r1", "u": 2,
+        }},
+        "versions": [
+            {
+                "n": 2, "d": {"B": DIGEST}, "s": "current", "c": 1_772_366_400_000_i64, "p": 1_772_366_460_000_i64,
+                "x": 1_780_142_460_000_i64, "a": 1_772_366_430_000_i64, "t": terms,
+                "l": {"3ccc5d7701158488": {"a": 1_772_366_430_000_i64, "e": 1_772_366_431_000_i64}},
+            },
+            {"n": 3, "d": {"B": DIGEST}, "s": "staged", "c": 1_772_452_800_000_i64},
+        ],
+        "retired": [{"n": 1, "f": "0a1b2c3d4e5f"}], "highest": 3, "revision": 9,
+        "use_2": {"first": 1_772_366_500_000_i64, "last": 1_772_370_100_000_i64, "ip": "192.0.2.1"},
+        "managed": "M#acme", "due": "DUE#2", "due_at": "001774958460000",
+    });
+    let AttributeValue::M(item) = attribute(&value) else { unreachable!("an object") };
+    item
+}
+
+#[test]
+fn what_deployments_hold_is_read_and_written_as_it_is() {
+    let token = decode_token(stored()).unwrap();
+    assert_eq!(token.key().to_string(), "ci/deploy");
+    assert_eq!(token.versions[0].digest, KnownDigest::Whole(Digest::from_hex(DIGEST).unwrap()));
+    assert_eq!(token.versions[0].fingerprint().as_str(), &DIGEST[..12]);
+    assert_eq!(token.versions[0].state, VersionState::Current);
+    assert_eq!(token.number_of(&"0a1b2c3d4e5f".parse().unwrap()), Some(1));
+    let days = Seconds::days;
+    let terms = Terms { expires_in: days(90), rotate_every: days(30), overlap: days(1) };
+    assert_eq!((token.terms, token.versions[0].terms), (Some(terms), Some(terms)));
+    assert_eq!(encode_token(&token).unwrap(), stored());
+}
+
+/// What is not wholly known is stored nowhere, neither as nothing nor as something else.
+#[test]
+fn a_version_without_its_digest_is_neither_stored_nor_read() {
+    let fingerprint: Fingerprint = DIGEST[..12].parse().unwrap();
+    let mut token = decode_token(stored()).unwrap();
+    token.versions[1].digest = KnownDigest::Fingerprint(fingerprint);
+    assert!(matches!(encode_token(&token), Err(TableError::Codec(text)) if text.contains("without its digest")));
+    let mut item = stored();
+    let Some(AttributeValue::L(versions)) = item.get_mut("versions") else { panic!("no versions") };
+    let AttributeValue::M(version) = &mut versions[0] else { panic!("no version") };
+    version.remove("d");
+    assert!(matches!(decode_token(item), Err(TableError::Codec(_))));
+}
+
+#[test]
+fn a_new_token_has_as_few_attributes_as_it_can() {
+    let key = TokenKey::new("ana".parse().unwrap(), "laptop".parse().unwrap());
+    let token =
+        Token::new("0123456789abcdef".parse().unwrap(), key, "ana/old", "2026-03-01T12:00:00Z".parse().unwrap());
+    let value = json!({
+        "id": "0123456789abcdef", "user": "ana", "name": "laptop", "roles": [], "created": 1_772_366_400_000_i64,
+        "created_by": "ana/old", "versions": [], "highest": 0, "revision": 1,
+    });
+    assert_eq!(AttributeValue::M(encode_token(&token).unwrap()), attribute(&value));
+    assert_eq!(decode_token(encode_token(&token).unwrap()).unwrap(), token);
+}
+
+#[test]
+fn short_names_are_told_apart_and_come_back() {
+    assert_eq!(SHORT.iter().map(|(_, short)| short).collect::<BTreeSet<_>>().len(), SHORT.len());
+    assert_eq!(SHORT.iter().map(|(long, _)| long).collect::<BTreeSet<_>>().len(), SHORT.len());
+    for (long, short) in SHORT {
+        assert_eq!((shorter(long), longer(short)), (Some(short), Some(long)));
+        assert_eq!((shorter(short), longer(long)), (None, None), "no name is both");
+    }
+}

@@ -1,0 +1,72 @@
+//! What requests to the table took.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_sdk_dynamodb::types::ConsumedCapacity;
+
+/// Calls and capacity units since the table was opened.
+#[derive(Debug, Default)]
+pub struct Counters {
+    calls: AtomicU64,
+    retries: AtomicU64,
+    throttles: AtomicU64,
+    // Half units occur, so halves are counted.
+    halves: AtomicU64,
+    index_halves: AtomicU64,
+}
+
+/// What [`Counters`] stood at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Counted {
+    /// Requests that were answered.
+    pub calls: u64,
+    /// Requests that were sent again.
+    pub retries: u64,
+    /// Requests that the table refused because there were too many.
+    pub throttles: u64,
+    /// Capacity units, read and write together.
+    pub units: f64,
+    /// Those of `units` that writes to the indexes took.
+    pub index_units: f64,
+}
+
+impl Counters {
+    /// Where they stand.
+    #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+    pub fn get(&self) -> Counted {
+        Counted {
+            calls: self.calls.load(Ordering::Relaxed),
+            retries: self.retries.load(Ordering::Relaxed),
+            throttles: self.throttles.load(Ordering::Relaxed),
+            units: self.halves.load(Ordering::Relaxed) as f64 / 2.0,
+            index_units: self.index_halves.load(Ordering::Relaxed) as f64 / 2.0,
+        }
+    }
+
+    /// A request was answered, and took this.
+    pub(super) fn note<'a>(&self, capacity: impl IntoIterator<Item = &'a ConsumedCapacity>) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        for consumed in capacity {
+            self.halves.fetch_add(halves(consumed.capacity_units()), Ordering::Relaxed);
+            for index in consumed.global_secondary_indexes().into_iter().flat_map(HashMap::values) {
+                self.index_halves.fetch_add(halves(index.capacity_units()), Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// A request is sent again.
+    pub(super) fn note_retry(&self) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request was refused because there were too many.
+    pub(super) fn note_throttle(&self) {
+        self.throttles.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and positive")]
+fn halves(units: Option<f64>) -> u64 {
+    (units.unwrap_or(0.0) * 2.0).round() as u64
+}
