@@ -1,5 +1,7 @@
 //! What can go wrong in a sink, told apart by what it means for a run and by what a person does about it.
 
+#![warn(missing_docs)]
+
 /// What went wrong in a sink. No text in it ever holds a value, nor what a vendor echoes of one.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SinkError {
@@ -28,6 +30,7 @@ pub enum SinkError {
     /// The sink, or a rule of ours about it, refuses this entry whoever asks.
     #[error("{reason}")]
     Refused {
+        /// What was refused.
         reason: String,
         /// What to do.
         hint: String,
@@ -48,7 +51,10 @@ pub enum SinkError {
     Late,
     /// The place is on another machine.
     #[error("it is on another machine (`{machine}`)")]
-    OtherMachine { machine: String },
+    OtherMachine {
+        /// Its name, as it is in the place.
+        machine: String,
+    },
 }
 
 impl SinkError {

@@ -1,6 +1,8 @@
 //! What a type of sink tells without asking anybody: of itself, and of a sink that a manifest declares. None of it has a
 //! default, so that a new type answers every question.
 
+#![warn(missing_docs)]
+
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -121,5 +123,6 @@ pub struct Twin {
     pub severity: Severity,
     /// The fault's code.
     pub code: &'static str,
+    /// What to do about it.
     pub hint: &'static str,
 }

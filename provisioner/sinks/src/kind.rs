@@ -1,5 +1,7 @@
 //! The types of sinks. Which type one is, is asked here and nowhere else, by matches that name every type.
 
+#![warn(missing_docs)]
+
 use std::path::Path;
 
 use latchkey::place::Place;
@@ -12,11 +14,17 @@ use crate::reading::{Fields, Reading, Span};
 /// A type of sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
+    /// `.env` files.
     Dotenv,
+    /// AWS Secrets Manager.
     AwsSecretsManager,
+    /// Environment variables of Vercel's projects.
     Vercel,
+    /// Config vars of Heroku's apps and pipelines.
     Heroku,
+    /// Azure Key Vault.
     AzureKeyVault,
+    /// The keyring of a machine's user.
     Keyring,
 }
 

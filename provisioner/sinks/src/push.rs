@@ -1,5 +1,7 @@
 //! One push of a token, as a manifest declares it.
 
+#![warn(missing_docs)]
+
 use super::vercel::Environment;
 use crate::reading::Span;
 

@@ -1,5 +1,7 @@
 //! The least rights that a sink needs.
 
+#![warn(missing_docs)]
+
 use std::collections::BTreeSet;
 
 use latchkey::place::Place;
@@ -21,15 +23,18 @@ pub enum LeastRights {
 pub struct Statement {
     /// What it is for, in a word.
     pub sid: &'static str,
+    /// What it allows, as IAM spells it.
     pub actions: &'static [&'static str],
     /// ARNs, or patterns of them.
     pub resources: BTreeSet<String>,
+    /// Its `Condition`, where it has one.
     pub condition: Option<Value>,
 }
 
 /// An entry that is pushed to.
 #[derive(Debug, Clone, Copy)]
 pub struct PushedEntry<'a> {
+    /// The push, as declared.
     pub push: &'a PushDeclaration,
     /// Where it lands, if that could be told.
     pub place: Option<&'a Place>,

@@ -1,5 +1,7 @@
 //! What a sink is: a place that holds secrets, behind one small trait, with capabilities as data.
 
+#![warn(missing_docs)]
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -99,8 +101,11 @@ impl Seen {
 /// One write that a sink is asked for.
 #[derive(Debug)]
 pub struct Write<'a> {
+    /// Where it goes.
     pub place: &'a Place,
+    /// The value, whole.
     pub secret: &'a Secret,
+    /// Which version it is.
     pub marker: &'a Marker,
     /// The token's name, for tags and comments.
     pub token_name: &'a str,
@@ -114,6 +119,7 @@ pub struct Write<'a> {
 /// One entry that a sink is asked to remove.
 #[derive(Debug)]
 pub struct Removal<'a> {
+    /// Where it is.
     pub place: &'a Place,
     /// What the place held at the last look, see [`Write::seen`].
     pub seen: &'a Seen,

@@ -78,7 +78,7 @@ impl Shelf {
         let Some(value) = contents.values.get(name(place)) else { return Seen::Absent };
         let fingerprint = Digest::of(value.as_bytes()).fingerprint();
         let token_id = Secret::parse(value).ok().map(|secret| secret.token_id());
-        let claimed = self.makes(Mistake::ClaimsWhatIsForeign).then(|| "0123456789abcdef".parse().unwrap());
+        let claimed = self.makes(Mistake::ClaimsWhatIsForeign).then(|| "0123456789abcdef".parse().expect("an id"));
         Seen::Holds(SeenEntry {
             receipt: Receipt(fingerprint.to_string()),
             fingerprint: Some(fingerprint),

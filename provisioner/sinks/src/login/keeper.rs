@@ -92,9 +92,8 @@ async fn read(login: &Login) -> Result<Zeroizing<String>, SinkError> {
 fn nothing(login: &Login) -> &'static str {
     match login {
         Login::Env { .. } => "is not set, or empty",
-        Login::File { .. } => "is empty",
         Login::Command { .. } => "printed nothing",
-        Login::Secret { .. } => "is empty",
+        Login::File { .. } | Login::Secret { .. } => "is empty",
     }
 }
 
@@ -200,7 +199,7 @@ mod tests {
     async fn a_login_stands_in_the_environment() {
         // Cargo sets it for every test.
         let name = kept(Login::Env { env: "CARGO_PKG_NAME".to_owned() }).await;
-        assert_eq!(name.as_deref(), Ok("provisioner"));
+        assert_eq!(name.as_deref(), Ok(env!("CARGO_PKG_NAME")));
         insta::assert_snapshot!(kept(Login::Env { env: "LATCHKEY_NO_SUCH_LOGIN".to_owned() }).await.unwrap_err(), @"the environment variable `LATCHKEY_NO_SUCH_LOGIN` is not set, or empty; set `LATCHKEY_NO_SUCH_LOGIN`, in CI from its secrets");
     }
 
