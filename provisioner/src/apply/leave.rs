@@ -44,9 +44,15 @@ async fn begin_leaving(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), Failure
 /// How a step of leaving ended.
 enum Left {
     /// The record as it is now.
-    Now(Token),
+    Now(Box<Token>),
     /// Why it has to wait for a later run.
     Waits(String),
+}
+
+impl Left {
+    fn now(token: Token) -> Self {
+        Self::Now(Box::new(token))
+    }
 }
 
 async fn leave_one(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), Failure> {
@@ -58,13 +64,13 @@ async fn leave_one(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), Failure> {
             Change::Forget { place } => {
                 let forgotten = forget(run, &token, place).await.map_err(|error| service_failure(&subject, &error))?;
                 let waits = || Left::Waits("place not forgotten yet, as a write may still arrive there".to_owned());
-                forgotten.map_or_else(waits, Left::Now)
+                forgotten.map_or_else(waits, Left::now)
             }
             Change::Delete => delete(run, &subject, &token).await?,
             _ => continue,
         };
         match left {
-            Left::Now(record) => token = record,
+            Left::Now(record) => token = *record,
             Left::Waits(why) => work.skip(index, why),
         }
     }
@@ -78,13 +84,13 @@ async fn remove_entry(run: &Run<'_>, subject: &str, token: &Token, place: &Place
     let token = run.client.reread(&run.manifest.name, token).await.map_err(failed)?;
     let removable = |record: &&PlaceRecord| !record.declared || !stands(Safeguard::RemoveUndeclared);
     // Declared again by another run: no longer ours to remove.
-    let Some(record) = token.places.get(place).filter(removable) else { return Ok(Left::Now(token)) };
+    let Some(record) = token.places.get(place).filter(removable) else { return Ok(Left::now(token)) };
     if let Some(reason) = remove(run, subject, &token, &record.place).await? {
         let label = run.labels.of(&record.place);
         return Ok(Left::Waits(format!("{label} stays, as its consumers may still read an older version: {reason}")));
     }
     // While it cannot be forgotten yet, a later run finds nothing there and forgets it.
-    Ok(Left::Now(forget(run, &token, place).await.map_err(failed)?.unwrap_or(token)))
+    Ok(Left::now(forget(run, &token, place).await.map_err(failed)?.unwrap_or(token)))
 }
 
 /// Ends a token that leaves, after a look that finds none of its versions anywhere.
@@ -107,7 +113,7 @@ async fn delete(run: &Run<'_>, subject: &str, token: &Token) -> Result<Left, Fai
     }
     let look = Look { at, revision: token.revision };
     match run.client.end_leaving(&token, look).await {
-        Ok(ended) => Ok(Left::Now(ended)),
+        Ok(ended) => Ok(Left::now(ended)),
         Err(ServiceError::Version(VersionError::Announced { until, .. })) => {
             Ok(Left::Waits(format!("not deleted before {}", minute(until))))
         }

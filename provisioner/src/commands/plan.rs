@@ -125,7 +125,7 @@ pub(super) fn options(manifest: &Manifest, may: &PlanFlags, rotate: Rotate) -> R
         prune_used_within: Some(may.prune_used_within),
         allow_rotations: may.allow_rotations,
         force_retire: may.force_retire,
-        retire_nothing: false,
+        pass: plan::Pass::First,
         forget: may.forget.iter().cloned().collect(),
         only: std::collections::BTreeSet::new(),
         sinks: choose::sinks(manifest, &may.select.sink)?,

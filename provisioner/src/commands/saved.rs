@@ -145,7 +145,7 @@ impl Saved {
             prune_used_within: within.map_err(|_| bad("prune_used_within"))?,
             allow_rotations: options.allow_rotations,
             force_retire: options.force_retire,
-            retire_nothing: false,
+            pass: plan::Pass::First,
             forget: options.forget.clone(),
             only: options.only.iter().map(key).collect::<Option<_>>().ok_or_else(|| bad("only"))?,
             sinks: options.sink.clone(),

@@ -44,6 +44,15 @@ pub enum Rotate {
     All,
 }
 
+/// Where a run is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Pass {
+    #[default]
+    First,
+    /// It goes over everything once more, and retires nothing.
+    Another,
+}
+
 /// What a plan may do.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -61,8 +70,8 @@ pub struct Options {
     pub allow_rotations: Option<usize>,
     /// Retire versions that were used lately too.
     pub force_retire: bool,
-    /// Retire nothing: what is left of a run that has repaired something.
-    pub retire_nothing: bool,
+    /// Whether the run has gone over everything before.
+    pub pass: Pass,
     /// Recorded places to forget, by id.
     pub forget: BTreeSet<String>,
     /// The tokens that the run is about, all when empty. Others are left exactly as they are.
@@ -76,7 +85,7 @@ impl Options {
     /// reason yet for anything to end.
     pub fn begin_another_pass(&mut self) {
         self.rotate = Rotate::Due;
-        self.retire_nothing = true;
+        self.pass = Pass::Another;
     }
 
     /// Whether the run is about a part of the manifest.

@@ -44,14 +44,17 @@ impl Page<'_> {
             }
             Change::Resume { number, to, .. } => {
                 self.line(Tone::Change, &format!("go on with version {number}, which an earlier run left staged"));
-                to.iter().for_each(|id| self.detail(format!("push version {number} to {}", names.of(id))));
+                for id in to {
+                    self.detail(format!("push version {number} to {}", names.of(id)));
+                }
             }
             Change::Mend { number, from, to, found } => {
                 self.mend(*number, to, found);
                 self.detail(format!("push version {number}, read from {}", names.of(from)));
             }
             Change::Retire { number } => {
-                self.line(Tone::Delete, &format!("retire version {number}, its overlap is over and no place holds it"))
+                let text = format!("retire version {number}, its overlap is over and no place holds it");
+                self.line(Tone::Delete, &text);
             }
             Change::Remove { place } => {
                 self.line(Tone::Delete, &format!("remove the entry {}, no longer declared", names.of(place)));

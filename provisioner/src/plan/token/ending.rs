@@ -8,7 +8,7 @@ use latchkey::token::{Token, Version, VersionState};
 use super::{Case, Whose};
 use crate::observe::finding::Finding;
 use crate::observe::keeping::{keeps, place_look};
-use crate::plan::{Blocked, Change, Note, TokenPlan};
+use crate::plan::{Blocked, Change, Note, Pass, TokenPlan};
 use crate::safeguard::{Safeguard, stands};
 use latchkey_sinks::SinkError;
 
@@ -22,7 +22,7 @@ pub(super) fn retire(plan: &mut TokenPlan, case: &Case<'_>, record: &Token, (bro
     };
     let older = |version: &&Version| version.state != VersionState::Current && !nobodys(version) && !resumed(version);
     let older: Vec<&Version> = record.live(case.now).filter(older).collect();
-    if older.is_empty() || case.options.retire_nothing {
+    if older.is_empty() || case.options.pass == Pass::Another {
         return;
     }
     let places = place_looks(case, record, brought);
