@@ -3,16 +3,16 @@
 #
 #     URL=https://... SECRET=lk_... samples/requests.sh
 #
-# SECRET is an admin's, for instance from `provision bootstrap`. A route a line, after the status that is expected.
+# SECRET is an admin's, for instance from `provision bootstrap`. One request per line, after the expected status.
 set -euo pipefail
 : "${URL:?the URL of the service, for instance the output Url of infra/deploy}"
 : "${SECRET:?the secret of an admin}"
 
-command -v jq >/dev/null || { echo "requests: needs \`jq\`" >&2; exit 1; }
+command -v jq >/dev/null || { echo "requests: \`jq\` is not installed" >&2; exit 1; }
 answer="$(mktemp)"
 trap 'rm -f "$answer"' EXIT
 
-# request STATUS METHOD PATH [BODY]: the answer's body is then in $answer.
+# request STATUS METHOD PATH [BODY]: puts the response's body into $answer.
 request() {
   local wanted="$1" method="$2" path="$3" body="${4:-}" status
   # The secret goes through a file descriptor, never through an argument that other processes can read.
@@ -29,7 +29,7 @@ request() {
 
 field() { jq --raw-output "$1" "$answer"; }
 
-# Who am I, and what is there to ask?
+# The caller, and the API's own document.
 request 200 GET /v1/me
 request 200 GET /v1/openapi.json
 
@@ -41,7 +41,7 @@ request 200 PUT /v1/users/ci@example.com '{"kind": "service", "roles": ["documen
 request 200 GET /v1/users
 request 200 GET /v1/users/ci@example.com
 
-# A token by hand: its secret is in the answer, this once.
+# A token created by hand: its secret is in this response only.
 request 201 POST /v1/users/ci@example.com/tokens '{"name": "nightly-report", "description": "Reads documents"}'
 id="$(field .token.id)"
 hers="$(field .secret)"
@@ -60,7 +60,7 @@ request 200 GET "/v1/users/ci@example.com/tokens/nightly-report/events?id=$id"
 request 200 GET /v1/users/ci@example.com/usage
 request 200 GET /v1/events
 
-# What a manifest may hand out, and the lease of a run.
+# What a manifest is allowed to grant, and the lease of a run.
 request 200 PUT /v1/manifests/acme-platform/grant \
   '{"permissions": ["documents:read"], "roles": ["documents-reader"], "users": ["ci@example.com"]}'
 request 200 PUT /v1/manifests/acme-platform/lease '{"holder": "requests"}'
@@ -92,7 +92,7 @@ request 201 POST "$tokens/production-api/versions" "{\"id\": \"$declared\"}"
 request 409 DELETE "$tokens/production-api/versions/1?id=$declared&looked_at=$(date -u +%Y-%m-%dT%H:%M:%SZ)&revision=1"
 request 204 DELETE "/v1/manifests/acme-platform/lease?holder=requests"
 
-# The end: one token ends itself, the other is ended, and with them go the user and the role.
+# Clean up: one token revokes itself, the other is revoked, then the user and the role are deleted.
 SECRET="$hers" request 204 DELETE /v1/me/token
 SECRET="$hers" request 401 GET /v1/me
 request 204 DELETE /v1/users/ci@example.com/tokens/production-api

@@ -46,15 +46,15 @@ fn the_scripts_tell_what_they_do() {
 #[test]
 fn wrong_words_are_refused_with_a_hint() {
     for (script, arguments, fault) in [
-        ("deploy", &["--stak", "x"][..], "there is no option `--stak`"),
+        ("deploy", &["--stak", "x"][..], "unknown option `--stak`"),
         ("deploy", &["latchkey"], "`latchkey` is neither an option nor PARAMETER=VALUE"),
-        ("deploy", &["--stack"], "`--stack` wants a value"),
+        ("deploy", &["--stack"], "`--stack` needs a value"),
         ("deploy", &["--stack", "9"], "`9` cannot be the name of a stack"),
-        ("deploy", &["--arch", "riscv"], "the architecture is arm64 or x86_64, not `riscv`"),
-        ("deploy", &["--binaries", "/nowhere"], "`/nowhere` has no function `create`"),
+        ("deploy", &["--arch", "riscv"], "unknown architecture `riscv`"),
+        ("deploy", &["--binaries", "/nowhere"], "`/nowhere` does not contain the function `create`"),
         ("deploy", &["--release", "x", "--region", "eu-west-1", "--bucket", "b"], "`x` is not the name of a release"),
-        ("destroy", &[], "which stack?"),
-        ("destroy", &["--table", "x"], "there is no option `--table`"),
+        ("destroy", &[], "no stack is named"),
+        ("destroy", &["--table", "x"], "unknown option `--table`"),
         ("destroy", &["--stack", "x"], "no region is configured"),
     ] {
         let output = run(script, arguments);
