@@ -129,7 +129,7 @@ pub enum CreateError {
     #[error(transparent)]
     Terms(#[from] Contradiction),
     /// What no manifest may hand out.
-    #[error("no manifest may hand out `{0}`")]
+    #[error("no manifest may grant `{0}`")]
     NotByManifest(String),
     /// Too many places.
     #[error(transparent)]

@@ -25,7 +25,7 @@ use crate::plan::{self, Labels, Options, Plan, Rotate};
 use crate::service::Client;
 use crate::sinks::registry::ManifestSinks;
 
-/// How often a run goes over everything, when a place has to be mended at once.
+/// How often a run goes over everything, when a place has to be repaired at once.
 const PASSES: usize = 3;
 
 /// What a run is to do.
@@ -40,7 +40,7 @@ struct RunRequest<'a> {
     saved: Option<Saved>,
 }
 
-/// Makes the service and all places what the manifest declares.
+/// Creates, updates and rotates tokens so that everything matches the manifest.
 pub(super) async fn apply(printer: Printer, service: Option<&str>, arguments: &Apply) -> Result<Code, Fault> {
     let saved = arguments.plan.as_deref().map(saved::read).transpose()?;
     let manifest = open::load(printer, &arguments.file, &arguments.allow)?;
@@ -53,7 +53,7 @@ pub(super) async fn apply(printer: Printer, service: Option<&str>, arguments: &A
     run(printer, service, &manifest, wish).await
 }
 
-/// Rotates what is due, the named tokens, or all; or ends what has leaked.
+/// Rotates what is due, the named tokens, or all; or replaces leaked secrets.
 pub(super) async fn rotate(
     printer: Printer,
     service: Option<&str>,
@@ -67,10 +67,9 @@ pub(super) async fn rotate(
     let manifest = open::load(printer, &file, &arguments.allow)?;
     if !arguments.compromised.is_empty() {
         if let Some(word) = words.first() {
-            return Err(Fault::new(format!("`{word}` stands beside `--compromised`, which takes its tokens itself"))
-                .hint(format!(
-                    "say `--compromised {word}` if it has leaked too; rotate others in a run of their own"
-                )));
+            return Err(Fault::new(format!("cannot combine `{word}` with `--compromised`")).hint(format!(
+                "pass `--compromised {word}` if it has leaked too; rotate other tokens in a separate run"
+            )));
         }
         return compromised::run(printer, service, &manifest, arguments).await;
     }
@@ -128,7 +127,7 @@ async fn leased(
     let mut last: Option<Plan> = None;
     let mut changed = false;
     for pass in 1..=PASSES {
-        // What an earlier pass did stays done, so whatever stops a later one leaves the run partly done.
+        // What an earlier pass did stays done, so whatever stops a later one leaves the run incomplete.
         let partly = |fault: Fault| if pass == 1 { fault } else { fault.code(Code::Partly) };
         let observation = observe(client, &sinks, manifest).await.map_err(|error| partly(error.into()))?;
         let faults = plan::faults(manifest, &observation);
@@ -155,7 +154,7 @@ async fn leased(
         let outcome = outcome.map_err(|error| {
             let fault = Fault::from(error);
             let first = fault.hint.clone().map(|hint| format!("{hint}; ")).unwrap_or_default();
-            fault.hint(format!("{first}what was done stays done; run it again to go on")).code(Code::Partly)
+            fault.hint(format!("{first}completed changes are kept; run it again to continue")).code(Code::Partly)
         })?;
         changed |= plan.has_changes();
         last = Some(plan);
@@ -166,7 +165,7 @@ async fn leased(
         if !outcome.again || total.stopped || pass == PASSES {
             break;
         }
-        // What was asked for is under way; a second pass only mends.
+        // What was asked for is under way; a second pass only repairs.
         wish.may.rotate = Rotate::Due;
     }
     finish(printer, last.as_ref(), changed, &total, &labels)
@@ -179,7 +178,7 @@ fn check_places(plan: &Plan, may: &Options) -> Result<(), Fault> {
         if may.forget.is_empty() { BTreeSet::new() } else { ids().map(|id| id.to_string()).collect() };
     match may.forget.iter().find(|id| !known.contains(*id)) {
         None => Ok(()),
-        Some(id) => Err(Fault::new(format!("no token of the manifest has a place `{id}`"))
+        Some(id) => Err(Fault::new(format!("no token of the manifest has the place `{id}`"))
             .hint("`provision status --format json` shows the ids of all places")),
     }
 }
@@ -191,7 +190,7 @@ pub(super) async fn check_revision(client: &Client, manifest: &Manifest, how: &R
             "revision {revision} of `{}` is older than {last}, the last one applied",
             manifest.name
         ))
-        .hint("apply the newer one, or say `--force-revision` to go back")
+        .hint("apply the newer one, or pass `--force-revision` to go back")
         .code(Code::Guard));
     }
     Ok(())
@@ -204,8 +203,8 @@ fn check_stale(wish: &RunRequest<'_>, made: saved::Made<'_>) -> Result<(), Fault
         return Err(saved.stale(made));
     }
     if let Some(wanted) = wish.plan_id.filter(|wanted| *wanted != id) {
-        return Err(Fault::new(format!("the plan is {id} by now, not {wanted}"))
-            .hint("nothing was changed; look at `provision plan` again")
+        return Err(Fault::new(format!("the plan is stale: its id is now `{id}`, not `{wanted}`"))
+            .hint("nothing was changed; run `provision plan` again")
             .code(Code::Busy));
     }
     Ok(())
@@ -235,13 +234,12 @@ fn finish(
 ) -> Result<Code, Fault> {
     let blocked = plan.is_some_and(Plan::is_blocked);
     let good = total.failures.is_empty() && !blocked && !total.stopped;
-    let left = total.failures.len()
+    let failed = total.failures.len()
         + plan.map_or(0, |plan| plan.tokens.iter().filter(|token| !token.blocked.is_empty()).count());
-    let left = if left == 1 { "1 left as it was".to_owned() } else { format!("{left} left as they were") };
     let sum = if good {
         format!("Done: {} changed", total.done)
     } else {
-        format!("Partly done: {} changed, {left}", total.done)
+        format!("Incomplete: {} changed, {failed} failed", total.done)
     };
     let unchanged = || plan.map_or_else(String::new, plan::summary);
     let page = markdown::outcome(&if good && !changed { unchanged() } else { sum.clone() }, plan, total, labels);
@@ -256,7 +254,7 @@ fn finish(
     }
     actions::summarise(&page);
     if total.stopped {
-        printer.talk("stopped; no place was left half-written. Run it again to go on");
+        printer.talk("stopped: no entry was left half-written; run it again to continue");
     }
     Ok(if good { Code::Done } else { Code::Partly })
 }

@@ -53,7 +53,7 @@ impl Remote {
             }
             let unknown = |error: &ServiceError| {
                 ServiceError::Unavailable(format!(
-                    "it is not known whether `{}/{}` was made, and nobody has its secret: {error}",
+                    "it is not known whether `{}/{}` was created, and nobody has its secret: {error}",
                     new.user, new.name
                 ))
             };
@@ -63,7 +63,7 @@ impl Remote {
             };
             let mine = format!("{}/", self.me());
             if found.is_some_and(|token| token.created >= begun && token.created_by.starts_with(&mine)) {
-                let text = format!("`{}/{}` was made, but its secret was lost on the way", new.user, new.name);
+                let text = format!("`{}/{}` was created, but its secret was lost on the way", new.user, new.name);
                 return Err(ServiceError::refused("secret_lost", text));
             }
             match undone {
@@ -71,7 +71,7 @@ impl Remote {
                 Undone::Unknown(error) => lost = Some(unknown(&error)),
             }
         }
-        Err(lost.unwrap_or_else(|| ServiceError::Unavailable("the token was not made".to_owned())))
+        Err(lost.unwrap_or_else(|| ServiceError::Unavailable("the token was not created".to_owned())))
     }
 
     async fn listed(&self, user: &UserName, state: &str, limit: Option<usize>) -> Result<Vec<Token>, ServiceError> {

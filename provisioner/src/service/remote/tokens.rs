@@ -86,7 +86,7 @@ impl Remote {
                 Undone::Unknown(error) => lost = Some(error),
             }
         }
-        Err(lost.unwrap_or_else(|| ServiceError::Unavailable("the token was not made".to_owned())))
+        Err(lost.unwrap_or_else(|| ServiceError::Unavailable("the token was not created".to_owned())))
     }
 
     pub(in crate::service) async fn edit(&self, token: &Token, edit: &Edit) -> Result<Token, ServiceError> {
