@@ -44,9 +44,9 @@ fn permission(found: &Text<'_>, reading: &mut Reading<'_>) -> Option<Permission>
             None
         }
         Ok(permission) if matches!(permission.resource(), "admin" | "manifests" | "*") => {
-            let message = format!("no manifest may hand out `{permission}`");
+            let message = format!("no manifest may grant `{permission}`");
             reading.add(Fault::error("forbidden-permission", found.span.clone(), message).hint(
-                "name the resource; rights over Latchkey itself are granted by an admin, with `provision role set`",
+                "name the resource; permissions on Latchkey itself are granted by an admin, with `provision role set`",
             ));
             None
         }
