@@ -101,7 +101,7 @@ pub enum CreateError {
     #[error("the user `{0}` is suspended")]
     Suspended(UserName),
     /// Roles that the user does not hold.
-    #[error("`{user}` does not hold the role {}", list(roles))]
+    #[error("`{user}` does not have the role {}", list(roles))]
     RoleNotHeld {
         /// Whose.
         user: UserName,

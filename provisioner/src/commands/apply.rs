@@ -196,7 +196,7 @@ pub(super) async fn check_revision(client: &Client, manifest: &Manifest, how: &R
     Ok(())
 }
 
-/// Stops where the plan is another than the one that was read.
+/// Stops where the plan is stale.
 fn check_stale(wish: &RunRequest<'_>, made: saved::Made<'_>) -> Result<(), Fault> {
     let id = made.plan.id();
     if let Some(saved) = wish.saved.as_ref().filter(|saved| saved.plan_id != id) {
@@ -210,7 +210,7 @@ fn check_stale(wish: &RunRequest<'_>, made: saved::Made<'_>) -> Result<(), Fault
     Ok(())
 }
 
-/// Shows the plan, and stops where a guard says so.
+/// Shows the plan, and stops where a guard does.
 fn show(printer: Printer, manifest: &Manifest, plan: &Plan, labels: &Labels) -> Result<(), Fault> {
     if printer.format == Format::Text {
         actions::grouped(printer, &format!("Plan of {}", plan.manifest), &plan::lines(plan, labels))?;

@@ -102,7 +102,8 @@ fn show(printer: Printer, made: &Bootstrapped, file: Option<File>, path: Option<
 fn fault(error: BootstrapError) -> Fault {
     let hint = match &error {
         BootstrapError::Done { .. } => {
-            "if its secret is lost or has expired, `provision bootstrap --replace` creates another token and revokes that one"
+            "if its secret is lost or has expired, `provision bootstrap --replace` creates another token and revokes \
+             that one"
         }
         BootstrapError::Raced => "whoever was first has the secret",
         BootstrapError::Former(_) => "delete it by hand: `provision token list`, then `provision token delete`",

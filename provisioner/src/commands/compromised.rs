@@ -265,13 +265,12 @@ impl Scene<'_> {
             Format::Text => sums.iter().try_for_each(|sum| self.printer.result(sum))?,
         }
         if ended.iter().any(|token| token.new.is_some() && !token.current) {
-            self.printer
-                .talk("run `provision apply` once the other places are reachable, to deliver the new version there");
+            self.printer.talk("help: run `provision apply` once the other places are reachable, to update them");
         }
         for token in ended.iter().filter(|token| token.new.is_none()) {
             let (user, name) = token.subject.split_once('/').unwrap_or(("USER", &token.subject));
             self.printer.talk(&format!(
-                "if it cannot wait, `provision token delete {name} --user {user}` revokes all its secrets at once"
+                "help: if it cannot wait, `provision token delete {name} --user {user}` revokes all its secrets at once"
             ));
         }
         Ok(if good { Code::Done } else { Code::Partly })

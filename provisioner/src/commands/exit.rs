@@ -79,7 +79,7 @@ impl From<ServiceError> for Fault {
     }
 }
 
-/// What whoever is refused can do about it, where that is the same for every command.
+/// What to do about a refusal, where that is the same for every command.
 fn hint(refusal: &Refusal) -> Option<String> {
     Some(match refusal.code.as_str() {
         "insufficient_scope" => match refusal.text("permission") {

@@ -36,7 +36,7 @@ pub(super) fn run(printer: Printer, init: &Init) -> Result<Code, Fault> {
     Ok(Code::Done)
 }
 
-/// The folder's name made a manifest's name.
+/// The folder's name, turned into a manifest's name.
 fn name_of(file: &Path) -> ManifestName {
     let folder = std::path::absolute(file).ok().and_then(|path| path.parent().map(Path::to_owned));
     let folder = folder.and_then(|folder| folder.file_name().map(|name| name.to_string_lossy().to_lowercase()));

@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::output::Printer;
 
-/// What is told of a run that was stopped in the middle of a push.
+/// The message for a run that was stopped in the middle of a push.
 const HALF_DONE: &str = "stopped at once: a push may be half-done, and a version staged; an entry that was being \
                          written contains the former version or the new one, and both are valid; run it again to \
                          continue";

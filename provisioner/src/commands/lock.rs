@@ -164,7 +164,7 @@ impl Lease {
         if let Self::Service(Renewed { client, manifest, holder, renewing }) = self {
             renewing.abort();
             if let Err(error) = client.free_lease(&manifest, &holder).await {
-                tracing::debug!(%error, "the lease was not given back; it ends within a minute");
+                tracing::debug!(%error, "the lease was not released; it expires within a minute");
             }
         }
     }

@@ -79,7 +79,7 @@ pub(super) fn refuse(printer: Printer, manifest: &Manifest, faults: &[ManifestFa
     Fault::new(format!("`{path}` has {}, nothing was changed", count(faults.len(), "error")))
 }
 
-/// Where the service is: the flag, else what the manifest says, else the server that the environment names.
+/// Where the service is: the flag, else what the manifest sets, else the server in the environment.
 pub(super) fn address(flag: Option<&str>, manifest: Option<&Manifest>) -> Result<ServiceAddress, Fault> {
     if let Some(flag) = flag {
         return parse_address(flag);
@@ -131,7 +131,7 @@ pub(super) async fn nearest(flag: Option<&str>, absent: IfMissing) -> Result<Cli
     client(&nearest_address(flag)?, absent).await
 }
 
-/// Where it is: the flag, else what the nearest `tokens.toml` says, else the server that the environment names.
+/// Where it is: the flag, else what the nearest `tokens.toml` sets, else the server in the environment.
 pub(super) fn nearest_address(flag: Option<&str>) -> Result<ServiceAddress, Fault> {
     if flag.is_some() {
         return address(flag, None);
@@ -215,7 +215,7 @@ async fn on_aws(name: &str, region: Option<&str>, endpoint: Option<&str>) -> Res
     Ok(Client::operator(service, &operator))
 }
 
-/// The OS user's name, as far as it can be told.
+/// The OS user's name, as far as it is known.
 pub(super) fn operator() -> String {
     let user = nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten();
     user.map_or_else(|| format!("uid-{}", nix::unistd::getuid()), |user| user.name)

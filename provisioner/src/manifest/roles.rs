@@ -54,7 +54,7 @@ fn permission(found: &Text<'_>, reading: &mut Reading<'_>) -> Option<Permission>
     }
 }
 
-/// Reads the field `roles` of a user or token: the names and where each stands. `None` when it is not there or no list.
+/// Reads the field `roles` of a user or token: the names and where each is. `None` when it is missing or not a list.
 pub(super) fn role_names(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<(Vec<RoleName>, Vec<Span>)> {
     let list = fields.texts("roles", reading)?;
     if list.len() > ROLES_MAX {

@@ -145,7 +145,7 @@ fn token_roles(
         if !exists(manifest, observation, role) {
             faults.push(unknown_role(observation, role, span));
         } else if !held.contains(&role) && !manifest.users.contains_key(user) {
-            let message = format!("the user `{user}` does not hold the role `{role}`");
+            let message = format!("the user `{user}` does not have the role `{role}`");
             let hint = format!("give it with `provision user set {user} --add-role {role}`");
             faults.push(Fault::error("role-not-held", span.clone(), message).hint(hint));
         }
