@@ -18,15 +18,14 @@ pub use table::table;
 use crate::apply::Failure;
 use crate::plan::{Line, Tone};
 
-/// The output format of results.
+/// The output format of results: text for people, JSON for programs, Markdown for pull requests and job summaries.
+///
+/// Its values have no comments of their own, as clap would then print the long form of every help page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Format {
-    /// For people
     #[default]
     Text,
-    /// For programs
     Json,
-    /// For pull requests and job summaries
     Markdown,
 }
 

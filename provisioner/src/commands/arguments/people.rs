@@ -98,7 +98,7 @@ pub(in crate::commands) enum Role {
 
 #[derive(Debug, Subcommand)]
 pub(in crate::commands) enum ManifestCommand {
-    /// Set what a manifest is allowed to grant when it is applied with a token; replaces the former grant
+    /// Set what a manifest is allowed to grant, replacing the former grant
     #[command(after_help = "Examples:
   provision manifest grant acme-platform --permission documents:read,documents:write
   provision manifest grant acme-platform -p documents:read --role auditor --user ana")]
@@ -136,7 +136,7 @@ pub(in crate::commands) struct Bootstrap {
     /// Name of the token
     #[arg(long, default_value = "first-admin")]
     pub(in crate::commands) token: TokenName,
-    /// Expiry: a date (until the end of that day, UTC) or an instant [default: 31 days from now]
+    /// Expiry: a date (end of that day, UTC) or an instant [default: 31 days from now]
     #[arg(long, short = 'e')]
     pub(in crate::commands) expires_at: Option<String>,
     /// Create another token although there is one, and revoke that one

@@ -52,10 +52,10 @@ pub(in crate::commands) struct Check {
 /// What a run is about.
 #[derive(Debug, Default, Args)]
 pub(in crate::commands) struct SelectionFlags {
-    /// Only this token, `NAME` or `USER/NAME`; all others stay exactly as they are (repeatable)
+    /// Only this token, `NAME` or `USER/NAME`; others are left alone (repeatable)
     #[arg(long, value_name = "NAME", help_heading = SELECTION)]
     pub(in crate::commands) only: Vec<String>,
-    /// Only pushes to this sink; tokens that need a new version everywhere are blocked (repeatable)
+    /// Only this sink; tokens that need a new version everywhere are blocked (repeatable)
     #[arg(long, value_name = "SINK", conflicts_with = "prune", help_heading = SELECTION)]
     pub(in crate::commands) sink: Vec<String>,
 }
@@ -84,13 +84,13 @@ pub(in crate::commands) struct PlanFlags {
         help_heading = SAFETY
     )]
     pub(in crate::commands) prune_used_within: Seconds,
-    /// Limit of tokens to rotate besides those that are due or named [default: 10, or a third if that is more]
+    /// Limit of rotations that are neither due nor named [default: 10, or a third if more]
     #[arg(long, value_name = "N", help_heading = SAFETY)]
     pub(in crate::commands) allow_rotations: Option<usize>,
     /// Retire older versions even if they are still in use
     #[arg(long, help_heading = SAFETY)]
     pub(in crate::commands) force_retire: bool,
-    /// Stop tracking a place, by the id that `plan` shows, and leave its entry as it is (repeatable)
+    /// Stop tracking this place, by its id in `plan`; its entry stays (repeatable)
     #[arg(long, value_name = "PLACE", help_heading = SAFETY)]
     pub(in crate::commands) forget: Vec<String>,
 }
@@ -127,7 +127,7 @@ pub(in crate::commands) struct Apply {
     pub(in crate::commands) file: PathBuf,
     #[command(flatten)]
     pub(in crate::commands) may: PlanFlags,
-    /// Apply this plan, written by `plan --out`, with its options; refuse if the plan is stale
+    /// Apply the plan that `plan --out` wrote, with its options; refuse if it is stale
     #[arg(
         long,
         value_name = "FILE",
@@ -154,10 +154,10 @@ pub(in crate::commands) struct RunFlags {
     /// Seconds to wait for another run of the same manifest
     #[arg(long, value_name = "SECONDS", default_value_t = 90, help_heading = SAFETY)]
     pub(in crate::commands) wait: u64,
-    /// Take over the lease of a run that is dead or elsewhere; not needed on an embedded table
+    /// Take over the lease of a run that is dead; not for embedded tables
     #[arg(long, help_heading = SAFETY)]
     pub(in crate::commands) steal: bool,
-    /// Number that grows with the manifest's history, such as CI's run number; older ones are refused
+    /// Increasing number, such as CI's run number; older ones are refused
     #[arg(long, value_name = "N", help_heading = SAFETY)]
     pub(in crate::commands) revision: Option<u64>,
     /// Apply a revision that is older than the last one
@@ -167,13 +167,13 @@ pub(in crate::commands) struct RunFlags {
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Rotate {
-    /// Manifest [default: tokens.toml], then tokens to rotate now, `NAME` or `USER/NAME` [default: those that are due]
+    /// Manifest [default: tokens.toml], then tokens to rotate now [default: those that are due]
     #[arg(value_name = "FILE|NAME")]
     pub(in crate::commands) words: Vec<String>,
     /// Rotate every token now
     #[arg(long, help_heading = SELECTION)]
     pub(in crate::commands) all: bool,
-    /// Replace the leaked secret of this token everywhere, and revoke all older versions at once (repeatable)
+    /// Replace this token's leaked secret and revoke all older versions at once (repeatable)
     #[arg(
         long,
         value_name = "NAME",
@@ -184,19 +184,19 @@ pub(in crate::commands) struct Rotate {
     /// Revoke without asking for confirmation
     #[arg(long, short = 'y', requires = "compromised", help_heading = SAFETY)]
     pub(in crate::commands) yes: bool,
-    /// Limit of tokens to rotate besides those that are due or named [default: 10, or a third if that is more]
+    /// Limit of rotations that are neither due nor named [default: 10, or a third if more]
     #[arg(long, value_name = "N", help_heading = SAFETY)]
     pub(in crate::commands) allow_rotations: Option<usize>,
     /// Retire older versions even if they are still in use
     #[arg(long, help_heading = SAFETY)]
     pub(in crate::commands) force_retire: bool,
-    /// Stop tracking a place, by the id that `plan` shows, and leave its entry as it is (repeatable)
+    /// Stop tracking this place, by its id in `plan`; its entry stays (repeatable)
     #[arg(long, value_name = "PLACE", help_heading = SAFETY)]
     pub(in crate::commands) forget: Vec<String>,
-    /// Only this token, `NAME` or `USER/NAME`; all others stay exactly as they are (repeatable)
+    /// Only this token, `NAME` or `USER/NAME`; others are left alone (repeatable)
     #[arg(long, value_name = "NAME", help_heading = SELECTION)]
     pub(in crate::commands) only: Vec<String>,
-    /// Only pushes to this sink; tokens that need a new version everywhere are blocked (repeatable)
+    /// Only this sink; tokens that need a new version everywhere are blocked (repeatable)
     #[arg(long, value_name = "SINK", help_heading = SELECTION)]
     pub(in crate::commands) sink: Vec<String>,
     #[command(flatten)]

@@ -108,7 +108,7 @@ Examples:
 pub(in crate::commands) struct TokenSet {
     /// Name of the token: what uses it, and where
     pub(in crate::commands) name: TokenName,
-    /// Expiry: a date (until the end of that day, UTC) or an instant [default: 31 days from now]
+    /// Expiry: a date (end of that day, UTC) or an instant [default: 31 days from now]
     #[arg(long, short = 'e')]
     pub(in crate::commands) expires_at: Option<String>,
     /// Description: what the token is for
@@ -122,7 +122,7 @@ pub(in crate::commands) struct TokenSet {
     /// Grant no role
     #[arg(long, conflicts_with = "roles")]
     pub(in crate::commands) no_roles: bool,
-    /// Network that the token may be used from, for example `10.0.0.0/8` (repeatable) [default: any]
+    /// Allowed network, for example `10.0.0.0/8` (repeatable) [default: any]
     #[arg(long = "allow-ip", value_name = "CIDR")]
     pub(in crate::commands) allowed_ips: Vec<IpNet>,
     /// Label to attach (repeatable)
