@@ -41,7 +41,7 @@ pub struct Document {
 #[derive(Debug, JsonSchema)]
 #[schemars(untagged, deny_unknown_fields)]
 pub enum Service {
-    /// In a file beside the manifest, without any set-up.
+    /// In a file beside the manifest, without any setup.
     Embedded {
         /// The file, relative to the manifest's folder.
         #[schemars(length(min = 1))]

@@ -13,7 +13,7 @@ const STARTER: &str = r#"# Tokens: who owns them, and where their secrets go. `p
 manifest = "{name}"  # owns what is declared below: other manifests cannot change that
 
 [service]
-embedded = "latchkey.db"  # the service in one file, without any set-up
+embedded = "latchkey.db"  # the service in one file, without any setup
 # table = "latchkey"      # or in a DynamoDB table, in
 # region = "eu-west-1"
 # url = "https://tokens.example.com"  # or behind a URL

@@ -153,7 +153,7 @@ pub(in crate::commands) struct Bootstrap {
 pub(in crate::commands) struct Copy {
     /// Source: `embedded:FILE` or `table:NAME`
     pub(in crate::commands) from: String,
-    /// Target: an empty table, or one that this copy was started into
+    /// Destination: an empty table, or one that this copy was started into
     pub(in crate::commands) to: String,
     #[command(flatten)]
     pub(in crate::commands) form: Form,

@@ -225,7 +225,7 @@ pub(in crate::commands) struct Doctor {
     pub(in crate::commands) file: PathBuf,
     #[command(flatten)]
     pub(in crate::commands) allow: Allow,
-    /// Print only the permissions that the manifest needs, for AWS as an IAM policy
+    /// Print only the least privileges that the manifest needs, for AWS as an IAM policy
     #[arg(long, help_heading = OUTPUT)]
     pub(in crate::commands) policy: bool,
     #[command(flatten)]

@@ -64,7 +64,7 @@ impl State {
     }
 }
 
-/// Checks, or prints the least permissions.
+/// Checks, or prints the least privileges.
 pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Doctor) -> Result<Code, Fault> {
     if arguments.policy {
         let manifest = open::load(printer, &arguments.file, &arguments.allow)?;

@@ -1,4 +1,4 @@
-//! The least permissions that a manifest needs: AWS's as an IAM policy, others' in words. What a sink
+//! The least privileges that a manifest needs: AWS's as an IAM policy, others' in words. What a sink
 //! needs, it knows itself.
 
 use std::collections::BTreeSet;
@@ -109,8 +109,8 @@ pub(super) fn print(printer: Printer, rights: &Rights) -> Result<Code, Fault> {
             let policy = policy.map(|policy| format!("{policy:#}")).map(|text| markdown::block(&text));
             let words: Vec<String> = rights.words.iter().map(|line| format!("- {}", markdown::text(line))).collect();
             printer.markdown(&markdown::page(&[
-                "### Least permissions".to_owned(),
-                policy.unwrap_or_else(|| "No permissions on AWS".to_owned()),
+                "### Least privileges".to_owned(),
+                policy.unwrap_or_else(|| "No privileges on AWS".to_owned()),
                 words.join("\n"),
             ]))?;
         }
