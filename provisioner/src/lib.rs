@@ -1,4 +1,4 @@
-//! The declarative tool: reads a manifest, plans, and delivers tokens to their places.
+//! The declarative tool: reads a manifest, plans, creates and rotates tokens, and delivers their secrets.
 
 pub mod apply;
 pub mod commands;

@@ -98,7 +98,7 @@ pub enum CreateError {
     #[error("the user `{0}` is suspended")]
     Suspended(UserName),
     /// Roles that the user does not hold.
-    #[error("`{user}` does not hold the role {}", list(roles))]
+    #[error("`{user}` does not have the role {}", list(roles))]
     RoleNotHeld {
         /// Whose.
         user: UserName,
@@ -126,7 +126,7 @@ pub enum CreateError {
     #[error(transparent)]
     Terms(#[from] Contradiction),
     /// What no manifest may hand out.
-    #[error("no manifest may hand out `{0}`")]
+    #[error("no manifest may grant `{0}`")]
     NotByManifest(String),
     /// Too many places.
     #[error(transparent)]

@@ -33,7 +33,7 @@ pub const GRANT_MAX: usize = 200;
 #[derive(Debug, thiserror::Error)]
 pub enum GrantError {
     /// What no manifest may hand out.
-    #[error("no manifest may hand out `{0}`")]
+    #[error("no manifest may grant `{0}`")]
     NotByManifest(String),
     /// Too many.
     #[error("a grant names at most {GRANT_MAX} permissions, roles and users each")]

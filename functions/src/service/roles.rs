@@ -52,7 +52,7 @@ pub enum RoleError {
     #[error("a role has at most {PERMISSIONS_MAX} permissions")]
     TooMany,
     /// What no manifest may hand out.
-    #[error("no manifest may hand out `{0}`")]
+    #[error("no manifest may grant `{0}`")]
     NotByManifest(String),
     /// The caller may not.
     #[error(transparent)]

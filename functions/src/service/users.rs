@@ -64,7 +64,7 @@ pub enum UserError {
         kind: UserKind,
     },
     /// What no manifest may hand out.
-    #[error("no manifest may hand out `{0}`")]
+    #[error("no manifest may grant `{0}`")]
     NotByManifest(String),
     /// The caller may not.
     #[error(transparent)]

@@ -101,12 +101,13 @@ impl Apart {
                 "one push takes the whole secret, another a `json_key` in it",
                 "give every push to it a `json_key`, or none",
             )),
-            _ if same_sink => {
-                Some(("two pushes go to one place", "each would overwrite the other; give one another name"))
-            }
+            _ if same_sink => Some((
+                "two pushes write to the same place",
+                "they would overwrite each other; give one of them another name",
+            )),
             _ => Some((
-                "two pushes go to one place",
-                "give one another name, or say `account` in both sinks if these are two accounts",
+                "two pushes write to the same place",
+                "give one of them another name, or set `account` in both sinks if these are two accounts",
             )),
         }
     }

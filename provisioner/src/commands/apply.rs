@@ -10,7 +10,8 @@ use super::{choose, compromised, open, saved};
 use crate::output::Printer;
 use crate::plan::{Options, Rotate};
 
-/// Makes the service and all places what the manifest declares.
+
+/// Creates, updates and rotates tokens so that everything matches the manifest.
 pub(super) async fn apply(printer: Printer, service: Option<&str>, arguments: &Apply) -> Result<Code, Fault> {
     let saved = arguments.plan.as_deref().map(saved::read).transpose()?;
     let manifest = open::load(printer, &arguments.file, &arguments.allow)?;
@@ -23,7 +24,7 @@ pub(super) async fn apply(printer: Printer, service: Option<&str>, arguments: &A
     run(printer, service, &manifest, wish).await
 }
 
-/// Rotates what is due, the named tokens, or all; or ends what has leaked.
+/// Rotates what is due, the named tokens, or all; or replaces leaked secrets.
 pub(super) async fn rotate(
     printer: Printer,
     service: Option<&str>,
@@ -37,10 +38,9 @@ pub(super) async fn rotate(
     let manifest = open::load(printer, &file, &arguments.allow)?;
     if !arguments.compromised.is_empty() {
         if let Some(word) = words.first() {
-            return Err(Fault::new(format!("`{word}` stands beside `--compromised`, which takes its tokens itself"))
-                .hint(format!(
-                    "say `--compromised {word}` if it has leaked too; rotate others in a run of their own"
-                )));
+            return Err(Fault::new(format!("cannot combine `{word}` with `--compromised`")).hint(format!(
+                "pass `--compromised {word}` if it has leaked too; rotate other tokens in a separate run"
+            )));
         }
         return compromised::run(printer, service, &manifest, arguments).await;
     }

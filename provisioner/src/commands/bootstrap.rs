@@ -17,22 +17,24 @@ use crate::output::{Format, Printer};
 use crate::plan::minute;
 use latchkey_sinks::files::FileError;
 
-/// Makes the first admin, or another one.
+/// Creates the first admin token, or another one.
 pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Bootstrap) -> Result<Code, Fault> {
     let address = open::nearest_address(service)?;
     if let ServiceAddress::Url(url) = &address {
-        return Err(Fault::new(format!("a first admin is not made through a server, as `{url}` is"))
-            .hint("whoever can write the table is its operator: `--service table:NAME`, or `embedded:FILE`"));
+        return Err(Fault::new(format!("cannot create an admin through a server: `{url}`"))
+            .hint("pass the table itself: `--service table:NAME` or `--service embedded:FILE`"));
     }
     let expires = arguments.expires_at.as_deref().map(parse_expiry).transpose().map_err(|error| {
-        Fault::new(format!("`--expires-at {}` is no expiry", arguments.expires_at.as_deref().unwrap_or_default()))
+        Fault::new(format!("invalid expiry `{}`", arguments.expires_at.as_deref().unwrap_or_default()))
             .hint(error.to_string())
     })?;
     let client = open::client(&address, IfMissing::Create).await?;
     let user = open::name_of(&client, &arguments.user)?;
     let key = TokenKey::new(user, arguments.token.clone());
-    let Some((service, caller)) = client.operated() else { return Err(Fault::new("the service is not here")) };
-    // Before anything is made, so that no secret gets lost for want of a place.
+    let Some((service, caller)) = client.operated() else {
+        return Err(Fault::new("this needs the table of the service, not a server"));
+    };
+    // Before anything is created, so that no secret gets lost for want of a place.
     let file = arguments.out.as_deref().map(create).transpose()?;
     let made = service.bootstrap(caller, &key, expires, arguments.replace).await;
     let made = made.map_err(|error| {
@@ -42,19 +44,19 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Boo
         fault(error)
     })?;
     let lost = |error: std::io::Error| {
-        Fault::new(format!("the token was made, but its secret could not be written: {error}"))
-            .hint("nobody has the secret: `provision bootstrap --replace` makes another and ends this one")
+        Fault::new(format!("the token was created, but its secret could not be written: {error}"))
+            .hint("nobody has the secret: `provision bootstrap --replace` creates another token and revokes this one")
     };
     show(printer, &made, file, arguments.out.as_deref()).map_err(lost)?;
     let expires = made.token.ends_at().map_or_else(|| "never".to_owned(), minute);
-    let ended = if made.unended.is_some() { "still works" } else { "has ended" };
-    let former = made.replaced.as_ref().map(|id| format!("; the former one, {id}, {ended}")).unwrap_or_default();
-    printer.talk(&format!("Made `{key}`, which permits everything; it expires {expires}{former}"));
+    let ended = if made.unended.is_some() { "is still valid" } else { "is revoked" };
+    let former = made.replaced.as_ref().map(|id| format!("; the former token `{id}` {ended}")).unwrap_or_default();
+    printer.talk(&format!("Created `{key}` with all permissions; it expires {expires}{former}"));
     if arguments.out.is_none() {
-        printer.talk("Its secret is shown this once: store it now");
+        printer.talk("The secret is shown only once: store it now");
     }
     if let Some(why) = &made.unended {
-        printer.talk(&format!("The former token could not be ended, end it by hand: {why}"));
+        printer.talk(&format!("The former token could not be revoked, delete it with `provision token delete`: {why}"));
         return Ok(Code::Partly);
     }
     Ok(Code::Done)
@@ -68,8 +70,8 @@ fn create(path: &Path) -> Result<File, Fault> {
     options.open(path).map_err(|error| {
         let fault = FileError::from_io("write", path, &error);
         Fault::new(fault.to_string()).hint(match error.kind() {
-            std::io::ErrorKind::AlreadyExists => "nothing was made; name a file that does not exist yet",
-            _ => "nothing was made",
+            std::io::ErrorKind::AlreadyExists => "nothing was created; pass a file that does not exist yet",
+            _ => "nothing was created",
         })
     })
 }
@@ -101,12 +103,15 @@ fn show(printer: Printer, made: &Bootstrapped, file: Option<File>, path: Option<
 fn fault(error: BootstrapError) -> Fault {
     let hint = match &error {
         BootstrapError::Done { .. } => {
-            "if its secret is lost or has expired: `provision bootstrap --replace` makes another and ends that one"
+            "if its secret is lost or has expired, `provision bootstrap --replace` creates another token and revokes \
+             that one"
         }
-        BootstrapError::Raced => "whoever was faster has the secret",
-        BootstrapError::Former(_) => "end it by hand: `provision token list`, then `provision token delete`",
-        BootstrapError::Table(_) => "nobody has a secret; try again, with `--replace` if it says that it was done",
-        _ => "nothing was made",
+        BootstrapError::Raced => "whoever was first has the secret",
+        BootstrapError::Former(_) => "delete it by hand: `provision token list`, then `provision token delete`",
+        BootstrapError::Table(_) => {
+            "nobody has the secret; try again, with `--replace` if the admin turns out to exist"
+        }
+        _ => "nothing was created",
     };
     Fault::new(error.to_string()).hint(hint)
 }

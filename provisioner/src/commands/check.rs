@@ -19,7 +19,7 @@ pub(super) fn run(printer: Printer, check: &Check) -> Result<Code, Fault> {
     let good = |words: &str| if printer.format == Format::Markdown { markdown::text(words) } else { words.to_owned() };
     let pushes: usize = manifest.tokens.iter().map(|token| token.pushes.len()).sum();
     let (tokens, pushes) = (count(manifest.tokens.len(), "token"), count(pushes, "push"));
-    printer.result(&good(&format!("`{}` is good: {tokens}, {pushes}", check.file.display())))?;
+    printer.result(&good(&format!("`{}` is valid: {tokens}, {pushes}", check.file.display())))?;
     Ok(Code::Done)
 }
 

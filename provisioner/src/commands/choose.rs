@@ -33,7 +33,7 @@ pub(super) fn token(manifest: &Manifest, word: &str) -> Result<Key, Fault> {
         (None, _) => Err(unknown(manifest, &[], word)),
         (Some(key), None) => Ok(key),
         (Some((user, name)), Some(_)) => Err(Fault::new(format!("more than one user has a token `{word}`"))
-            .hint(format!("say whose, for instance `{user}/{name}`"))),
+            .hint(format!("pass the user too, for example `{user}/{name}`"))),
     }
 }
 
@@ -64,7 +64,7 @@ fn unknown(manifest: &Manifest, others: &[Key], word: &str) -> Fault {
     let fault = Fault::new(format!("`{}` declares no token `{word}`", manifest.path.display()));
     match near {
         Some(near) => fault.hint(format!("did you mean `{near}`?")),
-        None => fault.hint("see `provision status` for its tokens"),
+        None => fault.hint("`provision status` lists its tokens"),
     }
 }
 
@@ -77,7 +77,7 @@ pub(super) fn sinks(manifest: &Manifest, words: &[String]) -> Result<BTreeSet<St
     let names: Vec<String> = manifest.sinks.keys().map(|name| format!("`{name}`")).collect();
     Err(match nearest(word, manifest.sinks.keys().map(String::as_str)) {
         Some(near) => fault.hint(format!("did you mean `{near}`?")),
-        None if names.is_empty() => fault.hint("it declares none"),
-        None => fault.hint(format!("it declares {}", names.join(", "))),
+        None if names.is_empty() => fault.hint("the manifest declares no sinks"),
+        None => fault.hint(format!("declared sinks: {}", names.join(", "))),
     })
 }

@@ -1,5 +1,5 @@
-//! `provision rotate --compromised`: a secret has leaked. A new version goes wherever it can, and then the older ones end
-//! at once, whoever still uses them: a dead consumer is mended sooner than a leak.
+//! `provision rotate --compromised`: a secret has leaked. A new version goes wherever it can, and then the older ones
+//! are revoked at once, whoever still uses them: a consumer that fails is repaired sooner than a leak.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -39,11 +39,11 @@ struct Scene<'a> {
 /// What became of one token.
 struct Became {
     subject: String,
-    /// The new version, when it was made.
+    /// The new version, when it was created.
     new: Option<u32>,
     /// It is everywhere, and current.
     current: bool,
-    /// The versions that ended.
+    /// The versions that were revoked.
     ended: Vec<u32>,
 }
 
@@ -83,10 +83,8 @@ impl Scene<'_> {
         let known =
             |key: &&choose::Key| leaks.iter().any(|leak| (&leak.plan.user, &leak.plan.name) == (&key.0, &key.1));
         if let Some((user, name)) = tokens.iter().find(|key| !known(key)) {
-            return Err(Fault::new(format!(
-                "the token `{user}/{name}` does not exist, so nothing of it can have leaked"
-            ))
-            .hint("`provision apply` makes it; `provision status` shows what there is"));
+            return Err(Fault::new(format!("the token `{user}/{name}` does not exist, so there is nothing to revoke"))
+                .hint("`provision apply` creates it; `provision status` lists the tokens that exist"));
         }
         leaks.iter().try_for_each(|leak| is_ours(manifest, leak))?;
         for leak in &mut leaks {
@@ -122,7 +120,8 @@ impl Scene<'_> {
         progress.finish();
         let outcome = outcome?;
         if stop.load(Ordering::Relaxed) {
-            printer.talk("stopped before the older versions ended: they still work. Run it again to go on");
+            printer
+                .talk("stopped before the older versions were revoked: they are still valid; run it again to continue");
             return self.finish(&leaks, Vec::new(), &outcome);
         }
         let mut ended = Vec::new();
@@ -130,7 +129,7 @@ impl Scene<'_> {
         for leak in &leaks {
             let done = self.end(leak, arguments.yes).await;
             ended.push(done.unwrap_or_else(|fault| {
-                // The other leaked ones end all the same.
+                // The other leaked ones are revoked all the same.
                 failed = true;
                 printer.talk(&format!("error: {}", fault.message));
                 let subject = format!("{}/{}", leak.plan.user, leak.plan.name);
@@ -141,7 +140,7 @@ impl Scene<'_> {
         Ok(if failed { Code::Partly } else { code })
     }
 
-    /// Places that would refuse the new version are out of reach too: they must not keep it from the others.
+    /// Places that would refuse the new version count as unreachable too: they must not keep it from the others.
     async fn check(&self, leak: &mut Leak) {
         for place in std::mem::take(&mut leak.plan.places) {
             let refused = match self.sinks.reach(&place).await {
@@ -155,7 +154,7 @@ impl Scene<'_> {
         }
     }
 
-    /// Where as many versions as may work at once do, the older ones end first: they end in any case.
+    /// Where as many versions as allowed are valid, the older ones are revoked first: they are revoked in any case.
     async fn make_room(&self, leak: &Leak) -> Result<(), Fault> {
         let Some(record) = &leak.plan.record else { return Ok(()) };
         if record.live(self.client.now()).count() < record.versions_max() {
@@ -168,7 +167,7 @@ impl Scene<'_> {
         Ok(())
     }
 
-    /// Ends every version older than the new one.
+    /// Revokes every version older than the new one.
     async fn end(&self, leak: &Leak, yes: bool) -> Result<Became, Fault> {
         let subject = format!("{}/{}", leak.plan.user, leak.plan.name);
         let Some(before) = &leak.plan.record else {
@@ -188,7 +187,8 @@ impl Scene<'_> {
         let missed = !current && !leak.plan.places.iter().all(arrived);
         if missed && !yes {
             let question = format!(
-                "Version {} of `{subject}` did not arrive everywhere. End the leaked one all the same? Type its name: ",
+                "Version {} of `{subject}` was not delivered everywhere. Revoke the leaked one anyway? Type the \
+                 token's name to confirm: ",
                 record.highest
             );
             if self.printer.ask(&question)? != leak.plan.name.as_str() {
@@ -216,31 +216,32 @@ impl Scene<'_> {
             for place in before.places.values().map(|record| &record.place) {
                 let Ok(sink) = self.sinks.reach(place).await else { continue };
                 if let Err(error) = sink.ended(place, &marker).await {
-                    // The version is dead all the same.
+                    // The version is revoked all the same.
                     let (number, place) = (version.number, self.labels.of(place));
-                    self.printer.talk(&format!("version {number} has ended, and {place} keeps it: {error}"));
+                    self.printer.talk(&format!("version {number} is revoked, but {place} still contains it: {error}"));
                 }
             }
         }
     }
 
-    /// Who will be left without a secret that works.
+    /// Who will be left without a valid secret.
     fn warning(&self, leak: &Leak) -> String {
         let subject = format!("{}/{}", leak.plan.user, leak.plan.name);
-        let mut lines =
-            vec![format!("When the older versions of `{subject}` end, these fail until they have the new one:")];
+        let mut lines = vec![format!(
+            "Once the older versions of `{subject}` are revoked, these fail until they have the new one:"
+        )];
         for (place, why) in &leak.unreached {
             let place = self.labels.of(place);
-            lines.push(format!("  {place}, which this run cannot bring it to: {why}"));
+            lines.push(format!("  {place}, which this run cannot update: {why}"));
         }
         for (place, why) in &leak.lagging {
-            lines.push(format!("  consumers of {}, which lag: {why}", self.labels.of(place)));
+            lines.push(format!("  consumers of {}, waiting for a deployment: {why}", self.labels.of(place)));
         }
         for (number, used) in &leak.used {
             let from = used.ip.as_ref().map(|ip| format!(" from {ip}")).unwrap_or_default();
-            lines.push(format!("  whoever used version {number} last, at {}{from}", minute(used.last)));
+            lines.push(format!("  whoever last used version {number}, at {}{from}", minute(used.last)));
         }
-        lines.push("  every consumer that read its secret at its start, until it starts again".to_owned());
+        lines.push("  every process that loaded the secret at startup, until it is restarted".to_owned());
         lines.join("\n")
     }
 
@@ -259,19 +260,18 @@ impl Scene<'_> {
                 let sums: Vec<String> = sums.iter().map(|sum| format!("- {}", markdown::text(sum))).collect();
                 let said: Vec<String> = leaks.iter().map(|leak| self.warning(leak)).collect();
                 let said =
-                    markdown::folded("Who fails until they have the new one", &markdown::block(&said.join("\n")));
+                    markdown::folded("What fails until it has the new version", &markdown::block(&said.join("\n")));
                 self.printer.markdown(&markdown::page(&["### Leaked tokens".to_owned(), sums.join("\n"), said]))?;
             }
             Format::Text => sums.iter().try_for_each(|sum| self.printer.result(sum))?,
         }
         if ended.iter().any(|token| token.new.is_some() && !token.current) {
-            self.printer
-                .talk("run `provision apply` when the other places can be reached, to bring them the new version");
+            self.printer.talk("help: run `provision apply` once the other places are reachable, to update them");
         }
         for token in ended.iter().filter(|token| token.new.is_none()) {
             let (user, name) = token.subject.split_once('/').unwrap_or(("USER", &token.subject));
             self.printer.talk(&format!(
-                "if it cannot wait, `provision token delete {name} --user {user}` ends every secret of it at once"
+                "help: if it cannot wait, `provision token delete {name} --user {user}` revokes all its secrets at once"
             ));
         }
         Ok(if good { Code::Done } else { Code::Partly })
@@ -304,36 +304,36 @@ impl Became {
     fn words(&self) -> String {
         let subject = &self.subject;
         let Some(new) = self.new else {
-            return format!("`{subject}`: no new version could be made, so the leaked one still works");
+            return format!("`{subject}`: no new version could be created, so the leaked one is still valid");
         };
         let numbers: Vec<String> = self.ended.iter().map(ToString::to_string).collect();
-        let ended = format!("{} {} ended", noun_for(numbers.len(), "version"), numbers.join(", "));
+        let ended = format!("{} {} revoked", noun_for(numbers.len(), "version"), numbers.join(", "));
         match (self.ended.is_empty(), self.current) {
-            (true, _) => format!("`{subject}`: version {new} works, and the leaked one still does"),
+            (true, _) => format!("`{subject}`: version {new} and the leaked one are both valid"),
             (false, true) => format!("`{subject}`: version {new} is current, {ended}"),
-            (false, false) => format!("`{subject}`: {ended}; version {new} works and is not everywhere yet"),
+            (false, false) => format!("`{subject}`: {ended}; version {new} is valid, but not delivered everywhere yet"),
         }
     }
 }
 
-/// A token that another manifest or nobody's manages is not this one's to end.
+/// A token that another manifest or no manifest manages is not this one's to revoke.
 fn is_ours(manifest: &Manifest, leak: &Leak) -> Result<(), Fault> {
     let (user, name) = (&leak.plan.user, &leak.plan.name);
     let Some(record) = &leak.plan.record else { return Ok(()) };
     if record.managed_by.as_ref() != Some(&manifest.name) {
         return Err(Fault::new(format!("the token `{user}/{name}` is not managed by `{}`", manifest.name))
-            .hint(format!("`provision token delete {name} --user {user}` ends all its secrets at once")));
+            .hint(format!("`provision token delete {name} --user {user}` revokes all its secrets at once")));
     }
     if record.places.is_empty() {
-        return Err(Fault::new(format!("no place of `{user}/{name}` is known, so a new version would reach nobody"))
-            .hint("run `provision apply` first, or end it with `provision token delete`"));
+        return Err(Fault::new(format!("`{user}/{name}` has no known place, so a new version would reach nobody"))
+            .hint("run `provision apply` first, or revoke it with `provision token delete`"));
     }
     Ok(())
 }
 
 fn still(subject: &str, error: ServiceError) -> Fault {
     let fault = Fault::from(error);
-    Fault { message: format!("a leaked version of `{subject}` still works: {}", fault.message), ..fault }
+    Fault { message: format!("a leaked version of `{subject}` is still valid: {}", fault.message), ..fault }
         .code(Code::Partly)
 }
 
@@ -341,13 +341,13 @@ fn still(subject: &str, error: ServiceError) -> Fault {
 fn confirm(printer: Printer, leak: &Leak) -> Result<(), Fault> {
     let subject = format!("{}/{}", leak.plan.user, leak.plan.name);
     if !printer.is_answered() {
-        return Err(Fault::new(format!("nothing of `{subject}` ended, as nobody was there to confirm it"))
-            .hint("say `--yes`")
+        return Err(Fault::new(format!("no version of `{subject}` was revoked: there is no terminal to confirm on"))
+            .hint("pass `--yes` to confirm")
             .code(Code::Guard));
     }
-    let question = format!("End every older version of `{subject}` at once? Type its name to confirm: ");
+    let question = format!("Revoke every older version of `{subject}` at once? Type the token's name to confirm: ");
     if printer.ask(&question)? == leak.plan.name.as_str() {
         return Ok(());
     }
-    Err(Fault::new(format!("that is not its name; nothing of `{subject}` ended")).code(Code::Guard))
+    Err(Fault::new(format!("the name does not match: no version of `{subject}` was revoked")).code(Code::Guard))
 }

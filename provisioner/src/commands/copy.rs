@@ -14,7 +14,7 @@ use crate::manifest::ServiceAddress;
 use crate::output::{Format, Printer, Spinner};
 use latchkey_sinks::plural::count;
 
-/// Copies, or goes on copying.
+/// Copies, or continues a copy that was cut short.
 pub(super) async fn run(printer: Printer, arguments: &Copy) -> Result<Code, Fault> {
     let (from, to) = (address(&arguments.from)?, address(&arguments.to)?);
     let (source_name, target_name) = (name(&from), name(&to));
@@ -36,8 +36,8 @@ pub(super) async fn run(printer: Printer, arguments: &Copy) -> Result<Code, Faul
 
 fn address(text: &str) -> Result<ServiceAddress, Fault> {
     match open::parse_address(text)? {
-        ServiceAddress::Url(url) => Err(Fault::new(format!("`{url}` is a server; a copy goes from table to table"))
-            .hint("name the table behind it: `table:NAME`, or `embedded:FILE`")),
+        ServiceAddress::Url(url) => Err(Fault::new(format!("cannot copy `{url}`: it is a server, not a table"))
+            .hint("pass the table behind it: `table:NAME` or `embedded:FILE`")),
         address => Ok(address),
     }
 }
@@ -56,7 +56,9 @@ fn name(address: &ServiceAddress) -> String {
 
 async fn table(address: &ServiceAddress, absent: IfMissing) -> Result<Table, Fault> {
     let client = open::client(address, absent).await?;
-    let Some((service, _)) = client.operated() else { return Err(Fault::new("the table is not here")) };
+    let Some((service, _)) = client.operated() else {
+        return Err(Fault::new("this needs the table of the service, not a server"));
+    };
     Ok(service.table().clone())
 }
 
@@ -69,7 +71,7 @@ fn show(printer: Printer, copied: &Copied, arguments: &Copy) -> Result<(), Fault
         return Ok(());
     }
     let kinds: Vec<String> = copied.kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
-    let verb = if copied.resumed { "Went on copying" } else { "Copied" };
+    let verb = if copied.resumed { "Finished copying" } else { "Copied" };
     printer.result(&format!(
         "{verb} `{}` to `{}`: {}, the same in both",
         arguments.from,
@@ -81,18 +83,19 @@ fn show(printer: Printer, copied: &Copied, arguments: &Copy) -> Result<(), Fault
 }
 
 fn fault(error: CopyError, arguments: &Copy) -> Fault {
-    let again = || format!("what was copied stays; go on: `provision copy {} {}`", arguments.from, arguments.to);
+    let again =
+        || format!("what was copied is kept; to continue, run `provision copy {} {}`", arguments.from, arguments.to);
     let hint = match &error {
-        CopyError::Foreign(_) => "nothing was written; copy into a table that is empty".to_owned(),
+        CopyError::Foreign(_) => "nothing was written; copy into an empty table".to_owned(),
         CopyError::OtherSource { .. } => "nothing was written; each copy needs a table of its own".to_owned(),
         CopyError::Done { .. } => {
-            "nothing was written: what is newer there would be lost; copy into an empty table instead".to_owned()
+            "nothing was written, as newer data there would be lost; copy into an empty table instead".to_owned()
         }
-        CopyError::Unfinished(_) => "finish that copy first, or copy from where it came".to_owned(),
+        CopyError::Unfinished(_) => "finish that copy first, or copy from its source".to_owned(),
         CopyError::Used { .. } => {
-            "nothing newer was overwritten; copy into an empty table, and use it when the copy is done".to_owned()
+            "no newer data was overwritten; copy into an empty table, and use it only once the copy is done".to_owned()
         }
-        CopyError::Changing(_) => format!("stop what changes it; {}", again()),
+        CopyError::Changing(_) => format!("stop whatever changes it; {}", again()),
         CopyError::Table(_) => again(),
     };
     let code = if matches!(error, CopyError::Table(_) | CopyError::Changing(_)) { Code::Partly } else { Code::Guard };

@@ -14,7 +14,7 @@ pub enum Code {
     Error,
     /// `plan --detailed-exitcode`: there are changes; `token verify`: could not tell.
     Changes,
-    /// Partly done, and a re-run goes on.
+    /// Incomplete; another run continues.
     Partly,
     /// Stopped by a guard.
     Guard,
@@ -79,24 +79,24 @@ impl From<ServiceError> for Fault {
     }
 }
 
-/// What whoever is refused can do about it, where that is the same for every command.
+/// What to do about a refusal, where that is the same for every command.
 fn hint(refusal: &Refusal) -> Option<String> {
     Some(match refusal.code.as_str() {
         "insufficient_scope" => match refusal.text("permission") {
-            Some(permission) => format!("use a token whose roles permit `{permission}`"),
-            None => "use a token whose roles permit it".to_owned(),
+            Some(permission) => format!("use a token with the permission `{permission}`"),
+            None => "use a token with that permission".to_owned(),
         },
         "not_granted" => {
             let manifest = refusal.text("manifest").unwrap_or("NAME");
-            format!("an admin says what it may hand out, all of it at once: `provision manifest grant {manifest} ..`")
+            format!("ask an admin to extend the grant, naming all of it: `provision manifest grant {manifest} ..`")
         }
-        code if is_unauthorized(code) => "the token has expired, was deleted or retired meanwhile".to_owned(),
+        code if is_unauthorized(code) => "the token has expired or was revoked in the meantime".to_owned(),
         _ => return None,
     })
 }
 
 impl From<io::Error> for Fault {
     fn from(error: io::Error) -> Self {
-        Self::new(format!("the result could not be printed: {error}"))
+        Self::new(format!("cannot print the result: {error}"))
     }
 }

@@ -25,18 +25,18 @@ pub(super) fn run(printer: Printer, init: &Init) -> Result<Code, Fault> {
         let fault = FileError::from_io("write", &init.file, &error);
         let fault = Fault::new(fault.to_string()).hint(fault.hint());
         match error.kind() {
-            ErrorKind::AlreadyExists => Fault::new(format!("there is a `{shown}` already"))
-                .hint("it was left as it is; name another file: `provision init FILE`"),
+            ErrorKind::AlreadyExists => Fault::new(format!("`{shown}` already exists"))
+                .hint("it was not changed; to write another file, run `provision init FILE`"),
             _ => fault,
         }
     })?;
     file.write_all(starter(name.as_str()).as_bytes())
         .map_err(|error| Fault::new(format!("cannot write `{shown}`: {error}")))?;
-    printer.result(&format!("Wrote `{shown}`. Look through it, then run `provision apply {shown}`."))?;
+    printer.result(&format!("Wrote `{shown}`; review it, then run `provision apply {shown}`"))?;
     Ok(Code::Done)
 }
 
-/// The folder's name made a manifest's name.
+/// The folder's name, turned into a manifest's name.
 fn name_of(file: &Path) -> ManifestName {
     let folder = std::path::absolute(file).ok().and_then(|path| path.parent().map(Path::to_owned));
     let folder = folder.and_then(|folder| folder.file_name().map(|name| name.to_string_lossy().to_lowercase()));

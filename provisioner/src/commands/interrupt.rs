@@ -1,4 +1,4 @@
-//! Ctrl-C, and a job that is cancelled: the first signal lets the pushes in flight end, the second ends the process.
+//! Ctrl-C, and a job that is cancelled: the first signal lets the pushes in flight finish, the second ends the process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,9 +7,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::output::Printer;
 
-/// What is told of a run that ended in the middle of a push.
-const HALF_DONE: &str = "ended at once: a push may be under way, and a version staged. A place that was being written \
-                         holds the former version or the new one, and both work; run it again to go on";
+/// The message for a run that was stopped in the middle of a push.
+const HALF_DONE: &str = "stopped at once: a push may be half-done, and a version staged; an entry that was being \
+                         written contains the former version or the new one, and both are valid; run it again to \
+                         continue";
 
 /// Watches for SIGINT and SIGTERM from now on.
 pub(super) fn stop_on_interrupt(printer: Printer, seen: Arc<AtomicBool>) {
@@ -20,7 +21,7 @@ pub(super) fn stop_on_interrupt(printer: Printer, seen: Arc<AtomicBool>) {
     tokio::spawn(async move {
         either(&mut interrupt, &mut terminate).await;
         seen.store(true, Ordering::Relaxed);
-        printer.talk("stopping after the pushes in flight; once more to stop at once");
+        printer.talk("stopping after the pushes in flight; interrupt again to stop at once");
         let code = either(&mut interrupt, &mut terminate).await;
         printer.talk(HALF_DONE);
         #[expect(clippy::exit, reason = "who asks twice wants no waiting")]

@@ -63,7 +63,7 @@ pub(super) async fn lease(
     let wait = Duration::from_secs(how.wait);
     match address {
         ServiceAddress::Embedded(_) if how.steal => Err(Fault::new("the lease of an embedded table cannot be stolen")
-            .hint("it ends with the process that holds it: end that one, or wait for it")),
+            .hint("it is released when the process that holds it exits: stop that process, or wait for it")),
         ServiceAddress::Embedded(table) => of_file(printer, table.as_path(), manifest, wait).await,
         _ => of_service(printer, client, manifest, (wait, how.steal), stop).await,
     }
@@ -90,10 +90,10 @@ async fn of_file(printer: Printer, table: &Path, manifest: &ManifestName, wait: 
             }
             Err(TryLockError::WouldBlock) => {
                 return Err(Fault::new(format!(
-                    "another run of `{manifest}` has not ended after {} s",
+                    "another run of `{manifest}` is still active after {} s",
                     wait.as_secs()
                 ))
-                .hint("nothing was changed; wait for it, or give it longer with `--wait SECONDS`")
+                .hint("nothing was changed; try again later, or wait longer with `--wait SECONDS`")
                 .code(Code::Busy));
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
@@ -121,16 +121,16 @@ async fn of_service(
         match client.take_lease(manifest, &holder, steal).await? {
             Ok(()) => break,
             Err(LeaseHolder { by, .. }) if !until.has_passed() => {
-                let dead = "if it is dead, its lease ends within a minute, or `--steal` it";
-                tell(printer, &format!("waiting for another run of `{manifest}`, of `{by}` ...; {dead}"), &mut told);
+                let dead = "if it is dead, its lease expires within a minute, or pass `--steal`";
+                tell(printer, &format!("waiting for another run of `{manifest}`, by `{by}` ...; {dead}"), &mut told);
                 tokio::time::sleep(POLL_SERVICE.min(until.left())).await;
             }
             Err(LeaseHolder { by, .. }) => {
                 return Err(Fault::new(format!(
-                    "another run of `{manifest}`, of `{by}`, has not ended after {} s",
+                    "another run of `{manifest}`, by `{by}`, is still active after {} s",
                     wait.as_secs()
                 ))
-                .hint("nothing was changed; wait for it with `--wait SECONDS`; if it is dead, its lease ends within a minute, or `--steal` it")
+                .hint("nothing was changed; wait longer with `--wait SECONDS`; if it is dead, its lease expires within a minute, or pass `--steal`")
                 .code(Code::Busy));
             }
         }
@@ -147,7 +147,7 @@ async fn renew(printer: Printer, client: Client, manifest: ManifestName, holder:
             Ok(Ok(())) => {}
             Ok(Err(LeaseHolder { by, .. })) => {
                 printer.warning(&format!(
-                    "`{by}` took the lease of `{manifest}`: this run ends after its pushes in flight"
+                    "`{by}` took over the lease of `{manifest}`: this run stops after the pushes in flight"
                 ));
                 stop.store(true, Ordering::Relaxed);
                 return;
@@ -164,7 +164,7 @@ impl Lease {
         if let Self::Service(Renewed { client, manifest, holder, renewing }) = self {
             renewing.abort();
             if let Err(error) = client.free_lease(&manifest, &holder).await {
-                tracing::debug!(%error, "the lease was not given back; it ends within a minute");
+                tracing::debug!(%error, "the lease was not released; it expires within a minute");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `provision manifest`: what manifests may hand out.
+//! `provision manifest`: what manifests are allowed to grant.
 
 use latchkey::api::wire::ManifestView;
 use latchkey::service::Grant;
@@ -24,14 +24,14 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Manife
             if printer.format == Format::Json {
                 printer.json(&json!({ "manifest": name, "grant": as_json(&grant) }))?;
             } else {
-                printer.result(&format!("With a token `{name}` may hand out {}", words(&grant)))?;
+                printer.result(&format!("`{name}` may now grant: {}", words(&grant)))?;
             }
         }
         ManifestCommand::Show { name, .. } => {
             let client = open::nearest(service, IfMissing::Fail).await?;
             let view = client.manifest(&name).await?.ok_or_else(|| {
-                Fault::new(format!("nothing is known of a manifest `{name}`"))
-                    .hint("its first `provision apply` makes it known, and so does `provision manifest grant`")
+                Fault::new(format!("the service does not know the manifest `{name}`"))
+                    .hint("`provision apply` and `provision manifest grant` register it")
             })?;
             if printer.format == Format::Json {
                 let lease = view.lease.as_ref().map(|held| json!({ "by": held.by, "until": held.until }));
@@ -53,11 +53,11 @@ fn text(view: &ManifestView) -> String {
     let mut rows: Vec<Vec<String>> = Vec::new();
     let mut row = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
     row("manifest", view.name.to_string());
-    row("revision", view.applied.map_or_else(|| "none given".to_owned(), |applied| applied.to_string()));
-    let grant = view.grant.as_ref().map_or_else(|| "nothing: no admin has granted it anything".to_owned(), words);
-    row("may hand out", grant);
+    row("revision", view.applied.map_or_else(|| "none".to_owned(), |applied| applied.to_string()));
+    let grant = view.grant.as_ref().map_or_else(|| "nothing, as no admin has allowed anything".to_owned(), words);
+    row("may grant", grant);
     if let Some(held) = &view.lease {
-        row("applied now", format!("by {} until {}", held.by, minute(held.until)));
+        row("being applied", format!("by {} until {}", held.by, minute(held.until)));
     }
     table(&rows)
 }

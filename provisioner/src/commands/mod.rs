@@ -1,4 +1,4 @@
-//! The command line: arguments, and one file a command.
+//! The command line: arguments, and one file per command.
 
 mod apply;
 mod arguments;
@@ -35,7 +35,7 @@ pub use exit::{Code, Fault as CommandFault};
 use crate::output::{Format, Printer, actions, markdown};
 use arguments::{Arguments, Command};
 
-/// All of the command but its name: what a `main` calls.
+/// The whole command: what `main` calls.
 pub fn main() -> ExitCode {
     log();
     // Secrets must not end in a core file, nor be read by another process of the same user.
@@ -73,8 +73,8 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 
             if error.use_stderr() && arguments.iter().any(|word| is_secret(word)) {
                 // What clap says would repeat it.
                 let hint = "pipe it in: `printenv API_TOKEN | provision token verify`; and replace this one, as other \
-                            users of the machine may have seen it in the list of processes";
-                Printer { format: Format::Text }.error("a secret is never an argument", Some(hint));
+                            users of the machine may have seen it in the process list";
+                Printer { format: Format::Text }.error("a secret cannot be passed as an argument", Some(hint));
             } else {
                 let _ = error.print();
             }

@@ -79,7 +79,7 @@ pub(super) fn refuse(printer: Printer, manifest: &Manifest, faults: &[ManifestFa
     Fault::new(format!("`{path}` has {}, nothing was changed", count(faults.len(), "error")))
 }
 
-/// Where the service is: the flag, else what the manifest says, else the server that the environment names.
+/// Where the service is: the flag, else what the manifest sets, else the server in the environment.
 pub(super) fn address(flag: Option<&str>, manifest: Option<&Manifest>) -> Result<ServiceAddress, Fault> {
     if let Some(flag) = flag {
         return parse_address(flag);
@@ -88,8 +88,8 @@ pub(super) fn address(flag: Option<&str>, manifest: Option<&Manifest>) -> Result
         return Ok(address);
     }
     from_environment().ok_or_else(|| {
-        Fault::new("no service is named").hint(
-            "add `[service]` with `embedded = \"latchkey.db\"` to the manifest, or say `--service embedded:latchkey.db`",
+        Fault::new("no service is configured").hint(
+            "add `[service]` with `embedded = \"latchkey.db\"` to the manifest, or pass `--service embedded:latchkey.db`",
         )
     })
 }
@@ -122,7 +122,7 @@ pub(super) enum IfMissing {
     Create,
     /// Goes by an empty one, and leaves no file behind.
     UseEmpty,
-    /// Says so: what it looks for is in another file, if anywhere.
+    /// Fails: what it looks for is in another file, if anywhere.
     Fail,
 }
 
@@ -131,12 +131,13 @@ pub(super) async fn nearest(flag: Option<&str>, absent: IfMissing) -> Result<Cli
     client(&nearest_address(flag)?, absent).await
 }
 
-/// Where it is: the flag, else what the nearest `tokens.toml` says, else the server that the environment names.
+/// Where it is: the flag, else what the nearest `tokens.toml` sets, else the server in the environment.
 pub(super) fn nearest_address(flag: Option<&str>) -> Result<ServiceAddress, Fault> {
     if flag.is_some() {
         return address(flag, None);
     }
-    let here = std::env::current_dir().map_err(|error| Fault::new(format!("cannot tell this folder: {error}")))?;
+    let here =
+        std::env::current_dir().map_err(|error| Fault::new(format!("cannot find out the current folder: {error}")))?;
     let found = here.ancestors().map(|folder| folder.join("tokens.toml")).find(|path| is_trusted(path));
     if found.is_none()
         && let Some(address) = from_environment()
@@ -144,13 +145,13 @@ pub(super) fn nearest_address(flag: Option<&str>) -> Result<ServiceAddress, Faul
         return Ok(address);
     }
     let path = found.ok_or_else(|| {
-        Fault::new("no service: there is no `tokens.toml` in this folder or above it")
-            .hint("`provision init` writes one, or name the service: `--service embedded:latchkey.db`")
+        Fault::new("no service is configured: there is no `tokens.toml` in this folder or above it")
+            .hint("`provision init` writes one, or pass `--service embedded:latchkey.db`")
     })?;
     let allow = Allow::default();
     // Its warnings are for `check`, not for every command that only needs the service.
     let manifest = load(Printer { format: Format::Json }, &path, &allow)
-        .map_err(|fault| fault.hint("mend it, or name the service: `--service embedded:FILE`"))?;
+        .map_err(|fault| fault.hint("fix it, or pass `--service embedded:FILE`"))?;
     address(None, Some(&manifest))
 }
 
@@ -176,8 +177,8 @@ pub(super) async fn client(address: &ServiceAddress, absent: IfMissing) -> Resul
     let missing = std::fs::metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
     let table = match absent {
         IfMissing::Fail if missing => {
-            return Err(Fault::new(format!("there is no table `{}`", path.display())).hint(
-                "`provision apply` makes it, and so does `provision token set NAME`; if it should be there, check the path",
+            return Err(Fault::new(format!("the table `{}` does not exist", path.display())).hint(
+                "`provision apply` and `provision token set NAME` create it; if it should exist, check the path",
             ));
         }
         IfMissing::UseEmpty if missing => embedded::memory().await,
@@ -192,7 +193,7 @@ pub(super) async fn client(address: &ServiceAddress, absent: IfMissing) -> Resul
             Fault::new(error.to_string()).hint(error.hint())
         }
         error => Fault::new(error.to_string())
-            .hint("check the file, its folder's rights and the space on its disk; it is as it was"),
+            .hint("check the file, the permissions of its folder and the free disk space; the file was not changed"),
     })?;
     let service = Service::open(table, Arc::new(SystemClock), Arc::new(SystemEntropy)).await;
     let service = service.map_err(|error| Fault::new(error.to_string()).code(Code::Error))?;
@@ -214,7 +215,7 @@ async fn on_aws(name: &str, region: Option<&str>, endpoint: Option<&str>) -> Res
     Ok(Client::operator(service, &operator))
 }
 
-/// The OS user's name, as far as it can be told.
+/// The OS user's name, as far as it is known.
 pub(super) fn operator() -> String {
     let user = nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten();
     user.map_or_else(|| format!("uid-{}", nix::unistd::getuid()), |user| user.name)
@@ -231,11 +232,12 @@ pub(super) fn name_of(client: &Client, wanted: &str) -> Result<UserName, Fault> 
         return Ok(me.clone());
     }
     operator().to_ascii_lowercase().parse().map_err(|_| {
-        Fault::new(format!("your login `{}` cannot be a user's name", operator())).hint("say `--user NAME`")
+        Fault::new(format!("your login name `{}` cannot be a user's name", operator())).hint("pass `--user NAME`")
     })
 }
 
-/// The user that `--user` names. `me` is the user of the token in hand, or the OS user, made a person on first use.
+/// The user that `--user` names. `me` is the user of the token in hand, or the OS user, who becomes a person on first
+/// use.
 pub(super) async fn user(client: &Client, wanted: &str) -> Result<UserName, Fault> {
     if let (Some(me), "me") = (client.me(), wanted) {
         return Ok(me.clone());
@@ -258,7 +260,7 @@ pub(super) async fn user(client: &Client, wanted: &str) -> Result<UserName, Faul
         .filter(|(distance, _)| *distance <= 1 + name.as_str().len() / 5)
         .min_by_key(|(distance, _)| *distance);
     let hint = near.map_or_else(
-        || format!("make it with `provision user set {name}`, or see `provision user list`"),
+        || format!("create it with `provision user set {name}`, or see `provision user list`"),
         |(_, user)| format!("did you mean `{}`?", user.name),
     );
     Err(Fault::new(format!("there is no user `{name}`")).hint(hint))

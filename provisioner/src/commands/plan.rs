@@ -62,7 +62,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Pla
         let made = saved::Made { plan: &plan, manifest: &manifest, labels: &labels };
         saved::write(path, made, (&address, observation.at), &options)?;
         let path = path.display();
-        printer.talk(&format!("wrote the plan to `{path}`: `provision apply --plan {path}` carries it out"));
+        printer.talk(&format!("Wrote the plan to `{path}`; `provision apply --plan {path}` applies it"));
     }
     if plan.is_blocked() || !plan.guards.is_empty() {
         return Ok(Code::Error);
@@ -70,15 +70,15 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Pla
     Ok(if arguments.detailed_exitcode && plan.has_changes() { Code::Changes } else { Code::Done })
 }
 
-/// The end of a calendar.
+/// The date until which everything that falls due is listed.
 fn until(text: &str, now: Timestamp) -> Result<Timestamp, Fault> {
-    let fault = |reason: String| Fault::new(format!("`--at {text}` is no end of a calendar")).hint(reason);
+    let fault = |reason: String| Fault::new(format!("invalid date `{text}`")).hint(reason);
     let until = parse_expiry(text).map_err(|error| fault(error.to_string()))?;
     if until <= now {
-        return Err(fault("it is over; name a day to come".to_owned()));
+        return Err(fault("it is in the past; pass a later date".to_owned()));
     }
     if until > CALENDAR_MAX.after(now) {
-        return Err(fault("name a day within the next ten years".to_owned()));
+        return Err(fault("pass a date within the next ten years".to_owned()));
     }
     Ok(until)
 }

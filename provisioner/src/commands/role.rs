@@ -19,12 +19,12 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Role) 
             let permissions = permissions.into_iter().collect();
             let role = client.put_role(&name, &permissions, None).await.map_err(|error| fault(&name, error))?;
             if let Some(manifest) = &role.managed_by {
-                printer.warning(&format!("`{manifest}` declares this role: its next apply sets it back"));
+                printer.warning(&format!("`{manifest}` declares this role: its next apply reverts the change"));
             }
             if printer.format == Format::Json {
                 printer.json(&as_json(&role))?;
             } else {
-                printer.result(&format!("The role `{}` permits {}", role.name, permits(&role)))?;
+                printer.result(&format!("Role `{}` now allows: {}", role.name, allowed(&role)))?;
             }
         }
         Role::List { .. } => {
@@ -33,10 +33,10 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Role) 
                 printer.json(&json!({ "roles": roles.iter().map(as_json).collect::<Vec<_>>() }))?;
             } else {
                 let mut rows: Vec<Vec<String>> =
-                    vec![["ROLE", "PERMITS", "USERS", "MANIFEST"].map(str::to_owned).to_vec()];
+                    vec![["ROLE", "PERMISSIONS", "USERS", "MANIFEST"].map(str::to_owned).to_vec()];
                 rows.extend(roles.iter().map(|role| {
                     let manifest = role.managed_by.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
-                    vec![role.name.to_string(), permits(role), role.holders.to_string(), manifest]
+                    vec![role.name.to_string(), allowed(role), role.holders.to_string(), manifest]
                 }));
                 printer.result(&if roles.is_empty() { "No roles".to_owned() } else { table(&rows) })?;
             }
@@ -46,7 +46,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Role) 
             if printer.format == Format::Json {
                 printer.json(&json!({ "role": name, "deleted": true }))?;
             } else {
-                printer.result(&format!("Deleted the role `{name}`"))?;
+                printer.result(&format!("Deleted role `{name}`"))?;
             }
         }
     }
@@ -55,14 +55,14 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Role) 
 
 fn fault(role: &RoleName, error: ServiceError) -> Fault {
     let hint = match error.refusal().map(|refusal| refusal.code.as_str()) {
-        Some("in_use") => Some(format!("take it from them first: `provision user set NAME --remove-role {role}`")),
+        Some("in_use") => Some(format!("remove it from them first: `provision user set NAME --remove-role {role}`")),
         Some("no_such_role" | "not_found") => Some("see `provision role list`".to_owned()),
         _ => return error.into(),
     };
     Fault { hint, ..Fault::new(error.to_string()) }
 }
 
-fn permits(role: &RoleRecord) -> String {
+fn allowed(role: &RoleRecord) -> String {
     let texts: Vec<String> = role.permissions.iter().map(ToString::to_string).collect();
     if texts.is_empty() { "nothing".to_owned() } else { texts.join(", ") }
 }

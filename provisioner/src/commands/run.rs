@@ -102,7 +102,7 @@ async fn leased(
         let outcome = outcome.map_err(|error| {
             let fault = Fault::from(error);
             let first = fault.hint.clone().map(|hint| format!("{hint}; ")).unwrap_or_default();
-            fault.hint(format!("{first}what was done stays done; run it again to go on")).code(Code::Partly)
+            fault.hint(format!("{first}completed changes are kept; run it again to continue")).code(Code::Partly)
         })?;
         changed |= plan.has_changes();
         last = Some(plan);
@@ -125,7 +125,7 @@ fn check_places(plan: &Plan, may: &Options) -> Result<(), Fault> {
         if may.forget.is_empty() { BTreeSet::new() } else { ids().map(|id| id.to_string()).collect() };
     match may.forget.iter().find(|id| !known.contains(*id)) {
         None => Ok(()),
-        Some(id) => Err(Fault::new(format!("no token of the manifest has a place `{id}`"))
+        Some(id) => Err(Fault::new(format!("no token of the manifest has the place `{id}`"))
             .hint("`provision status --format json` shows the ids of all places")),
     }
 }
@@ -138,7 +138,7 @@ pub(super) async fn check_revision(client: &Client, manifest: &Manifest, how: &R
             "revision {revision} of `{}` is older than {last}, the last one applied",
             manifest.name
         ))
-        .hint("apply the newer one, or say `--force-revision` to go back")
+        .hint("apply the newer one, or pass `--force-revision` to go back")
         .code(Code::Guard));
     }
     Ok(())
@@ -151,8 +151,8 @@ fn check_stale(wish: &RunRequest<'_>, made: saved::Made<'_>) -> Result<(), Fault
         return Err(saved.stale(made));
     }
     if let Some(wanted) = wish.plan_id.filter(|wanted| *wanted != id) {
-        return Err(Fault::new(format!("the plan is {id} by now, not {wanted}"))
-            .hint("nothing was changed; look at `provision plan` again")
+        return Err(Fault::new(format!("the plan is stale: its id is now `{id}`, not `{wanted}`"))
+            .hint("nothing was changed; run `provision plan` again")
             .code(Code::Busy));
     }
     Ok(())
@@ -182,13 +182,12 @@ fn finish(
 ) -> Result<Code, Fault> {
     let blocked = plan.is_some_and(Plan::is_blocked);
     let good = total.failures.is_empty() && !blocked && !total.stopped;
-    let left = total.failures.len()
+    let failed = total.failures.len()
         + plan.map_or(0, |plan| plan.tokens.iter().filter(|token| !token.blocked.is_empty()).count());
-    let left = if left == 1 { "1 left as it was".to_owned() } else { format!("{left} left as they were") };
     let sum = if good {
         format!("Done: {} changed", total.done)
     } else {
-        format!("Partly done: {} changed, {left}", total.done)
+        format!("Incomplete: {} changed, {failed} failed", total.done)
     };
     let unchanged = || plan.map_or_else(String::new, plan::summary);
     let page = markdown::outcome(&if good && !changed { unchanged() } else { sum.clone() }, plan, total, labels);
@@ -203,7 +202,7 @@ fn finish(
     }
     actions::summarise(&page);
     if total.stopped {
-        printer.talk("stopped; no place was left half-written. Run it again to go on");
+        printer.talk("stopped: no entry was left half-written; run it again to continue");
     }
     Ok(if good { Code::Done } else { Code::Partly })
 }

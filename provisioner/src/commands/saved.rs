@@ -14,7 +14,7 @@ use crate::plan::{self, Labels, Options, Plan, Rotate, Tone};
 use latchkey_sinks::files;
 use latchkey_sinks::plural::count;
 
-/// The form of the document.
+/// The format of the document.
 const FORMAT: u32 = 1;
 /// The largest document that is read.
 const SIZE_MAX: usize = 64 << 20;
@@ -25,7 +25,7 @@ const SHOWN_MAX: usize = 5;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Saved {
-    /// The version of this document's form.
+    /// The version of this document's format.
     latchkey_plan: u32,
     /// The manifest's name.
     manifest: String,
@@ -93,8 +93,8 @@ pub(super) fn write(
         let hint = error.hint().to_owned();
         Fault::new(error.to_string()).hint(hint)
     };
-    let mut text = serde_json::to_string_pretty(&saved)
-        .map_err(|error| Fault::new(format!("the plan cannot be written: {error}")))?;
+    let mut text =
+        serde_json::to_string_pretty(&saved).map_err(|error| Fault::new(format!("cannot write the plan: {error}")))?;
     text.push('\n');
     files::write_atomic(path, text.as_bytes(), 0o600).map_err(fault)
 }
@@ -107,15 +107,13 @@ pub(super) fn read(path: &Path) -> Result<Saved, Fault> {
             let hint = error.hint().to_owned();
             Fault::new(error.to_string()).hint(hint)
         })?
-        .ok_or_else(|| {
-            Fault::new(format!("there is no file `{shown}`")).hint("`provision plan --out FILE` writes it")
-        })?;
+        .ok_or_else(|| Fault::new(format!("`{shown}` does not exist")).hint("`provision plan --out FILE` writes it"))?;
     let value: serde_json::Value = serde_json::from_slice(&contents.bytes).unwrap_or_default();
     let form = value.get("latchkey_plan").and_then(serde_json::Value::as_u64);
     match form {
         Some(form) if form > u64::from(FORMAT) => {
-            return Err(Fault::new(format!("`{shown}` was written by a newer version (form {form})"))
-                .hint("apply it with the version that wrote it, or plan again"));
+            return Err(Fault::new(format!("`{shown}` was written by a newer version (format {form})"))
+                .hint("apply it with that version, or run `provision plan` again"));
         }
         Some(_) => {}
         None => {
@@ -123,7 +121,8 @@ pub(super) fn read(path: &Path) -> Result<Saved, Fault> {
         }
     }
     serde_json::from_value(value).map_err(|error| {
-        Fault::new(format!("`{shown}` is not a whole plan: {error}")).hint("write it again with `provision plan --out`")
+        Fault::new(format!("`{shown}` is not a complete plan: {error}"))
+            .hint("write it again with `provision plan --out`")
     })
 }
 
@@ -131,7 +130,7 @@ impl Saved {
     /// The options that it was made with.
     pub(super) fn options(&self) -> Result<Options, Fault> {
         let options = &self.options;
-        let bad = |what: &str| Fault::new(format!("the saved plan has no good `{what}`"));
+        let bad = |what: &str| Fault::new(format!("the saved plan has an invalid `{what}`"));
         let within = options.prune_used_within.as_deref().map(str::parse::<Seconds>).transpose();
         let key = |text: &String| {
             let (user, name) = text.rsplit_once('/')?;
@@ -156,24 +155,21 @@ impl Saved {
     pub(super) fn check(&self, manifest: &Manifest, address: &ServiceAddress) -> Result<(), Fault> {
         if self.manifest != manifest.name.as_str() {
             return Err(Fault::new(format!(
-                "the plan is of the manifest `{}`, not `{}`",
+                "the plan is for the manifest `{}`, not `{}`",
                 self.manifest, manifest.name
             ))
-            .hint("nothing was changed; name the manifest's file before `--plan`"));
+            .hint("nothing was changed; pass the manifest's file before `--plan`"));
         }
         let now = place(address, manifest);
         if self.service != now {
-            return Err(Fault::new(format!(
-                "the plan was made for the service `{}`, and this is `{now}`",
-                self.service
-            ))
-            .hint("nothing was changed; plan again, or name that service")
-            .code(Code::Busy));
+            return Err(Fault::new(format!("the plan is for the service `{}`, not `{now}`", self.service))
+                .hint("nothing was changed; run `provision plan` again, or pass that service")
+                .code(Code::Busy));
         }
         Ok(())
     }
 
-    /// What to say when today's plan is another: which lines are gone, and which are new.
+    /// What to report when the plan is stale: which lines are gone, and which are new.
     pub(super) fn stale(&self, made: Made<'_>) -> Fault {
         let now = lines(made);
         let missing = |lines: &[String], others: &[String]| -> Vec<String> {
@@ -182,7 +178,7 @@ impl Saved {
         let (gone, new) = (missing(&self.lines, &now), missing(&now, &self.lines));
         let mut differences: Vec<String> = Vec::new();
         if self.manifest_sha256 != digest(&made.manifest.text) {
-            differences.push("the manifest is another text".to_owned());
+            differences.push("the manifest has changed".to_owned());
         }
         let mut list = |what: &str, lines: &[String]| {
             differences.extend(lines.iter().take(SHOWN_MAX).map(|line| format!("{what}: {}", line.trim())));
@@ -191,18 +187,20 @@ impl Saved {
             }
         };
         list("no longer planned", &gone);
-        list("planned only now", &new);
+        list("newly planned", &new);
         if differences.is_empty() {
-            differences.push("the same lines in another order, or other places behind the same names".to_owned());
+            differences.push("the same lines in another order, or different places with the same names".to_owned());
         }
         let message = format!(
-            "the plan is {} by now, not {}, which was made at {}\n  {}",
+            "the plan is stale: its id is now `{}`, not `{}` as at {}\n  {}",
             made.plan.id(),
             self.plan_id,
             plan::minute(self.made),
             differences.join("\n  ")
         );
-        Fault::new(message).hint("nothing was changed; plan again, and look at what differs").code(Code::Busy)
+        Fault::new(message)
+            .hint("nothing was changed; run `provision plan` again and review what differs")
+            .code(Code::Busy)
     }
 }
 
@@ -232,7 +230,7 @@ fn digest(text: &str) -> String {
     Digest::of(text.as_bytes()).hex()
 }
 
-/// A service's address, the same for a folder that stands elsewhere.
+/// A service's address, the same for a folder that is elsewhere.
 fn place(address: &ServiceAddress, manifest: &Manifest) -> String {
     match address {
         ServiceAddress::Embedded(path) => {

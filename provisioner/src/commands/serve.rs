@@ -21,26 +21,27 @@ use crate::service::remote::{http_date, request_id};
 
 /// How often counted uses are written.
 const FLUSH_EVERY: Duration = Duration::from_mins(1);
-/// How long requests under way may take to end.
+/// How long requests under way may take to finish.
 const END_WITHIN: Duration = Duration::from_secs(10);
 
 /// Serves until it is interrupted.
 pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Serve) -> Result<Code, Fault> {
     let client = open::nearest(service, IfMissing::Create).await?;
     let Some((service, _)) = client.operated() else {
-        return Err(Fault::new("a server can only be served where its table is")
-            .hint("name the table: `--service table:NAME`, or `embedded:FILE`"));
+        return Err(Fault::new("this needs the table of the service, not a server")
+            .hint("pass the table itself: `--service table:NAME` or `--service embedded:FILE`"));
     };
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, arguments.port)).await;
     let listener = listener.map_err(|error| {
-        Fault::new(format!("cannot listen on port {}: {error}", arguments.port)).hint("take another: `--port N`")
+        Fault::new(format!("cannot listen on port {}: {error}", arguments.port))
+            .hint("choose another port with `--port N`")
     })?;
     let address = listener.local_addr()?;
     let router = Router::new().fallback(answer).with_state(Api::new(service.clone()));
     let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>());
     // Now that it listens, whoever reads this line may ask.
     printer.result(&format!("http://{address}"))?;
-    printer.talk("Serving on this machine only; Ctrl-C ends it");
+    printer.talk("Serving on this machine only; press Ctrl-C to stop");
     let flushing = tokio::spawn(flush(service.clone()));
     let (ending, mut ended) = tokio::sync::watch::channel(false);
     let graceful = server.with_graceful_shutdown(async move {
@@ -56,8 +57,8 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Ser
     };
     flushing.abort();
     let flushed = service.flush_usage().await;
-    served.map_err(|error| Fault::new(format!("the server ended: {error}")))?;
-    flushed.map_err(|error| Fault::new(format!("the last uses could not be written: {error}")))?;
+    served.map_err(|error| Fault::new(format!("the server failed: {error}")))?;
+    flushed.map_err(|error| Fault::new(format!("cannot store the last uses: {error}")))?;
     Ok(Code::Done)
 }
 
@@ -65,12 +66,12 @@ async fn flush(service: Arc<Service>) {
     loop {
         tokio::time::sleep(FLUSH_EVERY).await;
         if let Err(error) = service.flush_usage().await {
-            tracing::warn!(%error, "counted uses were not written; the next time takes them along");
+            tracing::warn!(%error, "counted uses were not stored; they are kept for the next attempt");
         }
     }
 }
 
-/// Waits for Ctrl-C, or for what ends services.
+/// Waits for Ctrl-C, or for the signal that stops services.
 async fn interrupted() {
     #[cfg(unix)]
     {

@@ -14,7 +14,7 @@ use latchkey_sinks::transport::{Address, Http};
 
 /// Names the server that the token in the environment is for.
 pub(super) const URL: &str = "LATCHKEY_URL";
-/// Holds the token.
+/// Contains the token.
 const TOKEN: &str = "LATCHKEY_TOKEN";
 
 /// A server, asked with the token that we have for it.
@@ -27,7 +27,7 @@ pub(super) async fn connect(url: &str) -> Result<Client, Fault> {
         ServiceError::Refused(refusal) if is_unauthorized(&refusal.code) => {
             let request = refusal.request.map(|id| format!(" (request {id})")).unwrap_or_default();
             Fault::new(format!("`{name}` does not accept the token in `{TOKEN}`{request}"))
-                .hint("it has expired, was deleted or retired, or is not allowed from here; if it was the last admin's, `provision bootstrap --replace` on the service's table makes another")
+                .hint("it has expired, was revoked, or is not allowed from this address; if it was the last admin's, `provision bootstrap --replace` on the service's table creates another")
         }
         error => error.into(),
     })
@@ -42,9 +42,8 @@ pub(super) async fn who_is(url: &str, presented: &str) -> Result<Result<Me, Stri
 }
 
 fn address(url: &str) -> Result<Address, Fault> {
-    // What stands there is not repeated: a login may be part of it.
-    Address::parse(url)
-        .map_err(|error| Fault::new("the service's address is not that of a server").hint(error.to_string()))
+    // The address is not repeated: credentials may be part of it.
+    Address::parse(url).map_err(|error| Fault::new("the service's URL is invalid").hint(error.to_string()))
 }
 
 /// The token for a server. A manifest may be anybody's and name any server, so the environment's token goes only to the
@@ -52,27 +51,29 @@ fn address(url: &str) -> Result<Address, Fault> {
 fn login(address: &Address) -> Result<Secret, Fault> {
     let held = std::env::var(TOKEN).ok().map(Zeroizing::new).filter(|text| !text.trim().is_empty());
     let Some(held) = held else {
-        return Err(Fault::new(format!("there is no token for `{address}`"))
+        return Err(Fault::new(format!("no token is set for `{address}`"))
             .hint(format!("set `{TOKEN}` to a token of that server, and `{URL}={address}`")));
     };
     demand_trust(address)?;
     Secret::parse(held.trim()).map_err(|error| {
-        Fault::new(format!("what `{TOKEN}` holds is no token: {error}"))
-            .hint("it was sent nowhere; check how it gets into the environment")
+        Fault::new(format!("`{TOKEN}` is not a Latchkey token ({error})"))
+            .hint("it was not sent; check how the variable is set")
     })
 }
 
 fn demand_trust(address: &Address) -> Result<(), Fault> {
     let named = std::env::var(URL).ok().filter(|url| !url.trim().is_empty());
     let Some(named) = named else {
-        return Err(Fault::new(format!("no token is sent to `{address}`, as nobody here has named that server"))
-            .hint(format!("if you trust it with your token, say so outside the manifest: `{URL}={address}`")));
+        return Err(Fault::new(format!("refusing to send your token to `{address}`: `{URL}` is not set"))
+            .hint(format!("if you trust that server with your token, set `{URL}={address}`")));
     };
     let trusted = Address::parse(named.trim())
-        .map_err(|error| Fault::new(format!("`{URL}` is not the address of a server")).hint(error.to_string()))?;
+        .map_err(|error| Fault::new(format!("`{URL}` is not a valid URL")).hint(error.to_string()))?;
     if trusted == *address {
         return Ok(());
     }
-    Err(Fault::new(format!("no token is sent to `{address}`: `{URL}` names `{trusted}`"))
-        .hint("a token goes to the server that it is for and to no other; change the one or the other"))
+    Err(Fault::new(format!(
+        "refusing to send your token to `{address}`: it is not the server in `{URL}`, which is `{trusted}`"
+    ))
+    .hint("a token is only sent to the server in `LATCHKEY_URL`; change that variable or the service"))
 }

@@ -9,6 +9,7 @@ use super::arguments::Arguments;
 use super::exit::{Code, Fault};
 use crate::output::Printer;
 use latchkey_sinks::files;
+use latchkey_sinks::plural::count;
 
 /// Prints a shell's completions.
 pub(super) fn completions(printer: Printer, shell: Shell) -> Result<Code, Fault> {
@@ -18,7 +19,7 @@ pub(super) fn completions(printer: Printer, shell: Shell) -> Result<Code, Fault>
     Ok(Code::Done)
 }
 
-/// Prints the manual page of the whole command, or writes one a command into a folder.
+/// Prints the manual page of the whole command, or writes one page per command to a folder.
 pub(super) fn man(printer: Printer, out: Option<&Path>) -> Result<Code, Fault> {
     let command = Arguments::command();
     let Some(folder) = out else {
@@ -28,7 +29,7 @@ pub(super) fn man(printer: Printer, out: Option<&Path>) -> Result<Code, Fault> {
     };
     let mut written = 0;
     write(&command, "provision", folder, &mut written)?;
-    printer.result(&format!("Wrote {written} pages to `{}`", folder.display()))?;
+    printer.result(&format!("Wrote {} to `{}`", count(written, "page"), folder.display()))?;
     Ok(Code::Done)
 }
 
@@ -50,6 +51,6 @@ fn write(command: &clap::Command, name: &str, folder: &Path, written: &mut usize
 fn render(command: clap::Command) -> Result<Vec<u8>, Fault> {
     let mut page = Vec::new();
     let rendered = clap_mangen::Man::new(command).render(&mut page);
-    rendered.map_err(|error| Fault::new(format!("the page cannot be made: {error}")))?;
+    rendered.map_err(|error| Fault::new(format!("cannot render the page: {error}")))?;
     Ok(page)
 }

@@ -9,6 +9,7 @@ use super::arguments::{User, UserSet};
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use crate::output::{Format, Printer, table};
+use crate::plural::noun_for;
 use crate::service::{Client, ServiceError};
 
 /// Runs one of the commands on users.
@@ -23,7 +24,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: User) 
             if printer.format == Format::Json {
                 printer.json(&json!({ "user": name, "deleted": true }))?;
             } else {
-                printer.result(&format!("Deleted the user `{name}`"))?;
+                printer.result(&format!("Deleted user `{name}`"))?;
             }
             Ok(Code::Done)
         }
@@ -34,7 +35,7 @@ fn fault(user: &UserName, error: ServiceError) -> Fault {
     let Some(refusal) = error.refusal() else { return error.into() };
     let hint = match refusal.code.as_str() {
         "no_such_role" => {
-            refusal.text("role").map(|role| format!("make it first: `provision role set {role} --permission ..`"))
+            refusal.text("role").map(|role| format!("create it first: `provision role set {role} --permission ..`"))
         }
         "in_use" => Some(format!("delete them first, see `provision token list --user {user}`")),
         "no_such_user" | "not_found" => Some("see `provision user list`".to_owned()),
@@ -72,19 +73,14 @@ async fn set(printer: Printer, client: &Client, set: &UserSet) -> Result<Code, F
     // No manifest says anything of suspensions.
     let declared = change.roles.is_some() || change.max_tokens.is_some();
     if let Some(manifest) = user.managed_by.as_ref().filter(|_| declared) {
-        printer.warning(&format!("`{manifest}` declares this user: its next apply sets it back"));
+        printer.warning(&format!("`{manifest}` declares this user: its next apply reverts the change"));
     }
     if printer.format == Format::Json {
         printer.json(&as_json(&user))?;
     } else {
-        let verb = if old.is_some() { "Changed" } else { "Made" };
-        let state = if user.suspended { "; it is suspended, so none of its tokens is valid" } else { "" };
-        printer.result(&format!(
-            "{verb} the {} `{}`; it has {}{state}",
-            kind_words(user.kind),
-            user.name,
-            roles_of(&user)
-        ))?;
+        let verb = if old.is_some() { "Updated" } else { "Created" };
+        let state = if user.suspended { "; suspended, so none of their tokens is valid" } else { "" };
+        printer.result(&format!("{verb} {} `{}` with {}{state}", kind_words(user.kind), user.name, roles_of(&user)))?;
     }
     Ok(Code::Done)
 }
@@ -98,7 +94,10 @@ fn kind_words(kind: UserKind) -> &'static str {
 
 fn roles_of(user: &UserRecord) -> String {
     let roles: Vec<&str> = user.roles.iter().map(RoleName::as_str).collect();
-    if roles.is_empty() { "no roles".to_owned() } else { format!("roles {}", roles.join(", ")) }
+    if roles.is_empty() {
+        return "no roles".to_owned();
+    }
+    format!("the {} {}", noun_for(roles.len(), "role"), roles.join(", "))
 }
 
 fn as_json(user: &UserRecord) -> Value {

@@ -1,4 +1,4 @@
-//! What the parts of a manifest must agree on: names that refer to each other, quotas, and one push a place.
+//! What the parts of a manifest must agree on: names that refer to each other, quotas, and one push per place.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,7 +10,7 @@ use super::users::Users;
 use super::{RoleDeclaration, ServiceAddress, TokenDeclaration};
 use latchkey_sinks::reading::{Fault, Reading, Span, listed, nearest, shown};
 
-/// What a user may have when nobody says, see `max_tokens`.
+/// How many tokens a user may have by default, see `max_tokens`.
 const MAX_TOKENS_DEFAULT: usize = 10;
 
 /// What has been read.
@@ -73,11 +73,11 @@ impl Parts<'_> {
             let held: Vec<&str> = user.roles.iter().map(RoleName::as_str).collect();
             let hint = match nearest(role.as_str(), held.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None if held.is_empty() => "it holds no role".to_owned(),
-                None => format!("it holds {}", listed(&held)),
+                None if held.is_empty() => "the user has no roles".to_owned(),
+                None => format!("roles of the user: {}", listed(&held)),
             };
             let message =
-                format!("user `{}` does not hold the role `{}`", shown(token.user.as_str()), shown(role.as_str()));
+                format!("user `{}` does not have the role `{}`", shown(token.user.as_str()), shown(role.as_str()));
             reading.add(
                 Fault::error("role-not-held", span.clone(), message)
                     .hint(hint)
@@ -91,7 +91,7 @@ impl Parts<'_> {
         for token in self.tokens {
             let key = (token.user.as_str(), token.name.as_str());
             if let Some(first) = declared.get(&key) {
-                let message = format!("user `{}` has two tokens called `{}`", shown(key.0), shown(key.1));
+                let message = format!("user `{}` has two tokens named `{}`", shown(key.0), shown(key.1));
                 reading.add(
                     Fault::error("same-token", token.span.clone(), message)
                         .related(Span::clone(first), "first declared here"),
@@ -133,9 +133,9 @@ impl Parts<'_> {
                 let message = format!("{who}, more than its `max_tokens` of {most}");
                 Fault::error("too-many-tokens", over.span.clone(), message).related(span.clone(), "the limit")
             } else {
-                let message = format!("{who}, more than the usual limit of {most}");
+                let message = format!("{who}, more than the default limit of {most}");
                 Fault::warning("too-many-tokens", over.span.clone(), message)
-                    .hint("the service decides; say `max_tokens` to be sure")
+                    .hint("the service may have another limit; set `max_tokens` to be sure")
                     .related(span.clone(), "the user is declared here")
             };
             reading.add(fault);
@@ -146,7 +146,7 @@ impl Parts<'_> {
         let used = std::mem::take(&mut reading.used);
         let idle = self.sinks.iter().filter(|(name, sink)| sink.settings.is_some() && !used.contains(*name));
         for (name, sink) in idle {
-            let message = format!("nothing is pushed to the sink `{}`", shown(name));
+            let message = format!("no token is pushed to the sink `{}`", shown(name));
             reading.add(Fault::warning("unused-sink", sink.span.clone(), message));
         }
     }

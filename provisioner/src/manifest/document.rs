@@ -1,7 +1,7 @@
-//! The file as it is written, type by type: what editors learn from its JSON Schema.
+//! The file as it is written, type by type: what editors read from its JSON Schema.
 //!
 //! These types only describe the form, and their comments are what an editor shows: each field has one.
-//! [`parse`](super::parse) reads by hand, because it goes on after a fault; tests hold it to the fields that stand here.
+//! [`parse`](super::parse) reads by hand, because it continues after a fault; tests compare it with the fields here.
 
 use std::collections::BTreeMap;
 
@@ -11,25 +11,25 @@ use latchkey_sinks::{SinkSettings, aws_secrets_manager, vercel};
 
 const DURATION: &str = "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$";
 
-/// The tokens of a team: who has them, what they may do, and where their secrets go.
+/// The tokens of a team: who owns them, what they allow, and where their secrets go.
 #[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields, title = "tokens.toml")]
 pub struct Document {
-    /// The manifest's name. It owns what the file declares: other manifests cannot change it.
+    /// Name of the manifest. It owns what the file declares: other manifests cannot change that.
     #[schemars(regex(pattern = "^[a-z][a-z0-9-]{0,63}$"))]
     pub manifest: String,
-    /// Where the service is.
+    /// Address of the service.
     pub service: Option<Service>,
-    /// What holds for every token that does not say otherwise.
+    /// Defaults for all tokens.
     #[schemars(default)]
     pub defaults: Defaults,
     /// Named sets of permissions.
     #[schemars(default, extend("propertyNames" = { "pattern": "^[a-z][a-z0-9-]{0,63}$" }))]
     pub roles: BTreeMap<String, Role>,
-    /// Whoever owns tokens.
+    /// A person or a program that owns tokens.
     #[schemars(default, extend("propertyNames" = { "pattern": "^[a-z0-9][a-z0-9._@+-]{0,127}$" }))]
     pub users: BTreeMap<String, User>,
-    /// Places that hold secrets.
+    /// Where secrets are delivered to: vaults, projects, apps, files, keyrings.
     #[schemars(default, extend("propertyNames" = { "pattern": "^[a-z][a-z0-9-]{0,63}$" }))]
     pub sinks: BTreeMap<String, SinkSettings>,
     /// The tokens, by name.
@@ -41,44 +41,44 @@ pub struct Document {
 #[derive(Debug, JsonSchema)]
 #[schemars(untagged, deny_unknown_fields)]
 pub enum Service {
-    /// In a file beside the manifest: no set-up at all.
+    /// In a file beside the manifest, without any setup.
     Embedded {
-        /// The file, from the manifest's folder on.
+        /// The file, relative to the manifest's folder.
         #[schemars(length(min = 1))]
         embedded: String,
     },
     /// In a DynamoDB table, as its operator.
     Table {
-        /// The table's name.
+        /// Name of the table.
         #[schemars(regex(pattern = "^[A-Za-z0-9_.-]{3,255}$"))]
         table: String,
-        /// The table's region, unless the AWS environment says.
+        /// Region of the table; default: from the AWS environment.
         region: Option<String>,
-        /// An endpoint in place of AWS's own.
+        /// Endpoint to use instead of AWS's own.
         endpoint: Option<String>,
     },
-    /// Behind a URL, with a token of one's own.
+    /// Behind a URL, with a token of that server.
     Url {
-        /// The server's address, `https` except on this machine.
+        /// URL of the server, `https` except on this machine.
         #[schemars(regex(pattern = "^https?://"))]
         url: String,
     },
 }
 
-/// What holds for every token that does not say otherwise.
+/// Defaults for all tokens.
 #[derive(Debug, Default, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Defaults {
-    /// How long a secret lasts; 90d unless said.
+    /// How long a secret is valid; default: 90d.
     #[schemars(regex(pattern = DURATION), length(min = 2))]
     pub expires_in: Option<String>,
-    /// How often a new secret takes over; 30d unless said.
+    /// How often a new secret replaces the current one; default: 30d.
     #[schemars(regex(pattern = DURATION), length(min = 2))]
     pub rotate_every: Option<String>,
-    /// How long an older secret goes on working after that; 24h unless said, at least 1h.
+    /// How long the older secret stays valid after that; default: 24h, at least 1h.
     #[schemars(regex(pattern = DURATION), length(min = 2))]
     pub overlap: Option<String>,
-    /// Whose the tokens are.
+    /// Owner of the tokens.
     pub user: Option<String>,
 }
 
@@ -86,21 +86,21 @@ pub struct Defaults {
 #[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Role {
-    /// What it permits: `resource:action`; `*` may stand for every action.
+    /// Permissions that the role allows, `resource:action`; the action `*` means every action.
     #[schemars(length(max = 100), inner(regex(pattern = "^[a-z][a-z0-9-]*:([a-z][a-z0-9-]*|\\*)$")))]
     pub permissions: Vec<String>,
 }
 
-/// Whoever owns tokens.
+/// A person or a program that owns tokens.
 #[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct User {
     /// A person or a program.
     pub kind: Kind,
-    /// The roles it holds. None means that it may do nothing.
+    /// Roles of the user. Without any, the user is allowed nothing.
     #[schemars(default, length(max = 20))]
     pub roles: Vec<String>,
-    /// The most active tokens it may have, by hand or by manifest; the service's default is 10.
+    /// Limit of active tokens, by hand or by manifest; the service's default is 10.
     pub max_tokens: Option<u32>,
 }
 
@@ -108,7 +108,7 @@ pub struct User {
 #[derive(Debug, JsonSchema)]
 #[schemars(rename_all = "lowercase")]
 pub enum Kind {
-    /// Somebody.
+    /// A person.
     Person,
     /// A program.
     Service,
@@ -118,36 +118,36 @@ pub enum Kind {
 #[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Token {
-    /// Its name, where the key cannot be it because two users need the same one.
+    /// Name of the token; default: the key. For two users who need the same name.
     #[schemars(regex(pattern = "^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"), length(max = 64))]
     pub name: Option<String>,
-    /// Whose it is; else the user in `[defaults]`.
+    /// Owner of the token; default: the user in `[defaults]`.
     pub user: Option<String>,
-    /// What it is for.
+    /// What the token is for.
     #[schemars(length(max = 256))]
     pub description: Option<String>,
-    /// Its roles, among those of its user; all of them when it does not say.
+    /// Roles of the token, among those of its user; default: all of them.
     #[schemars(length(max = 20))]
     pub roles: Option<Vec<String>>,
-    /// Free labels.
+    /// Labels of your choice.
     #[schemars(default, extend("propertyNames" = { "minLength": 1, "maxLength": 64 }, "maxProperties" = 20))]
     pub labels: BTreeMap<String, String>,
-    /// The networks it may be used from, as CIDRs; from everywhere when there is none.
+    /// Networks that the token may be used from, as CIDRs; default: any.
     #[schemars(default, length(max = 20))]
     pub allowed_ips: Vec<String>,
-    /// How long a secret of it lasts.
+    /// How long a secret is valid.
     #[schemars(regex(pattern = DURATION), length(min = 2))]
     pub expires_in: Option<String>,
-    /// How often a new secret takes over.
+    /// How often a new secret replaces the current one.
     #[schemars(regex(pattern = DURATION), length(min = 2))]
     pub rotate_every: Option<String>,
-    /// How long an older secret goes on working after that.
+    /// How long the older secret stays valid after that.
     #[schemars(regex(pattern = DURATION), length(min = 2))]
     pub overlap: Option<String>,
-    /// Where its secret goes.
+    /// Where the secret is delivered.
     #[schemars(length(min = 1))]
     pub push: Vec<Push>,
-    /// What it was called before, so that a new name is a rename and not a second token.
+    /// Former name of the token, so that a new name is a rename and not a second token.
     pub moved_from: Option<MovedFrom>,
 }
 
@@ -155,12 +155,12 @@ pub struct Token {
 #[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Push {
-    /// The sink.
+    /// Name of the sink.
     pub sink: String,
-    /// The entry's name there.
+    /// Name of the entry in the sink.
     #[schemars(length(min = 1, max = 512))]
     pub name: String,
-    /// Take over an entry that somebody else made; counts before the first delivery only.
+    /// Take over an entry that Latchkey did not write; only counts before the first delivery.
     #[schemars(default)]
     pub adopt: bool,
     #[schemars(flatten)]
@@ -177,7 +177,7 @@ pub enum MovedFrom {
     Name(String),
     /// The former name and user.
     UserAndName {
-        /// The former user; the same when it is not given.
+        /// The former user; default: the same user.
         user: Option<String>,
         /// The former name.
         name: String,

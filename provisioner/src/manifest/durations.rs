@@ -1,9 +1,9 @@
-//! Durations of the file, with where each was said: a contradiction is shown where it can be mended.
+//! Durations of the file, with where each is set: a contradiction is shown where it can be fixed.
 
 use latchkey::lifetime::{Contradiction, Seconds, Terms};
 use latchkey_sinks::reading::{Fault, Fields, Reading, Span, shown};
 
-/// A duration, and where the table in hand says it.
+/// A duration, and where the table in hand sets it.
 #[derive(Debug, Clone)]
 struct Said {
     value: Seconds,
@@ -16,12 +16,12 @@ pub(super) struct Durations {
     expires_in: Said,
     rotate_every: Said,
     overlap: Said,
-    /// Whether all that was said could be read.
+    /// Whether all that was set could be read.
     sound: bool,
 }
 
 impl Durations {
-    /// What holds when the file says nothing.
+    /// The defaults where the file sets nothing.
     pub(super) fn built_in() -> Self {
         let said = |value| Said { value, span: None };
         Self {
@@ -32,7 +32,7 @@ impl Durations {
         }
     }
 
-    /// What a table says, and for the rest `base`.
+    /// What a table sets, and for the rest `base`.
     pub(super) fn read(fields: &mut Fields<'_>, reading: &mut Reading<'_>, base: &Self) -> Self {
         let mut sound = true;
         let mut said = |name, base: &Said, reading: &mut Reading<'_>| {
@@ -50,7 +50,7 @@ impl Durations {
         Terms { expires_in: self.expires_in.value, rotate_every: self.rotate_every.value, overlap: self.overlap.value }
     }
 
-    /// Reports durations that contradict each other, if this table says any of them.
+    /// Reports durations that contradict each other, if this table sets any of them.
     pub(super) fn check(&self, reading: &mut Reading<'_>) {
         let Some(contradiction) = self.terms().contradiction(true).filter(|_| self.sound) else { return };
         let involved: Vec<(&str, &Said)> = match contradiction {

@@ -11,7 +11,7 @@ use latchkey_sinks::reading::Fault;
 /// Faults of paths that, links resolved, lie outside the manifest's folder. Reads links, and nothing else.
 pub fn leaving(manifest: &Manifest) -> Vec<Fault> {
     let outside = |path: &Path| !files::resolve(path).starts_with(&manifest.folder);
-    let hint = "if that is meant, say `--allow-outside`";
+    let hint = "if this is intended, pass `--allow-outside`";
     let mut faults = Vec::new();
     for (name, sink) in &manifest.sinks {
         for (what, path) in files_of(&sink.settings) {

@@ -1,4 +1,4 @@
-//! The manifest's file: found, read, and told apart from everything else that may stand at its path.
+//! The manifest's file: found, read, and distinguished from everything else that may be at its path.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ pub enum LoadError {
     #[error(transparent)]
     File(#[from] ReadError),
     /// It is no text.
-    #[error("`{}` is not UTF-8: line {line} holds other bytes", path.display())]
+    #[error("`{}` is not valid UTF-8 (line {line})", path.display())]
     NotUtf8 {
         /// The file, as it was named.
         path: PathBuf,
@@ -38,7 +38,7 @@ impl LoadError {
         match self {
             Self::File(error) => Some(error.hint()),
             Self::NotUtf8 { .. } => Some("save it as UTF-8"),
-            Self::SavedPlan(_) => Some("name the manifest, and pass the plan as `--plan FILE`"),
+            Self::SavedPlan(_) => Some("pass the manifest, and the plan as `--plan FILE`"),
             Self::Faults(_) => None,
         }
     }

@@ -45,11 +45,11 @@ pub struct Manifest {
     pub name: ManifestName,
     /// The file, as it was named.
     pub path: PathBuf,
-    /// The folder it stands in, links resolved: relative paths start there.
+    /// The folder that contains it, links resolved: relative paths start there.
     pub folder: PathBuf,
     /// The file's text, for snippets.
     pub text: String,
-    /// Where the service is, if the file says.
+    /// Where the service is, if the file sets it.
     pub service: Option<ServiceAddress>,
     /// The roles it declares.
     pub roles: BTreeMap<RoleName, RoleDeclaration>,
@@ -69,7 +69,7 @@ pub enum ServiceAddress {
     /// A DynamoDB table.
     Table {
         name: String,
-        /// Its region, unless the AWS environment says.
+        /// Its region; `None` takes that of the AWS environment.
         region: Option<String>,
         /// An endpoint other than AWS's own.
         endpoint: Option<String>,
@@ -80,9 +80,9 @@ pub enum ServiceAddress {
 /// A declared role.
 #[derive(Debug, Clone)]
 pub struct RoleDeclaration {
-    /// What it permits.
+    /// The permissions that it allows.
     pub permissions: Permissions,
-    /// Where its header stands.
+    /// Where its header is.
     pub span: Span,
 }
 
@@ -91,15 +91,15 @@ pub struct RoleDeclaration {
 pub struct UserDeclaration {
     /// `person` or `service`.
     pub service: bool,
-    /// The roles it holds.
+    /// The roles it has.
     pub roles: Vec<RoleName>,
-    /// The most active tokens, unless the service's default holds.
+    /// The most active tokens; `None` takes the service's default.
     pub max_tokens: Option<u32>,
-    /// Where its header stands.
+    /// Where its header is.
     pub span: Span,
-    /// Where its roles are named, one span a role.
+    /// Where its roles are named, one span per role.
     pub role_spans: Vec<Span>,
-    /// Where `max_tokens` stands.
+    /// Where `max_tokens` is.
     pub max_tokens_span: Option<Span>,
 }
 
@@ -121,12 +121,12 @@ pub struct TokenDeclaration {
     pub pushes: Vec<PushDeclaration>,
     /// The user and name that it had before.
     pub moved_from: Option<(UserName, TokenName)>,
-    /// Where its header stands.
+    /// Where its header is.
     pub span: Span,
     /// Where its user is named.
     pub user_span: Span,
-    /// Where its roles are named, one span a role; empty when `roles` is `None`.
+    /// Where its roles are named, one span per role; empty when `roles` is `None`.
     pub role_spans: Vec<Span>,
-    /// Where `moved_from` stands.
+    /// Where `moved_from` is.
     pub moved_from_span: Option<Span>,
 }

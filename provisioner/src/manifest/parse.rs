@@ -12,7 +12,7 @@ use latchkey_sinks::SinkDeclaration;
 use latchkey_sinks::reading::snippet::floor;
 use latchkey_sinks::reading::{Allowances, Fault, Faults, Fields, Reading, Severity, masking, syntax};
 
-/// Reads the text of a manifest. `path` is the file as it was named and `folder` the absolute folder it stands in,
+/// Reads the text of a manifest. `path` is the file as it was named and `folder` the absolute folder that contains it,
 /// where its relative paths start. Nothing is looked up: neither files nor hosts.
 ///
 /// Beside the manifest it returns the warnings, by position.
@@ -74,9 +74,9 @@ fn name(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<ManifestNa
     let found = fields.text("manifest", reading);
     if !fields.has("manifest") {
         let fault = Fault::error("missing-field", 0..0, "the manifest has no name");
-        reading.add(
-            fault.hint("start it with a line such as `manifest = \"acme-platform\"`: it owns what the file declares"),
-        );
+        reading.add(fault.hint(
+            "start the file with a line such as `manifest = \"acme-platform\"`: that name owns what the file declares",
+        ));
     }
     reading.name(&found?, "a manifest's name")
 }

@@ -1,4 +1,4 @@
-//! One push a place: two would overwrite each other for ever.
+//! One push per place: two would overwrite each other for ever.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -47,7 +47,7 @@ fn check_sinks(sinks: &BTreeMap<String, ReadSink>, reading: &mut Reading<'_>) {
             found.insert(key, (name, sink.span.clone()));
             continue;
         };
-        let message = format!("the sinks `{}` and `{}` are one {}", shown(first), shown(name), twin.what);
+        let message = format!("the sinks `{}` and `{}` are the same {}", shown(first), shown(name), twin.what);
         let fault = match twin.severity {
             Severity::Error => Fault::error(twin.code, sink.span.clone(), message),
             Severity::Warning => Fault::warning(twin.code, sink.span.clone(), message),
@@ -75,7 +75,7 @@ impl Landing<'_> {
     fn clash(&self, later: &Self) -> Option<Fault> {
         let (message, hint) = match (&self.apart, &later.apart) {
             (Some(one), Some(other)) => one.clash(other, self.push.sink == later.push.sink)?,
-            _ => ("two pushes go to one place", self.hint(later)),
+            _ => ("two pushes write to the same place", self.hint(later)),
         };
         let first: Span = self.push.span.clone();
         Some(Fault::error("same-place", later.push.span.clone(), message).hint(hint).related(first, "the first"))
@@ -83,9 +83,9 @@ impl Landing<'_> {
 
     fn hint(&self, later: &Self) -> &'static str {
         if self.push.name == later.push.name {
-            "each would overwrite the other; give one another name"
+            "they would overwrite each other; give one of them another name"
         } else {
-            "their names differ only in upper and lower case, which this type does not tell apart"
+            "their names differ only in case, which this type of sink ignores"
         }
     }
 }

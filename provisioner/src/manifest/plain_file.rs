@@ -24,7 +24,7 @@ pub enum ReadError {
     #[error("`{}` is not a file", .0.display())]
     NotAFile(PathBuf),
     /// It shows content without having any, as files below `/proc` do.
-    #[error("`{}` is not a plain file: it has content but no size", .0.display())]
+    #[error("`{}` is not a regular file: it has content but no size", .0.display())]
     NoSize(PathBuf),
     /// A link in its path leads where none is followed.
     #[error("`{}` leads through a link {target}; it was not read", path.display())]
@@ -43,7 +43,7 @@ pub enum ReadError {
     Unreadable {
         /// The file, as it was named.
         path: PathBuf,
-        /// What the system said.
+        /// What the system reported.
         source: io::Error,
     },
     /// It is larger than any manifest.
@@ -56,7 +56,7 @@ pub enum ReadError {
 pub enum RefusedTarget {
     Outside,
     OtherName,
-    /// A checkout's logins are kept there.
+    /// A checkout's credentials are kept there.
     Git,
 }
 
@@ -82,14 +82,14 @@ impl ReadError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Missing(_) => "`provision init` writes a starter",
-            Self::NotAFile(_) | Self::NoSize(_) => "name the file itself, for instance `tokens.toml`",
+            Self::NotAFile(_) | Self::NoSize(_) => "pass the file itself, for example `tokens.toml`",
             Self::Link { .. } => {
-                "name the file itself, or replace the link with a copy; a link is followed only to a file of the same \
+                "pass the file itself, or replace the link with a copy; a link is followed only to a file of the same \
                  name in or below its folder"
             }
             Self::DanglingLink(_) => "restore that file, or remove the link",
             Self::Replaced(_) => "run the command again",
-            Self::Unreadable { .. } => "check who may read it",
+            Self::Unreadable { .. } => "check the permissions of the file",
             Self::TooLarge(_) => "split it: each manifest owns the tokens that it declares",
         }
     }

@@ -10,25 +10,25 @@ use latchkey_sinks::reading::{Fault, Fields, Reading, Text, listed, nearest, sho
 use latchkey_sinks::vercel::Environments;
 use latchkey_sinks::{PushDeclaration, aws_secrets_manager};
 
-/// Reads `push`; a token without one has no place for its secret.
+/// Reads `push`; the secret of a token without one would be stored nowhere.
 pub(super) fn pushes(
     fields: &mut Fields<'_>,
     token: &str,
     sinks: &BTreeMap<String, ReadSink>,
     reading: &mut Reading<'_>,
 ) -> Vec<PushDeclaration> {
-    let hint = || format!("add a push, or make the token by hand with `provision token set {}`", shown(token));
+    let hint = || format!("add a push, or create the token by hand with `provision token set {}`", shown(token));
     let list = fields.list("push", reading);
     if !fields.has("push") {
         fields.missing_fault("push", |fault| {
-            let message = format!("{}: its secret would exist nowhere", fault.message);
+            let message = format!("{}: its secret would be stored nowhere", fault.message);
             Fault { code: "no-push", message, ..fault }.hint(hint())
         });
     }
     let Some(list) = list else { return Vec::new() };
     if list.is_empty() {
         let span = fields.key_span("push").unwrap_or_default();
-        reading.add(Fault::error("no-push", span, "an empty `push`: the secret would exist nowhere").hint(hint()));
+        reading.add(Fault::error("no-push", span, "`push` is empty: the secret would be stored nowhere").hint(hint()));
     }
     list.iter().flat_map(|entry| push(entry, sinks, reading)).collect()
 }
@@ -40,7 +40,7 @@ fn push(
 ) -> Vec<PushDeclaration> {
     let Some(table) = entry.get_ref().as_table() else {
         let fault = wrong_type("a table", "push", entry);
-        reading.add(fault.hint("a push reads `{ sink = \"dev\", name = \"API_TOKEN\" }`"));
+        reading.add(fault.hint("a push looks like `{ sink = \"dev\", name = \"API_TOKEN\" }`"));
         return Vec::new();
     };
     let mut fields = Fields::new(table, "this push".to_owned(), entry.span());
@@ -97,8 +97,8 @@ fn note_use(sink: &Text<'_>, sinks: &BTreeMap<String, ReadSink>, reading: &mut R
     let hint = match nearest(sink.text, sinks.keys().map(String::as_str)) {
         Some(near) => format!("did you mean `{}`?", shown(near)),
         None if names.is_empty() => format!("declare it: `[sinks.{}]`", shown(sink.text)),
-        None => format!("the sinks here are {}", listed(&names)),
+        None => format!("declared sinks: {}", listed(&names)),
     };
-    let message = format!("no sink is called `{}`", shown(sink.text));
+    let message = format!("there is no sink `{}`", shown(sink.text));
     reading.add(Fault::error("unknown-sink", sink.span.clone(), message).hint(hint));
 }

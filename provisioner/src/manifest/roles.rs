@@ -44,9 +44,9 @@ fn permission(found: &Text<'_>, reading: &mut Reading<'_>) -> Option<Permission>
             None
         }
         Ok(permission) if matches!(permission.resource(), "admin" | "manifests" | "*") => {
-            let message = format!("no manifest may hand out `{permission}`");
+            let message = format!("no manifest may grant `{permission}`");
             reading.add(Fault::error("forbidden-permission", found.span.clone(), message).hint(
-                "name the resource; rights over Latchkey itself are granted by an admin, with `provision role set`",
+                "name the resource; permissions on Latchkey itself are granted by an admin, with `provision role set`",
             ));
             None
         }
@@ -54,7 +54,7 @@ fn permission(found: &Text<'_>, reading: &mut Reading<'_>) -> Option<Permission>
     }
 }
 
-/// Reads the field `roles` of a user or token: the names and where each stands. `None` when it is not there or no list.
+/// Reads the field `roles` of a user or token: the names and where each is. `None` when it is missing or not a list.
 pub(super) fn role_names(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<(Vec<RoleName>, Vec<Span>)> {
     let list = fields.texts("roles", reading)?;
     if list.len() > ROLES_MAX {

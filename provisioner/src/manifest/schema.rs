@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::document::Document;
 
-/// The JSON Schema (draft 2020-12) of a manifest. It knows the file's form; what `provision check` knows beside that,
-/// such as roles that a user does not hold, a schema cannot say.
+/// The JSON Schema (draft 2020-12) of a manifest. It describes the file's form; what `provision check` finds beside
+/// that, such as roles that a user does not have, a schema cannot express.
 pub fn schema() -> Value {
     let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Document>().to_value();
     drop_null(&mut schema);

@@ -6,7 +6,7 @@ use super::ServiceAddress;
 use super::durations::Durations;
 use latchkey_sinks::reading::{Fault, Fields, Reading, Section, Span, Text, shown};
 
-/// The parts of Amazon's host names that stand for DynamoDB.
+/// The parts of Amazon's host names that mean DynamoDB.
 const DYNAMODB: &[&str] = &["dynamodb", "dynamodb-fips"];
 
 /// What tokens start from.
@@ -49,13 +49,13 @@ pub(super) fn service(section: &Section<'_>, reading: &mut Reading<'_>) -> Optio
 }
 
 fn check_one_kind(fields: &mut Fields<'_>, reading: &mut Reading<'_>) {
-    const HINT: &str = "say one of `embedded = \"latchkey.db\"`, `table = \"latchkey\"` and `url = \"https://..\"`";
+    const HINT: &str = "set one of `embedded = \"latchkey.db\"`, `table = \"latchkey\"` and `url = \"https://..\"`";
     let mut kinds: Vec<(&str, Span)> =
         ["embedded", "table", "url"].into_iter().filter_map(|name| Some((name, fields.key_span(name)?))).collect();
     kinds.sort_by_key(|(_, span)| span.start);
     match kinds.as_slice() {
         [] => {
-            let message = "`[service]` does not say where the service is".to_owned();
+            let message = "`[service]` has no address".to_owned();
             fields.missing_fault("embedded", |fault| Fault { message, ..fault }.hint(HINT));
         }
         [_] => {}
@@ -63,7 +63,7 @@ fn check_one_kind(fields: &mut Fields<'_>, reading: &mut Reading<'_>) {
             for (other, span) in others {
                 let message = format!("the service has one address, not both `{first}` and `{other}`");
                 let fault = Fault::error("two-services", span.clone(), message).hint(HINT);
-                reading.add(fault.related(first_span.clone(), "already given here"));
+                reading.add(fault.related(first_span.clone(), "already set here"));
             }
         }
     }
@@ -72,7 +72,7 @@ fn check_one_kind(fields: &mut Fields<'_>, reading: &mut Reading<'_>) {
     }
     for name in ["region", "endpoint"] {
         if let Some(span) = fields.key_span(name) {
-            reading.add(Fault::error("needs-table", span, format!("`{name}` goes with `table` only")));
+            reading.add(Fault::error("needs-table", span, format!("`{name}` is only for a `table`")));
         }
     }
 }

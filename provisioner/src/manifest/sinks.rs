@@ -71,6 +71,6 @@ fn types() -> Vec<&'static str> {
 fn unknown_type(name: &Text<'_>) -> Fault {
     let types = types();
     let hint = nearest(name.text, types.iter().copied())
-        .map_or_else(|| format!("the types are {}", listed(&types)), |near| format!("did you mean `{near}`?"));
+        .map_or_else(|| format!("known types: {}", listed(&types)), |near| format!("did you mean `{near}`?"));
     Fault::error("unknown-type", name.span.clone(), format!("`{}` is not a type of sink", shown(name.text))).hint(hint)
 }

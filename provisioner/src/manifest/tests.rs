@@ -15,7 +15,7 @@ mod validator;
 
 const STATED: &str = "tokens.toml";
 
-/// Reads a text that stands in `/repo`.
+/// Reads a text that is in `/repo`.
 fn read(text: &str) -> Result<(Manifest, Vec<Fault>), Faults> {
     parse(Path::new(STATED), Path::new("/repo"), text, &Allowances::default())
 }

@@ -76,7 +76,7 @@ fn name(section: &Section<'_>, fields: &mut Fields<'_>, reading: &mut Reading<'_
     let found = given.unwrap_or_else(|| section.key.clone());
     let name: TokenName = reading.name(&found, "a token's name")?;
     if let Some(advice) = advice(&name) {
-        let message = format!("`{}` does not say what the token is for", shown(found.text));
+        let message = format!("the name `{}` is vague", shown(found.text));
         reading.add(Fault::warning("vague-name", found.span, message).hint(advice));
     }
     Some(name)
@@ -90,7 +90,7 @@ fn user(fields: &mut Fields<'_>, defaults: &Defaults, reading: &mut Reading<'_>)
         return None;
     }
     if defaults.user.is_none() {
-        let hint = "say whose it is, here or as `user` in `[defaults]`";
+        let hint = "set `user` here or in `[defaults]`";
         fields.missing_fault("user", |fault| fault.hint(hint));
     }
     defaults.user.clone()
@@ -142,15 +142,15 @@ fn cidr(found: &Text<'_>, reading: &mut Reading<'_>) -> Option<IpNet> {
     let Ok(net) = found.text.parse::<IpNet>() else {
         let hint = match found.text.parse::<IpAddr>() {
             Ok(address) => format!("for this address alone, write `{}`", IpNet::from(address)),
-            Err(_) => "a CIDR reads like `192.0.2.0/24` or `2001:db8::/32`".to_owned(),
+            Err(_) => "a CIDR looks like `192.0.2.0/24` or `2001:db8::/32`".to_owned(),
         };
         let message = format!("`{}` is not a CIDR", shown(found.text));
         reading.add(Fault::error("bad-cidr", found.span.clone(), message).hint(hint));
         return None;
     };
     if net.addr() != net.network() {
-        let message = format!("`{net}` is all of `{}`", net.trunc());
-        reading.add(Fault::warning("wide-cidr", found.span.clone(), message).hint("write what it covers"));
+        let message = format!("`{net}` covers all of `{}`", net.trunc());
+        reading.add(Fault::warning("wide-cidr", found.span.clone(), message).hint("write the network that it covers"));
     }
     Some(net.trunc())
 }

@@ -12,7 +12,7 @@ use latchkey_sinks::reading::{Fault, Fields, Reading, Section, sections, shown};
 #[derive(Default)]
 pub(super) struct Users {
     pub(super) declared: BTreeMap<UserName, UserDeclaration>,
-    /// Those whose roles could not be read: nothing can be said about them.
+    /// Those whose roles could not be read: what they have is unknown.
     pub(super) unsure: BTreeSet<UserName>,
 }
 
@@ -48,7 +48,7 @@ fn user(section: &Section<'_>, reading: &mut Reading<'_>) -> (UserDeclaration, b
 fn is_service(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> bool {
     let Some(kind) = fields.text("kind", reading) else {
         if !fields.has("kind") {
-            let hint = "say `kind = \"service\"` for a program and `kind = \"person\"` for somebody";
+            let hint = "set `kind = \"service\"` for a program or `kind = \"person\"` for a person";
             fields.missing_fault("kind", |fault| fault.hint(hint));
         }
         return false;

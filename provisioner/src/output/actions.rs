@@ -1,5 +1,5 @@
-//! GitHub Actions: annotations, groups and the step's summary. They are made where `GITHUB_ACTIONS` is `true` and nowhere
-//! else. No secret is ever printed, not even to be masked: `add-mask` would put it into the log's stream first.
+//! GitHub Actions: annotations, groups and the step's summary. They are printed where `GITHUB_ACTIONS` is `true` and
+//! nowhere else. No secret is ever printed, not even to be masked: `add-mask` would put it into the log's stream first.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -21,7 +21,7 @@ pub fn runs_here() -> bool {
     std::env::var_os("GITHUB_ACTIONS").is_some_and(|word| word == "true")
 }
 
-/// How grave an annotation is.
+/// The severity of an annotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// Something is wrong.
@@ -39,7 +39,7 @@ impl Level {
     }
 }
 
-/// Where an annotation stands.
+/// Where an annotation is shown.
 #[derive(Debug, Clone, Copy)]
 pub struct Spot<'a> {
     pub file: &'a Path,
@@ -74,7 +74,7 @@ fn in_repository(file: &Path) -> PathBuf {
     resolved(&absolute).strip_prefix(resolved(&root)).map_or_else(|_| file.to_owned(), Path::to_owned)
 }
 
-/// Annotates faults of a manifest where they stand.
+/// Annotates faults of a manifest at their lines.
 pub fn faults(printer: Printer, path: &Path, text: &str, faults: &[Fault]) {
     if !runs_here() {
         return;
@@ -94,7 +94,7 @@ fn spot<'a>(file: &'a Path, text: &str, span: &Span) -> Spot<'a> {
     Spot { file, line: at.line, column: at.column }
 }
 
-/// Annotates what a plan cannot do, and what will soon stop working, at the tokens that it is about.
+/// Annotates what is blocked in a plan, and what expires soon, at the tokens that it is about.
 pub fn plan(printer: Printer, manifest: &Manifest, plan: &Plan, labels: &Labels) {
     if !runs_here() {
         return;
@@ -135,16 +135,16 @@ pub fn grouped(printer: Printer, title: &str, lines: &[Line]) -> std::io::Result
     if folds { printer.result("::endgroup::") } else { Ok(()) }
 }
 
-/// Annotates why a command could not do what it was asked. Faults of a manifest were annotated where they stand, and what
-/// counts them has no advice.
+/// Annotates why a command failed. Faults of a manifest were annotated at their lines, and the error that counts them
+/// has no hint.
 pub fn fault(printer: Printer, message: &str, hint: Option<&str>) {
     if let Some(hint) = hint.filter(|_| runs_here()) {
         printer.talk(&format!("::error title=provision::{}", data(&format!("{message}\nhelp: {hint}"))));
     }
 }
 
-/// A line that no runner takes for a command: the older form is looked for anywhere in a line, and a manifest may say
-/// anything.
+/// A line that no runner takes for a command: the older form is looked for anywhere in a line, and a manifest may
+/// contain anything.
 pub fn tamed(line: &str) -> std::borrow::Cow<'_, str> {
     if runs_here() && line.contains("##[") { line.replace("##[", "## [").into() } else { line.into() }
 }

@@ -1,4 +1,4 @@
-//! A calendar of rotations, in all forms.
+//! A calendar of rotations, in all formats.
 
 use std::io;
 
@@ -9,6 +9,7 @@ use super::{Format, Printer, markdown, table};
 use crate::manifest::Manifest;
 use crate::plan::calendar::{ASSUMPTIONS, Date};
 use crate::plan::{distance, minute};
+use crate::plural::count;
 
 /// Prints the dates from one instant to another.
 ///
@@ -23,8 +24,7 @@ pub fn print(
     let head = format!("Calendar of `{}` from {} until {}", manifest.name, minute(from), minute(until));
     let sum = match dates {
         [] => "Nothing falls due".to_owned(),
-        [_] => "1 date".to_owned(),
-        dates => format!("{} dates", dates.len()),
+        dates => count(dates.len(), "date"),
     };
     match printer.format {
         Format::Json => as_json(printer, manifest, (from, until), dates)?,
@@ -40,7 +40,7 @@ pub fn print(
                 format!("### {}", markdown::text(&head)),
                 format!("**{sum}**"),
                 if rows.is_empty() { String::new() } else { markdown::table(&["When", "Token", "What", ""], &rows) },
-                format!("It assumes that:\n\n{}", assumed.join("\n")),
+                format!("Assuming that:\n\n{}", assumed.join("\n")),
             ];
             printer.markdown(&markdown::page(&parts))?;
         }
@@ -56,12 +56,12 @@ pub fn print(
                 let rows: Vec<Vec<String>> = std::iter::once(heads).chain(dates.iter().map(row)).collect();
                 printer.result(&table(&rows))?;
             }
-            printer.result(&format!("{sum}; it assumes that"))?;
+            printer.result(&format!("{sum}, assuming that"))?;
             for assumption in ASSUMPTIONS {
                 printer.result(&format!("  {assumption}"))?;
             }
             if dates.iter().any(|date| date.assumed) {
-                printer.result("A date with * rests on something that has not happened yet")?;
+                printer.result("A date with * depends on something that has not happened yet")?;
             }
         }
     }

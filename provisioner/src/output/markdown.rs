@@ -12,7 +12,7 @@ const PAGE_MAX: usize = 60_000;
 /// The most rows of a table.
 const ROWS_MAX: usize = 100;
 
-/// A text in which nothing is markup. What stands in backticks is shown as code.
+/// A text in which nothing is markup. What is in backticks is shown as code.
 pub fn text(text: &str) -> String {
     let parts: Vec<&str> = text.split('`').collect();
     // The last backtick of an odd number opens nothing.
@@ -78,14 +78,14 @@ pub fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
     table
 }
 
-/// Text as it stands, in a block that it cannot leave.
+/// Text as it is, in a block that it cannot leave.
 pub fn block(text: &str) -> String {
     let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     format!("{fence}text\n{text}\n{fence}")
 }
 
-/// Something folded under a few words, which are Markdown already.
+/// A body folded under a summary, which is Markdown already.
 pub fn folded(words: &str, body: &str) -> String {
     format!("<details><summary>{words}</summary>\n\n{body}\n\n</details>")
 }
@@ -145,7 +145,7 @@ fn changes(lines: &[Line]) -> Option<String> {
             }
             tone => {
                 let (subject, what) = line.text.split_once(": ").unwrap_or((line.text.as_str(), ""));
-                let mark = if tone == Tone::Problem { "**held up** " } else { "" };
+                let mark = if tone == Tone::Problem { "**blocked** " } else { "" };
                 rows.push(vec![text(subject), format!("{mark}{}", text(what)), String::new()]);
                 counts = true;
             }
@@ -167,7 +167,7 @@ pub fn outcome(sum: &str, plan: Option<&Plan>, outcome: &Outcome, labels: &Label
                 std::iter::once(code(&failure.subject)).chain(cells.map(|cell| text(cell))).collect()
             })
             .collect();
-        parts.push(table(&["Token", "What went wrong", "How things are now", "What to do"], &rows));
+        parts.push(table(&["Token", "Error", "State", "What to do"], &rows));
     }
     if let Some(plan) = plan {
         let lines = plan::lines(plan, labels);
@@ -194,7 +194,7 @@ fn is_problem(line: &Line) -> bool {
     line.tone == Tone::Problem
 }
 
-/// Why a command could not do what it was asked.
+/// Why a command failed, with what to do about it.
 pub fn fault(message: &str, hint: Option<&str>) -> String {
     let hint = hint.map(|hint| format!("help: {}", text(hint))).unwrap_or_default();
     page(&[format!("**error**: {}", text(message)), hint])
@@ -202,7 +202,7 @@ pub fn fault(message: &str, hint: Option<&str>) -> String {
 
 /// Faults of a manifest, as they are shown in the terminal.
 pub fn faults(path: &str, rendered: &str) -> String {
-    page(&[format!("### Faults of {}", code(path)), block(rendered.trim_end())])
+    page(&[format!("### Problems in {}", code(path)), block(rendered.trim_end())])
 }
 
 #[cfg(test)]
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn backticks_are_code_and_an_odd_one_is_itself() {
-        assert_eq!(text("say `--prune` now"), "say <code>--prune</code> now");
+        assert_eq!(text("pass `--prune` now"), "pass <code>--prune</code> now");
         assert_eq!(text("`a` and `b"), "<code>a</code> and &#96;b");
         assert_eq!(code("</code>|"), "<code>&#60;/code&#62;&#124;</code>");
     }

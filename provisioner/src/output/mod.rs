@@ -1,4 +1,4 @@
-//! All that the command prints: results to stdout, talk to stderr, colour and bars on a terminal only.
+//! All that the command prints: results to stdout, messages to stderr, colour and bars on a terminal only.
 
 pub mod actions;
 pub mod calendar;
@@ -18,20 +18,21 @@ pub use table::table;
 use crate::apply::Failure;
 use crate::plan::{Line, Tone};
 
-/// The form of results.
+/// The output format of results: text for people, JSON for programs, Markdown for pull requests and job summaries.
+///
+/// Its values have no comments of their own, as clap would then print the long form of every help page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Format {
     #[default]
     Text,
     Json,
-    /// For pull requests and other pages.
     Markdown,
 }
 
-/// The one printer.
+/// Prints everything that the command prints.
 #[derive(Debug, Clone, Copy)]
 pub struct Printer {
-    /// The form of results.
+    /// The output format of results.
     pub format: Format,
 }
 
@@ -43,17 +44,17 @@ const DIM: &str = "\u{1b}[2m";
 const PLAIN: &str = "\u{1b}[0m";
 
 impl Printer {
-    /// Whether talk may carry colour; `NO_COLOR` and pipes say no.
+    /// Whether messages may have colour: not with `NO_COLOR`, and not in a pipe.
     pub fn colour(self) -> bool {
         anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
     }
 
-    /// Whether a person watches.
+    /// Whether stderr is a terminal.
     pub fn watched(self) -> bool {
         io::stderr().is_terminal()
     }
 
-    /// Whether a person can answer.
+    /// Whether stdin is a terminal, so that a person can answer.
     pub fn is_answered(self) -> bool {
         io::stdin().is_terminal()
     }
@@ -98,7 +99,7 @@ impl Printer {
         self.result(&serde_json::to_string_pretty(value)?)
     }
 
-    /// Talk, on stderr. Nobody reading it is no fault.
+    /// A message, on stderr. A closed stderr is no error.
     pub fn talk(self, text: &str) {
         let _ = writeln!(anstream::stderr().lock(), "{}", actions::tamed(text));
     }
@@ -143,7 +144,7 @@ impl Printer {
         Ok(())
     }
 
-    /// What a run could not do, on stderr.
+    /// What failed in a run, on stderr.
     pub fn failure(self, failure: &Failure) {
         self.error(
             &format!("token `{}`: {}", failure.subject, failure.message),

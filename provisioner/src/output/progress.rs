@@ -1,4 +1,4 @@
-//! Progress: a bar on a terminal; elsewhere a line a token, or, where there are many, a line now and then with counts.
+//! Progress: a bar on a terminal; elsewhere a line per token, or, where there are many, a count now and then.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ const EACH: usize = 25;
 const SHARE: usize = 10;
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// Tells of a run's progress on stderr.
+/// Reports a run's progress on stderr.
 #[derive(Debug)]
 pub struct Progress {
     printer: Printer,
@@ -62,7 +62,7 @@ impl Progress {
         self.bar.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Counts a token, and says how far it is if that is due.
+    /// Counts a token, and reports how far it is if that is due.
     fn count(&self, add: impl FnOnce(&mut Count)) {
         let line = {
             let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
@@ -129,12 +129,12 @@ impl Reporter for Progress {
     }
 }
 
-/// Turns on a terminal until it is dropped; elsewhere there is nothing to see.
+/// A spinner on a terminal until it is dropped; elsewhere nothing is shown.
 #[derive(Debug)]
 pub struct Spinner(ProgressBar);
 
 impl Spinner {
-    /// Starts to turn, if a person watches.
+    /// Starts to turn, if stderr is a terminal.
     pub fn start(printer: Printer) -> Self {
         if !printer.watched() {
             return Self(ProgressBar::hidden());
@@ -144,7 +144,7 @@ impl Spinner {
         Self(bar)
     }
 
-    /// Says how far it is.
+    /// Shows how far it is.
     pub fn show(&self, words: String) {
         self.0.set_message(words);
     }

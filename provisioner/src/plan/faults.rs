@@ -88,7 +88,7 @@ fn exists(manifest: &Manifest, observation: &Observation, role: &RoleName) -> bo
 fn unknown_role(observation: &Observation, role: &RoleName, span: &Span) -> Fault {
     let known = observation.roles.keys().map(RoleName::as_str);
     let hint = nearest(role.as_str(), known).map_or_else(
-        || format!("declare it: `[roles.{role}]`, or make it with `provision role set {role}`"),
+        || format!("declare it: `[roles.{role}]`, or create it with `provision role set {role}`"),
         |near| format!("did you mean `{near}`?"),
     );
     Fault::error("unknown-role", span.clone(), format!("there is no role `{role}`")).hint(hint)
@@ -111,7 +111,7 @@ fn token_user(manifest: &Manifest, observation: &Observation, declaration: &Toke
         None => {
             let known = manifest.users.keys().map(UserName::as_str);
             let hint = nearest(user.as_str(), known).map_or_else(
-                || format!("declare it: `[users.\"{user}\"]`, or make it with `provision user set {user}`"),
+                || format!("declare it: `[users.\"{user}\"]`, or create it with `provision user set {user}`"),
                 |near| format!("did you mean `{near}`?"),
             );
             let message = format!("there is no user `{user}`");
@@ -145,7 +145,7 @@ fn token_roles(
         if !exists(manifest, observation, role) {
             faults.push(unknown_role(observation, role, span));
         } else if !held.contains(&role) && !manifest.users.contains_key(user) {
-            let message = format!("the user `{user}` does not hold the role `{role}`");
+            let message = format!("the user `{user}` does not have the role `{role}`");
             let hint = format!("give it with `provision user set {user} --add-role {role}`");
             faults.push(Fault::error("role-not-held", span.clone(), message).hint(hint));
         }
@@ -159,7 +159,7 @@ fn token_roles(
     if let Some(never) =
         permitted.iter().find(|permission| matches!(permission.resource(), "*" | "admin" | "manifests"))
     {
-        let message = format!("the token would get `{never}`, which no manifest may hand out");
+        let message = format!("the token would get `{never}`, which no manifest may grant");
         let hint = "name the roles that it needs: `roles = [..]`";
         faults.push(Fault::error("not-by-manifest", declaration.span.clone(), message).hint(hint));
     }

@@ -58,8 +58,8 @@ impl Stop {
     /// What to do about it: the flag that lets this one run pass.
     pub fn hint(&self) -> String {
         match self {
-            Self::Deletes { deletes, .. } => format!("if that is meant, say `--allow-deletes {deletes}`"),
-            Self::Rotations { rotations, .. } => format!("if that is meant, say `--allow-rotations {rotations}`"),
+            Self::Deletes { deletes, .. } => format!("if this is intended, pass `--allow-deletes {deletes}`"),
+            Self::Rotations { rotations, .. } => format!("if this is intended, pass `--allow-rotations {rotations}`"),
         }
     }
 }

@@ -72,7 +72,7 @@ fn on_a_terminal_the_tokens_name_is_typed() {
     let world = applied();
     let leaked = world.entry(".env", "BUILD_TOKEN");
     let said = on_a_terminal(&world, "rotate --compromised build-api", "yes\n", 4);
-    assert!(said.contains("Type its name to confirm:"), "{said}");
+    assert!(said.contains("Type the token's name to confirm:"), "{said}");
     assert!(world.is_valid(&leaked));
     on_a_terminal(&world, "rotate --compromised build-api", "build-api\n", 0);
     assert!(!world.is_valid(&leaked));

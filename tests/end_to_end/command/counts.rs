@@ -38,6 +38,6 @@ fn tokens_and_pushes_of_a_manifest_are_counted() {
     ] {
         let world = World::with(&manifest(tokens, 1));
         let ran = world.run("check").exits(0);
-        assert_eq!(ran.stdout, format!("`tokens.toml` is good: {counted}\n"));
+        assert_eq!(ran.stdout, format!("`tokens.toml` is valid: {counted}\n"));
     }
 }

@@ -19,7 +19,7 @@ fn a_good_set_up_is_all_well_and_nothing_is_written() {
     let _ = world.told();
     world.run("doctor").exits(0);
     assert_eq!(world.run("doctor --format json").exits(0).json()["good"], true);
-    assert!(world.run("doctor --format markdown").exits(0).stdout.contains("**All is well**"));
+    assert!(world.run("doctor --format markdown").exits(0).stdout.contains("**No problems found**"));
     assert_eq!(world.read(".env"), before);
     let _ = world.told();
     world.run("doctor").exits(0);
@@ -98,7 +98,7 @@ async fn the_policy_allows_what_runs_call_and_nothing_else() {
     let environment: Vec<(&str, &str)> = LOGIN.into_iter().chain([("AWS_ENDPOINT_URL", endpoint.as_str())]).collect();
     let run = |words: &str| world.run_in(&environment, words);
     let policy = run("doctor --policy").exits(0).json();
-    // A life: made, looked at, mended, rotated, ended at once, pruned.
+    // A life: created, looked at, repaired, rotated, revoked at once, pruned.
     run("apply").exits(0);
     run("doctor").exits(0);
     run("rotate --all").exits(0);

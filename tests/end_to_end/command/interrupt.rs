@@ -41,8 +41,8 @@ fn stopped_by(signal: Signal) {
     let ran = Ran { stderr: reader.join().unwrap(), ..child.wait_with_output().unwrap().into() }.exits(3);
     let tail: Vec<&str> = ran.stderr.lines().filter(|line| line.starts_with("stop")).collect();
     insta::assert_snapshot!(tail.join("\n"), @r"
-    stopping after the pushes in flight; once more to stop at once
-    stopped; no place was left half-written. Run it again to go on
+    stopping after the pushes in flight; interrupt again to stop at once
+    stopped: no entry was left half-written; run it again to continue
     ");
     let delivered = |world: &World| std::fs::read_to_string(world.path(".env")).map_or(0, |text| text.lines().count());
     assert!(delivered(&world) < 200, "it was stopped in the middle");
@@ -81,7 +81,7 @@ fn a_second_signal_ends_it_at_once_and_says_what_may_be_half_done() {
         let mut talk = String::new();
         stderr.read_to_string(&mut talk).unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(code), "{talk}");
-        assert!(talk.starts_with("ended at once: a push may be under way"), "{talk}");
+        assert!(talk.starts_with("stopped at once: a push may be half-done"), "{talk}");
         drop(lock);
         world.run("apply").exits(0);
         world.run("plan --detailed-exitcode").exits(0);

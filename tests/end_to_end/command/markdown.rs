@@ -62,7 +62,7 @@ fn a_job_of_github_gets_annotations_groups_and_a_summary() {
     assert_told!(world);
     let summed = world.read("summary.md");
     assert!(
-        summed.contains("**held up**") && summed.contains("### Faults of <code>tokens&#46;toml</code>"),
+        summed.contains("**blocked**") && summed.contains("### Problems in <code>tokens&#46;toml</code>"),
         "{summed}"
     );
     world.edit("usr = \"ci\"", "user = \"ci\"");

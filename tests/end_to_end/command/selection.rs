@@ -96,7 +96,7 @@ fn a_default_that_would_rotate_everything_is_stopped_with_the_flag_that_lets_it_
     assert_eq!(plan["guards"], serde_json::json!(["this would rotate 12 of 12 tokens, none of them due or named"]));
     let _ = world.told();
     let stopped = world.run("apply").exits(4);
-    assert!(stopped.stderr.contains("say `--allow-rotations 12`"), "{}", stopped.stderr);
+    assert!(stopped.stderr.contains("pass `--allow-rotations 12`"), "{}", stopped.stderr);
     assert_eq!(world.read(".env"), before);
     world.run("apply --allow-rotations 12").exits(0);
     assert_ne!(world.read(".env"), before);

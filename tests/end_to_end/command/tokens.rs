@@ -30,8 +30,8 @@ fn a_secret_stands_alone_on_stdout_once() {
     let shown = world.run_in(&[SERVICE], "token show ci-release").exits(0);
     assert!(!shown.stdout.contains(made.stdout.trim()));
     insta::assert_snapshot!(world.redact(&made.stderr), @r"
-    Made `<me>/ci-release` with no roles, so it permits nothing; it expires <time>
-    Its secret is shown this once: store it now
+    Created `<me>/ci-release` with no roles, so it allows nothing; it expires <time>
+    The secret is shown only once: store it now
     ");
 }
 
@@ -178,7 +178,7 @@ fn roles_are_those_of_the_user_and_no_more() {
     // A role that its user loses leaves the token too.
     with_spaces(&world, &["user", "set", account, "--remove-role", "reader"]).exits(0);
     let verified = world.pipe("--service embedded:x.db token verify", all.stdout.trim()).exits(0);
-    assert!(verified.stdout.contains("permits  nothing"), "{}", verified.stdout);
+    assert!(verified.stdout.contains("allows   nothing"), "{}", verified.stdout);
     assert_told!(world);
 }
 

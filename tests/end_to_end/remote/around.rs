@@ -9,19 +9,19 @@ use tests::remote::DynamoDb;
 use super::{Remote, manifest};
 
 #[test]
-fn the_grant_is_held_against_what_the_manifest_hands_out() {
+fn the_grant_is_compared_with_what_the_manifest_grants() {
     let remote = Remote::start();
     remote.run("doctor").exits(0);
     remote.world.edit("[\"documents:read\"]", "[\"documents:read\", \"audits:read\"]");
     let told = remote.run("doctor").exits(1).stdout;
-    assert!(told.contains("it lacks `audits:read`"), "{told}");
-    let (_, cure) = told.split_once("an admin says `provision ").unwrap();
-    let (cure, _) = cure.split_once('`').unwrap();
-    remote.admin(cure).exits(0);
+    assert!(told.contains("lacks `audits:read`"), "{told}");
+    let (_, fix) = told.split_once("ask an admin to run `provision ").unwrap();
+    let (fix, _) = fix.split_once('`').unwrap();
+    remote.admin(fix).exits(0);
     remote.run("doctor").exits(0);
     remote.run("apply").exits(0);
     let rights = remote.run("doctor --policy").exits(0);
-    assert!(rights.stderr.contains("a role that permits `manifests:acme`"), "{}", rights.stderr);
+    assert!(rights.stderr.contains("the permission `manifests:acme`"), "{}", rights.stderr);
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn a_token_without_the_permission_is_told_which_one_it_lacks() {
     let remote = Remote::start();
     let refused = remote.run("role list").exits(1);
     assert!(refused.stderr.contains("lacks the permission `admin:roles` (request "), "{}", refused.stderr);
-    assert!(refused.stderr.contains("use a token whose roles permit `admin:roles`"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("use a token with the permission `admin:roles`"), "{}", refused.stderr);
     remote.run("user list").exits(1);
     remote.run("token list --user root").exits(1);
 }
@@ -83,7 +83,7 @@ fn a_grant_is_set_and_shown_by_url() {
     assert_eq!(shown["grant"]["permissions"], serde_json::json!(["documents:read", "documents:write"]));
     assert_eq!(shown["grant"]["users"], serde_json::json!(["ann"]));
     let never = remote.admin("manifest grant acme -p admin:users").exits(1);
-    assert!(never.stderr.contains("no manifest may hand out `admin:users`"), "{}", never.stderr);
+    assert!(never.stderr.contains("no manifest may grant `admin:users`"), "{}", never.stderr);
     remote.run("manifest grant acme -p documents:read").exits(1);
     remote.admin("manifest show nobody").exits(1);
 }

@@ -83,7 +83,7 @@ fn a_token_made_by_hand_whose_answer_is_lost_is_said_to_be_there_and_not_made_ag
     let shaky = Shaky::start();
     shaky.proxy.trouble("POST", "/tokens", Trouble::AnswerLost, 1);
     let lost = shaky.remote.admin("token set notes-sync").exits(1);
-    assert!(lost.stderr.contains("was made, but its secret was lost on the way"), "{}", lost.stderr);
+    assert!(lost.stderr.contains("was created, but its secret was lost on the way"), "{}", lost.stderr);
     assert!(lost.stderr.contains("provision token delete notes-sync --user root --yes"), "{}", lost.stderr);
     assert!(secrets_in(&lost.stdout).is_empty());
     shaky.remote.admin("token delete notes-sync --user root --yes").exits(0);

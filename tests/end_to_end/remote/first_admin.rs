@@ -28,7 +28,7 @@ fn of_eight_at_once_exactly_one_makes_the_first_admin() {
         assert!(loser.stderr.contains("first admin already") || loser.stderr.contains("was faster"), "{loser:?}");
     }
     let valid = world.pipe("token verify --service embedded:latchkey.db", secret).exits(0);
-    assert!(valid.stdout.contains("*:*") || valid.stdout.contains("permits"), "{}", valid.stdout);
+    assert!(valid.stdout.contains("*:*") || valid.stdout.contains("allows"), "{}", valid.stdout);
     // Nobody else got a token that works.
     let users = world.run("user list --service embedded:latchkey.db --format json").exits(0).json();
     let active: u64 = users["users"].as_array().unwrap().iter().filter_map(|user| user["active_tokens"].as_u64()).sum();
@@ -56,7 +56,7 @@ fn the_secret_goes_to_a_new_file_that_nobody_else_reads() {
     let world = World::new();
     world.write("taken", "");
     let refused = world.run("bootstrap --user root --out taken --service embedded:latchkey.db").exits(1);
-    assert!(refused.stderr.contains("nothing was made"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("nothing was created"), "{}", refused.stderr);
     let made = world.run("bootstrap --user root --out admin.secret --service embedded:latchkey.db").exits(0);
     assert!(secrets_in(&made.stdout).is_empty() && secrets_in(&made.stderr).is_empty());
     let mode = std::fs::metadata(world.path("admin.secret")).unwrap().permissions().mode();

@@ -28,5 +28,5 @@ async fn a_lease_of_another_run_is_waited_for_then_exits_5_and_can_be_stolen() {
 fn on_an_embedded_table_there_is_nothing_to_steal() {
     let remote = Remote::start();
     let refused = remote.world.run("apply --steal --service embedded:latchkey.db").exits(1);
-    assert!(refused.stderr.contains("ends with the process that holds it"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("released when the process that holds it exits"), "{}", refused.stderr);
 }

@@ -19,20 +19,20 @@ fn a_manifest_cannot_send_a_token_elsewhere() {
     remote.world.write("tokens.toml", &manifest);
     for words in ["plan", "apply", "status", "rotate tokens.toml --all", "token list", "role list", "user list"] {
         let refused = remote.admin(words).exits(1);
-        assert!(refused.stderr.contains("no token is sent to"), "{words}: {}", refused.stderr);
+        assert!(refused.stderr.contains("refusing to send your token to"), "{words}: {}", refused.stderr);
     }
     assert_nothing_was_sent(&elsewhere);
     // Nor with the flag, nor where nobody named a server.
     let flag = format!("role list --service {}", elsewhere.url());
     remote.admin(&flag).exits(1);
     let alone = remote.world.run_in(&[("LATCHKEY_TOKEN", &remote.admin)], "plan").exits(1);
-    assert!(alone.stderr.contains("nobody here has named that server"), "{}", alone.stderr);
+    assert!(alone.stderr.contains("`LATCHKEY_URL` is not set"), "{}", alone.stderr);
     assert_nothing_was_sent(&elsewhere);
     // A secret that is to be verified is one too.
     let mut command = remote.world.command(["token", "verify"]);
     command.stdin(std::process::Stdio::piped());
     let ran = tests::provision::finish(command.spawn().unwrap(), Some(&remote.job)).exits(2);
-    assert!(ran.stderr.contains("no token is sent to"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("refusing to send your token to"), "{}", ran.stderr);
     assert_nothing_was_sent(&elsewhere);
 }
 
@@ -53,9 +53,9 @@ fn a_redirect_is_told_and_not_followed() {
 fn what_is_no_token_or_would_be_read_on_the_way_is_sent_nowhere() {
     let world = World::with(&manifest("url = \"https://api.invalid\""));
     let cases = [
-        ("https://api.invalid", "not-a-token", "what `LATCHKEY_TOKEN` holds is no token"),
-        ("https://api.invalid", "", "there is no token for `https://api.invalid`"),
-        ("http://api.invalid", "x", "`LATCHKEY_URL` is not the address of a server"),
+        ("https://api.invalid", "not-a-token", "`LATCHKEY_TOKEN` is not a Latchkey token"),
+        ("https://api.invalid", "", "no token is set for `https://api.invalid`"),
+        ("http://api.invalid", "x", "`LATCHKEY_URL` is not a valid URL"),
     ];
     for (url, token, words) in cases {
         let ran = world.run_in(&[("LATCHKEY_URL", url), ("LATCHKEY_TOKEN", token)], "plan").exits(1);

@@ -79,7 +79,7 @@ async fn a_role_that_the_user_does_not_hold_is_refused_by_name() {
     world.user("ana", &["reader"]).await;
     let roles = Some(vec![name("reader"), name("writer")]);
     let error = refused(&world, NewToken { roles, ..new_token("ana", "laptop") }).await;
-    assert_eq!(error.to_string(), "`ana` does not hold the role `writer`");
+    assert_eq!(error.to_string(), "`ana` does not have the role `writer`");
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ pub struct Settings {
     /// A profile of the AWS configuration.
     #[schemars(length(min = 1, max = 128))]
     pub profile: Option<String>,
-    /// An endpoint in place of AWS's own.
+    /// Endpoint to use instead of AWS's own.
     // Behind a foreign one no account is asked for.
     pub endpoint: Option<String>,
     /// The KMS key for secrets that are created.

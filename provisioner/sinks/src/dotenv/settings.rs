@@ -10,7 +10,7 @@ use crate::reading::{Fields, Reading};
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Settings {
-    /// The file, from the manifest's folder on.
+    /// The file, relative to the manifest's folder.
     #[schemars(length(min = 1))]
     pub path: PathBuf,
 }

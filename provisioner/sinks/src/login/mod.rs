@@ -20,7 +20,7 @@ pub enum Login {
     },
     /// In a file.
     File {
-        /// The file, from the manifest's folder on.
+        /// The file, relative to the manifest's folder.
         file: PathBuf,
     },
     /// A command prints it.

@@ -15,12 +15,27 @@ pub(super) use tokens::{Token, TokenSet};
 
 use crate::output::Format;
 
-/// Create, deliver, rotate and check API tokens, declared in a `tokens.toml`
+// The headings of options in help pages. What has none stands under clap's own, `Options`.
+const SELECTION: &str = "Selection";
+const SAFETY: &str = "Safety";
+const TRUST: &str = "Trust";
+const OUTPUT: &str = "Output";
+const GLOBAL: &str = "Global";
+
+/// Create, deliver, rotate and verify API tokens declared in a `tokens.toml`
 #[derive(Debug, Parser)]
-#[command(name = "provision", version, max_term_width = 100)]
+#[command(
+    name = "provision",
+    version,
+    max_term_width = 100,
+    after_help = "Examples:
+  provision init
+  provision apply
+  provision token set laptop --description \"Ana's laptop\""
+)]
 pub(super) struct Arguments {
-    /// The service: `embedded:FILE`, `table:NAME` or a server's URL; the nearest `tokens.toml` says it otherwise
-    #[arg(long, global = true, value_name = "ADDRESS", env = "LATCHKEY_SERVICE")]
+    /// Service: `embedded:FILE`, `table:NAME` or a server's URL [default: from the nearest `tokens.toml`]
+    #[arg(long, global = true, value_name = "ADDRESS", env = "LATCHKEY_SERVICE", help_heading = GLOBAL)]
     pub(super) service: Option<String>,
     #[command(subcommand)]
     pub(super) command: Command,
@@ -29,100 +44,153 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Write a commented starter `tokens.toml`
+    #[command(after_help = "Examples:
+  provision init
+  provision init billing.toml --name acme-billing")]
     Init(Init),
-    /// Check a manifest without contacting anything
+    /// Check a manifest for errors without contacting anything
+    #[command(after_help = "Examples:
+  provision check
+  provision check billing.toml --format json")]
     Check(Check),
-    /// Show what `apply` would change, and why; or, with `--at`, all that will be due
+    /// Show what `apply` would change and why, or, with `--at`, everything that falls due
+    #[command(after_help = "Examples:
+  provision plan
+  provision plan --out plan.json
+  provision plan --at 2027-03-31")]
     Plan(Plan),
-    /// Make the service and all places what the manifest declares
+    /// Create, update and rotate tokens so that everything matches the manifest
+    #[command(after_help = "Examples:
+  provision apply
+  provision apply --plan plan.json
+  provision apply billing.toml --prune --allow-deletes 3")]
     Apply(Apply),
-    /// Rotate what is due, or the named tokens now; end what has leaked
+    /// Rotate the tokens that are due, or the named ones now; replace leaked secrets
+    #[command(after_help = "Examples:
+  provision rotate
+  provision rotate production-api
+  provision rotate --compromised production-api")]
     Rotate(Rotate),
-    /// Show every token, its versions and its places
+    /// Show every token with its versions and what each sink contains
+    #[command(after_help = "Examples:
+  provision status
+  provision status --format json")]
     Status(Status),
-    /// Check manifest, service, logins and rights without writing anything, and print the least rights
+    /// Check manifest, service, credentials and permissions without writing anything
+    #[command(after_help = "Examples:
+  provision doctor
+  provision doctor --policy > policy.json")]
     Doctor(Doctor),
     /// Print the JSON Schema of manifests, for editors
+    #[command(after_help = "Examples:
+  provision schema > tokens.schema.json")]
     Schema,
-    /// Make, list and check tokens by hand
+    /// Create, list, verify and delete tokens by hand
+    #[command(after_help = "Examples:
+  provision token set laptop
+  provision token list")]
     Token {
         /// What to do.
         #[command(subcommand)]
         command: Token,
     },
-    /// Make and change users
+    /// Create, change, list and delete users
+    #[command(after_help = "Examples:
+  provision user set ana --roles reader
+  provision user list")]
     User {
         /// What to do.
         #[command(subcommand)]
         command: User,
     },
-    /// Make and change roles
+    /// Create, change, list and delete roles
+    #[command(after_help = "Examples:
+  provision role set reader --permission documents:read
+  provision role list")]
     Role {
         /// What to do.
         #[command(subcommand)]
         command: Role,
     },
-    /// Say what a manifest may hand out, and show what is known of one
+    /// Manage what a manifest is allowed to grant
+    #[command(after_help = "Examples:
+  provision manifest grant acme-platform --permission documents:read
+  provision manifest show acme-platform")]
     Manifest {
         /// What to do.
         #[command(subcommand)]
         command: ManifestCommand,
     },
-    /// Make the first admin of a service on its own table, or a new one when it was lost
+    /// Create the first admin token, or replace a lost one
+    #[command(after_help = "Examples:
+  provision bootstrap --service table:latchkey --out admin.secret
+  provision bootstrap --service table:latchkey --replace")]
     Bootstrap(Bootstrap),
-    /// Copy a whole service, for instance to AWS or into a backup
+    /// Copy a whole service, for example to AWS or into a backup
+    #[command(after_help = "Examples:
+  provision copy embedded:latchkey.db table:latchkey
+  provision copy table:latchkey embedded:backup.db")]
     Copy(Copy),
     /// Serve the HTTP API on this machine
+    #[command(after_help = "Examples:
+  provision serve --port 8080")]
     Serve(Serve),
-    /// Print what a shell needs to complete this command's words
+    /// Generate shell completions
+    #[command(after_help = "Examples:
+  provision completions bash > ~/.local/share/bash-completion/completions/provision")]
     Completions {
+        /// Shell to generate completions for
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
-    /// Print the manual page, or write one a command
+    /// Print the manual page, or write one page per command
+    #[command(after_help = "Examples:
+  provision man | man -l -
+  provision man --out ~/.local/share/man/man1")]
     Man {
-        /// Write `provision.1`, `provision-apply.1` and so on into this folder instead
-        #[arg(long, short = 'o', value_name = "FOLDER")]
+        /// Write `provision.1`, `provision-apply.1` and so on to this folder instead
+        #[arg(long, short = 'o', value_name = "FOLDER", help_heading = OUTPUT)]
         out: Option<PathBuf>,
     },
 }
 
-/// The form of a result for people or programs.
+/// The output format of results for people or programs.
 #[derive(Debug, Args)]
 pub(super) struct Form {
-    /// The form of the result
+    /// Output format
     #[arg(
         long = "format",
         short = 't',
         alias = "format-type",
         value_name = "FORMAT",
         default_value = "text",
+        help_heading = OUTPUT,
         value_parser = PossibleValuesParser::new(["text", "json"])
             .map(|word| if word == "json" { Format::Json } else { Format::Text })
     )]
     pub(super) format: Format,
 }
 
-/// The form of a result that may also go into a pull request.
+/// The output format of results that may also go into a pull request.
 #[derive(Debug, Args)]
 pub(super) struct ReportForm {
-    /// The form of the result
-    #[arg(long = "format", short = 't', alias = "format-type", value_enum, default_value_t)]
+    /// Output format
+    #[arg(long = "format", short = 't', alias = "format-type", value_enum, default_value_t, help_heading = OUTPUT)]
     pub(super) format: Format,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Init {
-    /// The file to write
+    /// File to write
     #[arg(default_value = "tokens.toml")]
     pub(super) file: PathBuf,
-    /// The manifest's name; the folder's when not given
+    /// Name of the manifest [default: from the folder's name]
     #[arg(long)]
     pub(super) name: Option<String>,
 }
 
 impl Arguments {
-    /// The form of the result that was asked for.
+    /// The output format that was asked for.
     pub(super) fn format(&self) -> Format {
         let form = match &self.command {
             Command::Init(_)

@@ -6,19 +6,28 @@ use clap::{Args, Subcommand};
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::role::Permission;
 
-use super::Form;
+use super::{Form, OUTPUT, SAFETY};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::commands) enum User {
-    /// Make a user or change one
+    /// Create a user or change one
+    #[command(after_help = "Examples:
+  provision user set ana --roles reader
+  provision user set pipeline --kind service --roles ci-job --max-tokens 3
+  provision user set ana --suspend")]
     Set(UserSet),
+    /// List users with their roles and numbers of tokens
+    #[command(after_help = "Examples:
+  provision user list")]
     List {
         #[command(flatten)]
         form: Form,
     },
     /// Delete a user without active tokens
+    #[command(after_help = "Examples:
+  provision user delete ana")]
     Delete {
-        /// The user's name
+        /// Name of the user
         name: UserName,
         #[command(flatten)]
         form: Form,
@@ -27,27 +36,27 @@ pub(in crate::commands) enum User {
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct UserSet {
-    /// The user's name
+    /// Name of the user
     pub(in crate::commands) name: UserName,
-    /// What kind of user, fixed once it exists
+    /// Account type; cannot be changed later [default: person]
     #[arg(long, value_parser = ["person", "service"])]
     pub(in crate::commands) kind: Option<String>,
-    /// The roles that it holds from now on
+    /// Replace all roles of the user with these
     #[arg(long, value_name = "ROLE", num_args = 0.., value_delimiter = ',')]
     pub(in crate::commands) roles: Option<Vec<RoleName>>,
-    /// A role that it gets
+    /// Add a role to the user (repeatable)
     #[arg(long, value_name = "ROLE", conflicts_with = "roles")]
     pub(in crate::commands) add_role: Vec<RoleName>,
-    /// A role that it loses, and all its tokens with it
+    /// Remove a role from the user and from all of their tokens (repeatable)
     #[arg(long, value_name = "ROLE", conflicts_with = "roles")]
     pub(in crate::commands) remove_role: Vec<RoleName>,
-    /// The most active tokens: a number, or `default`
+    /// Limit of active tokens: a number, or `default`
     #[arg(long, value_name = "N|default")]
     pub(in crate::commands) max_tokens: Option<String>,
-    /// Make all its tokens invalid at once, until it is restored
+    /// Suspend the user: all of their tokens are invalid until `--restore`
     #[arg(long, conflicts_with = "restore")]
     pub(in crate::commands) suspend: bool,
-    /// Undo a suspension
+    /// Lift the suspension of the user
     #[arg(long)]
     pub(in crate::commands) restore: bool,
     #[command(flatten)]
@@ -56,23 +65,31 @@ pub(in crate::commands) struct UserSet {
 
 #[derive(Debug, Subcommand)]
 pub(in crate::commands) enum Role {
-    /// Define a role or change what it permits
+    /// Create a role or change its permissions
+    #[command(after_help = "Examples:
+  provision role set reader --permission documents:read
+  provision role set writer -p documents:read,documents:write")]
     Set {
-        /// The role's name
+        /// Name of the role
         name: RoleName,
-        /// What it permits, `resource:action`
+        /// Permission that the role allows, `resource:action` (repeatable)
         #[arg(long = "permission", short = 'p', value_name = "PERMISSION", num_args = 0.., value_delimiter = ',', required = true)]
         permissions: Vec<Permission>,
         #[command(flatten)]
         form: Form,
     },
+    /// List roles with their permissions and numbers of users
+    #[command(after_help = "Examples:
+  provision role list")]
     List {
         #[command(flatten)]
         form: Form,
     },
-    /// Delete a role that nobody holds
+    /// Delete a role that no user has
+    #[command(after_help = "Examples:
+  provision role delete reader")]
     Delete {
-        /// The role's name
+        /// Name of the role
         name: RoleName,
         #[command(flatten)]
         form: Form,
@@ -81,25 +98,30 @@ pub(in crate::commands) enum Role {
 
 #[derive(Debug, Subcommand)]
 pub(in crate::commands) enum ManifestCommand {
-    /// Say what a manifest may hand out when it is applied with a token; what is not named is taken back
+    /// Set what a manifest is allowed to grant, replacing the former grant
+    #[command(after_help = "Examples:
+  provision manifest grant acme-platform --permission documents:read,documents:write
+  provision manifest grant acme-platform -p documents:read --role auditor --user ana")]
     Grant {
-        /// The manifest's name
+        /// Name of the manifest
         name: ManifestName,
-        /// A permission that its roles and tokens may have, `resource:action`
+        /// Permission that its roles and tokens may have, `resource:action` (repeatable)
         #[arg(long = "permission", short = 'p', value_name = "PERMISSION", num_args = 0.., value_delimiter = ',')]
         permissions: Vec<Permission>,
-        /// A role that it may name without declaring it
+        /// Role that it may use without declaring it (repeatable)
         #[arg(long = "role", value_name = "ROLE", num_args = 0.., value_delimiter = ',')]
         roles: Vec<RoleName>,
-        /// A user that it may name without declaring it
+        /// User that it may use without declaring them (repeatable)
         #[arg(long = "user", short = 'u', value_name = "USER", num_args = 0.., value_delimiter = ',')]
         users: Vec<UserName>,
         #[command(flatten)]
         form: Form,
     },
-    /// Show what is known of a manifest
+    /// Show the grant, the last revision and the current run of a manifest
+    #[command(after_help = "Examples:
+  provision manifest show acme-platform")]
     Show {
-        /// The manifest's name
+        /// Name of the manifest
         name: ManifestName,
         #[command(flatten)]
         form: Form,
@@ -108,20 +130,20 @@ pub(in crate::commands) enum ManifestCommand {
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Bootstrap {
-    /// The admin's user; `me` is you
+    /// User that becomes the admin; `me` is you
     #[arg(long, short = 'u', default_value = "me")]
     pub(in crate::commands) user: String,
-    /// The token's name
+    /// Name of the token
     #[arg(long, default_value = "first-admin")]
     pub(in crate::commands) token: TokenName,
-    /// When it expires: a date (the end of that day, UTC) or an instant; 31 days from now when not given
+    /// Expiry: a date (end of that day, UTC) or an instant [default: 31 days from now]
     #[arg(long, short = 'e')]
     pub(in crate::commands) expires_at: Option<String>,
-    /// Make another one although there is one, and end that one
-    #[arg(long)]
+    /// Create another token although there is one, and revoke that one
+    #[arg(long, help_heading = SAFETY)]
     pub(in crate::commands) replace: bool,
     /// Write the secret to a new file with mode 0600 instead of stdout
-    #[arg(long, short = 'o', value_name = "FILE")]
+    #[arg(long, short = 'o', value_name = "FILE", help_heading = OUTPUT)]
     pub(in crate::commands) out: Option<PathBuf>,
     #[command(flatten)]
     pub(in crate::commands) form: Form,
@@ -129,9 +151,9 @@ pub(in crate::commands) struct Bootstrap {
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Copy {
-    /// What to copy: `embedded:FILE` or `table:NAME`
+    /// Source: `embedded:FILE` or `table:NAME`
     pub(in crate::commands) from: String,
-    /// Where to: a table that is empty, or that this copy was begun into
+    /// Destination: an empty table, or one that this copy was started into
     pub(in crate::commands) to: String,
     #[command(flatten)]
     pub(in crate::commands) form: Form,
@@ -139,7 +161,7 @@ pub(in crate::commands) struct Copy {
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Serve {
-    /// The port on this machine; 0 takes a free one
+    /// Port on this machine; 0 picks a free one
     #[arg(long, default_value_t = 8787)]
     pub(in crate::commands) port: u16,
 }

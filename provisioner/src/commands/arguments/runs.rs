@@ -5,24 +5,24 @@ use std::path::PathBuf;
 use clap::Args;
 use latchkey::lifetime::Seconds;
 
-use super::ReportForm;
+use super::{OUTPUT, ReportForm, SAFETY, SELECTION, TRUST};
 use latchkey_sinks::reading::Allowances;
 
 /// What a manifest may do beyond its own folder: it is untrusted input.
 #[derive(Debug, Default, Args)]
 #[expect(clippy::struct_field_names, reason = "the fields are the flags")]
 pub(in crate::commands) struct Allow {
-    /// Let the manifest name this host as an endpoint
-    #[arg(long, value_name = "HOST")]
+    /// Allow the manifest to use this host as an endpoint (repeatable)
+    #[arg(long, value_name = "HOST", help_heading = TRUST)]
     pub(in crate::commands) allow_host: Vec<String>,
-    /// Let the manifest name paths outside its folder
-    #[arg(long)]
+    /// Allow the manifest to use paths outside its folder
+    #[arg(long, help_heading = TRUST)]
     pub(in crate::commands) allow_outside: bool,
-    /// Let a login of the manifest stand in this environment variable
-    #[arg(long, value_name = "NAME")]
+    /// Allow the manifest to read credentials from this environment variable (repeatable)
+    #[arg(long, value_name = "NAME", help_heading = TRUST)]
     pub(in crate::commands) allow_env: Vec<String>,
-    /// Let the manifest run commands that print logins
-    #[arg(long)]
+    /// Allow the manifest to run commands that print credentials
+    #[arg(long, help_heading = TRUST)]
     pub(in crate::commands) allow_commands: bool,
 }
 
@@ -40,6 +40,7 @@ impl Allow {
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Check {
+    /// Manifest
     #[arg(default_value = "tokens.toml")]
     pub(in crate::commands) file: PathBuf,
     #[command(flatten)]
@@ -51,74 +52,82 @@ pub(in crate::commands) struct Check {
 /// What a run is about.
 #[derive(Debug, Default, Args)]
 pub(in crate::commands) struct SelectionFlags {
-    /// Only this token, `NAME` or `USER/NAME`; others are left exactly as they are. May be repeated
-    #[arg(long, value_name = "NAME")]
+    /// Only this token, `NAME` or `USER/NAME`; others are left alone (repeatable)
+    #[arg(long, value_name = "NAME", help_heading = SELECTION)]
     pub(in crate::commands) only: Vec<String>,
-    /// Only pushes to this sink; what would need a new version everywhere is held up. May be repeated
-    #[arg(long, value_name = "SINK", conflicts_with = "prune")]
+    /// Only this sink; tokens that need a new version everywhere are blocked (repeatable)
+    #[arg(long, value_name = "SINK", conflicts_with = "prune", help_heading = SELECTION)]
     pub(in crate::commands) sink: Vec<String>,
 }
 
 /// What a run may do.
 #[derive(Debug, Args)]
 pub(in crate::commands) struct PlanFlags {
-    /// End tokens and remove entries that are no longer declared
-    #[arg(long)]
-    pub(in crate::commands) prune: bool,
-    /// How many tokens this run may end
-    #[arg(long, value_name = "N", requires = "prune")]
-    pub(in crate::commands) allow_deletes: Option<usize>,
-    /// End tokens although they were used lately
-    #[arg(long, requires = "prune")]
-    pub(in crate::commands) prune_used: bool,
-    /// What counts as lately, for instance `30d`
-    #[arg(long, value_name = "DURATION", default_value = "7d", requires = "prune", conflicts_with = "prune_used")]
-    pub(in crate::commands) prune_used_within: Seconds,
-    /// How many tokens this run may rotate besides those that are due or named
-    #[arg(long, value_name = "N")]
-    pub(in crate::commands) allow_rotations: Option<usize>,
-    /// Retire versions that are still used
-    #[arg(long)]
-    pub(in crate::commands) force_retire: bool,
-    /// Drop a recorded place, by the id that `plan` shows, without looking at it
-    #[arg(long, value_name = "PLACE")]
-    pub(in crate::commands) forget: Vec<String>,
     #[command(flatten)]
     pub(in crate::commands) select: SelectionFlags,
+    /// Delete tokens and entries that are no longer declared
+    #[arg(long, help_heading = SAFETY)]
+    pub(in crate::commands) prune: bool,
+    /// Limit of tokens to delete [default: a third of them, at most 5]
+    #[arg(long, value_name = "N", requires = "prune", help_heading = SAFETY)]
+    pub(in crate::commands) allow_deletes: Option<usize>,
+    /// Delete tokens even if they were used recently
+    #[arg(long, requires = "prune", help_heading = SAFETY)]
+    pub(in crate::commands) prune_used: bool,
+    /// What counts as recently, for example `30d`
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "7d",
+        requires = "prune",
+        conflicts_with = "prune_used",
+        help_heading = SAFETY
+    )]
+    pub(in crate::commands) prune_used_within: Seconds,
+    /// Limit of rotations that are neither due nor named [default: 10, or a third if more]
+    #[arg(long, value_name = "N", help_heading = SAFETY)]
+    pub(in crate::commands) allow_rotations: Option<usize>,
+    /// Retire older versions even if they are still in use
+    #[arg(long, help_heading = SAFETY)]
+    pub(in crate::commands) force_retire: bool,
+    /// Stop tracking this place, by its id in `plan`; its entry stays (repeatable)
+    #[arg(long, value_name = "PLACE", help_heading = SAFETY)]
+    pub(in crate::commands) forget: Vec<String>,
 }
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Plan {
+    /// Manifest
     #[arg(default_value = "tokens.toml")]
     pub(in crate::commands) file: PathBuf,
     #[command(flatten)]
     pub(in crate::commands) may: PlanFlags,
-    /// Exit 2 when there are changes
-    #[arg(long)]
-    pub(in crate::commands) detailed_exitcode: bool,
-    /// Contact nothing: check the file and show what it declares
-    #[arg(long)]
-    pub(in crate::commands) offline: bool,
-    /// Write the plan to this file too, for `apply --plan`; it holds no secret
-    #[arg(long, short = 'o', value_name = "FILE", conflicts_with = "offline")]
-    pub(in crate::commands) out: Option<PathBuf>,
-    /// Show all that will be due until then instead: a date (the end of that day, UTC) or an instant
-    #[arg(long, value_name = "WHEN", conflicts_with_all = ["offline", "out", "sink", "prune", "detailed_exitcode"])]
-    pub(in crate::commands) at: Option<String>,
     #[command(flatten)]
     pub(in crate::commands) allow: Allow,
+    /// Exit with code 2 if there are changes
+    #[arg(long, help_heading = OUTPUT)]
+    pub(in crate::commands) detailed_exitcode: bool,
+    /// Check the manifest and show what it declares, without contacting anything
+    #[arg(long)]
+    pub(in crate::commands) offline: bool,
+    /// Also write the plan to this file, for `apply --plan`; it contains no secret
+    #[arg(long, short = 'o', value_name = "FILE", conflicts_with = "offline", help_heading = OUTPUT)]
+    pub(in crate::commands) out: Option<PathBuf>,
+    /// List everything that falls due until a date (the end of that day, UTC) or an instant
+    #[arg(long, value_name = "WHEN", conflicts_with_all = ["offline", "out", "sink", "prune", "detailed_exitcode"])]
+    pub(in crate::commands) at: Option<String>,
     #[command(flatten)]
     pub(in crate::commands) form: ReportForm,
 }
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Apply {
+    /// Manifest
     #[arg(default_value = "tokens.toml")]
     pub(in crate::commands) file: PathBuf,
     #[command(flatten)]
     pub(in crate::commands) may: PlanFlags,
-    /// Carry out this plan, as `plan --out` wrote it, with the options that it was made with; refuse when today's is
-    /// another
+    /// Apply the plan that `plan --out` wrote, with its options; refuse if it is stale
     #[arg(
         long,
         value_name = "FILE",
@@ -129,7 +138,7 @@ pub(in crate::commands) struct Apply {
     )]
     pub(in crate::commands) plan: Option<PathBuf>,
     /// Refuse unless the plan still has this id
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", help_heading = SAFETY)]
     pub(in crate::commands) plan_id: Option<String>,
     #[command(flatten)]
     pub(in crate::commands) how: RunFlags,
@@ -142,52 +151,53 @@ pub(in crate::commands) struct Apply {
 /// How a run goes about it.
 #[derive(Debug, Args)]
 pub(in crate::commands) struct RunFlags {
-    /// How many seconds to wait for another run of the same manifest
-    #[arg(long, value_name = "SECONDS", default_value_t = 90)]
+    /// Seconds to wait for another run of the same manifest
+    #[arg(long, value_name = "SECONDS", default_value_t = 90, help_heading = SAFETY)]
     pub(in crate::commands) wait: u64,
-    /// Take the lease from a run that is dead or elsewhere; not needed on an embedded table
-    #[arg(long)]
+    /// Take over the lease of a run that is dead; not for embedded tables
+    #[arg(long, help_heading = SAFETY)]
     pub(in crate::commands) steal: bool,
-    /// A number that rises with the manifest's history, for instance CI's run number; older ones are refused
-    #[arg(long, value_name = "N")]
+    /// Increasing number, such as CI's run number; older ones are refused
+    #[arg(long, value_name = "N", help_heading = SAFETY)]
     pub(in crate::commands) revision: Option<u64>,
-    /// Apply a revision older than the last one
-    #[arg(long, requires = "revision")]
+    /// Apply a revision that is older than the last one
+    #[arg(long, requires = "revision", help_heading = SAFETY)]
     pub(in crate::commands) force_revision: bool,
 }
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Rotate {
-    /// The manifest, then the tokens to rotate now, `NAME` or `USER/NAME`; those that are due when none is named
+    /// Manifest [default: tokens.toml], then tokens to rotate now [default: those that are due]
     #[arg(value_name = "FILE|NAME")]
     pub(in crate::commands) words: Vec<String>,
     /// Rotate every token now
-    #[arg(long)]
+    #[arg(long, help_heading = SELECTION)]
     pub(in crate::commands) all: bool,
-    /// This token's secret has leaked: a new version goes everywhere, and the older ones end at once. May be repeated
+    /// Replace this token's leaked secret and revoke all older versions at once (repeatable)
     #[arg(
         long,
         value_name = "NAME",
-        conflicts_with_all = ["all", "force_retire", "forget", "allow_rotations", "only", "sink"]
+        conflicts_with_all = ["all", "force_retire", "forget", "allow_rotations", "only", "sink"],
+        help_heading = SELECTION
     )]
     pub(in crate::commands) compromised: Vec<String>,
-    /// Do not ask
-    #[arg(long, short = 'y', requires = "compromised")]
+    /// Revoke without asking for confirmation
+    #[arg(long, short = 'y', requires = "compromised", help_heading = SAFETY)]
     pub(in crate::commands) yes: bool,
-    /// How many tokens this run may rotate besides those that are due or named
-    #[arg(long, value_name = "N")]
+    /// Limit of rotations that are neither due nor named [default: 10, or a third if more]
+    #[arg(long, value_name = "N", help_heading = SAFETY)]
     pub(in crate::commands) allow_rotations: Option<usize>,
-    /// Retire versions that are still used
-    #[arg(long)]
+    /// Retire older versions even if they are still in use
+    #[arg(long, help_heading = SAFETY)]
     pub(in crate::commands) force_retire: bool,
-    /// Drop a recorded place, by the id that `plan` shows, without looking at it
-    #[arg(long, value_name = "PLACE")]
+    /// Stop tracking this place, by its id in `plan`; its entry stays (repeatable)
+    #[arg(long, value_name = "PLACE", help_heading = SAFETY)]
     pub(in crate::commands) forget: Vec<String>,
-    /// Only this token, `NAME` or `USER/NAME`; others are left exactly as they are. May be repeated
-    #[arg(long, value_name = "NAME")]
+    /// Only this token, `NAME` or `USER/NAME`; others are left alone (repeatable)
+    #[arg(long, value_name = "NAME", help_heading = SELECTION)]
     pub(in crate::commands) only: Vec<String>,
-    /// Only pushes to this sink; what would need a new version everywhere is held up. May be repeated
-    #[arg(long, value_name = "SINK")]
+    /// Only this sink; tokens that need a new version everywhere are blocked (repeatable)
+    #[arg(long, value_name = "SINK", help_heading = SELECTION)]
     pub(in crate::commands) sink: Vec<String>,
     #[command(flatten)]
     pub(in crate::commands) how: RunFlags,
@@ -199,6 +209,7 @@ pub(in crate::commands) struct Rotate {
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Status {
+    /// Manifest
     #[arg(default_value = "tokens.toml")]
     pub(in crate::commands) file: PathBuf,
     #[command(flatten)]
@@ -209,13 +220,14 @@ pub(in crate::commands) struct Status {
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Doctor {
+    /// Manifest
     #[arg(default_value = "tokens.toml")]
     pub(in crate::commands) file: PathBuf,
-    /// Print the least rights that the manifest needs, and nothing else; AWS's as an IAM policy
-    #[arg(long)]
-    pub(in crate::commands) policy: bool,
     #[command(flatten)]
     pub(in crate::commands) allow: Allow,
+    /// Print only the least privileges that the manifest needs, for AWS as an IAM policy
+    #[arg(long, help_heading = OUTPUT)]
+    pub(in crate::commands) policy: bool,
     #[command(flatten)]
     pub(in crate::commands) form: ReportForm,
 }

@@ -1,82 +1,103 @@
-//! Tokens made and looked at by hand.
+//! Tokens created and managed by hand.
 
 use clap::{Args, Subcommand};
 use ipnet::IpNet;
 use jiff::civil::Date;
 use latchkey::name::{RoleName, TokenName};
 
-use super::Form;
+use super::{Form, SAFETY};
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Whose {
-    /// The user; `me` is you
+    /// User who owns the token; `me` is you
     #[arg(long, short = 'u', default_value = "me")]
     pub(in crate::commands) user: String,
 }
 
 #[derive(Debug, Subcommand)]
 pub(in crate::commands) enum Token {
-    /// Make a token; its secret is printed once, alone on stdout
+    /// Create a token and print its secret, this once and alone on stdout
+    #[command(after_help = "Examples:
+  provision token set laptop --description \"Ana's laptop\"
+  provision token set production-api --user ci@example.com --role reader --expires-at 2027-03-31")]
     Set(TokenSet),
     /// List active, deleted and expired tokens
+    #[command(after_help = "Examples:
+  provision token list
+  provision token list --user ci@example.com --format json")]
     List {
         #[command(flatten)]
         whose: Whose,
-        /// How many ended tokens to show
+        /// Number of deleted and expired tokens to show
         #[arg(long, default_value_t = 20)]
         ended: i32,
         #[command(flatten)]
         form: Form,
     },
     /// Show one token with its versions, places and history
+    #[command(after_help = "Examples:
+  provision token show laptop")]
     Show {
-        /// The token's name
+        /// Name of the token
         name: TokenName,
         #[command(flatten)]
         whose: Whose,
         #[command(flatten)]
         form: Form,
     },
-    /// End a token at once and for good
+    /// Delete a token; all its secrets are revoked at once, for good
+    #[command(after_help = "Examples:
+  provision token delete laptop
+  provision token delete production-api --user ci@example.com --yes")]
     Delete {
-        /// The token's name
+        /// Name of the token
         name: TokenName,
         #[command(flatten)]
         whose: Whose,
-        /// Do not ask
-        #[arg(long, short = 'y')]
+        /// Delete without asking for confirmation
+        #[arg(long, short = 'y', help_heading = SAFETY)]
         yes: bool,
         #[command(flatten)]
         form: Form,
     },
-    /// Show or set a token's roles and what they permit
+    /// Show or replace the roles of a token, with the permissions that they allow
+    #[command(after_help = "Examples:
+  provision token roles laptop
+  provision token roles laptop --set reader,writer")]
     Roles {
-        /// The token's name
+        /// Name of the token
         name: TokenName,
         #[command(flatten)]
         whose: Whose,
-        /// Set the roles to these; the user must hold them
+        /// Replace the roles with these, among those of the user
         #[arg(long, value_name = "ROLE", num_args = 0.., value_delimiter = ',')]
         set: Option<Vec<RoleName>>,
         #[command(flatten)]
         form: Form,
     },
     /// Show how often a token was used, by day
+    #[command(after_help = "Examples:
+  provision token usage laptop
+  provision token usage laptop --from 2027-01-01 --to 2027-01-31")]
     Usage {
-        /// The token's name
+        /// Name of the token
         name: TokenName,
         #[command(flatten)]
         whose: Whose,
-        /// The first day, UTC; 30 days ago when not given
+        /// First day, UTC [default: 30 days before the last day]
         #[arg(long, value_name = "DAY")]
         from: Option<Date>,
-        /// The last day, UTC; today when not given
+        /// Last day, UTC [default: today]
         #[arg(long, value_name = "DAY")]
         to: Option<Date>,
         #[command(flatten)]
         form: Form,
     },
-    /// Read a secret from stdin and say who it is: exit 0 valid, 1 not valid, 2 could not tell
+    /// Verify a secret read from stdin and show its owner and permissions
+    #[command(after_help = "Exit codes: 0 valid, 1 not valid, 2 could not tell
+
+Examples:
+  printenv API_TOKEN | provision token verify")]
     Verify {
         #[command(flatten)]
         form: Form,
@@ -85,25 +106,26 @@ pub(in crate::commands) enum Token {
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct TokenSet {
-    /// The token's name: say what uses it and where
+    /// Name of the token: what uses it, and where
     pub(in crate::commands) name: TokenName,
-    /// When it expires: a date (the end of that day, UTC) or an instant; 31 days from now when not given
+    /// Expiry: a date (end of that day, UTC) or an instant [default: 31 days from now]
     #[arg(long, short = 'e')]
     pub(in crate::commands) expires_at: Option<String>,
-    /// What it is for
+    /// Description: what the token is for
     #[arg(long, short = 'd')]
     pub(in crate::commands) description: Option<String>,
     #[command(flatten)]
     pub(in crate::commands) whose: Whose,
-    /// A role that the user holds; all of them when not given
+    /// Role to grant (repeatable) [default: all of the user's roles]
     #[arg(long = "role", value_name = "ROLE")]
     pub(in crate::commands) roles: Vec<RoleName>,
-    /// Give it no role
+    /// Grant no role
     #[arg(long, conflicts_with = "roles")]
     pub(in crate::commands) no_roles: bool,
-    /// A network it may be used from, for instance `10.0.0.0/8`
+    /// Allowed network, for example `10.0.0.0/8` (repeatable) [default: any]
     #[arg(long = "allow-ip", value_name = "CIDR")]
     pub(in crate::commands) allowed_ips: Vec<IpNet>,
+    /// Label to attach (repeatable)
     #[arg(long = "label", value_name = "KEY=VALUE")]
     pub(in crate::commands) labels: Vec<String>,
     #[command(flatten)]

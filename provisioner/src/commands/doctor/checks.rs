@@ -1,4 +1,4 @@
-//! Files, service, rights and clock.
+//! Files, service, grant and clock.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -32,13 +32,13 @@ pub(super) fn files(manifest: &Manifest) -> Vec<Diagnosis> {
         let what = format!("file `{}`", path.strip_prefix(&manifest.folder).unwrap_or(path).display());
         let warnings = facts.warnings();
         if warnings.is_empty() {
-            let words = if path.exists() { "for its owner only, and not for git" } else { "not there yet" };
+            let words = if path.exists() { "for its owner only, not picked up by git" } else { "does not exist yet" };
             findings.push(Diagnosis::good(what, words));
             continue;
         }
         findings.extend(warnings.iter().map(|warning| {
-            let (words, cure) = warning.split_once(": ").unwrap_or((warning, ""));
-            Diagnosis::note(what.clone(), words, Some(cure).filter(|cure| !cure.is_empty()))
+            let (words, fix) = warning.split_once(": ").unwrap_or((warning, ""));
+            Diagnosis::note(what.clone(), words, Some(fix).filter(|fix| !fix.is_empty()))
         }));
     }
     findings
@@ -48,9 +48,9 @@ pub(super) fn files(manifest: &Manifest) -> Vec<Diagnosis> {
 pub(super) fn table_file(address: &ServiceAddress, manifest: &Manifest) -> Option<Diagnosis> {
     let ServiceAddress::Embedded(path) = address else { return None };
     let mode = files::mode(&files::resolve(path)).filter(|mode| mode & 0o077 != 0)?;
-    let cure = format!("chmod 600 {}", shell_word(path));
-    let words = format!("open to others (mode {mode:04o}), and whoever writes it is the operator");
-    Some(Diagnosis::problem(format!("file `{}`", shown(path, manifest)), words, Some(&cure)))
+    let fix = format!("chmod 600 {}", shell_word(path));
+    let words = format!("open to others (mode {mode:04o}); whoever can write it is the operator");
+    Some(Diagnosis::problem(format!("file `{}`", shown(path, manifest)), words, Some(&fix)))
 }
 
 /// A path as the manifest would name it.
@@ -63,7 +63,7 @@ fn shell_word(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', "'\\''"))
 }
 
-/// The service: whether it answers, as whom, by which clock, and what it says of the manifest.
+/// The service: whether it answers, as whom, by which clock, and what it knows of the manifest.
 pub(super) async fn service(
     findings: &mut Vec<Diagnosis>,
     (address, client): (&ServiceAddress, &Client),
@@ -72,7 +72,7 @@ pub(super) async fn service(
 ) {
     let what = match address {
         ServiceAddress::Embedded(path) if path.exists() => format!("service in `{}`", shown(path, manifest)),
-        ServiceAddress::Embedded(path) => format!("service in `{}`, which `apply` makes", shown(path, manifest)),
+        ServiceAddress::Embedded(path) => format!("service in `{}`, which `apply` creates", shown(path, manifest)),
         ServiceAddress::Table { name, .. } => format!("service on the table `{name}`"),
         ServiceAddress::Url(_) => "service at its server".to_owned(),
     };
@@ -80,14 +80,14 @@ pub(super) async fn service(
         Ok(observation) => observation,
         Err(error) => return findings.push(refused(what, manifest, error)),
     };
-    let whom = client.me().map_or_else(|| "as its operator".to_owned(), |user| format!("as `{user}`"));
-    findings.push(Diagnosis::good(what.clone(), format!("it answers, {whom}")));
+    let whom = client.me().map_or_else(|| "as operator".to_owned(), |user| format!("as `{user}`"));
+    findings.push(Diagnosis::good(what.clone(), format!("reachable, {whom}")));
     let apart = SystemClock.now().duration_since(client.now()).as_secs();
     findings.push(if apart.abs() > SKEW_MAX {
-        let words = format!("this machine's and the service's are {} s apart", apart.abs());
-        Diagnosis::problem("clock", words, Some("set this machine's clock, best by a time server"))
+        let words = format!("{} s apart from the service's", apart.abs());
+        Diagnosis::problem("clock", words, Some("set the clock of this machine, for example by NTP"))
     } else {
-        Diagnosis::good("clock", "this machine's and the service's agree")
+        Diagnosis::good("clock", "in sync with the service")
     });
     if client.me().is_some() {
         grant(findings, client, manifest).await;
@@ -99,18 +99,17 @@ pub(super) async fn service(
         Diagnosis::problem(what, fault.message.clone(), fault.hint.as_deref())
     }));
     if faults.is_empty() {
-        findings.push(Diagnosis::good(what, "every user and role that the manifest names is there"));
+        findings.push(Diagnosis::good(what, "all users and roles of the manifest exist"));
     }
 }
 
 fn refused(what: String, manifest: &Manifest, error: ServiceError) -> Diagnosis {
     let fault = Fault::from(error);
-    let cure =
-        fault.hint.unwrap_or_else(|| format!("the token needs a role that permits `manifests:{}`", manifest.name));
-    Diagnosis::problem(what, fault.message, Some(&cure))
+    let fix = fault.hint.unwrap_or_else(|| format!("use a token with the permission `manifests:{}`", manifest.name));
+    Diagnosis::problem(what, fault.message, Some(&fix))
 }
 
-/// Holds what the manifest hands out against what it may.
+/// Compares what the manifest grants with what it is allowed to.
 async fn grant(findings: &mut Vec<Diagnosis>, client: &Client, manifest: &Manifest) {
     let what = format!("grant of `{}`", manifest.name);
     let found = match client.manifest(&manifest.name).await {
@@ -120,18 +119,22 @@ async fn grant(findings: &mut Vec<Diagnosis>, client: &Client, manifest: &Manife
     let needed = needed(manifest);
     let missing = beyond(&needed, &found);
     if missing.is_empty() {
-        return findings.push(Diagnosis::good(what, "it covers all that the manifest hands out"));
+        return findings.push(Diagnosis::good(what, "covers everything that the manifest grants"));
     }
-    let words = format!("it lacks {}; the token in hand may still permit that itself", missing.join(", "));
-    // What is not named is taken back, so the whole is said.
+    let words = format!("lacks {}; the token in use may have that itself", missing.join(", "));
+    // A grant replaces the former one, so all of it is named.
     let mut whole = found;
     whole.permissions = whole.permissions.iter().chain(needed.permissions.iter()).cloned().collect();
     whole.roles.extend(needed.roles);
     whole.users.extend(needed.users);
-    findings.push(Diagnosis::problem(what, words, Some(&format!("an admin says `{}`", command(manifest, &whole)))));
+    findings.push(Diagnosis::problem(
+        what,
+        words,
+        Some(&format!("ask an admin to run `{}`", command(manifest, &whole))),
+    ));
 }
 
-/// What a manifest hands out: what its roles permit, and the roles and users that it names and does not declare.
+/// What a manifest grants: what its roles allow, and the roles and users that it uses without declaring them.
 fn needed(manifest: &Manifest) -> Grant {
     let permissions = manifest.roles.values().flat_map(|role| role.permissions.iter().cloned()).collect();
     let named = manifest.users.values().flat_map(|user| &user.roles);

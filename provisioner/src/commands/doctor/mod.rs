@@ -1,4 +1,4 @@
-//! `provision doctor`: checks everything that a run rests on, and writes nothing.
+//! `provision doctor`: checks everything that a run depends on, and writes nothing.
 
 mod checks;
 mod policy;
@@ -20,7 +20,7 @@ use latchkey_sinks::reading::{self, Severity, snippet};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Good,
-    /// Nothing stops a run, and somebody should look.
+    /// Nothing stops a run, but somebody should look.
     Note,
     Problem,
 }
@@ -33,20 +33,20 @@ struct Diagnosis {
     /// What was found.
     words: String,
     /// What to do about it.
-    cure: Option<String>,
+    fix: Option<String>,
 }
 
 impl Diagnosis {
     fn good(what: impl Into<String>, words: impl Into<String>) -> Self {
-        Self { state: State::Good, what: what.into(), words: words.into(), cure: None }
+        Self { state: State::Good, what: what.into(), words: words.into(), fix: None }
     }
 
-    fn note(what: impl Into<String>, words: impl Into<String>, cure: Option<&str>) -> Self {
-        Self { state: State::Note, what: what.into(), words: words.into(), cure: cure.map(str::to_owned) }
+    fn note(what: impl Into<String>, words: impl Into<String>, fix: Option<&str>) -> Self {
+        Self { state: State::Note, what: what.into(), words: words.into(), fix: fix.map(str::to_owned) }
     }
 
-    fn problem(what: impl Into<String>, words: impl Into<String>, cure: Option<&str>) -> Self {
-        Self { state: State::Problem, what: what.into(), words: words.into(), cure: cure.map(str::to_owned) }
+    fn problem(what: impl Into<String>, words: impl Into<String>, fix: Option<&str>) -> Self {
+        Self { state: State::Problem, what: what.into(), words: words.into(), fix: fix.map(str::to_owned) }
     }
 
     fn of_fault(what: impl Into<String>, fault: &Fault) -> Self {
@@ -64,7 +64,7 @@ impl State {
     }
 }
 
-/// Checks, or prints the least rights.
+/// Checks, or prints the least privileges.
 pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Doctor) -> Result<Code, Fault> {
     if arguments.policy {
         let manifest = open::load(printer, &arguments.file, &arguments.allow)?;
@@ -103,7 +103,7 @@ async fn findings(printer: Printer, service: Option<&str>, arguments: &Doctor) -
                 return findings;
             }
             let (tokens, sinks) = (count(manifest.tokens.len(), "token"), count(manifest.sinks.len(), "sink"));
-            let words = format!("{tokens} for {sinks}");
+            let words = format!("{tokens}, {sinks}");
             findings.push(Diagnosis::good(shown.clone(), words));
             manifest
         }
@@ -141,17 +141,17 @@ fn show(printer: Printer, findings: &[Diagnosis]) -> Result<(), Fault> {
     let in_state = |state: State| findings.iter().filter(|finding| finding.state == state).count();
     let (problems, notes) = (in_state(State::Problem), in_state(State::Note));
     let sum = match (problems, notes) {
-        (0, 0) => "All is well".to_owned(),
-        (0, notes) => format!("All is well; {}", count(notes, "note")),
+        (0, 0) => "No problems found".to_owned(),
+        (0, notes) => format!("No problems found; {}", count(notes, "note")),
         (problems, 0) => count(problems, "problem"),
         (problems, notes) => format!("{}, {}", count(problems, "problem"), count(notes, "note")),
     };
     let rows = findings.iter().map(|finding| {
-        let Diagnosis { state, what, words, cure } = finding;
-        let cure = cure.as_deref().map(markdown::text).unwrap_or_default();
-        vec![state.word().to_owned(), markdown::text(what), markdown::text(words), cure]
+        let Diagnosis { state, what, words, fix } = finding;
+        let fix = fix.as_deref().map(markdown::text).unwrap_or_default();
+        vec![state.word().to_owned(), markdown::text(what), markdown::text(words), fix]
     });
-    let table = markdown::table(&["", "Check", "Found", "Cure"], &rows.collect::<Vec<_>>());
+    let table = markdown::table(&["", "Check", "Found", "Fix"], &rows.collect::<Vec<_>>());
     let page = markdown::page(&["### Doctor".to_owned(), format!("**{sum}**"), table]);
     match printer.format {
         Format::Json => {
@@ -162,7 +162,7 @@ fn show(printer: Printer, findings: &[Diagnosis]) -> Result<(), Fault> {
                         "check": finding.what,
                         "state": finding.state.word(),
                         "message": finding.words,
-                        "help": finding.cure,
+                        "help": finding.fix,
                     })
                 })
                 .collect();
@@ -172,8 +172,8 @@ fn show(printer: Printer, findings: &[Diagnosis]) -> Result<(), Fault> {
         Format::Text => {
             for finding in findings {
                 printer.result(&format!("{:<8} {}: {}", finding.state.word(), finding.what, finding.words))?;
-                if let Some(cure) = &finding.cure {
-                    printer.result(&format!("         cure: {cure}"))?;
+                if let Some(fix) = &finding.fix {
+                    printer.result(&format!("         fix: {fix}"))?;
                 }
             }
             printer.result(&sum)?;

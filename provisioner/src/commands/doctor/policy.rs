@@ -1,5 +1,5 @@
-//! The least rights that a manifest needs: AWS's as an IAM policy, others' in words. What a sink
-//! needs, it says itself.
+//! The least privileges that a manifest needs: AWS's as an IAM policy, others' in words. What a sink
+//! needs, it knows itself.
 
 use std::collections::BTreeSet;
 
@@ -28,11 +28,11 @@ const TABLE: &[&str] = &[
 #[derive(Debug, Default)]
 pub(super) struct Rights {
     statements: Vec<Value>,
-    /// Rights that no IAM policy gives.
+    /// Permissions that no IAM policy gives.
     words: Vec<String>,
 }
 
-/// Collects the rights of all sinks and of the service.
+/// Collects the permissions for all sinks and for the service.
 pub(super) async fn rights(manifest: &Manifest, sinks: &ManifestSinks, address: &ServiceAddress) -> Rights {
     let mut rights = Rights::default();
     for (name, sink) in &manifest.sinks {
@@ -64,7 +64,7 @@ pub(super) async fn rights(manifest: &Manifest, sinks: &ManifestSinks, address: 
     }
     if let ServiceAddress::Url(_) = address {
         rights.words.push(format!(
-            "the server: a token with a role that permits `manifests:{0}`, and `provision manifest grant {0}`",
+            "server: a token with the permission `manifests:{0}`, and a grant by `provision manifest grant {0}`",
             manifest.name
         ));
     }
@@ -100,7 +100,7 @@ impl Rights {
     }
 }
 
-/// Prints the rights: a policy to be piped on, and the words beside it.
+/// Prints the permissions: a policy to be piped on, and the words beside it.
 pub(super) fn print(printer: Printer, rights: &Rights) -> Result<Code, Fault> {
     let policy = rights.policy();
     match printer.format {
@@ -109,8 +109,8 @@ pub(super) fn print(printer: Printer, rights: &Rights) -> Result<Code, Fault> {
             let policy = policy.map(|policy| format!("{policy:#}")).map(|text| markdown::block(&text));
             let words: Vec<String> = rights.words.iter().map(|line| format!("- {}", markdown::text(line))).collect();
             printer.markdown(&markdown::page(&[
-                "### Least rights".to_owned(),
-                policy.unwrap_or_else(|| "No rights on AWS".to_owned()),
+                "### Least privileges".to_owned(),
+                policy.unwrap_or_else(|| "No privileges on AWS".to_owned()),
                 words.join("\n"),
             ]))?;
         }

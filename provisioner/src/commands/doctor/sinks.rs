@@ -1,4 +1,5 @@
-//! Each sink: login, rights and what its places hold, by the checks that a run makes before it stages anything.
+//! Each sink: credentials, permissions and what its places contain, by the checks that a run makes before it stages
+//! anything.
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ pub(super) async fn check(findings: &mut Vec<Diagnosis>, manifest: &Manifest, si
         let pushes = || manifest.tokens.iter().flat_map(|token| &token.pushes).filter(|push| push.sink == *name);
         let what = format!("sink `{name}`");
         if pushes().next().is_none() {
-            findings.push(Diagnosis::note(what, "no token is pushed there", None));
+            findings.push(Diagnosis::note(what, "no token is pushed to it", None));
             continue;
         }
         let mut groups: Vec<(Arc<dyn Sink>, Vec<Place>)> = Vec::new();
@@ -54,21 +55,21 @@ pub(super) async fn check(findings: &mut Vec<Diagnosis>, manifest: &Manifest, si
         }
         if good > 0 {
             let places = count(good, "place");
-            let words = format!("login and rights are good for {places}, {held} of them with an entry");
+            let words = format!("credentials and permissions OK ({places}, {held} populated)");
             findings.push(Diagnosis::good(what, words));
         }
         findings.extend(told_once(problems));
     }
 }
 
-/// A login that fails fails for every place: once is enough.
+/// Credentials that fail do so for every place: once is enough.
 fn told_once(problems: Vec<(String, SinkError)>) -> Vec<Diagnosis> {
     let mut findings: Vec<Diagnosis> = Vec::new();
     for (what, error) in problems {
         let words = error.to_string();
         if findings.iter().all(|told| told.words != words) {
-            let cure = error.hint().unwrap_or("try again when it can be reached");
-            findings.push(Diagnosis::problem(what, words, Some(cure)));
+            let fix = error.hint().unwrap_or("try again when it is reachable");
+            findings.push(Diagnosis::problem(what, words, Some(fix)));
         }
     }
     findings

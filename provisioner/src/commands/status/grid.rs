@@ -1,4 +1,4 @@
-//! Tokens by sinks: which version each place holds, in a table that fits a terminal.
+//! Tokens by sinks: which version each place contains, in a table that fits a terminal.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -23,10 +23,10 @@ const ELSEWHERE: &str = "elsewhere";
 
 pub(super) struct Grid {
     pub(super) manifest: String,
-    /// The sinks that hold anything, by name.
+    /// The sinks that contain anything, by name.
     pub(super) columns: Vec<String>,
     pub(super) rows: Vec<Row>,
-    /// What a cell is too small for: drift, what is out of sight and what is held up.
+    /// What a cell is too small for: drift, what is unreachable and what is blocked.
     pub(super) below: Vec<String>,
     drift: usize,
     blocked: usize,
@@ -44,13 +44,13 @@ pub(super) struct Row {
     pub(super) used: String,
 }
 
-/// What a place holds, as far as it can be told.
+/// What a place contains, as far as it is known.
 pub(super) struct Cell {
     /// The version, when it is one of this token's.
     pub(super) version: Option<u32>,
-    /// It should hold the current version and does not.
+    /// It should contain the current version and does not.
     pub(super) drift: bool,
-    /// Why its consumers may read an older one still.
+    /// Why its consumers may still read an older one.
     pub(super) lagging: Option<String>,
     mark: Mark,
 }
@@ -105,9 +105,9 @@ impl Cell {
             Mark::Current => "current".to_owned(),
             Mark::Expired => format!("{version}, expired"),
             Mark::Older => version,
-            Mark::Dead => format!("{version}, dead"),
+            Mark::Dead => format!("{version}, no longer valid"),
             Mark::Missing => "missing".to_owned(),
-            Mark::Edited => "edited by hand".to_owned(),
+            Mark::Edited => "changed outside Latchkey".to_owned(),
             Mark::Foreign => "foreign".to_owned(),
             Mark::Other => "another token of this manifest".to_owned(),
             Mark::Unknown | Mark::Away => "unknown".to_owned(),
@@ -123,7 +123,7 @@ impl Cell {
             Mark::Older => format!("{number}!"),
             Mark::Dead | Mark::Expired => format!("{number}x"),
             Mark::Missing => "none".to_owned(),
-            Mark::Edited => "edited".to_owned(),
+            Mark::Edited => "changed".to_owned(),
             Mark::Foreign => "foreign".to_owned(),
             Mark::Other => "other".to_owned(),
             Mark::Unknown => "?".to_owned(),
@@ -188,7 +188,7 @@ impl Grid {
         for (token, placed) in plan.tokens.iter().zip(&placed) {
             grid.add(token, placed, observation.at, labels);
         }
-        // A user's tokens stand together, users and tokens in the manifest's order.
+        // A user's tokens are together, users and tokens in the manifest's order.
         let mut users: Vec<String> = Vec::new();
         for row in &grid.rows {
             if !users.contains(&row.user) {
@@ -214,10 +214,10 @@ impl Grid {
         for (_, held, place) in placed {
             self.drift += usize::from(held.drift);
             if held.drift {
-                self.below.push(format!("drift    {subject}: {place} holds {}", drifted(held)));
+                self.below.push(format!("drift    {subject}: {place} {}", drifted(held)));
             }
             if let Some(why) = &held.lagging {
-                self.below.push(format!("lagging  {subject}: {place}: {why}"));
+                self.below.push(format!("waiting  {subject}: {place}: {why}"));
             }
         }
         let unknown = token.findings.iter().filter_map(|(place, find)| match find {
@@ -227,11 +227,11 @@ impl Grid {
         self.below.extend(unknown);
         self.blocked += usize::from(!token.blocked.is_empty());
         let problem = remarks(token, labels).into_iter().find(|remark| remark.tone == Tone::Problem);
-        // That a place is out of sight was said of the place.
+        // That a place is unreachable was said of the place.
         let said = token.blocked.iter().all(|blocked| matches!(blocked, Blocked::Unreachable(..)));
         if let Some(Remark { text, .. }) = problem.filter(|_| !said) {
-            let text = text.strip_prefix("held up, ").or(text.strip_prefix("held up: ")).unwrap_or(&text);
-            self.below.push(format!("held up  {subject}: {text}"));
+            let text = text.strip_prefix("blocked, ").or(text.strip_prefix("blocked: ")).unwrap_or(&text);
+            self.below.push(format!("blocked  {subject}: {text}"));
         }
         let name =
             if token.declaration.is_some() { token.name.to_string() } else { format!("{} (not declared)", token.name) };
@@ -252,10 +252,10 @@ impl Grid {
             return "No tokens".to_owned();
         }
         let mut sum = format!("{} in {}", count(self.rows.len(), "token"), count(self.columns.len(), "sink"));
-        let counts = [(self.drift, "drifted"), (self.due, "due"), (self.blocked, "held up")];
+        let counts = [(self.drift, "drifted"), (self.due, "due"), (self.blocked, "blocked")];
         let mut parts = counts.iter().filter(|(count, _)| *count > 0).peekable();
         if parts.peek().is_none() {
-            sum.push_str(", all as they should be");
+            sum.push_str(", all in sync");
         }
         for (count, words) in parts {
             let _ = write!(sum, ", {count} {words}");
@@ -268,12 +268,12 @@ impl Grid {
         let cells = || self.rows.iter().flat_map(|row| &row.cells).flat_map(|cell| cell.split(' '));
         let versions = || self.rows.iter().flat_map(|row| row.version.split(' '));
         let marks: [(bool, &str); 7] = [
-            (versions().any(|part| part.starts_with('+')), "+3: version 3 is on its way"),
-            (versions().any(|part| part.starts_with('-') && part.len() > 1), "-1: version 1 still works"),
-            (cells().any(|cell| cell.ends_with('!')), "1!: an older version that still works"),
-            (cells().any(|cell| cell.ends_with('x')), "1x: a version that works no more"),
-            (cells().any(|cell| cell.ends_with('~')), "1~: consumers may still read an older one"),
-            (cells().any(|cell| cell == "?"), "?: out of sight"),
+            (versions().any(|part| part.starts_with('+')), "+3: version 3 is being delivered"),
+            (versions().any(|part| part.starts_with('-') && part.len() > 1), "-1: version 1 is still valid"),
+            (cells().any(|cell| cell.ends_with('!')), "1!: an older version, still valid"),
+            (cells().any(|cell| cell.ends_with('x')), "1x: expired or revoked"),
+            (cells().any(|cell| cell.ends_with('~')), "1~: waiting for a deployment"),
+            (cells().any(|cell| cell == "?"), "?: could not be reached"),
             (cells().any(|cell| cell == "away"), "away: on another machine"),
         ];
         marks.iter().filter(|(there, _)| *there).map(|(_, words)| (*words).to_owned()).collect()
@@ -304,7 +304,7 @@ impl Grid {
         parts.concat().join("\n")
     }
 
-    /// The table's lines: a user's name stands above the user's tokens.
+    /// The table's lines: a user's name is above the user's tokens.
     fn table(&self, heads: &[String]) -> Vec<String> {
         let ends = ["DUE", "EXPIRES", "LAST USE"].map(str::to_owned);
         let mut rows: Vec<(Option<&str>, Vec<String>)> =
@@ -330,14 +330,14 @@ impl Grid {
 
 fn drifted(held: &Cell) -> String {
     match held.mark {
-        Mark::Missing => "nothing".to_owned(),
-        Mark::Edited => "a value edited by hand".to_owned(),
-        Mark::Foreign => "a value that Latchkey did not put there".to_owned(),
-        _ => held.words(),
+        Mark::Missing => "is missing".to_owned(),
+        Mark::Edited => "was changed outside Latchkey".to_owned(),
+        Mark::Foreign => "contains a value that Latchkey did not put there".to_owned(),
+        _ => format!("contains {}", held.words()),
     }
 }
 
-/// The current version, what is on its way and what still works.
+/// The current version, what is being delivered and what is still valid.
 fn versions(record: &Token, now: Timestamp) -> String {
     let live: Vec<_> = record.live(now).collect();
     let part = |state: VersionState, mark: &str| {
@@ -347,7 +347,7 @@ fn versions(record: &Token, now: Timestamp) -> String {
     };
     let parts = [part(VersionState::Current, ""), part(VersionState::Staged, "+"), part(VersionState::Retiring, "-")];
     let parts = parts.concat();
-    if parts.is_empty() { "none works".to_owned() } else { parts.join(" ") }
+    if parts.is_empty() { "expired".to_owned() } else { parts.join(" ") }
 }
 
 /// How far an instant is away, in a cell: `in 30d`, `2h ago`.

@@ -1,4 +1,4 @@
-//! `provision status`: every token, its versions and what its places hold.
+//! `provision status`: every token, its versions and what its places contain.
 
 mod grid;
 

@@ -1,4 +1,4 @@
-//! `provision token`: make, list, show, delete and check tokens by hand.
+//! `provision token`: create, list, show, delete and verify tokens by hand.
 
 mod set;
 mod verify;
@@ -18,7 +18,7 @@ use crate::output::{Format, Printer, table};
 use crate::plan::{distance, minute};
 use crate::service::{Client, History, ServiceError};
 use latchkey_sinks::plural::{count, noun_for};
-use set::give_first;
+use set::add_first;
 
 /// Runs one of the commands on tokens.
 pub(super) async fn run(printer: Printer, service: Option<&str>, command: Token) -> Result<Code, Fault> {
@@ -86,7 +86,7 @@ fn date(at: Timestamp) -> Date {
 
 fn roles_words(roles: &[RoleName]) -> String {
     if roles.is_empty() {
-        return "no roles, so it permits nothing".to_owned();
+        return "no roles, so it allows nothing".to_owned();
     }
     format!("the {} {}", noun_for(roles.len(), "role"), role_list(roles))
 }
@@ -143,7 +143,7 @@ async fn list(printer: Printer, client: &Client, user: &UserName, ended: i32) ->
         return Ok(Code::Done);
     }
     if active.is_empty() && gone.is_empty() {
-        printer.result(&format!("`{user}` has no tokens; make one with `provision token set NAME`"))?;
+        printer.result(&format!("`{user}` has no tokens; create one with `provision token set NAME`"))?;
         return Ok(Code::Done);
     }
     printer.result(&format!("Active tokens of `{user}`: {}", active.len()))?;
@@ -226,7 +226,7 @@ async fn show(printer: Printer, client: &Client, user: &UserName, name: &TokenNa
             .version_last_used(version.number)
             .map_or_else(|| "never used".to_owned(), |at| format!("last used {}", minute(at)));
         let (state, until) = (version.state.as_str(), minute(token.deadline(version)));
-        row("version", format!("{} {state}, {}, works until {until}, {used}", version.number, version.fingerprint()));
+        row("version", format!("{} {state}, {}, valid until {until}, {used}", version.number, version.fingerprint()));
     }
     for record in token.places.values() {
         let declared = if record.declared { "" } else { ", no longer declared" };
@@ -257,17 +257,17 @@ async fn delete(
     let token = client.show(user, name).await?.ok_or_else(|| no_token(user, name))?;
     if let Some(manifest) = &token.managed_by {
         printer.warning(&format!(
-            "`{manifest}` declares this token: its next apply makes another one and delivers it to the same places"
+            "`{manifest}` declares this token: its next apply creates another one and delivers it to the same places"
         ));
     }
     if !yes {
         let used = token.last_used().map_or_else(|| "never used".to_owned(), |at| format!("last used {}", minute(at)));
         if !printer.is_answered() {
-            return Err(Fault::new(format!("`{user}/{name}` was not deleted, as nobody was there to confirm it"))
-                .hint("say `--yes`")
+            return Err(Fault::new(format!("`{user}/{name}` was not deleted: there is no terminal to confirm on"))
+                .hint("pass `--yes` to confirm")
                 .code(Code::Guard));
         }
-        let question = format!("Delete `{user}/{name}` ({used})? Its secrets stop working at once, for good [y/N] ");
+        let question = format!("Delete `{user}/{name}` ({used})? Its secrets are revoked at once, for good [y/N] ");
         if !matches!(printer.ask(&question)?.to_ascii_lowercase().as_str(), "y" | "yes") {
             return Err(Fault::new("nothing was deleted").code(Code::Guard));
         }
@@ -279,7 +279,7 @@ async fn delete(
     if printer.format == Format::Json {
         printer.json(&as_json(client, &gone))?;
     } else {
-        printer.result(&format!("Deleted `{user}/{name}`: none of its secrets is valid any more"))?;
+        printer.result(&format!("Deleted `{user}/{name}`; all its secrets are revoked"))?;
     }
     Ok(Code::Done)
 }
@@ -296,7 +296,7 @@ async fn roles(
         let edit = Edit { roles: Some(wanted), ..Edit::default() };
         token = client.edit(&token, &edit).await.map_err(|error| match error {
             ServiceError::Refused(refusal) if refusal.code == "role_not_held" => {
-                Fault { hint: give_first(user, &refusal), ..Fault::new(refusal.to_string()) }
+                Fault { hint: add_first(user, &refusal), ..Fault::new(refusal.to_string()) }
             }
             error => error.into(),
         })?;

@@ -17,11 +17,11 @@ use crate::output::{Format, Printer};
 use crate::plan::minute;
 use crate::service::{Client, Refusal, ServiceError};
 
-/// Makes a token and prints its secret, this once.
+/// Creates a token and prints its secret, this once.
 pub(super) async fn set(printer: Printer, client: &Client, set: TokenSet) -> Result<Code, Fault> {
     let user = open::user(client, &set.whose.user).await?;
     let expires = set.expires_at.as_deref().map(parse_expiry).transpose().map_err(|error| {
-        Fault::new(format!("`--expires-at {}` is no expiry", set.expires_at.as_deref().unwrap_or_default()))
+        Fault::new(format!("invalid expiry `{}`", set.expires_at.as_deref().unwrap_or_default()))
             .hint(error.to_string())
     })?;
     let mut labels = BTreeMap::new();
@@ -39,7 +39,7 @@ pub(super) async fn set(printer: Printer, client: &Client, set: TokenSet) -> Res
     };
     let created = client.make(new).await.map_err(|error| create_fault(client, (&user, &set.name), error))?;
     if let Some(advice) = advice(&set.name) {
-        printer.warning(&format!("the name `{}` says little: {advice}", set.name));
+        printer.warning(&format!("the name `{}` is vague: {advice}", set.name));
     }
     let token = &created.token;
     let printed = if printer.format == Format::Json {
@@ -50,15 +50,15 @@ pub(super) async fn set(printer: Printer, client: &Client, set: TokenSet) -> Res
         printer.result(created.secret.expose())
     };
     printed.map_err(|error| {
-        Fault::new(format!("the token `{user}/{}` was made, but its secret could not be printed: {error}", set.name))
+        Fault::new(format!("the token `{user}/{}` was created, but its secret could not be printed: {error}", set.name))
             .hint(format!(
-                "nobody has the secret: `provision token delete {} --user {user} --yes`, then make another",
+                "nobody has the secret: `provision token delete {} --user {user} --yes`, then create another",
                 set.name
             ))
     })?;
     let expires = token.ends_at().map_or_else(|| "never".to_owned(), minute);
     printer.talk(&format!(
-        "Made `{user}/{}` with {}; it expires {expires}\nIts secret is shown this once: store it now",
+        "Created `{user}/{}` with {}; it expires {expires}\nThe secret is shown only once: store it now",
         token.name,
         roles_words(&token.roles)
     ));
@@ -67,12 +67,12 @@ pub(super) async fn set(printer: Printer, client: &Client, set: TokenSet) -> Res
 
 fn create_fault(client: &Client, (user, name): (&UserName, &TokenName), error: ServiceError) -> Fault {
     let Some(refusal) = error.refusal() else {
-        return Fault::new(error.to_string()).hint("nobody has a secret of it; try again");
+        return Fault::new(error.to_string()).hint("nobody has the secret; try again");
     };
     let hint = match refusal.code.as_str() {
         "invalid_field" if refusal.is_about("/expires_at") => {
             Some(match refusal.text("until").map(str::parse::<Timestamp>) {
-                // The last day counts whole.
+                // The last day counts in full.
                 Some(Ok(until)) => format!("the latest is `--expires-at {}`", date(until)),
                 _ => format!("the earliest is the end of today: `--expires-at {}`", date(client.now())),
             })
@@ -84,21 +84,21 @@ fn create_fault(client: &Client, (user, name): (&UserName, &TokenName), error: S
             None => format!("choose another name, or delete it first: `provision token delete {name} --user {user}`"),
         }),
         "secret_lost" => Some(format!(
-            "nobody has the secret: `provision token delete {name} --user {user} --yes`, then make another"
+            "nobody has the secret: `provision token delete {name} --user {user} --yes`, then create another"
         )),
         "token_limit_reached" => Some(format!(
-            "delete one that nobody uses, see `provision token list --user {user}`, or raise `provision user set {user} --max-tokens N`"
+            "delete one that nobody uses, see `provision token list --user {user}`, or raise the limit with `provision user set {user} --max-tokens N`"
         )),
-        "role_not_held" => give_first(user, refusal),
+        "role_not_held" => add_first(user, refusal),
         "user_suspended" => Some(format!("restore it first: `provision user set {user} --restore`")),
         _ => return error.into(),
     };
     Fault { hint, ..Fault::new(error.to_string()) }
 }
 
-/// How the user gets the roles that it lacks.
-pub(super) fn give_first(user: &UserName, refusal: &Refusal) -> Option<String> {
+/// How the user gets the roles that they lack.
+pub(super) fn add_first(user: &UserName, refusal: &Refusal) -> Option<String> {
     let roles = refusal.more.get("roles")?.as_array()?;
     let flags: Vec<String> = roles.iter().filter_map(|role| Some(format!("--add-role {}", role.as_str()?))).collect();
-    Some(format!("give it first: `provision user set {user} {}`", flags.join(" ")))
+    Some(format!("add it to the user first: `provision user set {user} {}`", flags.join(" ")))
 }

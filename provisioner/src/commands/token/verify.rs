@@ -17,7 +17,7 @@ use crate::manifest::ServiceAddress;
 use crate::output::{Format, Printer};
 use crate::plan::{distance, minute};
 
-/// Checks a secret from stdin. Whatever keeps it from telling is exit 2, never 1.
+/// Verifies a secret from stdin. Whatever keeps it from finding out is exit 2, never 1.
 pub(super) async fn verify(printer: Printer, service: Option<&str>) -> Result<Code, Fault> {
     let unclear = |fault: Fault| fault.code(Code::Changes);
     let presented = read_secret(printer).map_err(unclear)?;
@@ -56,12 +56,12 @@ fn read_secret(printer: Printer) -> Result<Zeroizing<String>, Fault> {
     if printer.is_answered() {
         return printer.ask_hidden("Secret: ").map_err(|error| Fault::new(error.to_string()));
     }
-    // Longer input is no secret; it needs not be read to its end to know that.
+    // Longer input is no secret; it need not be read to its end to know that.
     let mut bytes = Zeroizing::new(Vec::with_capacity(4 * SECRET_MAX));
     std::io::stdin()
         .take(4 * SECRET_MAX as u64)
         .read_to_end(&mut bytes)
-        .map_err(|error| Fault::new(format!("stdin cannot be read: {error}")))?;
+        .map_err(|error| Fault::new(format!("cannot read stdin: {error}")))?;
     if bytes.is_empty() {
         return Err(
             Fault::new("stdin is empty").hint("pipe the secret in: `printenv API_TOKEN | provision token verify`")
@@ -87,13 +87,13 @@ fn valid_json(valid: &Me) -> Value {
 
 fn valid_text(now: Timestamp, valid: &Me) -> String {
     let permissions: Vec<String> = valid.permissions.iter().map(ToString::to_string).collect();
-    let permits = if permissions.is_empty() { "nothing".to_owned() } else { permissions.join(", ") };
+    let allowed = if permissions.is_empty() { "nothing".to_owned() } else { permissions.join(", ") };
     let expires = distance(now, valid.works_until);
     [
         format!("Valid: `{}/{}`, version {}", valid.user, valid.token, valid.version),
         format!("  id       {}", valid.id),
         format!("  roles    {}", role_list(&valid.roles)),
-        format!("  permits  {permits}"),
+        format!("  allows   {allowed}"),
         format!("  expires  {} ({expires})", minute(valid.works_until)),
     ]
     .join("\n")

@@ -149,7 +149,7 @@ fn many_sudden_rotations_are_stopped_and_due_ones_are_not() {
     assert_eq!(scene(&text, 31 * DAY, 12).plan().guards, [], "what is due was foretold");
     let sudden = scene(&shorter, HOUR, 12).plan();
     assert_eq!(sudden.guards, [Stop::Rotations { rotations: 12, of: 12 }]);
-    assert_eq!(sudden.guards[0].hint(), "if that is meant, say `--allow-rotations 12`");
+    assert_eq!(sudden.guards[0].hint(), "if this is intended, pass `--allow-rotations 12`");
     assert_eq!(scene(&shorter, HOUR, 12).with(|options| options.allow_rotations = Some(12)).plan().guards, []);
     assert_eq!(scene(&shorter, HOUR, 12).with(|options| options.allow_rotations = Some(11)).plan().guards.len(), 1);
 }

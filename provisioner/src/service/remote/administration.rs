@@ -106,7 +106,7 @@ impl Administration for Remote {
             }
             let unknown = |error: &ServiceError| {
                 ServiceError::Unavailable(format!(
-                    "it is not known whether `{}` was made, and nobody has its secret: {error}",
+                    "it is not known whether `{}` was created, and nobody has its secret: {error}",
                     new.key
                 ))
             };
@@ -116,7 +116,7 @@ impl Administration for Remote {
             };
             let mine = format!("{}/", self.me);
             if found.is_some_and(|token| token.created >= begun && token.created_by.starts_with(&mine)) {
-                let text = format!("`{}` was made, but its secret was lost on the way", new.key);
+                let text = format!("`{}` was created, but its secret was lost on the way", new.key);
                 return Err(ServiceError::refused("secret_lost", text));
             }
             match undone {
@@ -124,7 +124,7 @@ impl Administration for Remote {
                 Undone::Unknown(error) => lost = Some(unknown(&error)),
             }
         }
-        Err(lost.unwrap_or_else(|| ServiceError::Unavailable("the token was not made".to_owned())))
+        Err(lost.unwrap_or_else(|| ServiceError::Unavailable("the token was not created".to_owned())))
     }
 
     async fn active(&self, user: &UserName) -> Result<Vec<Token>, ServiceError> {

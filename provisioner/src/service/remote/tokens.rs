@@ -120,7 +120,7 @@ impl Protocol for Remote {
                 Undone::Unknown(error) => lost = Some(error),
             }
         }
-        Err(lost.unwrap_or_else(|| ServiceError::Unavailable("the token was not made".to_owned())))
+        Err(lost.unwrap_or_else(|| ServiceError::Unavailable("the token was not created".to_owned())))
     }
 
     async fn edit(&self, token: &Token, edit: &Edit) -> Result<Token, ServiceError> {
