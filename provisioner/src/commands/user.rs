@@ -9,7 +9,7 @@ use super::arguments::{User, UserSet};
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use crate::output::{Format, Printer, table};
-use crate::plural::noun_for;
+use latchkey_sinks::plural::noun_for;
 use crate::service::{Client, ServiceError};
 
 /// Runs one of the commands on users.

@@ -9,7 +9,7 @@ use super::{Format, Printer, markdown, table};
 use crate::manifest::Manifest;
 use crate::plan::calendar::{ASSUMPTIONS, Date};
 use crate::plan::{distance, minute};
-use crate::plural::count;
+use latchkey_sinks::plural::count;
 
 /// Prints the dates from one instant to another.
 ///
