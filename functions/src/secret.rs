@@ -7,7 +7,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
@@ -89,9 +88,9 @@ impl From<Prefix> for String {
 }
 
 /// The public id of a token: 16 lower-case Crockford base32 digits. Safe to log.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(schemars::JsonSchema), schemars(with = "String"))]
 #[serde(try_from = "String", into = "String")]
-#[schemars(with = "String")]
 pub struct TokenId(String);
 
 impl TokenId {
@@ -185,6 +184,17 @@ impl Secret {
     }
 
     /// Reads a secret; needs no I/O, so a mistyped one costs nothing.
+    ///
+    /// ```
+    /// use latchkey::secret::{Secret, SecretError};
+    ///
+    /// let text = "lk_amc7q7333nwjw2wt_00000000000000000000000000000000000000000000vFuxk";
+    /// let secret = Secret::parse(text)?;
+    /// assert_eq!((secret.prefix(), secret.token_id().as_str()), ("lk", "amc7q7333nwjw2wt"));
+    /// assert_eq!(Secret::parse(&text[1..]).unwrap_err(), SecretError::Checksum);
+    /// assert_eq!(Secret::parse("let-me-in").unwrap_err(), SecretError::Length);
+    /// # Ok::<(), SecretError>(())
+    /// ```
     ///
     /// # Errors
     /// When the text has not the form of a secret, or its checksum does not fit.
@@ -308,9 +318,9 @@ impl fmt::Debug for Digest {
 }
 
 /// The first 12 hex digits of a digest. Public: it tells versions apart and gives nothing away.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(schemars::JsonSchema), schemars(with = "String"))]
 #[serde(try_from = "String", into = "String")]
-#[schemars(with = "String")]
 pub struct Fingerprint(String);
 
 impl Fingerprint {
