@@ -1,12 +1,17 @@
-//! Latchkey's token service: its rules, its table and the service on them.
+#![cfg_attr(feature = "dynamodb", doc = include_str!("../README.md"))]
+#![cfg_attr(not(feature = "dynamodb"), doc = "The rules of Latchkey, a self-hosted token service.\n")]
+//! ## Modules
 //!
-//! Arrows run one way: `lambda` -> `api` -> `service` -> `table` -> the rules. The rules (`secret`, `name`, `role`,
-//! `lifetime`, `place`, `token`, `protocol`, `user`, `policy`) are pure: no I/O, no clock, no randomness but what is
-//! passed in.
+//! Arrows run one way: `lambda` -> `api` -> `service` -> `table` -> the rules, and `Latchkey` is built on `service`.
+//! The rules ([`secret`], [`name`], [`role`], [`lifetime`], [`place`], [`token`], [`protocol`], [`user`],
+//! [`policy`]) are pure: no I/O, no clock, no randomness but what is passed in.
 
 #![warn(missing_docs, clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
+#[cfg(feature = "api")]
 pub mod api;
+#[cfg(feature = "dynamodb")]
+mod check;
 pub mod clock;
 pub mod entropy;
 #[cfg(feature = "lambda")]
@@ -18,7 +23,14 @@ pub mod policy;
 pub mod protocol;
 pub mod role;
 pub mod secret;
+#[cfg(feature = "dynamodb")]
 pub mod service;
+#[cfg(feature = "dynamodb")]
 pub mod table;
 pub mod token;
 pub mod user;
+
+#[cfg(feature = "dynamodb")]
+pub use check::{AllowsError, CheckError, CloseError, Latchkey, OpenError};
+#[cfg(feature = "dynamodb")]
+pub use service::{Invalid, Valid, Verdict};

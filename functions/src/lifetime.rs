@@ -7,6 +7,15 @@ use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 /// A length of time in whole seconds, written `90d`, `24h`, `30m`, `45s` or a sum such as `1d12h`.
+///
+/// ```
+/// use latchkey::lifetime::{Seconds, SecondsError};
+///
+/// assert_eq!("1d12h".parse::<Seconds>()?, Seconds::hours(36));
+/// assert_eq!(Seconds::hours(36).to_string(), "1d12h");
+/// assert_eq!("1h1d".parse::<Seconds>(), Err(SecondsError));
+/// # Ok::<(), SecondsError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Seconds(pub u64);
@@ -153,6 +162,14 @@ pub const EXPIRY_MAX: Seconds = Seconds::days(365);
 pub struct ExpiryError;
 
 /// Reads an expiry: a date means the end of that day, UTC.
+///
+/// ```
+/// use latchkey::lifetime::{ExpiryError, parse_expiry};
+///
+/// assert_eq!(parse_expiry("2026-12-31")?.to_string(), "2027-01-01T00:00:00Z");
+/// assert_eq!(parse_expiry("tomorrow"), Err(ExpiryError));
+/// # Ok::<(), ExpiryError>(())
+/// ```
 ///
 /// # Errors
 /// When the text is neither a date nor an RFC 3339 instant.

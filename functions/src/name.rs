@@ -4,7 +4,6 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A text that cannot be such a name. The message names the rule; the text itself is the caller's to show.
@@ -17,9 +16,10 @@ pub struct NameError {
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $pattern:literal, $rule:literal, $good:expr) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[cfg_attr(feature = "api", derive(schemars::JsonSchema), schemars(with = "String"))]
         #[serde(try_from = "String", into = "String")]
-        #[schemars(with = "String", extend("pattern" = $pattern))]
+        #[cfg_attr(feature = "api", schemars(extend("pattern" = $pattern)))]
         pub struct $name(String);
 
         impl $name {

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::secret::Digest;
 
 /// The id of a place: 16 hex digits of a hash of its address.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct PlaceId(String);
 
@@ -33,7 +33,8 @@ impl fmt::Display for PlaceId {
 
 /// Where a push lands, spelled out so far that another run can find it again: what kind of sink, which machine or
 /// account, which file, project or secret, and which entry in it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Place {
     /// The sink's type, for instance `dotenv`.

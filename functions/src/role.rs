@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The most permissions that a role may have.
@@ -14,11 +13,12 @@ pub const PERMISSIONS_MAX: usize = 100;
 pub const ROLES_MAX: usize = 20;
 
 /// One permission, `resource:action`, lower-case kebab; `*` only as a whole part.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(schemars::JsonSchema), schemars(with = "String"))]
 #[serde(try_from = "String", into = "String")]
-#[schemars(
-    with = "String",
-    extend("pattern" = r"^([a-z]([a-z0-9-]{0,62}[a-z0-9])?|\*):([a-z]([a-z0-9-]{0,62}[a-z0-9])?|\*)$")
+#[cfg_attr(
+    feature = "api",
+    schemars(extend("pattern" = r"^([a-z]([a-z0-9-]{0,62}[a-z0-9])?|\*):([a-z]([a-z0-9-]{0,62}[a-z0-9])?|\*)$"))
 )]
 pub struct Permission {
     resource: String,
@@ -102,12 +102,25 @@ impl fmt::Display for Permission {
 }
 
 /// A set of permissions. The empty set permits nothing, never everything.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Permissions(BTreeSet<Permission>);
 
 impl Permissions {
     /// Whether the set permits `wanted`.
+    ///
+    /// ```
+    /// use latchkey::role::{Permission, PermissionError, Permissions};
+    ///
+    /// let held: Permissions = ["documents:read".parse::<Permission>()?, "invoices:*".parse()?].into_iter().collect();
+    /// assert!(held.allow(&"documents:read".parse()?));
+    /// assert!(held.allow(&"invoices:write".parse()?));
+    /// assert!(!held.allow(&"documents:write".parse()?));
+    /// assert!(!held.allow(&"invoice:write".parse()?), "a star stands for a whole part only");
+    /// assert_eq!("documents".parse::<Permission>(), Err(PermissionError));
+    /// # Ok::<(), PermissionError>(())
+    /// ```
     pub fn allow(&self, wanted: &Permission) -> bool {
         self.0.iter().any(|held| held.covers(wanted))
     }

@@ -75,6 +75,17 @@ impl Secret {
 
     /// Reads a secret; needs no I/O, so a mistyped one costs nothing.
     ///
+    /// ```
+    /// use latchkey::secret::{Secret, SecretError};
+    ///
+    /// let text = "lk_amc7q7333nwjw2wt_00000000000000000000000000000000000000000000vFuxk";
+    /// let secret = Secret::parse(text)?;
+    /// assert_eq!((secret.prefix(), secret.token_id().as_str()), ("lk", "amc7q7333nwjw2wt"));
+    /// assert_eq!(Secret::parse(&text[1..]).unwrap_err(), SecretError::Checksum);
+    /// assert_eq!(Secret::parse("let-me-in").unwrap_err(), SecretError::Length);
+    /// # Ok::<(), SecretError>(())
+    /// ```
+    ///
     /// # Errors
     /// When the text has not the form of a secret, or its checksum does not fit.
     pub fn parse(text: &str) -> Result<Self, SecretError> {

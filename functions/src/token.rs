@@ -99,7 +99,8 @@ pub struct Token {
 }
 
 /// The state of a live version. A retired one is no longer live: its digest is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum VersionState {
     /// Works already, is on its way to its places.
@@ -215,8 +216,9 @@ pub struct PlaceRecord {
 
 // Remembered so that a place that still shows it is known as ours.
 /// A version that was retired.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[schemars(rename = "RetiredEntry")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "api", schemars(rename = "RetiredEntry"))]
 pub struct Retired {
     /// Its number.
     pub number: u32,
@@ -262,7 +264,8 @@ pub struct Use {
 }
 
 /// What a token is at an instant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum TokenState {
     /// At least one version may be valid.

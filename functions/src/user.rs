@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::name::{ManifestName, RoleName, UserName};
 
 /// What kind of user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum UserKind {
     /// A human being.

@@ -11,6 +11,7 @@ mod chaos;
 mod command;
 mod deployment;
 mod functions;
+mod library;
 mod load;
 mod readme;
 mod remote;

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::SecretError;
@@ -62,9 +61,10 @@ impl From<Prefix> for String {
 }
 
 /// The public id of a token: 16 lower-case Crockford base32 digits. Safe to log.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
-#[schemars(with = "String", extend("pattern" = "^[0-9a-hjkmnp-tv-z]{16}$"))]
+#[cfg_attr(feature = "api", schemars(with = "String", extend("pattern" = "^[0-9a-hjkmnp-tv-z]{16}$")))]
 pub struct TokenId(String);
 
 impl TokenId {

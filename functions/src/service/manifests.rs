@@ -1,7 +1,6 @@
 //! Manifests: what a plan needs about their tokens.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::verify::Verification;
@@ -54,8 +53,9 @@ pub struct ManagedPage {
 }
 
 /// Where a token id comes from, told also after the token ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "OriginRecord")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "api", schemars(rename = "OriginRecord"))]
 pub struct Origin {
     /// The id.
     pub id: TokenId,

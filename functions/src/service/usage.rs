@@ -9,7 +9,6 @@ use std::sync::{MutexGuard, PoisonError};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Service, Valid};
@@ -53,8 +52,9 @@ struct Row {
 }
 
 /// Uses on a day.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "UsageEntry")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "api", schemars(rename = "UsageEntry"))]
 pub struct UsageDay {
     /// The day, UTC.
     pub day: Date,

@@ -195,6 +195,18 @@ impl Invalid {
 impl Service {
     /// Checks a secret presented from `from`. Counts no use. A malformed secret costs no I/O.
     ///
+    /// ```no_run
+    /// # async fn example(service: latchkey::service::Service, secret: &str) -> Result<(), latchkey::table::TableError> {
+    /// use latchkey::service::Verdict;
+    ///
+    /// match service.verify(secret, None).await? {
+    ///     Verdict::Valid(valid) => service.note_use(&valid, None).await?,
+    ///     Verdict::Invalid(reason) => eprintln!("refused: {}", reason.code()),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// When the table does not answer: neither valid nor not valid. Callers must fail closed.
     pub async fn verify(&self, presented: &str, from: Option<IpAddr>) -> Result<Verdict, TableError> {

@@ -20,6 +20,7 @@ pub(crate) use codec::{Update, decode, decode_token, encode, encode_token, use_a
 pub use copy::{Copied, CopyError, CopyNames};
 pub use counters::{Counted, Counters};
 use failure::Failure;
+pub(crate) use failure::chain;
 pub use failure::TableError;
 use keys::{Item, Key};
 use retry::RETRY_FOR;

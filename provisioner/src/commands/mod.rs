@@ -52,9 +52,12 @@ pub fn main() -> ExitCode {
 
 /// What `LATCHKEY_LOG` asks for, on stderr.
 fn log() {
+    use tracing_subscriber::filter::{LevelFilter, Targets};
     use tracing_subscriber::layer::{Layer, SubscriberExt};
     use tracing_subscriber::util::SubscriberInitExt;
-    let filter = tracing_subscriber::EnvFilter::try_from_env("LATCHKEY_LOG").unwrap_or_default();
+    // Levels and targets only: filters on fields would take a whole engine of regular expressions.
+    let asked = std::env::var("LATCHKEY_LOG").ok().and_then(|asked| asked.parse::<Targets>().ok());
+    let filter = asked.unwrap_or_else(|| Targets::new().with_default(LevelFilter::ERROR));
     // What the SDK logs at trace level includes what services answer; no setting of ours lets it through.
     let ours = tracing_subscriber::filter::filter_fn(|metadata| {
         let target = metadata.target();

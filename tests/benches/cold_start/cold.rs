@@ -39,8 +39,8 @@ impl Subject {
 
     pub(super) fn program(self, binaries: &Path) -> (PathBuf, Vec<String>) {
         match self {
-            Self::Noop => (binaries.join("examples/noop"), Vec::new()),
-            Self::GetItem => (binaries.join("examples/get_item"), Vec::new()),
+            Self::Noop => (binaries.join("noop"), Vec::new()),
+            Self::GetItem => (binaries.join("get_item"), Vec::new()),
             Self::Function(which) => (binaries.join(which.as_str()), Vec::new()),
             Self::Python => {
                 let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/cold_start/handler.py");

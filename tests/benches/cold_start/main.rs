@@ -3,7 +3,7 @@
 //! hold on a busy machine, wall times do not.
 //!
 //! ```sh
-//! cargo build --profile lambda -p latchkey --features lambda --bins --examples
+//! cargo build --profile lambda -p latchkey -p bench-parts --features latchkey/lambda --bins
 //! cargo bench --workspace --bench cold_start --profile dev
 //! ```
 
@@ -68,7 +68,7 @@ impl Stage {
 async fn main() -> ExitCode {
     let stage = Stage::set().await;
     if !stage.binaries.join("authorize").exists() {
-        println!("first: cargo build --profile lambda -p latchkey --features lambda --bins --examples");
+        println!("first: cargo build --profile lambda -p latchkey -p bench-parts --features latchkey/lambda --bins");
         return ExitCode::FAILURE;
     }
     let quota = match Quota::new(7) {

@@ -51,7 +51,7 @@ pub(super) async fn measure(stage: &Stage) -> Warm {
 }
 
 fn check(stage: &Stage) -> Option<Duration> {
-    let output = Command::new(stage.binaries.join("examples/check")).output().ok()?;
+    let output = Command::new(stage.binaries.join("check")).output().ok()?;
     let nanos = String::from_utf8(output.stdout).ok()?;
     Some(Duration::from_nanos(nanos.trim().parse().ok()?))
 }
