@@ -20,8 +20,8 @@ pub(crate) use codec::{Update, decode, decode_token, encode, encode_token, use_a
 pub use copy::{Copied, CopyError, CopyNames};
 pub use counters::{Counted, Counters};
 use failure::Failure;
-pub(crate) use failure::chain;
 pub use failure::TableError;
+pub(crate) use failure::chain;
 use keys::{Item, Key};
 use retry::RETRY_FOR;
 pub use transact::{Cancelled, TransactError};

@@ -10,7 +10,6 @@ use super::{choose, compromised, open, saved};
 use crate::output::Printer;
 use crate::plan::{Options, Rotate};
 
-
 /// Creates, updates and rotates tokens so that everything matches the manifest.
 pub(super) async fn apply(printer: Printer, service: Option<&str>, arguments: &Apply) -> Result<Code, Fault> {
     let saved = arguments.plan.as_deref().map(saved::read).transpose()?;

@@ -9,8 +9,8 @@ use super::arguments::{User, UserSet};
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use crate::output::{Format, Printer, table};
-use latchkey_sinks::plural::noun_for;
 use crate::service::{Client, ServiceError};
+use latchkey_sinks::plural::noun_for;
 
 /// Runs one of the commands on users.
 pub(super) async fn run(printer: Printer, service: Option<&str>, command: User) -> Result<Code, Fault> {

@@ -4,16 +4,16 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use latchkey::service::{Created, NewToken, Service};
+use latchkey::service::{Issued, NewToken, Service};
 use latchkey::{CheckError, CloseError, Invalid, Latchkey, OpenError, Valid, Verdict};
-use tests::world::{World, name, new_token};
+use tests::world::{World, key, new_token};
 
 /// No test takes so long.
 const NEVER: Duration = Duration::from_hours(1);
 const PEER: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
 
 /// A token of `ana`, who may read documents.
-async fn scene() -> (World, Created) {
+async fn scene() -> (World, Issued) {
     let world = World::new().await;
     world.role("reader", &["documents:read"]).await;
     world.user("ana", &["reader"]).await;
@@ -25,7 +25,7 @@ async fn latchkey(world: &World, write_every: Duration) -> Latchkey {
     Latchkey::on_service(Arc::new(world.another(2).await), write_every)
 }
 
-async fn valid(latchkey: &Latchkey, made: &Created) -> Valid {
+async fn valid(latchkey: &Latchkey, made: &Issued) -> Valid {
     match latchkey.check(made.secret.expose(), PEER).await.unwrap() {
         Verdict::Valid(valid) => *valid,
         Verdict::Invalid(why) => panic!("not valid: {why}"),
@@ -33,14 +33,14 @@ async fn valid(latchkey: &Latchkey, made: &Created) -> Valid {
 }
 
 /// How often the table says that a token was used.
-async fn uses(service: &Service, made: &Created) -> u64 {
+async fn uses(service: &Service, made: &Issued) -> u64 {
     let days = service.usage(&made.token.id, service.now()).await.unwrap();
     days.iter().map(|day| day.uses).sum()
 }
 
 /// From where the table says that version 1 was used last.
 async fn noted(world: &World) -> Option<String> {
-    let record = world.service.show(&name("ana"), &name("laptop")).await.unwrap().unwrap();
+    let record = world.service.show(&key("ana", "laptop")).await.unwrap().unwrap();
     record.uses.get("1").and_then(|noted| noted.ip.clone())
 }
 

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use latchkey::name::RoleName;
-use latchkey::service::{Caller, Created, UserChange};
+use latchkey::service::{Caller, Issued, UserChange};
 use rustix::process::{Pid, Signal, kill_process};
 use tests::deployment::{binaries, send};
 use tests::lambda::Endpoint;
@@ -62,7 +62,7 @@ impl Drop for Serving {
     }
 }
 
-async fn token(endpoint: &Endpoint, user: &str, role: &str, permits: &str) -> Created {
+async fn token(endpoint: &Endpoint, user: &str, role: &str, permits: &str) -> Issued {
     let (service, admin) = (&endpoint.service, Caller::operator("admin"));
     service.put_role(&admin, &name(role), &permissions(&[permits]), None).await.unwrap();
     let roles: Vec<RoleName> = vec![name(role)];
