@@ -4,12 +4,13 @@
 //!
 //! Arrows run one way: `lambda` -> `api` -> `service` -> `table` -> the rules, and `Latchkey` is built on `service`.
 //! The rules ([`secret`], [`name`], [`role`], [`lifetime`], [`place`], [`token`], [`protocol`], [`user`],
-//! [`policy`]) are pure: no I/O, no clock, no randomness but what is passed in.
+//! [`policy`], [`bounds`]) are pure: no I/O, no clock, no randomness but what is passed in.
 
 #![warn(missing_docs, clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
 #[cfg(feature = "api")]
 pub mod api;
+pub mod bounds;
 #[cfg(feature = "dynamodb")]
 mod check;
 pub mod clock;

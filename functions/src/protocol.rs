@@ -8,12 +8,11 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::bounds::{PLACES_MAX, RECEIPT_MAX};
 use crate::lifetime::Seconds;
 use crate::place::{Place, PlaceId};
 use crate::secret::Digest;
-use crate::token::{
-    Delivery, PLACES_MAX, PlaceRecord, RECEIPT_MAX, RETIRED_KEPT, Retired, Token, Version, VersionState,
-};
+use crate::token::{Delivery, PlaceRecord, RETIRED_KEPT, Retired, Token, Version, VersionState};
 
 /// How long a writer may start writing after an announcement.
 pub const WRITE_BEFORE: Seconds = Seconds::minutes(2);
@@ -33,6 +32,7 @@ pub use ending::{Evidence, Found, Keeps, Look, PlaceLook};
 
 /// Why a rule of versions refuses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum VersionError {
     /// A newer version was staged since.
     #[error("version {number} was superseded by version {highest}")]
@@ -52,7 +52,7 @@ pub enum VersionError {
     #[error("version {0} was not announced for this place")]
     NotAnnounced(u32),
     /// A receipt is too long.
-    #[error("a receipt has at most 200 bytes")]
+    #[error("a receipt has at most {RECEIPT_MAX} bytes")]
     ReceiptTooLong,
     /// Too many places.
     #[error("a token has at most {PLACES_MAX} places")]

@@ -6,12 +6,6 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The most permissions that a role may have.
-pub const PERMISSIONS_MAX: usize = 100;
-
-/// The most roles that a token or a user may have.
-pub const ROLES_MAX: usize = 20;
-
 /// One permission, `resource:action`, lower-case kebab; `*` only as a whole part.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "api", derive(schemars::JsonSchema), schemars(with = "String"))]

@@ -28,6 +28,7 @@ pub const SECRET_MAX: usize = PREFIX_MAX + TAIL_LENGTH;
 
 /// Why a text is not a secret. No variant holds any of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SecretError {
     /// Too short or too long.
     #[error("wrong length for a secret")]

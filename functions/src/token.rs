@@ -15,24 +15,12 @@ use crate::secret::{Digest, Fingerprint, KnownDigest, TokenId};
 
 pub use key::{TokenKey, TokenRef};
 
-/// The most allowed networks of a token.
-pub const ALLOWED_IPS_MAX: usize = 20;
-/// The most places of a token.
-pub const PLACES_MAX: usize = 20;
-/// The longest receipt, in bytes.
-pub const RECEIPT_MAX: usize = 200;
 /// How many fingerprints of retired versions are kept.
 pub const RETIRED_KEPT: usize = 20;
-/// The longest description, in bytes.
-pub const DESCRIPTION_MAX: usize = 256;
-/// The most that all labels of a token may take, in bytes.
-pub const LABELS_MAX: usize = 512;
-/// The most that user, name, roles and networks of a token may take together in its verification item, in bytes; with
-/// six live versions the item then stays under 1 KB.
-pub const VERIFICATION_MAX: usize = 680;
 
 /// One named grant of a user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Token {
     /// The public id, part of each of its secrets.
     pub id: TokenId,
@@ -124,6 +112,7 @@ impl VersionState {
 
 /// One secret of a token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Version {
     /// From 1.
     pub number: u32,
@@ -201,6 +190,7 @@ impl Version {
 
 /// A place that may hold a version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct PlaceRecord {
     /// The place, spelled out.
     pub place: Place,

@@ -18,3 +18,4 @@ mod remote;
 mod secrets_manager;
 mod service;
 mod sinks;
+mod tidy;

@@ -23,13 +23,13 @@ const INVARIANTS: &[(&str, &str, &str, &str)] = &[
         "the service knows no HTTP, no Lambda, no command line and no sink",
         r"^functions/src/service/",
         "",
-        r"crate::(api|lambda)\b|\bhttp::|clap|aws_sdk",
+        r"crate::(api|lambda)\b|\bhttp::|\bclap\b",
     ),
     (
         "who may do what is decided in `service::rights`",
         r"^functions/src/(service|api)/",
-        r"/service/(rights|introspect|verify)",
-        r"\.(has|allow|permits|may)\(&?Permission|permissions\.(has|allows?)\(",
+        r"/service/rights",
+        r#"\.has\(""#,
     ),
     ("no reply contains a digest", r"^functions/src/api/wire/", "", r"pub (\w+_)?digest: (Digest|Option<Digest>|Vec<u8>)"),
     (
@@ -42,14 +42,14 @@ const INVARIANTS: &[(&str, &str, &str, &str)] = &[
         "which type a sink is, is asked in `kind` only",
         r"^provisioner/(sinks/)?src/",
         r"/sinks/src/(kind|(dotenv|aws_secrets_manager|vercel|heroku|azure_key_vault|keyring)/)|/tests[./]|manifest/starter",
-        r"(SinkSettings|Kind)::(Dotenv|AwsSecretsManager|Vercel|Heroku|AzureKeyVault|Keyring)\b|\bkind == ",
+        r"(SinkSettings|Kind)::(Dotenv|AwsSecretsManager|Vercel|Heroku|AzureKeyVault|Keyring)\b",
     ),
     ("transport and files know nothing above them", r"^provisioner/sinks/src/(transport|files)[./]", "", r"crate::(kind|reading|login|push|vercel|heroku)\b"),
     ("`plan` is pure", r"^provisioner/src/plan/", r"/tests[./]", r"\basync\b|\.await|std::(fs|env|net)|Timestamp::now"),
     (
         "nothing prints but `output`",
         r"^(provisioner|functions)/(sinks/)?src/",
-        r"^provisioner/src/output/|/conformance/|^functions/src/lambda/",
+        r"^provisioner/src/output/|/conformance/|/tests[./]|^functions/src/lambda/",
         r"\b(stdout|stderr)\(\)|e?print(ln)?!\(",
     ),
     (
@@ -124,6 +124,8 @@ fn the_code_map_has_every_folder_and_no_path_that_is_not_there() {
             let parts: Vec<_> = folder.split_inclusive('/').collect();
             (1..=parts.len()).map(|length| parts[..length].concat()).collect::<Vec<_>>()
         })
+        // A folder that has only its module's tests is no room of its own.
+        .filter(|folder| files.iter().any(|file| file.contains(folder.as_str()) && !file.ends_with("/tests.rs")))
         .filter(|folder| !folder.contains("tests/"))
         .collect();
     let missing: Vec<_> = folders.iter().filter(|folder| !map.contains(&format!("`{folder}`"))).collect();

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::problem::{Challenge, Problem};
+use crate::bounds::BoundsError;
 use crate::lifetime::Contradiction;
 use crate::protocol::VersionError;
 use crate::service::{
@@ -93,6 +94,20 @@ impl From<Contradiction> for Problem {
     }
 }
 
+impl From<BoundsError> for Problem {
+    fn from(error: BoundsError) -> Self {
+        let pointer = match &error {
+            BoundsError::DescriptionTooLong(_) | BoundsError::DescriptionNotPlain => "/description",
+            BoundsError::Labels(_) => "/labels",
+            BoundsError::Roles(_) => "/roles",
+            BoundsError::Networks(_) => "/allowed_ips",
+            BoundsError::Place => "/places",
+            BoundsError::Verification(_) => "",
+        };
+        Self::field(pointer, error.to_string())
+    }
+}
+
 fn names<T: ToString>(names: &[T]) -> Value {
     names.iter().map(|name| Value::String(name.to_string())).collect()
 }
@@ -121,7 +136,7 @@ impl From<CreateError> for Problem {
                 Self::field("/expires_at", detail).with("until", until.to_string())
             }
             CreateError::NameTooLong(_) => Self::field("/name", detail),
-            CreateError::TooLarge(_) => Self::field("", detail),
+            CreateError::Bounds(error) => error.into(),
             CreateError::Terms(error) => error.into(),
             CreateError::NotByManifest(permission) => not_by_manifest(detail, permission),
             CreateError::Places(error) => error.into(),
@@ -144,6 +159,7 @@ impl From<EditError> for Problem {
             EditError::Places(error) => error.into(),
             EditError::Managed(manifest) => Self::field("/expires_at", detail).with("managed_by", manifest.to_string()),
             EditError::DurationsAndManifest => Self::field("/terms", detail),
+            EditError::PlacesWithoutManifest => Self::field("", detail),
             EditError::OtherManifest(manifest) => other_manifest(detail, &manifest),
         }
     }

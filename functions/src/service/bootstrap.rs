@@ -17,6 +17,7 @@ pub const ADMIN_ROLE: &str = "admin";
 
 /// The first admin's token.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Bootstrapped {
     /// The record.
     pub token: Token,
@@ -30,6 +31,7 @@ pub struct Bootstrapped {
 
 /// Why there is no new admin token.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BootstrapError {
     /// The service has been bootstrapped before.
     #[error("the service has its first admin already: the token {id} of `{user}`")]

@@ -26,6 +26,7 @@ pub(super) struct Precondition<'a> {
 
 /// Why a token was not changed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ChangeError<E: std::error::Error + 'static> {
     /// There is no such active token.
     #[error("there is no active token `{name}` of `{user}`")]

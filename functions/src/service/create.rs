@@ -6,22 +6,18 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::bounds::{check_places, check_text, check_verification, refuse_for_manifests};
 use super::rights::{AdmitError, Gain};
 use super::verify::{SWEPT, Verification};
 use super::{Caller, Denied, Event, Issued, RACE_RETRIES, Service};
+use crate::bounds::{BoundsError, check_description, check_labels, check_places, check_verification};
 use crate::entropy::EntropyError;
 use crate::lifetime::{Contradiction, Seconds, Terms};
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
 use crate::place::Place;
 use crate::protocol::VersionError;
-use crate::role::ROLES_MAX;
 use crate::secret::{Secret, TokenId};
-use crate::table::{
-    Put, Range, TableError, TransactError, Transaction, Update, Write, decode_token, encode, encode_token, keys,
-    with_key,
-};
-use crate::token::{EndState, Ended, Token, TokenKey, TokenState};
+use crate::table::{Put, TableError, TransactError, Transaction, Update, Write, encode, encode_token, keys, with_key};
+use crate::token::{Token, TokenKey};
 use crate::user::User;
 
 /// The index of one write more in the transaction that makes a token.
@@ -70,6 +66,7 @@ pub enum Life {
 
 /// Why no token was made.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CreateError {
     /// The user's active tokens have the name already.
     #[error("`{user}` has an active token `{name}` already")]
@@ -120,8 +117,8 @@ pub enum CreateError {
     #[error("the name is longer than the {0} characters that policy allows")]
     NameTooLong(usize),
     /// Too many or too long.
-    #[error("{0}")]
-    TooLarge(&'static str),
+    #[error(transparent)]
+    Bounds(#[from] BoundsError),
     /// The durations contradict each other.
     #[error(transparent)]
     Terms(#[from] Contradiction),
@@ -197,7 +194,8 @@ impl Service {
                 manifest.map_or(Ok(()), |manifest| caller.may_join(manifest))?;
             }
         }
-        check_text(new.description.as_deref(), &new.labels)?;
+        new.description.as_deref().map_or(Ok(()), check_description)?;
+        check_labels(&new.labels)?;
         check_places(&new.places)?;
         self.check_length(&new.key.name)?;
         for race in 0..RACE_RETRIES {
@@ -207,7 +205,7 @@ impl Service {
                 return Err(CreateError::Suspended(user.name));
             }
             let roles = self.roles_for(&user, new.roles.as_deref())?;
-            check_verification(&new.key.user, &new.key.name, &roles, &new.allowed_ips)?;
+            check_verification(&new.key, &roles, &new.allowed_ips)?;
             if let Life::Managed { terms, .. } = &new.life {
                 self.check_managed(&roles, *terms, !new.places.is_empty()).await?;
             }
@@ -226,12 +224,6 @@ impl Service {
             }
         }
         Err(TableError::Busy("others change the same user".to_owned()).into())
-    }
-
-    /// Whether policy allows a name so long.
-    pub(super) fn check_length(&self, name: &TokenName) -> Result<(), CreateError> {
-        let most = self.policy.name_max;
-        if name.as_str().len() > most { Err(CreateError::NameTooLong(most)) } else { Ok(()) }
     }
 
     fn build(
@@ -269,59 +261,6 @@ impl Service {
         Ok((token, secret))
     }
 
-    /// What an expiry may be: in the future, and no later than policy allows.
-    pub(super) fn check_expiry(&self, wanted: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, CreateError> {
-        let expiry = wanted.unwrap_or_else(|| self.policy.expiry_default.after(now));
-        let max = self.policy.expiry_max;
-        if expiry <= now {
-            return Err(CreateError::ExpiryInPast(expiry));
-        }
-        let until = max.after(now);
-        // A date means the end of its day, so the last allowed day counts whole.
-        let is_date = expiry.as_millisecond().rem_euclid(86_400_000) == 0;
-        let latest = if is_date { Seconds::days(1).after(until) } else { until };
-        if expiry > latest { Err(CreateError::ExpiryTooLate { max, until }) } else { Ok(expiry) }
-    }
-
-    /// The roles of a token: those asked for, which the user must hold, or all that the user has.
-    #[expect(clippy::unused_self, reason = "reads as the rule of this service that it is")]
-    pub(super) fn roles_for(&self, user: &User, wanted: Option<&[RoleName]>) -> Result<Vec<RoleName>, CreateError> {
-        let mut roles = wanted.map_or_else(|| user.roles.clone(), <[RoleName]>::to_vec);
-        roles.sort();
-        roles.dedup();
-        let missing: Vec<RoleName> = roles.iter().filter(|role| !user.roles.contains(role)).cloned().collect();
-        if !missing.is_empty() {
-            return Err(CreateError::RoleNotHeld { user: user.name.clone(), roles: missing });
-        }
-        if roles.len() > ROLES_MAX {
-            return Err(CreateError::TooLarge("a token has at most 20 roles"));
-        }
-        Ok(roles)
-    }
-
-    /// Whether policy allows versions that live so long.
-    pub(super) fn check_life(&self, terms: Terms) -> Result<(), CreateError> {
-        let max = self.policy.expiry_max;
-        if terms.expires_in > max {
-            return Err(CreateError::ExpiryTooLate { max, until: max.after(self.now()) });
-        }
-        Ok(())
-    }
-
-    /// What holds for every token of a manifest, whoever applies it.
-    pub(super) async fn check_managed(
-        &self,
-        roles: &[RoleName],
-        terms: Terms,
-        has_places: bool,
-    ) -> Result<(), CreateError> {
-        if let Some(contradiction) = terms.contradiction(has_places) {
-            return Err(contradiction.into());
-        }
-        self.check_life(terms)?;
-        refuse_for_manifests(&self.permissions_of(roles).await?)
-    }
-
     async fn insert(
         &self,
         caller: &Caller,
@@ -348,47 +287,5 @@ impl Service {
         transaction.add(self.event(&Event::on_token(caller, "token.create", token, token.created))?);
         also.cloned().map(|write| transaction.add(write));
         self.table.transact(transaction).await
-    }
-
-    /// After a refused create: expired tokens that stand in the way are moved to the ended ones; whatever else stands
-    /// in the way is told.
-    async fn make_room(&self, key: &TokenKey) -> Result<(), CreateError> {
-        let now = self.now();
-        if let Some(holder) = self.load(key).await? {
-            if holder.state(now) != TokenState::Expired {
-                return Err(CreateError::name_taken(key, holder.managed_by));
-            }
-            self.move_expired(&holder).await?;
-            return Ok(());
-        }
-        let Some(user) = self.user(&key.user).await? else { return Ok(()) };
-        let max = user.max_tokens.unwrap_or(self.policy.max_tokens);
-        if user.active < max {
-            return Ok(());
-        }
-        let items = self.table.query_all(Range::of(keys::user_partition(&key.user), Some(keys::ACTIVE))).await?;
-        let mut moved = false;
-        for item in items {
-            let token = decode_token(item)?;
-            if token.state(now) == TokenState::Expired {
-                moved |= self.move_expired(&token).await?;
-            }
-        }
-        if moved {
-            return Ok(());
-        }
-        Err(CreateError::LimitReached { user: key.user.clone(), active: user.active, max })
-    }
-
-    /// Moves an expired token to the ended ones; false when somebody else was faster.
-    pub(super) async fn move_expired(&self, token: &Token) -> Result<bool, TableError> {
-        let at = token.ends_at().unwrap_or_else(|| self.now());
-        let ended = Ended { state: EndState::Expired, at, by: None };
-        let nobody = Caller { actor: "expiry".to_owned(), ..Caller::operator("") };
-        match self.end(&nobody, token, ended, "token.expire").await {
-            Ok(_) => Ok(true),
-            Err(TransactError::Cancelled(_)) => Ok(false),
-            Err(TransactError::Table(error)) => Err(error),
-        }
     }
 }

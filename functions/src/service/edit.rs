@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::bounds::{check_places, check_text, check_verification, refuse_for_manifests};
+use super::allowed::refuse_for_manifests;
 use super::change::Precondition;
 use super::rights::Gain;
 use super::{Caller, ChangeError, CreateError, RACE_RETRIES, Service};
+use crate::bounds::{BoundsError, check_description, check_labels, check_places, check_verification};
 use crate::lifetime::Terms;
 use crate::name::{ManifestName, RoleName, TokenName};
 use crate::place::{Place, PlaceId};
@@ -48,6 +49,7 @@ pub struct Edit {
 
 /// Why a token was not edited.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum EditError {
     /// A rule that creating knows too.
     #[error(transparent)]
@@ -61,9 +63,18 @@ pub enum EditError {
     /// One without the other.
     #[error("a token that a manifest declares has durations, and no other token has")]
     DurationsAndManifest,
+    /// Places for a token that nobody pushes.
+    #[error("only a token that a manifest declares has places")]
+    PlacesWithoutManifest,
     /// It belongs to another manifest.
     #[error("the token belongs to the manifest `{0}`")]
     OtherManifest(ManifestName),
+}
+
+impl From<BoundsError> for EditError {
+    fn from(error: BoundsError) -> Self {
+        Self::Create(error.into())
+    }
 }
 
 impl Service {
@@ -219,7 +230,7 @@ fn apply(service: &Service, token: &mut Token, edit: &Edit, roles: Option<Vec<Ro
     if let Some(places) = &edit.places {
         check_places(places)?;
         if token.managed_by.is_none() && !places.is_empty() {
-            return Err(CreateError::TooLarge("only a token that a manifest declares has places").into());
+            return Err(EditError::PlacesWithoutManifest);
         }
         token.declare_places(places)?;
         changed.push("places");
@@ -237,7 +248,8 @@ fn apply(service: &Service, token: &mut Token, edit: &Edit, roles: Option<Vec<Ro
         token.leaving = leaving.then(|| token.leaving.unwrap_or_else(|| service.now()));
         changed.push("leaving");
     }
-    check_text(token.description.as_deref(), &token.labels)?;
-    check_verification(&token.user, &token.name, &token.roles, &token.allowed_ips)?;
+    token.description.as_deref().map_or(Ok(()), check_description)?;
+    check_labels(&token.labels)?;
+    check_verification(&token.key(), &token.roles, &token.allowed_ips)?;
     Ok(changed.join(" "))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::bounds::not_by_manifest;
+use super::allowed::not_by_manifest;
 use super::rights::{beyond, list};
 use super::{Caller, Denied, Event, ManifestRecord, RACE_RETRIES, Service};
 use crate::name::{ManifestName, RoleName, UserName};
@@ -31,6 +31,7 @@ pub const GRANT_MAX: usize = 200;
 
 /// Why a grant was not set.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum GrantError {
     /// What no manifest may hand out.
     #[error("no manifest may grant `{0}`")]

@@ -24,6 +24,7 @@ impl fmt::Debug for Presented<'_> {
 
 /// What one read found out about a caller and a subject.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Introspection {
     /// Whoever asks.
     pub caller: Verdict,

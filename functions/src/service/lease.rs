@@ -15,6 +15,7 @@ pub const LEASE: Seconds = Seconds(60);
 
 /// Who holds a lease.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Lease {
     /// The run.
     pub holder: String,
@@ -27,6 +28,7 @@ pub struct Lease {
 
 /// Why a lease was not given.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LeaseError {
     /// Another run has it.
     #[error("another run holds the lease until {:.0}: {}", .0.until, .0.by)]

@@ -8,6 +8,7 @@ use crate::token::{Token, TokenKey, TokenState};
 
 /// A page of tokens.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct TokenPage {
     /// The tokens.
     pub tokens: Vec<Token>,

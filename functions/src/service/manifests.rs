@@ -13,6 +13,7 @@ use crate::token::{Token, TokenKey};
 
 /// What the service knows of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ManifestRecord {
     /// Its name.
     pub name: ManifestName,
@@ -31,6 +32,7 @@ pub const PUBLISHED_MAX: usize = 48 * 1024;
 
 /// Why a manifest was not published or noted.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PublishError {
     /// Too long.
     #[error("a published manifest has at most {PUBLISHED_MAX} bytes")]
@@ -45,6 +47,7 @@ pub enum PublishError {
 
 /// A page of a manifest's tokens.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ManagedPage {
     /// Their records, in no particular order.
     pub tokens: Vec<Token>,

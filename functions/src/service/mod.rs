@@ -3,13 +3,14 @@
 //! An operation loads what it needs, applies pure rules and writes in one transaction, its audit event included.
 //! Nothing here knows HTTP, Lambda or a command line.
 
+mod allowed;
 mod audit;
 mod bootstrap;
-mod bounds;
 mod change;
 mod create;
 mod delete;
 mod edit;
+mod expire;
 mod grant;
 mod introspect;
 mod lease;

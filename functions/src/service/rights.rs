@@ -33,6 +33,7 @@ pub(super) struct Holder {
 
 /// Why a caller may not do something.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Denied {
     /// The caller may not even know whether it is there.
     #[error("there is nothing here that this token may see")]

@@ -3,10 +3,11 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
-use super::bounds::refuse_for_manifests;
+use super::allowed::refuse_for_manifests;
 use super::{Caller, Denied, Event, RACE_RETRIES, Service};
+use crate::bounds::PERMISSIONS_MAX;
 use crate::name::{ManifestName, RoleName};
-use crate::role::{PERMISSIONS_MAX, Permissions};
+use crate::role::Permissions;
 use crate::table::{Put, Range, TableError, TransactError, Transaction, Write, decode, encode, keys, with_key};
 
 /// A named set of permissions.
@@ -28,6 +29,7 @@ pub struct Role {
 
 /// Why a role was not changed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RoleError {
     /// There is no such role.
     #[error("there is no role `{0}`")]

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::bounds::not_by_manifest;
+use super::allowed::not_by_manifest;
 use super::verify::{SWEPT, Verification};
 use super::{Caller, Denied, Event, RACE_RETRIES, Service};
+use crate::bounds::ROLES_MAX;
 use crate::name::{ManifestName, RoleName, UserName};
-use crate::role::ROLES_MAX;
 use crate::table::{
     Put, Range, TableError, TransactError, Transaction, Update, Write, decode, decode_token, encode, keys, with_key,
 };
@@ -32,6 +32,7 @@ pub struct UserChange {
 
 /// Why a user was not changed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum UserError {
     /// There is no such user.
     #[error("there is no user `{0}`")]

@@ -121,6 +121,7 @@ pub enum Verdict {
 
 /// Who a valid secret is and what it may do.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Valid {
     /// Whose token it is.
     pub user: UserName,
@@ -148,6 +149,7 @@ pub struct Valid {
 
 /// Why a secret is not valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Invalid {
     /// Not the form of a secret, or not one of this deployment's prefixes.
     #[error("not a secret of this service: {0}")]

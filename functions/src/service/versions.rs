@@ -24,6 +24,7 @@ pub struct Issued {
 
 /// An announced push.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Announced {
     /// The record.
     pub token: Token,

@@ -32,6 +32,7 @@ pub struct CopyNames<'a> {
 
 /// What a copy has done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Copied {
     /// How many items the source holds, and so does the target.
     pub items: u64,

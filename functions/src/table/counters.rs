@@ -18,6 +18,7 @@ pub struct Counters {
 
 /// What [`Counters`] stood at.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Counted {
     /// Requests that were answered.
     pub calls: u64,

@@ -7,6 +7,7 @@ use super::Table;
 
 /// Trouble with the table. Never a reason to call a token valid, and never one to call it not valid.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TableError {
     /// There is no such table.
     #[error("the table `{0}` does not exist")]

@@ -15,6 +15,7 @@ use crate::secret::hex;
 
 /// Why a transaction did not happen. Nothing of it did.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TransactError {
     /// The condition of one of its writes did not hold.
     #[error("condition {0:?} of a transaction did not hold")]

@@ -1,8 +1,10 @@
 //! What the parts of a manifest must agree on: names that refer to each other, quotas, and one push per place.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use latchkey::bounds::{BoundsError, check_verification};
 use latchkey::name::{RoleName, UserName};
+use latchkey::token::TokenKey;
 
 use super::places::check_places;
 use super::sinks::ReadSink;
@@ -29,6 +31,7 @@ impl Parts<'_> {
         for token in self.tokens {
             self.check_owner(token, reading);
         }
+        self.check_sizes(reading);
         self.check_names(reading);
         self.check_quotas(reading);
         check_places(self.service, self.sinks, self.tokens, reading);
@@ -83,6 +86,21 @@ impl Parts<'_> {
                     .hint(hint)
                     .related(user.span.clone(), "the user is declared here"),
             );
+        }
+    }
+
+    /// What every check of a secret reads has to stay small. Of a user that is not declared here the roles are not
+    /// known, so only what is too much without them is.
+    fn check_sizes(&self, reading: &mut Reading<'_>) {
+        for token in self.tokens {
+            let owner = self.users.declared.get(&token.user).filter(|_| !self.users.unsure.contains(&token.user));
+            let roles = token.roles.as_ref().or(owner.map(|owner| &owner.roles));
+            let roles: BTreeSet<&RoleName> = roles.into_iter().flatten().collect();
+            let key = TokenKey::new(token.user.clone(), token.name.clone());
+            let checked = check_verification(&key, roles, &token.allowed_ips);
+            if let Err(error @ BoundsError::Verification(_)) = checked {
+                reading.add(Fault::error("too-large", token.span.clone(), error.to_string()));
+            }
         }
     }
 

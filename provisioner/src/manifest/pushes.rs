@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use latchkey::bounds::PLACES_MAX;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -30,7 +31,12 @@ pub(super) fn pushes(
         let span = fields.key_span("push").unwrap_or_default();
         reading.add(Fault::error("no-push", span, "`push` is empty: the secret would be stored nowhere").hint(hint()));
     }
-    list.iter().flat_map(|entry| push(entry, sinks, reading)).collect()
+    let pushes: Vec<PushDeclaration> = list.iter().flat_map(|entry| push(entry, sinks, reading)).collect();
+    if let Some(over) = pushes.get(PLACES_MAX) {
+        let message = format!("a token has at most {PLACES_MAX} places, not {}", pushes.len());
+        reading.add(Fault::error("too-many", over.span.clone(), message));
+    }
+    pushes
 }
 
 fn push(

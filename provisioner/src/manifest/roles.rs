@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use latchkey::bounds::{PERMISSIONS_MAX, ROLES_MAX};
 use latchkey::name::RoleName;
-use latchkey::role::{PERMISSIONS_MAX, Permission, ROLES_MAX};
+use latchkey::role::Permission;
 
 use super::RoleDeclaration;
 use latchkey_sinks::reading::{Fault, Fields, Reading, Section, Span, Text, sections, shown};

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::*;
 use latchkey_sinks::reading::{Allowances, Fault, Faults, snippet};
 
+mod bounds;
 mod broken;
 mod form;
 mod generated;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use latchkey::bounds::{ALLOWED_IPS_MAX, BoundsError, LABELS_MAX, check_description, check_labels, label_size};
 use latchkey::name::{TokenName, UserName, advice};
 
 use super::TokenDeclaration;
@@ -14,10 +15,8 @@ use super::service::Defaults;
 use super::sinks::ReadSink;
 use latchkey_sinks::reading::{Fault, Fields, Reading, Section, Text, is_plain, sections, shown, text_of, wrong_type};
 
-/// The most CIDRs that a token may have.
-const CIDRS_MAX: usize = 20;
-const LABELS_MAX: usize = 20;
-const DESCRIPTION_MAX: usize = 256;
+/// The most labels that a manifest gives a token; [`LABELS_MAX`] is what they may take.
+const LABELS_DECLARED: usize = 20;
 
 /// Reads all declared tokens. One whose name or user cannot be read is left out; the fault is there.
 pub(super) fn tokens(
@@ -98,28 +97,36 @@ fn user(fields: &mut Fields<'_>, defaults: &Defaults, reading: &mut Reading<'_>)
 
 fn description(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<String> {
     let found = fields.text("description", reading)?;
-    let length = found.text.len();
-    if length > DESCRIPTION_MAX {
-        let message = format!("a description has at most {DESCRIPTION_MAX} bytes, not {length}");
-        reading.add(Fault::error("bad-text", found.span.clone(), message));
+    if let Err(error @ BoundsError::DescriptionTooLong(_)) = check_description(found.text) {
+        reading.add(Fault::error("bad-text", found.span.clone(), error.to_string()));
     }
     if !is_plain(found.text) {
-        reading.add(Fault::error("bad-text", found.span, "a description is one line without control characters"));
+        reading.add(Fault::error("bad-text", found.span, BoundsError::DescriptionNotPlain.to_string()));
     }
     Some(found.text.to_owned())
 }
 
 fn labels(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> BTreeMap<String, String> {
     let pairs = fields.pairs("labels", reading);
-    if let Some((key, _)) = pairs.get(LABELS_MAX) {
-        let message = format!("a token has at most {LABELS_MAX} labels, not {}", pairs.len());
+    if let Some((key, _)) = pairs.get(LABELS_DECLARED) {
+        let message = format!("a token has at most {LABELS_DECLARED} labels, not {}", pairs.len());
         reading.add(Fault::error("too-many", key.span.clone(), message));
     }
     for (key, value) in &pairs {
         check_length("a label's name", 1, 64, key, reading);
         check_length("a label's value", 0, 128, value, reading);
     }
-    pairs.into_iter().map(|(key, value)| (key.text.to_owned(), value.text.to_owned())).collect()
+    let mut size = 0;
+    let over = pairs.iter().find(|(key, value)| {
+        size += label_size(key.text, value.text);
+        size > LABELS_MAX
+    });
+    let over = over.map(|(key, _)| key.span.clone());
+    let labels = pairs.into_iter().map(|(key, value)| (key.text.to_owned(), value.text.to_owned())).collect();
+    if let (Some(span), Err(error)) = (over, check_labels(&labels)) {
+        reading.add(Fault::error("too-large", span, error.to_string()));
+    }
+    labels
 }
 
 fn check_length(what: &str, least: usize, most: usize, found: &Text<'_>, reading: &mut Reading<'_>) {
@@ -131,8 +138,8 @@ fn check_length(what: &str, least: usize, most: usize, found: &Text<'_>, reading
 
 fn allowed_ips(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Vec<IpNet> {
     let list = fields.texts("allowed_ips", reading).unwrap_or_default();
-    if let Some(over) = list.get(CIDRS_MAX) {
-        let message = format!("a token has at most {CIDRS_MAX} CIDRs, not {}", list.len());
+    if let Some(over) = list.get(ALLOWED_IPS_MAX) {
+        let message = format!("a token has at most {ALLOWED_IPS_MAX} CIDRs, not {}", list.len());
         reading.add(Fault::error("too-many", over.span.clone(), message));
     }
     list.iter().filter_map(|found| cidr(found, reading)).collect()

@@ -130,8 +130,8 @@ pub(crate) fn clean(world: &Arc<World>, doing: &Doing) {
     }
 }
 
-fn is_edited(world: &World, place: &PlaceId) -> bool {
-    world.state().places.get(place).is_some_and(|entry| entry.value == "edited")
+fn is_by_hand(world: &World, place: &PlaceId) -> bool {
+    world.state().places.get(place).is_some_and(|entry| !entry.marked)
 }
 
 /// B: what is still to be done, if anything.
@@ -141,7 +141,7 @@ pub(crate) fn unsettled(world: &Arc<World>, doing: &Doing) -> Option<String> {
     let observation = gate.answered(observe(&client, &sinks, &manifest)).unwrap();
     let plan = plan(&manifest, &observation, &Options { rotate: Rotate::Due, ..doing.options() });
     // What a person wrote where this token has not been is foreign to it, and the plan says so.
-    let by_hand = |blocked: &Blocked| matches!(blocked, Blocked::Foreign(place) if is_edited(world, place));
+    let by_hand = |blocked: &Blocked| matches!(blocked, Blocked::Foreign(place) if is_by_hand(world, place));
     if plan.tokens.iter().any(|token| !token.blocked.is_empty() && token.blocked.iter().all(by_hand)) {
         return None;
     }

@@ -111,9 +111,9 @@ async fn the_verification_item_stays_under_1_kb_with_as_much_of_everything_as_is
         names: 64,
         roles: 8,
         networks: 13,
-        description: latchkey::token::DESCRIPTION_MAX,
-        labels: latchkey::token::LABELS_MAX,
-        receipt: latchkey::token::RECEIPT_MAX,
+        description: latchkey::bounds::DESCRIPTION_MAX,
+        labels: latchkey::bounds::LABELS_MAX,
+        receipt: latchkey::bounds::RECEIPT_MAX,
     };
     let (record, verification) = most.sizes(&world).await;
     assert!(verification < 1024, "{verification}");

@@ -1,5 +1,8 @@
 //! Creating a token.
 
+use std::collections::BTreeMap;
+
+use latchkey::bounds::BoundsError;
 use latchkey::lifetime::{Contradiction, Seconds, Terms, parse_expiry};
 use latchkey::name::RoleName;
 use latchkey::place::Place;
@@ -176,14 +179,18 @@ async fn what_is_too_large_is_refused_whether_asked_for_or_by_default() {
     }
     world.user("ana", &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
     // The roles that a token takes over from its user count like those that are asked for.
-    assert!(matches!(refused(&world, new_token("ana", "laptop")).await, CreateError::TooLarge(_)));
+    let error = refused(&world, new_token("ana", "laptop")).await;
+    assert!(matches!(error, CreateError::Bounds(BoundsError::Verification(1189))), "{error}");
     let few = Some(names[..3].iter().map(|role| name(role)).collect());
     world.create(NewToken { roles: few, ..new_token("ana", "laptop") }).await;
     let networks = (0..21).map(|number| format!("10.0.{number}.0/24").parse().unwrap()).collect();
     let many = NewToken { roles: Some(Vec::new()), allowed_ips: networks, ..new_token("ana", "phone") };
-    assert!(matches!(refused(&world, many).await, CreateError::TooLarge(_)));
+    assert!(matches!(refused(&world, many).await, CreateError::Bounds(BoundsError::Networks(21))));
     let text = NewToken { description: Some("two\nlines".to_owned()), ..new_token("ana", "phone") };
-    assert!(matches!(refused(&world, text).await, CreateError::TooLarge(_)));
+    assert!(matches!(refused(&world, text).await, CreateError::Bounds(BoundsError::DescriptionNotPlain)));
+    let labels = BTreeMap::from([("label".to_owned(), "v".repeat(500))]);
+    let labelled = NewToken { labels, ..new_token("ana", "phone") };
+    assert!(matches!(refused(&world, labelled).await, CreateError::Bounds(BoundsError::Labels(513))));
 }
 
 #[tokio::test]

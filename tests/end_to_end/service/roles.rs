@@ -1,7 +1,7 @@
 //! Roles.
 
+use latchkey::bounds::PERMISSIONS_MAX;
 use latchkey::lifetime::Seconds;
-use latchkey::role::PERMISSIONS_MAX;
 use latchkey::service::RoleError;
 use tests::world::{World, name, permissions};
 

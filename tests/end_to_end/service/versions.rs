@@ -1,11 +1,12 @@
 //! The protocol: stage, announce, deliver, promote, retire.
 
+use latchkey::bounds::RECEIPT_MAX;
 use latchkey::lifetime::Seconds;
 use latchkey::place::{Place, PlaceId};
 use latchkey::protocol::{Look, QUIET, USE_LAG, VersionError, WRITE_BEFORE};
 use latchkey::secret::Secret;
 use latchkey::service::{ChangeError, Edit, Invalid, Issued};
-use latchkey::token::{RECEIPT_MAX, Token, TokenRef, VersionState};
+use latchkey::token::{Token, TokenRef, VersionState};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tests::engine::Engine;

@@ -268,7 +268,8 @@ impl Remote {
     }
 
     fn ended_now(&self, token: &Token) -> Token {
-        let ended = Ended { state: EndState::Deleted, at: self.now(), by: None };
-        Token { ended: Some(ended), ..token.clone() }
+        let mut token = token.clone();
+        token.ended = Some(Ended { state: EndState::Deleted, at: self.now(), by: None });
+        token
     }
 }

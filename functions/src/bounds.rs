@@ -1,0 +1,202 @@
+//! How much a token may hold. Each bound is here and nowhere else: the service refuses what is beyond it, and so does
+//! the check of a manifest, before anything is applied.
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+
+use crate::name::RoleName;
+use crate::place::Place;
+use crate::token::TokenKey;
+
+/// The longest description, in bytes.
+pub const DESCRIPTION_MAX: usize = 256;
+/// The most that all labels of a token may take together, in bytes; see [`label_size`].
+pub const LABELS_MAX: usize = 512;
+/// What a label takes in the record besides its name and its value, in bytes.
+pub const LABEL_EXTRA: usize = 8;
+/// The most roles that a token or a user may have.
+pub const ROLES_MAX: usize = 20;
+/// The most permissions that a role may have.
+pub const PERMISSIONS_MAX: usize = 100;
+/// The most allowed networks of a token.
+pub const ALLOWED_IPS_MAX: usize = 20;
+/// The most that user, name, roles and networks of a token may take together in its verification item, in bytes; with
+/// six live versions the item then stays under 1 KB.
+pub const VERIFICATION_MAX: usize = 680;
+/// The most places of a token.
+pub const PLACES_MAX: usize = 20;
+/// The most parts of a place.
+pub const PLACE_PARTS_MAX: usize = 12;
+/// The most that the parts of a place may take together, in bytes.
+pub const PLACE_MAX: usize = 1024;
+/// The longest receipt, in bytes.
+pub const RECEIPT_MAX: usize = 200;
+
+/// What is beyond a bound, with what was counted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BoundsError {
+    /// A description is too long.
+    #[error("a description has at most {DESCRIPTION_MAX} bytes, not {0}")]
+    DescriptionTooLong(usize),
+    /// A description is no plain line.
+    #[error("a description is one line without control characters")]
+    DescriptionNotPlain,
+    /// A label has no name: `DynamoDB` takes no name in a map that is empty.
+    #[error("a label needs a name")]
+    LabelWithoutName,
+    /// The labels take too much.
+    #[error(
+        "the labels of a token take at most {LABELS_MAX} bytes together, each its name, its value and {LABEL_EXTRA} \
+         more; these take {0}"
+    )]
+    Labels(usize),
+    /// Too many roles.
+    #[error("a token has at most {ROLES_MAX} roles, not {0}")]
+    Roles(usize),
+    /// Too many networks.
+    #[error("a token has at most {ALLOWED_IPS_MAX} allowed networks, not {0}")]
+    Networks(usize),
+    /// What a check reads is too large.
+    #[error(
+        "user, name, roles and allowed networks of a token take at most {VERIFICATION_MAX} bytes together; these take \
+         {0}"
+    )]
+    Verification(usize),
+    /// Not a place that can be stored.
+    #[error("a place has a kind in lower case, and 1 to {PLACE_PARTS_MAX} parts of at most {PLACE_MAX} bytes together")]
+    Place,
+}
+
+/// Holds a description to its bound.
+///
+/// # Errors
+/// [`BoundsError::DescriptionTooLong`], [`BoundsError::DescriptionNotPlain`].
+pub fn check_description(text: &str) -> Result<(), BoundsError> {
+    if text.len() > DESCRIPTION_MAX {
+        return Err(BoundsError::DescriptionTooLong(text.len()));
+    }
+    if text.chars().any(char::is_control) { Err(BoundsError::DescriptionNotPlain) } else { Ok(()) }
+}
+
+/// What one label takes of [`LABELS_MAX`].
+pub fn label_size(name: &str, value: &str) -> usize {
+    name.len() + value.len() + LABEL_EXTRA
+}
+
+/// Holds labels to their bound.
+///
+/// # Errors
+/// [`BoundsError::LabelWithoutName`], [`BoundsError::Labels`].
+pub fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), BoundsError> {
+    if labels.contains_key("") {
+        return Err(BoundsError::LabelWithoutName);
+    }
+    let size: usize = labels.iter().map(|(name, value)| label_size(name, value)).sum();
+    if size > LABELS_MAX { Err(BoundsError::Labels(size)) } else { Ok(()) }
+}
+
+/// Holds the number of a token's roles to its bound.
+///
+/// # Errors
+/// [`BoundsError::Roles`].
+pub fn check_roles(roles: &[RoleName]) -> Result<(), BoundsError> {
+    if roles.len() > ROLES_MAX { Err(BoundsError::Roles(roles.len())) } else { Ok(()) }
+}
+
+/// Holds what a check reads of a token to its bound: one item under 1 KB, one read unit.
+///
+/// # Errors
+/// [`BoundsError::Networks`], [`BoundsError::Verification`].
+pub fn check_verification<'a>(
+    key: &TokenKey,
+    roles: impl IntoIterator<Item = &'a RoleName>,
+    allowed_ips: &[IpNet],
+) -> Result<(), BoundsError> {
+    if allowed_ips.len() > ALLOWED_IPS_MAX {
+        return Err(BoundsError::Networks(allowed_ips.len()));
+    }
+    let names = key.user.as_str().len() + key.name.as_str().len();
+    let roles: usize = roles.into_iter().map(|role| role.as_str().len() + 1).sum();
+    let networks: usize = allowed_ips.iter().map(|network| network.to_string().len() + 1).sum();
+    let size = names + roles + networks;
+    if size > VERIFICATION_MAX { Err(BoundsError::Verification(size)) } else { Ok(()) }
+}
+
+/// Holds places to what can be stored with a token, whose record has to stay small.
+///
+/// # Errors
+/// [`BoundsError::Place`].
+pub fn check_places(places: &[Place]) -> Result<(), BoundsError> {
+    let fits = |place: &Place| {
+        let kind = place.kind.as_bytes();
+        let word = kind.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-');
+        let length: usize = place.parts.iter().map(|(part, value)| part.len() + value.len()).sum();
+        word && (1..=32).contains(&kind.len())
+            && (1..=PLACE_PARTS_MAX).contains(&place.parts.len())
+            && place.parts.iter().all(|(part, _)| !part.is_empty())
+            && length <= PLACE_MAX
+    };
+    if places.iter().all(fits) { Ok(()) } else { Err(BoundsError::Place) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(value: usize) -> BTreeMap<String, String> {
+        // 8 more and 4 bytes of name for the first, 8 more and 3 for the second.
+        BTreeMap::from([("team".to_owned(), "v".repeat(value)), ("env".to_owned(), "é".to_owned())])
+    }
+
+    #[test]
+    fn labels_are_counted_in_bytes_with_what_each_takes_besides() {
+        assert_eq!(check_labels(&BTreeMap::new()), Ok(()));
+        assert_eq!(check_labels(&labels(LABELS_MAX - 25)), Ok(()));
+        let error = check_labels(&labels(LABELS_MAX - 24)).unwrap_err();
+        assert_eq!(error, BoundsError::Labels(513));
+        assert_eq!(
+            error.to_string(),
+            "the labels of a token take at most 512 bytes together, each its name, its value and 8 more; these take 513"
+        );
+    }
+
+    #[test]
+    fn a_description_is_one_line_of_so_many_bytes() {
+        assert_eq!(check_description(&"é".repeat(128)), Ok(()));
+        assert_eq!(check_description(&"é".repeat(129)), Err(BoundsError::DescriptionTooLong(258)));
+        assert_eq!(check_description("two\nlines"), Err(BoundsError::DescriptionNotPlain));
+    }
+
+    #[test]
+    fn what_a_check_reads_is_counted_together() {
+        let key = TokenKey::new("u".repeat(100).parse().unwrap(), "n".repeat(60).parse().unwrap());
+        let roles: Vec<RoleName> =
+            (b'a'..b'i').map(|letter| char::from(letter).to_string().repeat(64).parse().unwrap()).collect();
+        assert_eq!(check_verification(&key, &roles, &[]), Ok(()), "160 and eight times 65 are 680");
+        let network = ["10.0.0.0/8".parse().unwrap()];
+        assert_eq!(check_verification(&key, &roles, &network), Err(BoundsError::Verification(691)));
+        let many = vec![network[0]; ALLOWED_IPS_MAX + 1];
+        assert_eq!(check_verification(&key, [], &many), Err(BoundsError::Networks(21)));
+        assert_eq!(check_roles(&vec![roles[0].clone(); ROLES_MAX + 1]), Err(BoundsError::Roles(21)));
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_stored_is_refused() {
+        let long = "x".repeat(PLACE_MAX);
+        let many: Vec<(&str, &str)> = (0..=PLACE_PARTS_MAX).map(|_| ("p", "v")).collect();
+        for (kind, parts) in [
+            ("Dotenv", &[("path", "a")][..]),
+            ("", &[("path", "a")]),
+            ("dotenv", &[]),
+            ("dotenv", &[("", "a")]),
+            ("dotenv", &[("p", &long)]),
+            ("dotenv", &many),
+        ] {
+            assert_eq!(check_places(&[Place::new(kind, parts, true)]), Err(BoundsError::Place), "{kind:?} {parts:?}");
+        }
+        let most = &long[1..];
+        assert_eq!(check_places(&[Place::new("dotenv", &[("p", most)], true)]), Ok(()));
+    }
+}
