@@ -105,7 +105,7 @@ impl Latchkey {
     /// Writes what was counted, and gives up after 10 seconds. Call it before the process ends; other clones go on.
     ///
     /// # Errors
-    /// When the counts could not be written. What was not written is lost, unless another clone is left.
+    /// When the counts could not be written. They are kept as long as a clone is left, and lost with the process.
     pub async fn close(self) -> Result<(), CloseError> {
         timeout(CLOSE_FOR, writer::write_all(&self.service)).await.map_err(|_| CloseError::Late)??;
         Ok(())
