@@ -98,7 +98,7 @@ impl From<BoundsError> for Problem {
     fn from(error: BoundsError) -> Self {
         let pointer = match &error {
             BoundsError::DescriptionTooLong(_) | BoundsError::DescriptionNotPlain => "/description",
-            BoundsError::Labels(_) => "/labels",
+            BoundsError::LabelWithoutName | BoundsError::Labels(_) => "/labels",
             BoundsError::Roles(_) => "/roles",
             BoundsError::Networks(_) => "/allowed_ips",
             BoundsError::Place => "/places",
