@@ -27,7 +27,7 @@ pub use entries::*;
 pub use trouble::*;
 
 /// Makes one test of each promise for an expression of the type `Option<impl Bench>`, see
-/// [`conformance`](crate::conformance).
+/// [`conformance`](mod@crate::conformance).
 #[macro_export]
 macro_rules! conformance {
     ($bench:expr) => {
