@@ -13,8 +13,10 @@ use zeroize::Zeroizing;
 
 use crate::entropy::{Entropy, EntropyError};
 
+#[cfg(feature = "dynamodb")]
+pub(crate) use digest::hex;
+pub(crate) use digest::stored;
 pub use digest::{Digest, Fingerprint, KnownDigest};
-pub(crate) use digest::{hex, stored};
 use name::{ID_DIGITS, ID_LENGTH, PREFIX_MAX};
 pub use name::{Prefix, PrefixError, TokenId};
 
