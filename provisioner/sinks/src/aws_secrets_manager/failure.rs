@@ -13,6 +13,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::cutoff::{Cutoff, DeadlinePassed};
 use super::identity::Identity;
 use crate::SinkError;
+use crate::transport::innermost;
 
 const TEXT_MAX: usize = 300;
 
@@ -61,7 +62,7 @@ impl Asked<'_> {
             ),
             SdkError::TimeoutError(_) => self.unreachable("did not answer in time"),
             SdkError::ResponseError(_) => self.unreachable("broke off its answer"),
-            _ => self.unreachable(&format!("could not be reached: {}", shorten(&last_cause(error)))),
+            _ => self.unreachable(&format!("could not be reached: {}", shorten(&innermost(error)))),
         }
     }
 
@@ -143,7 +144,7 @@ fn no_login(missing: &CredentialsError) -> SinkError {
     let reason = match missing {
         // Where all it was looked for is a list of the SDK's own words.
         CredentialsError::CredentialsNotLoaded(_) => "there is no AWS login".to_owned(),
-        broken => format!("there is no AWS login that works: {}", shorten(&last_cause(broken))),
+        broken => format!("there is no AWS login that works: {}", shorten(&innermost(broken))),
     };
     SinkError::Login {
         reason,
@@ -159,10 +160,6 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 
 fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     causes(error).find_map(|error| error.downcast_ref())
-}
-
-fn last_cause(error: &(dyn Error + 'static)) -> String {
-    causes(error).last().map(ToString::to_string).unwrap_or_default()
 }
 
 /// One line of at most [`TEXT_MAX`] characters, without a full stop.

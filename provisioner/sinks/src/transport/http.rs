@@ -14,7 +14,7 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt, Limited};
 use zeroize::Zeroizing;
 
-use super::{ANSWER_MAX, Address, Incoming, NoAnswer, Outgoing, Transport};
+use super::{ANSWER_MAX, Address, Incoming, NoAnswer, Outgoing, Transport, innermost};
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// API Gateway answers within 30 seconds or not at all.
@@ -77,16 +77,12 @@ async fn read(answer: HttpResponse) -> Result<Incoming, NoAnswer> {
     let headers: Vec<(String, String)> =
         answer.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let body = Limited::new(answer.into_body(), ANSWER_MAX).collect().await;
-    let body = body.map_err(|error| NoAnswer(format!("the answer broke off: {error}")))?;
+    let body = body.map_err(|error| NoAnswer(format!("the answer broke off: {}", innermost(error.as_ref()))))?;
     Ok(Incoming { status, headers, body: Zeroizing::new(body.to_bytes().to_vec()) })
 }
 
-/// What went wrong, with its causes; the connector's own words say little.
+/// What went wrong; the connector's own words say little.
 fn words(error: &ConnectorError) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
     let what = if error.is_timeout() { "no answer in time" } else { "no connection, or it broke" };
-    format!("{what}: {cause}")
+    format!("{what}: {}", innermost(error))
 }

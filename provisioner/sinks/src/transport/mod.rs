@@ -1,6 +1,7 @@
 //! How a request gets to a server and its answer back, once: to a Latchkey server, or to the vendor of a sink.
 
 mod address;
+mod cause;
 mod http;
 
 use std::fmt;
@@ -9,6 +10,7 @@ use async_trait::async_trait;
 use zeroize::{Zeroize, Zeroizing};
 
 pub use address::{Address, AddressError, is_loopback, scheme_and_host};
+pub(crate) use cause::innermost;
 pub use http::Http;
 
 /// A request on its way out. Its header and body may hold secrets.
