@@ -27,6 +27,9 @@ pub const UNUSED_MIN: Seconds = Seconds::hours(1);
 /// How far the last use that is noted may lag behind the real one: it is noted hourly, by processes that look every
 /// 15 minutes.
 pub const USE_LAG: Seconds = Seconds::minutes(75);
+/// How many versions more than otherwise may be valid while a place has to be repaired: each repair that is cut short
+/// takes one.
+pub const REPAIR_ROOM: usize = 4;
 
 pub use ending::{Evidence, Found, Keeps, Look, PlaceLook};
 
@@ -131,10 +134,17 @@ impl Token {
         self.expires_at.map_or(own, |end| end.min(own))
     }
 
-    /// How many versions may work at once.
+    /// How many versions may be valid at once before a rotation has to wait: each place that cannot be read may have one
+    /// of its own, and there are the current one and the next.
     pub fn versions_max(&self) -> usize {
         let unreadable = self.places.values().filter(|record| !record.place.readable).count();
         (unreadable + 2).max(4)
+    }
+
+    /// How many may be valid at once where a place has to be repaired. Nothing is retired before the repair, so a token
+    /// whose versions are as many as may be needs room for the one that the repair brings.
+    pub fn versions_max_to_repair(&self) -> usize {
+        self.versions_max() + REPAIR_ROOM
     }
 
     /// The versions that work at `now`.
@@ -192,10 +202,11 @@ impl Token {
     }
 
     /// Adds a version that already works but is not yet current, and answers its number. A staged version that was
-    /// neither announced nor used is replaced.
+    /// neither announced nor used is replaced. Whether anything is to be repaired only a look tells, so what stops a
+    /// rotation at [`versions_max`](Self::versions_max) is up to the caller.
     ///
     /// # Errors
-    /// [`VersionError::TooManyVersions`].
+    /// [`VersionError::TooManyVersions`] at [`versions_max_to_repair`](Self::versions_max_to_repair).
     pub fn stage(&mut self, digest: Digest, now: Timestamp) -> Result<u32, VersionError> {
         self.drop_dead(now);
         let replaced = self.versions.iter().filter(|version| self.is_replaceable(version));
@@ -205,7 +216,7 @@ impl Token {
         }
         // A current version is recorded until a newer one is, but once it has expired it takes nobody's place.
         let live = self.live(now).count();
-        if live >= self.versions_max() {
+        if live >= self.versions_max_to_repair() {
             return Err(VersionError::TooManyVersions { live });
         }
         self.highest += 1;

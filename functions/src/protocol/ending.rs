@@ -25,8 +25,6 @@ pub struct Evidence<'a> {
     pub now: Timestamp,
     /// What the look found, place by place. Nothing where only its time is known, as in the service.
     pub places: &'a [PlaceLook],
-    /// Whether the run stages a version, for which there has to be room.
-    pub stages: bool,
     /// Whether a version may end although somebody used it lately.
     pub force: bool,
 }
@@ -119,14 +117,6 @@ impl Keeps {
 impl Token {
     /// Why a version may not end yet: every reason, in the order in which they are told; none when it may.
     pub fn keeps(&self, version: &Version, evidence: &Evidence<'_>) -> Vec<Keeps> {
-        let mut reasons = self.keeps_whatever_is_repaired(version, evidence);
-        if let Some(place) = self.unrepaired(evidence.places).filter(|_| !self.makes_room(version, evidence)) {
-            reasons.push(Keeps::Unrepaired(place.clone()));
-        }
-        reasons
-    }
-
-    fn keeps_whatever_is_repaired(&self, version: &Version, evidence: &Evidence<'_>) -> Vec<Keeps> {
         let place = |wanted: &dyn Fn(&PlaceLook) -> bool| {
             evidence.places.iter().find(|look| wanted(look)).map(|look| look.place.clone())
         };
@@ -139,6 +129,7 @@ impl Token {
             place(&|look| look.found == Found::Version(version.number)).map(Keeps::HeldBy),
             awaits.map(|(place, reason)| Keeps::AwaitsDeployment(place, reason)),
             self.in_use(version.number, evidence),
+            self.unrepaired(evidence.places).cloned().map(Keeps::Unrepaired),
         ];
         reasons.into_iter().flatten().collect()
     }
@@ -159,8 +150,8 @@ impl Token {
         Some(Keeps::Used { last, until })
     }
 
-    /// The first place that is not up to date.
-    fn unrepaired<'a>(&self, looks: &'a [PlaceLook]) -> Option<&'a PlaceId> {
+    /// The first place that is not up to date, as far as a look can tell.
+    pub fn unrepaired<'a>(&self, looks: &'a [PlaceLook]) -> Option<&'a PlaceId> {
         let wanted = |number| {
             let is = |version: Option<&Version>| version.is_some_and(|version| version.number == number);
             is(self.current()) || is(self.staged())
@@ -178,17 +169,6 @@ impl Token {
         looks.iter().find(lacks).map(|look| &look.place)
     }
 
-    /// Whether a version has to end before anything can be repaired: where as many versions as may work at once do, the
-    /// oldest make room for the one that the repair needs.
-    fn makes_room(&self, version: &Version, evidence: &Evidence<'_>) -> bool {
-        if !evidence.stages {
-            return false;
-        }
-        let excess = (self.lasting(evidence.now).count() + 1).saturating_sub(self.versions_max());
-        let older = self.live(evidence.now).filter(|older| older.number < version.number);
-        older.filter(|older| self.keeps_whatever_is_repaired(older, evidence).is_empty()).count() < excess
-    }
-
     /// Ends an older version. The caller has looked at every recorded place since `look.at` and found nothing that
     /// [keeps](Self::keeps) it; what the service can check of that, it checks here.
     ///
@@ -200,7 +180,7 @@ impl Token {
             return Err(VersionError::StaleLook);
         }
         let version = self.version(number).ok_or(VersionError::NotLive(number))?;
-        let evidence = Evidence { at: look.at, now, places: &[], stages: false, force };
+        let evidence = Evidence { at: look.at, now, places: &[], force };
         if let Some(refusal) = self.keeps(version, &evidence).iter().find_map(|why| why.refusal(number)) {
             return Err(refusal);
         }

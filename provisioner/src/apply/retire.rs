@@ -22,8 +22,7 @@ pub(super) async fn retire(run: &Run<'_>, work: &mut Work<'_>, known: &Known<'_>
         let token = run.client.reread(&run.manifest.name, &token).await?;
         let looks = look(run.sinks, token.places.values().map(|record| &record.place)).await;
         let places = place_looks(work, known, &token, &looks);
-        let stages = work.has(|change| matches!(change, Change::NewVersion(_)));
-        let evidence = Evidence { at, now: at, places: &places, stages, force: run.options.force_retire };
+        let evidence = Evidence { at, now: at, places: &places, force: run.options.force_retire };
         if let Some(why) = token.version(number).and_then(|version| keeps(&token, version, &evidence)) {
             work.skip(index, not_retired(run, &token, number, &why));
             continue;

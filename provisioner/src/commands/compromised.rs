@@ -157,7 +157,7 @@ impl Scene<'_> {
     /// Where as many versions as allowed are valid, the older ones are revoked first: they are revoked in any case.
     async fn make_room(&self, leak: &Leak) -> Result<(), Fault> {
         let Some(record) = &leak.plan.record else { return Ok(()) };
-        if record.live(self.client.now()).count() < record.versions_max() {
+        if record.live(self.client.now()).count() < record.versions_max_to_repair() {
             return Ok(());
         }
         let older = record.versions.iter().filter(|version| version.state != VersionState::Current);

@@ -81,8 +81,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// For another pass of the same run: what was asked for is under way, and what the run itself has repaired is no
-    /// reason yet for anything to end.
+    /// For another pass of the same run: what was asked for is under way, so it only repairs.
     pub fn begin_another_pass(&mut self) {
         self.rotate = Rotate::Due;
         self.pass = Pass::Another;

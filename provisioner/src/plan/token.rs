@@ -11,7 +11,7 @@ use latchkey::name::RoleName;
 use latchkey::place::{Place, PlaceId};
 use latchkey::token::{Token, Version, VersionState};
 
-use ending::{leave, retire, warn};
+use ending::{leave, repairs, retire, warn};
 use record::{about, update};
 
 use super::{Blocked, Change, Note, Options, Reason, Rotate, TokenField, TokenPlan};
@@ -90,9 +90,9 @@ pub(super) fn decide(
         let wanted = deliver(&mut plan, &case, &record);
         // What this run brings to places decides what may end in it, and what ends makes room.
         let brought = plan.changes.split_off(first);
-        retire(&mut plan, &case, &record, (&brought, wanted.is_some()));
+        retire(&mut plan, &case, &record, &brought);
         plan.changes.extend(brought);
-        if let Some(reason) = wanted.filter(|_| room(&mut plan, &record, case.now)) {
+        if let Some(reason) = wanted.filter(|_| room(&mut plan, &case, &record)) {
             plan.changes.push(Change::NewVersion(reason));
         }
         hold_back(&mut plan, &record);
@@ -356,8 +356,9 @@ fn mend(plan: &mut TokenPlan, case: &Case<'_>, number: u32, source: &PlaceId) {
     }
 }
 
-/// Whether one more version may work; versions that this plan retires make room.
-fn room(plan: &mut TokenPlan, record: &Token, now: Timestamp) -> bool {
+/// Whether one more version may be valid; versions that this plan retires make room.
+fn room(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) -> bool {
+    let now = case.now;
     let retired: Vec<u32> = plan
         .changes
         .iter()
@@ -368,7 +369,8 @@ fn room(plan: &mut TokenPlan, record: &Token, now: Timestamp) -> bool {
         .collect();
     let staying: Vec<&Version> = record.lasting(now).filter(|version| !retired.contains(&version.number)).collect();
     // Places that this run adds cannot lower the limit, so what the record says is enough.
-    if staying.len() < record.versions_max() {
+    let most = if repairs(case, record) { record.versions_max_to_repair() } else { record.versions_max() };
+    if staying.len() < most {
         return true;
     }
     let free = |version: &&Version| {

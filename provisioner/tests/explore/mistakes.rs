@@ -39,6 +39,7 @@ const CAUGHT: &[Row] = &[
     (&[Rule(M::OnlyDeclaredPlaces)], Scenario::PlaceRemoved, &[]),
     (&[Rule(M::NameUsedAgain)], Scenario::FirstApply, &[Kind::Suspend, Kind::DeleteToken]),
     (&[Rule(M::FixedLimit)], Scenario::Unreadable, &[]),
+    (&[Rule(M::NoRoomToRepair)], Scenario::Superseded, &[]),
     // The rest of the service's rules.
     (&[Rule(M::AnnounceAnyVersion)], Scenario::RotateTwice, &[]),
     (&[Rule(M::AnnounceDeadVersion)], Scenario::Rotate, &[]),

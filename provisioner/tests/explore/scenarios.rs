@@ -192,7 +192,17 @@ impl Scenario {
     /// Whether a person puts an older value back where values are not read. No place leaves meanwhile: nobody could tell
     /// what is forgotten with it.
     pub(crate) fn pastes(self) -> bool {
-        matches!(self, Self::OverlapEnds | Self::Rotate)
+        matches!(
+            self,
+            Self::OverlapEnds
+                | Self::Rotate
+                | Self::RotateTwice
+                | Self::Due
+                | Self::Durations
+                | Self::Superseded
+                | Self::Undeployed
+                | Self::LateBehind
+        )
     }
 
     /// Whether a person deletes the token at any time.

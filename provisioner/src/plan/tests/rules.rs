@@ -170,16 +170,24 @@ fn a_rotation_that_repairs_nothing_ends_what_is_over() {
 }
 
 #[test]
-fn at_the_limit_the_oldest_version_makes_room_for_a_repair() {
+fn at_the_limit_a_repair_has_room_and_nothing_ends_before_it() {
     let mut token = settled();
     for when in [HOUR, 2 * HOUR, 3 * HOUR] {
         token = rotated(token, when);
     }
     let scene = |holds| Scene::new(ONE, &[&token], 2 * DAY).look("a", holds);
     assert_eq!(scene(Holds::Api(4)).words(), "retire 1, retire 2, retire 3");
-    assert_eq!(scene(Holds::Alien).words(), "retire 1, new no_source, . 2 after a, . 3 after a");
+    let after = ". 1 after a, . 2 after a, . 3 after a";
+    assert_eq!(scene(Holds::Alien).words(), format!("new no_source, {after}"));
     // What can be repaired without a new version needs no room.
     assert_eq!(scene(Holds::Api(1)).readable(4, "a").words(), "mend 4 a->a, . 2 after a, . 3 after a");
+    // Repairs that were cut short leave one version each, until the token waits.
+    for when in [4 * HOUR, 5 * HOUR, 6 * HOUR, 7 * HOUR] {
+        stage(&mut token, when);
+        token.announce(token.highest, &place("a", "API").id(), at(when)).unwrap();
+    }
+    let full = Scene::new(ONE, &[&token], 2 * DAY).look("a", Holds::Alien);
+    assert!(full.words().starts_with("! 8 live until Some("), "{}", full.words());
 }
 
 #[test]
@@ -192,8 +200,8 @@ fn a_superseded_version_of_a_token_that_never_had_a_current_one_is_retired() {
     // All four that may work at once do, and none is current: the older ones make room.
     let scene = |holds| Scene::new(ONE, &[&token], 4 * HOUR).look("a", holds);
     assert_eq!(scene(Holds::Nothing).words(), "retire 1, retire 2, retire 3, new never_delivered");
-    // Where a place is to be repaired, so many as that takes.
-    assert_eq!(scene(Holds::Api(2)).words(), "retire 1, new never_delivered, . 3 after a");
+    // Where a place is to be repaired, that comes first.
+    assert_eq!(scene(Holds::Api(2)).words(), "new never_delivered, . 1 after a, . 3 after a");
 }
 
 #[test]

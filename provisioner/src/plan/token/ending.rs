@@ -2,7 +2,7 @@
 
 use latchkey::lifetime::Seconds;
 use latchkey::place::{Place, PlaceId};
-use latchkey::protocol::{Evidence, Keeps, PlaceLook};
+use latchkey::protocol::{Evidence, Found, Keeps, PlaceLook};
 use latchkey::token::{Token, Version, VersionState};
 
 use super::{Case, Whose};
@@ -12,9 +12,8 @@ use crate::plan::{Blocked, Change, Note, Pass, TokenPlan};
 use crate::safeguard::{Safeguard, stands};
 use latchkey_sinks::SinkError;
 
-/// Ends older versions that nothing keeps. `brought` is what this run brings to places, and it may stage a version
-/// besides.
-pub(super) fn retire(plan: &mut TokenPlan, case: &Case<'_>, record: &Token, (brought, stages): (&[Change], bool)) {
+/// Ends older versions that nothing keeps. `brought` is what this run brings to places.
+pub(super) fn retire(plan: &mut TokenPlan, case: &Case<'_>, record: &Token, brought: &[Change]) {
     // One that nobody has makes way for the next one.
     let nobodys = |version: &&Version| version.state == VersionState::Staged && version.announced.is_none();
     let resumed = |version: &&Version| {
@@ -22,21 +21,29 @@ pub(super) fn retire(plan: &mut TokenPlan, case: &Case<'_>, record: &Token, (bro
     };
     let older = |version: &&Version| version.state != VersionState::Current && !nobodys(version) && !resumed(version);
     let older: Vec<&Version> = record.live(case.now).filter(older).collect();
-    if older.is_empty() || case.options.pass == Pass::Another {
+    if older.is_empty() {
         return;
     }
     let places = place_looks(case, record, brought);
     let (at, force) = (case.now, case.options.force_retire);
-    let evidence = Evidence { at, now: at, places: &places, stages, force };
+    let evidence = Evidence { at, now: at, places: &places, force };
     for version in older {
         let number = version.number;
         match keeps(record, version, &evidence) {
+            // What this very run has repaired is no reason yet for anything to end.
+            None if case.options.pass == Pass::Another => {}
             None => plan.changes.push(Change::Retire { number }),
             // The newest one is on its way, and what a place holds is on its line.
             Some(Keeps::Current | Keeps::Newest | Keeps::HeldBy(_)) => {}
             Some(why) => plan.notes.push(Note::Kept { number, why }),
         }
     }
+}
+
+/// Whether a place of the token has to be repaired, or may have to be.
+pub(super) fn repairs(case: &Case<'_>, record: &Token) -> bool {
+    let looks = place_looks(case, record, &[]);
+    record.unrepaired(&looks).is_some() || looks.iter().any(|look| look.found == Found::Unknown)
 }
 
 /// What was found at each place of the token, declared here or recorded.

@@ -45,6 +45,8 @@ pub(crate) enum Mistake {
     NameUsedAgain,
     /// At most four versions, however many places cannot be read.
     FixedLimit,
+    /// A repair has no more room than a rotation.
+    NoRoomToRepair,
     /// Records show the places that are declared, and no others.
     OnlyDeclaredPlaces,
 }

@@ -13,10 +13,10 @@ impl Oracle {
     pub(crate) fn stage(&mut self, token: &Token, now: Timestamp) -> Result<Issued, ServiceError> {
         let secret = Secret::mint(&Prefix::default(), &token.id, &self.entropy()).unwrap();
         let digest = secret.digest();
-        let limited = self.wrong(Mistake::FixedLimit);
+        let (limited, cramped) = (self.wrong(Mistake::FixedLimit), self.wrong(Mistake::NoRoomToRepair));
         let (token, number) = self.change(token, None, |token| {
             let live = token.live(now).count();
-            if limited && live >= 4 {
+            if (limited && live >= 4) || (cramped && live >= token.versions_max()) {
                 return Err(VersionError::TooManyVersions { live }.into());
             }
             Ok(token.stage(digest, now)?)
