@@ -145,6 +145,7 @@ fn changes(lines: &[Line]) -> Option<String> {
             }
             tone => {
                 let (subject, what) = line.text.split_once(": ").unwrap_or((line.text.as_str(), ""));
+                let what = what.strip_prefix("blocked: ").unwrap_or(what);
                 let mark = if tone == Tone::Problem { "**blocked** " } else { "" };
                 rows.push(vec![text(subject), format!("{mark}{}", text(what)), String::new()]);
                 counts = true;
