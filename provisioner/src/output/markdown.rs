@@ -127,7 +127,7 @@ pub fn plan(plan: &Plan, labels: &Labels) -> String {
     page(&parts)
 }
 
-/// The changes of a plan as a table: what it is about, what happens, and the details.
+/// The changes of a plan as a table: what changes, how, and the details.
 fn changes(lines: &[Line]) -> Option<String> {
     let mut rows: Vec<Vec<String>> = Vec::new();
     let mut counts = false;

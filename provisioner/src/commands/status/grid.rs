@@ -288,7 +288,7 @@ impl Grid {
         let (table, key) = if width(&named) <= WIDTH_MAX {
             (named, Vec::new())
         } else {
-            // Too many or too long names: letters stand for them.
+            // Too many or too long names: letters replace them.
             let letters: Vec<String> = (0..self.columns.len())
                 .map(|index| char::from(b'A' + u8::try_from(index % 26).unwrap_or(0)).to_string())
                 .collect();
