@@ -55,9 +55,7 @@ pub(super) fn to_be_made(new: &NewToken) -> CreateToken {
 
 /// What was issued, from an answer. A secret that cannot be read is of no use to anybody.
 pub(super) fn issued(record: IssuedRecord) -> Result<Issued, ServiceError> {
-    record
-        .into_issued()
-        .map_err(|_| ServiceError::Unavailable("the server answered with an invalid secret".to_owned()))
+    record.into_issued().map_err(|_| ServiceError::Unavailable("the server answered with an invalid secret".to_owned()))
 }
 
 #[async_trait]
