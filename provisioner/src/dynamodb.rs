@@ -1,6 +1,6 @@
-//! A table on AWS: the login that AWS's own tools take, and the table's clock.
+//! A table on AWS: the credentials that AWS's own tools take, and the table's clock.
 //!
-//! The clock is DynamoDB's, told by the `Date` of its answers, so that two machines agree on what is over.
+//! The clock is DynamoDB's, by the `Date` of its answers, so that two machines agree on what has ended.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,11 +42,11 @@ pub struct Opened {
 /// Why a table on AWS could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum DynamoDbError {
-    /// Nobody says in which region.
+    /// No region is set anywhere.
     #[error("no AWS region is set")]
     Region,
-    /// Nobody could say who is logged in.
-    #[error("AWS does not tell whose login this is: {0}")]
+    /// Who is logged in could not be found out.
+    #[error("cannot find out who is logged in to AWS: {0}")]
     Login(String),
     /// Two clocks that should agree do not.
     #[error("this machine's clock and the table's are {0} s apart")]
@@ -59,19 +59,19 @@ impl DynamoDbError {
     /// What to do.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Region => "write `region = \"..\"` under `[service]`, or set `AWS_REGION`",
+            Self::Region => "set `region = \"..\"` in `[service]`, or `AWS_REGION`",
             Self::Login(_) => {
                 "log in as AWS's own tools do: `AWS_PROFILE`, `aws sso login`, or keys in the environment"
             }
-            Self::Skew(_) => "nothing was done; set this machine's clock, best by a time server",
-            Self::Table(TableError::Missing(_)) => "check name, region and account; the template in `infra` makes it",
-            Self::Table(TableError::Denied(_)) => "the login may not read or write the table, or has expired",
+            Self::Skew(_) => "nothing was changed; set the clock of this machine, for example by NTP",
+            Self::Table(TableError::Missing(_)) => "check name, region and account; the template in `infra` creates it",
+            Self::Table(TableError::Denied(_)) => "the credentials may not read or write the table, or have expired",
             Self::Table(_) => "nothing was lost; try again",
         }
     }
 }
 
-/// Opens a table. Nothing is asked of it yet; who is logged in is.
+/// Opens a table. Nothing is read from it yet; AWS is asked who is logged in.
 pub async fn open(name: &str, region: Option<&str>, endpoint: Option<&str>) -> Result<Opened, DynamoDbError> {
     let region = match region {
         Some(region) => Region::new(region.to_owned()),
@@ -112,7 +112,7 @@ async fn sdk_config(region: &Region) -> SdkConfig {
         .await
 }
 
-/// What `AWS_ENDPOINT_URL_<service>`, `AWS_ENDPOINT_URL` or the profile say.
+/// What `AWS_ENDPOINT_URL_<service>`, `AWS_ENDPOINT_URL` or the profile set.
 fn endpoint_of(service: &'static str, config: &SdkConfig) -> Option<String> {
     let key =
         ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build().ok()?;
@@ -146,7 +146,7 @@ impl Clock for TableClock {
 }
 
 impl TableClock {
-    /// Whether this machine's clock agrees with the table's: deadlines and dates that people write rest on both.
+    /// Whether this machine's clock agrees with the table's: deadlines and dates that people write depend on both.
     ///
     /// # Errors
     /// [`DynamoDbError::Skew`].

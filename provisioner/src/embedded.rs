@@ -38,7 +38,7 @@ pub enum EmbeddedError {
     #[error("`{}` is not a table of Latchkey, or is damaged: {reason}", path.display())]
     Engine {
         path: PathBuf,
-        /// What the engine says.
+        /// What the engine reported.
         reason: String,
     },
     /// The table in it.
@@ -46,7 +46,7 @@ pub enum EmbeddedError {
     Table(#[from] TableError),
 }
 
-/// Opens the table in `path`, making file and table where there are none.
+/// Opens the table in `path`, creating file and table where there are none.
 ///
 /// # Errors
 /// When the file cannot be opened or is something else.
@@ -55,7 +55,7 @@ pub async fn open(path: &Path) -> Result<Table, EmbeddedError> {
     let file = |source| EmbeddedError::File { path: path.to_owned(), source };
     match claim(path).map_err(file)? {
         Claimed::Ours => {}
-        Claimed::Foreign => return Err(engine("it holds something else, which was left as it is".to_owned())),
+        Claimed::Foreign => return Err(engine("it contains something else, and was not changed".to_owned())),
     }
     let name = path.to_str().ok_or_else(|| engine("its path is not UTF-8".to_owned()))?;
     let database = Database::new(name).map_err(|error| engine(error.to_string()))?;
@@ -73,7 +73,7 @@ pub async fn memory() -> Result<Table, EmbeddedError> {
     Ok(on(InProcess::memory()?).await?)
 }
 
-/// The table behind any connector to an engine, made if there is none.
+/// The table behind any connector to an engine, created if there is none.
 ///
 /// # Errors
 /// When the engine refuses.
@@ -100,7 +100,7 @@ enum Claimed {
     Foreign,
 }
 
-/// Makes the file with mode 0600, or narrows its mode to that. The engine gives its companion files the same mode.
+/// Creates the file with mode 0600, or narrows its mode to that. The engine gives its companion files the same mode.
 ///
 /// A file that is private already is not opened: closing it would drop the locks of a table that this process may have
 /// open on it.
@@ -155,7 +155,7 @@ const OWN: &[u8] = b"CREATE TABLE _tables";
 /// As much of a file as its schema can take.
 const SCHEMA_MAX: u64 = 1 << 20;
 
-/// Whether a file is empty or holds the engine's own tables, and not another program's.
+/// Whether a file is empty or contains the engine's own tables, and not another program's.
 fn is_ours(file: &mut File, path: &Path) -> io::Result<bool> {
     let mut start = Vec::new();
     file.take(SCHEMA_MAX).read_to_end(&mut start)?;
@@ -165,8 +165,8 @@ fn is_ours(file: &mut File, path: &Path) -> io::Result<bool> {
     if !start.starts_with(MAGIC) {
         return Ok(false);
     }
-    // No table at all: another process is making its first ones right now. The count of entries of the schema's page
-    // stands at byte 103.
+    // No table at all: another process is creating its first ones right now. The count of entries of the schema's page
+    // is at byte 103.
     if start.get(103..105) == Some(&[0, 0]) {
         return Ok(true);
     }

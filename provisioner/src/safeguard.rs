@@ -1,24 +1,24 @@
-//! Guards of the engine that a test can take out, to show that the exploration would notice. In a release they all
-//! stand: there is nothing to take them out with.
+//! Guards of the engine that a test can take out, to show that the exploration would notice. In a release they are all
+//! active: there is nothing to take them out with.
 
 /// A check without which an invariant breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Safeguard {
-    /// No version ends before its overlap and its quiet time are over.
+    /// No version is retired before its overlap and its quiet time have ended.
     RetireFrom,
-    /// A version that a place shows at the look before its end goes on working.
+    /// A version that a place shows at the look before its retirement stays valid.
     RetireLook,
-    /// Nothing ends while a place is out of sight.
+    /// Nothing is retired while a place is unreachable.
     RetireUnknown,
-    /// Nothing ends while consumers of a place lag behind its entry.
+    /// Nothing is retired while consumers of a place wait for a deployment.
     RetireLagging,
-    /// Nothing of a token ends in a run that finds one of its places broken.
+    /// No version of a token is retired in a run that repairs one of its places.
     RetireUnrepaired,
     /// A version becomes current only after a look that finds it everywhere.
     PromoteLook,
     /// Nothing is staged while a place is foreign.
     StageForeign,
-    /// Nothing is staged while a place is out of sight.
+    /// Nothing is staged while a place is unreachable.
     StageUnknown,
     /// What somebody else wrote between look and write is looked at before the push goes on.
     WriteForeign,
@@ -28,17 +28,17 @@ pub enum Safeguard {
     RemoveOurs,
     /// An entry is removed only while its place is not declared.
     RemoveUndeclared,
-    /// An entry stays while its consumers lag behind it.
+    /// An entry is not removed while its consumers wait for a deployment.
     RemoveLagging,
     /// A place is forgotten only after a look that finds nothing of the token there.
     ForgetLook,
-    /// A token ends only after a look that finds none of its versions anywhere.
+    /// A token is deleted only after a look that finds none of its versions anywhere.
     DeleteLook,
-    /// A token that is declared again does not end.
+    /// A token that is declared again is not deleted.
     DeleteLeaving,
     /// A value read back is trusted only after the service has confirmed it.
     ConfirmReadBack,
-    /// A place that got a version which was dead by then is mended at once.
+    /// A place that got a version which was no longer valid by then is repaired at once.
     MendDead,
 }
 
@@ -53,13 +53,13 @@ pub fn remove(guard: Option<Safeguard>) {
     REMOVED.set(guard);
 }
 
-/// Whether a guard stands.
+/// Whether a guard is active.
 #[cfg(feature = "test-clock")]
 pub(crate) fn stands(guard: Safeguard) -> bool {
     REMOVED.get() != Some(guard)
 }
 
-/// Whether a guard stands: always.
+/// Whether a guard is active: always.
 #[cfg(not(feature = "test-clock"))]
 pub(crate) const fn stands(_: Safeguard) -> bool {
     true

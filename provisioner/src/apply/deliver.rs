@@ -20,7 +20,7 @@ use crate::service::ServiceError;
 use latchkey_sinks::deadline::Deadline;
 use latchkey_sinks::{Marker, Receipt, Seen, Sink, SinkError, Write};
 
-/// How often a push is tried when somebody else wrote meanwhile, or its time was over.
+/// How often a push is tried when somebody else wrote meanwhile, or its time had run out.
 const ROUNDS: usize = 4;
 
 /// One push on its way.
@@ -40,7 +40,7 @@ struct Push<'a> {
 enum Ended {
     Delivered,
     Failed(Failure),
-    /// It arrived, and the version was dead by then.
+    /// It arrived, and the version was no longer valid by then.
     Dead,
 }
 
@@ -99,9 +99,10 @@ pub(super) async fn deliver(
                 let subject = works[index].subject();
                 works[index].fail(Failure {
                     subject,
-                    message: "the version ended while it was on its way, so the place is mended at once".to_owned(),
-                    state: "a place holds a version that no longer works until that is done".to_owned(),
-                    hint: "run `provision apply` again if this run does not end well".to_owned(),
+                    message: "the version was revoked or expired during delivery; the place is repaired at once"
+                        .to_owned(),
+                    state: "until then a place contains a version that is no longer valid".to_owned(),
+                    hint: "run `provision apply` again if this run is incomplete".to_owned(),
                 });
             }
         }
@@ -272,7 +273,7 @@ fn write_of<'a>(run: &'a Run<'_>, push: &'a Push<'_>) -> Write<'a> {
     }
 }
 
-/// Tells the service of a write that arrived.
+/// Reports a write that arrived to the service.
 async fn report(
     run: &Run<'_>,
     works: &[Work<'_>],
@@ -303,14 +304,14 @@ async fn look_again(
     let seen = sink.look(&[push.place]).await.pop().unwrap_or(Err(SinkError::Changed));
     let known: Known<'_> = observation.known(run.manifest);
     let find = known.classify(Some(push.token), &push.place.id(), &seen);
-    // A push to a foreign entry was planned only because it says `adopt`.
+    // A push to a foreign entry was planned only because it has `adopt`.
     let adopts = work.plan.findings.iter().any(|(place, find)| place == push.place && matches!(find, Finding::Foreign));
     match (find, seen) {
         (Finding::Foreign, Ok(_)) if !adopts && stands(Safeguard::WriteForeign) => Err(Failure {
             subject: work.subject(),
             message: format!("{} was written by somebody else meanwhile", run.labels.of(push.place)),
-            state: "it holds what they wrote, and every other place a version that works".to_owned(),
-            hint: "look at it, then run `provision apply` again".to_owned(),
+            state: "it contains what they wrote, and every other place a valid version".to_owned(),
+            hint: "check it, then run `provision apply` again".to_owned(),
         }),
         (_, Ok(seen)) => Ok(Known::believed(push.token, &push.place.id(), &seen)),
         (_, Err(error)) => Err(sink_failure(run, work, push.place, &error)),
@@ -319,13 +320,13 @@ async fn look_again(
 
 fn sink_failure(run: &Run<'_>, work: &Work<'_>, place: &Place, error: &SinkError) -> Failure {
     let state = match error {
-        SinkError::Unreachable { .. } => "the write may or may not have arrived; what it would bring works already",
-        _ => "it holds what it held",
+        SinkError::Unreachable { .. } => "the write may or may not have arrived; its version is valid already",
+        _ => "the entry was not changed",
     };
     Failure {
         subject: work.subject(),
         message: format!("{}: {error}", run.labels.of(place)),
         state: state.to_owned(),
-        hint: error.hint().map_or_else(|| "run `provision apply` again to go on".to_owned(), str::to_owned),
+        hint: error.hint().map_or_else(|| "run `provision apply` again to continue".to_owned(), str::to_owned),
     }
 }

@@ -15,7 +15,7 @@ use crate::safeguard::{Safeguard, stands};
 use crate::service::ServiceError;
 use latchkey_sinks::Seen;
 
-/// Removes entries and places that are no longer declared, and ends tokens that are not.
+/// Removes entries and places that are no longer declared, and deletes tokens that are not.
 pub(super) async fn leave(run: &Run<'_>, works: &mut [Work<'_>]) {
     for work in works.iter_mut().filter(|work| work.failure.is_none()) {
         if let Err(failure) = begin_leaving(run, work).await {
@@ -30,7 +30,7 @@ pub(super) async fn leave(run: &Run<'_>, works: &mut [Work<'_>]) {
     }
 }
 
-/// Notes that a token leaves: none of its places is declared from then on.
+/// Records that a token is leaving: none of its places is declared from then on.
 async fn begin_leaving(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), Failure> {
     let Some(token) = work.token.as_ref().filter(|_| work.has(|change| matches!(change, Change::Leave))) else {
         return Ok(());
@@ -63,7 +63,8 @@ async fn leave_one(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), Failure> {
             Change::Remove { place } => remove_entry(run, &subject, &token, place).await?,
             Change::Forget { place } => {
                 let forgotten = forget(run, &token, place).await.map_err(|error| service_failure(&subject, &error))?;
-                let waits = || Left::Waits("place not forgotten yet, as a write may still arrive there".to_owned());
+                let waits =
+                    || Left::Waits("place not forgotten yet, as an announced write may still arrive there".to_owned());
                 forgotten.map_or_else(waits, Left::now)
             }
             Change::Delete => delete(run, &subject, &token).await?,
@@ -87,13 +88,14 @@ async fn remove_entry(run: &Run<'_>, subject: &str, token: &Token, place: &Place
     let Some(record) = token.places.get(place).filter(removable) else { return Ok(Left::now(token)) };
     if let Some(reason) = remove(run, subject, &token, &record.place).await? {
         let label = run.labels.of(&record.place);
-        return Ok(Left::Waits(format!("{label} stays, as its consumers may still read an older version: {reason}")));
+        let why = format!("{label} is not removed yet, as its consumers may still read an older version: {reason}");
+        return Ok(Left::Waits(why));
     }
     // While it cannot be forgotten yet, a later run finds nothing there and forgets it.
     Ok(Left::now(forget(run, &token, place).await.map_err(failed)?.unwrap_or(token)))
 }
 
-/// Ends a token that leaves, after a look that finds none of its versions anywhere.
+/// Deletes a token that is leaving, after a look that finds none of its versions anywhere.
 async fn delete(run: &Run<'_>, subject: &str, token: &Token) -> Result<Left, Failure> {
     let failed = |error: ServiceError| service_failure(subject, &error);
     // The revision was read before the look: whatever is announced meanwhile makes the service refuse.
@@ -106,8 +108,8 @@ async fn delete(run: &Run<'_>, subject: &str, token: &Token) -> Result<Left, Fai
     if let Some(place) = held_somewhere(run, &token).await.filter(|_| stands(Safeguard::DeleteLook)) {
         return Err(Failure {
             subject: subject.to_owned(),
-            message: format!("{} may hold a version of it, so it was not deleted", run.labels.of(&place)),
-            state: "it goes on working".to_owned(),
+            message: format!("not deleted, as {} may contain a version of it", run.labels.of(&place)),
+            state: "the token stays valid".to_owned(),
             hint: "run `provision apply --prune` again".to_owned(),
         });
     }
@@ -123,7 +125,7 @@ async fn delete(run: &Run<'_>, subject: &str, token: &Token) -> Result<Left, Fai
 
 /// Drops a place from the record, after a fresh look unless the user said that it is gone. `None` while a write may
 /// still arrive there, or when anything changed since the look: it stays, and a later run sees to it. Whoever asked for
-/// that place by name is told instead.
+/// that place by name gets the refusal instead.
 async fn forget(run: &Run<'_>, token: &Token, place: &PlaceId) -> Result<Option<Token>, ServiceError> {
     let token = run.client.reread(&run.manifest.name, token).await?;
     let Some(record) = token.places.get(place).filter(|record| !record.declared || asked(run, place)) else {
@@ -143,7 +145,8 @@ fn asked(run: &Run<'_>, place: &PlaceId) -> bool {
     run.options.forget.contains(place.as_str())
 }
 
-/// The first recorded place that holds a version of the token, or whose consumers may, or of which that cannot be told.
+/// The first recorded place that contains a version of the token, or whose consumers may have one, or of which that is
+/// unknown.
 async fn held_somewhere(run: &Run<'_>, token: &Token) -> Option<Place> {
     held_at(run, token, token.places.values().map(|record| &record.place)).await
 }

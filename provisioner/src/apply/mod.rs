@@ -1,7 +1,7 @@
 //! Applying a plan: the protocol's steps in their order, each push announced before it is written and reported after.
 //!
-//! What is decided here is only what to do when something fails half-way: leave every place with a version that works
-//! and say how to go on. What is to be done at all is the plan's.
+//! What is decided here is only what to do when something fails half-way: leave every place with a valid version
+//! and report how to continue. What is to be done at all is the plan's.
 
 mod deliver;
 mod leave;
@@ -39,11 +39,11 @@ pub struct Run<'a> {
     pub client: &'a dyn Protocol,
     pub sinks: &'a dyn SinkSet,
     pub manifest: &'a Manifest,
-    /// What the plan was made with.
+    /// The options of the plan.
     pub options: &'a Options,
     /// How places are named.
     pub labels: &'a Labels,
-    /// Who is told of progress.
+    /// Where progress is reported.
     pub reporter: &'a dyn Reporter,
     /// Set from outside to stop after the pushes in flight.
     pub stop: &'a AtomicBool,
@@ -60,7 +60,7 @@ impl Run<'_> {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// What tells a token's versions from all else, by its record as it is now.
+    /// What distinguishes a token's versions from all else, by its record as it is now.
     fn known<'t>(&'t self, token: &'t Token) -> Known<'t> {
         Known::of_token(&self.manifest.name, token, self.client.now())
     }
@@ -109,8 +109,8 @@ impl Work<'_> {
     }
 }
 
-/// Carries a plan out. Tokens that fail do not stop others; roles and users that fail stop the run, as tokens rest on
-/// them.
+/// Carries a plan out. Tokens that fail do not stop others; roles and users that fail stop the run, as tokens depend
+/// on them.
 ///
 /// # Errors
 /// When a role or user could not be written; what was done before stays done.
@@ -158,7 +158,7 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
         }
     }
     written.tell(run, &mut outcome).await;
-    // Who was told to stop when all was done has stopped nothing.
+    // A stop that came when all was done has stopped nothing.
     outcome.stopped |= outcome.failures.iter().any(|failure| failure.message == stage::STOPPED);
     Ok(outcome)
 }
@@ -180,11 +180,11 @@ fn done_words(work: &Work<'_>) -> String {
             Change::Update(_) => "changed".to_owned(),
             Change::NewVersion(_) => format!("rotated to version {next}"),
             Change::Resume { number, .. } => format!("rotated to version {number}"),
-            Change::Mend { .. } => "mended".to_owned(),
+            Change::Mend { .. } => "repaired".to_owned(),
             Change::Retire { number } => format!("version {number} retired"),
             Change::Remove { .. } => "entry removed".to_owned(),
             Change::Forget { .. } => "place forgotten".to_owned(),
-            Change::Leave => "leaves".to_owned(),
+            Change::Leave => "pruned".to_owned(),
             Change::Delete => "deleted".to_owned(),
         });
     }

@@ -16,19 +16,19 @@ pub struct Failure {
 /// What a run did.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// How many roles, users and tokens were brought to what is declared.
+    /// How many roles, users and tokens were brought in sync.
     pub done: usize,
     /// What could not be done.
     pub failures: Vec<Failure>,
     /// How many planned changes have to wait for a later run.
     pub waiting: usize,
-    /// A place was found in a state that is to be mended at once: plan and apply again.
+    /// A place was found in a state that is to be repaired at once: plan and apply again.
     pub another_pass: bool,
     /// It was stopped from outside.
     pub stopped: bool,
 }
 
-/// Who is told of progress.
+/// Receives the progress of a run.
 pub trait Reporter: Send + Sync {
     /// So many tokens will change.
     fn begin(&self, tokens: usize);

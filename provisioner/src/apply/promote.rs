@@ -11,7 +11,7 @@ use crate::safeguard::{Safeguard, stands};
 use crate::service::ServiceError;
 use latchkey_sinks::Seen;
 
-/// Makes delivered versions current, after a look that finds them in every place of this run.
+/// Promotes delivered versions, after a look that finds them in every place of this run.
 pub(super) async fn promote(run: &Run<'_>, works: &mut [Work<'_>], outcome: &mut Outcome) {
     let ready = |work: &Work<'_>| work.failure.is_none() && work.promotes();
     let places: Vec<&Place> = works.iter().filter(|work| ready(work)).flat_map(|work| &work.plan.places).collect();
@@ -43,12 +43,12 @@ pub(super) async fn promote(run: &Run<'_>, works: &mut [Work<'_>], outcome: &mut
             work.fail(Failure {
                 subject,
                 message: format!("{} does not show version {number} after it was written", run.labels.of(place)),
-                state: "it is not made current yet; older and newer versions work".to_owned(),
+                state: "the version is not current yet; it and the older ones are valid".to_owned(),
                 hint: "run `provision apply` again".to_owned(),
             });
             continue;
         }
-        // A run that crashed between write and report left a delivery unreported: the look stands for it.
+        // A run that crashed between write and report left a delivery unreported: the look replaces it.
         if let Err(error) = report_seen(run, work, &record, number, &looks).await {
             work.fail(service_failure(&work.subject(), &error));
             continue;

@@ -14,8 +14,8 @@ use latchkey_sinks::{Removal, Seen, Sink, SinkError};
 /// How long after the look before it a removal may start.
 const REMOVE_WITHIN: Duration = Duration::from_mins(1);
 
-/// Removes our entry, after a look of its own: this run or another may have written something else there since. Answers
-/// why it stays, where its consumers lag behind it: without the entry nobody could tell any more.
+/// Removes our entry, after a look of its own: this run or another may have written something else there since. Returns
+/// why it stays, where its consumers wait for a deployment: without the entry that would be unknown.
 pub(super) async fn remove(
     run: &Run<'_>,
     subject: &str,
@@ -25,7 +25,7 @@ pub(super) async fn remove(
     let failure = |error: &SinkError| Failure {
         subject: subject.to_owned(),
         message: format!("{} was not removed: {error}", run.labels.of(place)),
-        state: "the entry is still there and goes on working".to_owned(),
+        state: "the entry is still there and its secret stays valid".to_owned(),
         hint: error.hint().map_or_else(|| "run it again".to_owned(), str::to_owned),
     };
     let sink = run.sinks.reach(place).await.map_err(|error| failure(&error))?;
@@ -60,7 +60,7 @@ struct Group {
 }
 
 /// Removes what leaves a unit together, where that is more than one entry. What does not go well is left to each token,
-/// which looks for itself, finds what is gone by then, and tells its own failure.
+/// which looks for itself, finds what is gone by then, and reports its own failure.
 pub(super) async fn remove_together(run: &Run<'_>, works: &[Work<'_>]) {
     for Group { sink, leaving, .. } in groups(run, works).await.into_iter().filter(|group| group.leaving.len() > 1) {
         let deadline = run.client.deadline(REMOVE_WITHIN);

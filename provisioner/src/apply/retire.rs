@@ -1,4 +1,4 @@
-//! Ending older versions: each after a look of its own at every recorded place.
+//! Retiring older versions: each after a look of its own at every recorded place.
 
 use latchkey::place::PlaceId;
 use latchkey::protocol::{Evidence, Keeps, Look, PlaceLook, VersionError};
@@ -12,7 +12,7 @@ use crate::plan::{Change, kept_as};
 use crate::service::ServiceError;
 use latchkey_sinks::{Marker, Seen, SinkError};
 
-/// Ends what the plan says, unless a look finds by now what keeps it.
+/// Retires what the plan names, unless a look finds by now what keeps it.
 pub(super) async fn retire(run: &Run<'_>, work: &mut Work<'_>, known: &Known<'_>) -> Result<(), ServiceError> {
     for (index, change) in work.plan.changes.iter().enumerate() {
         let Change::Retire { number } = *change else { continue };
@@ -35,7 +35,7 @@ pub(super) async fn retire(run: &Run<'_>, work: &mut Work<'_>, known: &Known<'_>
                 }
                 work.token = Some(token);
             }
-            // Used or announced meanwhile: it goes on working, and a later run sees to it.
+            // Used or announced meanwhile: it stays valid, and a later run retires it.
             Err(ServiceError::Version(error)) => work.skip(index, not_yet(number, &error)),
             Err(error) => return Err(error),
         }
@@ -68,14 +68,16 @@ fn not_yet(number: u32, refusal: &VersionError) -> String {
     format!("version {number} not retired yet: {refusal}")
 }
 
-/// Tells every place within reach that a version has ended. It has, whatever they say.
+/// Informs every reachable place that a version was retired. It was, whatever they answer.
 async fn tell_ended(run: &Run<'_>, token: &Token, marker: &Marker) {
     for record in token.places.values() {
         let Ok(sink) = run.sinks.reach(&record.place).await else { continue };
         if let Err(error) = sink.ended(&record.place, marker).await {
             let (version, place) = (marker.version, run.labels.of(&record.place));
-            run.reporter
-                .remark(&format!("version {version} of `{}` has ended, and {place} keeps it: {error}", token.name));
+            run.reporter.remark(&format!(
+                "version {version} of `{}` is retired, but {place} still contains it: {error}",
+                token.name
+            ));
         }
     }
 }

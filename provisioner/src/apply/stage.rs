@@ -1,5 +1,5 @@
-//! Before anything is written: logins and rights are checked, old versions end, records change, and the version that
-//! goes to the places is staged, or read back from where it is.
+//! Before anything is written: credentials and permissions are checked, old versions are retired, records change, and
+//! the version that goes to the places is staged, or read back from where it is.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub(super) fn targets(plan: &TokenPlan) -> Vec<&Place> {
 /// A sink with the places in it, each with the number of its work.
 type Group<'a> = (Arc<dyn Sink>, Vec<(usize, &'a Place)>);
 
-/// Checks logins and rights of every sink that will be written to, so that nothing is staged in vain.
+/// Checks credentials and permissions of every sink that will be written to, so that nothing is staged in vain.
 pub(super) async fn prepare(run: &Run<'_>, works: &mut [Work<'_>]) {
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut failures: Vec<(usize, Failure)> = Vec::new();
@@ -67,9 +67,9 @@ pub(super) async fn prepare(run: &Run<'_>, works: &mut [Work<'_>]) {
 fn refused(run: &Run<'_>, work: &Work<'_>, place: &Place, error: &SinkError) -> Failure {
     Failure {
         subject: work.subject(),
-        message: format!("{} cannot be written: {error}", run.labels.of(place)),
-        state: "nothing was staged, and every place holds what it held".to_owned(),
-        hint: error.hint().map_or_else(|| "mend that and run `provision apply` again".to_owned(), str::to_owned),
+        message: format!("cannot write {}: {error}", run.labels.of(place)),
+        state: "nothing was staged, and no place was changed".to_owned(),
+        hint: error.hint().map_or_else(|| "fix it and run `provision apply` again".to_owned(), str::to_owned),
     }
 }
 
@@ -95,7 +95,7 @@ pub(super) async fn stage(run: &Run<'_>, works: &mut [Work<'_>], observation: &O
         .await;
 }
 
-/// What is said of a token that a stopped run left alone.
+/// The message for a token that a stopped run did not reach.
 pub(super) const STOPPED: &str = "the run was stopped before this token was done";
 
 pub(super) fn interrupted(work: &Work<'_>) -> Failure {
@@ -103,7 +103,7 @@ pub(super) fn interrupted(work: &Work<'_>) -> Failure {
         subject: work.subject(),
         message: STOPPED.to_owned(),
         state: "the pushes in flight have ended, and no place was left half-written".to_owned(),
-        hint: "run `provision apply` again to go on".to_owned(),
+        hint: "run `provision apply` again to continue".to_owned(),
     }
 }
 
@@ -155,7 +155,7 @@ async fn read_back(
 ) -> Result<latchkey::secret::Secret, Failure> {
     let gone = || Failure {
         subject: subject.to_owned(),
-        message: format!("version {number} could be read a moment ago and no longer can"),
+        message: format!("version {number} can no longer be read back"),
         state: "nothing was written".to_owned(),
         hint: "run `provision apply` again".to_owned(),
     };
@@ -216,13 +216,13 @@ fn declared(manifest: &ManifestName, plan: &TokenPlan, declaration: &TokenDeclar
 pub(super) fn service_failure(subject: &str, error: &ServiceError) -> Failure {
     let hint = match error {
         ServiceError::Refused(refusal) if refusal.code == "not_granted" => {
-            "an admin widens what the manifest may hand out (`provision manifest grant`); then run `provision apply` again"
+            "ask an admin to extend the grant (`provision manifest grant`), then run `provision apply` again"
         }
         ServiceError::Refused(_) => "change the manifest accordingly and run `provision apply` again",
         ServiceError::Version(latchkey::protocol::VersionError::Superseded { .. }) => {
-            "another run is rotating this token and goes on with it; run `provision apply` again when it is done"
+            "another run is rotating this token; run `provision apply` again when it is done"
         }
-        _ => "run `provision apply` again to go on",
+        _ => "run `provision apply` again to continue",
     };
     Failure {
         subject: subject.to_owned(),

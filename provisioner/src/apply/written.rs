@@ -6,6 +6,7 @@ use latchkey::place::Place;
 
 use super::{Failure, Outcome, Run};
 use latchkey_sinks::Sink;
+use latchkey_sinks::plural::count;
 
 /// The sinks that a run wrote to, each with the places written.
 #[derive(Default)]
@@ -23,7 +24,7 @@ impl Written {
         }
     }
 
-    /// Tells each sink once that its writes are done.
+    /// Informs each sink once that its writes are done.
     pub(super) async fn tell(self, run: &Run<'_>, outcome: &mut Outcome) {
         for (sink, mut places) in self.0 {
             places.sort();
@@ -37,11 +38,11 @@ impl Written {
                     let failure = Failure {
                         subject,
                         message: format!(
-                            "nothing was redeployed after {} of its places were written: {error}",
-                            places.len()
+                            "nothing was redeployed after writing to {}: {error}",
+                            count(places.len(), "place")
                         ),
                         state: "the values are in place; consumers read them after their next deployment".to_owned(),
-                        hint: error.hint().map_or_else(|| "deploy them by hand".to_owned(), str::to_owned),
+                        hint: error.hint().map_or_else(|| "redeploy them by hand".to_owned(), str::to_owned),
                     };
                     run.reporter.failed(&failure);
                     outcome.failures.push(failure);

@@ -196,7 +196,7 @@ impl Scene<'_> {
             }
         }
         let mut ended = Vec::new();
-        // What another run has staged or made current since has not leaked.
+        // What another run has staged or promoted since has not leaked.
         for version in record.versions.iter().filter(|version| version.number <= before.highest) {
             self.client
                 .end_compromised(&record, version.number, !current)

@@ -1,5 +1,5 @@
 //! The advisory lease of a run: on an embedded table a lock on a file that dies with its process, elsewhere a record of
-//! the service that is renewed while the run goes on. Safety never rests on it.
+//! the service that is renewed during the run. Safety never depends on it.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -19,13 +19,13 @@ use latchkey_sinks::deadline::Deadline;
 
 const POLL_FILE: Duration = Duration::from_millis(100);
 const POLL_SERVICE: Duration = Duration::from_secs(1);
-/// A third of what a lease holds: two renewals may fail.
+/// A third of a lease's length: two renewals may fail.
 const RENEW_EVERY: Duration = Duration::from_secs(20);
 
 /// A held lease.
 #[derive(Debug)]
 pub(super) enum Lease {
-    /// Left out, to show that safety does not rest on it.
+    /// Left out, to show that safety does not depend on it.
     #[cfg_attr(not(feature = "test-clock"), expect(dead_code, reason = "only tests leave it out"))]
     None,
     /// A lock on this file.
@@ -43,8 +43,8 @@ pub(super) struct Renewed {
     renewing: tokio::task::JoinHandle<()>,
 }
 
-/// With the feature `test-clock` this environment variable leaves the lease out, to show that safety does not rest on
-/// it.
+/// With the feature `test-clock` this environment variable leaves the lease out, to show that safety does not depend
+/// on it.
 #[cfg(feature = "test-clock")]
 const NO_LEASE: &str = "LATCHKEY_TEST_NO_LEASE";
 

@@ -38,7 +38,7 @@ use arguments::{Arguments, Command};
 /// The whole command: what `main` calls.
 pub fn main() -> ExitCode {
     log();
-    // Secrets must not end in a core file, nor be read by another process of the same user.
+    // Secrets must not get into a core file, nor be read by another process of the same user.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() else {
@@ -74,7 +74,7 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 
         Ok(parsed) => parsed,
         Err(error) => {
             if error.use_stderr() && arguments.iter().any(|word| is_secret(word)) {
-                // What clap says would repeat it.
+                // clap's message would repeat it.
                 let hint = "pipe it in: `printenv API_TOKEN | provision token verify`; and replace this one, as other \
                             users of the machine may have seen it in the process list";
                 Printer { format: Format::Text }.error("a secret cannot be passed as an argument", Some(hint));

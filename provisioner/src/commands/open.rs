@@ -156,7 +156,7 @@ pub(super) fn nearest_address(flag: Option<&str>) -> Result<ServiceAddress, Faul
 }
 
 /// Whether a file that was come upon, not named, is one to follow: it belongs to this user or to the system's, and so
-/// does the link that stands for it. In a folder that many can write to, anybody could put one.
+/// does the link that leads to it. In a folder that many can write to, anybody could put one.
 fn is_trusted(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let mine = nix::unistd::getuid().as_raw();
@@ -249,7 +249,7 @@ pub(super) async fn user(client: &Client, wanted: &str) -> Result<UserName, Faul
         }
         return Ok(name);
     }
-    // A token may be allowed to see a user's tokens and not the user: then what it asks for is told by the server.
+    // A token may be allowed to see a user's tokens and not the user: then the server answers what it asks for.
     if client.me().is_some() || client.user(&name).await?.is_some() {
         return Ok(name);
     }

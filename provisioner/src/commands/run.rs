@@ -1,4 +1,4 @@
-//! A run: it takes the lease, observes, plans, applies and says what it did.
+//! A run: it takes the lease, observes, plans, applies and reports what it did.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::service::Client;
 use latchkey_sinks::ManifestSinks;
 use latchkey_sinks::machine;
 
-/// How often a run goes over everything, when a place has to be mended at once.
+/// How many passes a run makes, when a place has to be repaired at once.
 const PASSES: usize = 3;
 
 /// What a run is to do.
@@ -158,7 +158,7 @@ fn check_stale(wish: &RunRequest<'_>, made: saved::Made<'_>) -> Result<(), Fault
     Ok(())
 }
 
-/// Shows the plan, and stops where a guard says so.
+/// Shows the plan, and stops where a guard stops it.
 fn show(printer: Printer, manifest: &Manifest, plan: &Plan, labels: &Labels) -> Result<(), Fault> {
     if printer.format == Format::Text {
         actions::grouped(printer, &format!("Plan of {}", plan.manifest), &plan::lines(plan, labels))?;

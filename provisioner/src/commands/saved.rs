@@ -35,13 +35,13 @@ pub(super) struct Saved {
     manifest_sha256: String,
     /// Where the service is.
     service: String,
-    /// When it was made, by the service's time.
+    /// When it was created, by the service's time.
     made: Timestamp,
     /// Whether it changes anything.
     has_changes: bool,
     /// Whether something that is needed cannot be done.
     blocked: bool,
-    /// What it was made with, and will be applied with.
+    /// The options that it was created with, and will be applied with.
     options: SavedOptions,
     /// What it shows, without notes.
     lines: Vec<String>,
@@ -62,7 +62,7 @@ struct SavedOptions {
     sink: BTreeSet<String>,
 }
 
-/// The plan of a run and what it was made from.
+/// The plan of a run and what it was built from.
 #[derive(Clone, Copy)]
 pub(super) struct Made<'a> {
     pub(super) plan: &'a Plan,
@@ -127,7 +127,7 @@ pub(super) fn read(path: &Path) -> Result<Saved, Fault> {
 }
 
 impl Saved {
-    /// The options that it was made with.
+    /// The options that it was created with.
     pub(super) fn options(&self) -> Result<Options, Fault> {
         let options = &self.options;
         let bad = |what: &str| Fault::new(format!("the saved plan has an invalid `{what}`"));

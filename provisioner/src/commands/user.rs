@@ -70,7 +70,7 @@ async fn set(printer: Printer, client: &Client, set: &UserSet) -> Result<Code, F
         managed_by: None,
     };
     let user = client.put_user(&set.name, &change).await.map_err(|error| fault(&set.name, error))?;
-    // No manifest says anything of suspensions.
+    // No manifest declares suspensions.
     let declared = change.roles.is_some() || change.max_tokens.is_some();
     if let Some(manifest) = user.managed_by.as_ref().filter(|_| declared) {
         printer.warning(&format!("`{manifest}` declares this user: its next apply reverts the change"));

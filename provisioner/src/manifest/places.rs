@@ -7,7 +7,7 @@ use super::{ServiceAddress, TokenDeclaration};
 use latchkey_sinks::reading::{Fault, Reading, Severity, Span, shown};
 use latchkey_sinks::{Apart, Kind, PushDeclaration, Spot};
 
-/// Reports pushes and sinks that meet, as far as the file alone can tell.
+/// Reports pushes and sinks that meet, as far as the file alone shows.
 pub(super) fn check_places(
     service: Option<&ServiceAddress>,
     sinks: &BTreeMap<String, ReadSink>,

@@ -1,4 +1,4 @@
-//! The file that is read as a manifest: a plain one at its own path, or one that a link there may stand for. Whoever
+//! The file that is read as a manifest: a plain one at its own path, or one that a link there may lead to. Whoever
 //! sends a pull request decides what is in a folder, links too, and faults of a manifest are shown with its lines.
 
 use std::fmt;
@@ -111,7 +111,7 @@ pub(super) fn read(path: &Path) -> Result<(Vec<u8>, PathBuf), ReadError> {
     Ok((bytes, folder))
 }
 
-/// A hard link cannot be told from the file; Git stores none.
+/// A hard link cannot be distinguished from the file; Git stores none.
 fn open(path: &Path) -> Result<(File, PathBuf), ReadError> {
     let failed = |source: io::Error| match fs::symlink_metadata(path) {
         Ok(found) if found.is_symlink() && source.kind() == io::ErrorKind::NotFound => {

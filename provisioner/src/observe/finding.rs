@@ -1,4 +1,4 @@
-//! What a look at a place finds, as section "protocol" of ARCHITECTURE.md tells finds apart.
+//! What a look at a place finds, as the table of findings in PROTOCOL.md has it.
 
 use std::collections::HashMap;
 
@@ -17,24 +17,24 @@ pub enum Finding {
     Absent,
     /// The token's current version.
     Current,
-    /// Another version of ours: of this token, or of another token of the manifest, also a deleted one.
+    /// Another version of this token, or of another token of the manifest, also a deleted one.
     Other {
         /// The version's number, when it is this token's.
         number: Option<u32>,
-        /// Whether it still works.
+        /// Whether it is still valid.
         live: bool,
     },
-    /// Something else where we had delivered: changed by hand.
+    /// Something else where Latchkey had delivered: changed outside Latchkey.
     Edited,
-    /// The same where no value can be read: what it holds, one of our versions or not, nobody can tell.
+    /// The same where no value can be read: whether it contains one of our versions is unknown.
     Hidden,
-    /// Something that never was ours.
+    /// A value that Latchkey did not write.
     Foreign,
-    /// This process cannot tell.
+    /// The place cannot be read from here.
     Unknown(SinkError),
 }
 
-/// What tells our versions from others.
+/// What distinguishes our versions from others.
 #[derive(Debug)]
 pub struct Known<'a> {
     manifest: &'a ManifestName,
@@ -128,7 +128,7 @@ fn is_altered(token: Option<&Token>, place: &PlaceId, held: &SeenEntry) -> bool 
     !record.place.readable && number.is_some() && number == record.version && changed
 }
 
-/// Whether deployments may go on with what a place held although its entry is gone.
+/// Whether deployments may continue with what a place contained although its entry is gone.
 pub fn was_deployed(record: &PlaceRecord) -> bool {
     let hides = Kind::named(&record.place.kind).is_some_and(|kind| kind.facts().absence_hides_deployments());
     record.declared && record.receipt.is_some() && hides
@@ -144,7 +144,7 @@ impl Finding {
         }
     }
 
-    /// Whether a consumer of the place may hold something that this process cannot see.
+    /// Whether a consumer of the place may have something that this process cannot see.
     pub fn is_unknown(&self) -> bool {
         match self {
             Self::Unknown(error) => !matches!(error, SinkError::BeingDeleted { .. }),
@@ -164,10 +164,10 @@ impl Finding {
             Self::Absent => "missing",
             Self::Current => "current",
             Self::Other { number: Some(_), live: true } => "another version",
-            Self::Other { number: Some(_), live: false } => "a dead version",
+            Self::Other { number: Some(_), live: false } => "a version that is no longer valid",
             Self::Other { number: None, live: true } => "another token of this manifest",
-            Self::Other { number: None, live: false } => "an ended token of this manifest",
-            Self::Edited | Self::Hidden => "edited by hand",
+            Self::Other { number: None, live: false } => "a former token of this manifest",
+            Self::Edited | Self::Hidden => "changed outside Latchkey",
             Self::Foreign => "foreign",
             Self::Unknown(_) => "unknown",
         }

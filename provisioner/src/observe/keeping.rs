@@ -1,5 +1,5 @@
-//! What keeps a version from ending: planner and runner ask the one rule, [`Token::keeps`], through here, each with what
-//! its own looks found.
+//! What keeps a version from being retired: planner and runner ask the one rule, [`Token::keeps`], through here, each
+//! with what its own looks found.
 
 use latchkey::place::PlaceId;
 use latchkey::protocol::{Evidence, Found, Keeps, PlaceLook};
@@ -9,8 +9,8 @@ use super::finding::{Finding, was_deployed};
 use crate::safeguard::{Safeguard, stands};
 use latchkey_sinks::SinkError;
 
-/// Why consumers may go on reading what a place held although its entry is gone.
-const GONE: &str = "its entry is gone, and what was deployed with it cannot be told";
+/// Why consumers may continue to read what a place contained although its entry is gone.
+const GONE: &str = "its entry is gone, and what was deployed with it is unknown";
 
 /// What a look found at a place of `token`, as the rule takes it; whether the place is declared and written is up to the
 /// caller. `lagging` is what the place's consumers wait for.
@@ -39,7 +39,7 @@ fn found(token: &Token, finding: &Finding) -> Found {
     }
 }
 
-/// The first reason why a version may not end yet, but for those whose safeguard a test has taken out.
+/// The first reason why a version may not be retired yet, but for those whose safeguard a test has taken out.
 pub fn keeps(token: &Token, version: &Version, evidence: &Evidence<'_>) -> Option<Keeps> {
     token.keeps(version, evidence).into_iter().find(|why| safeguard(why).is_none_or(stands))
 }

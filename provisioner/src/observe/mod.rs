@@ -1,4 +1,4 @@
-//! Observing: what the service knows of the manifest's tokens, and what their places hold.
+//! Observing: what the service knows of the manifest's tokens, and what their places contain.
 
 pub mod finding;
 pub mod keeping;
@@ -24,7 +24,7 @@ use latchkey_sinks::{Marker, Seen, Sink, SinkError, SinkSet};
 /// What looks at places found.
 pub type Looks = HashMap<PlaceId, Result<Seen, SinkError>>;
 
-/// Everything a plan is made from.
+/// Everything that a plan is built from.
 #[derive(Debug)]
 pub struct Observation {
     /// The service's time when observing began; looks are no older.
@@ -37,7 +37,7 @@ pub struct Observation {
     pub tokens: Vec<Observed>,
     /// The manifest's tokens that it no longer declares.
     pub undeclared: Vec<Token>,
-    /// What the places hold.
+    /// What the places contain.
     pub looks: Looks,
     /// Where the ids come from that places showed.
     pub origins: HashMap<TokenId, Origin>,
@@ -61,7 +61,7 @@ pub struct Observed {
 }
 
 impl Observation {
-    /// What tells our versions from others.
+    /// What distinguishes our versions from others.
     pub fn known<'a>(&'a self, manifest: &'a Manifest) -> Known<'a> {
         let declared = self.tokens.iter().filter_map(|observed| observed.record.as_deref());
         let ours = declared.filter(|token| token.managed_by.as_ref() == Some(&manifest.name));
@@ -121,7 +121,7 @@ pub async fn observe(
     Ok(observation)
 }
 
-/// The places of recorded tokens that do not show their current version, where a list told so.
+/// The places of recorded tokens that do not show their current version, according to a list.
 fn doubtful(observed: &[Observed], undeclared: &[Token], looks: &Looks) -> BTreeSet<PlaceId> {
     let declared = observed.iter().filter_map(|observed| {
         let token = observed.record.as_deref()?;
@@ -198,9 +198,8 @@ async fn expired(
     Ok(expired)
 }
 
-/// Where the ids come from that places show and whose records were not read: an ended token can only be told by its
-/// tombstone. What a record tells, its tombstone could not tell better: it has fingerprints only once the token has
-/// ended.
+/// Where the ids come from that places show and whose records were not read: a former token is only known by its
+/// tombstone. Where there is a record, its tombstone adds nothing: it has fingerprints only once the token has ended.
 async fn origins(
     client: &dyn Records,
     manifest: &Manifest,
@@ -315,7 +314,7 @@ pub async fn recover(
     let marker = Marker { token_id: token.id.clone(), version: version.number, fingerprint: fingerprint.clone() };
     let shows = |id: &PlaceId| matches!(looks.get(id), Some(Ok(Seen::Holds(held))) if held.fingerprint.as_ref() == Some(&fingerprint));
     let mut places: Vec<_> = token.places.iter().filter(|(_, record)| record.place.readable).collect();
-    // Where a look saw it, it will be; elsewhere it may still stand beside what consumers read.
+    // Where a look saw it, it will be; elsewhere it may still be beside what consumers read.
     places.sort_by(|(id, one), (other_id, other)| (!shows(id), &one.place).cmp(&(!shows(other_id), &other.place)));
     for (id, record) in places {
         if !matches!(looks.get(id), Some(Ok(_))) {

@@ -127,7 +127,7 @@ pub fn plan(plan: &Plan, labels: &Labels) -> String {
     page(&parts)
 }
 
-/// The changes of a plan as a table: what it is about, what happens, and the details.
+/// The changes of a plan as a table: what changes, how, and the details.
 fn changes(lines: &[Line]) -> Option<String> {
     let mut rows: Vec<Vec<String>> = Vec::new();
     let mut counts = false;
@@ -145,6 +145,7 @@ fn changes(lines: &[Line]) -> Option<String> {
             }
             tone => {
                 let (subject, what) = line.text.split_once(": ").unwrap_or((line.text.as_str(), ""));
+                let what = what.strip_prefix("blocked: ").unwrap_or(what);
                 let mark = if tone == Tone::Problem { "**blocked** " } else { "" };
                 rows.push(vec![text(subject), format!("{mark}{}", text(what)), String::new()]);
                 counts = true;

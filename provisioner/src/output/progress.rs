@@ -88,7 +88,7 @@ impl Progress {
 
 impl Reporter for Progress {
     fn begin(&self, tokens: usize) {
-        // Roles and users were told one by one, and are not counted.
+        // Roles and users were reported one by one, and are not counted.
         let fresh = Count { of: tokens, done: 0, failed: 0, told: 0, told_at: Instant::now() };
         *self.count.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
         if !self.printer.watched() || tokens == 0 {

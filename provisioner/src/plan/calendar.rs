@@ -12,8 +12,8 @@ use crate::observe::Observation;
 /// What a calendar takes for granted, one sentence each.
 pub const ASSUMPTIONS: [&str; 3] = [
     "the manifest, its tokens and their durations stay as they are",
-    "whatever falls due is done at that moment, by a run of `provision rotate`, and arrives at every place",
-    "an older version ends once its overlap is over, no place holds it and nobody uses it, which may be later",
+    "whatever falls due is done at that moment, by a run of `provision rotate`, and reaches every place",
+    "an older version is retired once its overlap ends, no place contains it and nobody uses it, which may be later",
 ];
 
 /// One date of one token.
@@ -31,15 +31,15 @@ pub struct Date {
 /// What falls due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum What {
-    /// A token that does not exist yet is made, with version 1.
+    /// A token that does not exist yet is created, with version 1.
     Made,
-    /// A version takes over.
+    /// A new version becomes current.
     Rotates { to: u32 },
-    /// The overlap of an older version is over.
+    /// The overlap of an older version ends.
     OverlapEnds { version: u32 },
-    /// A version stops working, whoever uses it.
+    /// A version expires, whoever uses it.
     Expires { version: u32 },
-    /// A token that is no longer declared may end, with `--prune`.
+    /// A token that is no longer declared may be deleted, with `--prune`.
     MayEnd,
 }
 
@@ -67,11 +67,11 @@ impl What {
     /// In few words, for people.
     pub fn words(self) -> String {
         match self {
-            Self::Made => "is made, with version 1".to_owned(),
+            Self::Made => "is created, with version 1".to_owned(),
             Self::Rotates { to } => format!("rotates to version {to}"),
             Self::OverlapEnds { version } => format!("overlap of version {version} ends"),
             Self::Expires { version } => format!("version {version} expires at the latest"),
-            Self::MayEnd => "may end, with `--prune`".to_owned(),
+            Self::MayEnd => "may be deleted, with `--prune`".to_owned(),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! What the writes of a plan cause beyond the entries themselves: restarts, and values that wait for a deployment. One
-//! line a unit, told from the parts of its places, as a plan is pure.
+//! line a unit, derived from the parts of its places, as a plan is pure.
 
 use std::collections::BTreeSet;
 

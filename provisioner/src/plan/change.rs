@@ -1,5 +1,5 @@
-//! What a plan says of one token: what is done to it, what cannot be done, and what a reader should know. Values, shown by
-//! `plan` and carried out by `apply`.
+//! What a plan shows of one token: what is done to it, what cannot be done, and what a reader should know. Values,
+//! shown by `plan` and carried out by `apply`.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ pub enum TokenField {
     Overlap,
     /// The places that are declared.
     Places,
-    /// Whether it leaves.
+    /// Whether it is leaving: pruned, and deleted after its overlap.
     Leaving,
 }
 
@@ -98,21 +98,21 @@ pub struct TokenPlan {
     pub blocked: Vec<Blocked>,
     /// What a reader should know.
     pub notes: Vec<Note>,
-    /// What each declared or recorded place holds.
+    /// What each declared or recorded place contains.
     pub findings: Vec<(Place, Finding)>,
 }
 
 /// One thing that is done to a token.
 #[derive(Debug, Clone)]
 pub enum Change {
-    /// It is made, and its first version goes to all its places.
+    /// It is created, and its first version goes to all its places.
     Create,
     /// It gets another name.
     Rename {
         /// The name that it has today.
         from: TokenName,
     },
-    /// Made by hand until now: the manifest manages it from now on.
+    /// Created by hand: the manifest manages it from now on.
     TakeOver,
     /// Fields of its record change.
     Update(Vec<Field<TokenField>>),
@@ -136,7 +136,7 @@ pub enum Change {
         /// What is there instead.
         found: Finding,
     },
-    /// An older version ends.
+    /// An older version is retired.
     Retire {
         number: u32,
     },
@@ -144,11 +144,11 @@ pub enum Change {
     Remove {
         place: PlaceId,
     },
-    /// A place that is no longer declared and holds nothing of ours is dropped from the record.
+    /// A place that is no longer declared and contains nothing of ours is dropped from the record.
     Forget {
         place: PlaceId,
     },
-    /// It is no longer declared: its entries go now, it ends after its overlap.
+    /// It is no longer declared: its entries are removed now, and it is deleted after its overlap.
     Leave,
     Delete,
 }
@@ -164,15 +164,15 @@ pub enum Reason {
     Due(Timestamp),
     /// Its durations changed, which acts on later versions.
     Durations,
-    /// It has no version that works.
+    /// It has no valid version.
     Expired,
     /// No version ever became current.
     NeverDelivered,
-    /// It was made by hand, so nobody can read its secret back.
+    /// It was created by hand, so its secret cannot be read back.
     TakenOver,
     /// A place lacks the current version, and no place can be read that has it.
     NoSource(PlaceId, &'static str),
-    /// A newer version was staged, and its secret is nowhere to be had.
+    /// A newer version was staged, and its secret cannot be read back.
     LostStaged(u32),
 }
 
@@ -196,11 +196,11 @@ impl Reason {
 /// Why something that is needed is not done.
 #[derive(Debug, Clone)]
 pub enum Blocked {
-    /// A place holds what never was ours.
+    /// A place contains a value that Latchkey did not write.
     Foreign(PlaceId),
-    /// A place cannot be reached, so nobody knows what it holds.
+    /// A place is unreachable, so what it contains is unknown.
     Unreachable(PlaceId, String, Option<String>),
-    /// A declared push whose place cannot be told.
+    /// A declared push whose place cannot be determined.
     NoPlace(String, String, Option<String>),
     /// It looks as if another token had been renamed.
     Renamed {
@@ -210,13 +210,13 @@ pub enum Blocked {
     },
     /// `moved_from` names a token of another user.
     OtherUser(UserName),
-    /// As many versions as may work at once do.
+    /// As many versions as allowed are valid.
     TooManyVersions {
         live: usize,
         /// When one may be retired or expires at the earliest.
         until: Option<Timestamp>,
     },
-    /// A place is to be forgotten, and a write that was announced may still arrive there.
+    /// A place is to be forgotten, and an announced write may still arrive there.
     NotQuiet { place: PlaceId, until: Timestamp },
     /// It was used lately, so it is not pruned.
     UsedLately {
@@ -236,38 +236,38 @@ pub enum Blocked {
         /// The sinks that were not selected.
         sinks: Vec<String>,
     },
-    /// It needs a change of its user, on whom tokens rest that were not selected.
+    /// It needs a change of its user, on whom tokens depend that were not selected.
     UserLeftOut(UserName),
 }
 
 /// What a reader should know about a token that needs no change for it.
 #[derive(Debug, Clone)]
 pub enum Note {
-    /// An older version does not end yet.
+    /// An older version is not retired yet.
     Kept { number: u32, why: Keeps },
-    /// An entry that would leave stays while consumers of its place may read an older version: without it nobody could
-    /// tell any more.
+    /// An entry is not removed while consumers of its place may read an older version: without it that would be
+    /// unknown.
     StaysWhileLagging {
         place: PlaceId,
         /// What they wait for.
         reason: String,
     },
-    /// A place that is no longer declared still holds one of our versions.
+    /// A place that is no longer declared still contains one of our versions.
     Leaving {
         place: PlaceId,
         /// The version there, when it is this token's.
         number: Option<u32>,
-        /// When that version stops working.
+        /// When that version expires.
         expires: Option<Timestamp>,
     },
-    /// A recorded place is out of sight.
+    /// A recorded place is unreachable.
     OutOfSight(PlaceId, String),
-    /// A version that a place holds stops working soon.
+    /// A version that a place contains expires soon.
     Expires { number: u32, at: Timestamp },
     /// It is no longer declared.
     NotDeclared,
-    /// It is leaving and ends then.
+    /// It is leaving, to be deleted then.
     EndsAfter(Timestamp),
-    /// A new version is due or on its way, which a run of selected sinks leaves alone.
+    /// A new version is due or on its way, which a run of selected sinks does not touch.
     WaitsForAll(Option<Reason>),
 }

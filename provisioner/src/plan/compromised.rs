@@ -1,5 +1,5 @@
 //! A secret that has leaked: a new version for every place that can be reached, and who is left with the older ones,
-//! which end at once. Pure.
+//! which are revoked at once. Pure.
 
 use std::collections::BTreeSet;
 
@@ -18,13 +18,13 @@ use latchkey_sinks::{Seen, SinkError};
 pub struct Leak {
     /// The new version, for the places that can be reached.
     pub plan: TokenPlan,
-    /// The versions that end, by number.
+    /// The versions that are revoked, by number.
     pub ending: Vec<u32>,
     /// Places that the new version cannot be brought to, and why.
     pub unreached: Vec<(Place, String)>,
-    /// Places whose consumers may go on reading an older version for a while, and why.
+    /// Places whose consumers may still read an older version for a while, and why.
     pub lagging: Vec<(Place, String)>,
-    /// The last noted use of each version that ends.
+    /// The last noted use of each version that is revoked.
     pub used: Vec<(u32, Use)>,
 }
 
@@ -72,12 +72,12 @@ fn leak(manifest: &Manifest, observation: &Observation, mut token: TokenPlan) ->
             // No consumer can read it.
             Finding::Unknown(SinkError::BeingDeleted { .. }) if !declared.contains(&id) => None,
             Finding::Unknown(error) => Some(error.to_string()),
-            Finding::Foreign if !adopts(&id) => Some("it holds a value that Latchkey did not put there".to_owned()),
+            Finding::Foreign if !adopts(&id) => Some("it contains a value that Latchkey did not write".to_owned()),
             Finding::Hidden if !declared.contains(&id) => {
-                Some("it is no longer declared, and what it holds cannot be told".to_owned())
+                Some("it is no longer declared, and what it contains is unknown".to_owned())
             }
             Finding::Current | Finding::Other { number: Some(_), .. } if !declared.contains(&id) => {
-                Some("it is no longer declared, and still holds an older version".to_owned())
+                Some("it is no longer declared, and still contains an older version".to_owned())
             }
             _ => None,
         };
@@ -94,7 +94,7 @@ fn leak(manifest: &Manifest, observation: &Observation, mut token: TokenPlan) ->
             lagging.push((place.clone(), why.clone()));
         }
     }
-    // A place that is not recorded yet holds nothing of the token; the next `apply` brings it the new version.
+    // A place that is not recorded yet contains nothing of the token; the next `apply` brings it the new version.
     token.places.retain(|place| reached.contains(&place.id()) && recorded(&place.id()));
     token.changes = vec![Change::NewVersion(Reason::Compromised)];
     token.notes.clear();

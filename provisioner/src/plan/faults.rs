@@ -1,4 +1,4 @@
-//! What only the service can tell about a manifest: names that it does not declare, and what belongs to others. Shown
+//! What only the service knows about a manifest: names that it does not declare, and what belongs to others. Shown
 //! like the faults of the file itself.
 
 use std::collections::BTreeMap;
@@ -9,6 +9,7 @@ use latchkey::role::Permissions;
 
 use crate::manifest::{Manifest, TokenDeclaration};
 use crate::observe::Observation;
+use latchkey_sinks::plural;
 use latchkey_sinks::reading::{Fault, Span};
 
 /// The faults of a manifest that the service knows of, by position.
@@ -69,8 +70,8 @@ fn users(manifest: &Manifest, observation: &Observation, faults: &mut Vec<Fault>
         }
         let kind = if declared.service { "service" } else { "person" };
         if let Some(found) = old.map(|user| user.kind.as_str()).filter(|found| *found != kind) {
-            let message = format!("the user `{name}` is a {found} and stays one");
-            let hint = format!("write `kind = \"{found}\"`");
+            let message = format!("the user `{name}` is a {found}; the type of a user cannot be changed");
+            let hint = format!("set `kind = \"{found}\"`");
             faults.push(Fault::error("user-kind", declared.span.clone(), message).hint(hint));
         }
         for (role, span) in declared.roles.iter().zip(&declared.role_spans) {
@@ -118,10 +119,10 @@ fn token_user(manifest: &Manifest, observation: &Observation, declaration: &Toke
             faults.push(Fault::error("unknown-user", declaration.user_span.clone(), message).hint(hint));
         }
         Some(found) if found.suspended => {
-            let message = format!("the user `{user}` is suspended, so none of its tokens is valid");
+            let message = format!("the user `{user}` is suspended, so none of their tokens is valid");
             faults.push(
                 Fault::error("suspended-user", declaration.user_span.clone(), message)
-                    .hint(format!("restore it with `provision user set {user} --restore`")),
+                    .hint(format!("restore them with `provision user set {user} --restore`")),
             );
         }
         Some(_) => {}
@@ -146,7 +147,7 @@ fn token_roles(
             faults.push(unknown_role(observation, role, span));
         } else if !held.contains(&role) && !manifest.users.contains_key(user) {
             let message = format!("the user `{user}` does not have the role `{role}`");
-            let hint = format!("give it with `provision user set {user} --add-role {role}`");
+            let hint = format!("add it with `provision user set {user} --add-role {role}`");
             faults.push(Fault::error("role-not-held", span.clone(), message).hint(hint));
         }
     }
@@ -183,8 +184,8 @@ fn quota<'a>(
     let expired = observation.expired.get(user).copied().unwrap_or(0);
     let active = found.map_or(0, |found| found.active).saturating_sub(expired);
     if active + *count > max {
-        let message =
-            format!("`{user}` may have {max} active tokens, and with this one it would have {}", active + *count);
+        let allowed = plural::count(max, "active token");
+        let message = format!("`{user}` may have {allowed}; this one would be number {}", active + *count);
         let span = declaration.span.clone();
         let hint = format!("raise `max_tokens` of `{user}`, or delete tokens that nobody uses");
         faults.push(Fault::error("token-limit-reached", span, message).hint(hint));

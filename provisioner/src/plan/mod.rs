@@ -1,5 +1,5 @@
-//! Plans: what a run will change and why. Pure: a plan is made from a manifest and an observation, and nothing else.
-//! A change is a value, shown by `plan` and carried out by `apply`, so that the two cannot drift apart.
+//! Plans: what a run will change and why. Pure: a plan is built from a manifest and an observation, and nothing else.
+//! A change is a value, shown by `plan` and carried out by `apply`, so that the two cannot differ.
 
 pub mod calendar;
 mod causes;
@@ -49,7 +49,7 @@ pub enum Rotate {
 pub enum Pass {
     #[default]
     First,
-    /// It goes over everything once more, and retires nothing.
+    /// Everything is checked once more, and nothing is retired.
     Another,
 }
 
@@ -58,9 +58,9 @@ pub enum Pass {
 pub struct Options {
     /// Which tokens are rotated.
     pub rotate: Rotate,
-    /// Whether tokens and entries that are no longer declared go.
+    /// Whether tokens and entries that are no longer declared are deleted.
     pub prune: bool,
-    /// How many tokens a run may delete or begin to; the default guard when `None`.
+    /// How many tokens a run may delete or begin to delete; the default guard when `None`.
     pub allow_deletes: Option<usize>,
     /// Prune tokens that were used lately too.
     pub prune_used: bool,
@@ -70,7 +70,7 @@ pub struct Options {
     pub allow_rotations: Option<usize>,
     /// Retire versions that were used lately too.
     pub force_retire: bool,
-    /// Whether the run has gone over everything before.
+    /// Whether this is the first pass of the run.
     pub pass: Pass,
     /// Recorded places to forget, by id.
     pub forget: BTreeSet<String>,
@@ -98,9 +98,9 @@ impl Options {
 pub struct Plan {
     /// The manifest's name.
     pub manifest: ManifestName,
-    /// Roles to make or change.
+    /// Roles to create or change.
     pub roles: Vec<RoleChange>,
-    /// Users to make or change.
+    /// Users to create or change.
     pub users: Vec<UserPlan>,
     /// All declared tokens in the manifest's order, then those that are no longer declared.
     pub tokens: Vec<TokenPlan>,
@@ -119,23 +119,23 @@ pub struct LeftOut {
     pub others: usize,
 }
 
-/// A role to make or change.
+/// A role to create or change.
 #[derive(Debug, Clone)]
 pub struct RoleChange {
     pub name: RoleName,
-    /// What it will permit.
+    /// What it will allow.
     pub permissions: Permissions,
     /// Whether it is new.
     pub new: bool,
-    /// What it will permit more than today.
+    /// What it will allow beyond today.
     pub gains: Vec<String>,
-    /// What it will no longer permit.
+    /// What it will no longer allow.
     pub losses: Vec<String>,
-    /// Made by hand until now: belongs to the manifest from now on.
+    /// Created by hand: managed by the manifest from now on.
     pub taken_over: bool,
 }
 
-/// A user to make or change.
+/// A user to create or change.
 #[derive(Debug, Clone)]
 pub struct UserPlan {
     pub name: UserName,
@@ -144,11 +144,11 @@ pub struct UserPlan {
     pub change: UserChange,
     /// What differs, in words.
     pub fields: Vec<Field<UserField>>,
-    /// Made by hand until now: belongs to the manifest from now on.
+    /// Created by hand: managed by the manifest from now on.
     pub taken_over: bool,
 }
 
-/// Makes the plan for a manifest.
+/// Plans a run of a manifest.
 pub fn plan(manifest: &Manifest, observation: &Observation, options: &Options) -> Plan {
     let known = observation.known(manifest);
     let (roles, users) = ownership::changes(manifest, observation);

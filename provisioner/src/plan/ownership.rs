@@ -11,7 +11,7 @@ use super::{Field, RoleChange, UserField, UserPlan};
 use crate::manifest::{Manifest, RoleDeclaration, UserDeclaration};
 use crate::observe::Observation;
 
-/// The roles and users that a run makes or changes. Those of other manifests are faults, not changes.
+/// The roles and users that a run creates or changes. Those of other manifests are faults, not changes.
 pub(super) fn changes(manifest: &Manifest, observation: &Observation) -> (Vec<RoleChange>, Vec<UserPlan>) {
     let foreign = |owner: Option<&ManifestName>| owner.is_some_and(|owner| *owner != manifest.name);
     let roles = manifest.roles.iter().filter_map(|(name, declared)| {
@@ -67,7 +67,7 @@ fn user(
         fields.push(Field { name: UserField::Roles, from: join(&before), to: join(&after) });
     }
     if old.is_some_and(|old| old.sweeping) {
-        // An earlier change of the user was cut short; writing the user again goes on with it.
+        // An earlier change of the user was cut short; writing the user again completes it.
         fields.push(Field {
             name: UserField::Tokens,
             from: "not all have its last change".to_owned(),

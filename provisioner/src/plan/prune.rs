@@ -15,7 +15,7 @@ use latchkey_sinks::plural::count;
 
 /// A token that was used so lately is not pruned.
 const USED_LATELY: Seconds = Seconds::days(7);
-/// How many tokens a run may begin to delete without being told so, and which share of the manifest's.
+/// How many tokens a run may begin to delete without a flag, and which share of the manifest's.
 const DELETES: usize = 5;
 const SHARE: usize = 3;
 

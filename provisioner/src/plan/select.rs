@@ -27,9 +27,9 @@ pub(super) fn leave_unselected(token: &mut TokenPlan, manifest: &Manifest, optio
     }
 }
 
-/// Leaves out roles and users that would reach beyond what is selected. New ones that the selected tokens rest on are
-/// made, as nobody else has anything of them yet; existing ones stay as they are, and a token that cannot do without
-/// their change is held up.
+/// Leaves out roles and users that would reach beyond what is selected. New ones that the selected tokens depend
+/// on are created, as nobody else has anything of them yet; existing ones stay as they are, and a token that cannot do
+/// without their change is blocked.
 pub(super) fn narrow(plan: &mut Plan, manifest: &Manifest, observation: &Observation, options: &Options) {
     if !options.is_narrowed() {
         return;

@@ -94,7 +94,8 @@ fn wanted(record: &Token, observation: &Observation) -> Option<(u32, PlaceId)> {
     Some((version.number, source.clone()))
 }
 
-/// Plans a mend for each selected place that lacks the wanted version; answers those that lack it and what they hold.
+/// Plans a repair for each selected place that lacks the wanted version; returns those that lack it and what they
+/// contain.
 fn carry(
     plan: &mut TokenPlan,
     observation: &Observation,

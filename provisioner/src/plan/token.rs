@@ -38,7 +38,7 @@ struct Case<'a> {
 /// Why a recorded place is not among those declared here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Whose {
-    /// Another machine declared it, and this one cannot tell whether it still does.
+    /// Another machine declared it, and this one does not know whether it still does.
     OtherMachine,
     /// Nobody declares it any more.
     Leaving,
@@ -88,7 +88,7 @@ pub(super) fn decide(
     if let Some(record) = plan.record.clone() {
         let first = plan.changes.len();
         let wanted = deliver(&mut plan, &case, &record);
-        // What this run brings to places decides what may end in it, and what ends makes room.
+        // What this run brings to places decides what may be retired in it, and what is retired makes room.
         let brought = plan.changes.split_off(first);
         retire(&mut plan, &case, &record, &brought);
         plan.changes.extend(brought);
@@ -134,7 +134,7 @@ fn rename(plan: &mut TokenPlan, observation: &Observation, options: &Options, de
                 plan.record = Some(Arc::new(token.clone()));
                 plan.changes.push(Change::Rename { from: name.clone() });
             }
-            // Moved long ago, or never made.
+            // Moved long ago, or never created.
             None => {}
         }
         return;
@@ -227,7 +227,7 @@ fn settle(plan: &mut TokenPlan) {
     if plan.blocked.is_empty() || delivers {
         return;
     }
-    // A place recorded as declared, or a duration, that nothing can be delivered for would only stand in the way of
+    // A place recorded as declared, or a duration, that nothing can be delivered for would only be in the way of
     // whoever can.
     for change in &mut plan.changes {
         if let Change::Update(fields) = change {
@@ -244,7 +244,7 @@ fn settle(plan: &mut TokenPlan) {
     plan.changes.retain(|change| !matches!(change, Change::Update(fields) if fields.is_empty()));
 }
 
-/// Brings the right version to every declared place: goes on with a staged one, mends, or answers why it takes a new
+/// Brings the right version to every declared place: resumes a staged one, repairs, or returns why it takes a new
 /// one.
 fn deliver(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) -> Option<Reason> {
     let current = record.current().map(|current| current.number);
@@ -257,7 +257,7 @@ fn deliver(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) -> Option<Reas
             case.declared.iter().filter(|(_, find)| !holds(find, staged.number)).map(|(id, _)| id.clone()).collect();
         let somewhere = lacking.len() < case.declared.len();
         let source = case.observation.available.get(&(record.id.clone(), staged.number)).cloned();
-        // While it is staged the current version may not be announced any more, so it is what mends a place.
+        // While it is staged the current version may not be announced any more, so it is what repairs a place.
         let wanted = reason.is_some() || somewhere || lost;
         if wanted && (lacking.is_empty() || source.is_some()) {
             if check_places(plan, case) {
@@ -283,7 +283,7 @@ fn deliver(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) -> Option<Reas
                 return None;
             }
             _ if matches!(find, Finding::Unknown(_)) => {}
-            // One was staged and has died since.
+            // One was staged and is no longer valid.
             (Some(_), None) if source.is_some() => reason = Some(Reason::LostStaged(record.highest)),
             _ => reason = Some(Reason::NoSource(id.clone(), find.words())),
         }
@@ -299,7 +299,7 @@ fn deliver(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) -> Option<Reas
     check_places(plan, case).then_some(reason)
 }
 
-/// A new place that this run cannot write to is not recorded yet: it would stand in the way of machines that cannot see
+/// A new place that this run cannot write to is not recorded yet: it would be in the way of machines that cannot see
 /// it, though nothing of the token was ever there.
 fn hold_back(plan: &mut TokenPlan, record: &Token) {
     if plan.blocked.is_empty() {

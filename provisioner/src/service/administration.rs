@@ -1,4 +1,4 @@
-//! What people ask of the service by hand, and what a command asks around a run: whose turn it is, and what was applied.
+//! What people ask of the service by hand, and what a command asks around a run: leases, and what was applied.
 
 use async_trait::async_trait;
 use jiff::civil::Date;
@@ -17,16 +17,16 @@ pub trait Administration: Send + Sync {
     /// The highest revision of a manifest that was applied.
     async fn applied(&self, manifest: &ManifestName) -> Result<Option<u64>, ServiceError>;
 
-    /// Notes that a revision of a manifest is about to be applied.
+    /// Records that a revision of a manifest is about to be applied.
     async fn note_applied(&self, manifest: &ManifestName, revision: Option<u64>) -> Result<(), ServiceError>;
 
     /// What is known of a manifest.
     async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestView>, ServiceError>;
 
-    /// Says what a manifest may hand out when it is applied with a token.
+    /// Sets what a manifest is allowed to grant when it is applied with a token.
     async fn set_grant(&self, name: &ManifestName, grant: &Grant) -> Result<(), ServiceError>;
 
-    /// Takes or renews the lease of a manifest for a minute; or says who has it.
+    /// Takes or renews the lease of a manifest for a minute, or returns who has it.
     async fn take_lease(
         &self,
         manifest: &ManifestName,
@@ -34,21 +34,21 @@ pub trait Administration: Send + Sync {
         steal: bool,
     ) -> Result<Result<(), LeaseHolder>, ServiceError>;
 
-    /// Gives a lease back.
+    /// Releases a lease.
     async fn free_lease(&self, manifest: &ManifestName, holder: &str) -> Result<(), ServiceError>;
 
-    /// Ends a version that has leaked, at once, wherever it is; with `anyway` the current one too. One that has ended
-    /// already is no error.
+    /// Revokes a version that has leaked, at once, wherever it is; with `anyway` the current one too. One that is no
+    /// longer valid is no error.
     async fn end_compromised(&self, token: &Token, number: u32, anyway: bool) -> Result<Token, ServiceError>;
 
-    /// Checks a secret as an application would. On one's own table it counts no use, and whoever is not valid is told
-    /// why.
+    /// Checks a secret as an application would. On one's own table it counts no use, and the reason why a secret is not
+    /// valid is returned.
     async fn verify(&self, presented: &str) -> Result<Result<Me, String>, ServiceError>;
 
-    /// Makes a token by hand.
+    /// Creates a token by hand.
     async fn make(&self, new: NewToken) -> Result<Issued, ServiceError>;
 
-    /// A user's active tokens by name, those that expired but still hold their names included.
+    /// A user's active tokens by name, those that expired but still occupy their names included.
     async fn active(&self, user: &UserName) -> Result<Vec<Token>, ServiceError>;
 
     /// A user's last deleted and expired tokens, newest first.
@@ -57,19 +57,19 @@ pub trait Administration: Send + Sync {
     /// One active token.
     async fn show(&self, user: &UserName, name: &TokenName) -> Result<Option<Token>, ServiceError>;
 
-    /// What was done to a token this month, and with it.
+    /// This month's changes and uses of a token.
     async fn history(&self, token: &Token) -> Result<History, ServiceError>;
 
     /// How often a token was used, by day, from one day to another.
     async fn usage(&self, token: &Token, from: Date, to: Date) -> Result<Vec<UsageDay>, ServiceError>;
 
-    /// Ends a token at once, and answers what it was.
+    /// Deletes a token at once, and returns its last record.
     ///
     /// # Errors
     /// [`ServiceError::Gone`] when there is none, or another has the name.
     async fn delete(&self, token: &Token) -> Result<Token, ServiceError>;
 
-    /// What a token's roles permit.
+    /// What a token's roles allow.
     async fn permissions_of(&self, token: &Token) -> Result<Permissions, ServiceError>;
 
     async fn user(&self, name: &UserName) -> Result<Option<User>, ServiceError>;
@@ -83,6 +83,6 @@ pub trait Administration: Send + Sync {
     /// All roles by name.
     async fn all_roles(&self) -> Result<Vec<Role>, ServiceError>;
 
-    /// Deletes a role that nobody holds.
+    /// Deletes a role that nobody has.
     async fn delete_role(&self, name: &RoleName) -> Result<(), ServiceError>;
 }

@@ -175,7 +175,7 @@ impl Administration for Direct {
 
     async fn end_compromised(&self, token: &Token, number: u32, anyway: bool) -> Result<Token, ServiceError> {
         match self.service.end_compromised(&self.caller, &token.reference(), number, anyway).await {
-            // It has ended by itself, which is what was wanted.
+            // It is no longer valid, which is what was wanted.
             Err(ChangeError::Rule(VersionError::NotLive(_))) => Ok(token.clone()),
             answer => Ok(answer?),
         }

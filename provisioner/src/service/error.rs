@@ -1,4 +1,4 @@
-//! Why the service did not do what it was asked, told apart by what the tool does about it, however it was reached.
+//! Why the service did not do what it was asked, distinguished by what the tool does about it, however it was reached.
 
 use std::fmt;
 
@@ -27,7 +27,7 @@ pub enum ServiceError {
     Unavailable(String),
 }
 
-/// What a rule says.
+/// The answer of a rule that refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// A stable word for programs, the same that the HTTP API gives.
@@ -140,7 +140,7 @@ impl From<ChangeError<EditError>> for ServiceError {
     }
 }
 
-/// An error that holds trouble with the table, and refusals otherwise.
+/// An error that contains a failure of the table, or else a refusal.
 macro_rules! refusals {
     ($($error:ident),*) => {
         $(impl From<$error> for ServiceError {

@@ -1,6 +1,6 @@
-//! The service as the tool sees it: the operations that plans, applies and commands need, with failures told apart by
-//! what the tool does about them. It is in this process, on a table, with the rights of an operator; or it is a server,
-//! asked over HTTP with a token's rights. Nothing above knows which.
+//! The service as the tool sees it: the operations that plans, applies and commands need, with failures distinguished
+//! by what the tool does about them. It is in this process, on a table, with the rights of an operator; or it is a
+//! server, asked over HTTP with a token's rights. Nothing above knows which.
 
 mod administration;
 mod direct;

@@ -1,5 +1,5 @@
 //! What the engine asks of the service: the calls of observing and applying, and no others. A [`Client`](super::Client)
-//! answers them; so can a test, which then holds time and every call in its hand.
+//! answers them; so can a test, which then controls time and every call.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ pub trait Records: Send + Sync {
     /// Where token ids come from that a manifest's places show.
     async fn origins(&self, manifest: &ManifestName, ids: &[TokenId]) -> Result<Vec<Origin>, ServiceError>;
 
-    /// How many of a user's tokens have expired and still hold their names.
+    /// How many of a user's tokens have expired and still occupy their names.
     async fn expired_tokens(&self, manifest: &ManifestName, user: &UserName) -> Result<u32, ServiceError>;
 
     /// The users that a manifest names, as far as they exist.
@@ -52,7 +52,7 @@ pub trait Records: Send + Sync {
     /// A token's record as it is now.
     ///
     /// # Errors
-    /// [`ServiceError::Gone`] when it has ended, or its name belongs to another token by now.
+    /// [`ServiceError::Gone`] when it was deleted, or its name belongs to another token by now.
     async fn reread(&self, manifest: &ManifestName, token: &Token) -> Result<Token, ServiceError> {
         let found = self.holders(manifest, &[token.key()]).await?;
         let same = found.into_iter().find(|found| found.id == token.id);
@@ -74,10 +74,10 @@ pub trait Protocol: Records {
         manifest: Option<&ManifestName>,
     ) -> Result<Role, ServiceError>;
 
-    /// Makes or changes a user.
+    /// Creates or changes a user.
     async fn put_user(&self, name: &UserName, change: &UserChange) -> Result<User, ServiceError>;
 
-    /// Makes a token of a manifest; its first version is staged.
+    /// Creates a token of a manifest; its first version is staged.
     async fn create(&self, new: NewToken) -> Result<Issued, ServiceError>;
 
     /// Changes a token.
@@ -86,10 +86,10 @@ pub trait Protocol: Records {
     /// Stages a version.
     async fn stage(&self, token: &Token) -> Result<Issued, ServiceError>;
 
-    /// Announces a push, and answers how long it grants, counted from no earlier than this call.
+    /// Announces a push, and returns how long the write may take to start, counted from no earlier than this call.
     async fn grant_write(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Duration, ServiceError>;
 
-    /// Announces a push, and answers until when the write may start.
+    /// Announces a push, and returns until when the write may start.
     async fn announce(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Deadline, ServiceError> {
         // The service's two minutes begin no earlier than this call, so neither do ours, and more is never believed.
         let begun = self.deadline(Duration::ZERO);
@@ -100,13 +100,13 @@ pub trait Protocol: Records {
     /// Reports a delivery.
     async fn deliver(&self, token: &Token, number: u32, place: &PlaceId, receipt: &str) -> Result<Token, ServiceError>;
 
-    /// Makes a staged version current.
+    /// Promotes a staged version.
     async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError>;
 
     /// Retires an older version.
     async fn retire(&self, token: &Token, number: u32, look: Look, force: bool) -> Result<Token, ServiceError>;
 
-    /// Ends a token that leaves, after a look that found none of its versions anywhere.
+    /// Deletes a token that is leaving, after a look that found none of its versions anywhere.
     async fn end_leaving(&self, token: &Token, look: Look) -> Result<Token, ServiceError>;
 
     /// Drops a place from the record, unless anything about the token changed since it was read.

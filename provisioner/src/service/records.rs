@@ -1,4 +1,4 @@
-//! What the service answers, where its own records would say too much or too little.
+//! What the service answers, where its own records have too much or too little.
 
 use jiff::Timestamp;
 use latchkey::service::{Event, UsageDay};
@@ -13,7 +13,7 @@ pub struct Managed {
     pub max_tokens: u32,
 }
 
-/// What was done to a token, and with it.
+/// Changes and uses of a token.
 #[derive(Debug)]
 pub struct History {
     /// This month's last changes, newest first.
@@ -27,6 +27,6 @@ pub struct History {
 pub struct LeaseHolder {
     /// On whose behalf it was taken.
     pub by: String,
-    /// Until when, by the service's time, where that is told.
+    /// Until when, by the service's time, where that is known.
     pub until: Option<Timestamp>,
 }

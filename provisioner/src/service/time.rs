@@ -1,4 +1,4 @@
-//! The time of a server, told from the `Date` of its answers.
+//! The time of a server, taken from the `Date` of its answers.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use latchkey_sinks::deadline::Elapsed;
 
 /// What is known of a server's clock. An answer's `Date` is cut to whole seconds and old by its way here, so what this
-/// tells is never ahead of the server: a look is taken for a little older than it is, never for younger.
+/// returns is never ahead of the server: a look is taken for a little older than it is, never for younger.
 #[derive(Debug)]
 pub struct ServerTime {
     elapsed: Elapsed,

@@ -200,7 +200,7 @@ async fn play(scenario: Scenario, case: Case, way: Way, covered: &mut Covered) -
                 foreign = true;
             }
         }
-        // Both: the look that is held up is at one of them, and the other's may be over.
+        // Both: the look that is suspended is at one of them, and the other's may be over.
         Meanwhile::Rollback => {
             world.roll_back(&in_b);
             world.roll_back(&place("a", "API", world.traits[0].readable).id());

@@ -39,7 +39,7 @@ async fn client(world: &Arc<World>, gate: &Arc<Gate>) -> Result<Client, ServiceE
     Remote::connect("the API", transport, job, elapsed).await.map(Client::remote)
 }
 
-/// One run: over everything, and again when a place has to be mended at once.
+/// One run: over everything, and again when a place has to be repaired at once.
 async fn run(world: &Arc<World>, gate: &Arc<Gate>, doing: &Doing) {
     let Ok(client) = client(world, gate).await else { return };
     let sinks = FakeSinks::new(world, gate);

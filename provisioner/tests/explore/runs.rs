@@ -35,7 +35,7 @@ impl Reporter for Listening {
     }
 }
 
-/// One run: over everything, and again when a place has to be mended at once.
+/// One run: over everything, and again when a place has to be repaired at once.
 async fn run(world: Arc<World>, gate: Arc<Gate>, doing: Doing) {
     let (client, sinks, manifest) = (Asked { gate: gate.clone() }, FakeSinks::new(&gate), doing.manifest());
     let mut options = doing.options();

@@ -201,7 +201,8 @@ impl Scenario {
                 | Self::Durations
                 | Self::Superseded
                 | Self::Undeployed
-                | Self::LateBehind
+                | Self::Edited
+                | Self::EntryGone
         )
     }
 

@@ -105,7 +105,7 @@ fn deed(random: &mut Random, fleet: &Fleet, tokens: &[Declared], round: usize) -
 /// A plain run; where a token has as many working versions as it may have, another one after their overlap.
 fn puts_right(fleet: &Fleet, machine: &Machine) -> Ended {
     let mut ended = machine.run(&["apply", "--allow-outside"]);
-    // GNOME's keyring now and then ends by itself. What it held is held up until it is back.
+    // GNOME's keyring now and then ends by itself. What it contained is blocked until it is back.
     if ended.code == Some(3) && fleet.revived() > 0 {
         println!("an engine had ended by itself and was started again");
         ended = machine.run(&["apply", "--allow-outside"]);

@@ -119,7 +119,7 @@ fn stage(before: &[Token], after: &[Token]) -> &'static str {
         () if delivered().next().is_some() => "while delivering",
         () if announced().next().is_some() => "while announcing",
         () if staged().next().is_some() => "while staging",
-        () if changed => "while mending or retiring",
+        () if changed => "while repairing or retiring",
         () => "before its first effect",
     }
 }

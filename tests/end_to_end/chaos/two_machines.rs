@@ -53,28 +53,28 @@ fn two_machines() {
     records.expect_delivered(&on_a);
     records.expect_delivered(&on_b);
 
-    // Whoever rotates cannot see what the other's file holds.
+    // Whoever rotates cannot see what the other's file contains.
     for (machine, other) in [(a, "b"), (b, "a")] {
         let blocked = pair.run(machine, &["rotate", "tokens.toml", "--all"]);
         blocked.expect(&[3]).expect_words(OUT_OF_SIGHT);
         blocked.expect_words(&format!("{other}/.env WORKER_00_TOKEN on {other}`"));
-        blocked.expect_words("--forget").expect_words("Plan: 2 held up");
+        blocked.expect_words("--forget").expect_words("Plan: 2 blocked");
     }
     assert_eq!(versions(), [1, 1]);
 
-    // B's file is gone for good, says its owner; A goes on alone, once no write can arrive there any more.
+    // B's file is gone for good, says its owner; A continues alone, once no write can arrive there any more.
     let blocked = pair.run(a, &["rotate", "tokens.toml", "--all"]);
     let forget = places_to_forget(&blocked.stdout);
     assert_eq!(forget.len(), 2, "{blocked}");
     let forgetting: Vec<&str> = forget.iter().flat_map(|place| ["--forget", place]).collect();
     let early = pair.run(a, &[&["apply"], &forgetting[..]].concat());
-    early.expect(&[3]).expect_words("is not forgotten yet, as a write that was announced may still arrive there");
+    early.expect(&[3]).expect_words("on b` yet, as an announced write may still arrive there");
     world.forward(1);
     let rotated = pair.run(a, &[&["rotate", "tokens.toml", "--all"], &forgetting[..]].concat());
-    rotated.expect(&[0]).expect_words("b/.env WORKER_00_TOKEN on b`, as asked; its entry stays");
+    rotated.expect(&[0]).expect_words("b/.env WORKER_00_TOKEN on b`, as requested; its entry stays");
     assert_eq!(versions(), [2, 2]);
     records.expect_delivered(&on_a);
-    // It was not gone: within the overlap B still works, and gets what is current as soon as it applies again.
+    // It was not gone: within the overlap B's secret is still valid, and B gets what is current as soon as it applies again.
     for spot in on_b.iter().flat_map(|token| &token.spots) {
         records.version_in(spot).unwrap();
     }
@@ -105,7 +105,7 @@ fn two_machines_without_a_vault() {
     pair.run(a, &["apply"]).expect(&[0]);
     // Nobody can hand B the current secret, and a new version would leave A behind.
     let blocked = pair.run(b, &["apply"]);
-    blocked.expect(&[3]).expect_words("a/.env WORKER_00_TOKEN on a` ").expect_words(OUT_OF_SIGHT);
+    blocked.expect(&[3]).expect_words("a/.env WORKER_00_TOKEN on a`: ").expect_words(OUT_OF_SIGHT);
     // Nor does B stand in A's way, as nothing ever came to it.
     pair.run(a, &["apply"]).expect(&[0]).expect_words("No changes");
     let declared = layout.declared(a.folder());

@@ -265,5 +265,8 @@ fn a_token_made_by_hand_is_taken_over_by_the_first_manifest_that_declares_it() {
     assert_told!(world);
     let delivered = world.entry(".env", "BUILD_TOKEN");
     assert_ne!(delivered, by_hand);
-    assert!(world.is_valid(&by_hand) && world.is_valid(&delivered), "the one made by hand works on for the overlap");
+    assert!(
+        world.is_valid(&by_hand) && world.is_valid(&delivered),
+        "the one created by hand stays valid for the overlap"
+    );
 }

@@ -88,7 +88,7 @@ fn a_value_that_is_not_ours_is_refused_until_it_is_adopted() {
     world.run("plan").exits(1);
     world.run("apply").exits(3);
     assert_eq!(world.entry(".env", "BUILD_TOKEN"), "of-somebody-else");
-    assert!(world.is_valid(&world.entry(".env", "DEPLOY_TOKEN")), "the other token is not held up");
+    assert!(world.is_valid(&world.entry(".env", "DEPLOY_TOKEN")), "the other token is not blocked");
     world.edit(r#"name = "BUILD_TOKEN" }"#, r#"name = "BUILD_TOKEN", adopt = true }"#);
     world.run("apply").exits(0);
     assert!(world.is_valid(&world.entry(".env", "BUILD_TOKEN")));

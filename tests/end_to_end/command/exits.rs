@@ -48,7 +48,7 @@ fn a_held_lease_is_waited_for_and_then_exits_5() {
     world.run("rotate tokens.toml --all --wait 0").exits(5);
     world.run("plan").exits(0);
     assert_told!(world);
-    // Another manifest of the same table is not held up.
+    // Another manifest of the same table is not blocked.
     world.write(
         "other.toml",
         "manifest = \"other\"\n[service]\nembedded = \"latchkey.db\"\n[users.bob]\nkind = \"person\"\nroles = []\n",

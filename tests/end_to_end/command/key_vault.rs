@@ -186,8 +186,9 @@ async fn whoever_is_signed_in_with_the_azure_cli_is_signed_in() {
     run("plan").exits(1);
     let told = vault.world.told();
     assert!(!told.contains("hunter2"), "{told}");
-    let held_up = |line: &&str| line.contains("ci/build-api") && line.contains("held up");
-    let reasons: Vec<&str> = told.lines().filter(held_up).map(|line| line.rsplit("holds: ").next().unwrap()).collect();
+    let blocked = |line: &&str| line.contains("`ci/build-api`: blocked: cannot read `");
+    let reason = |line| str::split_once(line, "cannot read `")?.1.split_once("`: ");
+    let reasons: Vec<&str> = told.lines().filter(blocked).map(|line| reason(line).unwrap().1).collect();
     insta::assert_snapshot!(reasons.join("\n"), @"
     there is no sign-in to Azure in the environment, and no `az`
     `az account get-access-token` failed: nobody is signed in

@@ -105,5 +105,5 @@ fn a_version_that_will_stop_working_is_a_warning_of_the_job() {
     world.clock(80 * DAY);
     let ran = world.run_in(&[ACTIONS], "plan --only build-api").exits(1);
     assert!(ran.stderr.contains("::warning file="), "{}", ran.stderr);
-    assert!(ran.stderr.contains("stops working at"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("expires at"), "{}", ran.stderr);
 }

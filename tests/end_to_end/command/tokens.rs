@@ -1,4 +1,4 @@
-//! Tokens made by hand: `provision token`.
+//! Tokens created by hand: `provision token`.
 
 use tests::provision::{DAY, HOUR, World, login};
 

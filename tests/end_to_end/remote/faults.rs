@@ -116,7 +116,7 @@ fn retry_after_is_kept_and_a_long_one_is_told() {
     let begun = std::time::Instant::now();
     let later = shaky.remote.admin("role list").exits(1);
     assert!(begun.elapsed() < std::time::Duration::from_secs(10));
-    assert!(later.stderr.contains("it asks to come back in 600 s"), "{}", later.stderr);
+    assert!(later.stderr.contains("it asks to retry in 600 s"), "{}", later.stderr);
 }
 
 #[test]

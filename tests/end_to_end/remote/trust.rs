@@ -45,7 +45,7 @@ fn a_redirect_is_told_and_not_followed() {
         &[("LATCHKEY_URL", &proxy.url()), ("LATCHKEY_TOKEN", &remote.admin)],
         &format!("role list --service {}", proxy.url()),
     );
-    assert!(refused.stderr.contains("where a token does not follow"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("a token is not sent on"), "{}", refused.stderr);
     assert_eq!(proxy.sent().len(), 1);
 }
 

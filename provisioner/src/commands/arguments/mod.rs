@@ -15,7 +15,7 @@ pub(super) use tokens::{Token, TokenSet};
 
 use crate::output::Format;
 
-// The headings of options in help pages. What has none stands under clap's own, `Options`.
+// The headings of options in help pages. What has none is under clap's own, `Options`.
 const SELECTION: &str = "Selection";
 const SAFETY: &str = "Safety";
 const TRUST: &str = "Trust";

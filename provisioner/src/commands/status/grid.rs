@@ -230,7 +230,6 @@ impl Grid {
         // That a place is unreachable was said of the place.
         let said = token.blocked.iter().all(|blocked| matches!(blocked, Blocked::Unreachable(..)));
         if let Some(Remark { text, .. }) = problem.filter(|_| !said) {
-            let text = text.strip_prefix("blocked, ").or(text.strip_prefix("blocked: ")).unwrap_or(&text);
             self.below.push(format!("blocked  {subject}: {text}"));
         }
         let name =
@@ -289,7 +288,7 @@ impl Grid {
         let (table, key) = if width(&named) <= WIDTH_MAX {
             (named, Vec::new())
         } else {
-            // Too many or too long names: letters stand for them.
+            // Too many or too long names: letters replace them.
             let letters: Vec<String> = (0..self.columns.len())
                 .map(|index| char::from(b'A' + u8::try_from(index % 26).unwrap_or(0)).to_string())
                 .collect();
@@ -332,7 +331,7 @@ fn drifted(held: &Cell) -> String {
     match held.mark {
         Mark::Missing => "is missing".to_owned(),
         Mark::Edited => "was changed outside Latchkey".to_owned(),
-        Mark::Foreign => "contains a value that Latchkey did not put there".to_owned(),
+        Mark::Foreign => "contains a value that Latchkey did not write".to_owned(),
         _ => format!("contains {}", held.words()),
     }
 }

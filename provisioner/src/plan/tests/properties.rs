@@ -109,7 +109,7 @@ proptest! {
         prop_assert!(staged <= 1, "one version at a time");
         if staged > 0 {
             let bad = |(_, find): &(Place, Finding)| matches!(find, Finding::Unknown(_));
-            prop_assert!(!token.findings.iter().any(bad), "nothing is staged while a place is out of sight");
+            prop_assert!(!token.findings.iter().any(bad), "nothing is staged while a place is unreachable");
             let written: BTreeSet<PlaceId> = token.places.iter().map(Place::id).collect();
             let foreign = |(place, find): &(Place, Finding)| {
                 matches!(find, Finding::Foreign) && written.contains(&place.id())
@@ -129,7 +129,7 @@ proptest! {
             match change {
                 Change::Retire { number } => {
                     let held = token.findings.iter().any(|(_, find)| find.is_version(*number, current));
-                    prop_assert!(!held, "a place holds what is retired");
+                    prop_assert!(!held, "a place contains what is retired");
                     prop_assert_ne!(current, Some(*number));
                     // The service agrees.
                     let mut record = Token::clone(token.record.as_ref().unwrap());

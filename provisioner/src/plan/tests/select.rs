@@ -167,7 +167,7 @@ fn a_calendar_tells_what_is_on_record_from_what_follows_from_it() {
         })
         .collect();
     insta::assert_snapshot!(told.join("\n"), @"
-    1 web is made, with version 1*
+    1 web is created, with version 1*
     2 api overlap of version 1 ends
     31 api rotates to version 3
     31 web rotates to version 2*

@@ -34,8 +34,8 @@ impl Page<'_> {
         let (token, names) = (self.token, self.names);
         match change {
             Change::Create => self.create(),
-            Change::Rename { from } => self.line(Tone::Change, &format!("rename, it was `{from}`")),
-            Change::TakeOver => self.line(Tone::Change, "take over, it was made by hand until now"),
+            Change::Rename { from } => self.line(Tone::Change, &format!("rename from `{from}`")),
+            Change::TakeOver => self.line(Tone::Change, "take over, it was created by hand"),
             Change::Update(changed) => self.update(changed),
             Change::NewVersion(reason) => {
                 let next = token.record.as_ref().map_or(1, |record| record.highest + 1);
@@ -43,17 +43,17 @@ impl Page<'_> {
                 self.pushes(next);
             }
             Change::Resume { number, to, .. } => {
-                self.line(Tone::Change, &format!("go on with version {number}, which an earlier run left staged"));
+                self.line(Tone::Change, &format!("continue with version {number}, which an earlier run left staged"));
                 for id in to {
                     self.detail(format!("push version {number} to {}", names.of(id)));
                 }
             }
             Change::Mend { number, from, to, found } => {
                 self.mend(*number, to, found);
-                self.detail(format!("push version {number}, read from {}", names.of(from)));
+                self.detail(format!("push version {number}, read back from {}", names.of(from)));
             }
             Change::Retire { number } => {
-                let text = format!("retire version {number}, its overlap is over and no place holds it");
+                let text = format!("retire version {number}, as its overlap has ended and no place contains it");
                 self.line(Tone::Delete, &text);
             }
             Change::Remove { place } => {
@@ -63,9 +63,9 @@ impl Page<'_> {
             Change::Leave => {
                 let overlap = token.record.as_ref().and_then(|record| record.terms).map(|terms| terms.overlap);
                 let overlap = overlap.map_or_else(String::new, |overlap| format!(" after its overlap of {overlap}"));
-                self.line(Tone::Delete, &format!("prune, no longer declared; it ends{overlap}"));
+                self.line(Tone::Delete, &format!("prune, no longer declared; the token is revoked{overlap}"));
             }
-            Change::Delete => self.line(Tone::Delete, "delete, no longer declared and its overlap is over"),
+            Change::Delete => self.line(Tone::Delete, "delete, no longer declared and its overlap has ended"),
         }
     }
 
@@ -73,7 +73,7 @@ impl Page<'_> {
         let token = self.token;
         self.line(Tone::Create, "create");
         let roles: Vec<&str> = token.roles.iter().map(RoleName::as_str).collect();
-        let roles = if roles.is_empty() { "none, so it permits nothing".to_owned() } else { roles.join(", ") };
+        let roles = if roles.is_empty() { "none, so it allows nothing".to_owned() } else { roles.join(", ") };
         self.detail(format!("roles: {roles}"));
         token.about.iter().for_each(|text| self.detail(text.clone()));
         self.pushes(1);
@@ -84,7 +84,7 @@ impl Page<'_> {
         for id in self.token.places.iter().map(Place::id) {
             let adopted =
                 self.token.findings.iter().any(|(found, find)| found.id() == id && matches!(find, Finding::Foreign));
-            let lost = if adopted { ", replacing a value that Latchkey did not put there" } else { "" };
+            let lost = if adopted { ", replacing a value that Latchkey did not write" } else { "" };
             self.detail(format!("push version {number} to {}{lost}", self.names.of(&id)));
         }
     }
@@ -120,10 +120,9 @@ impl Page<'_> {
         let staged = record.and_then(|record| record.current()).map(|current| current.number) != Some(number);
         let text = match found {
             // Selected sinks only: it becomes current once it is everywhere.
-            _ if staged => format!("carry on to {name}"),
+            _ if staged => format!("push the staged version to {name}"),
             Finding::Absent if !known => format!("push to {name}"),
-            Finding::Absent => format!("mend {name}, it is missing there"),
-            found => format!("mend {name}, {} there", found.words()),
+            found => format!("repair {name} ({})", found.words()),
         };
         self.line(Tone::Change, &text);
     }
@@ -133,7 +132,7 @@ impl Page<'_> {
             matches!(find, Finding::Current | Finding::Other { number: Some(_), .. } | Finding::Unknown(_))
         };
         let asked = self.token.findings.iter().any(|(place, find)| place.id() == *id && ours(find));
-        let why = if asked { "as asked; its entry stays" } else { "which holds nothing of it" };
+        let why = if asked { "as requested; its entry stays" } else { "which contains nothing of the token" };
         self.line(Tone::Change, &format!("forget {}, {why}", self.names.of(id)));
     }
 }
@@ -141,18 +140,18 @@ impl Page<'_> {
 /// Why a token gets a new version.
 pub(super) fn reason_text(reason: &Reason, names: &Names) -> String {
     match reason {
-        Reason::Asked => "as asked".to_owned(),
-        Reason::Compromised => "as its secret has leaked; older versions end at once".to_owned(),
+        Reason::Asked => "as requested".to_owned(),
+        Reason::Compromised => "as its secret has leaked; older versions are revoked at once".to_owned(),
         Reason::Due(since) => format!("due since {}", minute(*since)),
         Reason::Durations => "as its durations changed".to_owned(),
-        Reason::Expired => "as no version of it works any more".to_owned(),
-        Reason::NeverDelivered => "as no version has reached its places yet".to_owned(),
-        Reason::TakenOver => "as nobody can read back a secret made by hand".to_owned(),
+        Reason::Expired => "as it has no valid version".to_owned(),
+        Reason::NeverDelivered => "as no version has been delivered everywhere yet".to_owned(),
+        Reason::TakenOver => "as a secret that was created by hand cannot be read back".to_owned(),
         Reason::NoSource(id, found) => {
-            format!("as {} is {found} and no place can be read that has the current version", names.of(id))
+            format!("as {} lacks the current version ({found}) and no readable place has it", names.of(id))
         }
         Reason::LostStaged(number) => {
-            format!("as version {number} was left staged and its secret is nowhere to be read")
+            format!("as version {number} was left staged and its secret cannot be read back")
         }
     }
 }

@@ -19,7 +19,7 @@ pub use summary::summary;
 /// What kind of line, which colour may underline but never carry alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
-    /// Something is made.
+    /// Something is created.
     Create,
     Change,
     Delete,
@@ -34,7 +34,6 @@ pub enum Tone {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     pub tone: Tone,
-    /// What it says.
     pub text: String,
 }
 
@@ -71,7 +70,7 @@ impl Labels {
         Self { folder: Some(folder.to_owned()), machine: machine.to_owned() }
     }
 
-    /// By id, the same wherever the manifest stands.
+    /// By id, the same wherever the manifest is.
     pub(super) fn ids() -> Self {
         Self { folder: None, machine: String::new() }
     }
@@ -84,7 +83,7 @@ impl Labels {
         }
     }
 
-    /// How the places that a token's plan speaks of are named.
+    /// How the places in a token's plan are named.
     fn names(&self, token: &TokenPlan) -> Names {
         let found = token.findings.iter().map(|(place, _)| place);
         Names(token.places.iter().chain(found).map(|place| (place.id(), self.of(place))).collect())
@@ -108,13 +107,13 @@ pub fn lines(plan: &Plan, labels: &Labels) -> Vec<Line> {
         lines.push(Line { tone, text: format!("role `{}`: {verb}", role.name) });
         let mut detail = |text: String| lines.push(Line { tone: Tone::Detail, text });
         if !role.gains.is_empty() {
-            detail(format!("permits: {}", role.gains.join(", ")));
+            detail(format!("allows: {}", role.gains.join(", ")));
         }
         if !role.losses.is_empty() {
-            detail(format!("no longer permits: {}", role.losses.join(", ")));
+            detail(format!("no longer allows: {}", role.losses.join(", ")));
         }
         if role.taken_over {
-            detail("made by hand until now, belongs to this manifest from now on".to_owned());
+            detail("created by hand, managed by this manifest from now on".to_owned());
         }
     }
     for user in &plan.users {
@@ -122,7 +121,7 @@ pub fn lines(plan: &Plan, labels: &Labels) -> Vec<Line> {
         lines.push(Line { tone, text: format!("user `{}`: {verb}", user.name) });
         fields(&mut lines, &user.fields, user.new);
         if user.taken_over {
-            let text = "made by hand until now, belongs to this manifest from now on".to_owned();
+            let text = "created by hand, managed by this manifest from now on".to_owned();
             lines.push(Line { tone: Tone::Detail, text });
         }
     }
@@ -171,7 +170,8 @@ pub struct Remark {
 impl Remark {
     /// The whole of it but the advice.
     pub fn sentence(&self) -> String {
-        format!("{}: {}", self.subject, self.text)
+        let kind = if self.tone == Tone::Problem { "blocked: " } else { "" };
+        format!("{}: {kind}{}", self.subject, self.text)
     }
 }
 

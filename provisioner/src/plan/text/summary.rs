@@ -24,10 +24,10 @@ pub fn summary(plan: &Plan) -> String {
         (create, "to create"),
         (change, "to change"),
         (rotate, "to rotate"),
-        (mend, "to mend"),
+        (mend, "to repair"),
         (retire, "to retire"),
         (delete, "to delete"),
-        (blocked, "held up"),
+        (blocked, "blocked"),
     ];
     let parts: Vec<String> =
         parts.iter().filter(|(number, _)| *number > 0).map(|(number, words)| format!("{number} {words}")).collect();

@@ -1,4 +1,4 @@
-//! What ends: older versions, places that are no longer declared, and what to warn of in time.
+//! What leaves: older versions, places that are no longer declared, and what to warn of in time.
 
 use latchkey::lifetime::Seconds;
 use latchkey::place::{Place, PlaceId};
@@ -12,7 +12,7 @@ use crate::plan::{Blocked, Change, Note, Pass, TokenPlan};
 use crate::safeguard::{Safeguard, stands};
 use latchkey_sinks::SinkError;
 
-/// Ends older versions that nothing keeps. `brought` is what this run brings to places.
+/// Retires older versions that nothing keeps. `brought` is what this run brings to places.
 pub(super) fn retire(plan: &mut TokenPlan, case: &Case<'_>, record: &Token, brought: &[Change]) {
     // One that nobody has makes way for the next one.
     let nobodys = |version: &&Version| version.state == VersionState::Staged && version.announced.is_none();
@@ -33,7 +33,7 @@ pub(super) fn retire(plan: &mut TokenPlan, case: &Case<'_>, record: &Token, brou
             // What this very run has repaired is no reason yet for anything to end.
             None if case.options.pass == Pass::Another => {}
             None => plan.changes.push(Change::Retire { number }),
-            // The newest one is on its way, and what a place holds is on its line.
+            // The newest one is on its way, and what a place contains is on its line.
             Some(Keeps::Current | Keeps::Newest | Keeps::HeldBy(_)) => {}
             Some(why) => plan.notes.push(Note::Kept { number, why }),
         }
@@ -76,7 +76,7 @@ pub(super) fn leave(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
             }
             continue;
         }
-        // One that its vault is deleting is out of every consumer's reach.
+        // One that its vault is deleting is out of reach for every consumer.
         let absent = Finding::Absent;
         let find = if matches!(find, Finding::Unknown(SinkError::BeingDeleted { .. })) { &absent } else { find };
         if let Finding::Unknown(error) = find {
@@ -95,7 +95,7 @@ pub(super) fn leave(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
         match find {
             // It is about to get that token's secret; the entry is no longer this token's to remove.
             Finding::Current | Finding::Hidden | Finding::Other { .. } if case.claimed.contains(id) => {}
-            // What is hidden stands in a place that is ours, under our marker; as mending writes over it, so it goes.
+            // What is hidden is in a place of ours, under our marker; as a repair would overwrite it, it is removed.
             Finding::Current | Finding::Hidden | Finding::Other { number: Some(_), .. } if case.options.prune => {
                 plan.changes.push(Change::Remove { place: id.clone() });
             }
@@ -117,7 +117,7 @@ pub(super) fn leave(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
     }
 }
 
-/// Expiry wins over everything, so it is told in time.
+/// Expiry wins over everything, so it is shown in time.
 pub(super) fn warn(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
     let now = case.now;
     let delivers = plan
@@ -130,14 +130,14 @@ pub(super) fn warn(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
     let margin = record.terms.map_or(Seconds::days(7), |terms| Seconds(terms.overlap.0.max(terms.expires_in.0 / 3)));
     let current = record.current().map(|current| current.number);
     for version in record.live(now) {
-        // A place out of sight holds what was last delivered there, as far as anybody knows.
+        // An unreachable place contains what was last delivered there, as far as anybody knows.
         let delivered =
             |place: &Place| record.places.get(&place.id()).is_some_and(|record| record.version == Some(version.number));
         let held = plan.findings.iter().any(|(place, find)| match find {
             Finding::Unknown(_) => delivered(place),
             find => find.is_version(version.number, current),
         });
-        // Where consumers lag behind, what they read is one of the older ones.
+        // Where consumers wait for a deployment, what they read is one of the older ones.
         let lags = |(place, _): &(Place, Finding)| case.observation.lagging(&place.id()).is_some();
         let held = held || (version.state == VersionState::Retiring && plan.findings.iter().any(lags));
         let at = record.deadline(version);

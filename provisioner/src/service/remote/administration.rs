@@ -78,7 +78,7 @@ impl Administration for Remote {
         let call = if anyway { call.query("force", true) } else { call };
         match self.line.repeat::<TokenRecord>(call).await {
             Ok(record) => Ok(record.into_token()),
-            // By an earlier try, or by itself: it has ended, which is what was wanted.
+            // By an earlier try, or by itself: it is no longer valid, which is what was wanted.
             Err(ServiceError::Version(VersionError::NotLive(_))) => Ok(token.clone()),
             Err(error) => Err(error),
         }
@@ -225,7 +225,7 @@ impl Remote {
         }
     }
 
-    /// Deletes what has a name. That an earlier try did it is told by its being gone.
+    /// Deletes what has a name. If it is gone after a lost answer, an earlier try did it.
     async fn remove(&self, target: &str, code: &str, missing: &str) -> Result<(), ServiceError> {
         let mut lost = None;
         for _ in 0..BEGUN {

@@ -1,4 +1,4 @@
-//! What a server's refusals mean: problems (RFC 9457) back into the failures that the tool tells apart.
+//! What a server's refusals mean: problems (RFC 9457) back into the failures that the tool distinguishes.
 
 use jiff::Timestamp;
 use latchkey::api::wire::ProblemBody;
@@ -23,7 +23,7 @@ pub(super) fn refusal(answer: &Incoming) -> ServiceError {
             ServiceError::Gone(format!("{message}{}", told(request.as_deref())))
         }
         (429 | 500.., _) => {
-            ServiceError::Unavailable(format!("the service could not do it: {message}{}", told(request.as_deref())))
+            ServiceError::Unavailable(format!("the service failed: {message}{}", told(request.as_deref())))
         }
         _ => {
             let fields = problem.errors.into_iter().map(|fault| fault.pointer).collect();
@@ -32,7 +32,7 @@ pub(super) fn refusal(answer: &Incoming) -> ServiceError {
     }
 }
 
-/// The id of a request, as it stands behind a sentence.
+/// The id of a request, as it is shown after a sentence.
 fn told(request: Option<&str>) -> String {
     request.map(|id| format!(" (request {id})")).unwrap_or_default()
 }
@@ -68,13 +68,13 @@ fn foreign(answer: &Incoming) -> ServiceError {
             let to = answer.header("location").filter(|to| is_plain(to)).unwrap_or("another address");
             ServiceError::refused(
                 "redirected",
-                format!("the server sends on to `{to}`, where a token does not follow; name that address itself"),
+                format!("the server redirects to `{to}`, and a token is not sent on; use that address itself"),
             )
         }
         429 | 500.. => ServiceError::Unavailable(format!("the server answered {}{told}", answer.status)),
         status => Refusal {
             request,
-            ..Refusal::new("foreign_answer", format!("the server answered {status}, and not as Latchkey does"))
+            ..Refusal::new("foreign_answer", format!("the server answered {status}, but not as Latchkey does"))
         }
         .into(),
     }
@@ -85,7 +85,7 @@ fn is_plain(text: &str) -> bool {
     text.len() <= 200 && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// What a rule of versions said.
+/// The answer of a rule of versions.
 fn version_error(code: &str, more: &Map<String, Value>) -> Option<VersionError> {
     let number = || read::<u32>(more, "number");
     let until = || read::<Timestamp>(more, "until");

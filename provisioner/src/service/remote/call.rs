@@ -17,7 +17,7 @@ const TRIES: u32 = 5;
 const TRY_FOR: Duration = Duration::from_mins(1);
 const PAUSE_BASE: Duration = Duration::from_millis(200);
 const PAUSE_CAP: Duration = Duration::from_secs(5);
-/// The longest pause that a server may ask for: who should wait longer is told.
+/// The longest pause that a server may ask for: a longer one is reported.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);
 
 /// A request to be made.
@@ -36,7 +36,7 @@ pub(super) struct Call {
 pub(super) enum Undone {
     /// The server answered that it did not do it.
     Answered(ServiceError),
-    /// No answer came, or one that says nothing: it may have been done.
+    /// No answer came, or one that decides nothing: it may have been done.
     Unknown(ServiceError),
 }
 
@@ -153,7 +153,7 @@ impl Line {
             let again = repeatable || matches!(undone, Undone::Answered(_));
             let pause = match asked {
                 Some(asked) if asked > RETRY_AFTER_MAX => return Err(later(undone, asked)),
-                // A little more, so that not everybody who was told the same comes back at once.
+                // A little more, so that not all who got the same answer come back at once.
                 Some(asked) => asked + jitter(&SystemEntropy, PAUSE_BASE),
                 None => jitter(&SystemEntropy, PAUSE_BASE.saturating_mul(1 << tries.min(10)).min(PAUSE_CAP)),
             };
@@ -183,7 +183,7 @@ fn retry_after(answer: &Incoming) -> Option<Duration> {
 fn later(undone: Undone, asked: Duration) -> Undone {
     let more = |error: ServiceError| match error {
         ServiceError::Unavailable(text) => {
-            ServiceError::Unavailable(format!("{text}; it asks to come back in {} s", asked.as_secs()))
+            ServiceError::Unavailable(format!("{text}; it asks to retry in {} s", asked.as_secs()))
         }
         error => error,
     };

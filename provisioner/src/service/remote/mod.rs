@@ -1,7 +1,7 @@
 //! A server, asked over HTTP with a token's rights.
 //!
 //! Nearly every call may be sent again when no answer came: reports and promotions say the same twice, staging replaces
-//! what nobody has, and what ends something names what it means. A create may not, so after one whose outcome is
+//! what nobody has, and what deletes something names what it means. A create may not, so after one whose outcome is
 //! unknown the server is asked what there is.
 
 mod administration;
@@ -62,7 +62,7 @@ impl Line {
 }
 
 impl Remote {
-    /// Asks a server who we are, so that a token that is not valid is told before anything is begun. `name` is what
+    /// Asks a server who we are, so that a token that is not valid is reported before anything is begun. `name` is what
     /// people call the server, `elapsed` the clock of deadlines.
     ///
     /// # Errors
@@ -112,7 +112,7 @@ async fn check(line: &Line, presented: &str) -> Result<Result<wire::Me, String>,
     }
 }
 
-/// Whether a code says that a token is not valid.
+/// Whether a code means that a token is not valid.
 pub fn is_unauthorized(code: &str) -> bool {
     matches!(code, "unauthenticated" | "invalid_token")
 }

@@ -41,7 +41,7 @@ fn texts<T: ToString>(items: &[T]) -> Vec<String> {
     items.iter().map(ToString::to_string).collect()
 }
 
-/// What every token that is to be made has.
+/// What every new token has.
 pub(super) fn to_be_made(new: &NewToken) -> CreateToken {
     CreateToken {
         name: new.key.name.to_string(),
@@ -53,11 +53,9 @@ pub(super) fn to_be_made(new: &NewToken) -> CreateToken {
     }
 }
 
-/// What was issued, as an answer tells it. A secret that cannot be read is of no use to anybody.
+/// What was issued, from an answer. A secret that cannot be read is of no use to anybody.
 pub(super) fn issued(record: IssuedRecord) -> Result<Issued, ServiceError> {
-    record
-        .into_issued()
-        .map_err(|_| ServiceError::Unavailable("the server answered with a secret that is none".to_owned()))
+    record.into_issued().map_err(|_| ServiceError::Unavailable("the server answered with an invalid secret".to_owned()))
 }
 
 #[async_trait]
@@ -108,7 +106,7 @@ impl Protocol for Remote {
             if let (Undone::Answered(error), None) = (&undone, &lost) {
                 return Err(error.clone());
             }
-            // It may have been made, now or by an earlier try. Then its secret is lost, and staging replaces that
+            // It may have been created, now or by an earlier try. Then its secret is lost, and staging replaces that
             // version by one whose secret we have: nobody announced it yet.
             let found = self.holders(manifest, std::slice::from_ref(&new.key)).await?;
             let ours = |token: &Token| token.managed_by.as_ref() == Some(manifest) && token.current().is_none();
@@ -220,7 +218,7 @@ impl Remote {
             Err(undone) => undone,
         };
         let Undone::Unknown(error) = undone else { return Err(undone.into()) };
-        // The record tells whether it was done: under its new name, or at a later revision.
+        // The record shows whether it was done: under its new name, or at a later revision.
         let name = edit.name.as_ref().unwrap_or(&token.name);
         let found = self.found(token, name).await.ok().flatten();
         match found {
@@ -253,7 +251,7 @@ impl Remote {
         Ok(found.filter(|found| found.id == token.id))
     }
 
-    /// Ends a token. That an earlier try did it is told by its being gone.
+    /// Deletes a token. If it is gone after a lost answer, an earlier try did it.
     pub(super) async fn end(&self, call: impl Fn() -> Call, token: &Token) -> Result<Token, ServiceError> {
         let mut lost = None;
         for _ in 0..BEGUN {
@@ -264,7 +262,7 @@ impl Remote {
                 Err(Undone::Unknown(error)) => lost = Some(error),
             }
         }
-        Err(lost.unwrap_or_else(|| ServiceError::Unavailable("the token was not ended".to_owned())))
+        Err(lost.unwrap_or_else(|| ServiceError::Unavailable("the token was not deleted".to_owned())))
     }
 
     fn ended_now(&self, token: &Token) -> Token {
