@@ -189,9 +189,9 @@ async fn whoever_is_signed_in_with_the_azure_cli_is_signed_in() {
     let held_up = |line: &&str| line.contains("ci/build-api") && line.contains("held up");
     let reasons: Vec<&str> = told.lines().filter(held_up).map(|line| line.rsplit("holds: ").next().unwrap()).collect();
     insta::assert_snapshot!(reasons.join("\n"), @"
-    there is no sign-in to Azure in the environment, and no `az`
+    there are no Azure credentials in the environment, and `az` is not installed
     `az account get-access-token` failed: nobody is signed in
-    `az account get-access-token` prints no token
+    `az account get-access-token` printed no token
     ");
     let token = vault.bench.vault.token();
     az(&format!(

@@ -33,7 +33,7 @@ impl Replacement {
     /// what it leads to is replaced, and the link stays.
     ///
     /// A file that did not exist gets `mode`, whatever the umask. One that did keeps its owner and group, and its mode
-    /// is tightened to `mode`: what `mode` does not permit is taken away, nothing is added. Access lists and extended
+    /// is tightened to `mode`: what `mode` does not allow is removed, nothing is added. Access lists and extended
     /// attributes are not carried over.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use super::masking;
 /// Spots further apart than this many lines are shown apart.
 const TOGETHER_MAX: usize = 60;
 
-/// Nobody mends more than this before looking again.
+/// Nobody fixes more than this before looking again.
 const SHOWN_MAX: usize = 100;
 
 /// A spot in a text, counted from 1; columns in characters.
