@@ -91,7 +91,7 @@ async fn read(login: &Login) -> Result<Zeroizing<String>, SinkError> {
     Ok(found)
 }
 
-/// What is said of a source that holds no login at all, or none but space.
+/// What is reported of a source that has no login at all, or only spaces.
 fn nothing(login: &Login) -> &'static str {
     match login {
         Login::Env { .. } => "is unset or empty",

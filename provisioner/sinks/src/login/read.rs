@@ -1,4 +1,4 @@
-//! Reading the field `login`, and others that say where a secret of a sink's own stands. A manifest is untrusted: what
+//! Reading the field `login`, and others that say where a secret of a sink's own is. A manifest is untrusted: what
 //! it could make this machine hand over is bounded here.
 
 use toml::Spanned;
@@ -15,7 +15,7 @@ const FORMS: &str = "write `{ env = \"NAME\" }`, `{ file = \"PATH\" }`, `{ comma
 
 impl Login {
     /// Reads a field such as `login = { .. }`. `own` are the environment variables that the type's own tools read:
-    /// others could hold anything.
+    /// others could contain anything.
     pub fn read(fields: &mut Fields<'_>, name: &'static str, own: &[&str], reading: &mut Reading<'_>) -> Option<Self> {
         let value = fields.value(name)?;
         let Some(table) = value.get_ref().as_table() else {

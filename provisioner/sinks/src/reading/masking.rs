@@ -1,4 +1,4 @@
-//! Secrets that stand in a manifest: found, and kept out of everything that is shown.
+//! Secrets that are in a manifest: found, and kept out of everything that is shown.
 
 use latchkey::secret::Secret;
 use toml::Spanned;
