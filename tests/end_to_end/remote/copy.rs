@@ -50,7 +50,7 @@ async fn a_target_that_is_in_use_is_never_written() {
     // The copy is in use: what was deleted there stays deleted, although the source still has it.
     there.run("token delete build-api --user ci --yes --service table:latchkey").exits(0);
     let done = there.run("copy embedded:latchkey.db table:latchkey").exits(4);
-    assert!(done.stderr.contains("copy of this service already"), "{}", done.stderr);
+    assert!(done.stderr.contains("already copied from this service"), "{}", done.stderr);
     assert!(!there.is_valid("latchkey", &secrets[0]) && there.is_valid("latchkey", &secrets[1]));
     let other = there.run("copy embedded:other.db table:latchkey").exits(4);
     assert!(other.stderr.contains("is already an unfinished copy of"), "{}", other.stderr);

@@ -42,7 +42,7 @@ impl Identity {
     pub(super) fn named(variables: &Variables) -> Result<Self, SinkError> {
         let half = |there: &str, missing: &str| SinkError::Login {
             reason: format!("incomplete Azure credentials: `{there}` is set, but `{missing}` is not"),
-            hint: format!("set both variables or neither; Azure Arc is not supported"),
+            hint: format!("set `{missing}` too, or unset `{there}`; Azure Arc is not supported"),
         };
         match (variables.get(ENDPOINT), variables.get(HEADER)) {
             (None, None) => Self::of_machine(variables),
