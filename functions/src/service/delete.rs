@@ -71,7 +71,7 @@ impl Service {
         Err(TableError::Busy("other requests are changing the same token".to_owned()).into())
     }
 
-    /// Ends a token that leaves with its manifest's declaration, after a look that found none of its
+    /// Deletes a token that leaves with its manifest's declaration, after a look that found none of its
     /// versions.
     ///
     /// # Errors
@@ -107,7 +107,7 @@ impl Service {
         }
     }
 
-    /// Ends a token: the record moves to the ended ones, and what a check reads becomes a tombstone.
+    /// Deletes or expires a token: the record moves to the ended ones, and what a check reads becomes a tombstone.
     pub(super) async fn end(
         &self,
         caller: &Caller,

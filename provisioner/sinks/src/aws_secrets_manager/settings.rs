@@ -75,7 +75,7 @@ pub fn read_json_key(fields: &mut Fields<'_>, kind: Option<&str>, reading: &mut 
         reading.add(Fault::error("needs-json", key.span.clone(), message).hint(hint));
     }
     if !(1..=128).contains(&key.text.chars().count()) || !is_plain(key.text) {
-        let message = "a `json_key` is 1 to 128 characters, none of them a control character";
+        let message = "a `json_key` is 1 to 128 characters without control characters";
         reading.add(Fault::error("bad-json-key", key.span.clone(), message));
     }
     Some(key.text.to_owned())
@@ -104,7 +104,7 @@ fn tags(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> BTreeMap<String, 
             reading.add(Fault::error("bad-tag", key.span.clone(), message).hint(rule));
         }
         if value.text.chars().count() > 256 || !is_plain(value.text) {
-            let message = "a tag's value is at most 256 characters, none of them a control character";
+            let message = "a tag's value is at most 256 characters without control characters";
             reading.add(Fault::error("bad-tag", value.span.clone(), message));
         }
     }

@@ -1,4 +1,4 @@
-//! Systems whose keyring is not spoken to.
+//! Systems whose keyring is not supported.
 
 use zeroize::Zeroizing;
 
