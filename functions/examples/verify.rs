@@ -1,6 +1,6 @@
 //! Reads a secret from stdin and shows whose it is and what it allows: `cargo run --example verify < secret.txt`.
 //!
-//! `LATCHKEY_TABLE` names the table, `latchkey` by default. The login is that of the environment.
+//! `LATCHKEY_TABLE` names the table, `latchkey` by default. The credentials are those of the environment.
 
 #![expect(clippy::print_stdout, reason = "this is its result")]
 

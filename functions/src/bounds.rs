@@ -1,5 +1,5 @@
-//! How much a token may hold. Each bound is here and nowhere else: the service refuses what is beyond it, and so does
-//! the check of a manifest, before anything is applied.
+//! How much a token may contain. Each bound is here and nowhere else: the service refuses what is beyond it, and so
+//! does the check of a manifest, before anything is applied.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Lifetimes: how long a version lasts, when it is rotated, and for how long an older one goes on working.
+//! Lifetimes: how long a version lasts, when it is rotated, and for how long an older one stays valid.
 
 use std::fmt;
 use std::str::FromStr;
@@ -98,14 +98,14 @@ impl fmt::Display for Seconds {
 }
 
 /// The durations of a managed token: each version expires `expires_in` after its promotion, is due for rotation
-/// `rotate_every` after it, and works for `overlap` more once a newer one was promoted.
+/// `rotate_every` after it, and stays valid for `overlap` after a newer one was promoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
     /// From promotion to expiry.
     pub expires_in: Seconds,
     /// From promotion to the next rotation.
     pub rotate_every: Seconds,
-    /// How long an older version goes on working after a promotion.
+    /// How long an older version stays valid after a promotion.
     pub overlap: Seconds,
 }
 
@@ -138,10 +138,10 @@ pub const OVERLAP_MIN: Seconds = Seconds::hours(1);
 /// Durations that contradict each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Contradiction {
-    /// Three versions would work at once, then four, and so on.
+    /// Three versions would be valid at once, then four, and so on.
     #[error("`overlap` is longer than `rotate_every`")]
     OverlapExceedsRotation,
-    /// A version could expire while it should still work.
+    /// A version could expire while it should still be valid.
     #[error("`rotate_every` and `overlap` together must be shorter than `expires_in`")]
     ExpiresBeforeOverlapEnds,
     /// Consumers would have no time to take up the new secret.
@@ -149,7 +149,7 @@ pub enum Contradiction {
     OverlapTooShort,
 }
 
-/// Default and longest life of a token that nobody manages, unless policy says otherwise.
+/// The life of a token that nobody manages, unless its creator or policy sets another.
 pub const EXPIRY_DEFAULT: Seconds = Seconds::days(31);
 /// The longest life of a token, unless policy allows more.
 pub const EXPIRY_MAX: Seconds = Seconds::days(365);

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A text that cannot be such a name. The message names the rule; the text itself is the caller's to show.
+/// A text that cannot be such a name. The message is the rule; the text itself is the caller's to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{rule}")]
 pub struct NameError {

@@ -13,9 +13,9 @@ pub struct Policy {
     pub prefix: Prefix,
     /// What older secrets start with; still accepted.
     pub older_prefixes: Vec<Prefix>,
-    /// The most active tokens of a user who has no number of their own.
+    /// The limit of active tokens of a user who has none of their own.
     pub max_tokens: u32,
-    /// The life of a token when none is asked for.
+    /// The life of a token that is created without an expiry.
     pub expiry_default: Seconds,
     /// The longest life of a token.
     pub expiry_max: Seconds,

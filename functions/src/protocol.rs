@@ -18,7 +18,7 @@ use crate::token::{Delivery, PlaceRecord, RETIRED_KEPT, Retired, Token, Version,
 pub const WRITE_BEFORE: Seconds = Seconds::minutes(2);
 /// How long after its last announcement a version may be retired: every write that the announcement allowed has ended.
 pub const QUIET: Seconds = Seconds::minutes(15);
-/// How long a staged version works that nobody announced.
+/// How long a staged version is valid that nobody announced.
 pub const STAGED_LIFE: Seconds = Seconds::days(1);
 /// The oldest look that a retirement may rest on.
 pub const LOOK_MAX: Seconds = Seconds::minutes(5);
@@ -68,8 +68,8 @@ pub enum VersionError {
         /// How many places wait.
         missing: usize,
     },
-    /// As many versions as may work at once do.
-    #[error("{live} versions of the token work already, and no more may")]
+    /// As many versions as may be valid at once are.
+    #[error("the token already has {live} valid versions, which is the limit")]
     TooManyVersions {
         /// How many.
         live: usize,
@@ -77,26 +77,26 @@ pub enum VersionError {
     /// It is what consumers should have.
     #[error("version {0} is current")]
     IsCurrent(u32),
-    /// The newest staged version goes on, it is not retired.
-    #[error("version {0} is the newest, and nothing has superseded it")]
+    /// The newest staged version is to be delivered, not retired.
+    #[error("version {0} is the newest: no other version has superseded it")]
     NotSuperseded(u32),
     /// Consumers may still be taking up the newer one.
     #[error("the overlap of version {number} ends at {until}")]
     OverlapNotOver {
         /// The version.
         number: u32,
-        /// When it is over.
+        /// When it ends.
         until: Timestamp,
     },
     /// A write that was announced may still arrive.
-    #[error("version {number} was announced lately and may still arrive somewhere until {until}")]
+    #[error("version {number} was announced recently and may still arrive at a place until {until}")]
     Announced {
         /// The version.
         number: u32,
         /// When the look may begin.
         until: Timestamp,
     },
-    /// Somebody used it lately.
+    /// Somebody used it recently.
     #[error("version {number} was used at {last_used}; it may be retired at {until}")]
     RecentlyUsed {
         /// The version.
@@ -115,7 +115,7 @@ pub enum VersionError {
 }
 
 impl Token {
-    /// When a version stops working by itself.
+    /// When a version expires by itself.
     pub fn deadline(&self, version: &Version) -> Timestamp {
         let life = self.terms.map_or(Seconds::days(3660), |terms| terms.expires_in);
         let own = match (version.state, version.announced) {
@@ -147,12 +147,12 @@ impl Token {
         self.versions_max() + REPAIR_ROOM
     }
 
-    /// The versions that work at `now`.
+    /// The versions that are valid at `now`.
     pub fn live(&self, now: Timestamp) -> impl Iterator<Item = &Version> {
         self.versions.iter().filter(move |version| self.deadline(version) > now)
     }
 
-    /// The versions that work at `now` and that the next stage does not replace.
+    /// The versions that are valid at `now` and that the next stage does not replace.
     pub fn lasting(&self, now: Timestamp) -> impl Iterator<Item = &Version> {
         self.live(now).filter(|version| !self.is_replaceable(version))
     }
@@ -201,7 +201,7 @@ impl Token {
         Ok(())
     }
 
-    /// Adds a version that already works but is not yet current, and answers its number. A staged version that was
+    /// Adds a version that is valid already but not yet current, and answers its number. A staged version that was
     /// neither announced nor used is replaced. Whether anything is to be repaired only a look tells, so what stops a
     /// rotation at [`versions_max`](Self::versions_max) is up to the caller.
     ///
@@ -264,7 +264,7 @@ impl Token {
     /// Notes that a version arrived at a place.
     ///
     /// # Errors
-    /// [`VersionError::NotLive`] when the version has died meanwhile: the place must be mended at once.
+    /// [`VersionError::NotLive`] when the version has died meanwhile: the place must be repaired at once.
     pub fn deliver(&mut self, number: u32, place: &PlaceId, receipt: &str, now: Timestamp) -> Result<(), VersionError> {
         if receipt.len() > RECEIPT_MAX {
             return Err(VersionError::ReceiptTooLong);
@@ -316,7 +316,7 @@ impl Token {
         Ok(())
     }
 
-    /// Forgets versions whose deadline has passed: they no longer work and free their place in the limit.
+    /// Forgets versions whose deadline has passed: they are no longer valid and no longer count against the limit.
     pub fn drop_dead(&mut self, now: Timestamp) {
         let dead: Vec<u32> = self
             .versions

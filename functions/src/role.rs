@@ -48,13 +48,13 @@ impl Permission {
         &self.action
     }
 
-    /// Whether holding `self` permits `other`.
+    /// Whether holding `self` allows `other`.
     pub fn covers(&self, other: &Self) -> bool {
         let part = |mine: &str, theirs: &str| mine == "*" || mine == theirs;
         part(&self.resource, &other.resource) && part(&self.action, &other.action)
     }
 
-    /// What both permit; `None` when there is nothing.
+    /// What both allow; `None` when there is nothing.
     pub fn meet(&self, other: &Self) -> Option<Self> {
         let part = |mine: &str, theirs: &str| match (mine, theirs) {
             ("*", any) | (any, "*") => Some(any.to_owned()),
@@ -95,14 +95,14 @@ impl fmt::Display for Permission {
     }
 }
 
-/// A set of permissions. The empty set permits nothing, never everything.
+/// A set of permissions. The empty set allows nothing, never everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Permissions(BTreeSet<Permission>);
 
 impl Permissions {
-    /// Whether the set permits `wanted`.
+    /// Whether the set allows `wanted`.
     ///
     /// ```
     /// use latchkey::role::{Permission, PermissionError, Permissions};
@@ -119,12 +119,12 @@ impl Permissions {
         self.0.iter().any(|held| held.covers(wanted))
     }
 
-    /// Whether everything that `other` permits lies within the set.
+    /// Whether everything that `other` allows lies within the set.
     pub fn cover(&self, other: &Self) -> bool {
         other.0.iter().all(|wanted| self.allow(wanted))
     }
 
-    /// What both sets permit.
+    /// What both sets allow.
     pub fn narrow(&self, other: &Self) -> Self {
         let met = self.0.iter().flat_map(|mine| other.0.iter().filter_map(|theirs| mine.meet(theirs)));
         met.collect()

@@ -2,7 +2,7 @@
 //!
 //! A secret reads `<prefix>_<id>_<random><crc>`: a configurable prefix, the public id of its token (16 lower-case
 //! Crockford base32 digits, 80 random bits), 43 base62 digits (256 random bits) and 6 base62 digits of CRC-32 over
-//! all before them. It is parsed from the right at fixed lengths, so a prefix may hold `_`.
+//! all before them. It is parsed from the right at fixed lengths, so a prefix may contain `_`.
 
 mod digest;
 mod name;
@@ -28,18 +28,18 @@ const TAIL_LENGTH: usize = 1 + ID_LENGTH + 1 + RANDOM_LENGTH + CHECKSUM_LENGTH;
 /// The longest text that can be a secret, in bytes.
 pub const SECRET_MAX: usize = PREFIX_MAX + TAIL_LENGTH;
 
-/// Why a text is not a secret. No variant holds any of the text.
+/// Why a text is not a secret. No variant contains any of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SecretError {
     /// Too short or too long.
     #[error("wrong length for a secret")]
     Length,
-    /// A character or separator that cannot stand where it stands.
+    /// A character or separator that cannot be where it is.
     #[error("not the form of a secret")]
     Form,
-    /// Well formed, but mistyped or cut: the checksum does not fit.
-    #[error("the checksum does not fit: the secret was mistyped or cut")]
+    /// Well formed, but mistyped or cut off: the checksum does not match.
+    #[error("the checksum does not match: the secret was mistyped or cut off")]
     Checksum,
 }
 
@@ -90,7 +90,7 @@ impl Secret {
     /// ```
     ///
     /// # Errors
-    /// When the text has not the form of a secret, or its checksum does not fit.
+    /// When the text has not the form of a secret, or its checksum does not match.
     pub fn parse(text: &str) -> Result<Self, SecretError> {
         if text.len() <= TAIL_LENGTH || text.len() > SECRET_MAX {
             return Err(SecretError::Length);

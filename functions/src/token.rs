@@ -40,10 +40,10 @@ pub struct Token {
     /// Where it may be used from; everywhere when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allowed_ips: Vec<IpNet>,
-    /// When it was made.
+    /// When it was created.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub created: Timestamp,
-    /// Who made it.
+    /// Who created it.
     pub created_by: String,
     /// The manifest that declares it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,7 +58,7 @@ pub struct Token {
     /// The durations of a managed token, for versions promoted from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms: Option<Terms>,
-    /// Every place that may hold a version of it.
+    /// Every place that may contain a version of it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub places: BTreeMap<PlaceId, PlaceRecord>,
     /// Its live versions, by number.
@@ -91,11 +91,11 @@ pub struct Token {
 #[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum VersionState {
-    /// Works already, is on its way to its places.
+    /// Valid already, on its way to its places.
     Staged,
     /// What consumers should have.
     Current,
-    /// Works still, while consumers take up a newer one.
+    /// Still valid, while consumers take up a newer one.
     Retiring,
 }
 
@@ -188,7 +188,7 @@ impl Version {
     }
 }
 
-/// A place that may hold a version.
+/// A place that may contain a version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PlaceRecord {
@@ -278,7 +278,7 @@ impl TokenState {
 }
 
 impl Token {
-    /// A token as it is made: without roles, versions and places, and without an end.
+    /// A token as it is created: without roles, versions and places, and without an end.
     pub fn new(id: TokenId, key: TokenKey, created_by: &str, now: Timestamp) -> Self {
         Self {
             id,
@@ -365,8 +365,8 @@ impl Token {
         Some(terms.due(current.promoted?, self.deadline(current)))
     }
 
-    /// The number of the version that works at `now` and whose secret has this digest. A record without digests knows
-    /// none.
+    /// The number of the version that is valid at `now` and whose secret has this digest. A record without digests
+    /// knows none.
     pub fn version_with(&self, digest: &Digest, now: Timestamp) -> Option<u32> {
         self.live(now).find(|version| version.digest.matches(digest)).map(|version| version.number)
     }

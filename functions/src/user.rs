@@ -33,13 +33,13 @@ pub struct User {
     pub name: UserName,
     /// Person or service account.
     pub kind: UserKind,
-    /// The roles held, in order.
+    /// The user's roles, in order.
     #[serde(default)]
     pub roles: Vec<RoleName>,
-    /// While true none of the user's tokens is valid and none can be made.
+    /// While true none of the user's tokens is valid and none can be created.
     #[serde(default)]
     pub suspended: bool,
-    /// The most active tokens; the policy's default when `None`.
+    /// The limit of active tokens; the policy's default when `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u32>,
     /// How many active tokens there are; expired ones count until a create meets them.
@@ -48,13 +48,13 @@ pub struct User {
     /// The manifest that declared the user first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<ManifestName>,
-    /// When the user was made.
+    /// When the user was created.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub created: Timestamp,
     /// True from a change of roles or suspension until all tokens have it.
     #[serde(default)]
     pub sweeping: bool,
-    /// Roles that were taken away and that some tokens may still have, while `sweeping`: the user counts as a holder of
+    /// Roles that were removed and that some tokens may still have, while `sweeping`: the user counts as a holder of
     /// them until none has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub losing: Vec<RoleName>,

@@ -1,6 +1,6 @@
 //! One `provision apply` of new tokens to Secrets Manager, Vercel and Heroku, against the vendors' own commands in a
 //! loop, all on the same engines and fakes: `cargo build --release --bin provision`, then `cargo bench --workspace
-//! --bench against_the_clis --profile dev [-- TOKENS]`; 100 tokens unless said otherwise. Ends with 1 where `apply` takes
+//! --bench against_the_clis --profile dev [-- TOKENS]`; 100 tokens by default. Ends with 1 where `apply` takes
 //! more than a fiftieth.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints")]

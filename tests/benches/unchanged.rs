@@ -1,5 +1,5 @@
 //! What a run over unchanged tokens costs: calls to the table, time, CPU and memory. `cargo bench -p tests --bench
-//! unchanged [-- TOKENS]`; 10,000 tokens unless said otherwise. The measured run is a process of its own.
+//! unchanged [-- TOKENS]`; 10,000 tokens by default. The measured run is a process of its own.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints")]
 

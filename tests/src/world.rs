@@ -89,7 +89,7 @@ impl World {
         put.expect("a role");
     }
 
-    /// Makes a user who holds roles, or gives them to one.
+    /// Creates a user who has roles, or gives them to one.
     pub async fn user(&self, user: &str, roles: &[&str]) -> User {
         let roles: Vec<RoleName> = roles.iter().map(|role| name(role)).collect();
         let change = UserChange { roles: Some(roles), ..UserChange::default() };
@@ -101,12 +101,12 @@ impl World {
         self.service.put_user(&self.admin, &name(user), &change).await.expect("a user")
     }
 
-    /// Makes a token.
+    /// Creates a token.
     pub async fn token(&self, user: &str, token: &str) -> Issued {
         self.create(new_token(user, token)).await
     }
 
-    /// Makes a token.
+    /// Creates a token.
     pub async fn create(&self, new: NewToken) -> Issued {
         self.service.create(&self.admin, new).await.expect("a token")
     }

@@ -1,4 +1,4 @@
-//! Who is behind a request: RFC 6750, checked against the table each time, so that a deleted token ends at once.
+//! Who is behind a request: RFC 6750, checked against the table each time, so that a deleted token is refused at once.
 
 use std::net::IpAddr;
 
@@ -73,7 +73,7 @@ impl Api {
         if self.first_use == FirstUse::AfterReply {
             self.service.count_use(valid, from);
         } else if let Err(error) = self.service.note_use(valid, from).await {
-            tracing::warn!(%error, "a use was not noted");
+            tracing::warn!(%error, "a use was not recorded");
         }
     }
 }

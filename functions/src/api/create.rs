@@ -13,7 +13,7 @@ use crate::token::TokenKey;
 
 routes! {
     createToken: POST "/v1/users/{user}/tokens" => Api::create_token {
-        summary: "Makes a token and shows its secret, this once",
+        summary: "Creates a token and returns its secret, which is shown only once",
         problems: [403, 404, 409],
     }
 }
@@ -41,7 +41,7 @@ fn read(user: UserName, body: &CreateToken) -> Result<NewToken, Problem> {
     let terms = fields.terms(body.terms.as_ref());
     if body.manifest.is_some() != body.terms.is_some() {
         let missing = if body.terms.is_some() { "/manifest" } else { "/terms" };
-        fields.fault(missing, "`manifest` and `terms` go together");
+        fields.fault(missing, "`manifest` and `terms` must be set together");
     }
     if body.manifest.is_some() && body.expires_at.is_some() {
         fields.fault("/expires_at", "the versions of a token that a manifest declares expire by its `terms`");

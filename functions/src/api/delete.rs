@@ -18,19 +18,19 @@ use crate::token::TokenKey;
 
 routes! {
     deleteToken: DELETE "/v1/users/{user}/tokens/{name}" => Api::delete_token {
-        summary: "Ends a token: no secret of it is valid once this returns",
+        summary: "Revokes a token: none of its secrets is valid once this returns",
         problems: [404, 409],
     }
     deleteOwnToken: DELETE "/v1/me/token" => Api::delete_own_token {
-        summary: "Ends the token in hand",
+        summary: "Revokes the caller's own token",
         problems: [404],
     }
 }
 
 query! {
-    /// How a token is to end: at once, or after a look at all places, for the run that looked.
+    /// How a token is to be deleted: at once, or after a look at all places, for the run that looked.
     Ending {
-        /// The id of the token that is meant.
+        /// The id that the token must have.
         id: Given<TokenId>,
         /// When the look at all places began.
         looked_at: Given<Timestamp>,
@@ -67,7 +67,7 @@ impl Api {
         let id = id.read("is not the id of a token")?;
         if looked_at.text().is_none() {
             if revision.text().is_some() {
-                return Err(looked_at.fault("goes with `revision`"));
+                return Err(looked_at.fault("must be set together with `revision`"));
             }
             self.service.delete(asked.caller(), &key, id.as_ref()).await?;
             return Ok(Ended::AtOnce);

@@ -204,10 +204,10 @@ impl ProblemForm {
 const PROBLEMS: &[ProblemForm] = &[
     ProblemForm::new(400, "InvalidRequest", "The request could not be read"),
     ProblemForm::new(401, "Unauthenticated", "No valid token was sent")
-        .with("WWW-Authenticate", "Which scheme to use, and what is wrong (RFC 6750)"),
+        .with("WWW-Authenticate", "The scheme to use, and what is wrong (RFC 6750)"),
     ProblemForm::new(403, "Forbidden", "The token is not allowed to do this, or would gain permissions by it"),
     ProblemForm::new(404, "NotFound", "It does not exist, or the token is not allowed to see it"),
-    ProblemForm::new(409, "Conflict", "It contradicts the current state; `code` says how"),
+    ProblemForm::new(409, "Conflict", "It conflicts with the current state; `code` shows why"),
     ProblemForm::new(412, "PreconditionFailed", "It has changed since the revision in `If-Match`"),
     ProblemForm::new(413, "TooLarge", "The body is too long"),
     ProblemForm::new(415, "UnsupportedMediaType", "The body has another media type than the ones listed"),

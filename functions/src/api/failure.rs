@@ -23,7 +23,11 @@ impl From<TableError> for Problem {
             TableError::Unreachable(_) => Self {
                 internal,
                 retry_after: Some(2),
-                ..Self::new(503, "unavailable", "the table did not answer; nothing is known of the outcome, look again")
+                ..Self::new(
+                    503,
+                    "unavailable",
+                    "the table did not answer; the outcome is unknown, check it before you try again",
+                )
             },
             TableError::Missing(_) | TableError::Denied(_) | TableError::Invalid(_) | TableError::Codec(_) => {
                 Self::internal(error.to_string())

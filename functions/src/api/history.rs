@@ -27,7 +27,7 @@ routes! {
         problems: [404],
     }
     tokenEvents: GET "/v1/users/{user}/tokens/{name}/events" => Api::token_events {
-        summary: "What was done to a token, newest first",
+        summary: "Audit events of a token, newest first",
         problems: [404],
     }
     userUsage: GET "/v1/users/{user}/usage" => Api::user_usage {
@@ -43,11 +43,11 @@ routes! {
 query! {
     /// Which uses of a token are asked for.
     UsesOfToken {
-        /// The first day; 30 days before the last unless said.
+        /// The first day; by default 30 days before the last.
         from: Given<Date>,
-        /// The last day; today unless said.
+        /// The last day; by default today.
         to: Given<Date>,
-        /// The id of the token that is meant.
+        /// The id that the token must have.
         id: Given<TokenId>,
     }
 }
@@ -55,11 +55,11 @@ query! {
 query! {
     /// Which uses of a user's tokens are asked for.
     UsesOfUser {
-        /// The first day; 30 days before the last unless said.
+        /// The first day; by default 30 days before the last.
         from: Given<Date>,
-        /// The last day; today unless said.
+        /// The last day; by default today.
         to: Given<Date>,
-        /// `next` of the page before.
+        /// `next` of the previous page.
         cursor: Given<String>,
     }
 }
@@ -67,13 +67,13 @@ query! {
 query! {
     /// Which events of a token are asked for.
     EventsOfToken {
-        /// The id of the token that is meant.
+        /// The id that the token must have.
         id: Given<TokenId>,
-        /// A month; this one unless said.
+        /// A month; by default the current one.
         month: Given<Month>,
-        /// The most entries of a page.
+        /// The maximum number of entries on a page.
         limit: Given<Limit<EVENTS_MAX>>,
-        /// `next` of the page before.
+        /// `next` of the previous page.
         cursor: Given<String>,
     }
 }
@@ -81,13 +81,13 @@ query! {
 query! {
     /// Which events are asked for.
     Events {
-        /// A user; without, events about roles and manifests.
+        /// A user; without it, events about roles and manifests.
         user: Given<UserName>,
-        /// A month; this one unless said.
+        /// A month; by default the current one.
         month: Given<Month>,
-        /// The most entries of a page.
+        /// The maximum number of entries on a page.
         limit: Given<Limit<EVENTS_MAX>>,
-        /// `next` of the page before.
+        /// `next` of the previous page.
         cursor: Given<String>,
     }
 }
@@ -182,7 +182,7 @@ impl Api {
         let (user, UsesOfUser { from, to, cursor }) = (asked.path()?, &asked.given);
         asked.caller().may_audit(&user)?;
         let span = self.span(from, to)?;
-        let from: Option<TokenName> = cursor.read_as("was not given out")?;
+        let from: Option<TokenName> = cursor.read_as("is not a cursor from an earlier page")?;
         let page = self.service.list_active(&user, USAGE_PAGE, from.map(|name| format!("{ACTIVE}{name}"))).await?;
         let mut tokens = Vec::new();
         for token in page.tokens {
@@ -199,7 +199,7 @@ impl Api {
         wanted: impl Fn(&Event) -> bool,
     ) -> Result<Json<EventList>, Problem> {
         let at = month.read("is a month such as `2026-12`")?.map_or_else(|| self.service.now(), |month| month.0);
-        let from: Option<ulid::Ulid> = cursor.read_as("was not given out")?;
+        let from: Option<ulid::Ulid> = cursor.read_as("is not a cursor from an earlier page")?;
         let page = self.service.event_page(user, at, limit.or(100)?, from.map(|ulid| ulid.to_string())).await?;
         let events = page.events.into_iter().filter(wanted).collect();
         Ok(Json::new(EventList { events, next: page.next }))

@@ -13,7 +13,7 @@ pub const BODY_MAX: usize = 64 * 1024;
 pub struct Request {
     /// The method, in capitals.
     pub method: String,
-    /// The path, percent-encoded or not; names hold no `%`, so decoding it again changes nothing.
+    /// The path, percent-encoded or not; names contain no `%`, so decoding it again changes nothing.
     pub path: String,
     /// What follows `?`, as it was sent.
     pub query: String,
@@ -43,7 +43,7 @@ impl Drop for Request {
 
 /// A header that may come once came more than once.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the header `{0}` stands more than once")]
+#[error("the header `{0}` is given more than once")]
 pub(super) struct RepeatedHeader(String);
 
 impl Request {

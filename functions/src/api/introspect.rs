@@ -122,7 +122,7 @@ fn read_form(body: &[u8]) -> Result<Introspect, Problem> {
         let name = decode(&name.replace('+', " ")).ok_or_else(bad)?;
         let value = decode(&value.replace('+', " ")).ok_or_else(bad)?;
         if seen.contains(&name) {
-            return Err(Problem::field(format!("/{name}"), "stands more than once"));
+            return Err(Problem::field(format!("/{name}"), "is given more than once"));
         }
         match name.as_str() {
             "token" => token = Some(value),

@@ -26,11 +26,11 @@ routes! {
 query! {
     /// Which tokens are to be listed.
     Listing {
-        /// Which tokens; active ones unless said.
+        /// Which tokens; by default active ones.
         state: Given<TokenState>,
-        /// The most entries of a page.
+        /// The maximum number of entries on a page.
         limit: Given<Limit<PAGE_MAX>>,
-        /// `next` of the page before.
+        /// `next` of the previous page.
         cursor: Given<String>,
     }
 }
@@ -56,7 +56,7 @@ impl Api {
     }
 
     async fn active(&self, user: &UserName, limit: i32, cursor: &Given<String>) -> Result<TokenList, Problem> {
-        let from: Option<TokenName> = cursor.read_as("was not given out")?;
+        let from: Option<TokenName> = cursor.read_as("is not a cursor from an earlier page")?;
         let page = self.service.list_active(user, limit, from.map(|name| format!("{ACTIVE}{name}"))).await?;
         let now = self.service.now();
         let tokens = page.tokens.iter().filter(|token| token.state(now) == TokenState::Active);
@@ -71,7 +71,9 @@ impl Api {
         cursor: &Given<String>,
         state: TokenState,
     ) -> Result<TokenList, Problem> {
-        let from = cursor.text().map(|text| read_position(text).ok_or_else(|| cursor.fault("was not given out")));
+        let from = cursor
+            .text()
+            .map(|text| read_position(text).ok_or_else(|| cursor.fault("is not a cursor from an earlier page")));
         let from = from.transpose()?;
         let now = self.service.now();
         let mut tokens = Vec::new();

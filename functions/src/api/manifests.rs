@@ -23,27 +23,27 @@ use crate::token::{TokenKey, TokenState};
 
 routes! {
     showManifest: GET "/v1/manifests/{manifest}" => Api::show_manifest {
-        summary: "What is known of a manifest",
+        summary: "Shows a manifest: its revision, grant, lease and published text",
         problems: [404],
     }
     publishManifest: PUT "/v1/manifests/{manifest}" => Api::publish_manifest {
-        summary: "Notes a revision that is applied, or publishes the manifest for the scheduled job",
+        summary: "Records the applied revision, or publishes the manifest for the scheduled job",
         problems: [404],
     }
     manifestTokens: GET "/v1/manifests/{manifest}/tokens" => Api::manifest_tokens {
-        summary: "The records of a manifest's tokens",
+        summary: "Lists a manifest's tokens",
         problems: [404],
     }
     lookUp: POST "/v1/manifests/{manifest}/lookup" => Api::look_up {
-        summary: "The users, roles, tokens and token ids that a plan refers to",
+        summary: "Looks up the users, roles, tokens and token ids that a plan refers to",
         problems: [404],
     }
     confirm: POST "/v1/manifests/{manifest}/confirm" => Api::confirm {
-        summary: "Which version of a token has a digest",
+        summary: "Finds the version of a token that has a digest",
         problems: [404],
     }
     setGrant: PUT "/v1/manifests/{manifest}/grant" => Api::set_grant {
-        summary: "Says what a manifest may hand out",
+        summary: "Sets what a manifest is allowed to grant",
         problems: [403, 404],
     }
     takeLease: PUT "/v1/manifests/{manifest}/lease" => Api::take_lease {
@@ -51,7 +51,7 @@ routes! {
         problems: [404, 409],
     }
     freeLease: DELETE "/v1/manifests/{manifest}/lease" => Api::free_lease {
-        summary: "Gives a lease back",
+        summary: "Releases a lease",
         problems: [404],
     }
 }
@@ -59,15 +59,15 @@ routes! {
 query! {
     /// A page of a manifest's tokens.
     Paging {
-        /// The most entries of a page.
+        /// The maximum number of entries on a page.
         limit: Given<Limit<PAGE_MAX>>,
-        /// `next` of the page before.
+        /// `next` of the previous page.
         cursor: Given<String>,
     }
 }
 
 query! {
-    /// Whose lease is given back.
+    /// Whose lease is released.
     Freeing {
         /// The run that has the lease.
         holder: Needed<Holder>,
@@ -87,7 +87,9 @@ impl Api {
     ) -> Result<Json<ManifestTokens>, Problem> {
         let (manifest, Paging { limit, cursor }) = (asked.path()?, &asked.given);
         asked.caller().may_read_tokens_of(&manifest)?;
-        let from = cursor.text().map(|text| read_position(text).ok_or_else(|| cursor.fault("was not given out")));
+        let from = cursor
+            .text()
+            .map(|text| read_position(text).ok_or_else(|| cursor.fault("is not a cursor from an earlier page")));
         let (from, limit) = (from.transpose()?, limit.or(PAGE_MAX)?);
         let page = self.service.managed_page(&manifest, limit, from.as_ref()).await?;
         let now = self.service.now();
@@ -122,7 +124,7 @@ impl Api {
         let body = asked.body()?;
         asked.caller().must_run(&manifest)?;
         if body.applied.is_none() && body.document.is_none() {
-            return Err(Problem::field("", "give `applied` or `document`"));
+            return Err(Problem::field("", "set `applied` or `document`"));
         }
         if let Some(applied) = &body.applied {
             self.service.note_applied(asked.caller(), &manifest, applied.revision).await?;

@@ -9,7 +9,7 @@ use super::wire::Me;
 
 routes! {
     whoAmI: GET "/v1/me" => who_am_i {
-        summary: "Who the caller is, with which token, and what it permits",
+        summary: "Shows the caller: user, token, roles and permissions",
         problems: [],
     }
 }

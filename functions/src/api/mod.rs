@@ -137,7 +137,7 @@ impl Api {
         let (route, path) = match routes::find(self.function.routes(), &request.method, &request.path) {
             Found::Route(route, path) => (route, path),
             Found::Method(methods) => {
-                let refused = Problem::new(405, "method_not_allowed", "there is no such method here");
+                let refused = Problem::new(405, "method_not_allowed", "this path has no such method");
                 return Err(Problem { allow: Some(methods.join(", ")), ..refused });
             }
             Found::Nothing => {

@@ -185,7 +185,7 @@ impl Parameters for IfMatch {
         vec![ParameterForm {
             from: "header",
             name: "If-Match",
-            description: "The `ETag` of what is to be changed; refused with 412 when it has changed since",
+            description: "The `ETag` of what is to be changed; 412 if that has changed since",
             required: false,
             schema: json_schema!({ "type": "string" }),
         }]
@@ -201,7 +201,7 @@ impl IfMatch {
         }
         let number = text.trim().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
         let number = number.and_then(|text| text.parse().ok());
-        let refuse = || Problem::new(412, "precondition_failed", "`If-Match` is not an `ETag` that was given out");
+        let refuse = || Problem::new(412, "precondition_failed", "`If-Match` is not an `ETag` of this service");
         number.map(Some).ok_or_else(refuse)
     }
 }
@@ -221,10 +221,10 @@ impl QueryValues {
             };
             if !known.contains(&name.as_str()) {
                 let hint = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                return Err(Problem::field(format!("?{name}"), format!("no such parameter; there is: {hint}")));
+                return Err(Problem::field(format!("?{name}"), format!("no such parameter; known ones: {hint}")));
             }
             if pairs.iter().any(|(held, _)| *held == name) {
-                return Err(Problem::field(format!("?{name}"), "stands more than once"));
+                return Err(Problem::field(format!("?{name}"), "is given more than once"));
             }
             pairs.push((name, value));
         }

@@ -82,7 +82,7 @@ impl Problem {
     pub(super) fn fields(errors: Vec<FieldFault>) -> Self {
         let detail = match errors.as_slice() {
             [one] => format!("`{}`: {}", one.pointer, one.detail),
-            many => format!("{} fields are not right, see `errors`", many.len()),
+            many => format!("{} fields are invalid, see `errors`", many.len()),
         };
         Self { errors, ..Self::new(422, "invalid_field", detail) }
     }
@@ -94,14 +94,14 @@ impl Problem {
 
     /// 404: nothing there that the caller may see.
     pub(super) fn not_found() -> Self {
-        Self::new(404, "not_found", "there is nothing here that this token may see")
+        Self::new(404, "not_found", "not found, or this token is not allowed to see it")
     }
 
     /// 500, whose cause only the log has.
     pub(super) fn internal(internal: String) -> Self {
         Self {
             internal: Some(internal),
-            ..Self::new(500, "internal", "something broke; the log knows what, under this request id")
+            ..Self::new(500, "internal", "internal error; the log has the cause under this request id")
         }
     }
 

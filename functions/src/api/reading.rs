@@ -47,7 +47,7 @@ pub(super) fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> 
             _ => Problem::invalid_request(format!("the body is not JSON: {}", said(&inner))),
         }
     })?;
-    reader.end().map_err(|_| Problem::invalid_request("the body goes on after its JSON"))?;
+    reader.end().map_err(|_| Problem::invalid_request("the body has more text after its JSON"))?;
     Ok(read)
 }
 

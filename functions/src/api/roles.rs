@@ -22,7 +22,7 @@ routes! {
         problems: [403, 404, 409, 412],
     }
     tokenRoles: GET "/v1/users/{user}/tokens/{name}/roles" => Api::token_roles {
-        summary: "A token's roles and what they permit",
+        summary: "Shows a token's roles and permissions",
         problems: [404],
     }
     setTokenRoles: PUT "/v1/users/{user}/tokens/{name}/roles" => Api::set_token_roles {
@@ -38,11 +38,11 @@ routes! {
         problems: [403, 404],
     }
     putRole: PUT "/v1/roles/{role}" => Api::put_role {
-        summary: "Defines a role, or changes what it permits",
+        summary: "Creates a role, or changes its permissions",
         problems: [403, 404, 409],
     }
     deleteRole: DELETE "/v1/roles/{role}" => Api::delete_role {
-        summary: "Deletes a role that nobody holds",
+        summary: "Deletes a role that no user has",
         problems: [403, 404, 409],
     }
     listUsers: GET "/v1/users" => Api::list_users {
@@ -54,7 +54,7 @@ routes! {
         problems: [404],
     }
     putUser: PUT "/v1/users/{user}" => Api::put_user {
-        summary: "Makes a user, or changes one",
+        summary: "Creates or changes a user",
         problems: [403, 404, 409],
     }
     deleteUser: DELETE "/v1/users/{user}" => Api::delete_user {

@@ -18,11 +18,11 @@ use crate::token::{Token, TokenKey, TokenRef};
 
 routes! {
     stageVersion: POST "/v1/users/{user}/tokens/{name}/versions" => Api::stage_version {
-        summary: "Stages a version and shows its secret, this once",
+        summary: "Stages a version and returns its secret, which is shown only once",
         problems: [403, 404, 409],
     }
     deliverVersion: PUT "/v1/users/{user}/tokens/{name}/versions/{version}/deliveries/{place}" => Api::deliver_version {
-        summary: "Announces that a version is about to be written to a place, or reports that it arrived",
+        summary: "Announces that a version is about to be written to a place, or reports its delivery",
         problems: [403, 404, 409],
     }
     promoteVersion: POST "/v1/users/{user}/tokens/{name}/versions/{version}/promote" => Api::promote_version {
@@ -30,7 +30,7 @@ routes! {
         problems: [403, 404, 409],
     }
     retireVersion: DELETE "/v1/users/{user}/tokens/{name}/versions/{version}" => Api::retire_version {
-        summary: "Retires an older version, after a look that found it nowhere; or ends one that has leaked, at once",
+        summary: "Retires an older version after a look that found it nowhere, or revokes a leaked one at once",
         problems: [403, 404, 409],
     }
 }
@@ -41,15 +41,15 @@ type VersionPath = (TokenKey, VersionNumber);
 query! {
     /// How a version is to be retired.
     Retiring {
-        /// The id of the token that is meant.
+        /// The id that the token must have.
         id: Needed<TokenId>,
-        /// When the look at all places began; demanded unless it is `compromised`.
+        /// When the look at all places began; required unless `compromised`.
         looked_at: Given<Timestamp>,
         /// The record's revision that was read before the look.
         revision: Given<u64>,
-        /// Retires it although it was used lately; with `compromised` although no newer version is current yet.
+        /// Retire it even if it was used recently; with `compromised`, even if no newer version is current yet.
         force: Given<bool>,
-        /// It has leaked: it ends at once, whatever its overlap and use, and wherever it is.
+        /// It has leaked: revoke it at once, whatever its overlap and use, and wherever it is stored.
         compromised: Given<bool>,
     }
 }

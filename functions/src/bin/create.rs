@@ -1,4 +1,4 @@
-//! The function `create`: makes tokens.
+//! The function `create`: creates tokens.
 
 use std::process::ExitCode;
 

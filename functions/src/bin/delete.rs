@@ -1,4 +1,4 @@
-//! The function `delete`: ends tokens.
+//! The function `delete`: revokes tokens.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The function `introspect`: tells a trusted caller about a token.
+//! The function `introspect`: shows a trusted caller whether a token is valid.
 
 use std::process::ExitCode;
 

@@ -20,13 +20,13 @@ use writer::UsageWriter;
 
 /// How often counts are written.
 const WRITE_EVERY: Duration = Duration::from_mins(1);
-/// How long [`Latchkey::close`] goes on trying.
+/// How long [`Latchkey::close`] keeps trying.
 const CLOSE_FOR: Duration = Duration::from_secs(10);
 
 /// Checks secrets and counts their uses. Cheap to clone: clones share one count.
 ///
 /// A check is one strongly consistent read of the table; a text that is not a secret costs none. What roles allow may be
-/// 5 seconds old, everything else acts at once. The login needs `dynamodb:GetItem`, `dynamodb:Query` and
+/// 5 seconds old, everything else acts at once. The credentials need `dynamodb:GetItem`, `dynamodb:Query` and
 /// `dynamodb:UpdateItem` on the table.
 ///
 /// Counts are kept in memory, and a task writes them: the first use of a version in 15 minutes at once, all others every
@@ -53,14 +53,14 @@ pub struct Latchkey {
 }
 
 impl Latchkey {
-    /// On a table, with the login of the environment: the login, region and endpoint that AWS's own tools take, from
+    /// On a table, with the environment's credentials, region and endpoint, as AWS's own tools take them from
     /// variables, the profile, a web identity, the container or the machine.
     ///
     /// A profile of `aws sso login` or with a `credential_process` needs the feature of `aws-config` in your own
     /// `Cargo.toml`: `aws-config = { version = "1", default-features = false, features = ["sso"] }`.
     ///
     /// # Errors
-    /// When there is no region or no login, or the table cannot be read.
+    /// When there is no region or no credentials, or the table cannot be read.
     pub async fn on_table(name: &str) -> Result<Self, OpenError> {
         Self::on(login::client().await?, name).await
     }
@@ -76,8 +76,8 @@ impl Latchkey {
         Ok(Self::on_service(Arc::new(service), WRITE_EVERY))
     }
 
-    /// On a service that is open already, with its own clock; counts are written so often. Call it within a Tokio
-    /// runtime.
+    /// On a service that is open already, with its own clock; counts are written at that interval. Call it within a
+    /// Tokio runtime.
     pub fn on_service(service: Arc<Service>, write_every: Duration) -> Self {
         let writer = UsageWriter::start(service.clone(), write_every);
         Self { service, writer }
@@ -102,7 +102,7 @@ impl Latchkey {
         Ok(verdict)
     }
 
-    /// Writes what was counted, and gives up after 10 seconds. Call it before the process ends; other clones go on.
+    /// Writes what was counted, and gives up after 10 seconds. Call it before the process ends; other clones continue.
     ///
     /// # Errors
     /// When the counts could not be written. They are kept as long as a clone is left, and lost with the process.
@@ -135,10 +135,10 @@ pub enum OpenError {
     /// Neither `AWS_REGION` nor the profile nor the machine names a region.
     #[error("no AWS region is set")]
     Region,
-    /// There is no login, or it could not be read.
-    #[error("no AWS login was found: {0}")]
+    /// There are no credentials, or they could not be read.
+    #[error("no AWS credentials were found: {0}")]
     Login(String),
-    /// The table does not answer or does not exist, or the login may not read it.
+    /// The table does not answer or does not exist, or the credentials do not allow to read it.
     #[error(transparent)]
     Table(#[from] TableError),
 }
@@ -159,7 +159,7 @@ pub enum CloseError {
     /// It took too long.
     #[error("the counts of uses were not written within 10 seconds")]
     Late,
-    /// The table did not take them.
+    /// The table did not accept them.
     #[error("the counts of uses could not be written: {0}")]
     Table(#[from] TableError),
 }

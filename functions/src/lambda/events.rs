@@ -12,9 +12,9 @@ use crate::api::{Request, Response};
 /// An event that is none of an HTTP API. It never tells what stood in the event, which may hold a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum EventError {
-    #[error("the event is not one that this function reads ({kind:?} at line {line}, column {column})")]
+    #[error("the event has a form that this function does not support ({kind:?} at line {line}, column {column})")]
     Form { kind: &'static str, line: usize, column: usize },
-    #[error("the event's body is not base64, though it says so")]
+    #[error("the event's body is marked as base64, but is not")]
     Body,
 }
 

@@ -59,7 +59,7 @@ pub(super) enum Failure {
     Unauthorized,
     #[error("the table does not answer")]
     Unavailable,
-    #[error("the event is not one that this function reads")]
+    #[error("the event has a form that this function does not support")]
     Event,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 //!
-//! No secret is in it: only what a [`Record`] holds and what the gateway says of a request.
+//! No secret is in it: only what a [`Record`] contains and what the gateway reports of a request.
 
 use std::io::Write as _;
 use std::time::Duration;

@@ -90,11 +90,11 @@ mod tests {
         }
         let told = std::sync::Arc::new(std::sync::Mutex::new(Told::default()));
         tracing::subscriber::with_default(Keep(told.clone()), || {
-            tracing::warn!(error = %"gone", attempt = 2, "a use was not noted");
+            tracing::warn!(error = %"gone", attempt = 2, "a use was not recorded");
             tracing::info!("not passed on");
             tracing::error!(target: "aws_smithy_runtime", "nor is this");
         });
         let told = told.lock().unwrap();
-        assert_eq!((told.message.as_str(), told.rest.as_str()), ("a use was not noted", "error: gone, attempt: 2"));
+        assert_eq!((told.message.as_str(), told.rest.as_str()), ("a use was not recorded", "error: gone, attempt: 2"));
     }
 }

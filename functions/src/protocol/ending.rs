@@ -25,7 +25,7 @@ pub struct Evidence<'a> {
     pub now: Timestamp,
     /// What the look found, place by place. Nothing where only its time is known, as in the service.
     pub places: &'a [PlaceLook],
-    /// Whether a version may end although somebody used it lately.
+    /// Whether a version may end although somebody used it recently.
     pub force: bool,
 }
 
@@ -88,7 +88,7 @@ pub enum Keeps {
     HeldBy(PlaceId),
     /// Consumers of a place may read it, whatever the entry shows, and why.
     AwaitsDeployment(PlaceId, String),
-    /// Somebody used it lately.
+    /// Somebody used it recently.
     Used {
         /// The last noted use.
         last: Timestamp,
@@ -188,10 +188,10 @@ impl Token {
         Ok(())
     }
 
-    /// Ends a version that has leaked, at once: nothing is waited for, no overlap, no write under way, no look and no
-    /// use, so places may go on holding it and consumers fail. A person decides that, as with a deletion; the next run
-    /// brings the newer version to the places that still hold it. With `anyway` the current version ends before a newer
-    /// one is current.
+    /// Revokes a version that has leaked, at once: nothing is waited for, no overlap, no write under way, no look and
+    /// no use, so places may still contain it and consumers fail. A person decides that, as with a deletion; the next run
+    /// brings the newer version to the places that still contain it. With `anyway` the current version ends before a
+    /// newer one is current.
     ///
     /// # Errors
     /// [`VersionError::NotSuperseded`] for the newest version, as one that takes over must be staged first;
@@ -209,13 +209,13 @@ impl Token {
         Ok(())
     }
 
-    /// From when on no announced write can arrive anywhere any more; `None` when none was announced.
+    /// From when on no announced write can arrive anywhere; `None` when none was announced.
     pub fn quiet_everywhere_from(&self) -> Option<Timestamp> {
         self.versions.iter().filter_map(|version| version.announced).max().map(|announced| QUIET.after(announced))
     }
 
     /// When a look on which a version's retirement rests may begin at the earliest, as far as overlap and
-    /// announcements say; `None` when nothing stands against it.
+    /// announcements say; `None` when nothing prevents it.
     pub fn retirable_from(&self, version: &Version) -> Option<Timestamp> {
         let quiet = version.announced.map(|announced| QUIET.after(announced));
         version.overlap_ends.max(quiet)

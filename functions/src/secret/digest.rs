@@ -14,7 +14,7 @@ use super::SecretError;
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// The digest of any value, for instance of what a place holds.
+    /// The digest of any value, for instance of what a place contains.
     pub fn of(value: &[u8]) -> Self {
         Self(Sha256::digest(value).into())
     }

@@ -12,7 +12,7 @@ pub(super) const ID_DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 pub(super) const ID_LENGTH: usize = 16;
 pub(super) const PREFIX_MAX: usize = 16;
 
-/// A prefix of secrets, `[a-z][a-z0-9_]{0,15}`; `lk` unless the deployment chose another.
+/// A prefix of secrets, `[a-z][a-z0-9_]{0,15}`; `lk` by default.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Prefix(String);

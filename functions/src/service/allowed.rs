@@ -1,5 +1,5 @@
-//! What a token may be, whoever makes or changes it: what the deployment's policy allows, which roles its user can give
-//! it, and what no manifest hands out.
+//! What a token may be, whoever creates or changes it: what the deployment's policy allows, which roles its user can
+//! give it, and what no manifest grants.
 
 use jiff::Timestamp;
 
@@ -15,7 +15,7 @@ pub(super) fn refuse_for_manifests(permissions: &Permissions) -> Result<(), Crea
     not_by_manifest(permissions).map_or(Ok(()), |permission| Err(CreateError::NotByManifest(permission.to_string())))
 }
 
-/// The first permission that no manifest may hand out.
+/// The first permission that no manifest may grant.
 pub(super) fn not_by_manifest(permissions: &Permissions) -> Option<&Permission> {
     permissions.iter().find(|permission| matches!(permission.resource(), "*" | "admin" | "manifests"))
 }

@@ -12,7 +12,7 @@ use crate::table::{TableError, Update, Write, keys};
 use crate::token::{Token, TokenKey, TokenRef};
 use crate::user::UserKind;
 
-/// The role of the first admin: it permits everything.
+/// The role of the first admin: it allows everything.
 pub const ADMIN_ROLE: &str = "admin";
 
 /// The first admin's token.
@@ -23,9 +23,9 @@ pub struct Bootstrapped {
     pub token: Token,
     /// Its secret, this once.
     pub secret: Secret,
-    /// The token that it replaced, which has ended unless `unended` says why not.
+    /// The token that it replaced, which is revoked unless `unended` has the reason why not.
     pub replaced: Option<TokenId>,
-    /// Why the former token has not ended: it still permits everything.
+    /// Why the former token could not be revoked: it still allows everything.
     pub unended: Option<String>,
 }
 
@@ -34,7 +34,7 @@ pub struct Bootstrapped {
 #[non_exhaustive]
 pub enum BootstrapError {
     /// The service has been bootstrapped before.
-    #[error("the service has its first admin already: the token {id} of `{user}`")]
+    #[error("the service already has a first admin: token {id} of `{user}`")]
     Done {
         /// That token.
         id: TokenId,
@@ -42,35 +42,35 @@ pub enum BootstrapError {
         user: UserName,
     },
     /// There is another role of that name.
-    #[error("the role `{ADMIN_ROLE}` exists and permits something else than everything, or belongs to a manifest")]
+    #[error("the role `{ADMIN_ROLE}` exists, but does not allow everything, or belongs to a manifest")]
     RoleTaken,
     /// The user is suspended.
     #[error("the user `{0}` is suspended")]
     Suspended(UserName),
     /// Another run was faster.
-    #[error("another bootstrap was faster: nothing was made here")]
+    #[error("another bootstrap was faster: nothing was created here")]
     Raced,
     /// Only an operator may.
-    #[error("only an operator of the table may bootstrap")]
+    #[error("only an operator of the table is allowed to bootstrap")]
     NotOperator,
-    /// The role was not made.
+    /// The role was not created.
     #[error(transparent)]
     Role(#[from] RoleError),
-    /// The user was not made.
+    /// The user was not created.
     #[error(transparent)]
     User(#[from] UserError),
-    /// The token was not made.
+    /// The token was not created.
     #[error(transparent)]
     Create(#[from] CreateError),
-    /// The former token could not be ended, and nothing was made.
-    #[error("the former token could not be ended: {0}")]
+    /// The former token could not be revoked, and nothing was created.
+    #[error("the former token could not be revoked: {0}")]
     Former(String),
     /// The table.
     #[error(transparent)]
     Table(#[from] TableError),
 }
 
-/// The token that was made the first admin's.
+/// The token that was created as the first admin's.
 fn first_admin(item: &Item) -> Option<TokenRef> {
     let text = |name: &str| item.get(name)?.as_s().ok();
     let key = TokenKey::new(text("user")?.parse().ok()?, text("token")?.parse().ok()?);
@@ -78,8 +78,8 @@ fn first_admin(item: &Item) -> Option<TokenRef> {
 }
 
 impl Service {
-    /// Makes the first admin: a role that permits everything, a person who holds it, and a token. It happens once,
-    /// whoever races. With `replace` it happens again, and the former token ends once the new one is there.
+    /// Creates the first admin: a role that allows everything, a person who has it, and a token. It happens once,
+    /// whoever races. With `replace` it happens again, and the former token is revoked once the new one exists.
     ///
     /// # Errors
     /// [`BootstrapError::Done`] when there is one already; see [`BootstrapError`].
@@ -167,7 +167,7 @@ impl Service {
 
     async fn end_former(&self, caller: &Caller, former: &TokenRef) -> Result<(), BootstrapError> {
         match self.delete(caller, &former.key, Some(&former.id)).await {
-            // Deleted, expired, or its name used again: it works no more.
+            // Deleted, expired, or its name used again: it is no longer valid.
             Ok(_) | Err(ChangeError::NoSuchToken { .. } | ChangeError::Replaced { .. }) => Ok(()),
             Err(error) => Err(BootstrapError::Former(error.to_string())),
         }

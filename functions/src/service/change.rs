@@ -29,7 +29,7 @@ pub(super) struct Precondition<'a> {
 #[non_exhaustive]
 pub enum ChangeError<E: std::error::Error + 'static> {
     /// There is no such active token.
-    #[error("there is no active token `{name}` of `{user}`")]
+    #[error("there is no active token `{user}/{name}`")]
     NoSuchToken {
         /// Whose.
         user: UserName,
@@ -37,7 +37,7 @@ pub enum ChangeError<E: std::error::Error + 'static> {
         name: TokenName,
     },
     /// The name has been used again since: this is another token.
-    #[error("the token `{name}` was replaced: it is {found} now, not {wanted}")]
+    #[error("the token `{name}` was replaced: its id is now {found}, not {wanted}")]
     Replaced {
         /// Which.
         name: TokenName,
@@ -47,14 +47,14 @@ pub enum ChangeError<E: std::error::Error + 'static> {
         found: TokenId,
     },
     /// The record changed since the caller read it.
-    #[error("the token changed meanwhile: it is at revision {found}, not {wanted}")]
+    #[error("the token was changed by another request: it is at revision {found}, not {wanted}")]
     Revision {
         /// What the caller read.
         wanted: u64,
         /// What it is.
         found: u64,
     },
-    /// The caller may not.
+    /// The caller is not allowed to.
     #[error(transparent)]
     Denied(#[from] Denied),
     /// A rule refuses.
@@ -106,7 +106,7 @@ impl Service {
             }
             self.table.pause_after_race(race).await;
         }
-        Err(TableError::Busy("others change the same token".to_owned()).into())
+        Err(TableError::Busy("other requests are changing the same token".to_owned()).into())
     }
 
     /// Demands that a caller may change a token at all, before anything is told about it or its user.

@@ -23,7 +23,7 @@ use crate::user::User;
 /// The index of one write more in the transaction that makes a token.
 const ALSO: usize = 4;
 
-/// A token to be made.
+/// A token to create.
 #[derive(Debug, Clone)]
 pub struct NewToken {
     /// Whose, and its name.
@@ -64,12 +64,12 @@ pub enum Life {
     },
 }
 
-/// Why no token was made.
+/// Why no token was created.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CreateError {
     /// The user's active tokens have the name already.
-    #[error("`{user}` has an active token `{name}` already")]
+    #[error("`{user}` already has an active token `{name}`")]
     NameTaken {
         /// Whose.
         user: UserName,
@@ -79,7 +79,7 @@ pub enum CreateError {
         managed_by: Option<ManifestName>,
     },
     /// The user's quota is used up.
-    #[error("`{user}` has {active} active tokens, and {max} is the most")]
+    #[error("`{user}` has {active} active tokens, and the limit is {max}")]
     LimitReached {
         /// Whose.
         user: UserName,
@@ -94,7 +94,7 @@ pub enum CreateError {
     /// The user is suspended.
     #[error("the user `{0}` is suspended")]
     Suspended(UserName),
-    /// Roles that the user does not hold.
+    /// Roles that the user does not have.
     #[error("`{user}` does not have the role {}", list(roles))]
     RoleNotHeld {
         /// Whose.
@@ -102,7 +102,7 @@ pub enum CreateError {
         /// Which.
         roles: Vec<RoleName>,
     },
-    /// The expiry is over already.
+    /// The expiry is in the past.
     #[error("the expiry is in the past: {0:.0}")]
     ExpiryInPast(Timestamp),
     /// The expiry is later than policy allows.
@@ -122,13 +122,13 @@ pub enum CreateError {
     /// The durations contradict each other.
     #[error(transparent)]
     Terms(#[from] Contradiction),
-    /// What no manifest may hand out.
+    /// What no manifest may grant.
     #[error("no manifest may grant `{0}`")]
     NotByManifest(String),
     /// Too many places.
     #[error(transparent)]
     Places(#[from] VersionError),
-    /// The caller may not.
+    /// The caller is not allowed to.
     #[error(transparent)]
     Denied(#[from] Denied),
     /// No randomness.
@@ -159,10 +159,10 @@ fn list(roles: &[RoleName]) -> String {
 }
 
 impl Service {
-    /// Makes a token and its first secret, in one transaction with its user's count.
+    /// Creates a token and its first secret, in one transaction with its user's count.
     ///
     /// # Errors
-    /// See [`CreateError`]; nothing was made then.
+    /// See [`CreateError`]; nothing was created then.
     pub async fn create(&self, caller: &Caller, new: NewToken) -> Result<Issued, CreateError> {
         self.create_with(caller, new, None, None).await
     }
@@ -215,7 +215,7 @@ impl Service {
                 Ok(()) => return Ok(Issued { number: token.highest, token, secret }),
                 Err(TransactError::Table(error)) => return Err(error.into()),
                 Err(TransactError::Cancelled(failed)) if also.is_some() && failed.includes(ALSO) => {
-                    return Err(TableError::Busy("somebody else was faster".to_owned()).into());
+                    return Err(TableError::Busy("another request was faster".to_owned()).into());
                 }
                 Err(TransactError::Cancelled(_)) => {
                     self.make_room(&new.key).await?;
@@ -223,7 +223,7 @@ impl Service {
                 }
             }
         }
-        Err(TableError::Busy("others change the same user".to_owned()).into())
+        Err(TableError::Busy("other requests are changing the same user".to_owned()).into())
     }
 
     fn build(

@@ -40,10 +40,10 @@ impl Service {
                 Err(TransactError::Table(error)) => return Err(error.into()),
             }
         }
-        Err(TableError::Busy("others change the same token".to_owned()).into())
+        Err(TableError::Busy("other requests are changing the same token".to_owned()).into())
     }
 
-    /// Deletes the token in the caller's hand: every token may end itself.
+    /// Deletes the caller's own token: every token may revoke itself.
     ///
     /// # Errors
     /// [`ChangeError::NoSuchToken`] when it has ended meanwhile.
@@ -68,10 +68,10 @@ impl Service {
                 answer => return answer,
             }
         }
-        Err(TableError::Busy("others change the same token".to_owned()).into())
+        Err(TableError::Busy("other requests are changing the same token".to_owned()).into())
     }
 
-    /// Ends a token that leaves with its manifest's declaration, after a look that found no place holding any of its
+    /// Deletes a token that leaves with its manifest's declaration, after a look that found none of its
     /// versions.
     ///
     /// # Errors
@@ -107,7 +107,7 @@ impl Service {
         }
     }
 
-    /// Ends a token: the record moves to the ended ones, and what a check reads becomes a tombstone.
+    /// Deletes or expires a token: the record moves to the ended ones, and what a check reads becomes a tombstone.
     pub(super) async fn end(
         &self,
         caller: &Caller,

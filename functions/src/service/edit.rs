@@ -27,7 +27,7 @@ pub struct Edit {
     pub name: Option<TokenName>,
     /// A new description; an empty one removes it.
     pub description: Option<String>,
-    /// Other roles, which the user must hold.
+    /// Other roles, which the user must have.
     pub roles: Option<Vec<RoleName>>,
     /// Other labels.
     pub labels: Option<BTreeMap<String, String>>,
@@ -39,11 +39,11 @@ pub struct Edit {
     pub terms: Option<Terms>,
     /// The places that are declared now.
     pub places: Option<Vec<Place>>,
-    /// A place that holds nothing of the token any more.
+    /// A place that no longer contains anything of the token.
     pub forget: Option<PlaceId>,
     /// The manifest that declares the token from now on.
     pub managed_by: Option<ManifestName>,
-    /// Whether it leaves with its manifest's declaration.
+    /// Whether it leaves, as its manifest no longer declares it.
     pub leaving: Option<bool>,
 }
 
@@ -58,10 +58,10 @@ pub enum EditError {
     #[error(transparent)]
     Places(#[from] VersionError),
     /// An expiry for a managed token.
-    #[error("the token is managed by `{0}`: its versions expire by its durations")]
+    #[error("the token is managed by `{0}`: its versions expire by the durations in the manifest")]
     Managed(ManifestName),
     /// One without the other.
-    #[error("a token that a manifest declares has durations, and no other token has")]
+    #[error("only tokens that a manifest declares have durations, and they have to")]
     DurationsAndManifest,
     /// Places for a token that nobody pushes.
     #[error("only a token that a manifest declares has places")]
@@ -148,7 +148,7 @@ impl Service {
             }
             self.table.pause_after_race(race).await;
         }
-        Err(TableError::Busy("others change the same token".to_owned()).into())
+        Err(TableError::Busy("other requests are changing the same token".to_owned()).into())
     }
 
     async fn free_name(&self, key: &TokenKey) -> Result<(), CreateError> {

@@ -1,4 +1,4 @@
-//! Tokens that have expired: they hold their names and count for their users until somebody needs the room.
+//! Tokens that have expired: they occupy their names and count for their users until somebody needs the room.
 
 use super::{Caller, CreateError, Service};
 use crate::table::{Range, TableError, TransactError, decode_token, keys};

@@ -1,4 +1,4 @@
-//! Grants: what a manifest may hand out when it is applied with a token.
+//! Grants: what a manifest may grant when it is applied with a token.
 
 use std::collections::BTreeSet;
 
@@ -12,16 +12,16 @@ use crate::role::Permissions;
 use crate::table::TableError;
 use crate::user::User;
 
-/// What a manifest may hand out when it is applied with a token. Never `admin:*`, `manifests:*`, or `*` as a resource.
+/// What a manifest may grant when it is applied with a token. Never `admin:*`, `manifests:*`, or `*` as a resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
-    /// All that its roles and tokens permit stays within these.
+    /// All permissions of its roles and tokens must lie within these.
     #[serde(default)]
     pub permissions: Permissions,
-    /// Roles that it may name although it does not declare them.
+    /// Roles that it may use although it does not declare them.
     #[serde(default)]
     pub roles: BTreeSet<RoleName>,
-    /// Users that it may name although it does not declare them.
+    /// Users that it may use although it does not declare them.
     #[serde(default)]
     pub users: BTreeSet<UserName>,
 }
@@ -33,13 +33,13 @@ pub const GRANT_MAX: usize = 200;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GrantError {
-    /// What no manifest may hand out.
+    /// What no manifest may grant.
     #[error("no manifest may grant `{0}`")]
     NotByManifest(String),
     /// Too many.
     #[error("a grant names at most {GRANT_MAX} permissions, roles and users each")]
     TooLarge,
-    /// The caller may not.
+    /// The caller is not allowed to.
     #[error(transparent)]
     Denied(#[from] Denied),
     /// The table.
@@ -48,7 +48,7 @@ pub enum GrantError {
 }
 
 impl Service {
-    /// Says what a manifest may hand out. Whoever grants must hold what it grants, and may change the tokens of the
+    /// Sets what a manifest may grant. Whoever sets it must have what it grants, and may change the tokens of the
     /// users that it names: `admin:roles` and `admin:tokens`.
     ///
     /// # Errors
@@ -89,10 +89,10 @@ impl Service {
             }
             self.table.pause_after_race(race).await;
         }
-        Err(TableError::Busy("others change the same manifest".to_owned()).into())
+        Err(TableError::Busy("other requests are changing the same manifest".to_owned()).into())
     }
 
-    /// What a manifest may hand out; nothing where no admin has said.
+    /// What a manifest may grant; nothing where no admin has set it.
     pub(super) async fn grant_of(&self, manifest: &ManifestName) -> Result<Grant, TableError> {
         Ok(self.manifest(manifest).await?.and_then(|record| record.grant).unwrap_or_default())
     }

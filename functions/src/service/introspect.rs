@@ -33,7 +33,7 @@ pub struct Introspection {
 }
 
 impl Service {
-    /// Checks a caller's secret and, if that permits `tokens:introspect`, another one. Both are read at once, 1 read
+    /// Checks a caller's secret and, if that allows `tokens:introspect`, another one. Both are read at once, 1 read
     /// unit each; what is malformed costs none. Counts no use.
     ///
     /// # Errors

@@ -10,10 +10,10 @@ use crate::lifetime::Seconds;
 use crate::name::ManifestName;
 use crate::table::{TableError, Update, decode, keys};
 
-/// How long a lease holds that nobody renews.
+/// How long a lease lasts that nobody renews.
 pub const LEASE: Seconds = Seconds(60);
 
-/// Who holds a lease.
+/// Who has a lease.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Lease {
@@ -26,7 +26,7 @@ pub struct Lease {
     pub until: Timestamp,
 }
 
-/// Why a lease was not given.
+/// Why a lease was not granted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LeaseError {
@@ -78,10 +78,10 @@ impl Service {
             }
             self.table.pause_after_race(race).await;
         }
-        Err(TableError::Busy("others take the same lease".to_owned()).into())
+        Err(TableError::Busy("other requests take the same lease".to_owned()).into())
     }
 
-    /// Gives a lease back; nothing happens unless this run holds it.
+    /// Releases a lease; nothing happens unless this run has it.
     ///
     /// # Errors
     /// When the caller does not run the manifest, or the table cannot be written.
@@ -95,7 +95,7 @@ impl Service {
         Ok(())
     }
 
-    /// Who holds the lease of a manifest now.
+    /// Who has the lease of a manifest now.
     ///
     /// # Errors
     /// When the table cannot be read.

@@ -12,7 +12,7 @@ use crate::token::{Token, TokenKey, TokenState};
 pub struct TokenPage {
     /// The tokens.
     pub tokens: Vec<Token>,
-    /// The sort key to go on from; `None` when this was the last page. It holds a position only.
+    /// The sort key to go on from; `None` when this was the last page. It contains a position only.
     pub next: Option<String>,
 }
 
@@ -26,7 +26,7 @@ impl Service {
         Ok(found.filter(|token| token.state(self.now()) == TokenState::Active))
     }
 
-    /// One token by name, also when it has expired but still holds its name.
+    /// One token by name, also when it has expired but still occupies its name.
     ///
     /// # Errors
     /// When the table cannot be read.

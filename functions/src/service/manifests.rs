@@ -20,7 +20,7 @@ pub struct ManifestRecord {
     /// The highest revision that was applied, where the applier gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<u64>,
-    /// What it may hand out, when an admin has said so.
+    /// What it may grant, when an admin has set it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<Grant>,
     /// Counts changes.
@@ -55,7 +55,7 @@ pub struct ManagedPage {
     pub next: Option<TokenKey>,
 }
 
-/// Where a token id comes from, told also after the token ended.
+/// Where a token id comes from, known also after the token ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "api", schemars(rename = "OriginRecord"))]
@@ -157,7 +157,7 @@ impl Service {
             }
             self.table.pause_after_race(race).await;
         }
-        Err(TableError::Busy("others apply the same manifest".to_owned()).into())
+        Err(TableError::Busy("other requests apply the same manifest".to_owned()).into())
     }
 
     /// False when another run was faster: perhaps with a lower revision.
@@ -206,7 +206,7 @@ impl Service {
         }
     }
 
-    /// Publishes a manifest's text for the scheduled job; an empty one takes it back.
+    /// Publishes a manifest's text for the scheduled job; an empty one withdraws it.
     ///
     /// # Errors
     /// See [`PublishError`].
@@ -231,7 +231,7 @@ impl Service {
         match self.table.transact(transaction).await {
             Ok(()) => Ok(()),
             Err(TransactError::Table(error)) => Err(error.into()),
-            Err(TransactError::Cancelled(_)) => Err(TableError::Busy("it changed meanwhile".to_owned()).into()),
+            Err(TransactError::Cancelled(_)) => Err(TableError::Busy("another request changed it".to_owned()).into()),
         }
     }
 

@@ -72,10 +72,10 @@ impl Caller {
     }
 }
 
-/// What roles permit may be this old; everything about tokens and users acts at once.
+/// What roles allow may be this old; everything about tokens and users acts at once.
 const ROLES_FRESH: Seconds = Seconds(5);
 
-/// What every role permits, and when it was read.
+/// What every role allows, and when it was read.
 type RolesRead = (Timestamp, Arc<BTreeMap<RoleName, Permissions>>);
 
 /// The token service on one table.

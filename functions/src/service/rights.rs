@@ -17,7 +17,7 @@ use crate::user::User;
 pub(super) enum Rights {
     /// Whoever can write the table.
     Operator,
-    /// What a token permits.
+    /// What a token allows.
     Token(Box<Holder>),
 }
 
@@ -36,22 +36,24 @@ pub(super) struct Holder {
 #[non_exhaustive]
 pub enum Denied {
     /// The caller may not even know whether it is there.
-    #[error("there is nothing here that this token may see")]
+    #[error("not found, or this token is not allowed to see it")]
     Hidden,
     /// A permission is missing.
     #[error("this token lacks the permission `{0}`")]
     Lacks(String),
-    /// It would permit what the caller may not.
-    #[error("it would permit {}, which this token does not", list(.0))]
+    /// It would allow what the caller may not do.
+    #[error("this would grant {}, which this token does not have", list(.0))]
     Permissions(Vec<String>),
-    /// It would work from where the caller's token does not.
-    #[error("it would work from networks that this token is not allowed from; name some of its own as `allowed_ips`")]
+    /// It would be valid from where the caller's token is not.
+    #[error(
+        "this would be valid from networks that this token is not allowed from; set `allowed_ips` to some of its own"
+    )]
     Networks,
     /// It would outlive the caller's token.
-    #[error("it would outlive this token, which ends at {0:.0}")]
+    #[error("this would outlive this token, which expires at {0:.0}")]
     Outlives(Timestamp),
     /// A manifest's grant does not cover it.
-    #[error("the manifest `{manifest}` may not hand out {what}: an admin widens its grant")]
+    #[error("the manifest `{manifest}` is not allowed to grant {what}; ask an admin to extend its grant")]
     NotGranted {
         /// Which.
         manifest: ManifestName,
@@ -85,9 +87,9 @@ pub(super) enum Gain {
     /// Nothing that could be used.
     #[default]
     Nothing,
-    /// A version that works: all that the token permits.
+    /// A valid version: all that the token allows.
     Version,
-    /// Whatever the token permits more than before.
+    /// Whatever the token allows more than before.
     Difference,
 }
 
@@ -376,7 +378,7 @@ impl Service {
         if caller.is_operator() {
             return Ok(());
         }
-        // What a manifest may hand out is its grant's to say, not its job's own permissions.
+        // What a manifest may grant is its grant's to say, not its job's own permissions.
         let manifest = new.managed_by.as_ref().filter(|manifest| caller.runs(manifest));
         let personal = self.admit_person(caller, old, new, wanted).await;
         let (Err(AdmitError::Denied(denied)), Some(manifest)) = (&personal, manifest) else { return personal };

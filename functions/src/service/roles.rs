@@ -15,9 +15,9 @@ use crate::table::{Put, Range, TableError, TransactError, Transaction, Write, de
 pub struct Role {
     /// The name.
     pub name: RoleName,
-    /// What it permits.
+    /// What it allows.
     pub permissions: Permissions,
-    /// How many users hold it.
+    /// How many users have it.
     #[serde(default)]
     pub holders: u32,
     /// The manifest that declared it first.
@@ -34,8 +34,8 @@ pub enum RoleError {
     /// There is no such role.
     #[error("there is no role `{0}`")]
     NoSuchRole(RoleName),
-    /// Users hold it.
-    #[error("the role `{role}` is held by {holders} user{}", if *holders == 1 { "" } else { "s" })]
+    /// Users have it.
+    #[error("the role `{role}` is assigned to {holders} user{}", if *holders == 1 { "" } else { "s" })]
     InUse {
         /// Which.
         role: RoleName,
@@ -53,10 +53,10 @@ pub enum RoleError {
     /// Too many permissions.
     #[error("a role has at most {PERMISSIONS_MAX} permissions")]
     TooMany,
-    /// What no manifest may hand out.
+    /// What no manifest may grant.
     #[error("no manifest may grant `{0}`")]
     NotByManifest(String),
-    /// The caller may not.
+    /// The caller is not allowed to.
     #[error(transparent)]
     Denied(#[from] Denied),
     /// The table.
@@ -82,7 +82,7 @@ impl Service {
         items.into_iter().map(decode).collect()
     }
 
-    /// Defines a role or changes what it permits. Declared by a manifest, it belongs to the first that declared it.
+    /// Creates a role or changes what it allows. Declared by a manifest, it belongs to the first that declared it.
     ///
     /// # Errors
     /// See [`RoleError`].
@@ -138,10 +138,10 @@ impl Service {
                 Err(TransactError::Table(error)) => return Err(error.into()),
             }
         }
-        Err(TableError::Busy("others change the same role".to_owned()).into())
+        Err(TableError::Busy("other requests are changing the same role".to_owned()).into())
     }
 
-    /// Whoever widens a role hands out what it permits more; a manifest hands out what its grant holds.
+    /// Whoever widens a role grants what it allows more; a manifest grants what its grant holds.
     async fn admit_role(
         &self,
         caller: &Caller,
@@ -172,10 +172,10 @@ impl Service {
         Ok(grant.covers(manifest, permissions)?)
     }
 
-    /// Deletes a role that nobody holds.
+    /// Deletes a role that no user has.
     ///
     /// # Errors
-    /// [`RoleError::InUse`] while users hold it, [`RoleError::NoSuchRole`].
+    /// [`RoleError::InUse`] while users have it, [`RoleError::NoSuchRole`].
     pub async fn delete_role(&self, caller: &Caller, name: &RoleName) -> Result<(), RoleError> {
         caller.must_have("admin:roles")?;
         for race in 0..RACE_RETRIES {
@@ -196,7 +196,7 @@ impl Service {
                 Err(TransactError::Cancelled(_)) => self.table.pause_after_race(race).await,
             }
         }
-        Err(TableError::Busy("others change the same role".to_owned()).into())
+        Err(TableError::Busy("other requests are changing the same role".to_owned()).into())
     }
 
     /// The write that counts a user more or fewer among a role's holders; it fails when the role is gone.

@@ -1,4 +1,4 @@
-//! Users: making, changing, suspending and deleting them.
+//! Users: creating, changing, suspending and deleting them.
 
 use std::collections::BTreeSet;
 
@@ -20,11 +20,11 @@ use crate::user::{User, UserKind};
 pub struct UserChange {
     /// Person (the default) or service account. Fixed once the user exists.
     pub kind: Option<UserKind>,
-    /// The roles held.
+    /// The user's roles.
     pub roles: Option<Vec<RoleName>>,
-    /// The most active tokens; `Some(None)` goes back to the policy's default.
+    /// The limit of active tokens; `Some(None)` restores the policy's default.
     pub max_tokens: Option<Option<u32>>,
-    /// Suspends or restores.
+    /// Whether the user is suspended.
     pub suspended: Option<bool>,
     /// The manifest that declares the user.
     pub managed_by: Option<ManifestName>,
@@ -57,17 +57,17 @@ pub enum UserError {
         manifest: ManifestName,
     },
     /// A person does not become a service account, nor the other way round.
-    #[error("`{user}` is a {} and stays one", kind.as_str())]
+    #[error("`{user}` is a {}; the type of a user cannot be changed", kind.as_str())]
     Kind {
         /// Who.
         user: UserName,
         /// What it is.
         kind: UserKind,
     },
-    /// What no manifest may hand out.
+    /// What no manifest may grant.
     #[error("no manifest may grant `{0}`")]
     NotByManifest(String),
-    /// The caller may not.
+    /// The caller is not allowed to.
     #[error(transparent)]
     Denied(#[from] Denied),
     /// Too many roles.
@@ -109,9 +109,9 @@ impl Service {
         Ok(users)
     }
 
-    /// Makes a user or changes one. By the time this returns, a role that was taken away has left the user's tokens
+    /// Creates a user or changes one. By the time this returns, a role that was removed has left the user's tokens
     /// too, and a suspension holds for all of them. If it is cut short, the same call, or any other change of the
-    /// user, goes on with it.
+    /// user, continues it.
     ///
     /// # Errors
     /// See [`UserError`].
@@ -149,10 +149,10 @@ impl Service {
             }
             return Ok(new);
         }
-        Err(TableError::Busy("others change the same user".to_owned()).into())
+        Err(TableError::Busy("other requests are changing the same user".to_owned()).into())
     }
 
-    /// The user `name`, made a person without roles if there is none yet.
+    /// The user `name`, created as a person without roles if there is none yet.
     ///
     /// # Errors
     /// See [`UserError`].
@@ -201,7 +201,7 @@ impl Service {
         self.table.transact(transaction).await
     }
 
-    /// Whoever gives a role must hold what it permits; a manifest gives what its grant holds, to users of its own.
+    /// Whoever gives a role must have what it allows; a manifest gives what its grant holds, to users of its own.
     async fn admit_user(
         &self,
         caller: &Caller,
@@ -228,7 +228,7 @@ impl Service {
         if other {
             let what = match old {
                 Some(_) => format!("roles to the user `{name}`, which it does not own"),
-                None => format!("the person `{name}`; it may make service accounts"),
+                None => format!("an account to the person `{name}`, only to service accounts"),
             };
             return Err(Denied::NotGranted { manifest: manifest.clone(), what }.into());
         }
@@ -260,7 +260,7 @@ impl Service {
                 None => return Ok(user),
             }
         }
-        Err(TableError::Busy("others change the same user".to_owned()))
+        Err(TableError::Busy("other requests are changing the same user".to_owned()))
     }
 
     /// `None` when somebody changed the user, or a token that has to change, meanwhile.
@@ -328,7 +328,7 @@ impl Service {
             Ok(()) => Ok(()),
             Err(TransactError::Table(error)) => Err(error.into()),
             Err(TransactError::Cancelled(_)) => {
-                Err(TableError::Busy("somebody changed the user meanwhile".to_owned()).into())
+                Err(TableError::Busy("another request changed the user".to_owned()).into())
             }
         }
     }

@@ -139,9 +139,9 @@ pub struct Valid {
     pub allowed_ips: Vec<IpNet>,
     /// The token's roles.
     pub roles: Vec<RoleName>,
-    /// What the roles permit.
+    /// What the roles allow.
     pub permissions: Permissions,
-    /// When this secret stops working by itself.
+    /// When this secret expires by itself.
     pub expires: Timestamp,
     /// The manifest that declares the token.
     pub managed_by: Option<ManifestName>,
@@ -167,13 +167,13 @@ pub enum Invalid {
     #[error("it has expired")]
     Expired,
     /// The token is alive, but this secret is none of its versions, or no longer.
-    #[error("this version of the token was retired, or never was one")]
+    #[error("this version of the token was retired, or never existed")]
     Retired,
     /// The user is suspended.
     #[error("the user is suspended")]
     Suspended,
     /// Not from an allowed address.
-    #[error("not from an address that the token allows")]
+    #[error("used from an address that the token does not allow")]
     Address,
 }
 
@@ -286,7 +286,7 @@ impl Service {
         Ok((version, deadline))
     }
 
-    /// What a list of roles permits. A role that no longer exists permits nothing.
+    /// What a list of roles allows. A role that no longer exists allows nothing.
     ///
     /// # Errors
     /// When the roles cannot be read.
@@ -320,7 +320,7 @@ impl Service {
         Ok(roles)
     }
 
-    /// Forgets what roles permit, after this process changed one.
+    /// Forgets what roles allow, after this process changed one.
     pub(super) fn forget_roles(&self) {
         *self.roles.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
     }

@@ -30,12 +30,12 @@ pub struct Announced {
     pub token: Token,
     /// No write may start after it, by the service's time.
     pub write_before: Timestamp,
-    /// How long that is from when the service answered.
+    /// How long that is after the service answered.
     pub write_within: std::time::Duration,
 }
 
 impl Service {
-    /// Stages a version of a token: it works from now on, beside the current one.
+    /// Stages a version of a token: it is valid from now on, beside the current one.
     ///
     /// # Errors
     /// [`VersionError::TooManyVersions`]; see [`ChangeError`].
@@ -113,7 +113,7 @@ impl Service {
         Ok(promoted.0)
     }
 
-    /// Retires an older version, after a look at every recorded place that found none holding it.
+    /// Retires an older version, after a look at every recorded place that found it at none.
     ///
     /// # Errors
     /// What is not yet over; see [`VersionError`].
@@ -134,8 +134,8 @@ impl Service {
         Ok(retired.0)
     }
 
-    /// Ends a version that has leaked, at once; see [`Token::end_compromised`]. The event says that nothing was waited
-    /// for.
+    /// Revokes a version that has leaked, at once; see [`Token::end_compromised`]. The event records that nothing was
+    /// waited for.
     ///
     /// # Errors
     /// [`VersionError::NotSuperseded`], [`VersionError::IsCurrent`] unless `anyway`; see [`ChangeError`].
@@ -151,7 +151,7 @@ impl Service {
                 let current = token.current().is_some_and(|current| current.number == number);
                 token.end_compromised(number, anyway, self.now())?;
                 let waits = if current { "; no newer version is current yet" } else { "" };
-                Ok(((), format!("version {number}, ended at once although places may hold it{waits}")))
+                Ok(((), format!("version {number}, revoked at once although places may contain it{waits}")))
             })
             .await?;
         Ok(ended.0)

@@ -4,7 +4,7 @@ use super::Service;
 use crate::table::TableError;
 
 impl Service {
-    /// Reads what roles permit, so that a check in the next seconds need not.
+    /// Reads what roles allow, so that a check in the next seconds need not.
     ///
     /// # Errors
     /// When the table cannot be read.

@@ -34,7 +34,7 @@ pub struct CopyNames<'a> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Copied {
-    /// How many items the source holds, and so does the target.
+    /// How many items the source contains, and so does the target.
     pub items: u64,
     /// How many of which kind.
     pub kinds: BTreeMap<&'static str, u64>,
@@ -49,11 +49,11 @@ pub struct Copied {
 /// Why a table was not copied, or not wholly.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
-    /// The target holds a service of its own.
-    #[error("`{0}` holds a service already")]
+    /// The target contains a service of its own.
+    #[error("`{0}` already contains a service")]
     Foreign(String),
     /// The target is another source's copy.
-    #[error("`{target}` is being made a copy of `{source_name}`")]
+    #[error("`{target}` is already an unfinished copy of `{source_name}`")]
     OtherSource {
         /// The target.
         target: String,
@@ -61,7 +61,7 @@ pub enum CopyError {
         source_name: String,
     },
     /// The copy was done before; the target may be in use since.
-    #[error("`{target}` was made a copy of this service already, at {at:.0}, and {differing} items differ by now")]
+    #[error("`{target}` was already copied from this service at {at:.0}, and {differing} items differ now")]
     Done {
         /// The target.
         target: String,
@@ -71,18 +71,18 @@ pub enum CopyError {
         differing: u64,
     },
     /// The source is itself a copy that was cut short.
-    #[error("`{0}` is a copy that was not finished")]
+    #[error("`{0}` is an unfinished copy")]
     Unfinished(String),
     /// Somebody used the target while it was being made.
-    #[error("`{target}` was used before the copy was done: `{key}` is newer there")]
+    #[error("`{target}` was used before the copy was finished: `{key}` is newer there")]
     Used {
         /// The target.
         target: String,
-        /// What tells so.
+        /// What shows it.
         key: String,
     },
     /// The source changed during every pass.
-    #[error("the service keeps changing: {0} items differed at the last look")]
+    #[error("the service keeps changing: {0} items differed at the last comparison")]
     Changing(u64),
     /// One of the tables.
     #[error(transparent)]
@@ -117,7 +117,7 @@ struct Pass {
 }
 
 impl Table {
-    /// Makes `target` a copy of this table, or goes on with it. `progress` is told how many items were gone over.
+    /// Makes `target` a copy of this table, or continues it. `progress` gets the number of items that were compared.
     ///
     /// # Errors
     /// See [`CopyError`]. Nothing in this table is ever changed, and nothing in a target that was in use.
@@ -245,7 +245,7 @@ impl Table {
                 let held = by_key(self.get_many(keys).await?);
                 let extra: Vec<&Key> = keys.iter().filter(|key| !held.contains_key(*key)).collect();
                 if write {
-                    // What a check reads stays for ever, as a tombstone: one that the source lacks was made there.
+                    // What a check reads stays for ever, as a tombstone: one that the source lacks was created there.
                     // So does the record of a token that was deleted there.
                     let made_there = |key: &&&Key| key.pk.starts_with("K#") || key.sk.starts_with(super::keys::ENDED);
                     if let Some(key) = extra.iter().find(made_there) {

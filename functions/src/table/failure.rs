@@ -12,8 +12,8 @@ pub enum TableError {
     /// There is no such table.
     #[error("the table `{0}` does not exist")]
     Missing(String),
-    /// The login may not do this.
-    #[error("the table refused: {0}")]
+    /// The credentials do not allow this.
+    #[error("access to the table was denied: {0}")]
     Denied(String),
     /// It throttled or met conflicts for as long as we tried.
     #[error("the table is busy: {0}")]
@@ -100,7 +100,7 @@ impl Table {
             | "TransactionConflictException" => TableError::Busy(text),
             _ if service.raw().status().as_u16() >= 500 => TableError::Unreachable(text),
             // An answer that says yes and cannot be read was cut on its way.
-            _ if service.raw().status().is_success() => TableError::Unreachable("half an answer came".to_owned()),
+            _ if service.raw().status().is_success() => TableError::Unreachable("the answer was cut off".to_owned()),
             _ => TableError::Invalid(text),
         };
         error.into()

@@ -10,7 +10,7 @@ use super::keys::{DUE, DUE_PK, DUE_SK, MANAGED, MANAGED_PK, PK, SK};
 use super::{Table, TableError};
 
 impl Table {
-    /// Makes the table unless it exists.
+    /// Creates the table unless it exists.
     ///
     /// # Errors
     /// Whatever the table answers.

@@ -17,7 +17,7 @@ pub(super) struct Api {
     pub(super) keeper: Keeper,
     /// The vendor, for messages.
     pub(super) vendor: &'static str,
-    /// Whether an answer says that the login is wrong or over.
+    /// Whether an answer says that the login is wrong or expired.
     pub(super) refuses: fn(&Incoming) -> bool,
 }
 
@@ -49,8 +49,8 @@ impl Api {
 
     fn refused(&self) -> SinkError {
         SinkError::Login {
-            reason: format!("{} does not accept the login from {}", self.vendor, self.keeper.source()),
-            hint: format!("make a new one in the account's settings on {}, and put it there", self.vendor),
+            reason: format!("{} does not accept the credentials from {}", self.vendor, self.keeper.source()),
+            hint: format!("create new ones in the account's settings on {}, and store them there", self.vendor),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// A clock that says how long something has been running, sleep included. A test passes its own.
+/// A clock that shows how long something has been running, sleep included. A test passes its own.
 pub type Elapsed = fn() -> Duration;
 
 /// An instant after which no write and no retry may start, on a clock that goes on while the machine sleeps

@@ -2,7 +2,7 @@
 
 #![warn(missing_docs)]
 
-/// What went wrong in a sink. No text in it ever holds a value, nor what a vendor echoes of one.
+/// What went wrong in a sink. No text in it ever contains a value, nor what a vendor echoes of one.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SinkError {
     /// Nothing answered, or nothing of use. A write may or may not have arrived.
@@ -19,7 +19,7 @@ pub enum SinkError {
         /// What to do.
         hint: String,
     },
-    /// The login is good but may not do this, or the file system refuses.
+    /// The login is valid but not allowed to do this, or the file system refuses.
     #[error("{reason}")]
     Denied {
         /// What was refused.
@@ -44,10 +44,10 @@ pub enum SinkError {
         hint: String,
     },
     /// Somebody else wrote between look and write; nothing was written.
-    #[error("it changed between look and write")]
+    #[error("it was changed after it was read, so nothing was written")]
     Changed,
-    /// The time that the announcement granted was over before the write could start; nothing was written.
-    #[error("the time granted for this write was over before it could start")]
+    /// The time that the announcement allowed ran out before the write could start; nothing was written.
+    #[error("the time allowed for this write ran out before it could start")]
     Late,
     /// The place is on another machine.
     #[error("it is on another machine (`{machine}`)")]

@@ -1,5 +1,5 @@
-//! What a type of sink tells without asking anybody: of itself, and of a sink that a manifest declares. None of it has a
-//! default, so that a new type answers every question.
+//! What a type of sink reports without asking anybody: of itself, and of a sink that a manifest declares. None of it has
+//! a default, so that a new type answers every question.
 
 #![warn(missing_docs)]
 
@@ -34,7 +34,7 @@ pub trait TypeFacts: Sync {
     /// that cause it together.
     fn effect(&self, place: &Place) -> Option<String>;
 
-    /// Whether deployments may go on with what an entry held although the entry is gone.
+    /// Whether deployments may still use what an entry contained although the entry is gone.
     fn absence_hides_deployments(&self) -> bool;
 
     /// The sink that reaches every place of the type that this machine has, declared or not; `None` where a declaration
@@ -59,7 +59,7 @@ pub trait SinkFacts: fmt::Debug {
     /// Where a push lands, as far as the settings tell.
     fn spot(&self, push: &PushDeclaration) -> Spot;
 
-    /// What another sink of the manifest must not be, or need not be, at the same time.
+    /// What another sink of the manifest must not, or need not, be at the same time.
     fn twin(&self) -> Option<Twin>;
 
     /// What a login needs for these entries.
@@ -83,7 +83,7 @@ pub struct Spot {
 /// What may keep two pushes to one secret of AWS apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Apart {
-    /// The account, where the sink says one: two that differ do not meet.
+    /// The account, where the sink sets one: two that differ do not meet.
     pub account: Option<String>,
     /// The key in the secret; the whole secret when `None`.
     pub json_key: Option<String>,
@@ -98,8 +98,8 @@ impl Apart {
         match (&self.json_key, &other.json_key) {
             (Some(one), Some(other)) if one != other => None,
             (Some(_), None) | (None, Some(_)) => Some((
-                "one push takes the whole secret, another a `json_key` in it",
-                "give every push to it a `json_key`, or none",
+                "one push writes the whole secret, another a `json_key` in it",
+                "set `json_key` in every push to it, or in none",
             )),
             _ if same_sink => Some((
                 "two pushes write to the same place",

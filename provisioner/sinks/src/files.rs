@@ -1,4 +1,4 @@
-//! Files that hold secrets: read into memory that is wiped, replaced in one step, locked against other writers.
+//! Files that contain secrets: read into memory that is wiped, replaced in one step, locked against other writers.
 
 mod fault;
 mod lock;
@@ -89,7 +89,7 @@ fn missing(path: &Path) -> Result<Option<Contents>, FileError> {
 /// ours and not write-protected. Writes nothing.
 ///
 /// # Errors
-/// What stands in the way.
+/// What prevents it.
 pub fn check_writable(path: &Path) -> Result<(), FileError> {
     let target = resolve(path);
     let folder = folder_of(&target)?;

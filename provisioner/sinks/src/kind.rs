@@ -70,11 +70,11 @@ impl Kind {
 pub struct SinkDeclaration {
     /// Its type and settings.
     pub settings: SinkSettings,
-    /// Where its header stands.
+    /// Where its header is.
     pub span: Span,
 }
 
-/// A place that holds secrets.
+/// Where secrets are delivered to.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
 #[schemars(rename = "Sink", tag = "type", rename_all = "kebab-case")]
 pub enum SinkSettings {
@@ -119,7 +119,7 @@ impl SinkSettings {
 }
 
 /// A place in few words: `Secrets Manager prod/api (eu-west-1)` or `.env API_TOKEN`, paths from `folder` on. One of a
-/// type that a newer version recorded is told by its name.
+/// type that a newer version recorded is shown by its name.
 pub fn label(place: &Place, folder: &Path, machine: &str) -> String {
     match Kind::named(&place.kind) {
         Some(kind) => kind.facts().label(place, folder, machine),

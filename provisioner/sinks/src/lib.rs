@@ -12,7 +12,7 @@
 //! - **A place tells it from all others**: account, project, machine, file, name. The id of a place is the same in every
 //!   run, and no two entries share one.
 //! - [`prepare`](Sink::prepare) finds what a write would be refused for, before anything is staged, and changes nothing.
-//! - [`look`](Sink::look) tells what a consumer reads by default: not older versions, not what waits for a release. A
+//! - [`look`](Sink::look) shows what a consumer reads by default: not older versions, not what waits for a release. A
 //!   place that cannot be reached is an error, never [`Seen::Absent`]. A [`Receipt`] has at most 200 bytes, contains no
 //!   value, and changes when somebody changes the entry.
 //! - [`read`](Sink::read) gives back the version that is asked for, even before consumers read it. It may be wrong: the

@@ -12,22 +12,22 @@ pub struct PushDeclaration {
     pub sink: String,
     /// The entry's name there.
     pub name: String,
-    /// For Secrets Manager: the key in a JSON object that the secret holds.
+    /// For Secrets Manager: the key in a JSON object that the secret contains.
     pub json_key: Option<String>,
     /// For Vercel: which of the project's environments reads it. A push to several is one of these each.
     pub environment: Option<Environment>,
     /// For Vercel: whether nobody may read it back.
     pub sensitive: bool,
-    /// Take over an entry that somebody else made; counts only before the first delivery.
+    /// Take over an entry that somebody else created; counts only before the first delivery.
     pub adopt: bool,
-    /// Where it stands.
+    /// Where it is in the file.
     pub span: Span,
-    /// Where its name stands.
+    /// Where its name is.
     pub name_span: Span,
 }
 
 impl PushDeclaration {
-    /// A push without anything particular, which stands nowhere.
+    /// A push without anything particular, which is in no file.
     pub fn plain(sink: &str, name: &str) -> Self {
         Self {
             sink: sink.to_owned(),

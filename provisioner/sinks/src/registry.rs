@@ -55,7 +55,7 @@ impl SinkSet for ManifestSinks {
 
     async fn place(&self, push: &PushDeclaration) -> Result<Place, SinkError> {
         let sink = self.declared.get(&push.sink).ok_or_else(|| SinkError::Refused {
-            reason: format!("there is no sink `{}`", push.sink),
+            reason: format!("the sink `{}` is not declared", push.sink),
             hint: "declare it under `[sinks]`".to_owned(),
         })?;
         let place = sink.place(push).await?;
@@ -78,7 +78,8 @@ impl SinkSet for ManifestSinks {
             }
         }
         Err(SinkError::Unreachable {
-            reason: "no sink of the manifest leads to this place any more: it was declared with another one".to_owned(),
+            reason: "no declared sink leads to this destination any more: it was delivered to by another one"
+                .to_owned(),
         })
     }
 }

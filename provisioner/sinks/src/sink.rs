@@ -1,4 +1,4 @@
-//! What a sink is: a place that holds secrets, behind one small trait, with capabilities as data.
+//! What a sink is: something that contains secrets, behind one small trait, with capabilities as data.
 
 #![warn(missing_docs)]
 
@@ -20,7 +20,7 @@ pub struct Capabilities {
     pub kind: &'static str,
     /// A value can be read back.
     pub readable: bool,
-    /// Shows which version it holds without the value being read.
+    /// Shows which version it contains without the value being read.
     pub marker: bool,
     /// A write can be made to fail when something else wrote first.
     pub conditional: bool,
@@ -60,12 +60,12 @@ pub struct Marker {
     pub fingerprint: Fingerprint,
 }
 
-/// What a sink tells of an entry as it stands, at most 200 bytes and never the value: it changes when somebody
+/// What a sink reports of an entry as it is, at most 200 bytes and never the value: it changes when somebody
 /// changes the entry by hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt(pub String);
 
-/// What a place holds, that is, what a consumer of it reads by default.
+/// What a place contains, that is, what a consumer of it reads by default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
     /// There is no such entry.
@@ -74,14 +74,14 @@ pub enum Seen {
     Holds(SeenEntry),
 }
 
-/// The entry that a place holds.
+/// The entry at a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenEntry {
     /// The fingerprint of the whole value; `None` when the sink neither shows the value nor a marker of ours.
     pub fingerprint: Option<Fingerprint>,
     /// The id of the token that the marker, or the value itself, names. A claim: the service decides.
     pub token_id: Option<TokenId>,
-    /// The entry as it stands.
+    /// The entry as it is.
     pub receipt: Receipt,
     /// Why consumers of the place may still read an older version than the entry shows, whichever it was; `None` where
     /// they read the entry itself. While it is set, no older version of the token may end.
@@ -111,8 +111,8 @@ pub struct Write<'a> {
     pub token_name: &'a str,
     /// The manifest's name, for tags and comments.
     pub manifest: &'a str,
-    /// What the place held at the last look. A sink that can compare must refuse with [`SinkError::Changed`] when it
-    /// holds anything else by now (finding already what is to be written is success).
+    /// What the place contained at the last look. A sink that can compare must refuse with [`SinkError::Changed`] when
+    /// it contains anything else by now (finding already what is to be written is success).
     pub seen: &'a Seen,
 }
 
@@ -121,20 +121,20 @@ pub struct Write<'a> {
 pub struct Removal<'a> {
     /// Where it is.
     pub place: &'a Place,
-    /// What the place held at the last look, see [`Write::seen`].
+    /// What the place contained at the last look, see [`Write::seen`].
     pub seen: &'a Seen,
 }
 
 /// The sinks of one run: which one serves a push, and which one reaches a recorded place.
 #[async_trait]
 pub trait SinkSet: Send + Sync {
-    /// This machine's name, as it stands in places.
+    /// This machine's name, as it is in places.
     fn machine(&self) -> &str;
 
     /// Where a push lands.
     ///
     /// # Errors
-    /// When that cannot be told, for instance because the sink's login does not work.
+    /// When that is unknown, for instance because the sink's login is not valid.
     async fn place(&self, push: &PushDeclaration) -> Result<Place, SinkError>;
 
     /// The sink that reaches a place, declared now or recorded earlier.
@@ -150,14 +150,14 @@ pub trait DeclaredSink: Sink {
     /// Where a push lands.
     ///
     /// # Errors
-    /// When that cannot be told, for instance because the login does not work.
+    /// When that is unknown, for instance because the login is not valid.
     async fn place(&self, push: &PushDeclaration) -> Result<Place, SinkError>;
 
     /// Whether it leads to a place of its type that is not declared any more.
     async fn reaches(&self, place: &Place) -> bool;
 }
 
-/// A place of one type of sink, reached with one login. Answers stand in the order of what was asked.
+/// A place of one type of sink, reached with one login. Answers are in the order of what was asked.
 #[async_trait]
 pub trait Sink: Send + Sync {
     /// What it can do.
@@ -166,14 +166,14 @@ pub trait Sink: Send + Sync {
     /// Places with the same unit are written together, one after another unit.
     fn unit(&self, place: &Place) -> String;
 
-    /// Checks login, rights and that each place could be written, before anything is staged. Writes nothing.
+    /// Checks login, permissions and that each place could be written, before anything is staged. Writes nothing.
     async fn prepare(&self, places: &[&Place]) -> Vec<Result<(), SinkError>>;
 
-    /// What each place holds now.
+    /// What each place contains now.
     async fn look(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>>;
 
-    /// What each place holds, as far as the sink's cheapest list tells. A plan may rest on it, and no step that ends
-    /// anything or writes without comparing.
+    /// What each place contains, as far as the sink's cheapest list shows. A plan may rest on it, and no step that
+    /// retires anything or writes without comparing.
     async fn survey(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>> {
         self.look(places).await
     }
@@ -189,7 +189,7 @@ pub trait Sink: Send + Sync {
     /// Removes entries that are ours, all of one [unit](Sink::unit). An entry that is not there is success.
     async fn remove(&self, removals: &[Removal<'_>], deadline: Deadline) -> Vec<Result<(), SinkError>>;
 
-    /// The version `ended` stopped working, and no consumer reads it: a sink that keeps older values may disable it.
+    /// The version `ended` is no longer valid, and no consumer reads it: a sink that keeps older values may disable it.
     async fn ended(&self, _place: &Place, _ended: &Marker) -> Result<(), SinkError> {
         Ok(())
     }

@@ -22,7 +22,7 @@ async fn a_bad_request_is_told_all_its_faults_at_their_places() {
         (r#"{"name": "x", "nmae": 1}"#, 422, "invalid_field", "unknown field `nmae`"),
         (r#"{"name": "x", "labels": {"a": 1}}"#, 422, "invalid_field", "/labels/a"),
         (r#"{"name": "x", "labels": {"": "a"}}"#, 422, "invalid_field", "a label needs a name"),
-        (r#"{"name": "x"} trailing"#, 400, "invalid_request", "goes on after"),
+        (r#"{"name": "x"} trailing"#, 400, "invalid_request", "has more text after"),
         (r#"{"name": "#, 400, "invalid_request", "not JSON"),
         ("", 400, "invalid_request", "not JSON"),
         (r#"{"name": "x", "name": "y"}"#, 422, "invalid_field", "duplicate field"),

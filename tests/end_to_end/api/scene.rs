@@ -67,7 +67,7 @@ impl Scene {
         service.promote(&operator, &token, 1).await.unwrap();
     }
 
-    /// What the manifest `acme` may hand out.
+    /// What the manifest `acme` may grant.
     pub(crate) async fn grant(&self, permits: &[&str], roles: &[&str], users: &[&str]) {
         let grant = Grant {
             permissions: permissions(permits),

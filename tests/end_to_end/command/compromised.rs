@@ -35,8 +35,8 @@ async fn a_leaked_secret_ends_at_once_and_the_new_one_is_everywhere() {
     assert_eq!(
         ended,
         [
-            "version 2, ended at once although places may hold it",
-            "version 1, ended at once although places may hold it"
+            "version 2, revoked at once although places may contain it",
+            "version 1, revoked at once although places may contain it"
         ]
     );
 }

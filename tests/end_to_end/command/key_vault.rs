@@ -190,9 +190,9 @@ async fn whoever_is_signed_in_with_the_azure_cli_is_signed_in() {
     let reason = |line| str::split_once(line, "cannot read `")?.1.split_once("`: ");
     let reasons: Vec<&str> = told.lines().filter(blocked).map(|line| reason(line).unwrap().1).collect();
     insta::assert_snapshot!(reasons.join("\n"), @"
-    there is no sign-in to Azure in the environment, and no `az`
+    there are no Azure credentials in the environment, and `az` is not installed
     `az account get-access-token` failed: nobody is signed in
-    `az account get-access-token` prints no token
+    `az account get-access-token` printed no token
     ");
     let token = vault.bench.vault.token();
     az(&format!(

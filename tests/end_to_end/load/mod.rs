@@ -1,6 +1,6 @@
 //! Mixed load on two servers of one table: tokens are made, rotated, deleted and checked side by side.
 //!
-//! `LATCHKEY_LOAD_SECONDS` is how long, a minute unless said.
+//! `LATCHKEY_LOAD_SECONDS` is how long; one minute by default.
 
 mod client;
 

@@ -44,16 +44,16 @@ async fn a_target_that_is_in_use_is_never_written() {
     let (there, secrets) = applied().await;
     there.world.run("role set other -p documents:read --service embedded:other.db").exits(0);
     let foreign = there.run("copy embedded:latchkey.db embedded:other.db").exits(4);
-    assert!(foreign.stderr.contains("holds a service already"), "{}", foreign.stderr);
+    assert!(foreign.stderr.contains("already contains a service"), "{}", foreign.stderr);
     assert!(!is_valid(&there, "other.db", &secrets[0]));
     there.run("copy embedded:latchkey.db table:latchkey").exits(0);
     // The copy is in use: what was deleted there stays deleted, although the source still has it.
     there.run("token delete build-api --user ci --yes --service table:latchkey").exits(0);
     let done = there.run("copy embedded:latchkey.db table:latchkey").exits(4);
-    assert!(done.stderr.contains("copy of this service already"), "{}", done.stderr);
+    assert!(done.stderr.contains("already copied from this service"), "{}", done.stderr);
     assert!(!there.is_valid("latchkey", &secrets[0]) && there.is_valid("latchkey", &secrets[1]));
     let other = there.run("copy embedded:other.db table:latchkey").exits(4);
-    assert!(other.stderr.contains("is being made a copy of"), "{}", other.stderr);
+    assert!(other.stderr.contains("is already an unfinished copy of"), "{}", other.stderr);
     there.run("copy embedded:latchkey.db embedded:latchkey.db").exits(1);
     there.run("copy embedded:missing.db embedded:new.db").exits(1);
     there.run("copy https://api.invalid embedded:new.db").exits(1);

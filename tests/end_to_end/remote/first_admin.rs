@@ -25,7 +25,7 @@ fn of_eight_at_once_exactly_one_makes_the_first_admin() {
     assert_eq!(secrets_in(secret).len(), 1);
     for loser in ended.iter().filter(|ran| ran.code != Some(0)) {
         assert!(loser.stdout.is_empty() && loser.code == Some(1), "{loser:?}");
-        assert!(loser.stderr.contains("first admin already") || loser.stderr.contains("was faster"), "{loser:?}");
+        assert!(loser.stderr.contains("already has a first admin") || loser.stderr.contains("was faster"), "{loser:?}");
     }
     let valid = world.pipe("token verify --service embedded:latchkey.db", secret).exits(0);
     assert!(valid.stdout.contains("*:*") || valid.stdout.contains("allows"), "{}", valid.stdout);

@@ -64,7 +64,7 @@ fn what_the_grant_does_not_cover_is_refused_with_the_request_id_and_the_way_out(
     remote.world.edit("documents:read", "documents:write");
     let refused = remote.run("apply");
     assert_ne!(refused.code, Some(0));
-    assert!(refused.stderr.contains("may not hand out `documents:write`"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("is not allowed to grant `documents:write`"), "{}", refused.stderr);
     assert!(refused.stderr.contains("(request "), "{}", refused.stderr);
     assert!(refused.stderr.contains("provision manifest grant acme"), "{}", refused.stderr);
     remote.admin("manifest grant acme -p documents:write").exits(0);
@@ -78,7 +78,11 @@ fn a_job_of_another_manifest_sees_nothing() {
     remote.run("apply").exits(0);
     remote.world.edit("manifest = \"acme\"", "manifest = \"other\"");
     let refused = remote.run("plan").exits(1);
-    assert!(refused.stderr.contains("there is nothing here that this token may see (request "), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("not found, or this token is not allowed to see it (request "),
+        "{}",
+        refused.stderr
+    );
 }
 
 #[test]

@@ -44,7 +44,7 @@ async fn child() {
     let place = async |settings| AwsSecretsManager::new(settings).place("any", None).await;
     match case.as_str() {
         "no-region" => login_error(place(Settings::default()).await, "no AWS region is set"),
-        "no-login" => login_error(place(Settings::default()).await, "there is no AWS login"),
+        "no-login" => login_error(place(Settings::default()).await, "no AWS credentials were found"),
         "account" => {
             let found = place(Settings::default()).await.unwrap();
             assert_eq!((found.part("account"), found.part("region")), (Some("123456789012"), Some(REGION)));
@@ -52,7 +52,7 @@ async fn child() {
             let same = Settings { account: Some("123456789012".to_owned()), ..Settings::default() };
             assert_eq!(place(same).await.unwrap(), found);
             let other = Settings { account: Some("999999999999".to_owned()), ..Settings::default() };
-            login_error(place(other).await, "to account `123456789012`, the sink wants `999999999999`");
+            login_error(place(other).await, "to account `123456789012`, but the sink is set to account `999999999999`");
         }
         "profile" => {
             let settings = Settings { profile: Some("ours".to_owned()), ..Settings::default() };
@@ -62,7 +62,7 @@ async fn child() {
                 region: Some(REGION.to_owned()),
                 ..Settings::default()
             };
-            login_error(place(settings).await, "there is no AWS login");
+            login_error(place(settings).await, "no AWS credentials were found");
         }
         // Somebody runs all ignored tests.
         _ => {}

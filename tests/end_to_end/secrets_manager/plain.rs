@@ -183,7 +183,7 @@ async fn only_what_is_ours_is_removed(world: &World) {
     let foreign = world.place("plain/foreign").await;
     world.by_hand("plain/foreign", "not ours").await;
     let seen = world.look(&foreign).await.unwrap();
-    refused(world.remove(&foreign, &seen).await, "was not put there by Latchkey");
+    refused(world.remove(&foreign, &seen).await, "contains a value that Latchkey did not write");
     assert_eq!(world.value("plain/foreign").await, "not ours");
 }
 

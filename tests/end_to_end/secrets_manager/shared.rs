@@ -130,7 +130,7 @@ async fn what_is_no_object_is_refused(world: &World) {
     let version = Version::first();
     world.by_hand("shared/text", "just text").await;
     world.person.call("CreateSecret", json!({ "Name": "shared/binary", "SecretBinary": "AAEC" })).await;
-    for (name, wanted) in [("shared/text", "holds no JSON object"), ("shared/binary", "is binary")] {
+    for (name, wanted) in [("shared/text", "does not contain a JSON object"), ("shared/binary", "is binary")] {
         let place = world.key(name, "T").await;
         refused(world.prepare(&place).await, wanted);
         refused(world.look(&place).await, wanted);
@@ -149,9 +149,9 @@ async fn sizes_are_refused_before_any_write(world: &World) {
     let name = "shared/large";
     world.by_hand(name, &json!({ "x": "y".repeat(65_500) }).to_string()).await;
     let (place, version) = (world.key(name, "T").await, Version::first());
-    refused(world.prepare(&place).await, "over 65536 bytes");
+    refused(world.prepare(&place).await, "larger than 65536 bytes");
     let puts = world.manager.count("PutSecretValue");
-    refused(world.write(&version, &place, &Seen::Absent).await, "over 65536 bytes");
+    refused(world.write(&version, &place, &Seen::Absent).await, "larger than 65536 bytes");
     assert_eq!(world.manager.count("PutSecretValue"), puts);
 }
 
@@ -167,5 +167,5 @@ async fn a_key_is_taken_out_and_the_secret_stays(world: &World) {
     world.remove(&place, &seen).await.unwrap();
     world.by_hand(name, r#"{"T":"theirs"}"#).await;
     let seen = world.look(&place).await.unwrap();
-    refused(world.remove(&place, &seen).await, "was not put there by Latchkey");
+    refused(world.remove(&place, &seen).await, "contains a value that Latchkey did not write");
 }

@@ -183,10 +183,13 @@ async fn what_cannot_go_well_is_told_before_anything_is_staged() {
     sink.prepare(&[&place]).await.remove(0).unwrap();
     vendor.scopes("read-protected");
     let told = words(sink.prepare(&[&place]).await.remove(0), &[]);
-    assert!(told.contains("may read the config vars") && told.contains("write-protected"), "{told}");
+    assert!(told.contains("allowed to read the config vars") && told.contains("write-protected"), "{told}");
     let version = Version::first();
     let told = words(write(&sink, &place, &version, &Seen::Absent).await, &[&version]);
-    assert!(told.contains("may not change the config vars of app `acme-worker` (403 `forbidden`, request `"), "{told}");
+    assert!(
+        told.contains("not allowed to change the config vars of app `acme-worker` (403 `forbidden`, request `"),
+        "{told}"
+    );
     vendor.scopes("global");
     vendor.left(5);
     let told = words(sink.prepare(&[&place]).await.remove(0), &[]);
@@ -200,7 +203,7 @@ async fn what_cannot_go_well_is_told_before_anything_is_staged() {
     assert_eq!(vendor.releases(APP), before);
     let nowhere = bench.sink_for(Target::App("nobody-s-app".to_owned()));
     let told = words(nowhere.prepare(&[&place]).await.remove(0), &[]);
-    assert!(told.contains("no app `nobody-s-app`"), "{told}");
+    assert!(told.contains("app `nobody-s-app` was not found"), "{told}");
 }
 
 #[tokio::test]
@@ -249,7 +252,7 @@ async fn a_login_that_ends_half_way_is_read_once_more() {
     bench.heroku.vendor().accept("nobody-knows");
     let told = words(look(&sink, &place).await, &[]);
     assert!(
-        told.starts_with("Heroku does not accept the login from the file `") && !told.contains("fresh-login"),
+        told.starts_with("Heroku does not accept the credentials from the file `") && !told.contains("fresh-login"),
         "{told}"
     );
 }

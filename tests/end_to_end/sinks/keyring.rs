@@ -56,7 +56,7 @@ async fn two_entries_of_one_name_are_not_chosen_from() {
     let error = look(keyring.session(), "api").await.unwrap_err();
     insta::assert_snapshot!(told(&error), @"
     the keyring has several entries `api` of `acme`
-    delete all but one: which of them a program reads is chance
+    delete all but one: programs may read any of them
     ");
 }
 
@@ -68,7 +68,7 @@ async fn a_locked_keyring_is_told_at_once_and_not_waited_for() {
     assert!(matches!(error, SinkError::Denied { .. }), "{error:?}");
     insta::assert_snapshot!(told(&error), @"
     the keyring is locked
-    unlock it: log in to the desktop, or open its program for passwords (`seahorse`); without a desktop `gnome-keyring-daemon --unlock` reads the password from stdin
+    unlock it: log in to the desktop, or open its password manager (`seahorse`); without a desktop `gnome-keyring-daemon --unlock` reads the password from stdin
     ");
     let refused = write(keyring.session(), "held", &Seen::Absent).await;
     assert!(matches!(refused, Err(SinkError::Denied { .. })), "{refused:?}");
@@ -81,11 +81,11 @@ async fn without_a_keyring_it_is_said_what_is_missing() {
     let nowhere = Session { bus: Some("unix:path=/no/such/socket".to_owned()), ..empty.session() };
     let no_bus = look(nowhere, "api").await.unwrap_err();
     insta::assert_snapshot!(format!("{}\n\n{}", told(&no_service), told(&no_bus)), @"
-    there is no keyring here: no program on the D-Bus session is a Secret Service
+    no keyring was found: no program on the D-Bus session is a Secret Service
     install and start one, for instance `gnome-keyring`
 
-    there is no keyring here: no D-Bus session
-    run it in a desktop session; on a server use another type of sink, or `dbus-run-session` with an unlocked `gnome-keyring-daemon`
+    no keyring was found: there is no D-Bus session
+    run in a desktop session; on a server use another type of sink, or `dbus-run-session` with an unlocked `gnome-keyring-daemon`
     ");
 }
 
@@ -95,8 +95,8 @@ async fn a_machine_for_jobs_has_none_unless_the_manifest_says_so() {
     let session = Session { in_ci: true, ..keyring.session() };
     let error = look(session.clone(), "api").await.unwrap_err();
     insta::assert_snapshot!(told(&error), @"
-    `CI` is set, and a machine for jobs has no keyring that lasts
-    run it where the keyring is, or write `allow_ci = true` in the sink if this machine has one
+    `CI` is set, and CI machines rarely have a keyring that lasts
+    run on the machine of the keyring, or set `allow_ci = true` in the sink if this one keeps it
     ");
     let allowed = Keyring::new(Settings { allow_ci: true, ..settings() }, session);
     let place = allowed.place(&PushDeclaration::plain("desk", "api")).await.unwrap();

@@ -127,7 +127,7 @@ async fn rows_of_others_are_never_written_and_the_reason_is_told() {
         (json!({ "vsmValue": "x" }), "belongs to an integration"),
         (json!({ "contentHint": { "type": "postgres-url" } }), "belongs to an integration"),
         (json!({ "type": "system" }), "one of Vercel's own"),
-        (json!({ "target": ["production", "preview"] }), "read by preview too"),
+        (json!({ "target": ["production", "preview"] }), "also set for preview"),
     ];
     let version = Version::first();
     for (number, (fields, why)) in foreign.into_iter().enumerate() {
@@ -184,7 +184,7 @@ async fn a_value_changed_by_hand_is_not_hidden_by_the_comment_that_was_left() {
     bench.by_hand(&place, "by hand").await;
     let later = held(&sink, &place).await;
     assert_eq!((later.fingerprint, later.token_id), (None, Some(version.marker.token_id.clone())));
-    assert!(later.lagging.unwrap().contains("nobody can tell"));
+    assert!(later.lagging.unwrap().contains("is unknown"));
 }
 
 #[tokio::test]
@@ -269,7 +269,7 @@ async fn consumers_lag_until_a_deployment_of_their_environment_is_newer() {
     assert_eq!(held(&sink, &next).await.lagging, None);
     vendor.hide_deployments();
     let blind = held(&sink, &production).await;
-    assert!(blind.lagging.unwrap().contains("cannot be seen"), "what cannot be seen may lag");
+    assert!(blind.lagging.unwrap().contains("cannot be read"), "what cannot be seen may lag");
     assert!(blind.fingerprint.is_some());
 }
 
@@ -304,7 +304,10 @@ async fn a_team_is_named_by_id_or_slug_and_a_missing_one_is_told() {
     let sink = bench.sink_for(&bench.settings());
     let place = place(&sink, "API_TOKEN", Environment::Production).await;
     let told = words(look(&sink, &place).await, &[]);
-    assert!(told.contains("may not read the variables of `acme-web`") && told.contains("needs `team`"), "{told}");
+    assert!(
+        told.contains("not allowed to read the variables of `acme-web`") && told.contains("needs `team`"),
+        "{told}"
+    );
 }
 
 #[tokio::test]
@@ -325,7 +328,7 @@ async fn the_deploy_hook_is_called_once_and_never_shown() {
     let places = [place(&sink, "A", Environment::Production).await, place(&sink, "B", Environment::Production).await];
     assert_eq!(sink.written(&[]).await.unwrap(), None, "nothing was written, so nothing is deployed");
     let told = sink.written(&[&places[0], &places[1]]).await.unwrap().unwrap();
-    assert_eq!(told, "a deployment of `acme-web` was started, which reads what was written");
+    assert_eq!(told, "started a deployment of `acme-web`, which reads what was written");
     assert_eq!(bench.vercel.vendor().hooked(), 1);
     assert!(!format!("{sink:?}").contains("hunter2"));
 }
@@ -411,7 +414,7 @@ async fn a_login_that_ends_half_way_is_read_once_more() {
     bench.vercel.vendor().accept("nobody-knows");
     let before = bench.vercel.requests();
     let told = words(look(&sink, &place).await, &[]);
-    assert!(told.starts_with("Vercel does not accept the login from the file `"), "{told}");
+    assert!(told.starts_with("Vercel does not accept the credentials from the file `"), "{told}");
     assert!(!told.contains("fresh-login"));
     assert_eq!(bench.vercel.requests(), before + 1);
 }

@@ -25,11 +25,11 @@ pub struct Me {
     pub version: u32,
     /// That version's fingerprint.
     pub fingerprint: Fingerprint,
-    /// When it stops working by itself.
+    /// When it expires by itself.
     pub works_until: Timestamp,
     /// Its roles.
     pub roles: Vec<RoleName>,
-    /// What they permit.
+    /// What they allow.
     pub permissions: Permissions,
     /// The manifest that declares it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,13 +59,13 @@ impl From<&Valid> for Me {
 pub struct Introspect {
     /// The secret that was presented.
     pub token: String,
-    /// Taken and not heeded.
+    /// Accepted and ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_type_hint: Option<String>,
-    /// The address of whoever presented it; a token bound to networks is inactive without.
+    /// The address of whoever presented it; a token bound to networks is inactive without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_ip: Option<String>,
-    /// Whether this counts as a use; it does unless told not to.
+    /// Whether this counts as a use; `true` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<bool>,
 }
@@ -87,7 +87,7 @@ impl Drop for Introspect {
 pub struct Introspected {
     /// Whether the token is valid now.
     pub active: bool,
-    /// What it permits, separated by spaces.
+    /// Its permissions, separated by spaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
     /// `Bearer`.
@@ -99,7 +99,7 @@ pub struct Introspected {
     /// The user again, as RFC 7662 has it for people to read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<UserName>,
-    /// When this secret stops working by itself, in seconds since 1970.
+    /// When this secret expires by itself, in seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exp: Option<i64>,
     /// The token's id.
@@ -114,7 +114,7 @@ pub struct Introspected {
     /// Its roles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles: Option<Vec<RoleName>>,
-    /// What they permit.
+    /// What they allow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permissions: Option<Permissions>,
 }

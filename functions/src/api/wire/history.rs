@@ -26,7 +26,7 @@ pub struct TokenUsage {
 pub struct UserUsage {
     /// By token name.
     pub tokens: Vec<TokenUsage>,
-    /// What to give as `cursor` for the next page.
+    /// The `cursor` of the next page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
@@ -36,7 +36,7 @@ pub struct UserUsage {
 pub struct EventList {
     /// Newest first.
     pub events: Vec<Event>,
-    /// What to give as `cursor` for the next page.
+    /// The `cursor` of the next page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }

@@ -18,10 +18,10 @@ use crate::token::TokenKey;
 pub struct ManifestTokens {
     /// Their records.
     pub tokens: Vec<TokenRecord>,
-    /// What to give as `cursor` for the next page; absent on the last.
+    /// The `cursor` of the next page; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
-    /// The deployment's default of active tokens a user.
+    /// The deployment's default limit of active tokens per user.
     pub max_tokens: u32,
 }
 
@@ -33,7 +33,7 @@ pub struct LookUp {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<UserName>")]
     pub users: Vec<String>,
-    /// Whether to tell the roles.
+    /// Whether to list the roles.
     #[serde(default)]
     pub roles: bool,
     /// Tokens by user and name, whoever declares them.
@@ -64,7 +64,7 @@ pub struct LookedUp {
     /// Where ids come from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub origins: Vec<Origin>,
-    /// How many expired tokens still hold their names, by user.
+    /// How many expired tokens still occupy their names, by user.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub expired: BTreeMap<UserName, u32>,
 }
@@ -103,7 +103,7 @@ pub struct ManifestView {
     /// The highest revision that was applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<u64>,
-    /// What it may hand out.
+    /// What it is allowed to grant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<PutGrant>")]
     pub grant: Option<Grant>,
@@ -135,10 +135,10 @@ impl ManifestView {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PutManifest {
-    /// Notes that something is applied, at the revision below if there is one; it never goes back.
+    /// Records that something is applied, at the revision below if there is one; it never goes back.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::super::object::one")]
     pub applied: Option<Applied>,
-    /// The manifest's text for the scheduled job, at most 48 KB; an empty one takes it back.
+    /// The manifest's text for the scheduled job, at most 48 KB; an empty one withdraws it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
 }
@@ -152,20 +152,20 @@ pub struct Applied {
     pub revision: Option<u64>,
 }
 
-/// What a manifest may hand out. Never `admin:*`, `manifests:*` or `*` as a resource.
+/// What a manifest is allowed to grant. Never `admin:*`, `manifests:*` or `*` as a resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Grant")]
 #[serde(deny_unknown_fields)]
 pub struct PutGrant {
-    /// All that its roles and tokens permit stays within these.
+    /// All permissions of its roles and tokens must lie within these.
     #[serde(default)]
     #[schemars(with = "Vec<Permission>")]
     pub permissions: Vec<String>,
-    /// Roles that it may name although it does not declare them.
+    /// Roles that it may use although it does not declare them.
     #[serde(default)]
     #[schemars(with = "Vec<RoleName>")]
     pub roles: Vec<String>,
-    /// Users that it may name although it does not declare them.
+    /// Users that it may use although it does not declare them.
     #[serde(default)]
     #[schemars(with = "Vec<UserName>")]
     pub users: Vec<String>,
@@ -191,15 +191,15 @@ pub struct TakeLease {
     /// The run, a random word of at most 64 characters: the same run renews.
     #[schemars(regex(pattern = HOLDER))]
     pub holder: String,
-    /// Takes it from whoever has it.
+    /// Takes it even if another run has it.
     #[serde(default)]
     pub steal: bool,
 }
 
-/// Who holds a lease.
+/// Who has a lease.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeaseRecord {
-    /// The run, told to itself only.
+    /// The run, shown to itself only.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(regex(pattern = HOLDER))]
     pub holder: String,

@@ -1,6 +1,6 @@
-//! What requests and replies hold. The names of the API; the records of the service turn into them and back.
+//! What requests and replies contain. The names of the API; the records of the service turn into them and back.
 //!
-//! No reply holds a digest: versions are told apart by their public fingerprints.
+//! No reply contains a digest: versions are told apart by their public fingerprints.
 
 mod check;
 mod history;

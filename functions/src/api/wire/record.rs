@@ -1,4 +1,4 @@
-//! A token as it is told, and back.
+//! A token's record as the API shows it, and back.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ pub struct TokenRecord {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<String>")]
     pub allowed_ips: Vec<IpNet>,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
     /// By whom.
     pub created_by: String,
@@ -62,7 +62,7 @@ pub struct TokenRecord {
     pub retired: Vec<Retired>,
     /// The highest number ever staged.
     pub highest: u32,
-    /// Since when it leaves with its manifest's declaration.
+    /// Since when it leaves, as its manifest no longer declares it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaving: Option<Timestamp>,
     /// When it was deleted or expired.
@@ -92,7 +92,7 @@ pub struct VersionEntry {
     /// When it expires, once that is fixed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiry: Option<Timestamp>,
-    /// When it stops working by itself.
+    /// When it expires by itself.
     pub works_until: Timestamp,
     /// When its overlap ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -106,7 +106,7 @@ pub struct VersionEntry {
     /// Its deliveries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deliveries: Vec<DeliveryEntry>,
-    /// Its noted uses.
+    /// Its recorded uses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used: Option<UseEntry>,
 }
@@ -128,7 +128,7 @@ pub struct DeliveryEntry {
 pub struct UseEntry {
     /// The first.
     pub first: Timestamp,
-    /// The last that was noted; it may lag by 75 minutes.
+    /// The last that was recorded; it may lag by 75 minutes.
     pub last: Timestamp,
     /// From which address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -144,7 +144,7 @@ pub struct PlaceEntry {
     pub place: Place,
     /// Whether the manifest declares it now.
     pub declared: bool,
-    /// What the sink answered to the last delivery.
+    /// The sink's receipt of the last delivery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<String>,
     /// The version that was last delivered.
@@ -153,7 +153,7 @@ pub struct PlaceEntry {
 }
 
 impl TokenRecord {
-    /// The record as it is told.
+    /// The record as the API shows it.
     pub fn of(token: &Token, now: Timestamp) -> Self {
         let version = |version: &Version| VersionEntry {
             number: version.number,
@@ -275,7 +275,7 @@ impl UseEntry {
 pub struct TokenList {
     /// The tokens.
     pub tokens: Vec<TokenRecord>,
-    /// What to give as `cursor` for the next page; absent on the last.
+    /// The `cursor` of the next page; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Roles, and the users who hold them.
+//! Roles, and the users who have them.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -14,25 +14,25 @@ use crate::user::{User, UserKind};
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetRoles {
-    /// The roles, which the user must hold.
+    /// The roles, which the user must have.
     #[schemars(with = "Vec<RoleName>")]
     pub roles: Vec<String>,
-    /// The id of the token that is meant.
+    /// The id that the token must have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<TokenId>")]
     pub id: Option<String>,
 }
 
-/// A token's roles and what they permit.
+/// A token's roles and permissions.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct TokenRoles {
     /// The roles.
     pub roles: Vec<RoleName>,
-    /// What they permit together.
+    /// What they allow together.
     pub permissions: Permissions,
 }
 
-/// What a role is to permit.
+/// The permissions that a role is to have.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("examples" = [{ "permissions": ["documents:read", "invoices:*"] }]))]
@@ -51,9 +51,9 @@ pub struct PutRole {
 pub struct RoleRecord {
     /// Its name.
     pub name: RoleName,
-    /// What it permits.
+    /// What it allows.
     pub permissions: Permissions,
-    /// How many users hold it.
+    /// How many users have it.
     pub holders: u32,
     /// The manifest that declares it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,15 +91,15 @@ pub struct PutUser {
     /// Person (the default) or service account. Fixed once the user exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<UserKind>,
-    /// The roles held.
+    /// The user's roles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Vec<RoleName>>")]
     pub roles: Option<Vec<String>>,
-    /// The most active tokens; `null` goes back to the deployment's default.
+    /// The limit of active tokens; `null` restores the deployment's default.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[schemars(with = "Option<u32>")]
     pub max_tokens: Option<Option<u32>>,
-    /// Suspends or restores.
+    /// Whether the user is suspended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended: Option<bool>,
     /// The manifest that declares the user.
@@ -121,24 +121,24 @@ pub struct UserRecord {
     pub name: UserName,
     /// Person or service account.
     pub kind: UserKind,
-    /// The roles held.
+    /// The user's roles.
     pub roles: Vec<RoleName>,
-    /// Whether no token of the user works.
+    /// Whether the user is suspended, so that none of the user's tokens is valid.
     pub suspended: bool,
-    /// The most active tokens, where it is not the deployment's default.
+    /// The limit of active tokens, where it is not the deployment's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u32>,
-    /// How many active tokens there are; those that expired lately may still count.
+    /// How many active tokens there are; those that expired recently may still count.
     pub active: u32,
     /// The manifest that declares the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<ManifestName>,
     /// Since when.
     pub created: Timestamp,
-    /// Whether a loss of roles or a suspension has not reached all tokens yet: any change of the user goes on with it.
+    /// Whether a loss of roles or a suspension has not reached all tokens yet: any change of the user continues it.
     #[serde(default)]
     pub sweeping: bool,
-    /// Roles that are on their way out.
+    /// Roles that are being removed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub losing: Vec<RoleName>,
     /// Counts changes.

@@ -1,4 +1,4 @@
-//! Making and changing tokens.
+//! Creating and changing tokens.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::place::Place;
 use crate::secret::{Secret, SecretError, TokenId};
 use crate::service::Issued;
 
-/// A token to be made. Without a manifest it has an expiry; with one, durations.
+/// A token to create. Without a manifest it has an expiry; with one, durations.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("examples" = [{ "name": "nightly-report", "roles": ["documents-reader"], "expires_at": "2027-12-31" }]))]
@@ -64,7 +64,7 @@ pub struct DeclaredTerms {
     /// From promotion to the next rotation.
     #[schemars(regex(pattern = DURATION))]
     pub rotate_every: String,
-    /// How long an older version goes on working after a promotion.
+    /// How long an older version stays valid after a promotion.
     #[schemars(regex(pattern = DURATION))]
     pub overlap: String,
 }
@@ -89,7 +89,7 @@ impl From<Terms> for DeclaredTerms {
     }
 }
 
-/// A token that was made, or a version that was staged, with its secret, this once.
+/// A token that was created, or a version that was staged, with its secret, which is shown only once.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "SecretShown")]
 pub struct IssuedRecord {
@@ -105,7 +105,7 @@ pub struct IssuedRecord {
 }
 
 impl IssuedRecord {
-    /// What was issued, as it is told.
+    /// What was issued, as the API shows it.
     pub fn of(issued: &Issued, now: Timestamp) -> Self {
         let secret = Zeroizing::new(issued.secret.expose().to_owned());
         Self { token: TokenRecord::of(&issued.token, now), number: issued.number, secret }
@@ -114,7 +114,7 @@ impl IssuedRecord {
     /// The same as the rules know it.
     ///
     /// # Errors
-    /// When the secret is none.
+    /// When the secret is malformed.
     pub fn into_issued(self) -> Result<Issued, SecretError> {
         let secret = Secret::parse(&self.secret)?;
         Ok(Issued { token: self.token.into_token(), number: self.number, secret })
@@ -145,7 +145,7 @@ mod wiped {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EditToken {
-    /// The id of the token that is meant: 409 `token_replaced` if the name belongs to another now.
+    /// The id that the token must have: 409 `token_replaced` if the name belongs to another now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<TokenId>")]
     pub id: Option<String>,
@@ -180,10 +180,10 @@ pub struct EditToken {
     /// The places that are declared now.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::super::object::maybe_many")]
     pub places: Option<Vec<Place>>,
-    /// The id of a place that holds nothing of the token any more.
+    /// The id of a place that no longer contains anything of the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forget: Option<String>,
-    /// Whether it leaves with its manifest's declaration.
+    /// Whether it leaves, as its manifest no longer declares it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaving: Option<bool>,
 }

@@ -25,7 +25,7 @@ pub struct DeliverVersion {
     pub id: String,
     /// Which step.
     pub state: DeliveryState,
-    /// What the sink answered, for `delivered`; never a value. At most 200 bytes.
+    /// The sink's receipt, for `delivered`; never a value. At most 200 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<String>,
 }
@@ -48,7 +48,7 @@ pub struct Delivered {
     /// For `announced`: no write may start after it, by the service's time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub write_before: Option<Timestamp>,
-    /// For `announced`: how many seconds that is from when the service answered.
+    /// For `announced`: how many seconds that is after the service answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub write_within: Option<u64>,
 }

@@ -34,7 +34,7 @@ pub(super) struct Calls {
     writable: Mutex<HashMap<String, Result<(), SinkError>>>,
 }
 
-/// What AWS tells of a secret without its value.
+/// What AWS shows of a secret without its value.
 pub(super) struct Description {
     /// The version that consumers read.
     pub(super) current: Option<String>,
@@ -196,8 +196,9 @@ impl Calls {
         match code(&error) {
             Some("ResourceNotFoundException") => Err(SinkError::Changed),
             Some("ResourceExistsException") => Err(SinkError::Refused {
-                reason: format!("`{}` has a version `{}` with another value", version.name, version.id),
-                hint: "somebody else made that version; rotate the token, the next version has another id".to_owned(),
+                reason: format!("`{}` already has a version `{}` with another value", version.name, version.id),
+                hint: "something else created that version; rotate the token to get a version with another id"
+                    .to_owned(),
             }),
             _ => {
                 let asked = self.asked("secretsmanager:PutSecretValue", version.name);
@@ -206,7 +207,7 @@ impl Calls {
         }
     }
 
-    /// Moves AWSCURRENT to `to`, if it stands at `from` (nowhere when `None`). AWS moves AWSPREVIOUS along.
+    /// Moves AWSCURRENT to `to`, if it is at `from` (nowhere when `None`). AWS moves AWSPREVIOUS along.
     pub(super) async fn make_current(
         &self,
         name: &str,

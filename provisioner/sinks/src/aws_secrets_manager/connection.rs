@@ -25,7 +25,7 @@ const ATTEMPTS: u32 = 5;
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 
-/// Makes the client, and asks once whose login it is.
+/// Creates the client, and asks once whose credentials they are.
 pub(super) async fn connect(
     settings: &Settings,
     credentials: Option<&SharedCredentialsProvider>,
@@ -60,7 +60,7 @@ async fn region(settings: &Settings) -> Result<Region, SinkError> {
     let found = chain.region().await.filter(|region| !region.as_ref().is_empty());
     found.ok_or_else(|| SinkError::Login {
         reason: "no AWS region is set".to_owned(),
-        hint: "write `region = \"..\"` at the sink, or set `AWS_REGION`".to_owned(),
+        hint: "set `region = \"..\"` in the sink, or `AWS_REGION`".to_owned(),
     })
 }
 
@@ -116,14 +116,14 @@ fn foreign(endpoint: &str) -> Option<String> {
 }
 
 async fn checked_account(settings: &Settings, config: &SdkConfig, identity: &Identity) -> Result<String, SinkError> {
-    let asked = Asked { identity, action: "sts:GetCallerIdentity", name: "the login", value: None, guard: None };
+    let asked = Asked { identity, action: "sts:GetCallerIdentity", name: "the credentials", value: None, guard: None };
     let answer = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
     let answer = answer.map_err(|error| asked.failed(&error))?;
     let account = answer.account().unwrap_or("-");
     match &settings.account {
         Some(wanted) if wanted != account => Err(SinkError::Login {
-            reason: format!("the login belongs to account `{account}`, the sink wants `{wanted}`"),
-            hint: "log in to that account, or name its `profile` at the sink".to_owned(),
+            reason: format!("the credentials belong to account `{account}`, but the sink is set to account `{wanted}`"),
+            hint: "use credentials of that account, or set its `profile` in the sink".to_owned(),
         }),
         _ => Ok(account.to_owned()),
     }

@@ -34,13 +34,13 @@ impl Cutoff {
     }
 }
 
-/// The deadline was over before an attempt.
+/// The deadline passed before an attempt.
 #[derive(Debug)]
 pub(super) struct DeadlinePassed;
 
 impl fmt::Display for DeadlinePassed {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the time granted for this write is over")
+        formatter.write_str("the time allowed for this write ran out")
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) fn entry<'a>(calls: &Calls, place: &'a Place) -> Result<Entry<'a>, Si
     let part = |name| place.part(name).unwrap_or("-");
     Err(SinkError::Refused {
         reason: format!(
-            "`{}` is in account `{}`, region `{}`; this login reaches {}",
+            "`{}` is in account `{}`, region `{}`; these credentials are for {}",
             entry.name,
             part("account"),
             part("region"),

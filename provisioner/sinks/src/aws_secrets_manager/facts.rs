@@ -89,8 +89,8 @@ impl SinkFacts for Settings {
 fn check_name(name: &Text<'_>, reading: &mut Reading<'_>) {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+=.@-".contains(&byte);
     if !(1..=512).contains(&name.text.len()) || !name.text.bytes().all(is_part) {
-        let message = format!("`{}` cannot be a name in Secrets Manager", shown(name.text));
-        let rule = "a name there is 1 to 512 letters, digits and `/_+=.@-`";
+        let message = format!("`{}` cannot be a secret's name in Secrets Manager", shown(name.text));
+        let rule = "a secret's name is 1 to 512 letters, digits and `/_+=.@-`";
         reading.add(Fault::error("bad-push-name", name.span.clone(), message).hint(rule));
         return;
     }
@@ -99,8 +99,8 @@ fn check_name(name: &Text<'_>, reading: &mut Reading<'_>) {
         && bytes[bytes.len() - 7] == b'-'
         && bytes[bytes.len() - 6..].iter().all(u8::is_ascii_alphanumeric);
     if looks_like_arn {
-        let message = format!("`{}` ends in a hyphen and six characters, as the ends of ARNs do", shown(name.text));
-        let hint = "AWS advises against it: a look-up by a part of the ARN may find the wrong secret";
+        let message = format!("`{}` ends in a hyphen and six characters, as ARNs do", shown(name.text));
+        let hint = "AWS advises against it: a lookup by partial ARN may find the wrong secret";
         reading.add(Fault::warning("arn-like-name", name.span.clone(), message).hint(hint));
     }
 }

@@ -46,7 +46,7 @@ impl Asked<'_> {
             && cause::<DeadlinePassed>(error).is_some()
         {
             return if guard.sent() {
-                self.unreachable("gave no usable answer in the time granted")
+                self.unreachable("gave no usable answer in the time allowed")
             } else {
                 SinkError::Late
             };
@@ -73,23 +73,24 @@ impl Asked<'_> {
             "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" => self.denied(&message),
             "EncryptionFailure" | "DecryptionFailure" => SinkError::Denied {
                 reason: format!("the KMS key of `{name}` cannot be used (`{code}`){message}"),
-                hint: "check that the key exists, is enabled, and that its policy lets this login use it".to_owned(),
+                hint: "check that the key exists, is enabled, and that its policy allows these credentials to use it"
+                    .to_owned(),
             },
             _ if LOGIN_CODES.contains(&code) => SinkError::Login {
-                reason: format!("AWS does not accept the login (`{code}`){message}"),
-                hint: "renew it (`aws sso login`, or new access keys) and check the clock".to_owned(),
+                reason: format!("AWS does not accept the credentials (`{code}`){message}"),
+                hint: "renew them (`aws sso login`, or new access keys) and check the clock".to_owned(),
             },
             _ if status >= 500 || status == 429 || THROTTLE_CODES.contains(&code) => {
-                self.unreachable(&format!("answered only `{code}` ({status}){message}"))
+                self.unreachable(&format!("answered with `{code}` ({status}){message}"))
             }
             "LimitExceededException" => SinkError::Refused {
-                reason: format!("`{name}` has reached a limit of AWS{message}"),
-                hint: "see the quotas of Secrets Manager; labels of other tools can be taken off old versions"
+                reason: format!("`{name}` has reached an AWS limit{message}"),
+                hint: "see the quotas of Secrets Manager; remove staging labels of other tools from old versions"
                     .to_owned(),
             },
             _ => SinkError::Refused {
                 reason: format!("`{action}` on `{name}` was refused with `{code}`{message}"),
-                hint: "look at the secret with `aws secretsmanager describe-secret`".to_owned(),
+                hint: "inspect the secret with `aws secretsmanager describe-secret`".to_owned(),
             },
         }
     }
@@ -101,7 +102,7 @@ impl Asked<'_> {
         } else {
             format!("allow `{action}` on `{}`", identity.pattern(name))
         };
-        SinkError::Denied { reason: format!("the login may not `{action}` on `{name}`"), hint }
+        SinkError::Denied { reason: format!("the credentials do not allow `{action}` on `{name}`"), hint }
     }
 
     fn unreachable(&self, what: &str) -> SinkError {
@@ -143,12 +144,12 @@ const THROTTLE_CODES: &[&str] =
 fn no_login(missing: &CredentialsError) -> SinkError {
     let reason = match missing {
         // Where all it was looked for is a list of the SDK's own words.
-        CredentialsError::CredentialsNotLoaded(_) => "there is no AWS login".to_owned(),
-        broken => format!("there is no AWS login that works: {}", shorten(&innermost(broken))),
+        CredentialsError::CredentialsNotLoaded(_) => "no AWS credentials were found".to_owned(),
+        broken => format!("no valid AWS credentials were found: {}", shorten(&innermost(broken))),
     };
     SinkError::Login {
         reason,
-        hint: "log in (`aws sso login`, `AWS_ACCESS_KEY_ID` with `AWS_SECRET_ACCESS_KEY`, a role), or name a `profile`"
+        hint: "log in (`aws sso login`, `AWS_ACCESS_KEY_ID` with `AWS_SECRET_ACCESS_KEY`, a role), or set a `profile`"
             .to_owned(),
     }
 }

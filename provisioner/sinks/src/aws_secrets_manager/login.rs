@@ -6,7 +6,7 @@ use super::calls::{Calls, Which};
 use super::{Settings, connection};
 use crate::SinkError;
 
-/// The login that stands under `name`, in the account and region of the AWS environment.
+/// The login that is stored under `name`, in the account and region of the AWS environment.
 ///
 /// # Errors
 /// When it cannot be read, or is not there.
@@ -16,7 +16,7 @@ pub(crate) async fn login(name: &str) -> Result<Zeroizing<String>, SinkError> {
     let found = calls.value(name, Which::Current).await?;
     let text = found.and_then(|found| found.text);
     text.ok_or_else(|| SinkError::Login {
-        reason: format!("there is no text under `{name}` in {}", calls.identity.service()),
-        hint: "store the login there, or check `AWS_REGION`".to_owned(),
+        reason: format!("there is no secret `{name}` with a text in {}", calls.identity.service()),
+        hint: "store the credentials there, or check `AWS_REGION`".to_owned(),
     })
 }

@@ -42,8 +42,8 @@ pub(super) fn is_version(secret: &Secret, wanted: &Marker) -> bool {
 /// What is not ours is left to whoever put it there.
 pub(super) fn not_ours(name: &str) -> SinkError {
     SinkError::Refused {
-        reason: format!("what `{name}` holds was not put there by Latchkey"),
-        hint: "remove it by hand if it is no longer needed".to_owned(),
+        reason: format!("`{name}` contains a value that Latchkey did not write"),
+        hint: "remove it by hand if nothing needs it".to_owned(),
     }
 }
 

@@ -56,22 +56,22 @@ pub struct AwsSecretsManager {
 }
 
 impl AwsSecretsManager {
-    /// A sink that logs in as AWS's own tools do: environment, profile, SSO, web identity, the machine's role. Nothing
-    /// is contacted before the first question.
+    /// A sink with the credentials that AWS's own tools take: environment, profile, SSO, web identity, the machine's
+    /// role. Nothing is contacted before the first question.
     pub fn new(settings: Settings) -> Self {
         Self { settings, credentials: None, calls: OnceCell::new() }
     }
 
-    /// A sink with a login that the caller has already.
+    /// A sink with credentials that the caller has already.
     pub fn with_credentials(settings: Settings, credentials: impl ProvideCredentials + 'static) -> Self {
         let credentials = Some(SharedCredentialsProvider::new(credentials));
         Self { settings, credentials, calls: OnceCell::new() }
     }
 
-    /// The place of an entry. Asks AWS, once, whose login it is.
+    /// The place of an entry. Asks AWS, once, whose credentials they are.
     ///
     /// # Errors
-    /// When there is no region or no login, or the login belongs to another account than `account` says.
+    /// When there is no region or no credentials, or they belong to another account than `account`.
     pub async fn place(&self, name: &str, json_key: Option<&str>) -> Result<Place, SinkError> {
         Ok(self.calls().await?.identity.place(name, json_key))
     }

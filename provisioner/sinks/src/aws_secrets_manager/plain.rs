@@ -55,7 +55,9 @@ pub(super) async fn write(
     let Some(description) = calls.describe(name).await? else {
         return Err(match write.seen {
             // A name that is taken and yet not found: reads may lag behind.
-            Seen::Absent => SinkError::Unreachable { reason: format!("`{name}` was just made and cannot be seen yet") },
+            Seen::Absent => {
+                SinkError::Unreachable { reason: format!("`{name}` was just created and is not visible yet") }
+            }
             Seen::Holds(_) => SinkError::Changed,
         });
     };
@@ -90,7 +92,7 @@ async fn replace(
         Some(current) if current == version.id => Ok(()),
         current if current == from => Err(SinkError::Refused {
             reason: format!("AWSCURRENT of `{}` could not be moved to `{}`", version.name, version.id),
-            hint: "look at its versions with `aws secretsmanager list-secret-version-ids`".to_owned(),
+            hint: "list its versions with `aws secretsmanager list-secret-version-ids`".to_owned(),
         }),
         _ => Err(SinkError::Changed),
     }

@@ -56,13 +56,13 @@ pub(super) fn of_sink(settings: &Settings, entries: &[PushedEntry<'_>]) -> Vec<S
     statements
 }
 
-/// What reading logins needs that stand in Secrets Manager under these names.
+/// What is needed to read logins that are stored in Secrets Manager under these names.
 pub fn rights_of_logins<'a>(names: impl IntoIterator<Item = &'a str>) -> Statement {
     let anywhere = |name: &str| Secret { region: "*".to_owned(), account: "*".to_owned(), name: name.to_owned() }.arn();
     allow("Logins", LOGIN, names.into_iter().map(anywhere).collect())
 }
 
-/// What every login of AWS needs that is used at all.
+/// What all AWS credentials need that are used at all.
 pub fn right_to_know_oneself() -> Statement {
     allow("WhoAmI", WHO, anything())
 }

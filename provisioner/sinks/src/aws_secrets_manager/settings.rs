@@ -1,4 +1,4 @@
-//! The settings of a sink of type `aws-secrets-manager`, and what a push to one says besides.
+//! The settings of a sink of type `aws-secrets-manager`, and the fields that only a push to one has.
 
 use std::collections::BTreeMap;
 
@@ -16,9 +16,9 @@ const TAGS_MAX: usize = 50;
 #[derive(Debug, Clone, Default, PartialEq, Eq, JsonSchema)]
 #[schemars(deny_unknown_fields, description = "")] // Described in `SinkSettings`.
 pub struct Settings {
-    /// The region, unless the AWS environment says.
+    /// The region; the one of the AWS environment by default.
     pub region: Option<String>,
-    /// The account that the login must belong to: a guard against the wrong one.
+    /// The account that the credentials must belong to: a guard against the wrong one.
     #[schemars(regex(pattern = "^[0-9]{12}$"))]
     pub account: Option<String>,
     /// A profile of the AWS configuration.
@@ -35,11 +35,11 @@ pub struct Settings {
     pub tags: BTreeMap<String, String>,
 }
 
-/// What a push to a sink of this type says besides, as a manifest spells it.
+/// The fields that only a push to a sink of this type has, as a manifest spells them.
 #[derive(Debug, JsonSchema)]
 #[expect(dead_code, reason = "it only describes the form")]
 pub struct PushFields {
-    /// For `aws-secrets-manager`: the key in a JSON object that the secret holds.
+    /// For `aws-secrets-manager`: the key in a JSON object that the secret contains.
     #[schemars(length(min = 1, max = 128))]
     json_key: Option<String>,
 }
@@ -71,11 +71,11 @@ pub fn read_json_key(fields: &mut Fields<'_>, kind: Option<&str>, reading: &mut 
     let key = fields.text("json_key", reading)?;
     if let Some(kind) = kind.filter(|kind| *kind != KIND) {
         let message = format!("`json_key` is for `{KIND}` only");
-        let hint = format!("an entry of `{kind}` holds a plain value");
+        let hint = format!("`{kind}` stores plain values");
         reading.add(Fault::error("needs-json", key.span.clone(), message).hint(hint));
     }
     if !(1..=128).contains(&key.text.chars().count()) || !is_plain(key.text) {
-        let message = "a `json_key` is 1 to 128 characters, none of them a control character";
+        let message = "a `json_key` is 1 to 128 characters without control characters";
         reading.add(Fault::error("bad-json-key", key.span.clone(), message));
     }
     Some(key.text.to_owned())
@@ -86,14 +86,14 @@ fn account_id(found: Text<'_>, reading: &mut Reading<'_>) -> Option<String> {
         return Some(found.text.to_owned());
     }
     let message = format!("`{}` is not an AWS account", shown(found.text));
-    reading.add(Fault::error("bad-account", found.span, message).hint("an account is 12 digits, as a string"));
+    reading.add(Fault::error("bad-account", found.span, message).hint("an account is a string of 12 digits"));
     None
 }
 
 fn tags(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> BTreeMap<String, String> {
     let pairs = fields.pairs("tags", reading);
     if let Some((key, _)) = pairs.get(TAGS_MAX) {
-        let message = format!("a secret has at most {TAGS_MAX} tags, not {}", pairs.len());
+        let message = format!("a secret can have at most {TAGS_MAX} tags, not {}", pairs.len());
         reading.add(Fault::error("too-many", key.span.clone(), message));
     }
     for (key, value) in &pairs {
@@ -104,7 +104,7 @@ fn tags(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> BTreeMap<String, 
             reading.add(Fault::error("bad-tag", key.span.clone(), message).hint(rule));
         }
         if value.text.chars().count() > 256 || !is_plain(value.text) {
-            let message = "a tag's value is at most 256 characters, none of them a control character";
+            let message = "a tag's value is at most 256 characters without control characters";
             reading.add(Fault::error("bad-tag", value.span.clone(), message));
         }
     }

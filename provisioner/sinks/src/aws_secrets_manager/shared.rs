@@ -52,7 +52,7 @@ impl Found {
             return match calls.describe(name).await? {
                 None => Ok(Self::NoSecret),
                 Some(description) if description.current.is_none() => Ok(Self::NoValue),
-                Some(_) => Err(SinkError::Unreachable { reason: format!("the value of `{name}` cannot be seen yet") }),
+                Some(_) => Err(SinkError::Unreachable { reason: format!("the value of `{name}` is not visible yet") }),
             };
         };
         let Some(text) = value.text else {
@@ -65,7 +65,9 @@ impl Found {
     pub(super) fn object(&self, name: &str) -> Result<Object<'_>, SinkError> {
         match self {
             Self::NoSecret | Self::NoValue => Ok(Object::default()),
-            Self::Value { text, .. } => Object::parse(text).ok_or_else(|| refused(name, "holds no JSON object")),
+            Self::Value { text, .. } => {
+                Object::parse(text).ok_or_else(|| refused(name, "does not contain a JSON object"))
+            }
         }
     }
 }
@@ -73,7 +75,7 @@ impl Found {
 fn refused(name: &str, what: &str) -> SinkError {
     SinkError::Refused {
         reason: format!("the secret `{name}` {what}"),
-        hint: "leave out `json_key`, or name another secret".to_owned(),
+        hint: "remove `json_key`, or name another secret".to_owned(),
     }
 }
 
@@ -92,7 +94,7 @@ pub(super) fn fits(found: &Found, name: &str, keys: &[&str]) -> Result<(), SinkE
 
 fn too_large(name: &str) -> SinkError {
     SinkError::Refused {
-        reason: format!("the value of `{name}` would be over {VALUE_MAX} bytes"),
+        reason: format!("the value of `{name}` would be larger than {VALUE_MAX} bytes"),
         hint: "spread the tokens over more secrets".to_owned(),
     }
 }
@@ -208,6 +210,6 @@ async fn store(
 fn fresh(entropy: &dyn Entropy) -> Result<String, SinkError> {
     fresh_version_id(entropy).map_err(|error| SinkError::Refused {
         reason: error.to_string(),
-        hint: "nothing was written; run it again".to_owned(),
+        hint: "nothing was written; run again".to_owned(),
     })
 }

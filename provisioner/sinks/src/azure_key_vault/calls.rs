@@ -196,7 +196,7 @@ impl Calls {
 
     fn parse<T: DeserializeOwned>(&self, answer: &Incoming) -> Result<T, SinkError> {
         serde_json::from_slice(&answer.body).map_err(|_| SinkError::Unreachable {
-            reason: format!("`{}` answered something that no vault would", self.host.name()),
+            reason: format!("`{}` does not answer like a key vault", self.host.name()),
         })
     }
 
@@ -225,7 +225,7 @@ impl Calls {
                 _ => return Ok(()),
             }
         }
-        Err(SinkError::Unreachable { reason: format!("the list of `{}` does not end", self.host.name()) })
+        Err(SinkError::Unreachable { reason: format!("the list of secrets from `{}` does not end", self.host.name()) })
     }
 
     /// The next page, which has to be the same vault's: the request carries the token.
@@ -237,8 +237,8 @@ impl Calls {
             (same && (target.starts_with("/secrets") || target.starts_with("/deletedsecrets"))).then_some(target)
         });
         own.ok_or_else(|| SinkError::Refused {
-            reason: format!("`{}` sends this run to another host for the rest of a list", self.host.name()),
-            hint: "check `endpoint`: no vault does that".to_owned(),
+            reason: format!("`{}` redirects to another host for the rest of a list", self.host.name()),
+            hint: "check `endpoint`: a real vault does not do that".to_owned(),
         })
     }
 
@@ -270,20 +270,23 @@ impl Calls {
             return Err(match failed {
                 SinkError::Denied { .. } | SinkError::Unreachable { .. } => failed,
                 _ => SinkError::Refused {
-                    reason: format!("no token was sent: `{}` asks for none, as no vault would", self.host.name()),
+                    reason: format!("no token was sent: `{}` does not ask for one, as a vault would", self.host.name()),
                     hint: "check `vault` and `endpoint`".to_owned(),
                 },
             });
         }
         let challenge = answer.header("www-authenticate").and_then(Challenge::parse);
         let challenge = challenge.ok_or_else(|| SinkError::Refused {
-            reason: format!("no token was sent: `{}` does not say which it wants", self.host.name()),
+            reason: format!("no token was sent: `{}` does not say which one it needs", self.host.name()),
             hint: "check `endpoint`".to_owned(),
         })?;
         challenge.check(self.cloud, self.host.name(), &authority)?;
         match (challenge.tenant(), self.sign_in.tenant().await?) {
             (Some(its), Some(ours)) if !its.eq_ignore_ascii_case(&ours) => Err(SinkError::Login {
-                reason: format!("the vault `{}` belongs to the tenant `{its}`, the sign-in to `{ours}`", self.vault),
+                reason: format!(
+                    "the vault `{}` belongs to tenant `{its}`, but the sign-in to tenant `{ours}`",
+                    self.vault
+                ),
                 hint: "sign in to that tenant, or check `vault`".to_owned(),
             }),
             _ => Ok(()),
@@ -302,5 +305,5 @@ fn unanswered(error: Unanswered) -> SinkError {
 fn checked(version: &str) -> Result<&str, SinkError> {
     let good = (1..=64).contains(&version.len()) && version.bytes().all(|byte| byte.is_ascii_alphanumeric());
     good.then_some(version)
-        .ok_or_else(|| SinkError::Unreachable { reason: "the vault answered a version's id that is none".to_owned() })
+        .ok_or_else(|| SinkError::Unreachable { reason: "the vault returned an invalid version id".to_owned() })
 }

@@ -24,7 +24,7 @@ pub(super) fn authority(cloud: Cloud, named: Option<&str>) -> Result<Address, Si
     let address = Address::parse(named.unwrap_or(&own)).ok();
     let known = |address: &Address| login_hosts(cloud).contains(&address.host());
     address.filter(|address| known(address) || is_loopback(address.host())).ok_or_else(|| SinkError::Login {
-        reason: format!("`AZURE_AUTHORITY_HOST` is no host of Azure's cloud `{}`", cloud.name()),
+        reason: format!("`AZURE_AUTHORITY_HOST` is not a host of the Azure cloud `{}`", cloud.name()),
         hint: format!("unset it, or set it to `{own}`"),
     })
 }
@@ -78,7 +78,10 @@ impl Challenge {
             |address: &Address| is_loopback(address.host()) && address.to_string().starts_with(&authority.to_string());
         if !address.is_some_and(|address| is_login(&address) || is_named(&address)) {
             return Err(strange(
-                format!("`{vault}` sends sign-ins to `{}`, which is none of Azure's hosts", plain(&self.authorization)),
+                format!(
+                    "`{vault}` sends sign-ins to `{}`, which is not one of Azure's hosts",
+                    plain(&self.authorization)
+                ),
                 cloud,
             ));
         }

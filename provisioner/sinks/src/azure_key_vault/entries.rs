@@ -52,7 +52,7 @@ fn ending(vault: &str, name: &str) -> SinkError {
     SinkError::BeingDeleted {
         reason: format!("`{name}` was deleted in the vault `{vault}`, which keeps the name and the old value"),
         hint: format!(
-            "`az keyvault secret recover --vault-name {vault} --name {name}` brings both back; where nobody needs the \
+            "`az keyvault secret recover --vault-name {vault} --name {name}` restores both; if nobody needs the \
              value, `az keyvault secret purge --vault-name {vault} --name {name}` frees the name"
         ),
     }
@@ -90,7 +90,7 @@ pub(super) async fn prepare(calls: &Calls, name: &str) -> Result<(), SinkError> 
 fn writable(calls: &Calls, name: &str, state: &State) -> Result<(), SinkError> {
     match state {
         State::There(bundle) if bundle.is_managed() => Err(SinkError::Refused {
-            reason: format!("`{name}` in the vault `{}` belongs to a certificate, which writes it", calls.vault),
+            reason: format!("`{name}` in the vault `{}` is managed by a certificate", calls.vault),
             hint: "name another secret".to_owned(),
         }),
         _ => Ok(()),
@@ -219,8 +219,8 @@ pub(super) async fn remove(
     }
     let Some(version) = bundle.version().filter(|_| now.token_id.is_some()) else {
         return Err(SinkError::Refused {
-            reason: format!("what `{name}` holds was not put there by Latchkey"),
-            hint: "remove it by hand if it is no longer needed".to_owned(),
+            reason: format!("`{name}` contains a value that Latchkey did not write"),
+            hint: "remove it by hand if nothing needs it".to_owned(),
         });
     };
     if deadline.has_passed() {

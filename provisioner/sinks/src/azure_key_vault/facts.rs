@@ -91,13 +91,13 @@ fn check_name(name: &Text<'_>, reading: &mut Reading<'_>) {
     if (1..=127).contains(&name.text.len()) && name.text.bytes().all(is_part) {
         return;
     }
-    let message = format!("`{}` cannot be a name in Key Vault", shown(name.text));
+    let message = format!("`{}` cannot be a secret's name in Key Vault", shown(name.text));
     let near: String =
         name.text.chars().map(|found| if matches!(found, '_' | '.' | '/' | ' ') { '-' } else { found }).collect();
     let hint = if (1..=127).contains(&near.len()) && near.bytes().all(is_part) {
-        format!("a name there is 1 to 127 letters, digits and `-`, for instance `{}`", shown(&near))
+        format!("a secret's name is 1 to 127 letters, digits and `-`, for instance `{}`", shown(&near))
     } else {
-        "a name there is 1 to 127 letters, digits and `-`".to_owned()
+        "a secret's name is 1 to 127 letters, digits and `-`".to_owned()
     };
     reading.add(Fault::error("bad-push-name", name.span.clone(), message).hint(hint));
 }

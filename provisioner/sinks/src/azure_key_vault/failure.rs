@@ -54,27 +54,24 @@ impl Asked<'_> {
                 hint: "sign in to the tenant that the vault belongs to, and check the clock".to_owned(),
             },
             (403, "ForbiddenByFirewall" | "ForbiddenByConnection") => SinkError::Denied {
-                reason: format!("the firewall of the vault `{vault}` keeps this machine out (`{}`)", codes.inner),
+                reason: format!("the firewall of the vault `{vault}` blocks this machine (`{}`)", codes.inner),
                 hint: "allow this address under the vault's Networking, or run this inside its network".to_owned(),
             },
             (403, "ForbiddenByPolicy") => SinkError::Denied {
-                reason: format!(
-                    "{} may not {action} {what}: the vault's access policy has no such right",
-                    self.signed_in
-                ),
+                reason: format!("{} is not allowed to {action} {what} by the vault's access policy", self.signed_in),
                 hint: format!(
-                    "give it the secret permissions Get, List, Set, Delete and Recover: `az keyvault set-policy --name \
+                    "grant it the secret permissions Get, List, Set, Delete and Recover: `az keyvault set-policy --name \
                      {vault} --secret-permissions get list set delete recover --spn CLIENT_ID`"
                 ),
             },
             (403, _) => SinkError::Denied {
-                reason: format!("{} may not {action} {what} (`{}`)", self.signed_in, first(&codes)),
-                hint: "give it the role `Key Vault Secrets Officer` on the vault: `az role assignment create --role \
-                       \"Key Vault Secrets Officer\" --assignee CLIENT_ID --scope VAULT_ID`; it takes some minutes"
+                reason: format!("{} is not allowed to {action} {what} (`{}`)", self.signed_in, first(&codes)),
+                hint: "grant it the role `Key Vault Secrets Officer` on the vault: `az role assignment create --role \
+                       \"Key Vault Secrets Officer\" --assignee CLIENT_ID --scope VAULT_ID`; wait some minutes"
                     .to_owned(),
             },
             (429 | 500.., _) => SinkError::Unreachable {
-                reason: format!("the vault `{vault}` answered only {} to `{action}` of {what}", answer.status),
+                reason: format!("the vault `{vault}` answered with {} when asked to {action} {what}", answer.status),
             },
             _ => SinkError::Refused {
                 reason: format!(
@@ -82,7 +79,7 @@ impl Asked<'_> {
                     first(&codes),
                     answer.status
                 ),
-                hint: "look at it with `az keyvault secret show`".to_owned(),
+                hint: "inspect it with `az keyvault secret show`".to_owned(),
             },
         }
     }

@@ -13,7 +13,7 @@
 //! What anybody else deleted is left to a person, as a scheduled deletion in Secrets Manager is.
 //!
 //! A disabled version counts as changed by hand: no consumer can read it. An expired one (`exp`) counts as what it is, as
-//! the vault goes on giving it out; we set no such time, because a version's expiry moves while it is delivered.
+//! the vault still returns it; we set no such time, because a version's expiry moves while it is delivered.
 
 mod bundle;
 mod calls;

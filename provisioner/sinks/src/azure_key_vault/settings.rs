@@ -16,14 +16,14 @@ pub struct Settings {
     // In lower case.
     #[schemars(regex(pattern = "^[A-Za-z][0-9A-Za-z-]*[0-9A-Za-z]$"), length(min = 3, max = 24))]
     pub vault: String,
-    /// Which of Azure's clouds it is in; `public` unless said.
+    /// Which of Azure's clouds it is in; `public` by default.
     #[schemars(with = "Option<Cloud>")]
     pub cloud: Cloud,
-    /// The one way to sign in that is tried; the first that the environment has unless said.
+    /// The only way to sign in that is tried; by default the first one that the environment has.
     pub sign_in: Option<SignInMethod>,
-    /// Where the client secret stands; `AZURE_CLIENT_SECRET` unless said.
+    /// Where the client secret is; `AZURE_CLIENT_SECRET` by default.
     pub login: Option<Login>,
-    /// An endpoint in place of Azure's own.
+    /// Endpoint to use instead of Azure's own.
     pub endpoint: Option<String>,
 }
 
@@ -31,7 +31,7 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, JsonSchema)]
 #[schemars(rename = "AzureCloud", rename_all = "kebab-case")]
 pub enum Cloud {
-    /// The one that most use.
+    /// The global one, which most use.
     #[default]
     Public,
     /// The one in China.
@@ -118,9 +118,9 @@ impl Settings {
         if let (Some(method), Some(found), true) = (method, &sign_in, has_login)
             && method != SignInMethod::ClientSecret
         {
-            let message = format!("`login` says where a client secret stands, and `{}` needs none", method.name());
+            let message = format!("`login` names a client secret, which `{}` does not need", method.name());
             let fault = Fault::error("needless-login", found.span.clone(), message);
-            reading.add(fault.hint("leave `login` out, or write `sign_in = \"client-secret\"`"));
+            reading.add(fault.hint("remove `login`, or set `sign_in = \"client-secret\"`"));
         }
         let own = vault.as_ref().map(|vault| host(vault, cloud));
         let own: Vec<&str> = own.as_deref().into_iter().collect();
@@ -149,7 +149,7 @@ fn vault_name(found: &Text<'_>, cloud: Cloud, reading: &mut Reading<'_>) -> Opti
     let message = format!("`{}` cannot be a vault's name", shown(found.text));
     let first = found.text.trim_start_matches("https://").split('.').next().unwrap_or_default();
     let hint = if found.text.contains(cloud.vaults()) {
-        format!("the name alone: `{}`", shown(first))
+        format!("write the name alone: `{}`", shown(first))
     } else {
         "a vault's name is 3 to 24 letters, digits and single hyphens, and starts with a letter".to_owned()
     };
@@ -173,7 +173,7 @@ fn one_of<T: Copy, const N: usize>(
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("`{field}` is one of {}", listed(&names)),
     };
-    let message = format!("`{}` is no {what}", shown(found.text));
+    let message = format!("`{}` is not a {what}", shown(found.text));
     reading.add(Fault::error("bad-choice", found.span.clone(), message).hint(hint));
     None
 }

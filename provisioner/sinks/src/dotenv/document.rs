@@ -22,13 +22,13 @@ pub struct Document {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SetError {
     /// Not a name that a shell can assign.
-    #[error("`{name}` cannot name a variable")]
+    #[error("`{name}` cannot be a variable's name")]
     Name { name: String },
-    /// The value holds characters that need quotes, and readers differ on quotes.
-    #[error("the value has characters that readers of `.env` files do not read alike")]
+    /// The value has characters that need quotes, and readers differ on quotes.
+    #[error("the value has characters that `.env` readers do not all read the same way")]
     Value,
     /// Some readers take the first, others the last.
-    #[error("`{name}` stands in line {first} and in line {last} with different values")]
+    #[error("`{name}` is set in line {first} and in line {last} to different values")]
     Duplicate {
         name: String,
         /// One line, counted from 1.
@@ -37,10 +37,10 @@ pub enum SetError {
         last: usize,
     },
     /// Some readers take a byte order mark as part of the first name.
-    #[error("`{name}` would stand right behind a byte order mark, which some readers take as part of the name")]
+    #[error("`{name}` would directly follow a byte order mark, which some readers take as part of the name")]
     ByteOrderMark { name: String },
     /// A shell joins the entry to the line above.
-    #[error("line {line} ends with a backslash, by which a shell joins the entry below it to that line")]
+    #[error("line {line} ends with a backslash, so a shell would join it with the line below")]
     Continuation {
         /// The line above, counted from 1.
         line: usize,
@@ -53,7 +53,7 @@ impl SetError {
         match self {
             Self::Name { .. } => "use letters, digits and `_`, and start with a letter or `_`",
             Self::Value => "use letters, digits and `_./:@%+,=-` only",
-            Self::Duplicate { .. } => "delete the line that is wrong",
+            Self::Duplicate { .. } => "delete the wrong line",
             Self::ByteOrderMark { .. } => "save the file without a byte order mark",
             Self::Continuation { .. } => "put the value of that line in quotes",
         }
@@ -73,13 +73,13 @@ impl Document {
         Ok(document)
     }
 
-    /// The value of `name`, quotes and escapes resolved; where it stands twice, the last. Variables in it are not
+    /// The value of `name`, quotes and escapes resolved; where it is set twice, the last. Variables in it are not
     /// expanded.
     pub fn get(&self, name: &str) -> Option<Zeroizing<String>> {
         self.names.get(name)?.last().and_then(|at| self.value(*at))
     }
 
-    /// Whether every reader would see one and the same `name`, as it stands or once it is [set](Self::set).
+    /// Whether every reader would see one and the same `name`, as it is or once it is [set](Self::set).
     ///
     /// # Errors
     /// When the name cannot be a variable's, or the text around it is read differently by different readers.
@@ -100,10 +100,10 @@ impl Document {
         }
     }
 
-    /// Whether `name` has one value, however often it stands there.
+    /// Whether `name` has one value, however often it is set.
     ///
     /// # Errors
-    /// [`SetError::Duplicate`] when it stands there with different values.
+    /// [`SetError::Duplicate`] when it is set to different values.
     pub fn check_duplicates(&self, name: &str) -> Result<(), SetError> {
         let Some((first, others)) = self.names.get(name).and_then(|lines| lines.split_first()) else { return Ok(()) };
         let value = self.value(*first);

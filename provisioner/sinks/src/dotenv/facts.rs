@@ -75,7 +75,7 @@ impl SinkFacts for Settings {
     }
 
     fn rights(&self, _: &[PushedEntry<'_>]) -> LeastRights {
-        LeastRights::Words("the right to write the file and its folder")
+        LeastRights::Words("permission to write the file and its folder")
     }
 
     fn connect(&self, machine: &str, _: &Queues) -> Option<Arc<dyn DeclaredSink>> {
@@ -87,8 +87,8 @@ fn check_name(name: &Text<'_>, reading: &mut Reading<'_>) {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let good = name.text.bytes().all(is_part) && name.text.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
     if !good {
-        let message = format!("`{}` cannot be a variable in a dotenv file", shown(name.text));
-        let rule = "a variable is letters, digits and `_`, and does not start with a digit";
+        let message = format!("`{}` cannot be a variable's name in a `.env` file", shown(name.text));
+        let rule = "a variable's name is letters, digits and `_`, and does not start with a digit";
         reading.add(Fault::error("bad-push-name", name.span.clone(), message).hint(rule));
     }
 }

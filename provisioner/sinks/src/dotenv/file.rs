@@ -66,7 +66,7 @@ pub(super) fn check_path(path: &Path) -> Result<(), SinkError> {
     }
     Err(SinkError::Refused {
         reason: format!("`{}` is now a link to `{}`", path.display(), target.display()),
-        hint: "name the file that it leads to, or put a file in its place".to_owned(),
+        hint: "set `path` to that file, or replace the link by a file".to_owned(),
     })
 }
 
@@ -80,8 +80,8 @@ pub(super) fn check_untracked(path: &Path) -> Result<(), SinkError> {
             hint: format!("run `git rm --cached {name}` and add it to `.gitignore`"),
         }),
         Tracking::Unknown => Err(SinkError::Refused {
-            reason: format!("git does not tell whether `{}` is tracked", path.display()),
-            hint: "run `git status` in its folder and correct what it complains about".to_owned(),
+            reason: format!("cannot find out whether git tracks `{}`", path.display()),
+            hint: "run `git status` in its folder and fix what it reports".to_owned(),
         }),
     }
 }
@@ -134,7 +134,7 @@ fn open(path: &Path) -> Result<Opened, SinkError> {
     })?;
     let document = Document::parse(text).map_err(|DotenvError { line, reason }| SinkError::Refused {
         reason: format!("`{}` cannot be edited safely: line {line}: {reason}", path.display()),
-        hint: format!("correct line {line}"),
+        hint: format!("fix line {line}"),
     })?;
     Ok(Opened { document, stamp: Some(contents.stamp) })
 }

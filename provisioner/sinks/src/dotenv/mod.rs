@@ -1,6 +1,6 @@
 //! `.env` files on this machine.
 //!
-//! An entry holds the whole secret, so that its fingerprint tells which version it is; there is no marker. An empty
+//! An entry contains the whole secret, so that its fingerprint tells which version it is; there is no marker. An empty
 //! value (`NAME=`) counts as absent, because people keep such placeholders: a write fills it in. Writers lock the
 //! file's folder, compare what is there with what was seen, and replace the file in one step.
 
@@ -47,7 +47,7 @@ pub struct Dotenv {
 /// The place of the entry `name` in the file at `path`, which is made absolute, links resolved where they exist.
 /// Whether the path may leave the manifest's folder is for the caller to decide, by the place's part `path`.
 ///
-/// A path that is not Unicode text names no file that exists: [`Sink::prepare`] says so.
+/// A path that is not Unicode text names no file that exists: [`Sink::prepare`] reports it.
 pub fn place(machine: &str, path: &Path, name: &str) -> Place {
     let path = files::resolve(path);
     Place::new(KIND, &[("machine", machine), ("path", &path.to_string_lossy()), ("name", name)], true)
@@ -61,7 +61,10 @@ fn warnings(path: &Path) -> Vec<String> {
         warnings.push(format!("`{}` is not ignored by git: add it to `.gitignore`", path.display()));
     }
     if let Some(mode) = files::mode(&path).filter(|mode| mode & 0o077 != 0) {
-        warnings.push(format!("`{}` is open to others (mode {mode:04o}): a write makes it 0600", path.display()));
+        warnings.push(format!(
+            "`{}` is accessible to others (mode {mode:04o}): the next write sets it to 0600",
+            path.display()
+        ));
     }
     warnings
 }
@@ -88,7 +91,7 @@ impl Dotenv {
                 }
             }
             _ => Err(SinkError::Refused {
-                reason: "the place does not name an entry of a `.env` file".to_owned(),
+                reason: "the place is not a variable in a `.env` file".to_owned(),
                 hint: "a place of the type `dotenv` has a machine, an absolute path and a name".to_owned(),
             }),
         }
@@ -164,7 +167,7 @@ async fn change_file(
 async fn blocking<T: Send + 'static>(path: &Path, work: impl FnOnce() -> T + Send + 'static) -> Result<T, SinkError> {
     spawn_blocking(work)
         .await
-        .map_err(|_| SinkError::Unreachable { reason: format!("work on `{}` was broken off", path.display()) })
+        .map_err(|_| SinkError::Unreachable { reason: format!("work on `{}` was interrupted", path.display()) })
 }
 
 /// Each file's entries: where they stand among what was asked, and their names.
@@ -193,7 +196,7 @@ impl<T> Answers<T> {
     }
 
     fn finish(self) -> Vec<Result<T, SinkError>> {
-        let unanswered = || Err(SinkError::Unreachable { reason: "the file gave no answer".to_owned() });
+        let unanswered = || Err(SinkError::Unreachable { reason: "the file gave no result".to_owned() });
         self.0.into_iter().map(|answer| answer.unwrap_or_else(unanswered)).collect()
     }
 }
@@ -203,7 +206,7 @@ impl DeclaredSink for Dotenv {
     async fn place(&self, push: &PushDeclaration) -> Result<Place, SinkError> {
         let file = self.file.as_ref().ok_or_else(|| SinkError::Refused {
             reason: "no `.env` file is declared for this push".to_owned(),
-            hint: "give its sink a `path`".to_owned(),
+            hint: "set `path` in its sink".to_owned(),
         })?;
         Ok(place(&self.machine, file, &push.name))
     }

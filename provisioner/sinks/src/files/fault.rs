@@ -13,7 +13,7 @@ pub enum FileError {
     #[error("`{}` is not a regular file", path.display())]
     NotRegular { path: PathBuf },
     /// Larger than its reader takes.
-    #[error("`{}` has more than {limit} bytes", path.display())]
+    #[error("`{}` is larger than {limit} bytes", path.display())]
     TooLarge {
         path: PathBuf,
         /// The most bytes it may have.
@@ -40,7 +40,7 @@ pub enum FileError {
         path: PathBuf,
     },
     /// The disk or the quota is used up.
-    #[error("no space is left to write `{}`", path.display())]
+    #[error("no space left to write `{}`", path.display())]
     Full { path: PathBuf },
     /// Another process kept the lock for too long.
     #[error("another process holds the lock on `{}`", path.display())]
@@ -49,7 +49,7 @@ pub enum FileError {
     #[error("`{}` was replaced, but its folder could not be flushed: {reason}", path.display())]
     Unsure {
         path: PathBuf,
-        /// What the system said.
+        /// What the system reported.
         reason: String,
     },
     #[error("could not {verb} `{}`: {reason}", path.display())]
@@ -58,7 +58,7 @@ pub enum FileError {
         verb: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// What the system reported.
         reason: String,
     },
 }
@@ -67,15 +67,15 @@ impl FileError {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::NoFolder { .. } => "create it, mount the disk it is on, or correct the path",
+            Self::NoFolder { .. } => "create it, mount the disk it is on, or fix the path",
             Self::NotRegular { .. } => "name a regular file",
             Self::TooLarge { .. } => "check that the path names the right file",
-            Self::Busy { .. } => "run again when nothing else writes it",
+            Self::Busy { .. } => "run again when nothing else writes to it",
             Self::Denied { .. } => "check the owner and the permissions of the file and of its folder",
             Self::OtherOwner { .. } => "run as its owner, or change the owner with `chown`",
             Self::ReadOnly { .. } => "mount it writable, or name another file",
-            Self::Full { .. } => "make room and run again; the file is as it was",
-            Self::Held { .. } => "wait for the other run to end, and run again",
+            Self::Full { .. } => "free some space and run again; the file is unchanged",
+            Self::Held { .. } => "wait until the other run has finished, and run again",
             Self::Unsure { .. } | Self::Io { .. } => "check the disk, and run again",
         }
     }

@@ -12,7 +12,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// Keeps the lock until it is dropped, or its process ends.
 #[derive(Debug)]
-#[must_use = "dropping it gives the lock away"]
+#[must_use = "dropping it releases the lock"]
 pub struct FolderLock {
     _folder: File,
 }

@@ -23,7 +23,7 @@ pub struct Replacement {
 /// Replaces the content of the file at `path`, or creates it; see [`Replacement::prepare`].
 ///
 /// # Errors
-/// What stands in the way. The old file is intact, unless the error is [`FileError::Unsure`].
+/// What prevents it. The old file is intact, unless the error is [`FileError::Unsure`].
 pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     Replacement::prepare(path, bytes, mode)?.commit()
 }
@@ -33,11 +33,11 @@ impl Replacement {
     /// what it leads to is replaced, and the link stays.
     ///
     /// A file that did not exist gets `mode`, whatever the umask. One that did keeps its owner and group, and its mode
-    /// is tightened to `mode`: what `mode` does not permit is taken away, nothing is added. Access lists and extended
+    /// is tightened to `mode`: what `mode` does not allow is removed, nothing is added. Access lists and extended
     /// attributes are not carried over.
     ///
     /// # Errors
-    /// What stands in the way; the old file is intact and nothing is left beside it.
+    /// What prevents it; the old file is intact and nothing is left beside it.
     pub fn prepare(path: &Path, bytes: &[u8], mode: u32) -> Result<Self, FileError> {
         check_writable(path)?;
         let target = resolve(path);
@@ -52,7 +52,7 @@ impl Replacement {
     /// Puts the new file in the old one's place, and flushes the folder.
     ///
     /// # Errors
-    /// What stands in the way. The old file is intact, unless the error is [`FileError::Unsure`].
+    /// What prevents it. The old file is intact, unless the error is [`FileError::Unsure`].
     pub fn commit(self) -> Result<(), FileError> {
         let Self { new, target } = self;
         // A failed `persist` hands the new file back inside the error, whose drop deletes it.

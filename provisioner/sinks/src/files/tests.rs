@@ -173,7 +173,7 @@ fn a_full_disk_is_told_and_the_old_file_stays() {
     put(&path, b"old");
     let error = write_atomic(&path, &vec![b'x'; 1 << 20], 0o600).unwrap_err();
     assert!(matches!(error, FileError::Full { .. }), "{error}");
-    assert!(error.hint().contains("as it was"));
+    assert!(error.hint().contains("is unchanged"));
     assert_eq!(fs::read(&path).unwrap(), b"old");
     assert_eq!(names(disk.0.path()), ["a"]);
 }

@@ -94,9 +94,8 @@ impl Calls {
             return Err(failed(&answer, &self.whose(), what));
         }
         // What exactly is wrong is dropped, as it may hold a value.
-        let read = serde_json::from_slice(&answer.body).map_err(|_| SinkError::Unreachable {
-            reason: "Heroku's answer to a question cannot be read".to_owned(),
-        })?;
+        let read = serde_json::from_slice(&answer.body)
+            .map_err(|_| SinkError::Unreachable { reason: "Heroku's answer to a request cannot be read".to_owned() })?;
         Ok((read, answer))
     }
 
@@ -155,7 +154,7 @@ impl Calls {
         struct Limits {
             remaining: i64,
         }
-        let (limits, _) = self.read::<Limits>("/account/rate-limits", None, "tell the account's rate limit").await?;
+        let (limits, _) = self.read::<Limits>("/account/rate-limits", None, "read the account's rate limit").await?;
         Ok(limits.remaining)
     }
 }

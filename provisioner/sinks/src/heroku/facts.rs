@@ -39,11 +39,15 @@ impl TypeFacts for Type {
     fn effect(&self, place: &Place) -> Option<String> {
         let part = |name: &str| place.part(name).unwrap_or("?");
         Some(match place.part("app") {
-            Some(app) => format!(
-                "one release of Heroku app `{app}`, which restarts it; its older releases keep the values that they had"
-            ),
+            Some(app) => {
+                format!("one release of Heroku app `{app}`, which restarts it; older releases keep their values")
+            }
             None => {
-                format!("takes effect with the next app of Heroku pipeline `{}` ({})", part("pipeline"), part("stage"))
+                format!(
+                    "takes effect with the next app created in Heroku pipeline `{}` ({})",
+                    part("pipeline"),
+                    part("stage")
+                )
             }
         })
     }
@@ -92,14 +96,14 @@ impl SinkFacts for Settings {
             what: "app",
             severity: Severity::Error,
             code: "same-app",
-            hint: "push to the first: changes of one sink go in one request, and so in one restart",
+            hint: "push to the first one only: changes of one sink take one request, and so one restart",
         })
     }
 
     fn rights(&self, _: &[PushedEntry<'_>]) -> LeastRights {
         LeastRights::Words(
-            "an authorisation with the scope `write-protected` (`heroku authorizations:create --scope write-protected`), of \
-             an account that may deploy the app",
+            "an authorization with the scope `write-protected` (`heroku authorizations:create --scope write-protected`), \
+             of an account that is allowed to deploy the app",
         )
     }
 
@@ -117,9 +121,9 @@ fn check_name(name: &Text<'_>, is_pipeline: bool, reading: &mut Reading<'_>) {
     let part = |byte: u8| byte.is_ascii_alphanumeric() || more.contains(&byte);
     if name.text.is_empty() || name.text.len() > 256 || !name.text.bytes().all(part) {
         let rule = if is_pipeline {
-            "a name in a pipeline is letters, digits and `_.:[]`"
+            "a config var of a pipeline is letters, digits and `_.:[]`"
         } else {
-            "a name there is letters, digits and `_`"
+            "a config var is letters, digits and `_`"
         };
         add(format!("`{}` cannot be a config var", shown(name.text)), rule);
     } else if name.text.starts_with("HEROKU_") {

@@ -15,7 +15,7 @@ struct Problem {
     id: String,
 }
 
-/// Whether an answer says that the login is wrong or over.
+/// Whether an answer says that the login is wrong or expired.
 pub(super) fn refuses(answer: &Incoming) -> bool {
     answer.status == 401
 }
@@ -36,7 +36,7 @@ pub(super) fn lacks_scope(answer: &Incoming) -> bool {
 }
 
 /// What to do about a scope that lacks.
-pub(super) const SCOPE_HINT: &str = "config vars need the scope `write-protected` (or `global`): make one with `heroku authorizations:create -s write-protected`";
+pub(super) const SCOPE_HINT: &str = "config vars need the scope `write-protected` (or `global`): create a token with `heroku authorizations:create -s write-protected`";
 
 /// What an answer other than success means. `whose` is the app or pipeline, for messages.
 pub(super) fn failed(answer: &Incoming, whose: &str, what: &str) -> SinkError {
@@ -48,33 +48,33 @@ pub(super) fn failed(answer: &Incoming, whose: &str, what: &str) -> SinkError {
     let refused = |reason: String, hint: &str| SinkError::Refused { reason, hint: hint.to_owned() };
     match (answer.status, found.as_str()) {
         (402, _) => refused(
-            format!("Heroku does not {what}: the account is behind with its payments ({why})"),
-            "see its billing page; what stands there now goes on working",
+            format!("Heroku refused to {what}: the account is behind with its payments ({why})"),
+            "see its billing page; the present values stay in use",
         ),
         (403, "suspended") => refused(format!("Heroku has suspended {whose} ({why})"), "ask Heroku's support"),
         (403, _) => SinkError::Denied {
-            reason: format!("the login may not {what} ({why})"),
+            reason: format!("the credentials are not allowed to {what} ({why})"),
             hint: if lacks_scope(answer) {
                 SCOPE_HINT.to_owned()
             } else {
-                "its user needs the right `deploy` or `operate` on it".to_owned()
+                "their user needs the permission `deploy` or `operate` on it".to_owned()
             },
         },
         (404, _) => refused(
-            format!("Heroku finds no {whose} ({why})"),
-            "check its name, and that the login's user is a collaborator",
+            format!("{whose} was not found on Heroku ({why})"),
+            "check its name, and that the user of the credentials is a collaborator",
         ),
         (409, _) => refused(
-            format!("Heroku does not {what} now: something else is changing {whose} ({why})"),
-            "run it again when that is over",
+            format!("Heroku cannot {what} now: something else is changing {whose} ({why})"),
+            "run again when that is done",
         ),
         (429, _) => SinkError::Unreachable {
-            reason: format!("Heroku does not {what} now: the account has made too many requests ({why})"),
+            reason: format!("Heroku refused to {what}: the account has made too many requests ({why})"),
         },
-        (status, _) if status >= 500 => SinkError::Unreachable { reason: format!("Heroku did not {what} ({why})") },
+        (status, _) if status >= 500 => SinkError::Unreachable { reason: format!("Heroku failed to {what} ({why})") },
         _ => refused(
-            format!("Heroku does not {what} ({why})"),
-            "look at the config vars there; names are letters, digits and `_`, and all of them together at most 32 KB",
+            format!("Heroku refused to {what} ({why})"),
+            "check the config vars there; names are letters, digits and `_`, and all of them together at most 32 KB",
         ),
     }
 }

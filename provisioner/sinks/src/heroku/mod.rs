@@ -237,7 +237,7 @@ fn added(vars: &Vars, changes: &Changes<'_>) -> usize {
 fn too_large(whose: &str) -> SinkError {
     SinkError::Refused {
         reason: format!("the config vars of {whose} would take more than 32 KB together"),
-        hint: "Heroku takes no more: remove what nobody reads".to_owned(),
+        hint: "that is Heroku's limit: remove config vars that nobody reads".to_owned(),
     }
 }
 
@@ -282,13 +282,15 @@ impl Sink for Heroku {
         let check = async {
             let left = self.calls.left().await?;
             if left < LEFT_MIN {
-                let reason = format!("the account has {left} requests left; about 75 come back each minute");
+                let reason = format!("the account has {left} requests left; about 75 are added each minute");
                 return Err(SinkError::Unreachable { reason });
             }
             let (vars, answer) = self.calls.vars().await?;
             if lacks_scope(&answer) {
-                let reason =
-                    format!("the login may read the config vars of {} and not change them", self.calls.whose());
+                let reason = format!(
+                    "the credentials are allowed to read the config vars of {} but not to change them",
+                    self.calls.whose()
+                );
                 return Err(SinkError::Denied { reason, hint: SCOPE_HINT.to_owned() });
             }
             let new = places.iter().map(|place| name(place)).filter(|name| !vars.contains_key(*name));

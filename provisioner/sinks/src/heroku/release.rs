@@ -27,14 +27,14 @@ impl Running {
         match self {
             Self::Now => None,
             Self::Pending(version) => Some(SinkError::Unreachable {
-                reason: format!("release v{version} has not finished, so dynos still run with what was there before"),
+                reason: format!("release v{version} has not finished, so dynos still run with the value before it"),
             }),
             Self::Older { newest, status, serving, vars } => {
                 let old = vars.get(name).map(|value| value.0.as_str());
                 (old != value).then(|| SinkError::Unreachable {
                     reason: format!(
                         "release v{newest} {status}, so dynos still run v{serving} with the older value: see \
-                         `heroku releases:output v{newest}`, and deploy again when that is mended"
+                         `heroku releases:output v{newest}`, and deploy again when that is fixed"
                     ),
                 })
             }

@@ -15,10 +15,10 @@ const HOSTS: &[&str] = &["api.heroku.com"];
 pub struct Settings {
     #[schemars(flatten, with = "TargetFields")]
     pub target: Target,
-    /// Where the API key stands; `HEROKU_API_KEY` unless said.
+    /// Where the API key is; `HEROKU_API_KEY` by default.
     #[schemars(with = "Option<Login>")]
     pub login: Login,
-    /// An endpoint in place of Heroku's own.
+    /// Endpoint to use instead of Heroku's own.
     pub endpoint: Option<String>,
 }
 
@@ -49,7 +49,7 @@ struct TargetFields {
     stage: Option<Stage>,
 }
 
-/// A stage whose config vars a pipeline holds.
+/// A stage that has config vars in a pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
 #[schemars(rename_all = "lowercase")]
 pub enum Stage {
@@ -110,7 +110,7 @@ impl Target {
                 let given: Vec<Text<'_>> = [app, pipeline, stage].into_iter().flatten().collect();
                 if let Some(last) = given.last().filter(|_| reading.faults.len() == faults) {
                     let message = "a sink is an `app`, or a `pipeline` with its `stage`, not both";
-                    let hint = "make two sinks of it";
+                    let hint = "declare two sinks";
                     reading.add(Fault::error("app-or-pipeline", last.span.clone(), message).hint(hint));
                 }
                 None
@@ -130,8 +130,8 @@ fn app(found: &Text<'_>, reading: &mut Reading<'_>) -> Option<Target> {
     if is_name || is_uuid(found.text) {
         return Some(Target::App(found.text.to_owned()));
     }
-    let message = format!("`{}` is not an app of Heroku", shown(found.text));
-    let rule = "an app is its id, or its name: 3 to 30 of `a-z`, `0-9` and `-`, from a letter to a letter or digit";
+    let message = format!("`{}` is not a Heroku app", shown(found.text));
+    let rule = "write the app's id, or its name: 3 to 30 of `a-z`, `0-9` and `-`, from a letter to a letter or digit";
     reading.add(Fault::error("bad-app", found.span.clone(), message).hint(rule));
     None
 }
@@ -140,13 +140,12 @@ fn pipeline(id: &Text<'_>, stage: &Text<'_>, reading: &mut Reading<'_>) -> Optio
     let id_is_good = is_uuid(id.text);
     if !id_is_good {
         let message = format!("`{}` is not a pipeline's id", shown(id.text));
-        let hint = "its config vars are found by the id only, a UUID in small letters: see `heroku pipelines:info NAME --json`";
+        let hint = "write the id, a UUID in lower case: see `heroku pipelines:info NAME --json`";
         reading.add(Fault::error("bad-pipeline", id.span.clone(), message).hint(hint));
     }
     let Some(known) = Stage::ALL.into_iter().find(|known| known.name() == stage.text) else {
         let message = format!("`{}` is not a stage with config vars of its own", shown(stage.text));
-        let hint =
-            "a pipeline holds those of `test` (CI) and `review` (review apps); other stages are apps, with `app`";
+        let hint = "a pipeline has them for `test` (CI) and `review` (review apps); other stages are apps: use `app`";
         reading.add(Fault::error("bad-stage", stage.span.clone(), message).hint(hint));
         return None;
     };

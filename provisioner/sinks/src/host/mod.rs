@@ -76,7 +76,7 @@ impl Ask {
         self
     }
 
-    /// The same with a JSON body, which may hold secrets.
+    /// The same with a JSON body, which may contain secrets.
     #[must_use]
     pub fn json(mut self, body: &impl serde::Serialize) -> Self {
         // What is sent here has text keys only, so it can always be written.
@@ -89,8 +89,8 @@ impl Ask {
 /// Why a request brought no answer.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Unanswered {
-    /// Nothing was sent: its deadline was over.
-    #[error("the time granted for this write was over before it could start")]
+    /// Nothing was sent: its deadline had passed.
+    #[error("the time allowed for this write ran out before it could start")]
     Late,
     /// Nothing came back, or nothing of use. A write may or may not have arrived.
     #[error("{0}")]
@@ -181,7 +181,9 @@ impl Host {
             if until.has_passed() {
                 return Err(match (&ask.effect, silent) {
                     (_, Some(silent)) => Unanswered::Silent(silent),
-                    (Effect::None, None) => Unanswered::Silent(format!("`{}` had no turn for it in time", self.name)),
+                    (Effect::None, None) => {
+                        Unanswered::Silent(format!("too many requests to `{}` were waiting", self.name))
+                    }
                     (_, None) => Unanswered::Late,
                 });
             }

@@ -73,7 +73,7 @@ impl SinkFacts for Settings {
     }
 
     fn rights(&self, _: &[PushedEntry<'_>]) -> LeastRights {
-        LeastRights::Words("an unlocked keyring of this login; nothing else")
+        LeastRights::Words("an unlocked keyring of this user; nothing else")
     }
 
     fn connect(&self, machine: &str, _: &Queues) -> Option<Arc<dyn DeclaredSink>> {
@@ -83,8 +83,8 @@ impl SinkFacts for Settings {
 
 fn check_name(name: &Text<'_>, reading: &mut Reading<'_>) {
     if !(1..=128).contains(&name.text.chars().count()) || !is_plain(name.text) || name.text.trim() != name.text {
-        let message = format!("`{}` cannot be a name in a keyring", shown(name.text));
-        let rule = "a name there is 1 to 128 characters, without control characters and spaces at its ends";
+        let message = format!("`{}` cannot be the name of an entry in a keyring", shown(name.text));
+        let rule = "the name of an entry is 1 to 128 characters, without control characters or spaces at its ends";
         reading.add(Fault::error("bad-push-name", name.span.clone(), message).hint(rule));
     }
 }

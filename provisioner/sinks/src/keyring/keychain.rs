@@ -52,5 +52,5 @@ fn failed(error: Error) -> SinkError {
             hint: "unlock it: `security unlock-keychain`, and allow `provision` when macOS asks".to_owned(),
         };
     }
-    SinkError::Unreachable { reason: format!("the keychain did not answer well (`{}`)", error.code()) }
+    SinkError::Unreachable { reason: format!("the keychain failed (`{}`)", error.code()) }
 }

@@ -43,11 +43,11 @@ const VALUE_MAX: usize = 65_536;
 /// The session that a keyring is opened in.
 #[derive(Debug, Clone)]
 pub struct Session {
-    /// This machine's name, as it stands in places.
+    /// This machine's name, as it is in places.
     pub machine: String,
     /// Whether this is a machine for jobs: `CI` is set.
     pub in_ci: bool,
-    /// The address of the D-Bus session, unless the environment says.
+    /// The address of the D-Bus session; the one of the environment by default.
     pub bus: Option<String>,
 }
 
@@ -102,7 +102,7 @@ impl Keyring {
             return Ok(name.to_owned());
         }
         Err(SinkError::Refused {
-            reason: format!("`{name}` stands under another service than `{}`", self.settings.service),
+            reason: format!("`{name}` is stored under another service than `{}`", self.settings.service),
             hint: "declare a sink for that service".to_owned(),
         })
     }
@@ -111,8 +111,8 @@ impl Keyring {
     async fn ask<T: Send + 'static>(&self, question: Question<T>) -> Result<T, SinkError> {
         if self.session.in_ci && !self.settings.allow_ci {
             return Err(SinkError::Refused {
-                reason: "`CI` is set, and a machine for jobs has no keyring that lasts".to_owned(),
-                hint: "run it where the keyring is, or write `allow_ci = true` in the sink if this machine has one"
+                reason: "`CI` is set, and CI machines rarely have a keyring that lasts".to_owned(),
+                hint: "run on the machine of the keyring, or set `allow_ci = true` in the sink if this one keeps it"
                     .to_owned(),
             });
         }
@@ -120,7 +120,7 @@ impl Keyring {
         let asked = tokio::task::spawn_blocking(move || question(&Store::open(&settings, &session)?));
         match tokio::time::timeout(WITHIN, asked).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(SinkError::Unreachable { reason: "the keyring could not be asked".to_owned() }),
+            Ok(Err(_)) => Err(SinkError::Unreachable { reason: "the keyring could not be read".to_owned() }),
             Err(_) => Err(SinkError::Unreachable {
                 reason: format!("the keyring did not answer within {} s", WITHIN.as_secs()),
             }),
@@ -258,8 +258,9 @@ fn put(store: &Store, name: &str, entry: &Entry, deadline: Deadline) -> Result<R
         return Ok(receipt);
     }
     Err(SinkError::Refused {
-        reason: format!("the keyring took `{name}` and gives back something else"),
-        hint: "look at the entry with the keyring's own program; what it should hold works already".to_owned(),
+        reason: format!("the keyring accepted `{name}` but returns another value"),
+        hint: "inspect the entry with the keyring's own program; the version that it should contain is valid"
+            .to_owned(),
     })
 }
 
@@ -271,8 +272,8 @@ fn take_away(store: &Store, name: &str, expected: &Seen, deadline: Deadline) -> 
         now if now != expected => return Err(SinkError::Changed),
         Seen::Holds(held) if held.token_id.is_none() => {
             return Err(SinkError::Refused {
-                reason: format!("what `{name}` holds was not put there by Latchkey"),
-                hint: "remove it by hand if it is no longer needed".to_owned(),
+                reason: format!("`{name}` contains a value that Latchkey did not write"),
+                hint: "remove it by hand if nothing needs it".to_owned(),
             });
         }
         Seen::Holds(_) => {}

@@ -58,7 +58,7 @@ impl Store {
         if &*store.collection == NONE {
             return Err(SinkError::Refused {
                 reason: "this user has no default keyring".to_owned(),
-                hint: "log in to the desktop once, or make one in its program for passwords (`seahorse`)".to_owned(),
+                hint: "log in to the desktop once, or create one in its password manager (`seahorse`)".to_owned(),
             });
         }
         store.unlock()?;
@@ -129,7 +129,7 @@ impl Store {
         match (found.next(), found.next()) {
             (Some(_), Some(_)) => Err(SinkError::Refused {
                 reason: format!("the keyring has several entries `{name}` of `{}`", self.service),
-                hint: "delete all but one: which of them a program reads is chance".to_owned(),
+                hint: "delete all but one: programs may read any of them".to_owned(),
             }),
             (item, _) => Ok(item.map(Path::from)),
         }
@@ -165,7 +165,7 @@ impl Store {
                 }
                 name if name.starts_with("org.freedesktop.DBus.Error.Spawn") => no_service(),
                 "org.freedesktop.Secret.Error.IsLocked" => locked(),
-                name => SinkError::Unreachable { reason: format!("the keyring did not answer well (`{name}`)") },
+                name => SinkError::Unreachable { reason: format!("the keyring failed (`{name}`)") },
             }
         })
     }
@@ -196,22 +196,21 @@ fn read2<'a, A: dbus::arg::Arg + dbus::arg::Get<'a>, B: dbus::arg::Arg + dbus::a
 }
 
 fn strange() -> SinkError {
-    SinkError::Unreachable { reason: "the keyring answered something that no Secret Service would".to_owned() }
+    SinkError::Unreachable { reason: "the keyring does not answer like a Secret Service".to_owned() }
 }
 
 fn no_bus() -> SinkError {
     SinkError::Refused {
-        reason: "there is no keyring here: no D-Bus session".to_owned(),
-        hint:
-            "run it in a desktop session; on a server use another type of sink, or `dbus-run-session` with an unlocked \
+        reason: "no keyring was found: there is no D-Bus session".to_owned(),
+        hint: "run in a desktop session; on a server use another type of sink, or `dbus-run-session` with an unlocked \
                `gnome-keyring-daemon`"
-                .to_owned(),
+            .to_owned(),
     }
 }
 
 fn no_service() -> SinkError {
     SinkError::Refused {
-        reason: "there is no keyring here: no program on the D-Bus session is a Secret Service".to_owned(),
+        reason: "no keyring was found: no program on the D-Bus session is a Secret Service".to_owned(),
         hint: "install and start one, for instance `gnome-keyring`".to_owned(),
     }
 }
@@ -219,7 +218,7 @@ fn no_service() -> SinkError {
 fn locked() -> SinkError {
     SinkError::Denied {
         reason: "the keyring is locked".to_owned(),
-        hint: "unlock it: log in to the desktop, or open its program for passwords (`seahorse`); without a desktop \
+        hint: "unlock it: log in to the desktop, or open its password manager (`seahorse`); without a desktop \
                `gnome-keyring-daemon --unlock` reads the password from stdin"
             .to_owned(),
     }

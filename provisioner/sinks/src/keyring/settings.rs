@@ -8,7 +8,7 @@ use crate::reading::{Fields, Reading};
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Settings {
-    /// The service that entries stand under.
+    /// The service that entries are stored under.
     #[schemars(length(min = 1, max = 128))]
     pub service: String,
     /// Whether it is used where `CI` is set, too: a machine for jobs rarely has a keyring that lasts.

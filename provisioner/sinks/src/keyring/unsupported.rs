@@ -1,4 +1,4 @@
-//! Systems whose keyring is not spoken to.
+//! Systems whose keyring is not supported.
 
 use zeroize::Zeroizing;
 
@@ -10,7 +10,7 @@ pub(super) struct Store(std::convert::Infallible);
 impl Store {
     pub(super) fn open(_: &Settings, _: &Session) -> Result<Self, SinkError> {
         Err(SinkError::Refused {
-            reason: "the keyring of this system is not spoken to".to_owned(),
+            reason: "the keyring of this operating system is not supported".to_owned(),
             hint: "use another type of sink here".to_owned(),
         })
     }

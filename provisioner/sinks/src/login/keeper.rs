@@ -48,7 +48,7 @@ impl Keeper {
         Ok(kept.clone().unwrap_or_default())
     }
 
-    /// The login as it stands now, where that is another than the one that was refused: a file or a command may have a
+    /// The login as it is now, where that is another than the one that was refused: a file or a command may have a
     /// fresh one.
     ///
     /// # Errors
@@ -83,15 +83,18 @@ async fn read(login: &Login) -> Result<Zeroizing<String>, SinkError> {
     let found = found.ok_or_else(|| missing(login, nothing(login)))?;
     // It becomes a header: a line break in it would be another one.
     if !found.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
-        return Err(missing(login, "does not hold a login: it has more than one line, or strange characters"));
+        return Err(missing(
+            login,
+            "does not provide credentials: more than one line, or characters that are not printable ASCII",
+        ));
     }
     Ok(found)
 }
 
-/// What is said of a source that holds no login at all, or none but space.
+/// What is reported of a source that has no login at all, or only spaces.
 fn nothing(login: &Login) -> &'static str {
     match login {
-        Login::Env { .. } => "is not set, or empty",
+        Login::Env { .. } => "is unset or empty",
         Login::Command { .. } => "printed nothing",
         Login::File { .. } | Login::Secret { .. } => "is empty",
     }
@@ -100,9 +103,9 @@ fn nothing(login: &Login) -> &'static str {
 fn missing(login: &Login, what: &str) -> SinkError {
     let hint = match login {
         Login::Env { env } => format!("set `{env}`, in CI from its secrets"),
-        Login::File { .. } => "put the login there, readable by you alone".to_owned(),
-        Login::Command { .. } => "run it by hand and see what it prints".to_owned(),
-        Login::Secret { .. } => "store the login there".to_owned(),
+        Login::File { .. } => "put the credentials there, readable only by you".to_owned(),
+        Login::Command { .. } => "run it by hand and check what it prints".to_owned(),
+        Login::Secret { .. } => "store the credentials there".to_owned(),
     };
     SinkError::Login { reason: format!("{} {what}", login.source()), hint }
 }
@@ -135,7 +138,7 @@ async fn command(words: &[String], within: Duration) -> Result<Zeroizing<String>
             .stderr(Stdio::inherit())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| missing(&shown, &format!("does not start: {}", error.kind())))?;
+            .map_err(|error| missing(&shown, &format!("could not be started: {}", error.kind())))?;
         // With room to spare, so that it never moves and leaves a copy behind.
         let mut printed = Zeroizing::new(Vec::with_capacity(2 * LONGEST));
         if let Some(stdout) = child.stdout.take() {
@@ -143,18 +146,18 @@ async fn command(words: &[String], within: Duration) -> Result<Zeroizing<String>
             read.map_err(|error| missing(&shown, &format!("cannot be read: {}", error.kind())))?;
         }
         if printed.len() > LONGEST {
-            return Err(missing(&shown, "prints too much for a login"));
+            return Err(missing(&shown, "printed too much"));
         }
         let status = child.wait().await.map_err(|error| missing(&shown, &format!("failed: {}", error.kind())))?;
         if !status.success() {
             return Err(missing(&shown, &format!("failed: {status}")));
         }
-        let text = std::str::from_utf8(&printed).map_err(|_| missing(&shown, "prints no text"))?;
+        let text = std::str::from_utf8(&printed).map_err(|_| missing(&shown, "did not print text"))?;
         Ok(Zeroizing::new(text.to_owned()))
     };
     tokio::time::timeout(within, run)
         .await
-        .unwrap_or_else(|_| Err(missing(&shown, &format!("did not end within {} s", within.as_secs()))))
+        .unwrap_or_else(|_| Err(missing(&shown, &format!("did not finish within {} s", within.as_secs()))))
 }
 
 #[cfg(test)]
@@ -200,7 +203,7 @@ mod tests {
         // Cargo sets it for every test.
         let name = kept(Login::Env { env: "CARGO_PKG_NAME".to_owned() }).await;
         assert_eq!(name.as_deref(), Ok(env!("CARGO_PKG_NAME")));
-        insta::assert_snapshot!(kept(Login::Env { env: "LATCHKEY_NO_SUCH_LOGIN".to_owned() }).await.unwrap_err(), @"the environment variable `LATCHKEY_NO_SUCH_LOGIN` is not set, or empty; set `LATCHKEY_NO_SUCH_LOGIN`, in CI from its secrets");
+        insta::assert_snapshot!(kept(Login::Env { env: "LATCHKEY_NO_SUCH_LOGIN".to_owned() }).await.unwrap_err(), @"the environment variable `LATCHKEY_NO_SUCH_LOGIN` is unset or empty; set `LATCHKEY_NO_SUCH_LOGIN`, in CI from its secrets");
     }
 
     #[tokio::test]
@@ -222,7 +225,7 @@ mod tests {
         ] {
             file_with(folder.path(), bad);
             let said = kept(Login::File { file: path.clone() }).await.unwrap_err();
-            assert!(said.contains("the file `") && said.contains("readable by you alone"), "{said}");
+            assert!(said.contains("the file `") && said.contains("readable only by you"), "{said}");
             let is_empty = bad.trim_ascii().is_empty();
             assert_eq!(said.contains("` is empty;"), is_empty, "{said}");
         }
@@ -235,20 +238,20 @@ mod tests {
     async fn a_login_is_what_a_command_prints_and_nothing_of_it_is_told_when_it_fails() {
         assert_eq!(kept(sh(&format!("echo {LOGIN}"))).await.as_deref(), Ok(LOGIN));
         let told = |login| async { kept(login).await.unwrap_err() };
-        insta::assert_snapshot!(told(sh(&format!("echo {LOGIN}; exit 3"))).await, @"the command `sh` failed: exit status: 3; run it by hand and see what it prints");
-        insta::assert_snapshot!(told(sh(&format!("printf '{LOGIN}\\n{LOGIN}'"))).await, @"the command `sh` does not hold a login: it has more than one line, or strange characters; run it by hand and see what it prints");
-        insta::assert_snapshot!(told(sh("true")).await, @"the command `sh` printed nothing; run it by hand and see what it prints");
-        insta::assert_snapshot!(told(sh("printf 'hunter2\\377'")).await, @"the command `sh` prints no text; run it by hand and see what it prints");
-        insta::assert_snapshot!(told(sh("yes hunter2")).await, @"the command `sh` prints too much for a login; run it by hand and see what it prints");
+        insta::assert_snapshot!(told(sh(&format!("echo {LOGIN}; exit 3"))).await, @"the command `sh` failed: exit status: 3; run it by hand and check what it prints");
+        insta::assert_snapshot!(told(sh(&format!("printf '{LOGIN}\\n{LOGIN}'"))).await, @"the command `sh` does not provide credentials: more than one line, or characters that are not printable ASCII; run it by hand and check what it prints");
+        insta::assert_snapshot!(told(sh("true")).await, @"the command `sh` printed nothing; run it by hand and check what it prints");
+        insta::assert_snapshot!(told(sh("printf 'hunter2\\377'")).await, @"the command `sh` did not print text; run it by hand and check what it prints");
+        insta::assert_snapshot!(told(sh("yes hunter2")).await, @"the command `sh` printed too much; run it by hand and check what it prints");
         let none = Login::Command { command: vec!["/no/such/program".to_owned(), LOGIN.to_owned()] };
-        insta::assert_snapshot!(told(none).await, @"the command `/no/such/program` does not start: entity not found; run it by hand and see what it prints");
+        insta::assert_snapshot!(told(none).await, @"the command `/no/such/program` could not be started: entity not found; run it by hand and check what it prints");
     }
 
     #[tokio::test]
     async fn a_command_that_hangs_is_given_up() {
         let words = ["sh", "-c", "echo hunter2; exec sleep 600"].map(str::to_owned);
         let error = command(&words, Duration::from_millis(200)).await.unwrap_err();
-        assert!(error.to_string().contains("did not end within"), "{error}");
+        assert!(error.to_string().contains("did not finish within"), "{error}");
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }
 

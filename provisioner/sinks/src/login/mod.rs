@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 
 pub use keeper::Keeper;
 
-/// Where a login stands; it never stands in the file.
+/// Where credentials are; they are never in the file itself.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
 #[schemars(untagged, deny_unknown_fields)]
 pub enum Login {
@@ -51,8 +51,12 @@ impl Login {
     pub fn warnings(&self) -> Vec<String> {
         let Self::File { file } = self else { return Vec::new() };
         let open = crate::files::mode(file).filter(|mode| mode & 0o077 != 0);
-        let warning =
-            |mode| format!("`{}` holds a login and is open to others (mode {mode:04o}): make it 0600", file.display());
+        let warning = |mode| {
+            format!(
+                "`{}` contains credentials and is accessible to others (mode {mode:04o}): set it to 0600",
+                file.display()
+            )
+        };
         open.map(warning).into_iter().collect()
     }
 }
@@ -72,7 +76,7 @@ mod tests {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
             let warnings = Login::File { file: path.clone() }.warnings();
             assert_eq!(!warnings.is_empty(), warned, "{mode:o}");
-            assert!(warnings.iter().all(|warning| warning.contains("make it 0600")));
+            assert!(warnings.iter().all(|warning| warning.contains("set it to 0600")));
         }
         assert!(Login::Env { env: "PATH".to_owned() }.warnings().is_empty());
     }

@@ -1,4 +1,4 @@
-//! Reading the field `login`, and others that say where a secret of a sink's own stands. A manifest is untrusted: what
+//! Reading the field `login`, and others that say where a secret of a sink's own is. A manifest is untrusted: what
 //! it could make this machine hand over is bounded here.
 
 use toml::Spanned;
@@ -10,12 +10,12 @@ use crate::reading::{Fault, Fields, Reading, Text, is_plain, listed, shown, wron
 /// Where logins of manifests stand in Secrets Manager: below it, a folder a manifest.
 const LOGINS: &str = "latchkey/logins/";
 
-const FORMS: &str = "a login reads `{ env = \"NAME\" }`, `{ file = \"PATH\" }`, `{ command = [\"PROGRAM\", ..] }` or \
+const FORMS: &str = "write `{ env = \"NAME\" }`, `{ file = \"PATH\" }`, `{ command = [\"PROGRAM\", ..] }` or \
                      `{ secret = \"NAME\" }`";
 
 impl Login {
     /// Reads a field such as `login = { .. }`. `own` are the environment variables that the type's own tools read:
-    /// others could hold anything.
+    /// others could contain anything.
     pub fn read(fields: &mut Fields<'_>, name: &'static str, own: &[&str], reading: &mut Reading<'_>) -> Option<Self> {
         let value = fields.value(name)?;
         let Some(table) = value.get_ref().as_table() else {
@@ -33,7 +33,7 @@ impl Login {
         inner.finish(reading);
         let given = [env.is_some(), file.is_some(), command.is_some(), secret.is_some()];
         if given.iter().filter(|given| **given).count() != 1 {
-            let message = format!("`{name}` says one thing: where the login stands");
+            let message = format!("`{name}` takes exactly one field: where the credentials are");
             reading.add(Fault::error("bad-login", value.span(), message).hint(FORMS));
             return None;
         }
@@ -58,9 +58,10 @@ fn variable(found: &Text<'_>, own: &[&str], reading: &mut Reading<'_>) -> Option
     if allowed || own.contains(&found.text) {
         return Some(Login::Env { env: found.text.to_owned() });
     }
-    let message = format!("`{}` is not a variable that holds logins of this type", shown(found.text));
+    let message = format!("`{}` is not an environment variable for credentials of this type", shown(found.text));
     let usual = if own.is_empty() { String::new() } else { format!("; the usual one is {}", listed(own)) };
-    let hint = format!("`--allow-env {}` permits it, as it would be sent to the vendor{usual}", shown(found.text));
+    let hint =
+        format!("pass `--allow-env {}` to allow it: its value would be sent to the vendor{usual}", shown(found.text));
     reading.add(Fault::error("foreign-variable", found.span.clone(), message).hint(hint));
     None
 }
@@ -74,12 +75,12 @@ fn words(found: &Spanned<DeValue<'_>>, reading: &mut Reading<'_>) -> Option<Logi
         return None;
     };
     if !words.iter().all(|word| is_plain(word)) {
-        reading.add(Fault::error("bad-login", found.span(), "`command` holds a control character"));
+        reading.add(Fault::error("bad-login", found.span(), "`command` contains a control character"));
         return None;
     }
     if !reading.allowances.commands {
         let message = "this manifest would run a command on this machine";
-        let hint = "`--allow-commands` permits it, if you trust whoever can change the file";
+        let hint = "pass `--allow-commands` to allow it, if you trust everybody who can change the file";
         reading.add(Fault::error("command", found.span(), message).hint(hint));
         return None;
     }
@@ -91,9 +92,11 @@ fn stored(found: &Text<'_>, reading: &mut Reading<'_>) -> Option<Login> {
     let part = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+=.@-".contains(&byte);
     let rest = found.text.strip_prefix(&folder).unwrap_or_default();
     if rest.is_empty() || !rest.bytes().all(part) || found.text.len() > 512 {
-        let message = format!("`{}` is not a login of this manifest", shown(found.text));
-        let hint =
-            format!("logins stand in Secrets Manager below `{}`: any other secret would be sent out", shown(&folder));
+        let message = format!("`{}` does not belong to this manifest", shown(found.text));
+        let hint = format!(
+            "store credentials in Secrets Manager below `{}`: other secrets are never sent to a vendor",
+            shown(&folder)
+        );
         reading.add(Fault::error("foreign-secret", found.span.clone(), message).hint(hint));
         return None;
     }

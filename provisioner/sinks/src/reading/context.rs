@@ -37,7 +37,7 @@ pub struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    /// Nothing is read yet. `path` is the file as it was named, `folder` the absolute folder it stands in.
+    /// Nothing is read yet. `path` is the file as it was named, `folder` the absolute folder that it is in.
     pub fn new(text: &'a str, path: &'a Path, folder: &'a Path, allowances: &'a Allowances) -> Self {
         let (manifest, faults, used) = (String::new(), Vec::new(), BTreeSet::new());
         Self { text, path, folder, allowances, faults, manifest, used }
@@ -63,7 +63,7 @@ impl<'a> Reading<'a> {
         if (1..=longest).contains(&length) && is_plain(found.text) {
             return Some(found.text.to_owned());
         }
-        let message = format!("`{field}` is 1 to {longest} characters, none of them a control character");
+        let message = format!("`{field}` is 1 to {longest} characters without control characters");
         self.add(Fault::error("bad-text", found.span.clone(), message));
         None
     }
@@ -75,17 +75,17 @@ impl<'a> Reading<'a> {
         };
         if found.text.is_empty() || found.text.ends_with(['/', '\\']) {
             self.add(bad(
-                &format!("`{field}` names no file"),
-                "a path starts at the manifest's folder, for instance `.env`",
+                &format!("`{field}` does not name a file"),
+                "paths are relative to the manifest's folder, for instance `.env`",
             ));
             return None;
         }
         if found.text.chars().any(char::is_control) {
-            self.add(bad(&format!("`{field}` holds a control character"), "a path is plain text"));
+            self.add(bad(&format!("`{field}` contains a control character"), "a path is plain text"));
             return None;
         }
         if found.text.starts_with('~') {
-            self.add(bad("`~` is not replaced by a home folder", "a path starts at the manifest's folder"));
+            self.add(bad("`~` is not expanded to the home folder", "paths are relative to the manifest's folder"));
             return None;
         }
         let file = normal(&self.folder.join(found.text));
@@ -97,8 +97,8 @@ impl<'a> Reading<'a> {
             |code, message: &str| Fault::error(code, found.span.clone(), format!("`{}` {message}", shown(found.text)));
         let folder = normal(self.folder);
         if !self.allowances.outside && !file.starts_with(&folder) {
-            let fault = bad("outside-folder", "leaves the manifest's folder");
-            self.add(fault.hint("`--allow-outside` permits it"));
+            let fault = bad("outside-folder", "is outside the manifest's folder");
+            self.add(fault.hint("pass `--allow-outside` to allow it"));
             return false;
         }
         if folder.starts_with(file) {

@@ -1,4 +1,4 @@
-//! A fault as data: what is wrong with a manifest, where it stands and what to do about it.
+//! A fault as data: what is wrong with a manifest, where it is and what to do about it.
 
 use std::ops::Range;
 
@@ -23,7 +23,7 @@ pub struct Fault {
     pub severity: Severity,
     /// A stable name for programs, for instance `unknown-field`.
     pub code: &'static str,
-    /// Where it stands, on the borders of characters.
+    /// Where it is, on the borders of characters.
     pub span: Span,
     /// What is wrong, in one sentence without a full stop.
     pub message: String,
@@ -31,7 +31,7 @@ pub struct Fault {
     pub hint: Option<String>,
     /// Other spots that have to do with it, each with a few words.
     pub related: Vec<(Span, String)>,
-    /// What stands at `span` is secret, or could be: it must not be shown.
+    /// What is at `span` is secret, or could be: it must not be shown.
     pub secret: bool,
 }
 

@@ -45,7 +45,7 @@ impl<'a> Fields<'a> {
         self.table.get(name)
     }
 
-    /// Where a field's key stands.
+    /// Where a field's key is.
     pub fn key_span(&self, name: &str) -> Option<Span> {
         self.table.get_key_value(name).map(|(key, _)| key.span())
     }
@@ -182,7 +182,7 @@ impl<'a> Fields<'a> {
             self.missing.retain(|(missing, _)| Some(*missing) != near);
             let hint = match near {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("its fields are {}", listed(&self.asked)),
+                None => format!("its fields: {}", listed(&self.asked)),
             };
             let message = format!("unknown field `{}` in {}", shown(name), self.whose);
             reading.add(Fault::error("unknown-field", key.span(), message).hint(hint));

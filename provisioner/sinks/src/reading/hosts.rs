@@ -20,14 +20,14 @@ impl Reading<'_> {
         }
         let message = format!("`{}` is neither AWS's own host nor loopback", shown(&host));
         self.add(Fault::error("foreign-host", found.span.clone(), message).hint(format!(
-            "`--allow-host {}` permits it, if you trust it with every secret of this manifest",
+            "pass `--allow-host {}` to allow it, if you trust it with every secret of this manifest",
             shown(&host)
         )));
         None
     }
 
     /// An endpoint in place of a vendor's own, with the same rule: it gets logins, and secrets. The vendor's own address
-    /// spelled out is none of another place, and so none at all.
+    /// spelled out is no other endpoint, and so none at all.
     pub fn vendor(&mut self, found: Option<Text<'_>>, vendor: &str, own: &[&str]) -> Option<String> {
         let found = found?;
         let host = self.address(&found)?;
@@ -39,7 +39,7 @@ impl Reading<'_> {
         }
         let message = format!("`{}` is neither {vendor}'s own host nor loopback", shown(&host));
         self.add(Fault::error("foreign-host", found.span.clone(), message).hint(format!(
-            "`--allow-host {}` permits it, if you trust it with this sink's login and its secrets",
+            "pass `--allow-host {}` to allow it, if you trust it with this sink's credentials and secrets",
             shown(&host)
         )));
         None
@@ -54,12 +54,12 @@ impl Reading<'_> {
     fn address(&mut self, found: &Text<'_>) -> Option<String> {
         let Some((scheme, host)) = scheme_and_host(found.text) else {
             let message = format!("`{}` is not an address", shown(found.text));
-            let hint = "write `https://`, a host, and a port or path where needed; no login, no `?`, no `#`";
+            let hint = "write `https://`, a host, and a port or path where needed; no credentials, no `?`, no `#`";
             self.add(Fault::error("bad-address", found.span.clone(), message).hint(hint));
             return None;
         };
         if scheme == "http" && !is_loopback(&host) {
-            let message = format!("plain `http` to `{}` would show secrets to the network", shown(&host));
+            let message = format!("plain `http` to `{}` would expose secrets to the network", shown(&host));
             self.add(
                 Fault::error("plain-http", found.span.clone(), message).hint("use `https`; `http` is for loopback"),
             );
@@ -100,7 +100,7 @@ impl Reading<'_> {
             return Some(found.text.to_owned());
         }
         let message = format!("`{}` is not an AWS region", shown(found.text));
-        self.add(Fault::error("bad-region", found.span.clone(), message).hint("a region reads like `eu-west-1`"));
+        self.add(Fault::error("bad-region", found.span.clone(), message).hint("a region looks like `eu-west-1`"));
         None
     }
 }

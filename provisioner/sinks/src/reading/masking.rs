@@ -1,4 +1,4 @@
-//! Secrets that stand in a manifest: found, and kept out of everything that is shown.
+//! Secrets that are in a manifest: found, and kept out of everything that is shown.
 
 use latchkey::secret::Secret;
 use toml::Spanned;
@@ -157,19 +157,19 @@ pub fn faults(text: &str, root: &DeTable<'_>) -> Vec<Fault> {
 }
 
 fn secret_fault(span: Span) -> Fault {
-    Fault::error("secret-in-file", span, "a token's secret stands in the manifest")
-        .hint("take it out and rotate its token: whoever can read this file has it")
+    Fault::error("secret-in-file", span, "the manifest contains a token's secret")
+        .hint("remove it and rotate its token: everybody who can read this file has it")
         .secret()
 }
 
 fn login_fault(field: &str, span: Span) -> Fault {
     let (message, example) = match field {
         "deploy_hook" => {
-            ("a deploy hook never stands in the manifest", "deploy_hook = { env = \"VERCEL_DEPLOY_HOOK\" }")
+            ("a deploy hook must not be in the manifest", "deploy_hook = { env = \"VERCEL_DEPLOY_HOOK\" }")
         }
-        _ => ("a login never stands in the manifest", "login = { env = \"VERCEL_TOKEN\" }"),
+        _ => ("credentials must not be in the manifest", "login = { env = \"VERCEL_TOKEN\" }"),
     };
-    let hint = format!("name where it is instead, for instance `{example}`, and replace it where it was made");
+    let hint = format!("refer to it instead, for instance `{example}`, and revoke what was exposed");
     Fault::error("plain-login", span, message).hint(hint).secret()
 }
 

@@ -1,4 +1,4 @@
-//! Reading TOML that people wrote: all faults at once, each with where it stands and what to do about it, and nothing
+//! Reading TOML that people wrote: all faults at once, each with where it is and what to do about it, and nothing
 //! secret shown. It knows no manifest and no sink.
 
 mod context;

@@ -11,7 +11,7 @@ use super::masking;
 /// Spots further apart than this many lines are shown apart.
 const TOGETHER_MAX: usize = 60;
 
-/// Nobody mends more than this before looking again.
+/// Nobody fixes more than this before looking again.
 const SHOWN_MAX: usize = 100;
 
 /// A spot in a text, counted from 1; columns in characters.
@@ -21,7 +21,7 @@ pub struct Position {
     pub column: usize,
 }
 
-/// Where the byte at `offset` stands.
+/// Where the byte at `offset` is.
 pub fn position(text: &str, offset: usize) -> Position {
     let before = &text[..floor(text, offset)];
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
@@ -37,7 +37,7 @@ pub fn floor(text: &str, offset: usize) -> usize {
     offset
 }
 
-/// Shows faults of a text with the lines they stand on, in plain characters or in colour. Secrets are masked; of very many
+/// Shows faults of a text with the lines they are on, in plain characters or in colour. Secrets are masked; of very many
 /// faults only the first are shown.
 pub fn render(faults: &[Fault], path: &str, text: &str, colour: bool) -> String {
     let masked = masking::mask(text, &masking::spans(text, faults));

@@ -18,10 +18,10 @@ pub struct Address {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// Not of that form.
-    #[error("write `https://`, a host, and a port or path where needed; no login, no `?`, no `#`")]
+    #[error("write `https://`, a host, and a port or path where needed; no credentials, no `?`, no `#`")]
     Form,
     /// Plain http to another machine.
-    #[error("plain `http` would show secrets to the network; use `https`, `http` is for loopback")]
+    #[error("plain `http` would expose secrets to the network; use `https`, `http` is for loopback")]
     Plain,
 }
 

@@ -77,12 +77,12 @@ async fn read(answer: HttpResponse) -> Result<Incoming, NoAnswer> {
     let headers: Vec<(String, String)> =
         answer.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let body = Limited::new(answer.into_body(), ANSWER_MAX).collect().await;
-    let body = body.map_err(|error| NoAnswer(format!("the answer broke off: {}", innermost(error.as_ref()))))?;
+    let body = body.map_err(|error| NoAnswer(format!("the answer was cut off: {}", innermost(error.as_ref()))))?;
     Ok(Incoming { status, headers, body: Zeroizing::new(body.to_bytes().to_vec()) })
 }
 
 /// What went wrong; the connector's own words say little.
 fn words(error: &ConnectorError) -> String {
-    let what = if error.is_timeout() { "no answer in time" } else { "no connection, or it broke" };
+    let what = if error.is_timeout() { "no answer in time" } else { "no connection, or it was lost" };
     format!("{what}: {}", innermost(error))
 }

@@ -13,7 +13,7 @@ pub use address::{Address, AddressError, is_loopback, scheme_and_host};
 pub(crate) use cause::innermost;
 pub use http::Http;
 
-/// A request on its way out. Its header and body may hold secrets.
+/// A request on its way out. Its header and body may contain secrets.
 pub struct Outgoing {
     /// The method, in capitals.
     pub method: &'static str,
@@ -39,7 +39,7 @@ impl Drop for Outgoing {
     }
 }
 
-/// An answer. Its body may hold a secret.
+/// An answer. Its body may contain a secret.
 pub struct Incoming {
     pub status: u16,
     /// Names in lower case and values.

@@ -79,8 +79,8 @@ impl Failed {
             return SinkError::Changed;
         }
         SinkError::Refused {
-            reason: format!("Vercel does not make the row (`{code}`)"),
-            hint: "see the project's environment variables, and its limits".to_owned(),
+            reason: format!("Vercel refused to create the variable (`{code}`)"),
+            hint: "check the project's environment variables, and its limits".to_owned(),
         }
     }
 }
@@ -132,7 +132,7 @@ impl Calls {
             return Err(failed(&answer, &self.project, what));
         }
         // What exactly is wrong is dropped, as it may hold a value.
-        let read = serde_json::from_slice(&answer.body).map_err(|_| Self::unreadable("a question"))?;
+        let read = serde_json::from_slice(&answer.body).map_err(|_| Self::unreadable("a request"))?;
         Ok((read, answer))
     }
 
@@ -144,7 +144,7 @@ impl Calls {
         for _ in 0..PAGES_MAX {
             let query: Vec<(&str, &str)> = until.as_deref().map(|until| ("until", until)).into_iter().collect();
             let (list, answer) = self.read::<List>(self.target(&self.env("v10"), &query), &what).await?;
-            let at = date(&answer).ok_or_else(|| Self::unreadable("a question, which has no date,"))?;
+            let at = date(&answer).ok_or_else(|| Self::unreadable("a request, which has no date,"))?;
             // The first page is the oldest.
             listed.at = listed.at.min(at);
             let next = match list {
@@ -200,9 +200,9 @@ impl Calls {
             return Ok(None);
         }
         if answer.status != 200 {
-            return Err(failed(&answer, &self.project, "show a variable"));
+            return Err(failed(&answer, &self.project, "read a variable"));
         }
-        let found: Valued = serde_json::from_slice(&answer.body).map_err(|_| Self::unreadable("a question"))?;
+        let found: Valued = serde_json::from_slice(&answer.body).map_err(|_| Self::unreadable("a request"))?;
         let value = found.value.map(Zeroizing::new);
         // A ciphertext is no value.
         Ok(value.filter(|_| found.decrypted != Some(false)))
@@ -286,7 +286,7 @@ impl Calls {
                 };
                 Ok(Made { created, failed: found.failed })
             }
-            _ => Err(failed(&answer, &self.project, &format!("make variables in `{}`", self.project))),
+            _ => Err(failed(&answer, &self.project, &format!("create variables in `{}`", self.project))),
         }
     }
 

@@ -43,7 +43,7 @@ impl Target {
     }
 }
 
-/// What a push to a sink of this type says besides, as a manifest spells it.
+/// The fields that only a push to a sink of this type has, as a manifest spells them.
 #[derive(Debug, JsonSchema)]
 #[expect(dead_code, reason = "it only describes the form")]
 pub struct PushFields {
@@ -53,10 +53,10 @@ pub struct PushFields {
     /// For `vercel`: custom environments, by slug.
     #[schemars(default)]
     environments: Vec<String>,
-    /// For `vercel`: the branch whose previews read it; those of all branches when it is not given.
+    /// For `vercel`: the branch whose previews read it; by default, those of all branches.
     #[schemars(length(min = 1, max = 250))]
     branch: Option<String>,
-    /// For `vercel`: whether nobody may read the value back; `true` unless said.
+    /// For `vercel`: whether nobody may read the value back; `true` by default.
     sensitive: Option<bool>,
 }
 
@@ -116,7 +116,7 @@ fn check_type(fields: &Fields<'_>, kind: Option<&str>, reading: &mut Reading<'_>
     for name in ["targets", "environments", "branch", "sensitive"] {
         if let Some(span) = fields.key_span(name) {
             let message = format!("`{name}` is for `vercel` only");
-            let hint = format!("an entry of `{kind}` has no environments");
+            let hint = format!("`{kind}` has no environments");
             reading.add(Fault::error("needs-vercel", span, message).hint(hint));
         }
     }
@@ -128,7 +128,7 @@ fn target(found: &Text<'_>, reading: &mut Reading<'_>) -> Option<Target> {
         let hint = nearest(found.text, Target::NAMES).map_or_else(
             || {
                 format!(
-                    "the targets are {}; custom environments stand under `environments`, by slug",
+                    "the targets are {}; list custom environments in `environments`, by slug",
                     listed(&Target::NAMES)
                 )
             },
@@ -143,7 +143,7 @@ fn target(found: &Text<'_>, reading: &mut Reading<'_>) -> Option<Target> {
 fn check_slug(slug: &Text<'_>, reading: &mut Reading<'_>) -> bool {
     if Target::named(slug.text).is_some() {
         let message = format!("`{}` is not a custom environment", slug.text);
-        reading.add(Fault::error("bad-environment", slug.span.clone(), message).hint("it stands under `targets`"));
+        reading.add(Fault::error("bad-environment", slug.span.clone(), message).hint("list it in `targets`"));
         return false;
     }
     let bytes = slug.text.as_bytes();
@@ -165,12 +165,14 @@ fn check_sensitive(targets: &[(Target, Span)], sensitive: Option<bool>, said: Op
     if sensitive == Some(false) {
         return;
     }
-    let message = "what is sensitive cannot be read in development";
-    let hint = "make a push of its own for development, with `sensitive = false`";
+    let message = "sensitive variables cannot be read in development";
+    let hint = "add a separate push for development with `sensitive = false`";
     let fault = Fault::error("sensitive-development", development.clone(), message).hint(hint);
     reading.add(match said {
-        Some(said) => fault.related(said, "said here"),
-        None => fault.hint("pushes are sensitive unless they say otherwise: make one of its own for development, with `sensitive = false`"),
+        Some(said) => fault.related(said, "set here"),
+        None => {
+            fault.hint("pushes are sensitive by default: add a separate one for development with `sensitive = false`")
+        }
     });
 }
 
@@ -188,7 +190,7 @@ fn check_branch(branch: &Text<'_>, targets: &[(Target, Span)], reading: &mut Rea
         return add("a branch's name is too long".to_owned(), "Vercel takes at most 250 characters");
     }
     if !targets.iter().any(|(target, _)| *target == Target::Preview) {
-        let hint = "only previews are of a branch: add `preview` to `targets`, or take `branch` out";
+        let hint = "only previews have a branch: add `preview` to `targets`, or remove `branch`";
         return add("`branch` without the target `preview`".to_owned(), hint);
     }
     true

@@ -58,7 +58,7 @@ impl TypeFacts for Type {
             let Some((branch, first)) = branch.zip(general.get(&(push.sink.as_str(), push.name.as_str()))) else {
                 continue;
             };
-            let message = format!("previews of `{}` read this secret, and all others another one", shown(branch));
+            let message = format!("previews of `{}` read this secret, all other previews another one", shown(branch));
             let fault = Fault::warning("over-previews", push.span.clone(), message);
             reading.add(fault.related(first.clone(), "what the other previews read"));
         }
@@ -126,14 +126,14 @@ impl SinkFacts for Settings {
             what: "project",
             severity: Severity::Warning,
             code: "same-project",
-            hint: "one is enough, unless each needs a login or a deploy hook of its own",
+            hint: "one is enough, unless each needs its own credentials or deploy hook",
         })
     }
 
     fn rights(&self, _: &[PushedEntry<'_>]) -> LeastRights {
         LeastRights::Words(
-            "a token, scoped to the team and no wider, of a member who may read the project and its deployments and change \
-             its environment variables",
+            "a token, scoped to the team and no wider, of a member who is allowed to read the project and its \
+             deployments, and to change its environment variables",
         )
     }
 
@@ -149,8 +149,8 @@ fn check_name(name: &Text<'_>, reading: &mut Reading<'_>) {
     let bytes = name.text.as_bytes();
     let part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
     if !(1..=256).contains(&bytes.len()) || !bytes.iter().all(part) || !bytes[0].is_ascii_alphabetic() {
-        let rule = "a name there is 1 to 256 letters, digits and `_`, and starts with a letter";
-        add(format!("`{}` cannot be a variable on Vercel", shown(name.text)), rule);
+        let rule = "a variable's name is 1 to 256 letters, digits and `_`, and starts with a letter";
+        add(format!("`{}` cannot be a variable's name on Vercel", shown(name.text)), rule);
     } else if RESERVED.contains(&name.text) || name.text.starts_with("VERCEL_") {
         add(format!("`{}` is one of Vercel's own variables", shown(name.text)), "give it another name");
     } else if ["NEXT_PUBLIC_", "VITE_", "REACT_APP_", "NUXT_PUBLIC_", "PUBLIC_", "GATSBY_"]

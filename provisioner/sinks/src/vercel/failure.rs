@@ -39,7 +39,7 @@ fn problem(answer: &Incoming) -> Words {
     serde_json::from_slice::<Problem>(&answer.body).unwrap_or_default().error
 }
 
-/// Whether an answer says that the login is wrong or over: 401, or the 403 that Vercel gives for tokens that ended.
+/// Whether an answer says that the login is wrong or expired: 401, or the 403 that Vercel gives for expired tokens.
 pub(super) fn refuses(answer: &Incoming) -> bool {
     answer.status == 401 || (answer.status == 403 && problem(answer).invalid_token)
 }
@@ -73,31 +73,31 @@ pub(super) fn failed(answer: &Incoming, project: &str, what: &str) -> SinkError 
     let refused = |reason: String, hint: &str| SinkError::Refused { reason, hint: hint.to_owned() };
     match answer.status {
         402 => refused(
-            format!("Vercel does not {what}: the account is blocked until it is paid for"),
-            "see its billing page; what stands there now goes on working",
+            format!("Vercel refused to {what}: the account is blocked until it is paid for"),
+            "see its billing page; the present values stay in use",
         ),
         403 => SinkError::Denied {
-            reason: format!("the login may not {what} (`{code}`)"),
-            hint: "its user needs the right to change the project's environment variables, those of production \
-                   included; a team's project needs `team`"
+            reason: format!("the credentials are not allowed to {what} (`{code}`)"),
+            hint: "their user must be allowed to change the project's environment variables, including those of \
+                   production; a team's project needs `team`"
                 .to_owned(),
         },
         404 => refused(
-            format!("Vercel finds no project `{project}`"),
-            "check `project`; a team's project needs `team`, and a login that belongs to the team",
+            format!("project `{project}` was not found on Vercel"),
+            "check `project`; a team's project needs `team`, and credentials that belong to the team",
         ),
         409 => refused(
-            format!("Vercel does not {what} now: the project is being moved, or changed by somebody else (`{code}`)"),
-            "run it again when that is over",
+            format!("Vercel cannot {what} now: the project is being moved, or changed by something else (`{code}`)"),
+            "run again when that is done",
         ),
         400 if is_taken(code) => SinkError::Changed,
-        429 => SinkError::Unreachable { reason: format!("Vercel does not {what} now: too many requests") },
+        429 => SinkError::Unreachable { reason: format!("Vercel refused to {what}: too many requests") },
         status if status >= 500 => {
-            SinkError::Unreachable { reason: format!("Vercel did not {what}: it answered {status}") }
+            SinkError::Unreachable { reason: format!("Vercel failed to {what}: it answered {status}") }
         }
         status => refused(
-            format!("Vercel does not {what}: it answered {status} (`{code}`)"),
-            "if another change of the project is going on, run it again; otherwise see the project's settings",
+            format!("Vercel refused to {what}: it answered {status} (`{code}`)"),
+            "if something else is changing the project, run again; otherwise check the project's settings",
         ),
     }
 }

@@ -25,22 +25,22 @@ impl Hook {
     pub(super) async fn call(&self) -> Result<String, SinkError> {
         let text = self.keeper.get().await?;
         let (address, target) = self.split(&text).ok_or_else(|| SinkError::Login {
-            reason: format!("what {} holds is not a deploy hook of Vercel", self.keeper.source()),
-            hint: "it is an address on `api.vercel.com`, from the project's settings under Git".to_owned(),
+            reason: format!("{} does not contain a deploy hook of Vercel", self.keeper.source()),
+            hint: "a deploy hook is an address on `api.vercel.com`, from the project's settings under Git".to_owned(),
         })?;
         let outgoing = Outgoing { method: "POST", target, headers: Vec::new(), body: Zeroizing::default() };
         let answer = Http::new(address).send(&outgoing).await;
         match answer {
             Ok(answer) if (200..300).contains(&answer.status) => {
-                Ok(format!("a deployment of `{}` was started, which reads what was written", self.project))
+                Ok(format!("started a deployment of `{}`, which reads what was written", self.project))
             }
             Ok(answer) => Err(SinkError::Refused {
                 reason: format!("Vercel answered the deploy hook of `{}` with {}", self.project, answer.status),
-                hint: "deploy by hand, and make a new hook in the project's settings".to_owned(),
+                hint: "deploy by hand, and create a new hook in the project's settings".to_owned(),
             }),
             // What a connection says of its failure could name the address.
             Err(_) => Err(SinkError::Unreachable {
-                reason: format!("the deploy hook of `{}` was called, and nothing answered", self.project),
+                reason: format!("the deploy hook of `{}` was called but did not answer", self.project),
             }),
         }
     }

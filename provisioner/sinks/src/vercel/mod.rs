@@ -130,7 +130,7 @@ impl Vercel {
         if let Some(slug) = custom(place) {
             let id = ids.get(slug).ok_or_else(|| SinkError::Refused {
                 reason: format!("the project `{}` has no custom environment `{slug}`", self.calls.project),
-                hint: "make it on Vercel, or take it out of the push".to_owned(),
+                hint: "create it on Vercel, or remove it from the push".to_owned(),
             })?;
             reader.custom = Some(id.clone());
         }
@@ -170,8 +170,8 @@ impl Vercel {
             let why = match deployed {
                 Ok(None) => None,
                 Ok(Some(at)) if *at > *changed => None,
-                Ok(Some(_)) => Some(format!("no {} deployment{of} is newer than its row", reader.target)),
-                Err(error) => Some(format!("its {} deployments{of} cannot be seen: {error}", reader.target)),
+                Ok(Some(_)) => Some(format!("no {} deployment{of} is newer than the variable", reader.target)),
+                Err(error) => Some(format!("its {} deployments{of} cannot be read: {error}", reader.target)),
             };
             held.lagging = held.lagging.take().or(why);
         }

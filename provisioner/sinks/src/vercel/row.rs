@@ -116,7 +116,7 @@ impl Row {
                 fingerprint: None,
                 token_id: self.comment.as_deref().and_then(claimed),
                 receipt: self.receipt(),
-                lagging: Some("nobody can tell what its row holds, as something else wrote it last".to_owned()),
+                lagging: Some("its value is unknown, as something else changed the variable last".to_owned()),
             },
         }
     }
@@ -131,14 +131,14 @@ impl Row {
             || self.internal_content_hint.is_some();
         if is_linked {
             return Some(SinkError::Refused {
-                reason: format!("the row of `{name}` belongs to an integration, which would write it again"),
-                hint: "give the push another name, or remove the integration from the project".to_owned(),
+                reason: format!("the variable `{name}` belongs to an integration, which would overwrite it"),
+                hint: "rename the push, or remove the integration from the project".to_owned(),
             });
         }
         if self.kind == "system" || self.system == Some(true) {
             return Some(SinkError::Refused {
                 reason: format!("`{name}` is one of Vercel's own variables"),
-                hint: "give the push another name".to_owned(),
+                hint: "rename the push".to_owned(),
             });
         }
         if self.targets().len() + self.custom().len() > 1 {
@@ -152,9 +152,11 @@ impl Row {
             };
             return Some(SinkError::Refused {
                 reason: format!(
-                    "the row of `{name}` is read by {more} too, so writing it would change more than {ours}"
+                    "the variable `{name}` is also set for {more}, so a write would change more than {ours}"
                 ),
-                hint: format!("split it on Vercel: take {ours} off that row; the next run makes one of its own"),
+                hint: format!(
+                    "split it on Vercel: remove {ours} from that variable; the next run creates a separate one"
+                ),
             });
         }
         None

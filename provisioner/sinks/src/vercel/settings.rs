@@ -20,12 +20,12 @@ pub struct Settings {
     /// The team's id or slug, where it is a team's.
     #[schemars(length(min = 1, max = 128))]
     pub team: Option<String>,
-    /// Where the token of Vercel's API stands; `VERCEL_TOKEN` unless said.
+    /// Where the token of Vercel's API is; `VERCEL_TOKEN` by default.
     #[schemars(with = "Option<Login>")]
     pub login: Login,
-    /// An endpoint in place of Vercel's own.
+    /// Endpoint to use instead of Vercel's own.
     pub endpoint: Option<String>,
-    /// Where the address stands that starts a deployment after a run has written.
+    /// Where the address is that starts a deployment after a run has written.
     // The address is a secret: whoever knows it can start one.
     pub deploy_hook: Option<Login>,
 }
@@ -56,8 +56,8 @@ fn project(found: &Text<'_>, reading: &mut Reading<'_>) -> Option<String> {
     if is_name || is_id(found.text, "prj_") {
         return Some(found.text.to_owned());
     }
-    let message = format!("`{}` is not a project of Vercel", shown(found.text));
-    let rule = "a project is its id, `prj_..`, or its name: 1 to 100 of `a-z`, `0-9` and `._-`, without `---`";
+    let message = format!("`{}` is not a Vercel project", shown(found.text));
+    let rule = "write the project's id, `prj_..`, or its name: 1 to 100 of `a-z`, `0-9` and `._-`, without `---`";
     reading.add(Fault::error("bad-project", found.span.clone(), message).hint(rule));
     None
 }
@@ -68,8 +68,8 @@ fn team(found: &Text<'_>, reading: &mut Reading<'_>) -> Option<String> {
     if (is_slug && !found.text.starts_with("team_")) || is_id(found.text, "team_") {
         return Some(found.text.to_owned());
     }
-    let message = format!("`{}` is not a team of Vercel", shown(found.text));
-    let rule = "a team is its id, `team_..`, or its slug, as in the address of its dashboard";
+    let message = format!("`{}` is not a Vercel team", shown(found.text));
+    let rule = "write the team's id, `team_..`, or its slug, as in the address of its dashboard";
     reading.add(Fault::error("bad-team", found.span.clone(), message).hint(rule));
     None
 }

@@ -204,10 +204,10 @@ impl Vercel {
         match (place.readable, row.is_sensitive()) {
             (true, true) => self.remark(format!(
                 "`{name}` in `{project}` is sensitive, by a policy of the team or from before, and cannot be read back; \
-                 say `sensitive = true`, or remove the row and allow others"
+                 set `sensitive = true`, or remove the variable and allow other types"
             )),
             (false, false) => self.remark(format!(
-                "`{name}` in `{project}` is not sensitive although it was asked for: whoever may see the project can read it"
+                "`{name}` in `{project}` should be sensitive but is not: whoever can see the project can read it"
             )),
             _ => {}
         }
@@ -247,7 +247,7 @@ impl Vercel {
         };
         let error = gone
             .err()
-            .unwrap_or_else(|| SinkError::Unreachable { reason: "Vercel has not removed the row yet".to_owned() });
+            .unwrap_or_else(|| SinkError::Unreachable { reason: "Vercel has not removed the variable yet".to_owned() });
         let ended = |checked: Result<Option<String>, SinkError>| match checked? {
             Some(id) if left.contains(&id) => Err(error.clone()),
             _ => Ok(()),

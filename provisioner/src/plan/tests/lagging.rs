@@ -65,8 +65,8 @@ fn a_plan_says_once_for_each_unit_what_its_writes_cause() {
     let lines: Vec<String> = lines(&plan, &Labels::ids()).iter().map(Line::plain).collect();
     let told: Vec<&str> = lines[lines.len() - 3..].iter().map(String::as_str).collect();
     let wanted = [
-        "    . one release of Heroku app `acme-worker`, which restarts it; its older releases keep the values that they had",
-        "    . takes effect with the next app of Heroku pipeline `acme` (review)",
+        "    . one release of Heroku app `acme-worker`, which restarts it; older releases keep their values",
+        "    . takes effect with the next app created in Heroku pipeline `acme` (review)",
         "    . takes effect with the next deployment of Vercel project `acme/web` (production)",
     ];
     assert_eq!(told, wanted);

@@ -138,7 +138,7 @@ async fn a_sign_in_that_is_refused_says_why_and_not_with_what() {
     let wrong = with(application(&bench), &[("AZURE_CLIENT_SECRET", "wrong-secret")]);
     let error = look(&bench, None, &wrong).await.unwrap_err();
     insta::assert_snapshot!(told(&error), @"
-    no sign-in as `11111111-2222-3333-4444-555555555555`: the client secret is wrong (`AADSTS7000215`)
+    could not sign in as `11111111-2222-3333-4444-555555555555`: the client secret is wrong (`AADSTS7000215`)
     set the secret's value, not its id
     ");
     assert!(!format!("{error:?}").contains("wrong-secret"));
@@ -152,7 +152,7 @@ async fn a_sign_in_that_is_refused_says_why_and_not_with_what() {
     the client secret has expired (`AADSTS7000222`)
     there is no such application in that tenant (`AADSTS700016`)
     there is no such tenant (`AADSTS90002`)
-    no federated credential of the application is for this job (`AADSTS700213`)
+    no federated credential of the application matches this job (`AADSTS700213`)
     it was refused (`AADSTS53003`)
     ");
 }

@@ -54,7 +54,7 @@ async fn a_vault_of_another_tenant_gets_no_token_and_no_secret() {
         "Bearer authorization=\"https://login.microsoftonline.com/{theirs}\", resource=\"https://vault.azure.net\""
     );
     let (bench, error) = challenged(&challenge).await;
-    insta::assert_snapshot!(error, @"the vault `acme` belongs to the tenant `00000000-1111-2222-3333-444444444444`, the sign-in to `72f988bf-86f1-41af-91ab-2d7cd011db47`");
+    insta::assert_snapshot!(error, @"the vault `acme` belongs to tenant `00000000-1111-2222-3333-444444444444`, but the sign-in to tenant `72f988bf-86f1-41af-91ab-2d7cd011db47`");
     let place = place(&bench, "API_TOKEN").await;
     let refused = write(&bench, &place, &Version::first(), &Seen::Absent).await;
     assert!(matches!(refused, Err(SinkError::Login { .. })), "{refused:?}");

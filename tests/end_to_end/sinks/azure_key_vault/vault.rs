@@ -52,7 +52,7 @@ async fn what_a_person_deleted_is_left_to_a_person() {
     assert!(matches!(error, SinkError::BeingDeleted { .. }), "{error:?}");
     insta::assert_snapshot!(told(&error), @"
     `api-token` was deleted in the vault `acme`, which keeps the name and the old value
-    `az keyvault secret recover --vault-name acme --name api-token` brings both back; where nobody needs the value, `az keyvault secret purge --vault-name acme --name api-token` frees the name
+    `az keyvault secret recover --vault-name acme --name api-token` restores both; if nobody needs the value, `az keyvault secret purge --vault-name acme --name api-token` frees the name
     ");
     for seen in [Seen::Absent, seen] {
         let refused = write(&bench, &place, &first.next(), &seen).await.unwrap_err();
@@ -72,7 +72,7 @@ async fn without_the_right_to_recover_it_is_said_why_that_is_needed() {
     remove(&bench, &place).await.unwrap();
     bench.vault.rule(|rules| drop(rules.forbidden.insert("recover".to_owned(), "ForbiddenByRbac".to_owned())));
     let error = write(&bench, &place, &first.next(), &Seen::Absent).await.unwrap_err();
-    insta::assert_snapshot!(error, @"the client secret may not recover `api-token` (`ForbiddenByRbac`), and Key Vault keeps the name of a deleted secret until it is recovered");
+    insta::assert_snapshot!(error, @"the client secret is not allowed to recover `api-token` (`ForbiddenByRbac`), and Key Vault keeps the name of a deleted secret until it is recovered");
 }
 
 #[tokio::test]
@@ -87,13 +87,13 @@ async fn refusals_are_told_apart_with_what_to_do() {
         said.push(told(&error));
     }
     insta::assert_snapshot!(said.join("\n\n"), @r#"
-    the client secret may not set `api-token` (`ForbiddenByRbac`)
-    give it the role `Key Vault Secrets Officer` on the vault: `az role assignment create --role "Key Vault Secrets Officer" --assignee CLIENT_ID --scope VAULT_ID`; it takes some minutes
+    the client secret is not allowed to set `api-token` (`ForbiddenByRbac`)
+    grant it the role `Key Vault Secrets Officer` on the vault: `az role assignment create --role "Key Vault Secrets Officer" --assignee CLIENT_ID --scope VAULT_ID`; wait some minutes
 
-    the client secret may not set `api-token`: the vault's access policy has no such right
-    give it the secret permissions Get, List, Set, Delete and Recover: `az keyvault set-policy --name acme --secret-permissions get list set delete recover --spn CLIENT_ID`
+    the client secret is not allowed to set `api-token` by the vault's access policy
+    grant it the secret permissions Get, List, Set, Delete and Recover: `az keyvault set-policy --name acme --secret-permissions get list set delete recover --spn CLIENT_ID`
 
-    the firewall of the vault `acme` keeps this machine out (`ForbiddenByFirewall`)
+    the firewall of the vault `acme` blocks this machine (`ForbiddenByFirewall`)
     allow this address under the vault's Networking, or run this inside its network
     "#);
     assert!(bench.vault.versions("api-token").is_empty());

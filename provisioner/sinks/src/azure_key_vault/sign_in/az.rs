@@ -32,25 +32,27 @@ pub(super) async fn token(resource: &str) -> Result<Granted, SinkError> {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| match error.kind() {
-                std::io::ErrorKind::NotFound => failed("there is no sign-in to Azure in the environment, and no `az`"),
-                kind => failed(&format!("`az` does not start: {kind}")),
+                std::io::ErrorKind::NotFound => {
+                    failed("there are no Azure credentials in the environment, and `az` is not installed")
+                }
+                kind => failed(&format!("`az` could not be started: {kind}")),
             })?;
         let mut printed = Zeroizing::new(Vec::with_capacity(PRINTED_MAX + 1));
         if let Some(stdout) = child.stdout.take() {
             let read = stdout.take(PRINTED_MAX as u64).read_to_end(&mut printed).await;
-            read.map_err(|_| failed("what `az` prints cannot be read"))?;
+            read.map_err(|_| failed("the output of `az` cannot be read"))?;
         }
         let status = child.wait().await.map_err(|_| failed("`az` failed"))?;
         if !status.success() {
             return Err(failed("`az account get-access-token` failed: nobody is signed in"));
         }
         let printed: Printed =
-            serde_json::from_slice(&printed).map_err(|_| failed("`az account get-access-token` prints no token"))?;
+            serde_json::from_slice(&printed).map_err(|_| failed("`az account get-access-token` printed no token"))?;
         Ok(Granted { text: Zeroizing::new(printed.access_token), lasts: LASTS })
     };
     tokio::time::timeout(WITHIN, run)
         .await
-        .unwrap_or_else(|_| Err(failed(&format!("`az` did not end within {} s", WITHIN.as_secs()))))
+        .unwrap_or_else(|_| Err(failed(&format!("`az` did not finish within {} s", WITHIN.as_secs()))))
 }
 
 fn failed(what: &str) -> SinkError {

@@ -41,8 +41,8 @@ impl Identity {
     /// The one that the environment names, else the virtual machine's.
     pub(super) fn named(variables: &Variables) -> Result<Self, SinkError> {
         let half = |there: &str, missing: &str| SinkError::Login {
-            reason: format!("`{there}` is set, and `{missing}` is not: half a sign-in"),
-            hint: format!("whoever set `{there}` sets `{missing}` too; Azure Arc is not supported"),
+            reason: format!("incomplete Azure credentials: `{there}` is set, but `{missing}` is not"),
+            hint: format!("set `{missing}` too, or unset `{there}`; Azure Arc is not supported"),
         };
         match (variables.get(ENDPOINT), variables.get(HEADER)) {
             (None, None) => Self::of_machine(variables),
@@ -69,8 +69,8 @@ impl Identity {
     pub(super) async fn token(&self, resource: &str, network: &Network) -> Result<Granted, SinkError> {
         let host = network.host(&self.address);
         let failed = |what: String| SinkError::Login {
-            reason: format!("the machine's managed identity gave no token: {what}"),
-            hint: "give the machine an identity, or several and `AZURE_CLIENT_ID`; elsewhere `sign_in = \"az\"`"
+            reason: format!("the machine's managed identity returned no token: {what}"),
+            hint: "assign one to the machine, or set `AZURE_CLIENT_ID` if it has several; elsewhere `sign_in = \"az\"`"
                 .to_owned(),
         };
         let answer = host.ask(&self.ask(resource)).await.map_err(|error| failed(error.to_string()))?;
@@ -106,7 +106,7 @@ fn client(variables: &Variables) -> Option<String> {
 
 fn bad_address(name: &str) -> SinkError {
     SinkError::Login {
-        reason: format!("`{name}` is not an address on this machine, of its link, or with `https`"),
-        hint: format!("unset `{name}`, or correct it"),
+        reason: format!("`{name}` is neither a local address nor an `https` address"),
+        hint: format!("unset or fix `{name}`"),
     }
 }

@@ -83,7 +83,7 @@ fn workload(variables: &Variables) -> Result<Kind, SinkError> {
         (Some(_), None) => Err(missing(GITHUB_TOKEN, GITHUB_URL)),
         (None, Some(_)) => Err(missing(GITHUB_URL, GITHUB_TOKEN)),
         (None, None) => Err(SinkError::Login {
-            reason: "there is no workload identity here".to_owned(),
+            reason: "no workload identity was found".to_owned(),
             hint: format!("set `{FILE}`, or in GitHub Actions give the job `permissions: id-token: write`"),
         }),
     }
@@ -95,8 +95,8 @@ async fn secret(login: Option<&Keeper>, variables: &Variables) -> Result<Kind, S
         None => (
             SECRET,
             variables.get(SECRET).ok_or_else(|| SinkError::Login {
-                reason: format!("the environment variable `{SECRET}` is not set, or empty"),
-                hint: format!("set `{SECRET}`, in CI from its secrets, or say where it stands: `login = {{ .. }}`"),
+                reason: format!("the environment variable `{SECRET}` is unset or empty"),
+                hint: format!("set `{SECRET}`, in CI from its secrets, or set where it is: `login = {{ .. }}`"),
             })?,
         ),
     };
@@ -109,7 +109,7 @@ fn application(because: &str, variables: &Variables) -> Result<Application, Sink
     // It becomes a part of a path: nothing in it may lead elsewhere.
     if !tenant.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte)) || tenant.starts_with('.') {
         return Err(SinkError::Login {
-            reason: format!("`{TENANT}` is neither a tenant's id nor its domain"),
+            reason: format!("`{TENANT}` is neither the id nor a domain of a tenant"),
             hint: "`az account show --query tenantId` prints the id".to_owned(),
         });
     }
@@ -118,8 +118,8 @@ fn application(because: &str, variables: &Variables) -> Result<Application, Sink
 
 fn missing(name: &str, because: &str) -> SinkError {
     SinkError::Login {
-        reason: format!("`{because}` is set, and `{name}` is not: half a sign-in"),
-        hint: format!("set `{name}` too, or say in the manifest which way to sign in: `sign_in = \"az\"`"),
+        reason: format!("incomplete Azure credentials: `{because}` is set, but `{name}` is not"),
+        hint: format!("set `{name}` too, or choose the way to sign in: `sign_in = \"az\"`"),
     }
 }
 
@@ -128,9 +128,10 @@ fn unfinished(variables: &Variables) -> SinkError {
         return missing(CLIENT, TENANT);
     }
     SinkError::Login {
-        reason: format!("`{TENANT}` and `{CLIENT}` are set, and neither `{SECRET}` nor `{FILE}` is: half a sign-in"),
-        hint: "set one of them, or say in the manifest which way to sign in: `sign_in = \"managed-identity\"`"
-            .to_owned(),
+        reason: format!(
+            "incomplete Azure credentials: `{TENANT}` and `{CLIENT}` are set, but neither `{SECRET}` nor `{FILE}` is"
+        ),
+        hint: "set one of them, or choose the way to sign in: `sign_in = \"managed-identity\"`".to_owned(),
     }
 }
 
@@ -182,11 +183,12 @@ impl Method {
 
 async fn from_file(path: PathBuf) -> Result<Zeroizing<String>, SinkError> {
     let failed = |what: &str| SinkError::Login {
-        reason: format!("the file that `{FILE}` names {what}"),
-        hint: "whatever runs this job writes it; check its workload identity".to_owned(),
+        reason: format!("the file in `{FILE}` {what}"),
+        hint: "the platform that runs this job writes it; check its workload identity".to_owned(),
     };
     let read = tokio::task::spawn_blocking(move || crate::files::read(&path, ASSERTION_MAX)).await;
-    let contents = read.ok().and_then(Result::ok).flatten().ok_or_else(|| failed("is not there or cannot be read"))?;
+    let contents =
+        read.ok().and_then(Result::ok).flatten().ok_or_else(|| failed("does not exist or cannot be read"))?;
     let text = std::str::from_utf8(&contents.bytes).map_err(|_| failed("is not text"))?;
     Ok(Zeroizing::new(text.trim().to_owned()))
 }
@@ -198,11 +200,11 @@ struct Issued {
 
 async fn from_github(url: &str, bearer: &str, network: &Network) -> Result<Zeroizing<String>, SinkError> {
     let failed = |what: String| SinkError::Login {
-        reason: format!("GitHub gave no token for this job: {what}"),
+        reason: format!("GitHub issued no token for this job: {what}"),
         hint: "give the job `permissions: id-token: write`".to_owned(),
     };
     let (address, mut target) =
-        Address::parse_near_with_target(url).ok_or_else(|| failed(format!("`{GITHUB_URL}` is no address")))?;
+        Address::parse_near_with_target(url).ok_or_else(|| failed(format!("`{GITHUB_URL}` is not an address")))?;
     target.push_str(if target.contains('?') { "&audience=" } else { "?audience=" });
     percent_encode(AUDIENCE, &mut target);
     let ask = Ask::read(target)
@@ -212,7 +214,8 @@ async fn from_github(url: &str, bearer: &str, network: &Network) -> Result<Zeroi
     if answer.status != 200 {
         return Err(failed(format!("it answered {}", answer.status)));
     }
-    let issued: Issued = serde_json::from_slice(&answer.body).map_err(|_| failed("it answered no token".to_owned()))?;
+    let issued: Issued =
+        serde_json::from_slice(&answer.body).map_err(|_| failed("the answer contains no token".to_owned()))?;
     Ok(Zeroizing::new(issued.value))
 }
 
@@ -265,20 +268,20 @@ fn refused(answer: &Incoming, host: &str, application: &Application) -> SinkErro
     let code = refusal.error_codes.first().copied().unwrap_or_default();
     let (what, hint) = match code {
         7_000_215 => ("the client secret is wrong", "set the secret's value, not its id"),
-        7_000_222 => ("the client secret has expired", "make a new one for the application"),
+        7_000_222 => ("the client secret has expired", "create a new one for the application"),
         700_016 => ("there is no such application in that tenant", "check `AZURE_CLIENT_ID` and `AZURE_TENANT_ID`"),
         90_002 | 900_023 => ("there is no such tenant", "check `AZURE_TENANT_ID`, and `cloud` in the manifest"),
         70_021 | 700_213 | 700_211 | 700_212 => (
-            "no federated credential of the application is for this job",
-            "add one whose issuer, subject and audience are this job's",
+            "no federated credential of the application matches this job",
+            "add one with the issuer, subject and audience of this job",
         ),
-        700_024 => ("the token of the other issuer has expired", "check the clock, and run it again"),
+        700_024 => ("the token of the other issuer has expired", "check the clock, and run again"),
         _ => ("it was refused", "sign in by hand with the same variables: `az login --service-principal`"),
     };
     let error: String = refusal.error.chars().filter(char::is_ascii_graphic).take(40).collect();
     let code = if code == 0 { format!("{error} {}", answer.status) } else { format!("AADSTS{code}") };
     SinkError::Login {
-        reason: format!("no sign-in as `{}`: {what} (`{}`)", shown(&application.client), code.trim()),
+        reason: format!("could not sign in as `{}`: {what} (`{}`)", shown(&application.client), code.trim()),
         hint: hint.to_owned(),
     }
 }

@@ -124,7 +124,7 @@ impl SignIn {
         // It becomes a header.
         if !granted.text.bytes().all(|byte| byte.is_ascii_graphic()) || granted.text.is_empty() {
             return Err(SinkError::Login {
-                reason: format!("{} gave something that is no token", self.words()),
+                reason: format!("{} returned something that is not a token", self.words()),
                 hint: "sign in again".to_owned(),
             });
         }

@@ -152,8 +152,8 @@ async fn what_cannot_be_written_is_refused_before_anything_is_staged() {
         assert!(bench.litter().is_empty());
     };
     check("A=1\nB='open\n", "API_TOKEN", "line 2: a quote opens the value and is never closed").await;
-    check("A=1\n", "API-TOKEN", "`API-TOKEN` cannot name a variable").await;
-    check("A=1\nB=2\nA=3", "A", "`A` stands in line 1 and in line 3 with different values").await;
+    check("A=1\n", "API-TOKEN", "`API-TOKEN` cannot be a variable's name").await;
+    check("A=1\nB=2\nA=3", "A", "`A` is set in line 1 and in line 3 to different values").await;
     check("\u{feff}A=\n", "A", "byte order mark").await;
     check("A=\\\n", "API_TOKEN", "line 1 ends with a backslash").await;
 }
