@@ -278,7 +278,7 @@ impl Token {
         Ok(())
     }
 
-    /// Makes a staged version current; the older ones become retiring, each with its overlap.
+    /// Promotes a staged version: it becomes current; the older ones become retiring, each with its overlap.
     ///
     /// # Errors
     /// [`VersionError::Superseded`] when a newer one is current, [`VersionError::NotDelivered`] unless it arrived at

@@ -26,7 +26,7 @@ routes! {
         problems: [403, 404, 409],
     }
     promoteVersion: POST "/v1/users/{user}/tokens/{name}/versions/{version}/promote" => Api::promote_version {
-        summary: "Makes a staged version current",
+        summary: "Promotes a staged version",
         problems: [403, 404, 409],
     }
     retireVersion: DELETE "/v1/users/{user}/tokens/{name}/versions/{version}" => Api::retire_version {

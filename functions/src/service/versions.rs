@@ -94,7 +94,7 @@ impl Service {
         Ok(delivered.0)
     }
 
-    /// Makes a staged version current.
+    /// Promotes a staged version.
     ///
     /// # Errors
     /// [`VersionError::NotDelivered`] unless it arrived at every place declared now; see [`ChangeError`].

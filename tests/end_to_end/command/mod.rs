@@ -7,6 +7,7 @@ mod day_one;
 mod doctor;
 mod dotenv;
 mod exits;
+mod help;
 mod interrupt;
 mod job;
 mod json;

@@ -247,8 +247,9 @@ async fn a_staged_version_that_somebody_uses_is_not_replaced() {
 
 #[tokio::test]
 async fn so_many_versions_work_at_once_and_no_more() {
-    for (places, most) in [(0, 4), (2, 4), (4, 6)] {
-        // Places that cannot be read hold up retirement, each for a version of its own.
+    // Twice as many as one rotation needs, or a place more each, and what repairs may take besides.
+    for (places, most) in [(0, 8), (2, 8), (4, 10)] {
+        // Places that cannot be read block retirement, each for a version of its own.
         let places: Vec<Place> =
             (0..places).map(|number| Place::new("vercel", &[("name", &number.to_string())], false)).collect();
         let extra = dotenv("a");
