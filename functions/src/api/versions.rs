@@ -12,7 +12,7 @@ use super::request::RoutedRequest;
 use super::rows::routes;
 use super::wire::{DeliverVersion, Delivered, DeliveryState, IssuedRecord, PromoteVersion, StageVersion, TokenRecord};
 use crate::place::PlaceId;
-use crate::protocol::Look;
+use crate::protocol::{Arrival, Look};
 use crate::secret::TokenId;
 use crate::token::{Token, TokenKey, TokenRef};
 
@@ -99,7 +99,8 @@ impl Api {
                 }
             }
             (DeliveryState::Delivered, Some(receipt)) => {
-                let token = self.service.deliver(asked.caller(), &token, number, &place, &receipt).await?;
+                let arrival = Arrival { place: &place, receipt: &receipt, looked_at: body.looked_at };
+                let token = self.service.deliver(asked.caller(), &token, number, &arrival).await?;
                 Delivered { token: TokenRecord::of(&token, now), write_before: None, write_within: None }
             }
             (DeliveryState::Announced, Some(_)) => {

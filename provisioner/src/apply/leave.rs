@@ -127,6 +127,7 @@ async fn delete(run: &Run<'_>, subject: &str, token: &Token) -> Result<Left, Fai
 /// still arrive there, or when anything changed since the look: it stays, and a later run sees to it. Whoever asked for
 /// that place by name gets the refusal instead.
 async fn forget(run: &Run<'_>, token: &Token, place: &PlaceId) -> Result<Option<Token>, ServiceError> {
+    let at = run.client.now();
     let token = run.client.reread(&run.manifest.name, token).await?;
     let Some(record) = token.places.get(place).filter(|record| !record.declared || asked(run, place)) else {
         return Ok(Some(token));
@@ -134,8 +135,10 @@ async fn forget(run: &Run<'_>, token: &Token, place: &PlaceId) -> Result<Option<
     if !asked(run, place) && held_at(run, &token, [&record.place]).await.is_some() && stands(Safeguard::ForgetLook) {
         return Ok(None);
     }
-    match run.client.forget(&token, place).await {
-        Err(ServiceError::Version(VersionError::Announced { .. })) if !asked(run, place) => Ok(None),
+    match run.client.forget(&token, place, (!asked(run, place)).then_some(at)).await {
+        Err(ServiceError::Version(VersionError::Announced { .. } | VersionError::StaleLook)) if !asked(run, place) => {
+            Ok(None)
+        }
         Err(ServiceError::Gone(_)) => Ok(None),
         other => other.map(Some),
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use latchkey::place::Place;
-use latchkey::protocol::Keeps;
+use latchkey::protocol::{Arrival, Keeps};
 use latchkey::secret::{Digest, TokenId};
 use latchkey::service::{Origin, Role};
 use latchkey::token::{Token, TokenKey};
@@ -101,7 +101,9 @@ fn stage(token: &mut Token, when: i64) -> u32 {
 fn deliver(token: &mut Token, places: &[Place], when: i64) {
     for place in places {
         token.announce(token.highest, &place.id(), at(when)).unwrap();
-        token.deliver(token.highest, &place.id(), "r1", at(when)).unwrap();
+        token
+            .deliver(token.highest, &Arrival { place: &place.id(), receipt: "r1", looked_at: None }, at(when))
+            .unwrap();
     }
 }
 
