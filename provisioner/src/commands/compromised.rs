@@ -164,8 +164,7 @@ impl Scene<'_> {
             return Ok(Vec::new());
         }
         let older = record.versions.iter().filter(|version| version.state != VersionState::Current);
-        let older: Vec<u32> =
-            older.map(|version| version.number).filter(|number| *number < record.highest).collect();
+        let older: Vec<u32> = older.map(|version| version.number).filter(|number| *number < record.highest).collect();
         for number in &older {
             self.client.end_compromised(record, *number, false).await?;
         }

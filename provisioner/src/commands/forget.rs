@@ -80,12 +80,12 @@ fn check_one(
             .hint("`provision status --format json` shows the ids of all places"));
     };
     let is_seen_to = seen.iter().any(|(token, _)| {
-        let forgets = token
-            .changes
+        let forgets =
+            token.changes.iter().any(|change| matches!(change, Change::Forget { place } if place.as_str() == id));
+        let waits = token
+            .blocked
             .iter()
-            .any(|change| matches!(change, Change::Forget { place } if place.as_str() == id));
-        let waits =
-            token.blocked.iter().any(|blocked| matches!(blocked, Blocked::NotQuiet { place, .. } if place.as_str() == id));
+            .any(|blocked| matches!(blocked, Blocked::NotQuiet { place, .. } if place.as_str() == id));
         forgets || waits
     });
     if is_seen_to {

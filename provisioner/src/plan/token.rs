@@ -11,8 +11,8 @@ use latchkey::name::{ManifestName, RoleName};
 use latchkey::place::{Place, PlaceId};
 use latchkey::token::{Token, Version, VersionState};
 
-use ending::{is_forceable, leave, repairs, retire};
 pub(super) use ending::left_behind;
+use ending::{is_forceable, leave, repairs, retire};
 use record::{about, update};
 
 use super::{Blocked, Change, Note, Options, Reason, Rotate, TokenField, TokenPlan, Tracked, expiry};

@@ -80,7 +80,10 @@ fn a_token_put_back_by_hand_while_it_is_leaving_is_named_when_it_is_dead() {
     world.write("far/.env", &format!("DEPLOY_TOKEN={secret}\n"));
     world.clock(91 * DAY);
     let dead = world.run("plan").exits(0).stdout;
-    assert!(dead.contains("version 1 expired at") && dead.contains("`far/.env DEPLOY_TOKEN` still contains it"), "{dead}");
+    assert!(
+        dead.contains("version 1 expired at") && dead.contains("`far/.env DEPLOY_TOKEN` still contains it"),
+        "{dead}"
+    );
 }
 
 #[test]
@@ -100,7 +103,8 @@ fn a_place_on_another_machine_is_named_as_it_was_last_written() {
 #[test]
 fn each_version_that_a_place_contains_is_named() {
     let push = "push = [{ sink = \"dev\", name = \"DEPLOY_TOKEN\" }";
-    let world = World::with(&format!("{START}{}", TWO.replace(push, &format!("{push}, {{ sink = \"dev\", name = \"OLD\" }}"))));
+    let world =
+        World::with(&format!("{START}{}", TWO.replace(push, &format!("{push}, {{ sink = \"dev\", name = \"OLD\" }}"))));
     world.run("apply").exits(0);
     let first = world.entry(".env", "DEPLOY_TOKEN");
     world.clock(DAY);

@@ -332,9 +332,12 @@ async fn a_sink_in_another_region_moves_by_way_of_both() {
     vault.world.edit("region = \"eu-west-1\"", "region = \"eu-central-1\"");
     let plan = vault.run("plan").exits(1).stdout;
     assert!(plan.contains("declare the former sink beside the new one, run `provision apply --prune`"), "{plan}");
-    assert!(plan.contains("if it is gone for good, run `provision apply --forget "), "{plan}");
+    assert!(plan.contains("if the place is gone for good, run `provision apply --forget "), "{plan}");
     // What the line advises.
-    let former = format!("[sinks.former]\ntype = \"aws-secrets-manager\"\nregion = \"eu-west-1\"\nendpoint = \"{}\"\n\n", vault.gate.url);
+    let former = format!(
+        "[sinks.former]\ntype = \"aws-secrets-manager\"\nregion = \"eu-west-1\"\nendpoint = \"{}\"\n\n",
+        vault.gate.url
+    );
     vault.world.edit("[tokens.build-api]", &format!("{former}[tokens.build-api]"));
     vault.run("apply --prune").exits(0);
     vault.world.edit(&former, "");
@@ -359,6 +362,6 @@ async fn a_run_that_retired_a_version_and_could_not_write_counts_what_it_did() {
     );
     let ran = vault.run("rotate tokens.toml build-api").exits(3);
     assert!(!vault.world.is_valid(&first));
-    assert!(ran.stdout.contains("version 1 retired\n"), "{}", ran.stdout);
+    assert!(ran.stderr.contains("done token `ci/build-api`: version 1 retired\n"), "{}", ran.stderr);
     assert!(ran.stdout.contains("Incomplete: 1 changed, 1 failed"), "{}", ran.stdout);
 }

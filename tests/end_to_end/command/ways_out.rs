@@ -41,7 +41,8 @@ fn a_moved_folder_shows_at_once_what_waits_for_it_and_how_to_end_it() {
 
 #[test]
 fn one_of_two_places_that_are_gone_can_be_forgotten_while_the_other_blocks() {
-    let push = r#"push = [{ sink = "dev", name = "BUILD_TOKEN" }, { sink = "x", name = "A" }, { sink = "y", name = "A" }]"#;
+    let push =
+        r#"push = [{ sink = "dev", name = "BUILD_TOKEN" }, { sink = "x", name = "A" }, { sink = "y", name = "A" }]"#;
     let sinks = "[sinks.x]\ntype = \"dotenv\"\npath = \"x/.env\"\n[sinks.y]\ntype = \"dotenv\"\npath = \"y/.env\"\n";
     let world = World::with(&format!("{START}{sinks}{}", TWO.replace(BUILD, push)));
     for folder in ["x", "y"] {
@@ -125,7 +126,10 @@ fn what_is_forgotten_with_a_valid_version_shows_until_when_it_is_valid() {
     let id = forgettable(&world.run("plan").exits(0).stdout);
     let shown = world.run(&format!("plan --forget {id}")).exits(0).stdout;
     assert!(shown.contains("forget `.env OLD`, as requested; its entry stays"), "{shown}");
-    assert!(shown.contains("`.env OLD` keeps version 1, which is not replaced there any more and expires at"), "{shown}");
+    assert!(
+        shown.contains("`.env OLD` keeps version 1, which is not replaced there any more and expires at"),
+        "{shown}"
+    );
 }
 
 #[test]

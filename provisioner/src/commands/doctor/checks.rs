@@ -108,9 +108,7 @@ pub(super) async fn service(
 fn tokens(findings: &mut Vec<Diagnosis>, manifest: &Manifest, observation: &Observation) {
     let labels = Labels::new(&manifest.folder, &observation.machine);
     let plan = plan::plan(manifest, observation, &Options::default());
-    for Concern { what, text, fix, elsewhere } in
-        plan.tokens.iter().flat_map(|token| plan::concerns(token, &labels))
-    {
+    for Concern { what, text, fix, elsewhere } in plan.tokens.iter().flat_map(|token| plan::concerns(token, &labels)) {
         let found = if elsewhere { Diagnosis::note } else { Diagnosis::problem };
         findings.push(found(what, text, fix.as_deref()));
     }

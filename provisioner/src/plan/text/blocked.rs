@@ -10,12 +10,12 @@ use crate::plan::{Blocked, TokenPlan, Tracked, minute};
 pub(super) fn way_out(id: &PlaceId, hint: Option<&str>, tracked: &Tracked) -> String {
     let first = hint.unwrap_or("try again when it is reachable");
     match tracked {
-        Tracked::New => format!("{first}; or remove its push from the manifest"),
+        Tracked::New => first.to_owned(),
         Tracked::Declared => format!(
-            "{first}; if it is gone for good, remove its push from the manifest, then run \
+            "{first}; if the place is gone for good, remove its push from the manifest, then run \
              `provision apply --forget {id}`"
         ),
-        Tracked::Recorded => format!("{first}; if it is gone for good, run `provision apply --forget {id}`"),
+        Tracked::Recorded => format!("{first}; if the place is gone for good, run `provision apply --forget {id}`"),
         Tracked::Elsewhere { machine } => format!(
             "if that machine is gone for good or was renamed, run `provision apply --forget {id}`, or \
              `--forget-machine {machine}` for all of its places; if it is still in use, give each machine a token of \
@@ -43,11 +43,9 @@ pub(super) fn text(token: &TokenPlan, blocked: &Blocked, names: &Names) -> (Stri
             (format!("cannot read {}: {reason}", names.of(id)), Some(way_out(id, hint.as_deref(), tracked)))
         }
         Blocked::NoPlace(push, reason, hint) => {
-            let first = hint.as_deref().unwrap_or("try again when it is reachable");
-            (
-                format!("cannot determine the place of `{push}`: {reason}"),
-                Some(format!("{first}; or remove the push from the manifest")),
-            )
+            let help =
+                hint.as_deref().unwrap_or("try again when it is reachable, or remove the push from the manifest");
+            (format!("cannot determine the place of `{push}`: {reason}"), Some(help.to_owned()))
         }
         Blocked::Renamed { from, user } => {
             let stays = if *user == token.user {

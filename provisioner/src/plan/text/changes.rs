@@ -131,9 +131,7 @@ impl Page<'_> {
     }
 
     fn forget(&mut self, id: &PlaceId) {
-        let ours = |find: &Finding| {
-            matches!(find, Finding::Unknown(_)) || find.is_ours()
-        };
+        let ours = |find: &Finding| matches!(find, Finding::Unknown(_)) || find.is_ours();
         let find = self.token.findings.iter().find(|(place, _)| place.id() == *id).map(|(_, find)| find);
         let why = match find {
             Some(find) if ours(find) => "as requested; its entry stays",

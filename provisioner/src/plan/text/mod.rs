@@ -206,7 +206,12 @@ fn remark_of(token: &TokenPlan, note: &Note, names: &Names) -> Remark {
 pub fn concerns(token: &TokenPlan, labels: &Labels) -> Vec<Concern> {
     let names = labels.names(token);
     let blocked = token.blocked.iter().filter_map(|blocked| match blocked {
-        Blocked::Unreachable { place, reason, hint, tracked: tracked @ (Tracked::Recorded | Tracked::Elsewhere { .. }) } => {
+        Blocked::Unreachable {
+            place,
+            reason,
+            hint,
+            tracked: tracked @ (Tracked::Recorded | Tracked::Elsewhere { .. }),
+        } => {
             let fix = blocked::way_out(place, hint.as_deref(), tracked);
             let text = format!("{reason}; {} is blocked by it", subject(token));
             Some(Concern { what: format!("place {}", names.of(place)), text, fix: Some(fix), elsewhere: false })
