@@ -108,13 +108,12 @@ pub(super) fn decide(
 fn forget(plan: &mut TokenPlan, token: &Token, observation: &Observation, options: &Options) {
     for (place, find) in plan.findings.iter().filter(|(place, _)| options.forget.contains(place.id().as_str())) {
         let id = place.id();
-        match token.quiet_from(&id).map(|(_, until)| until).filter(|until| *until > observation.at) {
-            // The service would refuse it.
-            Some(until) => plan.blocked.push(Blocked::NotQuiet { place: id, until }),
-            None => {
-                plan.notes.extend(left_behind(token, &id, find, observation.at));
-                plan.changes.push(Change::Forget { place: id });
-            }
+        // The service would refuse it.
+        if let Some((_, until)) = token.quiet_from(&id).filter(|(_, until)| *until > observation.at) {
+            plan.blocked.push(Blocked::NotQuiet { place: id, until });
+        } else {
+            plan.notes.extend(left_behind(token, &id, find, observation.at));
+            plan.changes.push(Change::Forget { place: id });
         }
     }
 }

@@ -1,16 +1,17 @@
 //! What is done to one declared token. Pure.
 
+mod case;
 mod ending;
 mod record;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use latchkey::name::{ManifestName, RoleName};
+use latchkey::name::RoleName;
 use latchkey::place::{Place, PlaceId};
 use latchkey::token::{Token, Version, VersionState};
 
+use case::{Case, Whose, case};
 pub(super) use ending::left_behind;
 use ending::{is_forceable, leave, repairs, retire};
 use record::{about, update};
@@ -21,32 +22,6 @@ use crate::observe::finding::{Finding, Known};
 use crate::observe::{Observation, Observed};
 use crate::safeguard::{Safeguard, stands};
 use latchkey_sinks::SinkError;
-
-/// Everything that a decision about one token rests on.
-struct Case<'a> {
-    declaration: &'a TokenDeclaration,
-    observation: &'a Observation,
-    options: &'a Options,
-    /// Declared here, with what was found.
-    declared: Vec<(PlaceId, Finding)>,
-    /// Recorded but not declared here.
-    others: Vec<(PlaceId, Finding, Whose)>,
-    manifest: &'a ManifestName,
-    /// The record's places.
-    recorded: BTreeSet<PlaceId>,
-    /// Places that a token of the manifest declares.
-    claimed: &'a BTreeSet<PlaceId>,
-    now: Timestamp,
-}
-
-/// Why a recorded place is not among those declared here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Whose {
-    /// Another machine declared it, and this one does not know whether it still does.
-    OtherMachine,
-    /// Nobody declares it any more.
-    Leaving,
-}
 
 /// Decides what is done to a declared token.
 pub(super) fn decide(
@@ -147,65 +122,6 @@ fn rename(plan: &mut TokenPlan, observation: &Observation, options: &Options, de
     let former = observation.undeclared.iter().find(|token| token.places.keys().any(|id| ids.contains(id)));
     if let Some(former) = former.filter(|_| !options.prune) {
         plan.blocked.push(Blocked::Renamed { from: former.name.clone(), user: former.user.clone() });
-    }
-}
-
-fn case<'a>(
-    plan: &mut TokenPlan,
-    (manifest, observation): (&'a Manifest, &'a Observation),
-    known: &Known<'_>,
-    (options, claimed): (&'a Options, &'a BTreeSet<PlaceId>),
-    declaration: &'a TokenDeclaration,
-) -> Case<'a> {
-    let unseen = || Err(SinkError::Unreachable { reason: "it was not looked at".to_owned() });
-    let record = plan.record.as_deref();
-    let find = |place: &Place| {
-        let id = place.id();
-        let seen = observation.looks.get(&id).cloned().unwrap_or_else(unseen);
-        let find = known.classify(record, &id, &seen);
-        (id, find)
-    };
-    let declared: Vec<(PlaceId, Finding)> = plan.places.iter().map(find).collect();
-    let mut findings: Vec<(Place, Finding)> =
-        plan.places.iter().cloned().zip(declared.iter().map(|(_, find)| find.clone())).collect();
-    let mut others = Vec::new();
-    let mut kept = Vec::new();
-    for recorded in record.into_iter().flat_map(|record| record.places.values()) {
-        let (id, find) = find(&recorded.place);
-        if declared.iter().any(|(other, _)| *other == id) {
-            continue;
-        }
-        let other_machine = recorded.place.part("machine").is_some_and(|machine| machine != observation.machine);
-        let stays = recorded.declared && other_machine && !options.forget.contains(id.as_str());
-        findings.push((recorded.place.clone(), find.clone()));
-        if stays {
-            kept.push(recorded.place.clone());
-        }
-        others.push((id, find, if stays { Whose::OtherMachine } else { Whose::Leaving }));
-    }
-    let recorded = record.into_iter().flat_map(|record| record.places.keys().cloned()).collect();
-    plan.places.extend(kept);
-    plan.findings = findings;
-    let (manifest, now) = (&manifest.name, observation.at);
-    Case { declaration, observation, options, declared, others, manifest, recorded, claimed, now }
-}
-
-impl Case<'_> {
-    /// Why a declared place may not be written to.
-    fn refusal(&self, id: &PlaceId, find: &Finding, adopt: bool) -> Option<Blocked> {
-        let foreign = matches!(find, Finding::Foreign | Finding::Edited);
-        let other = self.observation.other_manifest(id, self.manifest).filter(|_| foreign);
-        match find {
-            _ if other.is_some() => other.and_then(|origin| Blocked::other_manifest(id, origin)),
-            Finding::Foreign if !adopt => Some(Blocked::Foreign(id.clone())),
-            Finding::Unknown(error) => Some(self.unreachable(id, error)),
-            _ => None,
-        }
-    }
-
-    fn unreachable(&self, id: &PlaceId, error: &SinkError) -> Blocked {
-        let tracked = if self.recorded.contains(id) { Tracked::Declared } else { Tracked::New };
-        Blocked::unreachable(id, error, tracked)
     }
 }
 

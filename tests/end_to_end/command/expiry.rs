@@ -49,15 +49,13 @@ fn a_job_of_github_is_warned_of_an_undeclared_token() {
 }
 
 #[test]
-fn a_leaving_token_shows_until_when_it_is_valid_and_a_place_that_it_came_back_to() {
+fn a_leaving_token_shows_until_when_it_is_valid_and_leaves_nobody_behind() {
     let world = applied();
-    let secret = world.entry(".env", "DEPLOY_TOKEN");
     undeclare(&world);
     world.run("apply --prune").exits(0);
     let leaving = world.run("plan").exits(0).stdout;
     assert!(leaving.contains("version 1 is valid until"), "{leaving}");
     assert!(leaving.contains("leaving, `--prune` deletes it after"), "{leaving}");
-    // Nowhere any more, it leaves nobody behind; put back by hand, it does.
     world.clock(91 * DAY);
     world.run("rotate build-api").exits(0);
     let nowhere = world.run("plan").exits(0).stdout;

@@ -79,13 +79,12 @@ pub(super) fn leave(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
     for (id, find, whose) in &case.others {
         let quiet_from = record.quiet_from(id).map(|(_, until)| until).filter(|until| *until > case.now);
         if case.options.forget.contains(id.as_str()) {
-            match quiet_from {
-                // The service would refuse it.
-                Some(until) => plan.blocked.push(Blocked::NotQuiet { place: id.clone(), until }),
-                None => {
-                    plan.notes.extend(left_behind(record, id, find, case.now));
-                    plan.changes.push(Change::Forget { place: id.clone() });
-                }
+            // The service would refuse it.
+            if let Some(until) = quiet_from {
+                plan.blocked.push(Blocked::NotQuiet { place: id.clone(), until });
+            } else {
+                plan.notes.extend(left_behind(record, id, find, case.now));
+                plan.changes.push(Change::Forget { place: id.clone() });
             }
             continue;
         }
