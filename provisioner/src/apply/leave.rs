@@ -30,12 +30,19 @@ pub(super) async fn leave(run: &Run<'_>, works: &mut [Work<'_>]) {
     }
 }
 
-/// Records that a token is leaving: none of its places is declared from then on.
+/// Records that a token is leaving: none of its places is declared from then on. Of one that nobody declares any more,
+/// those that are to be forgotten are not either.
 async fn begin_leaving(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), Failure> {
-    let Some(token) = work.token.as_ref().filter(|_| work.has(|change| matches!(change, Change::Leave))) else {
+    let Some(token) = work.token.as_ref().filter(|_| work.plan.declaration.is_none()) else { return Ok(()) };
+    let edit = if work.has(|change| matches!(change, Change::Leave)) {
+        Edit { leaving: Some(true), places: Some(Vec::new()), ..Edit::default() }
+    } else if token.places.iter().any(|(id, record)| record.declared && asked(run, id)) {
+        let kept = token.places.iter().filter(|(id, record)| record.declared && !asked(run, id));
+        let kept = kept.map(|(_, record)| record.place.clone()).collect();
+        Edit { places: Some(kept), ..Edit::default() }
+    } else {
         return Ok(());
     };
-    let edit = Edit { leaving: Some(true), places: Some(Vec::new()), ..Edit::default() };
     let edited = run.client.edit(token, &edit).await.map_err(|error| service_failure(&work.subject(), &error))?;
     work.token = Some(edited);
     Ok(())

@@ -152,13 +152,19 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
         promote::promote(run, &mut works, &seen, &mut outcome).await;
         leave::leave(run, &mut works).await;
         for work in works {
+            let subject = work.subject();
             match work.failure {
                 None => {
                     outcome.done += usize::from(work.skipped.len() < work.plan.changes.len());
                     outcome.waiting += work.skipped.len();
-                    run.reporter.done(&format!("token `{}`", work.subject()), &done_words(&work));
+                    run.reporter.done(&format!("token `{subject}`"), &done_words(&work));
                 }
                 Some(failure) => {
+                    // What could not be done takes nothing back of what was.
+                    if let Some(words) = retired_words(work.plan, work.token.as_ref()) {
+                        outcome.done += 1;
+                        run.reporter.done(&format!("token `{subject}`"), &words);
+                    }
                     // Hundreds of tokens that a stopped run left alone would bury what went wrong.
                     if failure.message != stage::STOPPED {
                         run.reporter.failed(&failure);
@@ -172,6 +178,16 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
     // A stop that came when all was done has stopped nothing.
     outcome.stopped |= outcome.failures.iter().any(|failure| failure.message == stage::STOPPED);
     Ok(outcome)
+}
+
+/// The versions of a token that a run retired before it failed.
+fn retired_words(plan: &TokenPlan, token: Option<&Token>) -> Option<String> {
+    let numbers = plan.changes.iter().filter_map(|change| match change {
+        Change::Retire { number } if token?.version(*number).is_none() => Some(format!("version {number} retired")),
+        _ => None,
+    });
+    let words: Vec<String> = numbers.collect();
+    (!words.is_empty()).then(|| words.join(", "))
 }
 
 /// What was done to a token, in few words.

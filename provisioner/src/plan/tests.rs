@@ -293,11 +293,12 @@ fn blocked_words(blocked: &Blocked) -> String {
     match blocked {
         Blocked::NotQuiet { place, .. } => format!("not quiet {}", sink_of(place)),
         Blocked::Foreign(place) => format!("foreign {}", sink_of(place)),
-        Blocked::Unreachable(place, ..) => format!("unreachable {}", sink_of(place)),
+        Blocked::OtherManifest { place, manifest, .. } => format!("{manifest}'s {}", sink_of(place)),
+        Blocked::Unreachable { place, .. } => format!("unreachable {}", sink_of(place)),
         Blocked::NoPlace(push, ..) => format!("no place {push}"),
         Blocked::Renamed { from, .. } => format!("renamed {from}"),
         Blocked::OtherUser(user) => format!("other user {user}"),
-        Blocked::TooManyVersions { live, until } => {
+        Blocked::TooManyVersions { live, until, .. } => {
             format!("{live} live until {:?}", until.map(|until| until.duration_since(at(0)).as_secs()))
         }
         Blocked::UsedLately { number, .. } => format!("{number} used lately"),
@@ -318,9 +319,14 @@ fn note_words(note: &Note) -> String {
         },
         Note::StaysWhileLagging { place, .. } => format!("stays {}", sink_of(place)),
         Note::Leaving { place, .. } => format!("leaving {}", sink_of(place)),
-        Note::OutOfSight(place, _) => format!("unseen {}", sink_of(place)),
+        Note::OutOfSight { place, .. } => format!("unseen {}", sink_of(place)),
         Note::Expires { number, .. } => format!("{number} expires"),
-        Note::NotDeclared => "not declared".to_owned(),
+        Note::Expired { number, places, unseen, .. } => {
+            let all: Vec<&str> = places.iter().chain(unseen).map(sink_of).collect();
+            format!("{number} expired in {}", all.join("+"))
+        }
+        Note::LeftBehind { place, number, .. } => format!("{number} left in {}", sink_of(place)),
+        Note::NotDeclared { .. } => "not declared".to_owned(),
         Note::EndsAfter(_) => "ends later".to_owned(),
         Note::WaitsForAll(reason) => format!("waits {}", reason.as_ref().map_or("promotion", Reason::code)),
     }
