@@ -4,7 +4,7 @@ use std::path::Path;
 
 use latchkey::secret::{Digest, Secret};
 
-use super::document::{Document, DotenvError, SetError};
+use super::document::{Document, SetError};
 use super::git::{Tracking, tracking};
 use crate::deadline::Deadline;
 use crate::files::{self, FileError, Replacement, Stamp};
@@ -104,7 +104,7 @@ impl Edit<'_> {
         }
         match self.value {
             Some(secret) => document.set(self.name, secret.expose()).map_err(|error| unset(path, &error))?,
-            None => drop(document.remove(self.name)),
+            None => drop(document.remove(self.name).map_err(|error| unset(path, &error))?),
         }
         Ok(true)
     }
@@ -132,10 +132,7 @@ fn open(path: &Path) -> Result<Opened, SinkError> {
         reason: format!("`{}` is not UTF-8 text", path.display()),
         hint: "save it as UTF-8".to_owned(),
     })?;
-    let document = Document::parse(text).map_err(|DotenvError { line, reason }| SinkError::Refused {
-        reason: format!("`{}` cannot be edited safely: line {line}: {reason}", path.display()),
-        hint: format!("correct line {line}"),
-    })?;
+    let document = Document::parse(text).map_err(|error| unset(path, &error.into()))?;
     Ok(Opened { document, stamp: Some(contents.stamp) })
 }
 
@@ -152,7 +149,7 @@ fn replace(path: &Path, opened: &Opened, deadline: Deadline) -> Result<(), SinkE
 }
 
 fn seen(path: &Path, document: &Document, name: &str) -> Result<Seen, SinkError> {
-    document.check_duplicates(name).map_err(|error| unset(path, &error))?;
+    document.check_value(name).map_err(|error| unset(path, &error))?;
     let Some(value) = document.get(name).filter(|value| !value.is_empty()) else { return Ok(Seen::Absent) };
     let fingerprint = Digest::of(value.as_bytes()).fingerprint();
     Ok(Seen::Holds(SeenEntry {
@@ -175,7 +172,7 @@ fn each<T>(
 }
 
 fn unset(path: &Path, error: &SetError) -> SinkError {
-    SinkError::Refused { reason: format!("`{}`: {error}", path.display()), hint: error.hint().to_owned() }
+    SinkError::Refused { reason: format!("`{}`: {error}", path.display()), hint: error.hint() }
 }
 
 impl From<FileError> for SinkError {

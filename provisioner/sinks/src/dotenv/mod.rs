@@ -4,12 +4,16 @@
 //! value (`NAME=`) counts as absent, because people keep such placeholders: a write fills it in. Writers lock the
 //! file's folder, compare what is there with what was seen, and replace the file in one step.
 
+mod agreement;
 mod document;
 mod facts;
 mod file;
 mod git;
+mod node;
 mod scan;
 mod settings;
+mod shell;
+mod spelling;
 #[cfg(test)]
 mod tests;
 
