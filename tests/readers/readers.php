@@ -5,7 +5,8 @@ error_reporting(E_ALL & ~E_DEPRECATED);
 require 'Dotenv/autoload.php';
 
 $folder = $argv[1];
-for ($number = 0; $number < count(glob("$folder/*.env")); $number++) {
+$count = count(glob("$folder/*.env"));
+for ($number = 0; $number < $count; $number++) {
     try {
         $values = Dotenv\Dotenv::parse(file_get_contents("$folder/$number.env"));
     } catch (Throwable) {

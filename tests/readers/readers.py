@@ -30,29 +30,36 @@ def python_dotenv(paths):
 
 
 def shell(program):
-    """Each file is sourced in a shell of its own, which then prints the variables whose names stand in the file."""
+    """Each file is sourced by a script of its own, which then prints the variables whose names stand in the file."""
 
     def read(paths):
         found = shutil.which(program) or sys.exit(MISSING)
-        script = []
-        for path in paths:
-            with open(path, encoding="utf-8") as file:
-                names = sorted(set(NAMES.findall(file.read())) - {"_", "IFS", "PATH", "PWD"})
-            show = " ".join(f"show {name};" for name in names)
-            script.append(f"printf '\\001'\n(. {path} </dev/null >/dev/null 2>&1; {show} printf '\\002')\n")
         show = "show() { eval \"[ -z \\\"\\${$1+x}\\\" ] || printf '%s=%s\\\\0' $1 \\\"\\$$1\\\"\"; }\n"
         with tempfile.TemporaryDirectory() as folder:
-            script_path = os.path.join(folder, "script")
-            with open(script_path, "w", encoding="utf-8") as file:
-                file.write(show + "".join(script))
+            for number, path in enumerate(paths):
+                with open(path, encoding="utf-8") as file:
+                    names = sorted(set(NAMES.findall(file.read())) - {"_", "IFS", "PATH", "PWD"})
+                shown = "".join(f"show {name}\n" for name in names)
+                with open(os.path.join(folder, f"{number}.sh"), "w", encoding="utf-8") as file:
+                    file.write(f"{show}printf '%s\\003' $$\n. {path} </dev/null >/dev/null 2>&1\n{shown}printf '\\002'\n")
+            loop = 'for number in "$@"; do printf "\\001"; "$0" "$number.sh"; done'
             # Nothing that a file names is run, nor found in the shell's own environment.
             clean = {"PATH": "/nonexistent", "LC_ALL": "C.UTF-8"}
-            done = subprocess.run([found, script_path], env=clean, cwd=folder, capture_output=True, check=False)
+            command = [found, "-c", loop, found, *map(str, range(len(paths)))]
+            done = subprocess.run(command, env=clean, cwd=folder, capture_output=True, check=False)
         answers = done.stdout.decode(errors="replace").split("\x01")[1:]
         assert len(answers) == len(paths), done.stderr
-        return [entries(answer[:-1].split("\0")[:-1]) if answer.endswith("\x02") else None for answer in answers]
+        return [shown_by_shell(answer) for answer in answers]
 
     return read
+
+
+def shown_by_shell(answer):
+    """The number of the process, which `$$` expands to, differs each time."""
+    if not answer.endswith("\x02"):
+        return None
+    number, shown = answer[:-1].split("\x03", 1)
+    return {name: value.replace(number, "$$") for name, value in entries(shown.split("\0")[:-1]).items()}
 
 
 def entries(lines):
@@ -215,32 +222,34 @@ def docker(paths):
 
         def ask(some):
             files = [word for path in some for word in ("--env-file", marker, "--env-file", path)]
-            command = [client, "create", *files, "image"]
-            done = subprocess.run(command, env=clean, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                [client, "create", *files, "image"], env=clean, capture_output=True, text=True, check=False
+            )
             if done.returncode != 0:
-                return None
-            parts, lines = [], sent.pop()
-            for line in lines:
+                return done.stderr
+            parts = []
+            for line in sent.pop():
                 if line == "MARKER__=1":
                     parts.append([])
                 else:
                     parts[-1].append(line)
             return [entries(part) for part in parts]
 
-        return in_halves(paths, ask)
+        return without_bad(paths, ask)
 
 
-def in_halves(paths, ask):
-    """Asks about many files at once; a reader that gives one of them up is asked about halves of them."""
-    if not paths:
-        return []
-    answers = ask(paths)
-    if answers is not None:
-        return answers
-    if len(paths) == 1:
-        return [None]
-    middle = len(paths) // 2
-    return in_halves(paths[:middle], ask) + in_halves(paths[middle:], ask)
+def without_bad(paths, ask):
+    """Asks about many files at once. A reader that gives one of them up names it, and is asked about the others."""
+    good = list(paths)
+    while good:
+        answers = ask(good)
+        if not isinstance(answers, str):
+            break
+        bad = next((path for path in good if path in answers), None)
+        assert bad, answers
+        good.remove(bad)
+    found = dict(zip(good, answers)) if good else {}
+    return [found.get(path) for path in paths]
 
 
 def compose(paths):
@@ -258,11 +267,11 @@ def compose(paths):
             command = [client, "-f", project, "config", "--format", "json"]
             done = subprocess.run(command, env=clean, cwd=folder, capture_output=True, text=True, check=False)
             if done.returncode != 0:
-                return None
+                return done.stderr
             found = json.loads(done.stdout)["services"]
             return [found[f"f{number}"].get("environment") or {} for number in range(len(some))]
 
-        return in_halves(paths, ask)
+        return without_bad(paths, ask)
 
 
 def compose_client():

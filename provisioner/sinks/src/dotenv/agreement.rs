@@ -19,13 +19,13 @@ const LOST: Trouble = Trouble {
     fix: "close the quote in its line, or delete it",
 };
 
-/// The first line on whose end readers differ.
-pub(super) fn check(lines: &[Line], byte_order_mark: bool) -> Result<(), DotenvError> {
+/// Refuses the first line on whose end readers differ. The values of the `entries` do not count, as they are replaced.
+pub(super) fn check(lines: &[Line], byte_order_mark: bool, entries: &[usize]) -> Result<(), DotenvError> {
     let mut number = 1;
     for (at, line) in lines.iter().enumerate() {
         let marked = byte_order_mark && at == 0;
-        let first = php_runs_on(&line.text).map(|offset| (offset, PHP));
-        if let Some((offset, trouble)) = first.or_else(|| trouble(line, marked).map(|trouble| (0, trouble))) {
+        let found = if entries.contains(&at) { trouble_of_comment(line) } else { trouble(line, marked) };
+        if let Some((offset, trouble)) = found {
             return Err(refusal(number + offset, trouble));
         }
         number += line.text.matches('\n').count();
@@ -43,19 +43,30 @@ fn refusal(line: usize, trouble: Trouble) -> DotenvError {
     DotenvError { line, reason: trouble.reason, fix: trouble.fix }
 }
 
-fn trouble(line: &Line, marked: bool) -> Option<Trouble> {
-    if joins_next(line) {
-        return Some(BACKSLASH);
+/// What keeps readers from ending the line together, and in which of its lines.
+fn trouble(line: &Line, marked: bool) -> Option<(usize, Trouble)> {
+    if let Some(offset) = php_runs_on(&line.text) {
+        return Some((offset, PHP));
     }
-    // Behind a byte order mark a comment is none to a shell.
-    if line.is_comment() && !marked {
-        return None;
-    }
-    if line.text.trim_start().starts_with('=') {
-        return Some(NO_NAME);
-    }
-    let text = if marked { format!("\u{feff}{}", *line.text) } else { (*line.text).clone() };
-    shell::trouble(&zeroize::Zeroizing::new(text)).or_else(|| several_lines(line))
+    let trouble = if joins_next(line) {
+        Some(BACKSLASH)
+    } else if line.is_comment() && !marked {
+        None
+    } else if line.text.trim_start().starts_with('=') {
+        Some(NO_NAME)
+    } else {
+        // To a shell, a comment behind a byte order mark is none.
+        let mark = if marked { "\u{feff}" } else { "" };
+        shell::trouble(mark.chars().chain(line.text.chars())).or_else(|| several_lines(line))
+    };
+    trouble.map(|trouble| (0, trouble))
+}
+
+/// The same of what stays of an entry: the comment behind its value.
+fn trouble_of_comment(line: &Line) -> Option<(usize, Trouble)> {
+    let end = line.assignment.as_ref().map_or(0, |assignment| assignment.value.end);
+    let trouble = if joins_next(line) { Some(BACKSLASH) } else { php_runs_on(&line.text[end..]).map(|_| PHP) };
+    trouble.map(|trouble| (line.text[..end].matches('\n').count(), trouble))
 }
 
 /// Whether a shell, or systemd up to version 253, joins the next line to this one.

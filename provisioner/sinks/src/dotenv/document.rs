@@ -112,11 +112,12 @@ impl Document {
         }
         self.check_value(name)?;
         let end = [self.end()];
-        let targets = self.names.get(name).map_or(&end[..], Vec::as_slice);
+        let known = self.names.get(name).map_or(&[][..], Vec::as_slice);
+        let targets = if known.is_empty() { &end[..] } else { known };
         if self.byte_order_mark && targets.contains(&0) {
             return Err(SetError::ByteOrderMark { name: name.to_owned() });
         }
-        Ok(agreement::check(&self.lines, self.byte_order_mark)?)
+        Ok(agreement::check(&self.lines, self.byte_order_mark, known)?)
     }
 
     /// Whether [`Self::get`] tells what `name` is to every reader, or at least that no reader sees another secret there.

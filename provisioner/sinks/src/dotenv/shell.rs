@@ -2,7 +2,6 @@
 //! goes on reading behind it.
 
 use std::iter::Peekable;
-use std::str::Chars;
 
 /// Why a line is not safe to source, and what to do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,102 +36,18 @@ const NOT_A_NAME: Trouble = Trouble {
 };
 
 /// Commands and words of the language after which a shell may not read the lines below, or not as assignments.
-const COMMANDS: &[&str] = &[
-    "!",
-    "{",
-    "}",
-    "[[",
-    ".",
-    "alias",
-    "bind",
-    "break",
-    "builtin",
-    "case",
-    "cd",
-    "command",
-    "continue",
-    "coproc",
-    "do",
-    "done",
-    "elif",
-    "else",
-    "enable",
-    "esac",
-    "eval",
-    "exec",
-    "exit",
-    "fc",
-    "fi",
-    "for",
-    "function",
-    "getopts",
-    "hash",
-    "if",
-    "in",
-    "let",
-    "local",
-    "logout",
-    "mapfile",
-    "popd",
-    "printf",
-    "pushd",
-    "read",
-    "readarray",
-    "return",
-    "select",
-    "shift",
-    "shopt",
-    "source",
-    "suspend",
-    "then",
-    "time",
-    "times",
-    "trap",
-    "unalias",
-    "until",
-    "wait",
-    "while",
-];
+const COMMANDS: &str = "! { } [[ . alias bind break builtin case cd command continue coproc do done elif else enable esac \
+    eval exec exit fc fi for function getopts hash if in let local logout mapfile popd printf pushd read readarray readonly return \
+    select shift shopt source suspend then time times trap unalias until wait while";
 
 /// Variables that a shell sets itself, or that change how it reads.
-const OWN_VARIABLES: &[&str] = &[
-    "BASHOPTS",
-    "BASHPID",
-    "BASH_ALIASES",
-    "BASH_ARGC",
-    "BASH_ARGV",
-    "BASH_ARGV0",
-    "BASH_CMDS",
-    "BASH_COMMAND",
-    "BASH_LINENO",
-    "BASH_REMATCH",
-    "BASH_SOURCE",
-    "BASH_SUBSHELL",
-    "BASH_VERSINFO",
-    "COMP_WORDBREAKS",
-    "DIRSTACK",
-    "EPOCHREALTIME",
-    "EPOCHSECONDS",
-    "EUID",
-    "FUNCNAME",
-    "GROUPS",
-    "HISTCMD",
-    "IFS",
-    "LINENO",
-    "OPTIND",
-    "PIPESTATUS",
-    "PPID",
-    "RANDOM",
-    "SECONDS",
-    "SHELLOPTS",
-    "SRANDOM",
-    "UID",
-    "_",
-];
+const OWN_VARIABLES: &str = "BASHOPTS BASHPID BASH_ALIASES BASH_ARGC BASH_ARGV BASH_ARGV0 BASH_CMDS BASH_COMMAND \
+    BASH_LINENO BASH_REMATCH BASH_SOURCE BASH_SUBSHELL BASH_VERSINFO COMP_WORDBREAKS DIRSTACK EPOCHREALTIME EPOCHSECONDS \
+    EUID FUNCNAME GROUPS HISTCMD IFS LINENO OPTIND PIPESTATUS PPID RANDOM SECONDS SHELLOPTS SRANDOM UID _";
 
 /// Whether `name` is a variable that no file can set for every shell.
 pub(super) fn is_own(name: &str) -> bool {
-    OWN_VARIABLES.contains(&name)
+    OWN_VARIABLES.split_ascii_whitespace().any(|own| own == name)
 }
 
 /// Whether `text` can be a variable's name.
@@ -147,27 +62,27 @@ pub(super) fn ends_export(line: &str) -> bool {
     matches!(words.as_slice(), ["set", "+a"] | ["set", "+o", "allexport"])
 }
 
-/// What would keep a shell from reading the line, all of whose text is `text`, and then the one below.
-pub(super) fn trouble(text: &str) -> Option<Trouble> {
-    Lexer { rest: text.chars().peekable(), command: Vec::new(), word: None }.run().err()
+/// What would keep a shell from reading the line and then the one below.
+pub(super) fn trouble(line: impl Iterator<Item = char>) -> Option<Trouble> {
+    Lexer { rest: line.peekable(), command: Vec::new(), word: None }.run().err()
 }
 
-/// A word with its quotes removed.
+/// A word with its quotes removed, up to a `=` behind what may be a name: no value is copied.
 #[derive(Default)]
 struct Word {
     text: String,
-    /// Where its first `=` stands, if nothing before it was quoted or expanded.
-    equals: Option<usize>,
+    is_assignment: bool,
+    /// Something in it is quoted, escaped or expanded.
     altered: bool,
 }
 
-struct Lexer<'a> {
-    rest: Peekable<Chars<'a>>,
+struct Lexer<I: Iterator<Item = char>> {
+    rest: Peekable<I>,
     command: Vec<Word>,
     word: Option<Word>,
 }
 
-impl Lexer<'_> {
+impl<I: Iterator<Item = char>> Lexer<I> {
     fn run(mut self) -> Result<(), Trouble> {
         while let Some(character) = self.rest.next() {
             match character {
@@ -182,7 +97,7 @@ impl Lexer<'_> {
                 '$' => self.dollar(true)?,
                 '\\' => match self.rest.next() {
                     None | Some('\n') => return Err(BACKSLASH),
-                    Some(escaped) => self.alter().text.push(escaped),
+                    Some(escaped) => self.push_altered(escaped),
                 },
                 ';' | '&' => self.separator()?,
                 '|' | '<' | '>' | '(' | ')' => return Err(SYNTAX),
@@ -194,16 +109,14 @@ impl Lexer<'_> {
 
     fn push(&mut self, character: char) {
         let word = self.word.get_or_insert_default();
-        if character == '=' && word.equals.is_none() && !word.altered {
-            word.equals = Some(word.text.len());
-        }
-        word.text.push(character);
+        word.is_assignment |= character == '=' && !word.altered;
+        word.push(character);
     }
 
-    fn alter(&mut self) -> &mut Word {
+    fn push_altered(&mut self, character: char) {
         let word = self.word.get_or_insert_default();
         word.altered = true;
-        word
+        word.push(character);
     }
 
     fn finish_word(&mut self) {
@@ -219,21 +132,21 @@ impl Lexer<'_> {
         loop {
             match self.rest.next() {
                 Some('\'') => return Ok(()),
-                Some(inner) => self.alter().text.push(inner),
+                Some(inner) => self.push_altered(inner),
                 None => return Err(QUOTE),
             }
         }
     }
 
     fn double(&mut self) -> Result<(), Trouble> {
-        self.alter();
+        self.word.get_or_insert_default().altered = true;
         loop {
             match self.rest.next() {
                 Some('"') => return Ok(()),
                 Some('`') => self.substitution('`')?,
                 Some('$') => self.dollar(false)?,
                 Some('\\') => drop(self.rest.next()),
-                Some(inner) => self.alter().text.push(inner),
+                Some(inner) => self.push_altered(inner),
                 None => return Err(QUOTE),
             }
         }
@@ -241,7 +154,7 @@ impl Lexer<'_> {
 
     /// What stands behind a `$`.
     fn dollar(&mut self, outside_quotes: bool) -> Result<(), Trouble> {
-        self.alter().text.push('$');
+        self.push_altered('$');
         match self.rest.peek() {
             Some('{') => {
                 self.rest.next();
@@ -272,7 +185,7 @@ impl Lexer<'_> {
 
     /// A command in plain characters, up to `end`.
     fn substitution(&mut self, end: char) -> Result<(), Trouble> {
-        self.alter().text.push('$');
+        self.push_altered('$');
         self.inner(end).map(drop)
     }
 
@@ -299,37 +212,40 @@ impl Lexer<'_> {
     fn finish_command(&mut self) -> Result<(), Trouble> {
         self.finish_word();
         let words = std::mem::take(&mut self.command);
-        let mut words = words.iter().skip_while(|word| word.is_assignment());
-        let Some(command) = words.next() else { return Ok(()) };
-        let names = |word: &Word| is_variable(word.equals.map_or(&*word.text, |at| &word.text[..at]));
-        match &*command.text {
-            "export" | "readonly" | "unset" => {
-                if words.all(names) {
-                    Ok(())
-                } else {
-                    Err(NOT_A_NAME)
-                }
-            }
-            "declare" | "typeset" => {
-                let is_known =
-                    |word: &Word| !word.text.starts_with(['-', '+']) || ["-x", "-r", "-rx"].contains(&&*word.text);
-                if words.all(is_known) { Ok(()) } else { Err(COMMAND) }
-            }
-            "set" => {
-                let options: Vec<&str> = words.map(|word| &*word.text).collect();
-                let known = matches!(options.as_slice(), ["-a" | "+a"] | ["-o" | "+o", "allexport"]);
-                if known { Ok(()) } else { Err(COMMAND) }
-            }
-            command if command.starts_with('$') || COMMANDS.contains(&command) => Err(COMMAND),
-            _ => Ok(()),
+        let mut words = words.iter().skip_while(|word| word.is_assignment && is_assigned(&word.text));
+        match words.next() {
+            Some(command) => check_command(&command.text, words),
+            None => Ok(()),
         }
     }
 }
 
 impl Word {
-    fn is_assignment(&self) -> bool {
-        let Some(at) = self.equals else { return false };
-        let name = self.text[..at].trim_end_matches('+');
-        is_variable(name.split('[').next().unwrap_or(name))
+    fn push(&mut self, character: char) {
+        if !self.is_assignment {
+            self.text.push(character);
+        }
     }
+}
+
+/// Whether a shell assigns what stands before the `=`: `NAME`, `NAME+` or `NAME[0]`.
+fn is_assigned(target: &str) -> bool {
+    let target = target.trim_end_matches('+');
+    is_variable(target.split('[').next().unwrap_or(target))
+}
+
+fn check_command<'a>(command: &str, mut words: impl Iterator<Item = &'a Word>) -> Result<(), Trouble> {
+    let (known, trouble) = match command {
+        "export" | "unset" => (words.all(|word| is_variable(&word.text)), NOT_A_NAME),
+        "declare" | "typeset" => {
+            let is_known = |text: &str| !text.starts_with(['-', '+']) || text == "-x";
+            (words.all(|word| is_known(&word.text)), COMMAND)
+        }
+        "set" => {
+            let options: Vec<&str> = words.map(|word| &*word.text).collect();
+            (matches!(options.as_slice(), ["-a" | "+a"] | ["-o" | "+o", "allexport"]), COMMAND)
+        }
+        _ => (!command.starts_with('$') && !COMMANDS.split_ascii_whitespace().any(|known| known == command), COMMAND),
+    };
+    if known { Ok(()) } else { Err(trouble) }
 }

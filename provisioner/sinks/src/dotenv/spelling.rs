@@ -81,10 +81,12 @@ fn is_value(line: &Line) -> bool {
         && (line.text.starts_with(['\'', '"', '`']) || is_secret(&line.text))
 }
 
-/// Whether the text is a secret once quotes and escapes are gone, and what stands behind a blank or a `#`.
+/// Whether the text is a secret once quotes and escapes are gone, and what stands behind a blank, a `#`, or a character
+/// that ends a word of a shell.
 fn is_secret(raw: &str) -> bool {
-    let raw = raw.trim_start();
-    let end = raw.find(|character: char| character == '#' || character.is_whitespace()).unwrap_or(raw.len());
+    let raw = raw.trim_start_matches(|character: char| character.is_whitespace() || "'\"`".contains(character));
+    let ends = |character: char| character.is_whitespace() || "#;&|<>()".contains(character);
+    let end = raw.find(ends).unwrap_or(raw.len());
     let mut plain = Zeroizing::new(String::with_capacity(end));
     plain.extend(raw[..end].chars().filter(|character| !"'\"`\\".contains(*character)));
     Secret::parse(&plain).is_ok()
