@@ -234,7 +234,7 @@ start_debian() {
   libraries="$(cd "$folder/root" && find . \( -name '*.so' -o -name '*.so.*' \) -path '*/lib/*' -printf '%h\n' | sort -u | sed 's|^\.|$root|' | paste -sd:)"
   ruby="$(cd "$folder/root" && find . \( -name rbconfig.rb -o -name json.rb -o -path '*/gems/*/lib/dotenv.rb' \) -printf '%h\n' |
     sort -u | sed 's|^\.|$root|' | paste -sd:)"
-  find "$folder/root" -name mbstring.so -printf 'extension_dir=%h\nextension=mbstring\n' >"$folder/php.ini"
+  find "$folder/root" -name mbstring.so -printf 'extension_dir=%h\nextension=ctype\nextension=mbstring\n' >"$folder/php.ini"
   cat >"$folder/bin/$program" <<SCRIPT
 #!/bin/sh
 root="\$(cd "\$(dirname "\$0")/../root" && pwd)"

@@ -1,5 +1,5 @@
 // What Node's readers of `.env` files see: `node readers.js READER FOLDER` prints one JSON object a file, in the order of
-// their numbers, or `null` where the reader gives the file up.
+// their numbers. None of them gives a file up.
 const { readFileSync, readdirSync } = require("node:fs");
 const { join } = require("node:path");
 
@@ -13,9 +13,5 @@ const parsers = {
 const parse = parsers[reader]();
 const count = readdirSync(folder).length;
 for (let number = 0; number < count; number++) {
-  try {
-    console.log(JSON.stringify({ ...parse(readFileSync(join(folder, `${number}.env`), "utf8")) }));
-  } catch {
-    console.log("null");
-  }
+  console.log(JSON.stringify({ ...parse(readFileSync(join(folder, `${number}.env`), "utf8")) }));
 }

@@ -9,7 +9,7 @@ $count = count(glob("$folder/*.env"));
 for ($number = 0; $number < $count; $number++) {
     try {
         $values = Dotenv\Dotenv::parse(file_get_contents("$folder/$number.env"));
-    } catch (Throwable) {
+    } catch (Dotenv\Exception\ExceptionInterface) {
         $values = null;
     }
     echo json_encode($values === null ? null : (object) $values), "\n";

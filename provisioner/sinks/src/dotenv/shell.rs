@@ -37,8 +37,8 @@ const NOT_A_NAME: Trouble = Trouble {
 
 /// Commands and words of the language after which a shell may not read the lines below, or not as assignments.
 const COMMANDS: &str = "! { } [[ . alias bind break builtin case cd command continue coproc do done elif else enable esac \
-    eval exec exit fc fi for function getopts hash if in let local logout mapfile popd printf pushd read readarray readonly return \
-    select shift shopt source suspend then time times trap unalias until wait while";
+    eval exec exit fc fi for function getopts hash if in let local logout mapfile popd printf pushd read readarray \
+    readonly return select shift shopt source suspend then time times trap unalias until wait while";
 
 /// Variables that a shell sets itself, or that change how it reads.
 const OWN_VARIABLES: &str = "BASHOPTS BASHPID BASH_ALIASES BASH_ARGC BASH_ARGV BASH_ARGV0 BASH_CMDS BASH_COMMAND \
