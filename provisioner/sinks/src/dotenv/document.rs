@@ -21,6 +21,21 @@ pub struct Document {
     names: BTreeMap<String, Vec<usize>>,
 }
 
+/// What an entry holds.
+#[derive(PartialEq, Eq)]
+pub struct Held {
+    /// The value that all readers see, or the secret that some see.
+    pub value: Zeroizing<String>,
+    /// The line, counted from 1, in which other readers see another value.
+    pub doubtful: Option<usize>,
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Held").field("doubtful", &self.doubtful).finish_non_exhaustive()
+    }
+}
+
 /// Why an entry cannot be written or told so that every reader sees the same. Holds no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SetError {
@@ -49,7 +64,7 @@ pub enum SetError {
         /// Counted from 1.
         line: usize,
     },
-    /// Some reader may see a secret in it.
+    /// Some reader may see a secret there that does not stand in the line.
     #[error("line {line}: readers see different values of `{name}`")]
     Doubtful {
         name: String,
@@ -110,7 +125,7 @@ impl Document {
         if !shell::is_variable(name) || shell::is_own(name) {
             return Err(SetError::Name { name: name.to_owned() });
         }
-        self.check_value(name)?;
+        self.held(name)?;
         let end = [self.end()];
         let known = self.names.get(name).map_or(&[][..], Vec::as_slice);
         let targets = if known.is_empty() { &end[..] } else { known };
@@ -120,20 +135,21 @@ impl Document {
         Ok(agreement::check(&self.lines, self.byte_order_mark, known)?)
     }
 
-    /// Whether [`Self::get`] tells what `name` is to every reader, or at least that no reader sees another secret there.
+    /// What `name` holds, as far as readers can agree on it; `None` when it does not stand there.
     ///
     /// # Errors
     /// When it stands there with different values, in a spelling that only some readers take, or with a value that may
-    /// be a secret and that readers do not see alike.
-    pub fn check_value(&self, name: &str) -> Result<(), SetError> {
+    /// be a secret which does not stand in the line.
+    pub fn held(&self, name: &str) -> Result<Option<Held>, SetError> {
         if let Some(at) = self.lines.iter().position(|line| spelling::may_set(line, name)) {
             return Err(SetError::Elsewhere { name: name.to_owned(), line: self.number(at) });
         }
         self.check_duplicates(name)?;
-        let doubtful = |at: &&usize| spelling::is_doubtful(&self.lines, **at);
-        match self.names.get(name).and_then(|lines| lines.iter().find(doubtful)) {
-            Some(at) => Err(SetError::Doubtful { name: name.to_owned(), line: self.number(*at) }),
-            None => Ok(()),
+        let Some(last) = self.names.get(name).and_then(|lines| lines.last()) else { return Ok(None) };
+        match spelling::value(&self.lines, *last) {
+            spelling::Value::Plain => Ok(self.value(*last).map(|value| Held { value, doubtful: None })),
+            spelling::Value::Secret(value) => Ok(Some(Held { value, doubtful: Some(self.number(*last)) })),
+            spelling::Value::Unknown => Err(SetError::Doubtful { name: name.to_owned(), line: self.number(*last) }),
         }
     }
 
@@ -163,7 +179,8 @@ impl Document {
         }
         // From the last one on, so that the numbers of those above stay right.
         for at in self.names.get(name).cloned().unwrap_or_default().into_iter().rev() {
-            let entry = Entry::instead_of(&self.lines[at], name, value);
+            let note = matches!(spelling::value(&self.lines, at), spelling::Value::Secret(_));
+            let entry = Entry::instead_of(&self.lines[at], name, value, note);
             self.put(at..at + 1, entry);
         }
         if !self.names.contains_key(name) {
@@ -256,17 +273,20 @@ struct Entry {
 }
 
 impl Entry {
-    fn instead_of(line: &Line, name: &str, value: &str) -> Self {
+    /// With `note`, a `#` in the value starts a comment: what stands before it is a secret to some readers.
+    fn instead_of(line: &Line, name: &str, value: &str, note: bool) -> Self {
         let Some(assignment) = &line.assignment else {
             return Self { comment: None, line: entry("", name, value, "\n") };
         };
         let export = if line.text[..assignment.lead].trim().is_empty() { "" } else { "export " };
-        let tail = &line.text[assignment.value.end..];
+        let old = &assignment.value;
+        let end = line.text[old.clone()].find('#').filter(|_| note).map_or(old.end, |at| old.start + at);
+        let tail = &line.text[end..];
         let ending = line_ending(tail);
         let comment = tail.strip_suffix(ending).unwrap_or(tail).trim_matches([' ', '\t']);
+        let comment_ending = if ending.is_empty() { "\n" } else { ending };
         Self {
-            comment: (!comment.is_empty())
-                .then(|| plain(join(&[comment, if ending.is_empty() { "\n" } else { ending }]))),
+            comment: (!comment.is_empty()).then(|| plain(join(&[comment, comment_ending]))),
             line: entry(export, name, value, if ending.is_empty() { "" } else { "\n" }),
         }
     }

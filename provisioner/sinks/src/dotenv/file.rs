@@ -4,7 +4,7 @@ use std::path::Path;
 
 use latchkey::secret::{Digest, Secret};
 
-use super::document::{Document, SetError};
+use super::document::{Document, Held, SetError};
 use super::git::{Tracking, tracking};
 use crate::deadline::Deadline;
 use crate::files::{self, FileError, Replacement, Stamp};
@@ -39,8 +39,8 @@ pub(super) fn look(path: &Path, names: &[String]) -> Vec<Result<Seen, SinkError>
 
 /// The secret that `name` holds, if it holds one.
 pub(super) fn read(path: &Path, name: &str) -> Result<Option<Secret>, SinkError> {
-    let document = open(path)?.document;
-    Ok(document.get(name).and_then(|value| Secret::parse(&value).ok()))
+    let held = open(path)?.document.held(name).map_err(|error| unset(path, &error))?;
+    Ok(held.and_then(|held| Secret::parse(&held.value).ok()))
 }
 
 /// Makes all edits in one step, each of them only if its entry still is what was seen. Only under the folder's lock.
@@ -149,14 +149,15 @@ fn replace(path: &Path, opened: &Opened, deadline: Deadline) -> Result<(), SinkE
 }
 
 fn seen(path: &Path, document: &Document, name: &str) -> Result<Seen, SinkError> {
-    document.check_value(name).map_err(|error| unset(path, &error))?;
-    let Some(value) = document.get(name).filter(|value| !value.is_empty()) else { return Ok(Seen::Absent) };
-    let fingerprint = Digest::of(value.as_bytes()).fingerprint();
+    let held = document.held(name).map_err(|error| unset(path, &error))?;
+    let Some(Held { value, doubtful }) = held.filter(|held| !held.value.is_empty()) else { return Ok(Seen::Absent) };
+    // Of all that stands there, so that a repair is a change.
+    let whole = document.get(name).unwrap_or_default();
     Ok(Seen::Holds(SeenEntry {
-        receipt: Receipt(fingerprint.as_str().to_owned()),
-        fingerprint: Some(fingerprint),
+        receipt: Receipt(Digest::of(whole.as_bytes()).fingerprint().as_str().to_owned()),
+        fingerprint: Some(Digest::of(value.as_bytes()).fingerprint()),
         token_id: Secret::parse(&value).ok().map(|secret| secret.token_id()),
-        lagging: None,
+        lagging: doubtful.map(|line| format!("readers see different values of `{name}` in line {line}")),
     }))
 }
 

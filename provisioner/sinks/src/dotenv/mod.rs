@@ -26,7 +26,7 @@ use latchkey::place::Place;
 use latchkey::secret::Secret;
 use tokio::task::spawn_blocking;
 
-pub use self::document::{Document, DotenvError, SetError};
+pub use self::document::{Document, DotenvError, Held, SetError};
 pub(super) use self::facts::Type;
 use self::file::Edit;
 pub use self::settings::Settings;

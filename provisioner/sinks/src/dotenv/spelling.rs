@@ -52,42 +52,69 @@ fn is_reference(before: &str, after: &str) -> bool {
     braced || before.ends_with('$')
 }
 
-/// Whether some reader may see a secret in the value of the assignment at `at`, and not every reader the same one.
-pub(super) fn is_doubtful(lines: &[Line], at: usize) -> bool {
+/// What readers make of the value of an assignment.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    /// All of them see the same, or at least none sees a secret.
+    Plain,
+    /// Some of them see this secret.
+    Secret(Zeroizing<String>),
+    /// Some of them may see a secret that does not stand in the line.
+    Unknown,
+}
+
+pub(super) fn value(lines: &[Line], at: usize) -> Value {
     let line = &lines[at];
-    let Some(assignment) = &line.assignment else { return false };
+    let Some(assignment) = &line.assignment else { return Value::Plain };
     let raw = &line.text[assignment.value.clone()];
-    if is_certain(body(raw, assignment)) {
-        return raw.is_empty()
-            && lines[at + 1..].iter().find(|next| !next.text.trim().is_empty()).is_some_and(is_value);
+    let body = if assignment.quote.is_some() { &raw[1..raw.len() - 1] } else { raw };
+    if body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_./:@%+,=-".contains(&byte)) {
+        let next = lines[at + 1..].iter().find(|next| !next.text.trim().is_empty());
+        let is_below = raw.is_empty() && next.is_some_and(is_value);
+        return if is_below { Value::Unknown } else { Value::Plain };
     }
-    let expanded = assignment.quote != Some('\'') && body(raw, assignment).contains(['$', '`']);
-    expanded || super::agreement::joins_next(line) || is_secret(raw)
-}
-
-fn body<'a>(raw: &'a str, assignment: &Assignment) -> &'a str {
-    if assignment.quote.is_some() { &raw[1..raw.len() - 1] } else { raw }
-}
-
-/// Characters that no reader takes as anything but themselves, quoted or not.
-fn is_certain(value: &str) -> bool {
-    value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_./:@%+,=-".contains(&byte))
+    let expands = assignment.quote != Some('\'') && may_expand_to_secret(body);
+    match secret(raw) {
+        _ if expands || super::agreement::joins_next(line) => Value::Unknown,
+        Some(secret) => Value::Secret(secret),
+        None => Value::Plain,
+    }
 }
 
 /// Whether a reader that looks for a value in the lines below would take this one for it.
 fn is_value(line: &Line) -> bool {
-    line.assignment.is_none()
-        && !line.is_comment()
-        && (line.text.starts_with(['\'', '"', '`']) || is_secret(&line.text))
+    let quoted = line.text.starts_with(['\'', '"', '`']);
+    line.assignment.is_none() && !line.is_comment() && (quoted || secret(&line.text).is_some())
 }
 
-/// Whether the text is a secret once quotes and escapes are gone, and what stands behind a blank, a `#`, or a character
-/// that ends a word of a shell.
-fn is_secret(raw: &str) -> bool {
-    let raw = raw.trim_start_matches(|character: char| character.is_whitespace() || "'\"`".contains(character));
+/// The secret that is left once quotes and escapes are gone, and what stands behind a blank, a `#`, or a character that
+/// ends a word of a shell.
+fn secret(raw: &str) -> Option<Zeroizing<String>> {
+    let is_quote = |character: char| "'\"`\\".contains(character);
+    let raw = raw.trim_start_matches(|character: char| character.is_whitespace() || is_quote(character));
     let ends = |character: char| character.is_whitespace() || "#;&|<>()".contains(character);
     let end = raw.find(ends).unwrap_or(raw.len());
     let mut plain = Zeroizing::new(String::with_capacity(end));
-    plain.extend(raw[..end].chars().filter(|character| !"'\"`\\".contains(*character)));
-    Secret::parse(&plain).is_ok()
+    plain.extend(raw[..end].chars().filter(|character| !is_quote(*character)));
+    Secret::parse(&plain).is_ok().then_some(plain)
+}
+
+/// Whether the text has variables or commands, and beside them nothing that no secret has.
+fn may_expand_to_secret(text: &str) -> bool {
+    let is_inner = |character: char| character.is_ascii_alphanumeric() || "_'\"\\".contains(character);
+    let (mut rest, mut expands) = (text.trim_start(), false);
+    while let Some(at) = rest.find(|character| !is_inner(character)) {
+        let found = &rest[at..];
+        let end = match found.as_bytes() {
+            [b'`', ..] => found[1..].find('`').map(|end| end + 2),
+            [b'$', b'{', ..] => found.find('}').map(|end| end + 1),
+            [b'$', b'(', ..] => found.rfind(')').map(|end| end + 1),
+            [b'$', ..] => Some(1),
+            [b'#' | b';' | b'&' | b'|' | b' ' | b'\t' | b'\n', ..] => return expands,
+            _ => return false,
+        };
+        expands = true;
+        rest = end.map_or("", |end| &found[end..]);
+    }
+    expands
 }

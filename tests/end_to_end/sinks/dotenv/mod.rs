@@ -17,7 +17,7 @@ const NAME: &str = "API_TOKEN";
 const OLD: &str = "lk_amc7q7333nwjw2wt_00000000000000000000000000000000000000000000vFuxk";
 const NEW: &str = "lk_zzc7q7333nwjw2wt_AZaz09zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz";
 
-/// A file, and what became of it when the secret was set.
+/// A file, and its text once the secret is set.
 struct Case {
     kind: &'static str,
     before: String,
@@ -31,7 +31,7 @@ impl Case {
         let before = text.replace("OLD", OLD);
         let parsed = Document::parse(&before);
         let held = match &parsed {
-            Ok(document) => document.check_value(NAME).map(|()| document.get(NAME).map(|value| value.to_string())),
+            Ok(document) => document.held(NAME).map(|held| held.map(|held| held.value.to_string())),
             Err(error) => Err((*error).into()),
         };
         let after = parsed.map_err(SetError::from).and_then(|mut document| {

@@ -82,6 +82,8 @@ fn a_comment_behind_a_value_goes_to_a_line_of_its_own() {
     check_set("API_TOKEN = 'old'# it's\nA=1 # c\n", "# it's\nAPI_TOKEN=new\nA=1 # c\n");
     check_set("A=1\r\n  export API_TOKEN=old # why\r\nB=2", "A=1\r\n# why\r\nexport API_TOKEN=new\nB=2");
     check_set("API_TOKEN=   # why", "# why\nAPI_TOKEN=new");
+    check_set(&format!("export API_TOKEN={OLD}#why\n"), "#why\nexport API_TOKEN=new\n");
+    check_set("API_TOKEN=secret#no-note\n", "API_TOKEN=new\n");
 }
 
 #[test]
@@ -122,7 +124,7 @@ fn equal_duplicates_are_set_together_and_different_ones_refused() {
     let mut document = parse(text);
     let refused = Err(SetError::Duplicate { name: NAME.to_owned(), first: 3, last: 5 });
     assert_eq!(document.set(NAME, "new"), refused);
-    assert_eq!(document.check_value(NAME), refused);
+    assert_eq!(document.held(NAME).err(), refused.err());
     assert_eq!(*document.to_text(), text);
 }
 
@@ -130,31 +132,22 @@ const OLD: &str = "lk_amc7q7333nwjw2wt_00000000000000000000000000000000000000000
 
 #[test]
 fn a_secret_that_only_some_readers_see_is_not_overlooked() {
-    let check = |text: &str, wanted: Result<Option<&str>, usize>| {
-        let text = text.replace("OLD", OLD);
-        let document = parse(&text);
-        let found = match document.check_value(NAME) {
-            Ok(()) => Ok(document.get(NAME)),
+    let check = |text: &str, wanted: Result<(&str, bool), usize>| {
+        let found = match parse(&text.replace("OLD", OLD)).held(NAME) {
+            Ok(held) => Ok(held.map(|held| (held.value.to_string(), held.doubtful.is_some())).unwrap()),
             Err(SetError::Elsewhere { line, .. } | SetError::Doubtful { line, .. }) => Err(line),
             Err(other) => panic!("{other}"),
         };
-        assert_eq!(
-            found.as_ref().map(|value| value.as_ref().map(|value| value.as_str())),
-            wanted.as_ref().copied(),
-            "{text}"
-        );
+        assert_eq!(found, wanted.map(|(value, doubtful)| (value.to_owned(), doubtful)), "{text}");
     };
-    for text in ["API_TOKEN=OLD # c", "API_TOKEN = \"OLD\"", "'API_TOKEN'=OLD\r\n", "export API_TOKEN=`OLD`"] {
-        check(text, Ok(Some(OLD)));
+    for text in ["API_TOKEN=OLD#c", "API_TOKEN=\"\"OLD", "API_TOKEN=OLD;c", "API_TOKEN=OLD c", "API_TOKEN='OLD\u{a0}'"]
+    {
+        check(text, Ok((OLD, true)));
     }
-    for text in [
-        "API_TOKEN=OLD#c",
-        "API_TOKEN=$'OLD'",
-        "API_TOKEN=\"\"OLD",
-        "API_TOKEN=$A",
-        "API_TOKEN=\n\n'OLD'",
-        "API_TOKEN: OLD",
-    ] {
+    for text in ["API_TOKEN=OLD # c", "API_TOKEN = \"OLD\"", "'API_TOKEN'=OLD\r\n", "export API_TOKEN=`OLD`"] {
+        check(text, Ok((OLD, false)));
+    }
+    for text in ["API_TOKEN=$'OLD'", "API_TOKEN=$A", "API_TOKEN=\"${A}\"#c", "API_TOKEN=\n\n'OLD'", "API_TOKEN: OLD"] {
         check(text, Err(1));
     }
     for text in
@@ -165,7 +158,7 @@ fn a_secret_that_only_some_readers_see_is_not_overlooked() {
     for text in
         ["API_TOKEN=a#b", "API_TOKEN=\"it's \\\"x\\\"\"", "# API_TOKEN: OLD\nAPI_TOKEN=x", "B=$API_TOKEN\nAPI_TOKEN=x"]
     {
-        assert!(parse(&text.replace("OLD", OLD)).check_value(NAME).is_ok(), "{text}");
+        assert!(parse(&text.replace("OLD", OLD)).held(NAME).unwrap().unwrap().doubtful.is_none(), "{text}");
     }
     for text in [
         "API_TOKEN=",
@@ -173,7 +166,7 @@ fn a_secret_that_only_some_readers_see_is_not_overlooked() {
         "B='API_TOKEN=OLD'\nAPI_TOKEN=\"\"",
         "MY_API_TOKEN=OLD\nAPI_TOKEN=",
     ] {
-        check(text, Ok(Some("")));
+        check(text, Ok(("", false)));
     }
 }
 
