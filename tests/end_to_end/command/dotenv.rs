@@ -121,6 +121,42 @@ fn a_file_that_git_tracks_is_refused_and_one_that_it_does_not_ignore_warned_of()
 }
 
 #[test]
+fn a_tracked_file_is_refused_where_git_is_not_installed_too() {
+    let world = World::with(&format!("{START}{TWO}"));
+    git(&world, &["init", "--quiet"]);
+    world.write(".env", "A=1\n");
+    git(&world, &["add", ".env"]);
+    let run = |words: &str| {
+        let mut command = world.command(words.split_whitespace());
+        finish(command.env("PATH", world.path("nowhere")).stdin(Stdio::null()).spawn().unwrap(), None)
+    };
+    let refused = run("apply").exits(3);
+    assert!(refused.stderr.contains("`.env` is tracked by git"), "{}", refused.stderr);
+    assert_eq!(world.read(".env"), "A=1\n");
+    git(&world, &["rm", "--quiet", "--cached", ".env"]);
+    let done = run("apply").exits(0);
+    assert!(done.stderr.contains("cannot tell whether git ignores"), "{}", done.stderr);
+    assert!(world.is_valid(&world.entry(".env", "BUILD_TOKEN")));
+    git(&world, &["update-index", "--index-version", "4"]);
+    let refused = run("rotate tokens.toml --all").exits(3);
+    assert!(refused.stderr.contains("as `git` is not installed\n"), "{}", refused.stderr);
+}
+
+/// A line of blanks above hid the entry from `node --env-file`.
+#[test]
+fn node_sees_the_entry_below_a_line_of_blanks() {
+    let world = World::with(&format!("{START}{TWO}"));
+    world.write(".env", "PORT=1\n   \n");
+    world.run("apply").exits(0);
+    let Some(node) = tests::programs::find("node") else { tests::skip!("needs `node`") };
+    let mut command = Command::new(node);
+    world.prepare(&mut command);
+    command.args(["--env-file=.env", "-p", "process.env.BUILD_TOKEN + ' ' + process.env.PORT"]);
+    let seen = finish(command.stdout(Stdio::piped()).spawn().unwrap(), None).exits(0);
+    assert_eq!(seen.stdout.trim_end(), format!("{} 1", world.entry(".env", "BUILD_TOKEN")));
+}
+
+#[test]
 fn a_missing_folder_is_told_and_the_next_run_goes_on() {
     let world = World::with(&format!("{START}{TWO}").replace("path = \".env\"", "path = \"config/.env\""));
     world.run("plan").exits(1);

@@ -83,6 +83,10 @@ pub(super) fn check_untracked(path: &Path) -> Result<(), SinkError> {
             reason: format!("git does not tell whether `{}` is tracked", path.display()),
             hint: "run `git status` in its folder and correct what it complains about".to_owned(),
         }),
+        Tracking::NoGit => Err(SinkError::Refused {
+            reason: format!("cannot tell whether `{}` is tracked by git, as `git` is not installed", path.display()),
+            hint: "install `git`, or move the file out of the repository".to_owned(),
+        }),
     }
 }
 

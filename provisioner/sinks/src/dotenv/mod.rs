@@ -9,6 +9,7 @@ mod document;
 mod facts;
 mod file;
 mod git;
+mod index;
 mod node;
 mod scan;
 mod settings;
@@ -61,9 +62,7 @@ pub fn place(machine: &str, path: &Path, name: &str) -> Place {
 fn warnings(path: &Path) -> Vec<String> {
     let path = files::resolve(path);
     let mut warnings = Vec::new();
-    if git::would_be_added(&path) {
-        warnings.push(format!("`{}` is not ignored by git: add it to `.gitignore`", path.display()));
-    }
+    warnings.extend(git::may_be_added(&path));
     if let Some(mode) = files::mode(&path).filter(|mode| mode & 0o077 != 0) {
         warnings.push(format!("`{}` is open to others (mode {mode:04o}): a write makes it 0600", path.display()));
     }

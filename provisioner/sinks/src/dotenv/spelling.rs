@@ -3,7 +3,7 @@
 use latchkey::secret::Secret;
 use zeroize::Zeroizing;
 
-use super::scan::{Assignment, Line};
+use super::scan::Line;
 
 /// Whether some reader may take the line as setting or unsetting `name`, other than as our own kind of entry.
 pub(super) fn may_set(line: &Line, name: &str) -> bool {
