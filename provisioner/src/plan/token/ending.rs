@@ -111,6 +111,9 @@ pub(super) fn leave(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
         }
         let quiet = quiet_from.is_none();
         match find {
+            // Another token took the place over. Whoever puts a former value back there puts back one of this token's, so
+            // it is looked at until none of those is valid.
+            Finding::Other { number: None, .. } if case.claimed.contains(id) && was_here(record, id, case.now) => {}
             Finding::Absent | Finding::Foreign | Finding::Edited | Finding::Other { number: None, .. } if quiet => {
                 plan.changes.push(Change::Forget { place: id.clone() });
             }
@@ -146,4 +149,9 @@ pub(in crate::plan) fn left_behind(record: &Token, id: &PlaceId, find: &Finding,
     }?;
     let until = record.version(number).map(|version| record.deadline(version)).filter(|until| *until > now)?;
     Some(Note::LeftBehind { place: id.clone(), number, until })
+}
+
+/// Whether a version that is still valid was announced for a place.
+fn was_here(record: &Token, place: &PlaceId, now: Timestamp) -> bool {
+    record.live(now).any(|version| version.deliveries.contains_key(place))
 }
