@@ -1,5 +1,5 @@
 //! After the writes: one look, and a report of every delivery that it finds. With its report a place counts as ours, and
-//! what somebody puts there later is repaired; so nothing is reported by a run that was held up until somebody else had
+//! what somebody puts there later is repaired; so nothing is reported by a run that was suspended until somebody else had
 //! written there.
 
 use futures_util::future::join_all;
