@@ -101,8 +101,7 @@ install_heroku() {
     return 0
   fi
   echo "engines: installing $HEROKU_CLI" >&2
-  rm -rf "$folder" && mkdir -p "$folder" || return
-  npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$folder" "$HEROKU_CLI" >&2 || return
+  rm -rf "$folder" && npm_packages "$folder" "$HEROKU_CLI" || return
   printf '%s' "$HEROKU_CLI" >"$folder/installed"
 }
 
@@ -123,9 +122,7 @@ install_openapi_tools() {
     return 0
   fi
   echo "engines: installing $wanted" >&2
-  rm -rf "$folder" && mkdir -p "$folder" || return
-  npm install --silent --no-audit --no-fund --no-save --ignore-scripts --prefix "$folder" "${OPENAPI_TOOLS[@]}" >&2 ||
-    return
+  rm -rf "$folder" && npm_packages "$folder" "${OPENAPI_TOOLS[@]}" || return
   printf '%s' "$wanted" >"$folder/installed"
 }
 
