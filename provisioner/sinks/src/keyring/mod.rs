@@ -268,7 +268,7 @@ fn put(store: &Store, name: &str, entry: &Entry, deadline: Deadline) -> Result<R
 fn take_away(store: &Store, name: &str, expected: &Seen, deadline: Deadline) -> Result<(), SinkError> {
     let now = seen(store.get(name)?.as_deref().map(Vec::as_slice));
     match &now {
-        Seen::Absent => return Ok(()),
+        Seen::Absent | Seen::NotShown { .. } => return Ok(()),
         now if now != expected => return Err(SinkError::Changed),
         Seen::Holds(held) if held.token_id.is_none() => {
             return Err(SinkError::Refused {
