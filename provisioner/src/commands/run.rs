@@ -10,7 +10,7 @@ use super::arguments::RunFlags;
 use super::exit::{Code, Fault};
 use super::interrupt::stop_on_interrupt;
 use super::open::IfMissing;
-use super::plan::warn;
+use super::plan::{tell_forgotten, warn};
 use super::saved::{self, Saved};
 use super::{choose, lock, open};
 use crate::apply::{Outcome, Run, apply as carry_out};
@@ -67,7 +67,7 @@ async fn leased(
     check_revision(client, manifest, how).await?;
     warn(printer, manifest);
     let machine = machine::name();
-    let sinks = ManifestSinks::new(&manifest.sinks, &machine);
+    let sinks = ManifestSinks::new(&manifest.sinks, &machine).forgetting(&wish.may.forget_branches);
     let labels = Labels::new(&manifest.folder, &machine);
     stop_on_interrupt(printer, stop.clone());
     let mut total = Outcome::default();
@@ -85,6 +85,9 @@ async fn leased(
             wish.may.only = choose::tokens(manifest, &choose::undeclared(&observation), wish.only)?;
         }
         let may = &wish.may;
+        if pass == 1 {
+            tell_forgotten(printer, &sinks, may);
+        }
         let plan = plan::plan(manifest, &observation, may);
         check_places(&plan, may)?;
         if pass == 1 {

@@ -93,6 +93,9 @@ pub(in crate::commands) struct PlanFlags {
     /// Stop tracking this place, by its id in `plan`; its entry stays (repeatable)
     #[arg(long, value_name = "PLACE", help_heading = SAFETY)]
     pub(in crate::commands) forget: Vec<String>,
+    /// Do not wait for deployments of this branch, `@` for those without one; nobody reads them (repeatable)
+    #[arg(long, value_name = "NAME", help_heading = SAFETY)]
+    pub(in crate::commands) forget_branch: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -133,7 +136,7 @@ pub(in crate::commands) struct Apply {
         value_name = "FILE",
         conflicts_with_all = [
             "prune", "allow_deletes", "prune_used", "prune_used_within", "allow_rotations", "force_retire", "forget",
-            "only", "sink"
+            "forget_branch", "only", "sink"
         ]
     )]
     pub(in crate::commands) plan: Option<PathBuf>,
@@ -177,7 +180,7 @@ pub(in crate::commands) struct Rotate {
     #[arg(
         long,
         value_name = "NAME",
-        conflicts_with_all = ["all", "force_retire", "forget", "allow_rotations", "only", "sink"],
+        conflicts_with_all = ["all", "force_retire", "forget", "forget_branch", "allow_rotations", "only", "sink"],
         help_heading = SELECTION
     )]
     pub(in crate::commands) compromised: Vec<String>,
@@ -193,6 +196,9 @@ pub(in crate::commands) struct Rotate {
     /// Stop tracking this place, by its id in `plan`; its entry stays (repeatable)
     #[arg(long, value_name = "PLACE", help_heading = SAFETY)]
     pub(in crate::commands) forget: Vec<String>,
+    /// Do not wait for deployments of this branch, `@` for those without one; nobody reads them (repeatable)
+    #[arg(long, value_name = "NAME", help_heading = SAFETY)]
+    pub(in crate::commands) forget_branch: Vec<String>,
     /// Only this token, `NAME` or `USER/NAME`; others are left alone (repeatable)
     #[arg(long, value_name = "NAME", help_heading = SELECTION)]
     pub(in crate::commands) only: Vec<String>,
