@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use latchkey::place::Place;
 
-use super::{Heroku, KIND, Settings, Target};
+use super::{Heroku, KIND, Settings, Stage, Target};
 use crate::facts::{SinkFacts, Spot, Twin, TypeFacts};
 use crate::host::Queues;
 use crate::login::Login;
@@ -52,8 +52,9 @@ impl TypeFacts for Type {
         })
     }
 
-    fn absence_hides_deployments(&self) -> bool {
-        false
+    /// Review apps keep their copy.
+    fn absence_hides_deployments(&self, place: &Place) -> bool {
+        place.part("stage") == Some(Stage::Review.name())
     }
 
     fn undeclared(&self, _: &str) -> Option<Arc<dyn Sink>> {
@@ -103,7 +104,7 @@ impl SinkFacts for Settings {
     fn rights(&self, _: &[PushedEntry<'_>]) -> LeastRights {
         LeastRights::Words(
             "an authorization with the scope `write-protected` (`heroku authorizations:create --scope write-protected`), \
-             of an account that is allowed to deploy the app",
+             of an account that is allowed to deploy the app, and for a pipeline's stage `review` also its review apps",
         )
     }
 
