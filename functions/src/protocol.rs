@@ -33,6 +33,22 @@ pub const REPAIR_ROOM: usize = 4;
 
 pub use ending::{Evidence, Found, Keeps, Look, PlaceLook};
 
+/// What arrived at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival<'a> {
+    /// Where.
+    pub place: &'a PlaceId,
+    /// How the entry was left; never a value.
+    pub receipt: &'a str,
+    /// When the look began that found it there, at most 5 minutes ago. Callers from before looks were reported have none.
+    pub looked_at: Option<Timestamp>,
+}
+
+/// Whether what was seen at a look that began at `at` may still be relied upon.
+fn is_fresh(at: Timestamp, now: Timestamp) -> bool {
+    at <= now && now <= LOOK_MAX.after(at)
+}
+
 /// Why a rule of versions refuses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -181,17 +197,27 @@ impl Token {
         if self.places.len() > PLACES_MAX { Err(VersionError::TooManyPlaces) } else { Ok(()) }
     }
 
-    /// Drops a place that is no longer declared from the record: nothing of the token is there any more.
+    /// Drops a place that is no longer declared from the record: nothing of the token is there any more. `looked_at` is
+    /// when the look began that found so; without one a person says so.
     ///
     /// # Errors
     /// [`VersionError::NoSuchPlace`], [`VersionError::StillDeclared`]; [`VersionError::Announced`] while a write that
-    /// was announced may still arrive there.
-    pub fn forget_place(&mut self, place: &PlaceId, now: Timestamp) -> Result<(), VersionError> {
+    /// was announced may still arrive there, or could when the look began; [`VersionError::StaleLook`].
+    pub fn forget_place(
+        &mut self,
+        place: &PlaceId,
+        looked_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(), VersionError> {
         let record = self.places.get(place).ok_or_else(|| VersionError::NoSuchPlace(place.clone()))?;
         if record.declared {
             return Err(VersionError::StillDeclared);
         }
-        if let Some((number, until)) = self.quiet_from(place).filter(|(_, until)| now < *until) {
+        let at = looked_at.unwrap_or(now);
+        if !is_fresh(at, now) {
+            return Err(VersionError::StaleLook);
+        }
+        if let Some((number, until)) = self.quiet_from(place).filter(|(_, until)| at < *until) {
             return Err(VersionError::Announced { number, until });
         }
         self.places.remove(place);
@@ -261,13 +287,19 @@ impl Token {
         Ok(WRITE_BEFORE.after(now))
     }
 
-    /// Notes that a version arrived at a place.
+    /// Notes that a version arrived at a place. What a look found there proves that the place is ours: a report that
+    /// comes late, after somebody else wrote there, must not.
     ///
     /// # Errors
-    /// [`VersionError::NotLive`] when the version has died meanwhile: the place must be repaired at once.
-    pub fn deliver(&mut self, number: u32, place: &PlaceId, receipt: &str, now: Timestamp) -> Result<(), VersionError> {
+    /// [`VersionError::NotLive`] when the version has died meanwhile: the place must be repaired at once;
+    /// [`VersionError::StaleLook`].
+    pub fn deliver(&mut self, number: u32, arrival: &Arrival<'_>, now: Timestamp) -> Result<(), VersionError> {
+        let &Arrival { place, receipt, looked_at } = arrival;
         if receipt.len() > RECEIPT_MAX {
             return Err(VersionError::ReceiptTooLong);
+        }
+        if looked_at.is_some_and(|at| !is_fresh(at, now)) {
+            return Err(VersionError::StaleLook);
         }
         let version = self.live_mut(number, now)?;
         let delivery = version.deliveries.get_mut(place).ok_or(VersionError::NotAnnounced(number))?;
@@ -278,7 +310,7 @@ impl Token {
         Ok(())
     }
 
-    /// Makes a staged version current; the older ones become retiring, each with its overlap.
+    /// Promotes a staged version: it becomes current; the older ones become retiring, each with its overlap.
     ///
     /// # Errors
     /// [`VersionError::Superseded`] when a newer one is current, [`VersionError::NotDelivered`] unless it arrived at

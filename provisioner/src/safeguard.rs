@@ -14,6 +14,8 @@ pub enum Safeguard {
     RetireLagging,
     /// No version of a token is retired in a run that repairs one of its places.
     RetireUnrepaired,
+    /// A delivery is reported only as a look finds it.
+    ReportSeen,
     /// A version becomes current only after a look that finds it everywhere.
     PromoteLook,
     /// Nothing is staged while a place is foreign.

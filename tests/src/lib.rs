@@ -10,6 +10,7 @@ pub mod fleet;
 pub mod lambda;
 pub mod programs;
 pub mod provision;
+pub mod readers;
 pub mod remote;
 pub mod sinks;
 pub mod world;

@@ -11,9 +11,10 @@ use super::wire::{
     EditToken, PutRole, PutUser, RoleList, RoleRecord, SetRoles, TokenRecord, TokenRoles, UserList, UserRecord,
 };
 use crate::name::{RoleName, UserName};
+use crate::place::PlaceId;
 use crate::role::Permissions;
 use crate::secret::TokenId;
-use crate::service::{Edit, UserChange};
+use crate::service::{Edit, Forget, UserChange};
 use crate::token::{Token, TokenKey};
 
 routes! {
@@ -175,10 +176,16 @@ fn read_edit(body: &EditToken) -> Result<(Option<TokenId>, Edit), Problem> {
         expires_at: fields.expiry("/expires_at", body.expires_at.as_deref()),
         terms: fields.terms(body.terms.as_ref()),
         places: body.places.clone(),
-        forget: body.forget.as_deref().map(crate::place::PlaceId::from_stored),
+        forget: body
+            .forget
+            .as_deref()
+            .map(|place| Forget { place: PlaceId::from_stored(place), looked_at: body.looked_at }),
         managed_by: fields.maybe("/manifest", body.manifest.as_deref()),
         leaving: body.leaving,
     };
+    if body.looked_at.is_some() && body.forget.is_none() {
+        fields.fault("/looked_at", "comes with `forget` only");
+    }
     fields.done()?;
     Ok((id, edit))
 }

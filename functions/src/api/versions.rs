@@ -12,7 +12,7 @@ use super::request::RoutedRequest;
 use super::rows::routes;
 use super::wire::{DeliverVersion, Delivered, DeliveryState, IssuedRecord, PromoteVersion, StageVersion, TokenRecord};
 use crate::place::PlaceId;
-use crate::protocol::Look;
+use crate::protocol::{Arrival, Look};
 use crate::secret::TokenId;
 use crate::token::{Token, TokenKey, TokenRef};
 
@@ -26,7 +26,7 @@ routes! {
         problems: [403, 404, 409],
     }
     promoteVersion: POST "/v1/users/{user}/tokens/{name}/versions/{version}/promote" => Api::promote_version {
-        summary: "Makes a staged version current",
+        summary: "Promotes a staged version",
         problems: [403, 404, 409],
     }
     retireVersion: DELETE "/v1/users/{user}/tokens/{name}/versions/{version}" => Api::retire_version {
@@ -99,7 +99,8 @@ impl Api {
                 }
             }
             (DeliveryState::Delivered, Some(receipt)) => {
-                let token = self.service.deliver(asked.caller(), &token, number, &place, &receipt).await?;
+                let arrival = Arrival { place: &place, receipt: &receipt, looked_at: body.looked_at };
+                let token = self.service.deliver(asked.caller(), &token, number, &arrival).await?;
                 Delivered { token: TokenRecord::of(&token, now), write_before: None, write_within: None }
             }
             (DeliveryState::Announced, Some(_)) => {

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::{LOOK_MAX, QUIET, STAGED_LIFE, UNUSED_MIN, USE_LAG, VersionError};
+use super::{QUIET, STAGED_LIFE, UNUSED_MIN, USE_LAG, VersionError, is_fresh};
 use crate::place::PlaceId;
 use crate::token::{Token, Version, VersionState};
 
@@ -175,7 +175,7 @@ impl Token {
     /// # Errors
     /// What is not yet over, see [`VersionError`].
     pub fn retire(&mut self, number: u32, look: Look, force: bool, now: Timestamp) -> Result<(), VersionError> {
-        let fresh = look.revision == self.revision && look.at <= now && LOOK_MAX.after(look.at) >= now;
+        let fresh = look.revision == self.revision && is_fresh(look.at, now);
         if !fresh {
             return Err(VersionError::StaleLook);
         }

@@ -40,11 +40,20 @@ pub struct Edit {
     /// The places that are declared now.
     pub places: Option<Vec<Place>>,
     /// A place that no longer contains anything of the token.
-    pub forget: Option<PlaceId>,
+    pub forget: Option<Forget>,
     /// The manifest that declares the token from now on.
     pub managed_by: Option<ManifestName>,
     /// Whether it leaves, as its manifest no longer declares it.
     pub leaving: Option<bool>,
+}
+
+/// A place to be dropped from a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forget {
+    /// Which.
+    pub place: PlaceId,
+    /// When the look began that found nothing of the token there, at most 5 minutes ago; without one a person says so.
+    pub looked_at: Option<Timestamp>,
 }
 
 /// Why a token was not edited.
@@ -240,8 +249,8 @@ fn apply(service: &Service, token: &mut Token, edit: &Edit, roles: Option<Vec<Ro
         let has_places = token.places.values().any(|record| record.declared);
         terms.contradiction(has_places).map_or(Ok(()), |contradiction| Err(CreateError::Terms(contradiction)))?;
     }
-    if let Some(place) = &edit.forget {
-        token.forget_place(place, service.now())?;
+    if let Some(Forget { place, looked_at }) = &edit.forget {
+        token.forget_place(place, *looked_at, service.now())?;
         changed.push("places");
     }
     if let Some(leaving) = edit.leaving {

@@ -34,7 +34,7 @@ pub use audit::{Event, EventPage};
 pub use bootstrap::{ADMIN_ROLE, BootstrapError, Bootstrapped};
 pub use change::ChangeError;
 pub use create::{CreateError, Life, NewToken};
-pub use edit::{Edit, EditError};
+pub use edit::{Edit, EditError, Forget};
 pub use grant::{GRANT_MAX, Grant, GrantError};
 pub use introspect::{Introspection, Presented};
 pub use lease::{LEASE, Lease, LeaseError};

@@ -6,7 +6,7 @@ use super::rights::Gain;
 use super::{Caller, ChangeError, Service};
 use crate::entropy::EntropyError;
 use crate::place::PlaceId;
-use crate::protocol::{Look, VersionError};
+use crate::protocol::{Arrival, Look, VersionError};
 use crate::secret::Secret;
 use crate::table::TableError;
 use crate::token::{Token, TokenRef};
@@ -82,19 +82,18 @@ impl Service {
         caller: &Caller,
         token: &TokenRef,
         number: u32,
-        place: &PlaceId,
-        receipt: &str,
+        arrival: &Arrival<'_>,
     ) -> Result<Token, ChangeError<VersionError>> {
         let delivered = self
             .change(caller, token, Gain::Nothing, "version.deliver", |token| {
-                token.deliver(number, place, receipt, self.now())?;
-                Ok(((), format!("version {number} to {place}")))
+                token.deliver(number, arrival, self.now())?;
+                Ok(((), format!("version {number} to {}", arrival.place)))
             })
             .await?;
         Ok(delivered.0)
     }
 
-    /// Makes a staged version current.
+    /// Promotes a staged version.
     ///
     /// # Errors
     /// [`VersionError::NotDelivered`] unless it arrived at every place declared now; see [`ChangeError`].

@@ -93,8 +93,9 @@ impl SinkSet for ManifestSinks {
                 return Ok(sink.clone());
             }
         }
-        Err(SinkError::Unreachable {
-            reason: "no declared sink leads to this destination any more: it was delivered to by another one"
+        Err(SinkError::Refused {
+            reason: "no declared sink leads to it any more: it was delivered to with other settings".to_owned(),
+            hint: "declare the former sink beside the new one, run `provision apply --prune`, then remove it"
                 .to_owned(),
         })
     }

@@ -1,18 +1,19 @@
-//! Delivering: announce, write, report, unit by unit; readable vaults first, sinks whose writes restart consumers last.
+//! Delivering: announce and write, unit by unit; readable vaults first, sinks whose writes restart consumers last. What
+//! arrived is reported when a look has found it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
-use latchkey::place::{Place, PlaceId};
-use latchkey::protocol::{VersionError, WRITE_BEFORE};
+use latchkey::place::Place;
+use latchkey::protocol::WRITE_BEFORE;
 use latchkey::secret::Secret;
 use latchkey::token::Token;
 
 use super::stage::{interrupted, service_failure, targets};
 use super::written::Written;
-use super::{Failure, Outcome, Run, SIDE_BY_SIDE, Work};
+use super::{Failure, Run, SIDE_BY_SIDE, Work};
 use crate::observe::Observation;
 use crate::observe::finding::{Finding, Known};
 use crate::safeguard::{Safeguard, stands};
@@ -38,10 +39,8 @@ struct Push<'a> {
 
 /// How a push ended.
 enum Ended {
-    Delivered,
+    Written(Place, Receipt),
     Failed(Failure),
-    /// It arrived, and the version was no longer valid by then.
-    Dead,
 }
 
 /// How the pushes of a unit ended, and which places were written.
@@ -52,13 +51,7 @@ struct Results {
 }
 
 /// Brings every carried version to the places that lack it.
-pub(super) async fn deliver(
-    run: &Run<'_>,
-    works: &mut [Work<'_>],
-    observation: &Observation,
-    written: &mut Written,
-    outcome: &mut Outcome,
-) {
+pub(super) async fn deliver(run: &Run<'_>, works: &mut [Work<'_>], observation: &Observation, written: &mut Written) {
     let ended = {
         let (pushes, unreached) = pushes(run, works, observation).await;
         let mut ended: Vec<(usize, Ended)> = unreached;
@@ -92,19 +85,8 @@ pub(super) async fn deliver(
     };
     for (index, ended) in ended {
         match ended {
-            Ended::Delivered => {}
+            Ended::Written(place, receipt) => works[index].wrote.push((place, receipt)),
             Ended::Failed(failure) => works[index].fail(failure),
-            Ended::Dead => {
-                outcome.another_pass = stands(Safeguard::MendDead);
-                let subject = works[index].subject();
-                works[index].fail(Failure {
-                    subject,
-                    message: "the version was revoked or expired during delivery; the place is repaired at once"
-                        .to_owned(),
-                    state: "until then a place contains a version that is no longer valid".to_owned(),
-                    hint: "run `provision apply` again if this run is incomplete".to_owned(),
-                });
-            }
         }
     }
 }
@@ -167,7 +149,7 @@ async fn deliver_unit(
     results
 }
 
-/// Announces, writes and reports once. Answers the pushes that are worth another try.
+/// Announces and writes once. Answers the pushes that are worth another try.
 async fn attempt<'p>(
     run: &Run<'_>,
     works: &[Work<'_>],
@@ -204,19 +186,16 @@ async fn attempt<'p>(
     let writes: Vec<Write<'_>> = announced.iter().map(|push| write_of(run, push)).collect();
     let written = sink.write(&writes, deadline).await;
     drop(writes);
-    let reports = announced.iter().zip(&written).map(|(push, written)| report(run, works, push, written));
-    let reported: Vec<Option<Ended>> = join_all(reports).await;
     let mut again = Vec::new();
-    for ((mut push, written), reported) in announced.into_iter().zip(written).zip(reported) {
+    for (mut push, written) in announced.into_iter().zip(written) {
         let (work, place) = (&works[push.work], push.place);
         results.wrote.extend(written.is_ok().then(|| place.clone()));
-        let end = match (reported, written) {
-            (Some(reported), _) => reported,
-            (None, Err(SinkError::Late)) if !last => {
+        let end = match written {
+            Err(SinkError::Late) if !last => {
                 again.push(push);
                 continue;
             }
-            (None, Err(SinkError::Changed)) if !last => match look_again(run, observation, sink, work, &push).await {
+            Err(SinkError::Changed) if !last => match look_again(run, observation, sink, work, &push).await {
                 Ok(seen) => {
                     push.seen = seen;
                     again.push(push);
@@ -224,8 +203,8 @@ async fn attempt<'p>(
                 }
                 Err(failure) => Ended::Failed(failure),
             },
-            (None, Err(error)) => Ended::Failed(sink_failure(run, work, place, &error)),
-            (None, Ok(_)) => Ended::Delivered,
+            Err(error) => Ended::Failed(sink_failure(run, work, place, &error)),
+            Ok(receipt) => Ended::Written(place.clone(), receipt),
         };
         results.ended.push((push.work, end));
     }
@@ -271,26 +250,6 @@ fn write_of<'a>(run: &'a Run<'_>, push: &'a Push<'_>) -> Write<'a> {
         manifest: run.manifest.name.as_str(),
         seen: &push.seen,
     }
-}
-
-/// Reports a write that arrived to the service.
-async fn report(
-    run: &Run<'_>,
-    works: &[Work<'_>],
-    push: &Push<'_>,
-    written: &Result<Receipt, SinkError>,
-) -> Option<Ended> {
-    let receipt = written.as_ref().ok()?;
-    let id: PlaceId = push.place.id();
-    Some(match run.client.deliver(push.token, push.number, &id, &receipt.0).await {
-        Ok(_) => Ended::Delivered,
-        Err(ServiceError::Version(VersionError::NotLive(_)) | ServiceError::Gone(_)) => Ended::Dead,
-        Err(error) => {
-            let mut failure = service_failure(&works[push.work].subject(), &error);
-            failure.message = format!("{} was written, but not reported: {error}", run.labels.of(push.place));
-            Ended::Failed(failure)
-        }
-    })
 }
 
 /// Somebody wrote between look and write: what is there now decides whether the push may go on.

@@ -30,12 +30,19 @@ pub(super) async fn leave(run: &Run<'_>, works: &mut [Work<'_>]) {
     }
 }
 
-/// Records that a token is leaving: none of its places is declared from then on.
+/// Records that a token is leaving: none of its places is declared from then on. Of one that nobody declares any more,
+/// those that are to be forgotten are not either.
 async fn begin_leaving(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), Failure> {
-    let Some(token) = work.token.as_ref().filter(|_| work.has(|change| matches!(change, Change::Leave))) else {
+    let Some(token) = work.token.as_ref().filter(|_| work.plan.declaration.is_none()) else { return Ok(()) };
+    let edit = if work.has(|change| matches!(change, Change::Leave)) {
+        Edit { leaving: Some(true), places: Some(Vec::new()), ..Edit::default() }
+    } else if token.places.iter().any(|(id, record)| record.declared && asked(run, id)) {
+        let kept = token.places.iter().filter(|(id, record)| record.declared && !asked(run, id));
+        let kept = kept.map(|(_, record)| record.place.clone()).collect();
+        Edit { places: Some(kept), ..Edit::default() }
+    } else {
         return Ok(());
     };
-    let edit = Edit { leaving: Some(true), places: Some(Vec::new()), ..Edit::default() };
     let edited = run.client.edit(token, &edit).await.map_err(|error| service_failure(&work.subject(), &error))?;
     work.token = Some(edited);
     Ok(())
@@ -127,6 +134,7 @@ async fn delete(run: &Run<'_>, subject: &str, token: &Token) -> Result<Left, Fai
 /// still arrive there, or when anything changed since the look: it stays, and a later run sees to it. Whoever asked for
 /// that place by name gets the refusal instead.
 async fn forget(run: &Run<'_>, token: &Token, place: &PlaceId) -> Result<Option<Token>, ServiceError> {
+    let at = run.client.now();
     let token = run.client.reread(&run.manifest.name, token).await?;
     let Some(record) = token.places.get(place).filter(|record| !record.declared || asked(run, place)) else {
         return Ok(Some(token));
@@ -134,8 +142,10 @@ async fn forget(run: &Run<'_>, token: &Token, place: &PlaceId) -> Result<Option<
     if !asked(run, place) && held_at(run, &token, [&record.place]).await.is_some() && stands(Safeguard::ForgetLook) {
         return Ok(None);
     }
-    match run.client.forget(&token, place).await {
-        Err(ServiceError::Version(VersionError::Announced { .. })) if !asked(run, place) => Ok(None),
+    match run.client.forget(&token, place, (!asked(run, place)).then_some(at)).await {
+        Err(ServiceError::Version(VersionError::Announced { .. } | VersionError::StaleLook)) if !asked(run, place) => {
+            Ok(None)
+        }
         Err(ServiceError::Gone(_)) => Ok(None),
         other => other.map(Some),
     }

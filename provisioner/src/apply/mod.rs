@@ -8,6 +8,7 @@ mod leave;
 mod outcome;
 mod promote;
 mod removal;
+mod report;
 mod retire;
 mod stage;
 mod written;
@@ -15,6 +16,7 @@ mod written;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use latchkey::place::Place;
 use latchkey::secret::Secret;
 use latchkey::token::Token;
 
@@ -25,8 +27,8 @@ use crate::observe::Observation;
 use crate::observe::finding::Known;
 use crate::plan::{Change, Labels, Options, Plan, TokenPlan};
 use crate::service::{Protocol, ServiceError};
-use latchkey_sinks::SinkSet;
 use latchkey_sinks::plural::count;
+use latchkey_sinks::{Receipt, SinkSet};
 use written::Written;
 
 /// How many tokens are worked on together: what a crash can leave staged, and what memory holds, is bounded by it.
@@ -73,6 +75,8 @@ struct Work<'a> {
     token: Option<Token>,
     /// The version that is carried to its places.
     carried: Option<(u32, Secret)>,
+    /// The places that it was written to, and how each entry was left.
+    wrote: Vec<(Place, Receipt)>,
     failure: Option<Failure>,
     /// Planned changes that turned out not to be possible yet, by their index in the plan, and why.
     skipped: BTreeMap<usize, String>,
@@ -80,7 +84,8 @@ struct Work<'a> {
 
 impl<'a> Work<'a> {
     fn new(plan: &'a TokenPlan) -> Self {
-        Self { plan, token: plan.record.as_deref().cloned(), carried: None, failure: None, skipped: BTreeMap::new() }
+        let token = plan.record.as_deref().cloned();
+        Self { plan, token, carried: None, wrote: Vec::new(), failure: None, skipped: BTreeMap::new() }
     }
 }
 
@@ -101,6 +106,11 @@ impl Work<'_> {
     /// Notes that a planned change has to wait for a later run.
     fn skip(&mut self, index: usize, why: String) {
         self.skipped.insert(index, why);
+    }
+
+    /// Whether a version is to become current, as far as all went well.
+    fn is_ready(&self) -> bool {
+        self.failure.is_none() && self.promotes()
     }
 
     /// Whether a version becomes current.
@@ -137,17 +147,24 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
         let mut works: Vec<Work<'_>> = wave.iter().map(|plan| Work::new(plan)).collect();
         stage::prepare(run, &mut works).await;
         stage::stage(run, &mut works, observation).await;
-        deliver::deliver(run, &mut works, observation, &mut written, &mut outcome).await;
-        promote::promote(run, &mut works, &mut outcome).await;
+        deliver::deliver(run, &mut works, observation, &mut written).await;
+        let seen = report::report(run, &mut works, &mut outcome).await;
+        promote::promote(run, &mut works, &seen, &mut outcome).await;
         leave::leave(run, &mut works).await;
         for work in works {
+            let subject = work.subject();
             match work.failure {
                 None => {
                     outcome.done += usize::from(work.skipped.len() < work.plan.changes.len());
                     outcome.waiting += work.skipped.len();
-                    run.reporter.done(&format!("token `{}`", work.subject()), &done_words(&work));
+                    run.reporter.done(&format!("token `{subject}`"), &done_words(&work));
                 }
                 Some(failure) => {
+                    // What could not be done takes nothing back of what was.
+                    if let Some(words) = retired_words(work.plan, work.token.as_ref()) {
+                        outcome.done += 1;
+                        run.reporter.done(&format!("token `{subject}`"), &words);
+                    }
                     // Hundreds of tokens that a stopped run left alone would bury what went wrong.
                     if failure.message != stage::STOPPED {
                         run.reporter.failed(&failure);
@@ -161,6 +178,16 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
     // A stop that came when all was done has stopped nothing.
     outcome.stopped |= outcome.failures.iter().any(|failure| failure.message == stage::STOPPED);
     Ok(outcome)
+}
+
+/// The versions of a token that a run retired before it failed.
+fn retired_words(plan: &TokenPlan, token: Option<&Token>) -> Option<String> {
+    let numbers = plan.changes.iter().filter_map(|change| match change {
+        Change::Retire { number } if token?.version(*number).is_none() => Some(format!("version {number} retired")),
+        _ => None,
+    });
+    let words: Vec<String> = numbers.collect();
+    (!words.is_empty()).then(|| words.join(", "))
 }
 
 /// What was done to a token, in few words.

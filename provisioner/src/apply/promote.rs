@@ -1,22 +1,19 @@
-//! After the writes: a fresh look, then what was delivered becomes current.
+//! What was delivered becomes current, by the look after the writes.
 
-use latchkey::place::Place;
+use latchkey::protocol::Arrival;
 use latchkey::token::Token;
 
+use super::report::SeenAfter;
 use super::stage::service_failure;
 use super::{Failure, Outcome, Run, Work};
-use crate::observe::{Looks, look};
 use crate::plan::Change;
 use crate::safeguard::{Safeguard, stands};
 use crate::service::ServiceError;
 use latchkey_sinks::Seen;
 
-/// Promotes delivered versions, after a look that finds them in every place of this run.
-pub(super) async fn promote(run: &Run<'_>, works: &mut [Work<'_>], outcome: &mut Outcome) {
-    let ready = |work: &Work<'_>| work.failure.is_none() && work.promotes();
-    let places: Vec<&Place> = works.iter().filter(|work| ready(work)).flat_map(|work| &work.plan.places).collect();
-    let looks = look(run.sinks, places).await;
-    for work in works.iter_mut().filter(|work| ready(work)) {
+/// Promotes delivered versions that the look after the writes found in every place of this run.
+pub(super) async fn promote(run: &Run<'_>, works: &mut [Work<'_>], seen: &SeenAfter, outcome: &mut Outcome) {
+    for work in works.iter_mut().filter(|work| work.is_ready()) {
         let Some(token) = work.token.clone() else { continue };
         let resumed = work.plan.changes.iter().find_map(|change| match change {
             Change::Resume { number, .. } => Some(*number),
@@ -34,22 +31,24 @@ pub(super) async fn promote(run: &Run<'_>, works: &mut [Work<'_>], outcome: &mut
         let current = record.current().map(|current| current.number);
         let lacking = work.plan.places.iter().find(|place| {
             let id = place.id();
-            let seen = looks.get(&id);
-            !seen.is_some_and(|seen| known.classify(Some(&record), &id, seen).is_version(number, current))
+            !seen
+                .looks
+                .get(&id)
+                .is_some_and(|seen| known.classify(Some(&record), &id, seen).is_version(number, current))
         });
         if let Some(place) = lacking.filter(|_| stands(Safeguard::PromoteLook)) {
             outcome.another_pass = true;
             let subject = work.subject();
             work.fail(Failure {
                 subject,
-                message: format!("{} does not show version {number} after it was written", run.labels.of(place)),
+                message: format!("{} does not show version {number}", run.labels.of(place)),
                 state: "the version is not current yet; it and the older ones are valid".to_owned(),
                 hint: "run `provision apply` again".to_owned(),
             });
             continue;
         }
         // A run that crashed between write and report left a delivery unreported: the look replaces it.
-        if let Err(error) = report_seen(run, work, &record, number, &looks).await {
+        if let Err(error) = report_seen(run, work, &record, number, seen).await {
             work.fail(service_failure(&work.subject(), &error));
             continue;
         }
@@ -66,19 +65,20 @@ async fn report_seen(
     work: &Work<'_>,
     record: &Token,
     number: u32,
-    looks: &Looks,
+    seen: &SeenAfter,
 ) -> Result<(), ServiceError> {
     let Some(version) = record.version(number) else { return Ok(()) };
     for place in &work.plan.places {
         let id = place.id();
-        let Some(Ok(Seen::Holds(held))) = looks.get(&id) else { continue };
+        let Some(Ok(Seen::Holds(held))) = seen.looks.get(&id) else { continue };
         if version.delivered_to(&id) {
             continue;
         }
         if !version.deliveries.contains_key(&id) {
             run.client.announce(record, number, &id).await?;
         }
-        run.client.deliver(record, number, &id, &held.receipt.0).await?;
+        let arrival = Arrival { place: &id, receipt: &held.receipt.0, looked_at: Some(seen.at) };
+        run.client.deliver(record, number, &arrival).await?;
     }
     Ok(())
 }

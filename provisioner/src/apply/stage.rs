@@ -216,7 +216,7 @@ fn declared(manifest: &ManifestName, plan: &TokenPlan, declaration: &TokenDeclar
 pub(super) fn service_failure(subject: &str, error: &ServiceError) -> Failure {
     let hint = match error {
         ServiceError::Refused(refusal) if refusal.code == "not_granted" => {
-            "ask an admin to extend the grant (`provision manifest grant`), then run `provision apply` again"
+            "extend the grant with `provision manifest grant`, then run `provision apply` again"
         }
         ServiceError::Refused(_) => "change the manifest accordingly and run `provision apply` again",
         ServiceError::Version(latchkey::protocol::VersionError::Superseded { .. }) => {

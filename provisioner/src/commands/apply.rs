@@ -19,7 +19,8 @@ pub(super) async fn apply(printer: Printer, service: Option<&str>, arguments: &A
         None => options(&manifest, &arguments.may, Rotate::Due)?,
     };
     let (how, plan_id) = (&arguments.how, arguments.plan_id.as_deref());
-    let wish = RunRequest { how, may, only: &arguments.may.select.only, plan_id, saved };
+    let (only, machines) = (&arguments.may.select.only, &arguments.may.forget_machine);
+    let wish = RunRequest { how, may, only, machines, plan_id, saved };
     run(printer, service, &manifest, wish).await
 }
 
@@ -58,6 +59,7 @@ pub(super) async fn rotate(
         sinks: choose::sinks(&manifest, &arguments.sink)?,
         ..Options::default()
     };
-    let wish = RunRequest { how: &arguments.how, may, only: &arguments.only, plan_id: None, saved: None };
+    let (only, machines) = (&arguments.only, &arguments.forget_machine);
+    let wish = RunRequest { how: &arguments.how, may, only, machines, plan_id: None, saved: None };
     run(printer, service, &manifest, wish).await
 }

@@ -43,8 +43,10 @@ struct Became {
     new: Option<u32>,
     /// It is everywhere, and current.
     current: bool,
-    /// The versions that were revoked.
+    /// The versions that were revoked, those that made room for the new one included.
     ended: Vec<u32>,
+    /// Whether that is every version that has leaked.
+    all: bool,
 }
 
 /// Rotates leaked tokens without an overlap.
@@ -102,8 +104,9 @@ impl Scene<'_> {
         }
         client.note_applied(&manifest.name, arguments.how.revision).await?;
         stop_on_interrupt(printer, stop.clone());
+        let mut made_room = Vec::new();
         for leak in &leaks {
-            self.make_room(leak).await?;
+            made_room.push(self.make_room(leak).await?);
         }
         let progress = Progress::new(printer);
         let options = Options::default();
@@ -126,14 +129,14 @@ impl Scene<'_> {
         }
         let mut ended = Vec::new();
         let mut failed = false;
-        for leak in &leaks {
-            let done = self.end(leak, arguments.yes).await;
+        for (leak, first) in leaks.iter().zip(made_room) {
+            let done = self.end(leak, first.clone(), arguments.yes).await;
             ended.push(done.unwrap_or_else(|fault| {
                 // The other leaked ones are revoked all the same.
                 failed = true;
                 printer.talk(&format!("error: {}", fault.message));
                 let subject = format!("{}/{}", leak.plan.user, leak.plan.name);
-                Became { subject, new: None, current: false, ended: Vec::new() }
+                Became { subject, new: None, current: false, ended: first, all: false }
             }));
         }
         let code = self.finish(&leaks, ended, &outcome)?;
@@ -155,27 +158,29 @@ impl Scene<'_> {
     }
 
     /// Where as many versions as allowed are valid, the older ones are revoked first: they are revoked in any case.
-    async fn make_room(&self, leak: &Leak) -> Result<(), Fault> {
-        let Some(record) = &leak.plan.record else { return Ok(()) };
+    async fn make_room(&self, leak: &Leak) -> Result<Vec<u32>, Fault> {
+        let Some(record) = &leak.plan.record else { return Ok(Vec::new()) };
         if record.live(self.client.now()).count() < record.versions_max_to_repair() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let older = record.versions.iter().filter(|version| version.state != VersionState::Current);
-        for version in older.filter(|version| version.number < record.highest) {
-            self.client.end_compromised(record, version.number, false).await?;
+        let older: Vec<u32> = older.map(|version| version.number).filter(|number| *number < record.highest).collect();
+        for number in &older {
+            self.client.end_compromised(record, *number, false).await?;
         }
-        Ok(())
+        Ok(older)
     }
 
-    /// Revokes every version older than the new one.
-    async fn end(&self, leak: &Leak, yes: bool) -> Result<Became, Fault> {
+    /// Revokes every version older than the new one; `ended` are those that made room for it.
+    async fn end(&self, leak: &Leak, mut ended: Vec<u32>, yes: bool) -> Result<Became, Fault> {
         let subject = format!("{}/{}", leak.plan.user, leak.plan.name);
         let Some(before) = &leak.plan.record else {
-            return Ok(Became { subject, new: None, current: false, ended: Vec::new() });
+            return Ok(Became { subject, new: None, current: false, ended, all: false });
         };
         let record = self.client.reread(&self.manifest.name, before).await.map_err(|error| still(&subject, error))?;
         if record.highest <= before.highest {
-            return Ok(Became { subject, new: None, current: false, ended: Vec::new() });
+            self.tell_sinks(before, &ended).await;
+            return Ok(Became { subject, new: None, current: false, ended, all: false });
         }
         let new = Some(record.highest);
         let current = record.current().is_some_and(|current| current.number > before.highest);
@@ -192,10 +197,10 @@ impl Scene<'_> {
                 record.highest
             );
             if self.printer.ask(&question)? != leak.plan.name.as_str() {
-                return Ok(Became { subject, new, current, ended: Vec::new() });
+                self.tell_sinks(before, &ended).await;
+                return Ok(Became { subject, new, current, ended, all: false });
             }
         }
-        let mut ended = Vec::new();
         // What another run has staged or promoted since has not leaked.
         for version in record.versions.iter().filter(|version| version.number <= before.highest) {
             self.client
@@ -205,7 +210,8 @@ impl Scene<'_> {
             ended.push(version.number);
         }
         self.tell_sinks(before, &ended).await;
-        Ok(Became { subject, new, current, ended })
+        ended.sort_unstable();
+        Ok(Became { subject, new, current, ended, all: true })
     }
 
     /// Sinks that keep older values may disable them.
@@ -246,7 +252,7 @@ impl Scene<'_> {
     }
 
     fn finish(&self, leaks: &[Leak], ended: Vec<Became>, outcome: &Outcome) -> Result<Code, Fault> {
-        let good = !ended.is_empty() && ended.iter().all(|token| token.current && !token.ended.is_empty());
+        let good = !ended.is_empty() && ended.iter().all(|token| token.current && token.all);
         let sums: Vec<String> = ended.iter().map(Became::words).collect();
         match self.printer.format {
             Format::Json => {
@@ -303,15 +309,18 @@ impl Scene<'_> {
 impl Became {
     fn words(&self) -> String {
         let subject = &self.subject;
-        let Some(new) = self.new else {
-            return format!("`{subject}`: no new version could be created, so the leaked one is still valid");
-        };
         let numbers: Vec<String> = self.ended.iter().map(ToString::to_string).collect();
         let ended = format!("{} {} revoked", noun_for(numbers.len(), "version"), numbers.join(", "));
-        match (self.ended.is_empty(), self.current) {
-            (true, _) => format!("`{subject}`: version {new} and the leaked one are both valid"),
-            (false, true) => format!("`{subject}`: version {new} is current, {ended}"),
-            (false, false) => format!("`{subject}`: {ended}; version {new} is valid, but not delivered everywhere yet"),
+        let room = if numbers.is_empty() { String::new() } else { format!("; {ended} to make room") };
+        match (self.new, self.all, self.current) {
+            (None, ..) => {
+                format!("`{subject}`: no new version could be created, so the leaked one is still valid{room}")
+            }
+            (Some(new), false, _) => format!("`{subject}`: version {new} and the leaked one are both valid{room}"),
+            (Some(new), true, true) => format!("`{subject}`: version {new} is current, {ended}"),
+            (Some(new), true, false) => {
+                format!("`{subject}`: {ended}; version {new} is valid, but not delivered everywhere yet")
+            }
         }
     }
 }

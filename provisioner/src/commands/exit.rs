@@ -88,7 +88,7 @@ fn hint(refusal: &Refusal) -> Option<String> {
         },
         "not_granted" => {
             let manifest = refusal.text("manifest").unwrap_or("NAME");
-            format!("ask an admin to extend the grant, naming all of it: `provision manifest grant {manifest} ..`")
+            format!("name all that the manifest grants: `provision manifest grant {manifest} ..`")
         }
         code if is_unauthorized(code) => "the token has expired or was revoked in the meantime".to_owned(),
         _ => return None,

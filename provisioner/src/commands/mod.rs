@@ -9,6 +9,7 @@ mod compromised;
 mod copy;
 mod doctor;
 mod exit;
+mod forget;
 mod init;
 mod interrupt;
 mod lock;

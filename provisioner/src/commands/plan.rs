@@ -6,7 +6,7 @@ use latchkey::lifetime::parse_expiry;
 use super::arguments::{Plan, PlanFlags};
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
-use super::{choose, saved};
+use super::{choose, forget, saved};
 use crate::manifest::Manifest;
 use crate::observe::observe;
 use crate::output::{Format, Printer, actions, calendar, markdown, plan_json};
@@ -43,8 +43,11 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Pla
     }
     warn(printer, &manifest);
     tell_forgotten(printer, &sinks, &options);
+    let named = options.forget.clone();
+    forget::machines(printer, &observation, &mut options, &arguments.may.forget_machine)?;
     let plan = plan::plan(&manifest, &observation, &options);
     let labels = Labels::new(&manifest.folder, &machine);
+    forget::check(&plan, &observation, (&options, &named), &labels)?;
     let page = markdown::plan(&plan, &labels);
     match printer.format {
         Format::Json => printer.json(&plan_json(&plan, &labels))?,

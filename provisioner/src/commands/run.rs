@@ -1,6 +1,5 @@
 //! A run: it takes the lease, observes, plans, applies and reports what it did.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -12,7 +11,7 @@ use super::interrupt::stop_on_interrupt;
 use super::open::IfMissing;
 use super::plan::{tell_forgotten, warn};
 use super::saved::{self, Saved};
-use super::{choose, lock, open};
+use super::{choose, forget, lock, open};
 use crate::apply::{Outcome, Run, apply as carry_out};
 use crate::manifest::Manifest;
 use crate::observe::observe;
@@ -31,6 +30,8 @@ pub(super) struct RunRequest<'a> {
     pub(super) may: Options,
     /// The tokens it is about, as they were named.
     pub(super) only: &'a [String],
+    /// The machines whose places it forgets, as they were named.
+    pub(super) machines: &'a [String],
     /// The id that its plan must have.
     pub(super) plan_id: Option<&'a str>,
     /// The plan that it must have.
@@ -84,13 +85,20 @@ async fn leased(
         if pass == 1 && !wish.only.is_empty() {
             wish.may.only = choose::tokens(manifest, &choose::undeclared(&observation), wish.only)?;
         }
+        let named = wish.may.forget.clone();
+        if pass == 1 {
+            forget::machines(printer, &observation, &mut wish.may, wish.machines)?;
+        }
         let may = &wish.may;
         if pass == 1 {
             tell_forgotten(printer, &sinks, may);
         }
         let plan = plan::plan(manifest, &observation, may);
-        check_places(&plan, may)?;
         if pass == 1 {
+            // What a saved plan forgets was checked when it was made, and it has to be the same.
+            if wish.saved.is_none() {
+                forget::check(&plan, &observation, (may, &named), &labels)?;
+            }
             check_stale(&wish, saved::Made { plan: &plan, manifest, labels: &labels })?;
         }
         show(printer, manifest, &plan, &labels).map_err(partly)?;
@@ -119,18 +127,6 @@ async fn leased(
         wish.may.begin_another_pass();
     }
     finish(printer, last.as_ref(), changed, &total, &labels)
-}
-
-/// `--forget` takes ids that are recorded; anything else is a slip.
-fn check_places(plan: &Plan, may: &Options) -> Result<(), Fault> {
-    let ids = || plan.tokens.iter().flat_map(|token| token.findings.iter().map(|(place, _)| place.id()));
-    let known: BTreeSet<String> =
-        if may.forget.is_empty() { BTreeSet::new() } else { ids().map(|id| id.to_string()).collect() };
-    match may.forget.iter().find(|id| !known.contains(*id)) {
-        None => Ok(()),
-        Some(id) => Err(Fault::new(format!("no token of the manifest has the place `{id}`"))
-            .hint("`provision status --format json` shows the ids of all places")),
-    }
 }
 
 /// Refuses an older revision of the manifest than the last one applied.

@@ -16,7 +16,7 @@ pub fn leaving(manifest: &Manifest) -> Vec<Fault> {
     for (name, sink) in &manifest.sinks {
         for (what, path) in files_of(&sink.settings) {
             if outside(path) {
-                let message = format!("the {what} of `{name}` leaves the manifest's folder through a link");
+                let message = format!("the {what} of `{name}` is outside the manifest's folder, through a link");
                 faults.push(Fault::error("path-outside", sink.span.clone(), message).hint(hint));
             }
         }
@@ -26,7 +26,7 @@ pub fn leaving(manifest: &Manifest) -> Vec<Fault> {
     {
         let at = manifest.text.find("[service]").unwrap_or(0);
         let span = at..(at + "[service]".len()).min(manifest.text.len());
-        let message = "the embedded table's path leaves the manifest's folder through a link";
+        let message = "the embedded table's path is outside the manifest's folder, through a link";
         faults.push(Fault::error("path-outside", span, message).hint(hint));
     }
     faults.sort_by_key(|fault| fault.span.start);

@@ -131,7 +131,7 @@ fn labels(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> BTreeMap<String
 
 fn check_length(what: &str, least: usize, most: usize, found: &Text<'_>, reading: &mut Reading<'_>) {
     if !(least..=most).contains(&found.text.chars().count()) || !is_plain(found.text) {
-        let message = format!("{what} is {least} to {most} characters, none of them a control character");
+        let message = format!("{what} is {least} to {most} characters, without control characters");
         reading.add(Fault::error("bad-label", found.span.clone(), message));
     }
 }

@@ -68,6 +68,14 @@ impl Observation {
         Known::new(&manifest.name, ours.chain(&self.undeclared), &self.origins, self.at)
     }
 
+    /// The token of another manifest whose secret a place contains, if it has not been deleted.
+    pub fn other_manifest(&self, place: &PlaceId, manifest: &ManifestName) -> Option<&Origin> {
+        let Ok(Seen::Holds(held)) = self.looks.get(place)? else { return None };
+        let origin = self.origins.get(held.token_id.as_ref()?)?;
+        let other = origin.managed_by.as_ref().is_some_and(|owner| owner != manifest);
+        (other && !origin.ended).then_some(origin)
+    }
+
     /// Why consumers of a place may still read an older version than its entry shows, if they may.
     pub fn lagging(&self, place: &PlaceId) -> Option<&str> {
         self.looks.get(place)?.as_ref().ok()?.lagging()

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use latchkey::lifetime::Seconds;
-use latchkey::name::{RoleName, TokenName, UserName};
+use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::place::{Place, PlaceId};
 use latchkey::protocol::Keeps;
+use latchkey::service::Origin;
 use latchkey::token::Token;
+use latchkey_sinks::SinkError;
 
 use crate::observe::finding::Finding;
 
@@ -198,8 +200,16 @@ impl Reason {
 pub enum Blocked {
     /// A place contains a value that Latchkey did not write.
     Foreign(PlaceId),
+    /// A place contains the secret of another manifest's token, which is still valid.
+    OtherManifest { place: PlaceId, manifest: ManifestName, user: UserName, name: TokenName },
     /// A place is unreachable, so what it contains is unknown.
-    Unreachable(PlaceId, String, Option<String>),
+    Unreachable {
+        place: PlaceId,
+        reason: String,
+        /// What to do, as its sink has it.
+        hint: Option<String>,
+        tracked: Tracked,
+    },
     /// A declared push whose place cannot be determined.
     NoPlace(String, String, Option<String>),
     /// It looks as if another token had been renamed.
@@ -215,6 +225,8 @@ pub enum Blocked {
         live: usize,
         /// When one may be retired or expires at the earliest.
         until: Option<Timestamp>,
+        /// Whether one of them is kept by its use alone, which a flag overrides.
+        forceable: bool,
     },
     /// A place is to be forgotten, and an announced write may still arrive there.
     NotQuiet { place: PlaceId, until: Timestamp },
@@ -240,6 +252,58 @@ pub enum Blocked {
     UserLeftOut(UserName),
 }
 
+impl Blocked {
+    pub(super) fn unreachable(place: &PlaceId, error: &SinkError, tracked: Tracked) -> Self {
+        let (reason, hint) = (error.to_string(), error.hint().map(str::to_owned));
+        Self::Unreachable { place: place.clone(), reason, hint, tracked }
+    }
+
+    pub(super) fn other_manifest(place: &PlaceId, origin: &Origin) -> Option<Self> {
+        let (user, name) = (origin.user.clone(), origin.name.clone());
+        Some(Self::OtherManifest { place: place.clone(), manifest: origin.managed_by.clone()?, user, name })
+    }
+
+    /// The place that it is about.
+    pub fn place(&self) -> Option<&PlaceId> {
+        match self {
+            Self::Foreign(place)
+            | Self::OtherManifest { place, .. }
+            | Self::Unreachable { place, .. }
+            | Self::NotQuiet { place, .. } => Some(place),
+            Self::NoPlace(..)
+            | Self::Renamed { .. }
+            | Self::OtherUser(_)
+            | Self::TooManyVersions { .. }
+            | Self::UsedLately { .. }
+            | Self::Everywhere { .. }
+            | Self::UserLeftOut(_) => None,
+        }
+    }
+}
+
+/// Who still counts on a place that cannot be read, which decides how it can be given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tracked {
+    /// A push that was never delivered: nothing is recorded of it.
+    New,
+    /// A push: it has to go before the place can be forgotten.
+    Declared,
+    /// The record alone.
+    Recorded,
+    /// The record, for another machine.
+    Elsewhere { machine: String },
+}
+
+impl Tracked {
+    /// Of a place that is recorded and not declared here.
+    pub(super) fn recorded(error: &SinkError) -> Self {
+        match error {
+            SinkError::OtherMachine { machine } => Self::Elsewhere { machine: machine.clone() },
+            _ => Self::Recorded,
+        }
+    }
+}
+
 /// What a reader should know about a token that needs no change for it.
 #[derive(Debug, Clone)]
 pub enum Note {
@@ -257,17 +321,49 @@ pub enum Note {
         place: PlaceId,
         /// The version there, when it is this token's.
         number: Option<u32>,
-        /// When that version expires.
+        /// When that version expires or has expired.
         expires: Option<Timestamp>,
+        /// Whether it is still valid, as far as that is known.
+        live: bool,
     },
     /// A recorded place is unreachable.
-    OutOfSight(PlaceId, String),
+    OutOfSight {
+        place: PlaceId,
+        reason: String,
+        /// What to do, as its sink has it.
+        hint: Option<String>,
+        tracked: Tracked,
+        /// When the token is to be rotated, which waits for the place.
+        due: Option<Timestamp>,
+    },
     /// A version that a place contains expires soon.
     Expires { number: u32, at: Timestamp },
+    /// A version that was in use is no longer valid.
+    Expired {
+        number: u32,
+        /// When it expired; `None` when it ended otherwise.
+        at: Option<Timestamp>,
+        /// The places that contain it.
+        places: Vec<PlaceId>,
+        /// Unreachable places that it was the last to be written to.
+        unseen: Vec<PlaceId>,
+    },
+    /// A place that is about to be forgotten keeps a version that nobody will replace there.
+    LeftBehind { place: PlaceId, number: u32, until: Timestamp },
     /// It is no longer declared.
-    NotDeclared,
+    NotDeclared {
+        /// The version that consumers should have, and when it expires; `None` when none is valid.
+        valid: Option<(u32, Timestamp)>,
+    },
     /// It is leaving, to be deleted then.
     EndsAfter(Timestamp),
     /// A new version is due or on its way, which a run of selected sinks does not touch.
     WaitsForAll(Option<Reason>),
+}
+
+impl Note {
+    /// Whether consumers lose or have lost their access unless somebody acts.
+    pub fn is_urgent(&self) -> bool {
+        matches!(self, Self::Expires { .. } | Self::Expired { .. })
+    }
 }

@@ -5,6 +5,7 @@ pub mod calendar;
 mod causes;
 mod change;
 pub mod compromised;
+mod expiry;
 mod faults;
 mod ownership;
 mod prune;
@@ -29,7 +30,7 @@ use crate::manifest::Manifest;
 use crate::observe::Observation;
 use latchkey_sinks::plural;
 
-pub use change::{Blocked, Change, Field, Note, Reason, TokenField, TokenPlan, UserField};
+pub use change::{Blocked, Change, Field, Note, Reason, TokenField, TokenPlan, Tracked, UserField};
 pub use faults::faults;
 pub use prune::Stop;
 
@@ -215,7 +216,7 @@ impl Plan {
     }
 }
 
-pub use text::{Labels, Line, Remark, Tone, kept_as, lines, remarks, summary};
+pub use text::{Concern, Labels, Line, Remark, Tone, concerns, kept_as, lines, remarks, summary};
 
 /// `at` to the minute, for people.
 pub fn minute(at: Timestamp) -> String {

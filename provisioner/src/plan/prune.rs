@@ -7,7 +7,8 @@ use latchkey::lifetime::Seconds;
 use latchkey::place::PlaceId;
 use latchkey::token::{Token, Use};
 
-use super::{Blocked, Change, Note, Options, Reason, TokenPlan};
+use super::token::left_behind;
+use super::{Blocked, Change, Note, Options, Reason, TokenPlan, Tracked, expiry};
 use crate::observe::Observation;
 use crate::observe::finding::{Finding, Known};
 use latchkey_sinks::SinkError;
@@ -72,7 +73,6 @@ pub(super) fn decide(
     options: &Options,
     claimed: &BTreeSet<PlaceId>,
 ) -> TokenPlan {
-    let now = observation.at;
     let mut plan = TokenPlan {
         user: token.user.clone(),
         name: token.name.clone(),
@@ -93,37 +93,64 @@ pub(super) fn decide(
     }
     // By type and name, as a reader expects it: ids are hashes.
     plan.findings.sort_by(|(one, _), (other, _)| one.cmp(other));
-    if !options.prune {
-        plan.notes.push(Note::NotDeclared);
-        return plan;
+    forget(&mut plan, token, observation, options);
+    if options.prune {
+        prune(&mut plan, token, observation, (options, claimed));
+    } else {
+        let current = token.current().map(|current| (current.number, token.deadline(current)));
+        plan.notes.push(Note::NotDeclared { valid: current.filter(|(_, until)| *until > observation.at) });
     }
+    expiry::warn(&mut plan, observation, token);
+    plan
+}
+
+/// Drops the places that the user gave up, whatever they contain.
+fn forget(plan: &mut TokenPlan, token: &Token, observation: &Observation, options: &Options) {
+    for (place, find) in plan.findings.iter().filter(|(place, _)| options.forget.contains(place.id().as_str())) {
+        let id = place.id();
+        // The service would refuse it.
+        if let Some((_, until)) = token.quiet_from(&id).filter(|(_, until)| *until > observation.at) {
+            plan.blocked.push(Blocked::NotQuiet { place: id, until });
+        } else {
+            plan.notes.extend(left_behind(token, &id, find, observation.at));
+            plan.changes.push(Change::Forget { place: id });
+        }
+    }
+}
+
+/// When a token that is leaving may be deleted.
+fn ends_after(token: &Token) -> Option<Note> {
+    let overlap = token.terms.map_or(Seconds(0), |terms| terms.overlap);
+    token.leaving.map(|since| Note::EndsAfter(overlap.after(since)))
+}
+
+/// Removes its entries, and deletes it once its overlap has ended.
+fn prune(
+    plan: &mut TokenPlan,
+    token: &Token,
+    observation: &Observation,
+    (options, claimed): (&Options, &BTreeSet<PlaceId>),
+) {
+    let now = observation.at;
     let within = options.prune_used_within.unwrap_or(USED_LATELY);
     if let Some((number, used)) = last_use(token).filter(|(_, used)| within.after(used.last) > now)
         && !options.prune_used
     {
         plan.blocked.push(Blocked::UsedLately { number, last: used.last, ip: used.ip.clone(), within });
-        return plan;
+        return;
     }
     let mut held = false;
-    for (place, find) in &plan.findings {
+    for (place, find) in plan.findings.iter().filter(|(place, _)| !options.forget.contains(place.id().as_str())) {
         let id = place.id();
         if let Some(reason) = observation.lagging(&id).map(str::to_owned) {
-            if options.forget.contains(id.as_str()) {
-                plan.changes.push(Change::Forget { place: id });
-            } else {
-                held = true;
-                plan.notes.push(Note::StaysWhileLagging { place: id, reason });
-            }
+            held = true;
+            plan.notes.push(Note::StaysWhileLagging { place: id, reason });
             continue;
         }
         match find {
             Finding::Unknown(SinkError::BeingDeleted { .. }) => {}
-            Finding::Unknown(_) if options.forget.contains(id.as_str()) => {
-                plan.changes.push(Change::Forget { place: id });
-            }
             Finding::Unknown(error) => {
-                let hint = error.hint().map(str::to_owned);
-                plan.blocked.push(Blocked::Unreachable(id, error.to_string(), hint));
+                plan.blocked.push(Blocked::unreachable(&id, error, Tracked::recorded(error)));
             }
             Finding::Current | Finding::Hidden | Finding::Other { number: Some(_), .. } if claimed.contains(&id) => {
                 held = true;
@@ -136,16 +163,15 @@ pub(super) fn decide(
         }
     }
     if !plan.blocked.is_empty() {
-        plan.changes.clear();
-        return plan;
+        plan.changes.retain(|change| matches!(change, Change::Forget { .. }));
+        return;
     }
     let overlap = token.terms.map_or(Seconds(0), |terms| terms.overlap);
     match token.leaving {
         None => plan.changes.push(Change::Leave),
         Some(since) if !held && overlap.after(since) <= now => plan.changes.push(Change::Delete),
-        Some(since) => plan.notes.push(Note::EndsAfter(overlap.after(since))),
+        Some(_) => plan.notes.extend(ends_after(token)),
     }
-    plan
 }
 
 /// The last noted use of any version of a token.

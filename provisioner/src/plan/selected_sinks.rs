@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 use latchkey::place::{Place, PlaceId};
 use latchkey::token::Token;
 
-use super::token::unreachable;
-use super::{Blocked, Change, Field, Note, Options, Reason, TokenField, TokenPlan, token};
+use super::{Blocked, Change, Field, Note, Options, Reason, TokenField, TokenPlan, Tracked, token};
 use crate::manifest::Manifest;
 use crate::observe::finding::{Finding, Known};
 use crate::observe::{Observation, Observed};
@@ -55,7 +54,7 @@ pub(super) fn decide(
         .filter(|(push, _)| options.sinks.contains(&push.sink))
         .collect();
     let wanted = wanted(&record, observation);
-    let lacking = carry(&mut plan, observation, known, (&record, wanted.as_ref()), &pushes);
+    let lacking = carry(&mut plan, (manifest, observation), known, (&record, wanted.as_ref()), &pushes);
     let asked = matches!(reason, Some(Reason::Asked));
     match (reason, wanted) {
         (Some(reason), _) if asked => plan.blocked.push(Blocked::Everywhere { reason: Some(reason), sinks: others }),
@@ -98,7 +97,7 @@ fn wanted(record: &Token, observation: &Observation) -> Option<(u32, PlaceId)> {
 /// contain.
 fn carry(
     plan: &mut TokenPlan,
-    observation: &Observation,
+    (manifest, observation): (&Manifest, &Observation),
     known: &Known<'_>,
     (record, wanted): (&Token, Option<&(u32, PlaceId)>),
     pushes: &[(&PushDeclaration, &Result<Place, SinkError>)],
@@ -121,10 +120,17 @@ fn carry(
             Some((number, _)) => find.is_version(*number, current),
             None => matches!(find, Finding::Current),
         };
+        let other = observation.other_manifest(&id, &manifest.name);
         match (&find, wanted) {
             _ if has => {}
+            (Finding::Foreign | Finding::Edited, _) if other.is_some() => {
+                plan.blocked.extend(other.and_then(|origin| Blocked::other_manifest(&id, origin)));
+            }
             (Finding::Foreign, _) if !push.adopt => plan.blocked.push(Blocked::Foreign(id)),
-            (Finding::Unknown(error), _) => plan.blocked.push(unreachable(&id, error)),
+            (Finding::Unknown(error), _) => {
+                let tracked = if record.places.contains_key(&id) { Tracked::Declared } else { Tracked::New };
+                plan.blocked.push(Blocked::unreachable(&id, error, tracked));
+            }
             (_, Some((number, from))) => {
                 lacking.push((id.clone(), find.words()));
                 plan.changes.push(Change::Mend { number: *number, from: from.clone(), to: id, found: find });

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use latchkey::place::Place;
-use latchkey::protocol::Keeps;
+use latchkey::protocol::{Arrival, Keeps};
 use latchkey::secret::{Digest, TokenId};
 use latchkey::service::{Origin, Role};
 use latchkey::token::{Token, TokenKey};
@@ -101,7 +101,9 @@ fn stage(token: &mut Token, when: i64) -> u32 {
 fn deliver(token: &mut Token, places: &[Place], when: i64) {
     for place in places {
         token.announce(token.highest, &place.id(), at(when)).unwrap();
-        token.deliver(token.highest, &place.id(), "r1", at(when)).unwrap();
+        token
+            .deliver(token.highest, &Arrival { place: &place.id(), receipt: "r1", looked_at: None }, at(when))
+            .unwrap();
     }
 }
 
@@ -291,11 +293,12 @@ fn blocked_words(blocked: &Blocked) -> String {
     match blocked {
         Blocked::NotQuiet { place, .. } => format!("not quiet {}", sink_of(place)),
         Blocked::Foreign(place) => format!("foreign {}", sink_of(place)),
-        Blocked::Unreachable(place, ..) => format!("unreachable {}", sink_of(place)),
+        Blocked::OtherManifest { place, manifest, .. } => format!("{manifest}'s {}", sink_of(place)),
+        Blocked::Unreachable { place, .. } => format!("unreachable {}", sink_of(place)),
         Blocked::NoPlace(push, ..) => format!("no place {push}"),
         Blocked::Renamed { from, .. } => format!("renamed {from}"),
         Blocked::OtherUser(user) => format!("other user {user}"),
-        Blocked::TooManyVersions { live, until } => {
+        Blocked::TooManyVersions { live, until, .. } => {
             format!("{live} live until {:?}", until.map(|until| until.duration_since(at(0)).as_secs()))
         }
         Blocked::UsedLately { number, .. } => format!("{number} used lately"),
@@ -316,9 +319,14 @@ fn note_words(note: &Note) -> String {
         },
         Note::StaysWhileLagging { place, .. } => format!("stays {}", sink_of(place)),
         Note::Leaving { place, .. } => format!("leaving {}", sink_of(place)),
-        Note::OutOfSight(place, _) => format!("unseen {}", sink_of(place)),
+        Note::OutOfSight { place, .. } => format!("unseen {}", sink_of(place)),
         Note::Expires { number, .. } => format!("{number} expires"),
-        Note::NotDeclared => "not declared".to_owned(),
+        Note::Expired { number, places, unseen, .. } => {
+            let all: Vec<&str> = places.iter().chain(unseen).map(sink_of).collect();
+            format!("{number} expired in {}", all.join("+"))
+        }
+        Note::LeftBehind { place, number, .. } => format!("{number} left in {}", sink_of(place)),
+        Note::NotDeclared { .. } => "not declared".to_owned(),
         Note::EndsAfter(_) => "ends later".to_owned(),
         Note::WaitsForAll(reason) => format!("waits {}", reason.as_ref().map_or("promotion", Reason::code)),
     }

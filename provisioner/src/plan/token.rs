@@ -1,48 +1,27 @@
 //! What is done to one declared token. Pure.
 
+mod case;
 mod ending;
 mod record;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use latchkey::name::RoleName;
 use latchkey::place::{Place, PlaceId};
 use latchkey::token::{Token, Version, VersionState};
 
-use ending::{leave, repairs, retire, warn};
+use case::{Case, Whose, case};
+pub(super) use ending::left_behind;
+use ending::{is_forceable, leave, repairs, retire};
 use record::{about, update};
 
-use super::{Blocked, Change, Note, Options, Reason, Rotate, TokenField, TokenPlan};
+use super::{Blocked, Change, Note, Options, Reason, Rotate, TokenField, TokenPlan, Tracked, expiry};
 use crate::manifest::{Manifest, TokenDeclaration};
 use crate::observe::finding::{Finding, Known};
 use crate::observe::{Observation, Observed};
 use crate::safeguard::{Safeguard, stands};
 use latchkey_sinks::SinkError;
-
-/// Everything that a decision about one token rests on.
-struct Case<'a> {
-    declaration: &'a TokenDeclaration,
-    observation: &'a Observation,
-    options: &'a Options,
-    /// Declared here, with what was found.
-    declared: Vec<(PlaceId, Finding)>,
-    /// Recorded but not declared here.
-    others: Vec<(PlaceId, Finding, Whose)>,
-    /// Places that a token of the manifest declares.
-    claimed: &'a BTreeSet<PlaceId>,
-    now: Timestamp,
-}
-
-/// Why a recorded place is not among those declared here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Whose {
-    /// Another machine declared it, and this one does not know whether it still does.
-    OtherMachine,
-    /// Nobody declares it any more.
-    Leaving,
-}
 
 /// Decides what is done to a declared token.
 pub(super) fn decide(
@@ -78,10 +57,10 @@ pub(super) fn decide(
         }
     }
     rename(&mut plan, observation, options, declaration);
-    let case = case(&mut plan, observation, known, (options, claimed), declaration);
+    let case = case(&mut plan, (manifest, observation), known, (options, claimed), declaration);
     if !plan.blocked.is_empty() {
         if let Some(record) = plan.record.clone() {
-            warn(&mut plan, &case, &record);
+            expiry::warn(&mut plan, observation, &record);
         }
         return plan;
     }
@@ -100,8 +79,8 @@ pub(super) fn decide(
         update(&mut plan, &case, &record);
         plan.changes.extend(rest);
         leave(&mut plan, &case, &record);
-        settle(&mut plan);
-        warn(&mut plan, &case, &record);
+        settle(&mut plan, &record);
+        expiry::warn(&mut plan, observation, &record);
     } else if check_places(&mut plan, &case) {
         plan.about = about(declaration);
         plan.changes.push(Change::Create);
@@ -146,56 +125,14 @@ fn rename(plan: &mut TokenPlan, observation: &Observation, options: &Options, de
     }
 }
 
-fn case<'a>(
-    plan: &mut TokenPlan,
-    observation: &'a Observation,
-    known: &Known<'_>,
-    (options, claimed): (&'a Options, &'a BTreeSet<PlaceId>),
-    declaration: &'a TokenDeclaration,
-) -> Case<'a> {
-    let unseen = || Err(SinkError::Unreachable { reason: "it was not looked at".to_owned() });
-    let record = plan.record.as_deref();
-    let find = |place: &Place| {
-        let id = place.id();
-        let seen = observation.looks.get(&id).cloned().unwrap_or_else(unseen);
-        let find = known.classify(record, &id, &seen);
-        (id, find)
-    };
-    let declared: Vec<(PlaceId, Finding)> = plan.places.iter().map(find).collect();
-    let mut findings: Vec<(Place, Finding)> =
-        plan.places.iter().cloned().zip(declared.iter().map(|(_, find)| find.clone())).collect();
-    let mut others = Vec::new();
-    let mut kept = Vec::new();
-    for recorded in record.into_iter().flat_map(|record| record.places.values()) {
-        let (id, find) = find(&recorded.place);
-        if declared.iter().any(|(other, _)| *other == id) {
-            continue;
-        }
-        let other_machine = recorded.place.part("machine").is_some_and(|machine| machine != observation.machine);
-        let stays = recorded.declared && other_machine && !options.forget.contains(id.as_str());
-        findings.push((recorded.place.clone(), find.clone()));
-        if stays {
-            kept.push(recorded.place.clone());
-        }
-        others.push((id, find, if stays { Whose::OtherMachine } else { Whose::Leaving }));
-    }
-    plan.places.extend(kept);
-    plan.findings = findings;
-    Case { declaration, observation, options, declared, others, claimed, now: observation.at }
-}
-
 /// Nothing is staged unless every place is reachable and none is foreign. Adoption counts only before the first
 /// delivery, which is what makes a place foreign rather than edited.
 fn check_places(plan: &mut TokenPlan, case: &Case<'_>) -> bool {
     let before = plan.blocked.len();
     for ((id, find), push) in case.declared.iter().zip(&case.declaration.pushes) {
-        match find {
-            Finding::Foreign if !push.adopt && stands(Safeguard::StageForeign) => {
-                plan.blocked.push(Blocked::Foreign(id.clone()));
-            }
-            Finding::Unknown(error) if stands(Safeguard::StageUnknown) => plan.blocked.push(unreachable(id, error)),
-            _ => {}
-        }
+        let safeguard =
+            if matches!(find, Finding::Unknown(_)) { Safeguard::StageUnknown } else { Safeguard::StageForeign };
+        plan.blocked.extend(case.refusal(id, find, push.adopt).filter(|_| stands(safeguard)));
     }
     for (id, find, _) in &case.others {
         if let Finding::Unknown(error) = find
@@ -203,23 +140,19 @@ fn check_places(plan: &mut TokenPlan, case: &Case<'_>) -> bool {
             && stands(Safeguard::StageUnknown)
             && !case.options.forget.contains(id.as_str())
         {
-            plan.blocked.push(unreachable(id, error));
+            plan.blocked.push(Blocked::unreachable(id, error, Tracked::recorded(error)));
         }
     }
     plan.blocked.len() == before
 }
 
-pub(super) fn unreachable(id: &PlaceId, error: &SinkError) -> Blocked {
-    Blocked::Unreachable(id.clone(), error.to_string(), error.hint().map(str::to_owned))
-}
-
 /// What was decided apart, brought together.
-fn settle(plan: &mut TokenPlan) {
+fn settle(plan: &mut TokenPlan, record: &Token) {
     // Once is enough to tell that a place cannot be reached.
     let told = |id: &PlaceId| {
-        plan.blocked.iter().any(|blocked| matches!(blocked, Blocked::Unreachable(place, ..) if place == id))
+        plan.blocked.iter().any(|blocked| matches!(blocked, Blocked::Unreachable { place, .. } if place == id))
     };
-    plan.notes.retain(|note| !matches!(note, Note::OutOfSight(id, _) if told(id)));
+    plan.notes.retain(|note| !matches!(note, Note::OutOfSight { place, .. } if told(place)));
     let delivers = plan
         .changes
         .iter()
@@ -227,12 +160,18 @@ fn settle(plan: &mut TokenPlan) {
     if plan.blocked.is_empty() || delivers {
         return;
     }
+    // Only a place that is recorded as no longer declared can be forgotten.
+    let undeclares = plan.changes.iter().any(|change| match change {
+        Change::Forget { place } => record.places.get(place).is_some_and(|place| place.declared),
+        _ => false,
+    });
     // A place recorded as declared, or a duration, that nothing can be delivered for would only be in the way of
     // whoever can.
     for change in &mut plan.changes {
         if let Change::Update(fields) = change {
             fields.retain(|field| match field.name {
-                TokenField::Places | TokenField::ExpiresIn | TokenField::RotateEvery | TokenField::Overlap => false,
+                TokenField::Places => undeclares,
+                TokenField::ExpiresIn | TokenField::RotateEvery | TokenField::Overlap => false,
                 TokenField::Description
                 | TokenField::Roles
                 | TokenField::Labels
@@ -291,7 +230,7 @@ fn deliver(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) -> Option<Reas
     let Some(reason) = reason else {
         for (id, find) in &case.declared {
             if let Finding::Unknown(error) = find {
-                plan.blocked.push(unreachable(id, error));
+                plan.blocked.push(case.unreachable(id, error));
             }
         }
         return None;
@@ -345,11 +284,10 @@ fn reason(plan: &TokenPlan, case: &Case<'_>, record: &Token) -> Option<Reason> {
 
 fn mend(plan: &mut TokenPlan, case: &Case<'_>, number: u32, source: &PlaceId) {
     for ((id, find), push) in case.declared.iter().zip(&case.declaration.pushes) {
-        match find {
-            Finding::Current => {}
-            Finding::Foreign if !push.adopt => plan.blocked.push(Blocked::Foreign(id.clone())),
-            Finding::Unknown(error) => plan.blocked.push(unreachable(id, error)),
-            found => {
+        match (case.refusal(id, find, push.adopt), find) {
+            (Some(refusal), _) => plan.blocked.push(refusal),
+            (None, Finding::Current) => {}
+            (None, found) => {
                 plan.changes.push(Change::Mend { number, from: source.clone(), to: id.clone(), found: found.clone() });
             }
         }
@@ -381,6 +319,7 @@ fn room(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) -> bool {
             .map_or_else(|| record.deadline(version), |from| from.min(record.deadline(version)))
     };
     let until = staying.iter().map(free).filter(|until| *until > now).min();
-    plan.blocked.push(Blocked::TooManyVersions { live: staying.len(), until });
+    let forceable = !case.options.force_retire && is_forceable(case, record);
+    plan.blocked.push(Blocked::TooManyVersions { live: staying.len(), until, forceable });
     false
 }

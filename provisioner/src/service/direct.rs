@@ -10,12 +10,12 @@ use jiff::{Timestamp, ToSpan};
 use latchkey::api::wire::{ManifestView, Me};
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::place::PlaceId;
-use latchkey::protocol::{Look, VersionError};
+use latchkey::protocol::{Arrival, Look, VersionError};
 use latchkey::role::Permissions;
 use latchkey::secret::{Secret, TokenId};
 use latchkey::service::{
-    Caller, ChangeError, Edit, Grant, Issued, LeaseError, NewToken, Origin, Role, Service, UsageDay, UserChange,
-    Verdict,
+    Caller, ChangeError, Edit, Forget, Grant, Issued, LeaseError, NewToken, Origin, Role, Service, UsageDay,
+    UserChange, Verdict,
 };
 use latchkey::token::{Token, TokenKey, TokenState};
 use latchkey::user::User;
@@ -110,8 +110,8 @@ impl Protocol for Direct {
         Ok(self.service.announce(&self.caller, &token.reference(), number, place).await?.write_within)
     }
 
-    async fn deliver(&self, token: &Token, number: u32, place: &PlaceId, receipt: &str) -> Result<Token, ServiceError> {
-        Ok(self.service.deliver(&self.caller, &token.reference(), number, place, receipt).await?)
+    async fn deliver(&self, token: &Token, number: u32, arrival: &Arrival<'_>) -> Result<Token, ServiceError> {
+        Ok(self.service.deliver(&self.caller, &token.reference(), number, arrival).await?)
     }
 
     async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError> {
@@ -126,8 +126,13 @@ impl Protocol for Direct {
         Ok(self.service.end_leaving(&self.caller, &token.key(), Some(&token.id), look).await?)
     }
 
-    async fn forget(&self, token: &Token, place: &PlaceId) -> Result<Token, ServiceError> {
-        let edit = Edit { forget: Some(place.clone()), ..Edit::default() };
+    async fn forget(
+        &self,
+        token: &Token,
+        place: &PlaceId,
+        looked_at: Option<Timestamp>,
+    ) -> Result<Token, ServiceError> {
+        let edit = Edit { forget: Some(Forget { place: place.clone(), looked_at }), ..Edit::default() };
         Ok(self.service.edit(&self.caller, &token.key(), Some(&token.id), Some(token.revision), &edit).await?)
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use latchkey::name::{ManifestName, RoleName, UserName};
 use latchkey::place::PlaceId;
-use latchkey::protocol::{Look, WRITE_BEFORE};
+use latchkey::protocol::{Arrival, Look, WRITE_BEFORE};
 use latchkey::role::Permissions;
 use latchkey::secret::{Secret, TokenId};
 use latchkey::service::{Edit, Issued, NewToken, Origin, Role, UserChange};
@@ -97,8 +97,8 @@ pub trait Protocol: Records {
         Ok(begun.later_by(within.min(Duration::from_secs(WRITE_BEFORE.0))))
     }
 
-    /// Reports a delivery.
-    async fn deliver(&self, token: &Token, number: u32, place: &PlaceId, receipt: &str) -> Result<Token, ServiceError>;
+    /// Reports a delivery, after a look that found it.
+    async fn deliver(&self, token: &Token, number: u32, arrival: &Arrival<'_>) -> Result<Token, ServiceError>;
 
     /// Promotes a staged version.
     async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError>;
@@ -109,6 +109,8 @@ pub trait Protocol: Records {
     /// Deletes a token that is leaving, after a look that found none of its versions anywhere.
     async fn end_leaving(&self, token: &Token, look: Look) -> Result<Token, ServiceError>;
 
-    /// Drops a place from the record, unless anything about the token changed since it was read.
-    async fn forget(&self, token: &Token, place: &PlaceId) -> Result<Token, ServiceError>;
+    /// Drops a place from the record, unless anything about the token changed since it was read. `looked_at` is when the
+    /// look began that found nothing of the token there; without one a person says so.
+    async fn forget(&self, token: &Token, place: &PlaceId, looked_at: Option<Timestamp>)
+    -> Result<Token, ServiceError>;
 }

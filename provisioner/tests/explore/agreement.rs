@@ -8,7 +8,7 @@ use latchkey::clock::Clock;
 use latchkey::entropy::SystemEntropy;
 use latchkey::lifetime::{Seconds, Terms};
 use latchkey::place::Place;
-use latchkey::protocol::Look;
+use latchkey::protocol::{Arrival, Look};
 use latchkey::role::Permissions;
 use latchkey::secret::{Digest, Secret, TokenId};
 use latchkey::service::{Edit, Issued, Life, NewToken, Service, UserChange};
@@ -42,10 +42,10 @@ enum Asking {
     Rename(usize, usize),
     Stage(usize),
     Announce(usize, u32, usize),
-    Deliver(usize, u32, usize),
+    Deliver(usize, u32, usize, Option<u64>),
     Promote(usize, u32),
     Retire(usize, u32, u64, bool),
-    Forget(usize, usize),
+    Forget(usize, usize, Option<u64>),
     End(usize, u64),
     Confirm(usize, usize),
     Delete(usize),
@@ -89,10 +89,16 @@ impl Dice {
             9 => Asking::Rename(self.record(), self.index(2)),
             10 | 11 => Asking::Stage(self.record()),
             12..=14 => Asking::Announce(self.record(), self.few(3), self.index(3)),
-            15 | 16 => Asking::Deliver(self.record(), self.few(3), self.index(3)),
+            15 | 16 => {
+                let ago = looks[self.index(6)];
+                Asking::Deliver(self.record(), self.few(3), self.index(3), (self.throw(3) > 0).then_some(ago))
+            }
             17 | 18 => Asking::Promote(self.record(), self.few(3)),
             19 => Asking::Retire(self.record(), self.few(4), looks[self.index(6)], self.throw(4) == 0),
-            20 => Asking::Forget(self.record(), self.index(3)),
+            20 => {
+                let ago = looks[self.index(6)];
+                Asking::Forget(self.record(), self.index(3), (self.throw(3) > 0).then_some(ago))
+            }
             21 => Asking::End(self.record(), looks[self.index(6)]),
             22 => match self.throw(4) {
                 0 => Asking::Delete(self.record()),
@@ -231,7 +237,7 @@ async fn ask(service: &dyn Protocol, side: &mut Side, asking: Asking) -> String 
         | Asking::Deliver(ago, ..)
         | Asking::Promote(ago, _)
         | Asking::Retire(ago, ..)
-        | Asking::Forget(ago, _)
+        | Asking::Forget(ago, ..)
         | Asking::End(ago, _)
         | Asking::Reread(ago) => {
             let Some(token) = of(ago) else { return String::new() };
@@ -244,14 +250,19 @@ async fn ask(service: &dyn Protocol, side: &mut Side, asking: Asking) -> String 
             };
             let look = |ago: u64| Look { at: Seconds(ago).before(now()), revision: token.revision };
             let answer = match asking {
-                Asking::Deliver(_, number, index) => {
-                    service.deliver(&token, back(&token, number), &place(index), "r1").await
+                Asking::Deliver(_, number, index, ago) => {
+                    let looked_at = ago.map(|ago| Seconds(ago).before(now()));
+                    let arrival = Arrival { place: &place(index), receipt: "r1", looked_at };
+                    service.deliver(&token, back(&token, number), &arrival).await
                 }
                 Asking::Promote(_, number) => service.promote(&token, back(&token, number)).await,
                 Asking::Retire(_, number, ago, force) => {
                     service.retire(&token, back(&token, number), look(ago), force).await
                 }
-                Asking::Forget(_, index) => service.forget(&token, &place(index)).await,
+                Asking::Forget(_, index, ago) => {
+                    let at = ago.map(|ago| Seconds(ago).before(now()));
+                    service.forget(&token, &place(index), at).await
+                }
                 Asking::End(_, ago) => service.end_leaving(&token, look(ago)).await,
                 Asking::Reread(_) => service.reread(&manifest, &token).await,
                 _ => service.edit(&token, &edit).await,

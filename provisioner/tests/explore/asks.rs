@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use latchkey::name::{ManifestName, RoleName, UserName};
 use latchkey::place::PlaceId;
-use latchkey::protocol::{Look, WRITE_BEFORE};
+use latchkey::protocol::{Arrival, Look, WRITE_BEFORE};
 use latchkey::role::Permissions;
 use latchkey::secret::{Secret, TokenId};
 use latchkey::service::{Edit, Issued, NewToken, Origin, Role, UserChange};
@@ -157,12 +157,12 @@ impl Protocol for Asked {
         self.ask(About::of(Step::Announce, token, number).at(place), announce).await
     }
 
-    async fn deliver(&self, token: &Token, number: u32, place: &PlaceId, receipt: &str) -> Result<Token, ServiceError> {
+    async fn deliver(&self, token: &Token, number: u32, arrival: &Arrival<'_>) -> Result<Token, ServiceError> {
         let deliver = |state: &mut State| {
-            state.check_text(receipt);
-            state.service.deliver(token, number, (place, receipt), now())
+            state.check_text(arrival.receipt);
+            state.service.deliver(token, number, arrival, now())
         };
-        self.ask(About::of(Step::Report, token, number).at(place), deliver).await
+        self.ask(About::of(Step::Report, token, number).at(arrival.place), deliver).await
     }
 
     async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError> {
@@ -189,7 +189,13 @@ impl Protocol for Asked {
         self.ask(About::of(Step::End, token, 0), |state| state.service.end_leaving(token, look, now())).await
     }
 
-    async fn forget(&self, token: &Token, place: &PlaceId) -> Result<Token, ServiceError> {
-        self.ask(About::of(Step::Forget, token, 0).at(place), |state| state.service.forget(token, place, now())).await
+    async fn forget(
+        &self,
+        token: &Token,
+        place: &PlaceId,
+        looked_at: Option<Timestamp>,
+    ) -> Result<Token, ServiceError> {
+        let forget = |state: &mut State| state.service.forget(token, (place, looked_at), now());
+        self.ask(About::of(Step::Forget, token, 0).at(place), forget).await
     }
 }

@@ -49,6 +49,8 @@ const CAUGHT: &[Row] = &[
     (&[Rule(M::OldLook)], Scenario::OverlapEnds, &[Kind::Pass, Kind::RollBack]),
     (&[Rule(M::EndInUse)], Scenario::OverlapEnds, &[]),
     (&[Rule(M::ForgetNotQuiet)], Scenario::LateWherePlaceLeaves, &[]),
+    (&[Rule(M::ForgetOnOldLook)], Scenario::PlaceGone, &[Kind::Suspend, Kind::Pass, Kind::PutBack]),
+    (&[Rule(M::ReportOnOldLook)], Scenario::FirstApply, &[Kind::Suspend, Kind::Remove, Kind::Foreign]),
     (&[Rule(M::EndTokenNotQuiet)], Scenario::LateWhereTokenLeaves, &[]),
     // The engine's own.
     // Elsewhere what a place shows is repaired first.
@@ -56,7 +58,7 @@ const CAUGHT: &[Row] = &[
     (&[Engine(Safeguard::RetireUnknown)], Scenario::OutOfSight, &[]),
     (&[Engine(Safeguard::RetireLagging)], Scenario::Undeployed, &[]),
     (&[Engine(Safeguard::RetireUnrepaired)], Scenario::OverlapEnds, &[Kind::Paste]),
-    (&[Engine(Safeguard::PromoteLook)], Scenario::Rotate, &[]),
+    (&[Engine(Safeguard::ReportSeen)], Scenario::FirstApply, &[Kind::Remove, Kind::Foreign]),
     (&[Engine(Safeguard::StageForeign)], Scenario::Foreign, &[]),
     (&[Engine(Safeguard::WriteForeign)], Scenario::FirstApply, &[]),
     (&[Engine(Safeguard::WriteFreshLook)], Scenario::FirstApply, &[]),
@@ -82,6 +84,10 @@ const COVERED: &[(Wrong, &str)] = &[
     (Rule(M::ForgetDeclared), "the plan forgets no declared place; one declared since has another revision"),
     (Rule(M::EndTokenChanged), "an announcement since the look moves the quiet time behind the look"),
     (Engine(Safeguard::StageUnknown), "such a sink refuses in `prepare` or at the write, and nothing is promoted"),
+    (
+        Engine(Safeguard::PromoteLook),
+        "what no look has found is not reported, and the service promotes nothing unreported",
+    ),
     (Engine(Safeguard::DeleteLeaving), "the service refuses to end a token that does not leave"),
     (Engine(Safeguard::MendDead), "only a person's deletion ends a version that fast; the next run mends it"),
 ];

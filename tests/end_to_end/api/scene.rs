@@ -63,7 +63,15 @@ impl Scene {
         let (service, operator) = (&self.world.service, Caller::operator("scene"));
         let token = created.token.reference();
         service.announce(&operator, &token, 1, &place().id()).await.unwrap();
-        service.deliver(&operator, &token, 1, &place().id(), "receipt").await.unwrap();
+        service
+            .deliver(
+                &operator,
+                &token,
+                1,
+                &latchkey::protocol::Arrival { place: &place().id(), receipt: "receipt", looked_at: None },
+            )
+            .await
+            .unwrap();
         service.promote(&operator, &token, 1).await.unwrap();
     }
 

@@ -7,11 +7,11 @@ use tests::provision::{HOUR, World, finish};
 
 use super::{START, TWO, applied, assert_told};
 
-const FILE: &str = "# Shared by all.\r\nDATABASE_URL=\"postgres://db/x?y=\\\"1\\\"\"\r\n\n  export  SPACED = 'single # quoted'   # why\nPEM=\"-----BEGIN-----\nBUILD_TOKEN=not this one\n-----END-----\"\nEMPTY=\n# BUILD_TOKEN=commented out\nBUILD_TOKEN=  # to be filled in\nLAST=no newline at the end";
+const FILE: &str = "# Shared by all.\r\nDATABASE_URL=\"postgres://db/x?y=\\\"1\\\"\"\r\n\n  export  SPACED='single # quoted'   # why\nPEM=\"-----BEGIN-----\nOTHER_TOKEN=not this one\n-----END-----\"\nEMPTY=\n# BUILD_TOKEN=commented out\nBUILD_TOKEN=  # to be filled in\nLAST=no newline at the end";
 
 /// The file without the lines that are ours.
 fn rest(text: &str) -> String {
-    let ours = |line: &&str| !line.contains("=lk_") && !line.starts_with("BUILD_TOKEN=  #");
+    let ours = |line: &&str| !line.contains("=lk_") && !line.contains("# to be filled in");
     text.split_inclusive('\n').filter(ours).collect()
 }
 
@@ -32,7 +32,7 @@ fn what_is_not_ours_survives_apply_and_rotate_byte_for_byte() {
     world.write(".env", &second.replace("EMPTY=\n", "EMPTY=\nADDED='by hand'\n"));
     world.run("rotate tokens.toml --all").exits(0);
     let third = world.read(".env");
-    assert!(third.contains("ADDED='by hand'\n") && third.contains("PEM=\"-----BEGIN-----\nBUILD_TOKEN=not this one\n"));
+    assert!(third.contains("ADDED='by hand'\n") && third.contains("PEM=\"-----BEGIN-----\nOTHER_TOKEN=not this one\n"));
     world.run("plan --detailed-exitcode").exits(0);
 }
 
@@ -60,8 +60,8 @@ fn a_line_edited_or_removed_by_hand_is_mended() {
     assert_eq!(verified["name"], "build-api");
 }
 
-/// A program may read a line otherwise than Latchkey does: this one's secret is followed by a note, which is part of the
-/// value here and none to a shell.
+/// Readers may differ on a line: this one's secret is followed by a note, which is part of the value to a shell and none
+/// to Node.
 #[test]
 fn a_former_value_that_is_read_otherwise_works_until_its_line_is_repaired() {
     let world = applied();
@@ -74,6 +74,7 @@ fn a_former_value_that_is_read_otherwise_works_until_its_line_is_repaired() {
     let _ = world.told();
     world.run("apply").exits(0);
     let third = world.entry(".env", "BUILD_TOKEN");
+    assert!(world.read(".env").contains("#put-back\n"));
     assert!(world.is_valid(&third) && third != first);
     assert!(world.is_valid(&first), "nothing ends in a run that repairs");
     world.run("apply").exits(0);
@@ -117,6 +118,42 @@ fn a_file_that_git_tracks_is_refused_and_one_that_it_does_not_ignore_warned_of()
     world.run("apply").exits(0);
     assert_told!(world);
     assert!(world.is_valid(&world.entry(".env", "BUILD_TOKEN")));
+}
+
+#[test]
+fn a_tracked_file_is_refused_where_git_is_not_installed_too() {
+    let world = World::with(&format!("{START}{TWO}"));
+    git(&world, &["init", "--quiet"]);
+    world.write(".env", "A=1\n");
+    git(&world, &["add", ".env"]);
+    let run = |words: &str| {
+        let mut command = world.command(words.split_whitespace());
+        finish(command.env("PATH", world.path("nowhere")).stdin(Stdio::null()).spawn().unwrap(), None)
+    };
+    let refused = run("apply").exits(3);
+    assert!(refused.stderr.contains("`.env` is tracked by git"), "{}", refused.stderr);
+    assert_eq!(world.read(".env"), "A=1\n");
+    git(&world, &["rm", "--quiet", "--cached", ".env"]);
+    let done = run("apply").exits(0);
+    assert!(done.stderr.contains("cannot tell whether git ignores"), "{}", done.stderr);
+    assert!(world.is_valid(&world.entry(".env", "BUILD_TOKEN")));
+    git(&world, &["update-index", "--index-version", "4"]);
+    let refused = run("rotate tokens.toml --all").exits(3);
+    assert!(refused.stderr.contains("as `git` is not installed\n"), "{}", refused.stderr);
+}
+
+/// A line of blanks above hid the entry from `node --env-file`.
+#[test]
+fn node_sees_the_entry_below_a_line_of_blanks() {
+    let world = World::with(&format!("{START}{TWO}"));
+    world.write(".env", "PORT=1\n   \n");
+    world.run("apply").exits(0);
+    let Some(node) = tests::programs::find("node") else { tests::skip!("needs `node`") };
+    let mut command = Command::new(node);
+    world.prepare(&mut command);
+    command.args(["--env-file=.env", "-p", "process.env.BUILD_TOKEN + ' ' + process.env.PORT"]);
+    let seen = finish(command.stdout(Stdio::piped()).spawn().unwrap(), None).exits(0);
+    assert_eq!(seen.stdout.trim_end(), format!("{} 1", world.entry(".env", "BUILD_TOKEN")));
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod day_one;
 mod doctor;
 mod dotenv;
 mod exits;
+mod expiry;
+mod help;
 mod interrupt;
 mod job;
 mod json;
@@ -22,6 +24,8 @@ mod selection;
 mod tokens;
 mod vault;
 mod verify;
+mod ways_out;
+mod words;
 mod workflow;
 
 use tests::provision::World;

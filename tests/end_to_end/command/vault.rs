@@ -403,3 +403,46 @@ push = [{ sink = "vault", name = "prod/theirs" }]"#,
     vault.manager.forgive();
     assert_eq!(vault.value("prod/theirs").await, "theirs");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sink_in_another_region_moves_by_way_of_both() {
+    let vault = Vault::start().await;
+    vault.run("apply").exits(0);
+    let secret = vault.value("prod/build-token").await;
+    vault.world.clock(HOUR);
+    vault.world.edit("region = \"eu-west-1\"", "region = \"eu-central-1\"");
+    let plan = vault.run("plan").exits(1).stdout;
+    assert!(plan.contains("declare the former sink beside the new one, run `provision apply --prune`"), "{plan}");
+    assert!(plan.contains("if the place is gone for good, run `provision apply --forget "), "{plan}");
+    // What the line advises.
+    let former = format!(
+        "[sinks.former]\ntype = \"aws-secrets-manager\"\nregion = \"eu-west-1\"\nendpoint = \"{}\"\n\n",
+        vault.gate.url
+    );
+    vault.world.edit("[tokens.build-api]", &format!("{former}[tokens.build-api]"));
+    vault.run("apply --prune").exits(0);
+    vault.world.edit(&former, "");
+    vault.run("plan --detailed-exitcode").exits(0);
+    let person = vault.manager.person("eu-central-1");
+    let moved = person.call("GetSecretValue", json!({ "SecretId": "prod/build-token" })).await.value();
+    assert_eq!(moved["SecretString"], secret);
+    assert!(vault.run("status").exits(0).stdout.contains("all in sync"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_retired_a_version_and_could_not_write_counts_what_it_did() {
+    let vault = Vault::start().await;
+    vault.run("apply").exits(0);
+    let first = vault.value("prod/build-token").await;
+    vault.run("rotate tokens.toml build-api").exits(0);
+    vault.world.clock(26 * HOUR);
+    vault.manager.fail(
+        "PutSecretValue",
+        1,
+        Fault::Refuse(400.try_into().unwrap(), "AccessDeniedException", "not authorized".to_owned()),
+    );
+    let ran = vault.run("rotate tokens.toml build-api").exits(3);
+    assert!(!vault.world.is_valid(&first));
+    assert!(ran.stderr.contains("done token `ci/build-api`: version 1 retired\n"), "{}", ran.stderr);
+    assert!(ran.stdout.contains("Incomplete: 1 changed, 1 failed"), "{}", ran.stdout);
+}

@@ -2,7 +2,7 @@
 
 use latchkey::lifetime::Seconds;
 use latchkey::place::Place;
-use latchkey::protocol::{Look, QUIET};
+use latchkey::protocol::{Arrival, Look, QUIET};
 use latchkey::service::{Caller, Edit, UserChange};
 use tests::world::{World, key, managed_token, name, permissions};
 
@@ -45,7 +45,10 @@ async fn every_change_adds_exactly_one_event_with_who_what_which_and_when() {
     let token = &made.token.reference();
     service.announce(&caller, token, 1, &place.id()).await.unwrap();
     one_more("version.announce", "ci", Some("deploy")).await;
-    service.deliver(&caller, token, 1, &place.id(), "receipt").await.unwrap();
+    service
+        .deliver(&caller, token, 1, &Arrival { place: &place.id(), receipt: "receipt", looked_at: None })
+        .await
+        .unwrap();
     one_more("version.deliver", "ci", Some("deploy")).await;
     service.promote(&caller, token, 1).await.unwrap();
     one_more("version.promote", "ci", Some("deploy")).await;
@@ -53,7 +56,10 @@ async fn every_change_adds_exactly_one_event_with_who_what_which_and_when() {
     one_more("version.stage", "ci", Some("deploy")).await;
     service.announce(&caller, token, 2, &place.id()).await.unwrap();
     one_more("version.announce", "ci", Some("deploy")).await;
-    service.deliver(&caller, token, 2, &place.id(), "receipt").await.unwrap();
+    service
+        .deliver(&caller, token, 2, &Arrival { place: &place.id(), receipt: "receipt", looked_at: None })
+        .await
+        .unwrap();
     one_more("version.deliver", "ci", Some("deploy")).await;
     let promoted = service.promote(&caller, token, 2).await.unwrap();
     one_more("version.promote", "ci", Some("deploy")).await;

@@ -89,7 +89,16 @@ impl Large {
         for number in 21..=24 {
             for place in &places {
                 world.service.announce(admin, token, number, &place.id()).await.unwrap();
-                world.service.deliver(admin, token, number, &place.id(), &receipt).await.unwrap();
+                world
+                    .service
+                    .deliver(
+                        admin,
+                        token,
+                        number,
+                        &latchkey::protocol::Arrival { place: &place.id(), receipt: &receipt, looked_at: None },
+                    )
+                    .await
+                    .unwrap();
             }
             world.service.promote(admin, token, number).await.unwrap();
             if number < 24 {

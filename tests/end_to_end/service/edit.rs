@@ -1,11 +1,12 @@
 //! Editing a token.
 
+use latchkey::clock::Clock as _;
 use latchkey::lifetime::{Seconds, Terms};
 use latchkey::name::RoleName;
 use latchkey::place::Place;
 use latchkey::policy::Policy;
 use latchkey::protocol::VersionError;
-use latchkey::service::{ChangeError, CreateError, Edit, EditError, Invalid, NewToken};
+use latchkey::service::{ChangeError, CreateError, Edit, EditError, Forget, Invalid, NewToken};
 use latchkey::token::Token;
 use tests::world::{TERMS, World, key, managed_token, name, new_token};
 
@@ -190,7 +191,8 @@ async fn a_place_is_forgotten_only_when_nothing_declares_it_and_no_write_may_sti
     world.user("ci", &[]).await;
     let place = Place::new("dotenv", &[("path", ".env")], true);
     let made = world.create(managed_token("ci", "deploy", std::slice::from_ref(&place))).await;
-    let forget = || Edit { forget: Some(place.id()), ..Edit::default() };
+    let forgetting = |looked_at| Edit { forget: Some(Forget { place: place.id(), looked_at }), ..Edit::default() };
+    let forget = || forgetting(None);
     let declared = edit(&world, "ci", "deploy", forget()).await;
     assert!(matches!(declared, Err(ChangeError::Rule(EditError::Places(VersionError::StillDeclared)))));
     world.service.announce(&world.admin, &made.token.reference(), 1, &place.id()).await.unwrap();
@@ -199,7 +201,15 @@ async fn a_place_is_forgotten_only_when_nothing_declares_it_and_no_write_may_sti
     let early = edit(&world, "ci", "deploy", forget()).await;
     assert!(matches!(early, Err(ChangeError::Rule(EditError::Places(VersionError::Announced { .. })))));
     world.clock.advance(Seconds::minutes(15));
-    assert!(edit(&world, "ci", "deploy", forget()).await.unwrap().places.is_empty());
+    // A look from before that shows nothing of what may have arrived since, nor does one that is old.
+    let noisy = edit(&world, "ci", "deploy", forgetting(Some(Seconds(1).before(world.clock.now())))).await;
+    assert!(matches!(noisy, Err(ChangeError::Rule(EditError::Places(VersionError::Announced { .. })))));
+    let looked_at = world.clock.now();
+    world.clock.advance(Seconds(5 * 60 + 1));
+    let stale = edit(&world, "ci", "deploy", forgetting(Some(looked_at))).await;
+    assert!(matches!(stale, Err(ChangeError::Rule(EditError::Places(VersionError::StaleLook)))));
+    let fresh = forgetting(Some(Seconds(1).after(looked_at)));
+    assert!(edit(&world, "ci", "deploy", fresh).await.unwrap().places.is_empty());
 }
 
 #[tokio::test]

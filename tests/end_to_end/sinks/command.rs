@@ -131,7 +131,7 @@ async fn a_manifest_lives_on_vercel_and_heroku() {
     world.clock(2 * DAY + HOUR);
     shell.run("apply tokens.toml").exits(0);
     assert!(world.is_valid(&third));
-    assert!(!world.is_valid(&first), "its overlap is over and no place holds it");
+    assert!(!world.is_valid(&first), "its overlap has ended and no place contains it");
     println!("{}", world.told());
 
     // Foreign: refused, and adopted when asked.

@@ -3,6 +3,7 @@
 mod azure_key_vault;
 mod command;
 mod conformance;
+mod dotenv;
 mod heroku;
 mod keyring;
 mod secrets_manager;

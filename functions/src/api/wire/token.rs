@@ -183,6 +183,10 @@ pub struct EditToken {
     /// The id of a place that no longer contains anything of the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forget: Option<String>,
+    /// When the look began that found nothing of the token at the place in `forget`, at most 5 minutes ago; without it the
+    /// caller vouches for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked_at: Option<Timestamp>,
     /// Whether it leaves, as its manifest no longer declares it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaving: Option<bool>,

@@ -28,6 +28,9 @@ pub struct DeliverVersion {
     /// The sink's receipt, for `delivered`; never a value. At most 200 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<String>,
+    /// When the look began that found the version there, at most 5 minutes ago, for `delivered`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked_at: Option<Timestamp>,
 }
 
 /// The steps of a delivery.

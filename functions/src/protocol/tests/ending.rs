@@ -9,7 +9,9 @@ fn rotated(times: u32) -> Token {
         token.stage(Digest::of(&number.to_be_bytes()), start()).unwrap();
         for place in places() {
             token.announce(number, &place.id(), start()).unwrap();
-            token.deliver(number, &place.id(), "receipt", start()).unwrap();
+            token
+                .deliver(number, &Arrival { place: &place.id(), receipt: "receipt", looked_at: None }, start())
+                .unwrap();
         }
         token.promote(number, start()).unwrap();
     }

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 
 use zeroize::Zeroizing;
 
+use super::node::{self, GUARD};
 pub use super::scan::DotenvError;
 use super::scan::{Assignment, Line, line_ending, lines};
+use super::{agreement, shell, spelling};
 
 /// A parsed `.env` text. What is not edited stays byte for byte: comments, blank lines, order, quotes, line endings,
 /// a byte order mark. Its memory is wiped when it is dropped, and `Debug` shows none of it.
@@ -18,7 +21,22 @@ pub struct Document {
     names: BTreeMap<String, Vec<usize>>,
 }
 
-/// Why an entry cannot be written so that every reader sees the same. Holds no value.
+/// What an entry holds.
+#[derive(PartialEq, Eq)]
+pub struct Held {
+    /// The value that all readers see, or the secret that some see.
+    pub value: Zeroizing<String>,
+    /// The line, counted from 1, in which other readers see another value.
+    pub doubtful: Option<usize>,
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Held").field("doubtful", &self.doubtful).finish_non_exhaustive()
+    }
+}
+
+/// Why an entry cannot be written or told so that every reader sees the same. Holds no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SetError {
     /// Not a name that a shell can assign.
@@ -39,23 +57,43 @@ pub enum SetError {
     /// Some readers take a byte order mark as part of the first name.
     #[error("`{name}` would directly follow a byte order mark, which some readers take as part of the name")]
     ByteOrderMark { name: String },
-    /// A shell joins the entry to the line above.
-    #[error("line {line} ends with a backslash, so a shell would join it with the line below")]
-    Continuation {
-        /// The line above, counted from 1.
+    /// The name stands where some readers take it for an entry.
+    #[error("line {line}: some readers may take it for one that sets or unsets `{name}`")]
+    Elsewhere {
+        name: String,
+        /// Counted from 1.
         line: usize,
     },
+    /// Some reader may see a secret there that does not stand in the line.
+    #[error("line {line}: readers see different values of `{name}`")]
+    Doubtful {
+        name: String,
+        /// Counted from 1.
+        line: usize,
+    },
+    /// Readers do not come to the end of a line together.
+    #[error(transparent)]
+    Line(#[from] DotenvError),
 }
 
 impl SetError {
     /// What to do about it.
-    pub fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> String {
         match self {
-            Self::Name { .. } => "use letters, digits and `_`, and start with a letter or `_`",
-            Self::Value => "use letters, digits and `_./:@%+,=-` only",
-            Self::Duplicate { .. } => "delete the wrong line",
-            Self::ByteOrderMark { .. } => "save the file without a byte order mark",
-            Self::Continuation { .. } => "put the value of that line in quotes",
+            Self::Name { .. } => {
+                "use letters, digits and `_`, start with a letter or `_`, and choose no name of a shell's own variable"
+                    .into()
+            }
+            Self::Value => "use letters, digits and `_./:@%+,=-` only".into(),
+            Self::Duplicate { .. } => "delete the line that is wrong".into(),
+            Self::ByteOrderMark { .. } => "save the file without a byte order mark".into(),
+            Self::Elsewhere { name, .. } => {
+                format!("delete the line or make it a comment; to set `{name}`, write `{name}=` in a line of its own")
+            }
+            Self::Doubtful { name, .. } => {
+                format!("write `{name}=` and the plain value, or nothing, and put a comment in a line of its own")
+            }
+            Self::Line(error) => error.hint(),
         }
     }
 }
@@ -79,32 +117,43 @@ impl Document {
         self.names.get(name)?.last().and_then(|at| self.value(*at))
     }
 
-    /// Whether every reader would see one and the same `name`, as it is or once it is [set](Self::set).
+    /// Whether every reader would see one and the same `name` once it is [set](Self::set).
     ///
     /// # Errors
     /// When the name cannot be a variable's, or the text around it is read differently by different readers.
     pub fn check(&self, name: &str) -> Result<(), SetError> {
-        if !is_variable(name) {
+        if !shell::is_variable(name) || shell::is_own(name) {
             return Err(SetError::Name { name: name.to_owned() });
         }
-        self.check_duplicates(name)?;
-        let end = [self.lines.len()];
-        let targets = self.names.get(name).map_or(&end[..], Vec::as_slice);
+        self.held(name)?;
+        let end = [self.end()];
+        let known = self.names.get(name).map_or(&[][..], Vec::as_slice);
+        let targets = if known.is_empty() { &end[..] } else { known };
         if self.byte_order_mark && targets.contains(&0) {
             return Err(SetError::ByteOrderMark { name: name.to_owned() });
         }
-        let mut above = targets.iter().filter_map(|at| at.checked_sub(1));
-        match above.find(|above| continues(&self.lines[*above])) {
-            Some(above) => Err(SetError::Continuation { line: self.last_number(above) }),
-            None => Ok(()),
+        Ok(agreement::check(&self.lines, self.byte_order_mark, known)?)
+    }
+
+    /// What `name` holds, as far as readers can agree on it; `None` when it does not stand there.
+    ///
+    /// # Errors
+    /// When it stands there with different values, in a spelling that only some readers take, or with a value that may
+    /// be a secret which does not stand in the line.
+    pub fn held(&self, name: &str) -> Result<Option<Held>, SetError> {
+        if let Some(at) = self.lines.iter().position(|line| spelling::may_set(line, name)) {
+            return Err(SetError::Elsewhere { name: name.to_owned(), line: self.number(at) });
+        }
+        self.check_duplicates(name)?;
+        let Some(last) = self.names.get(name).and_then(|lines| lines.last()) else { return Ok(None) };
+        match spelling::value(&self.lines, *last) {
+            spelling::Value::Plain => Ok(self.value(*last).map(|value| Held { value, doubtful: None })),
+            spelling::Value::Secret(value) => Ok(Some(Held { value, doubtful: Some(self.number(*last)) })),
+            spelling::Value::Unknown => Err(SetError::Doubtful { name: name.to_owned(), line: self.number(*last) }),
         }
     }
 
-    /// Whether `name` has one value, however often it is set.
-    ///
-    /// # Errors
-    /// [`SetError::Duplicate`] when it is set to different values.
-    pub fn check_duplicates(&self, name: &str) -> Result<(), SetError> {
+    fn check_duplicates(&self, name: &str) -> Result<(), SetError> {
         let Some((first, others)) = self.names.get(name).and_then(|lines| lines.split_first()) else { return Ok(()) };
         let value = self.value(*first);
         match others.iter().find(|other| self.value(**other) != value) {
@@ -117,9 +166,9 @@ impl Document {
         }
     }
 
-    /// Sets `name` to a value that needs no quotes. An entry that is there keeps its place, indentation, `export`,
-    /// inline comment and line ending, and loses quotes and blanks around `=`, which not every reader takes; a new
-    /// one goes to the end, with the line ending that most lines have.
+    /// Sets `name` to a value that needs no quotes, as every reader takes it: `NAME=value` or `export NAME=value`, with
+    /// no blank before it and a line feed behind it. An entry that is there keeps its place and its `export`; a comment
+    /// in its line goes to a line above. A new entry goes to the end, or above the `set +a` that ends what is exported.
     ///
     /// # Errors
     /// When not every reader would see the same; nothing is changed then. See [`Self::check`].
@@ -128,24 +177,35 @@ impl Document {
         if !value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_./:@%+,=-".contains(&byte)) {
             return Err(SetError::Value);
         }
-        if let Some(lines) = self.names.get(name) {
-            for at in lines {
-                rewrite(&mut self.lines[*at], value);
-            }
-        } else {
-            self.append(name, value);
+        // From the last one on, so that the numbers of those above stay right.
+        for at in self.names.get(name).cloned().unwrap_or_default().into_iter().rev() {
+            let note = matches!(spelling::value(&self.lines, at), spelling::Value::Secret(_));
+            let entry = Entry::instead_of(&self.lines[at], name, value, note);
+            self.put(at..at + 1, entry);
         }
+        if !self.names.contains_key(name) {
+            self.add(Entry { comment: None, line: entry("", name, value, "\n") });
+        }
+        self.index();
         Ok(())
     }
 
-    /// Removes every line that assigns `name`, inline comments included; whether there was one.
-    pub fn remove(&mut self, name: &str) -> bool {
-        if !self.names.contains_key(name) {
-            return false;
+    /// Removes every line that assigns `name`, comments in them included; whether there was one.
+    ///
+    /// # Errors
+    /// When a line above ends with a backslash, so that another line would be joined to it.
+    pub fn remove(&mut self, name: &str) -> Result<bool, SetError> {
+        let Some(targets) = self.names.get(name).cloned() else { return Ok(false) };
+        let above = |at: &usize| at.checked_sub(1).filter(|above| agreement::joins_next(&self.lines[*above]));
+        if let Some(above) = targets.iter().find_map(above) {
+            return Err(SetError::Line(agreement::joined(self.last_number(above))));
         }
-        self.lines.retain(|line| line.assignment.as_ref().is_none_or(|assignment| assignment.name != name));
+        for at in targets.into_iter().rev() {
+            let guarded = at > 0 && *self.lines[at - 1].text == GUARD;
+            self.lines.drain(at - usize::from(guarded)..=at);
+        }
         self.index();
-        true
+        Ok(true)
     }
 
     /// The whole text.
@@ -154,20 +214,24 @@ impl Document {
         join(&std::iter::once(mark).chain(self.lines.iter().map(|line| line.text.as_str())).collect::<Vec<_>>())
     }
 
-    fn append(&mut self, name: &str, value: &str) {
-        let ending = self.usual_ending();
-        if let Some(last) = self.lines.last_mut().filter(|last| line_ending(&last.text).is_empty()) {
-            last.text = join(&[&last.text, ending]);
-        }
-        let start = name.len() + 1;
-        let assignment = Assignment { name: name.to_owned(), lead: 0, value: start..start + value.len(), quote: None };
-        self.names.entry(name.to_owned()).or_default().push(self.lines.len());
-        self.lines.push(Line { text: join(&[name, "=", value, ending]), assignment: Some(assignment) });
+    /// Where a new entry goes.
+    fn end(&self) -> usize {
+        self.lines.iter().rposition(|line| shell::ends_export(&line.text)).unwrap_or(self.lines.len())
     }
 
-    fn usual_ending(&self) -> &'static str {
-        let endings = |wanted: &str| self.lines.iter().filter(|line| line_ending(&line.text) == wanted).count();
-        if endings("\r\n") > endings("\n") { "\r\n" } else { "\n" }
+    fn add(&mut self, entry: Entry) {
+        let end = self.end();
+        if let Some(last) = self.lines.last_mut().filter(|last| line_ending(&last.text).is_empty()) {
+            // A shell would take a carriage return for a part of that line's value.
+            last.text = join(&[&last.text, "\n"]);
+        }
+        self.put(end..end, entry);
+    }
+
+    fn put(&mut self, place: Range<usize>, entry: Entry) {
+        let runs_on = node::position(&self.lines[..place.start], self.byte_order_mark) == node::Position::RunsOn;
+        let guard = runs_on.then(|| plain(join(&[GUARD])));
+        self.lines.splice(place, guard.into_iter().chain(entry.comment).chain([entry.line]));
     }
 
     fn index(&mut self) {
@@ -202,31 +266,41 @@ impl fmt::Debug for Document {
     }
 }
 
-fn is_variable(name: &str) -> bool {
-    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        && name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit())
+/// What takes the place of an entry, or is added.
+struct Entry {
+    comment: Option<Line>,
+    line: Line,
 }
 
-fn continues(line: &Line) -> bool {
-    let text = line.text.strip_suffix('\n').unwrap_or(&line.text);
-    let end = line.assignment.as_ref().map_or(0, |assignment| assignment.value.end);
-    text.ends_with('\\') && !text[end..].trim_start().starts_with('#')
-}
-
-fn rewrite(line: &mut Line, value: &str) {
-    let Some(assignment) = &mut line.assignment else { return };
-    let mut tail = &line.text[assignment.value.end..];
-    if tail.trim_matches([' ', '\t', '\r', '\n']).is_empty() {
-        // Blanks at the end are part of the value to some readers.
-        tail = line_ending(tail);
+impl Entry {
+    /// With `note`, a `#` in the value starts a comment: what stands before it is a secret to some readers.
+    fn instead_of(line: &Line, name: &str, value: &str, note: bool) -> Self {
+        let Some(assignment) = &line.assignment else {
+            return Self { comment: None, line: entry("", name, value, "\n") };
+        };
+        let export = if line.text[..assignment.lead].trim().is_empty() { "" } else { "export " };
+        let old = &assignment.value;
+        let end = line.text[old.clone()].find('#').filter(|_| note).map_or(old.end, |at| old.start + at);
+        let tail = &line.text[end..];
+        let ending = line_ending(tail);
+        let comment = tail.strip_suffix(ending).unwrap_or(tail).trim_matches([' ', '\t']);
+        let comment_ending = if ending.is_empty() { "\n" } else { ending };
+        Self {
+            comment: (!comment.is_empty()).then(|| plain(join(&[comment, comment_ending]))),
+            line: entry(export, name, value, if ending.is_empty() { "" } else { "\n" }),
+        }
     }
-    // Without a blank a comment would become part of the value, now that the quotes go.
-    let gap = if tail.starts_with('#') { " " } else { "" };
-    let text = join(&[&line.text[..assignment.lead], &assignment.name, "=", value, gap, tail]);
-    let start = assignment.lead + assignment.name.len() + 1;
-    assignment.value = start..start + value.len();
-    assignment.quote = None;
-    line.text = text;
+}
+
+fn plain(text: Zeroizing<String>) -> Line {
+    Line { text, assignment: None }
+}
+
+fn entry(export: &str, name: &str, value: &str, ending: &str) -> Line {
+    let start = export.len() + name.len() + 1;
+    let assignment =
+        Assignment { name: name.to_owned(), lead: export.len(), value: start..start + value.len(), quote: None };
+    Line { text: join(&[export, name, "=", value, ending]), assignment: Some(assignment) }
 }
 
 /// Joins texts without a reallocation, which would leave a copy behind in memory.

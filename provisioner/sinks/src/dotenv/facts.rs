@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use latchkey::place::Place;
 
+use super::shell::{is_own, is_variable};
 use super::{Dotenv, KIND, Settings, warnings};
 use crate::facts::{SinkFacts, Spot, Twin, TypeFacts};
 use crate::host::Queues;
@@ -84,9 +85,10 @@ impl SinkFacts for Settings {
 }
 
 fn check_name(name: &Text<'_>, reading: &mut Reading<'_>) {
-    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    let good = name.text.bytes().all(is_part) && name.text.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
-    if !good {
+    if is_own(name.text) {
+        let message = format!("`{}` is a variable that a shell sets itself", shown(name.text));
+        reading.add(Fault::error("bad-push-name", name.span.clone(), message).hint("choose another name"));
+    } else if !is_variable(name.text) {
         let message = format!("`{}` cannot be a variable's name in a `.env` file", shown(name.text));
         let rule = "a variable's name is letters, digits and `_`, and does not start with a digit";
         reading.add(Fault::error("bad-push-name", name.span.clone(), message).hint(rule));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use latchkey::secret::{Digest, Secret};
 
-use super::document::{Document, DotenvError, SetError};
+use super::document::{Document, Held, SetError};
 use super::git::{Tracking, tracking};
 use crate::deadline::Deadline;
 use crate::files::{self, FileError, Replacement, Stamp};
@@ -39,8 +39,8 @@ pub(super) fn look(path: &Path, names: &[String]) -> Vec<Result<Seen, SinkError>
 
 /// The secret that `name` holds, if it holds one.
 pub(super) fn read(path: &Path, name: &str) -> Result<Option<Secret>, SinkError> {
-    let document = open(path)?.document;
-    Ok(document.get(name).and_then(|value| Secret::parse(&value).ok()))
+    let held = open(path)?.document.held(name).map_err(|error| unset(path, &error))?;
+    Ok(held.and_then(|held| Secret::parse(&held.value).ok()))
 }
 
 /// Makes all edits in one step, each of them only if its entry still is what was seen. Only under the folder's lock.
@@ -83,6 +83,10 @@ pub(super) fn check_untracked(path: &Path) -> Result<(), SinkError> {
             reason: format!("cannot find out whether git tracks `{}`", path.display()),
             hint: "run `git status` in its folder and fix what it reports".to_owned(),
         }),
+        Tracking::NoGit => Err(SinkError::Refused {
+            reason: format!("cannot tell whether `{}` is tracked by git, as `git` is not installed", path.display()),
+            hint: "install `git`, or move the file out of the repository".to_owned(),
+        }),
     }
 }
 
@@ -104,7 +108,7 @@ impl Edit<'_> {
         }
         match self.value {
             Some(secret) => document.set(self.name, secret.expose()).map_err(|error| unset(path, &error))?,
-            None => drop(document.remove(self.name)),
+            None => drop(document.remove(self.name).map_err(|error| unset(path, &error))?),
         }
         Ok(true)
     }
@@ -132,10 +136,7 @@ fn open(path: &Path) -> Result<Opened, SinkError> {
         reason: format!("`{}` is not UTF-8 text", path.display()),
         hint: "save it as UTF-8".to_owned(),
     })?;
-    let document = Document::parse(text).map_err(|DotenvError { line, reason }| SinkError::Refused {
-        reason: format!("`{}` cannot be edited safely: line {line}: {reason}", path.display()),
-        hint: format!("fix line {line}"),
-    })?;
+    let document = Document::parse(text).map_err(|error| unset(path, &error.into()))?;
     Ok(Opened { document, stamp: Some(contents.stamp) })
 }
 
@@ -152,14 +153,15 @@ fn replace(path: &Path, opened: &Opened, deadline: Deadline) -> Result<(), SinkE
 }
 
 fn seen(path: &Path, document: &Document, name: &str) -> Result<Seen, SinkError> {
-    document.check_duplicates(name).map_err(|error| unset(path, &error))?;
-    let Some(value) = document.get(name).filter(|value| !value.is_empty()) else { return Ok(Seen::Absent) };
-    let fingerprint = Digest::of(value.as_bytes()).fingerprint();
+    let held = document.held(name).map_err(|error| unset(path, &error))?;
+    let Some(Held { value, doubtful }) = held.filter(|held| !held.value.is_empty()) else { return Ok(Seen::Absent) };
+    // Of all that stands there, so that a repair is a change.
+    let whole = document.get(name).unwrap_or_default();
     Ok(Seen::Holds(SeenEntry {
-        receipt: Receipt(fingerprint.as_str().to_owned()),
-        fingerprint: Some(fingerprint),
+        receipt: Receipt(Digest::of(whole.as_bytes()).fingerprint().as_str().to_owned()),
+        fingerprint: Some(Digest::of(value.as_bytes()).fingerprint()),
         token_id: Secret::parse(&value).ok().map(|secret| secret.token_id()),
-        lagging: None,
+        lagging: doubtful.map(|line| format!("readers see different values of `{name}` in line {line}")),
     }))
 }
 
@@ -175,7 +177,7 @@ fn each<T>(
 }
 
 fn unset(path: &Path, error: &SetError) -> SinkError {
-    SinkError::Refused { reason: format!("`{}`: {error}", path.display()), hint: error.hint().to_owned() }
+    SinkError::Refused { reason: format!("`{}`: {error}", path.display()), hint: error.hint() }
 }
 
 impl From<FileError> for SinkError {

@@ -1,17 +1,21 @@
-//! What git knows about a file: asked of git itself, which alone reads every form of its index.
+//! What git knows about a file: asked of git itself, which alone reads every form of its index, where it is installed.
 
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use super::index;
+
 /// Whether git has a file in its index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tracking {
     Tracked,
-    /// It has not, or there is no repository, or no git.
+    /// It has not, or there is no repository.
     Untracked,
     /// There is a repository that git does not read.
     Unknown,
+    /// There is a repository, no git is installed, and the index cannot be read without it.
+    NoGit,
 }
 
 /// Whether the file at the resolved `path` is in git's index.
@@ -21,14 +25,27 @@ pub(super) fn tracking(path: &Path) -> Tracking {
     }
     match ask(path, &["--literal-pathspecs", "ls-files", "--error-unmatch"]) {
         Answer::Code(0) => Tracking::Tracked,
-        Answer::Code(1) | Answer::NoGit => Tracking::Untracked,
+        Answer::Code(1) => Tracking::Untracked,
         Answer::Code(_) => Tracking::Unknown,
+        Answer::NoGit => match index::has(path) {
+            Some(true) => Tracking::Tracked,
+            Some(false) => Tracking::Untracked,
+            None => Tracking::NoGit,
+        },
     }
 }
 
-/// Whether git would offer the file to be added: it is in a work tree, and no pattern ignores it.
-pub(super) fn would_be_added(path: &Path) -> bool {
-    inside_work_tree(path) && matches!(ask(path, &["check-ignore", "--quiet"]), Answer::Code(1))
+/// Why git may offer the file to be added, if it may: it is in a work tree, and no pattern ignores it.
+pub(super) fn may_be_added(path: &Path) -> Option<String> {
+    if !inside_work_tree(path) {
+        return None;
+    }
+    let path_shown = path.display();
+    match ask(path, &["check-ignore", "--quiet"]) {
+        Answer::Code(1) => Some(format!("`{path_shown}` is not ignored by git: add it to `.gitignore`")),
+        Answer::Code(_) => None,
+        Answer::NoGit => Some(format!("cannot tell whether git ignores `{path_shown}`, as `git` is not installed")),
+    }
 }
 
 /// Spares most files outside of repositories a process.

@@ -4,12 +4,17 @@
 //! value (`NAME=`) counts as absent, because people keep such placeholders: a write fills it in. Writers lock the
 //! file's folder, compare what is there with what was seen, and replace the file in one step.
 
+mod agreement;
 mod document;
 mod facts;
 mod file;
 mod git;
+mod index;
+mod node;
 mod scan;
 mod settings;
+mod shell;
+mod spelling;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +27,7 @@ use latchkey::place::Place;
 use latchkey::secret::Secret;
 use tokio::task::spawn_blocking;
 
-pub use self::document::{Document, DotenvError, SetError};
+pub use self::document::{Document, DotenvError, Held, SetError};
 pub(super) use self::facts::Type;
 use self::file::Edit;
 pub use self::settings::Settings;
@@ -57,9 +62,7 @@ pub fn place(machine: &str, path: &Path, name: &str) -> Place {
 fn warnings(path: &Path) -> Vec<String> {
     let path = files::resolve(path);
     let mut warnings = Vec::new();
-    if git::would_be_added(&path) {
-        warnings.push(format!("`{}` is not ignored by git: add it to `.gitignore`", path.display()));
-    }
+    warnings.extend(git::may_be_added(&path));
     if let Some(mode) = files::mode(&path).filter(|mode| mode & 0o077 != 0) {
         warnings.push(format!(
             "`{}` is accessible to others (mode {mode:04o}): the next write sets it to 0600",

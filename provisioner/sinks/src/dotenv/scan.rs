@@ -14,6 +14,15 @@ pub struct DotenvError {
     pub line: usize,
     /// What is wrong with it.
     pub reason: &'static str,
+    /// What to do about it.
+    pub fix: &'static str,
+}
+
+impl DotenvError {
+    /// What to do about it, and where.
+    pub fn hint(&self) -> String {
+        format!("in line {}: {}", self.line, self.fix)
+    }
 }
 
 /// One line with its line ending, or one assignment with all the lines that its value spans.
@@ -21,6 +30,13 @@ pub(super) struct Line {
     pub(super) text: Zeroizing<String>,
     /// `None`: a blank line, a comment, or something that is no assignment; kept as it is.
     pub(super) assignment: Option<Assignment>,
+}
+
+impl Line {
+    /// Whether it is a comment to every reader, but for the first line behind a byte order mark.
+    pub(super) fn is_comment(&self) -> bool {
+        self.text.trim_start_matches(is_blank).starts_with('#')
+    }
 }
 
 /// Where the parts of an assignment stand in its line.
@@ -40,10 +56,11 @@ pub(super) fn lines(text: &str) -> Result<Vec<Line>, DotenvError> {
     while !rest.is_empty() {
         if rest.starts_with('\u{feff}') {
             // Of files that were joined: some readers skip it, some take it as part of the name.
-            return Err(DotenvError { line, reason: "a byte order mark that does not start the file" });
+            let reason = "a byte order mark that does not start the file";
+            return Err(DotenvError { line, reason, fix: "delete the character" });
         }
         let first = physical_line(rest);
-        let assignment = assignment(rest, first).map_err(|reason| DotenvError { line, reason })?;
+        let assignment = assignment(rest, first).map_err(|(reason, fix)| DotenvError { line, reason, fix })?;
         let value_end = assignment.as_ref().map_or(0, |assignment| assignment.value.end);
         let end = value_end + physical_line(&rest[value_end..]).len();
         let (whole, after) = rest.split_at(end);
@@ -66,17 +83,23 @@ pub(super) fn line_ending(line: &str) -> &str {
     }
 }
 
-/// Some readers end a line at a lone carriage return, some do not: an assignment might hide behind it.
+/// Some readers end a line at these, some do not: an assignment might hide behind one.
 fn refuse_controls(text: &str, line: usize) -> Result<(), DotenvError> {
-    let bytes = text.as_bytes();
-    let fault = bytes.iter().enumerate().find_map(|(at, byte)| match byte {
-        b'\r' if bytes.get(at + 1) != Some(&b'\n') => Some((at, "a carriage return without a line feed")),
-        0 => Some((at, "a NUL character")),
+    let fault = text.char_indices().find_map(|(at, character)| match character {
+        '\r' if !text[at + 1..].starts_with('\n') => Some((at, "a carriage return without a line feed")),
+        '\0' => Some((at, "a NUL character")),
+        '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1f}' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
+            Some((at, "a character that some readers take for the end of a line"))
+        }
         _ => None,
     });
     let Some((at, reason)) = fault else { return Ok(()) };
-    Err(DotenvError { line: line + text[..at].matches('\n').count(), reason })
+    let line = line + text[..at].matches('\n').count();
+    Err(DotenvError { line, reason, fix: "delete the character" })
 }
+
+/// What is wrong with a line, and what to do about it.
+type Fault = (&'static str, &'static str);
 
 fn physical_line(text: &str) -> &str {
     text.find('\n').map_or(text, |at| &text[..=at])
@@ -91,7 +114,7 @@ fn skip_blanks(text: &str, from: usize) -> usize {
 }
 
 /// Reads the assignment that `text` starts with, if it does; `first` is its first line.
-fn assignment(text: &str, first: &str) -> Result<Option<Assignment>, &'static str> {
+fn assignment(text: &str, first: &str) -> Result<Option<Assignment>, Fault> {
     let first = first.trim_end_matches(['\r', '\n']);
     let lead = skip_keyword(first);
     let Some((name, name_end)) = name(first, lead) else { return Ok(None) };
@@ -111,11 +134,11 @@ fn skip_keyword(first: &str) -> usize {
     }
 }
 
-/// The name at `from` and where it ends. Some readers take a name in single quotes.
+/// The name at `from` and where it ends. Some readers take a name in quotes.
 fn name(first: &str, from: usize) -> Option<(&str, usize)> {
     let rest = &first[from..];
-    if let Some(quoted) = rest.strip_prefix('\'') {
-        let length = quoted.find('\'')?;
+    if let Some(quoted) = rest.strip_prefix(['\'', '"']) {
+        let length = quoted.find(&rest[..1])?;
         return (length > 0).then(|| (&quoted[..length], from + length + 2));
     }
     let length = rest.find(|c: char| matches!(c, '=' | '#') || c.is_whitespace()).unwrap_or(rest.len());
@@ -123,7 +146,7 @@ fn name(first: &str, from: usize) -> Option<(&str, usize)> {
 }
 
 /// Where the value behind the `=` at `from - 1` stands, and its quote.
-fn value(text: &str, first: &str, from: usize) -> Result<(Range<usize>, Option<char>), &'static str> {
+fn value(text: &str, first: &str, from: usize) -> Result<(Range<usize>, Option<char>), Fault> {
     let start = skip_blanks(first, from);
     match first[start..].chars().next() {
         None => Ok((from..from, None)),
@@ -134,16 +157,13 @@ fn value(text: &str, first: &str, from: usize) -> Result<(Range<usize>, Option<c
     }
 }
 
-fn quoted_value(
-    text: &str,
-    first: &str,
-    start: usize,
-    quote: char,
-) -> Result<(Range<usize>, Option<char>), &'static str> {
+fn quoted_value(text: &str, first: &str, start: usize, quote: char) -> Result<(Range<usize>, Option<char>), Fault> {
     let body = start + 1;
     // The libraries take every quote behind a backslash as part of the value.
     let close = text[body..].match_indices(quote).map(|(at, _)| body + at).find(|at| !text[..*at].ends_with('\\'));
-    let Some(close) = close else { return Err("a quote opens the value and is never closed") };
+    let Some(close) = close else {
+        return Err(("a quote opens the value and is never closed", "put the whole value in quotes of the other kind"));
+    };
     let tail = physical_line(&text[close + 1..]).trim_end_matches(['\r', '\n']).trim_matches(is_blank);
     if tail.is_empty() || tail.starts_with('#') {
         return Ok((start..close + 1, Some(quote)));
@@ -152,7 +172,7 @@ fn quoted_value(
     if close < first.len() && !tail.contains(['\'', '"', '`']) {
         return Ok((start..plain_end(first, start), None));
     }
-    Err("text follows the quote that closes the value")
+    Err(("text follows the quote that closes the value", "put the whole value in one pair of quotes"))
 }
 
 /// Where a value without quotes ends: at a comment that a blank sets off, or with the line.

@@ -10,8 +10,8 @@ use latchkey::service::Grant;
 use super::Diagnosis;
 use crate::commands::exit::Fault;
 use crate::manifest::{Manifest, ServiceAddress};
-use crate::observe::observe;
-use crate::plan;
+use crate::observe::{Observation, observe};
+use crate::plan::{self, Concern, Labels, Options};
 use crate::service::{Client, ServiceError};
 use latchkey_sinks::ManifestSinks;
 use latchkey_sinks::files;
@@ -100,6 +100,17 @@ pub(super) async fn service(
     }));
     if faults.is_empty() {
         findings.push(Diagnosis::good(what, "all users and roles of the manifest exist"));
+    }
+    tokens(findings, manifest, &observation);
+}
+
+/// What stops a rotation sooner or later: recorded places that nobody can read from here, and tokens that expire.
+fn tokens(findings: &mut Vec<Diagnosis>, manifest: &Manifest, observation: &Observation) {
+    let labels = Labels::new(&manifest.folder, &observation.machine);
+    let plan = plan::plan(manifest, observation, &Options::default());
+    for Concern { what, text, fix, elsewhere } in plan.tokens.iter().flat_map(|token| plan::concerns(token, &labels)) {
+        let found = if elsewhere { Diagnosis::note } else { Diagnosis::problem };
+        findings.push(found(what, text, fix.as_deref()));
     }
 }
 

@@ -1,7 +1,6 @@
 //! Tokens by sinks: which version each place contains, in a table that fits a terminal.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use latchkey::place::Place;
@@ -10,7 +9,9 @@ use latchkey::token::{Token, VersionState};
 use crate::manifest::Manifest;
 use crate::observe::Observation;
 use crate::observe::finding::Finding;
-use crate::plan::{Blocked, Labels, Plan, Remark, TokenPlan, Tone, remarks};
+use crate::plan::{Blocked, Labels, Note, Plan, TokenPlan, remarks};
+
+use super::outstanding::Outstanding;
 use latchkey_sinks::plural::count;
 use latchkey_sinks::{Seen, SinkError};
 
@@ -28,9 +29,7 @@ pub(super) struct Grid {
     pub(super) rows: Vec<Row>,
     /// What a cell is too small for: drift, what is unreachable and what is blocked.
     pub(super) below: Vec<String>,
-    drift: usize,
-    blocked: usize,
-    due: usize,
+    outstanding: Outstanding,
 }
 
 pub(super) struct Row {
@@ -52,11 +51,11 @@ pub(super) struct Cell {
     pub(super) drift: bool,
     /// Why its consumers may still read an older one.
     pub(super) lagging: Option<String>,
-    mark: Mark,
+    pub(super) mark: Mark,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mark {
+pub(super) enum Mark {
     Current,
     Expired,
     Older,
@@ -181,9 +180,7 @@ impl Grid {
             columns,
             rows: Vec::new(),
             below: Vec::new(),
-            drift: 0,
-            blocked: 0,
-            due: 0,
+            outstanding: Outstanding::default(),
         };
         for (token, placed) in plan.tokens.iter().zip(&placed) {
             grid.add(token, placed, observation.at, labels);
@@ -207,31 +204,11 @@ impl Grid {
             if cells.is_empty() { "-".to_owned() } else { cells.join(" ") }
         });
         let cells = cells.collect();
-        let due = record.and_then(Token::due);
-        self.due += usize::from(due.is_some_and(|due| due <= now));
+        // Nothing rotates a token that is not declared.
+        let due = record.filter(|_| token.declaration.is_some()).and_then(Token::due);
         let current = record.and_then(|record| record.current().map(|current| record.deadline(current)));
-        let subject = format!("`{}/{}`", token.user, token.name);
-        for (_, held, place) in placed {
-            self.drift += usize::from(held.drift);
-            if held.drift {
-                self.below.push(format!("drift    {subject}: {place} {}", drifted(held)));
-            }
-            if let Some(why) = &held.lagging {
-                self.below.push(format!("waiting  {subject}: {place}: {why}"));
-            }
-        }
-        let unknown = token.findings.iter().filter_map(|(place, find)| match find {
-            Finding::Unknown(error) => Some(format!("unknown  {subject}: {}: {error}", labels.of(place))),
-            _ => None,
-        });
-        self.below.extend(unknown);
-        self.blocked += usize::from(!token.blocked.is_empty());
-        let problem = remarks(token, labels).into_iter().find(|remark| remark.tone == Tone::Problem);
-        // That a place is unreachable was said of the place.
-        let said = token.blocked.iter().all(|blocked| matches!(blocked, Blocked::Unreachable(..)));
-        if let Some(Remark { text, .. }) = problem.filter(|_| !said) {
-            self.below.push(format!("blocked  {subject}: {text}"));
-        }
+        self.outstanding.count(token, placed.iter().map(|(_, held, _)| held), now);
+        self.tell(token, placed, labels);
         let name =
             if token.declaration.is_some() { token.name.to_string() } else { format!("{} (not declared)", token.name) };
         self.rows.push(Row {
@@ -245,21 +222,54 @@ impl Grid {
         });
     }
 
+    /// What a cell is too small for, place by place, and what the plan says of the token.
+    fn tell(&mut self, token: &TokenPlan, placed: &[(String, Cell, String)], labels: &Labels) {
+        let subject = format!("`{}/{}`", token.user, token.name);
+        for (_, held, place) in placed {
+            if held.drift {
+                self.below.push(format!("drift    {subject}: {place} {}", drifted(held)));
+            }
+            if let Some(why) = &held.lagging {
+                self.below.push(format!("waiting  {subject}: {place}: {why}"));
+            }
+        }
+        let unknown = token.findings.iter().filter_map(|(place, find)| match find {
+            Finding::Unknown(error) => {
+                Some(format!("unknown  {subject}: {} ({}): {error}", labels.of(place), place.id()))
+            }
+            _ => None,
+        });
+        self.below.extend(unknown);
+        let remarks = remarks(token, labels);
+        let (problems, notes) = remarks.split_at(token.blocked.len());
+        for (blocked, remark) in token.blocked.iter().zip(problems) {
+            // That a place is unreachable was said of the place.
+            if matches!(blocked, Blocked::Unreachable { .. }) {
+                continue;
+            }
+            let id = blocked.place().map_or_else(String::new, |id| format!(" ({id})"));
+            self.below.push(format!("blocked  {subject}: {}{id}", remark.text));
+        }
+        for (note, remark) in token.notes.iter().zip(notes) {
+            let word = match note {
+                Note::Leaving { .. } => "leaving",
+                Note::Expires { .. } | Note::Expired { .. } => "warning",
+                _ => continue,
+            };
+            self.below.push(format!("{word:<8} {subject}: {}", remark.text));
+        }
+    }
+
     /// How things are as a whole.
     pub(super) fn sum(&self) -> String {
         if self.rows.is_empty() {
             return "No tokens".to_owned();
         }
-        let mut sum = format!("{} in {}", count(self.rows.len(), "token"), count(self.columns.len(), "sink"));
-        let counts = [(self.drift, "drifted"), (self.due, "due"), (self.blocked, "blocked")];
-        let mut parts = counts.iter().filter(|(count, _)| *count > 0).peekable();
-        if parts.peek().is_none() {
-            sum.push_str(", all in sync");
+        let sum = format!("{} in {}", count(self.rows.len(), "token"), count(self.columns.len(), "sink"));
+        match self.outstanding.words() {
+            words if words.is_empty() => format!("{sum}, all in sync"),
+            words => format!("{sum}, {}", words.join(", ")),
         }
-        for (count, words) in parts {
-            let _ = write!(sum, ", {count} {words}");
-        }
-        sum
     }
 
     /// What the marks in the cells mean, those that are there.

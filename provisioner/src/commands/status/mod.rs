@@ -1,6 +1,7 @@
 //! `provision status`: every token, its versions and what its places contain.
 
 mod grid;
+mod outstanding;
 
 use serde_json::json;
 

@@ -37,7 +37,7 @@ fn an_entry_stays_while_its_consumers_lag_behind_it() {
     let forgotten = leaving().lagging("b").with(|options| {
         options.forget.insert(place("b", "API").id().to_string());
     });
-    assert_eq!(forgotten.words(), "update places, forget b, . 1 perhaps read in b");
+    assert_eq!(forgotten.words(), "update places, forget b, . 1 perhaps read in b, . 2 left in b");
 }
 
 #[test]

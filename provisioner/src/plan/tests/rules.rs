@@ -85,7 +85,7 @@ fn a_place_of_another_machine_stays_declared_and_blocks_what_would_be_blind() {
     let forgetting = scene(30 * DAY).with(|options| {
         options.forget.insert(there.id().to_string());
     });
-    assert_eq!(forgetting.words(), "update places, new due, forget ?");
+    assert_eq!(forgetting.words(), "update places, new due, forget ?, . 1 left in ?");
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn prune_takes_entries_first_and_ends_the_token_after_its_overlap() {
     let forgetting = scene(&token, HOUR, Holds::Unknown).with(|options| {
         options.forget.insert(place("a", "API").id().to_string());
     });
-    assert_eq!(forgetting.words(), "forget a, leave");
+    assert_eq!(forgetting.words(), "forget a, leave, . 1 left in a");
     let mut leaving = token.clone();
     leaving.leaving = Some(at(HOUR));
     assert_eq!(scene(&leaving, HOUR + DAY - 1, Holds::Nothing).words(), ". ends later");

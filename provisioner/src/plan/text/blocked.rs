@@ -1,45 +1,79 @@
 //! What cannot be done, and what to do about it.
 
+use latchkey::place::PlaceId;
+
 use super::Names;
 use super::changes::reason_text;
-use crate::plan::{Blocked, minute};
+use crate::plan::{Blocked, TokenPlan, Tracked, minute};
 
-pub(super) fn text(blocked: &Blocked, names: &Names) -> (String, Option<String>) {
+/// How a place that cannot be read is read again, or given up.
+pub(super) fn way_out(id: &PlaceId, hint: Option<&str>, tracked: &Tracked) -> String {
+    let first = hint.unwrap_or("try again when it is reachable");
+    match tracked {
+        Tracked::New => first.to_owned(),
+        Tracked::Declared => format!(
+            "{first}; if the place is gone for good, remove its push from the manifest, then run \
+             `provision apply --forget {id}`"
+        ),
+        Tracked::Recorded => format!("{first}; if the place is gone for good, run `provision apply --forget {id}`"),
+        Tracked::Elsewhere { machine } => format!(
+            "if that machine is gone for good or was renamed, run `provision apply --forget {id}`, or \
+             `--forget-machine {machine}` for all of its places; if it is still in use, give each machine a token of \
+             its own"
+        ),
+    }
+}
+
+pub(super) fn text(token: &TokenPlan, blocked: &Blocked, names: &Names) -> (String, Option<String>) {
     match blocked {
         Blocked::Foreign(id) => (
             format!("{} contains a value that Latchkey did not write, and is left as it is", names.of(id)),
             Some("set `adopt = true` in the push to replace it, or choose another name".to_owned()),
         ),
-        Blocked::Unreachable(id, reason, hint) => (
-            format!("cannot read {}: {reason}", names.of(id)),
-            Some(hint.clone().unwrap_or_else(|| {
-                format!(
-                    "try again when it is reachable; if it is gone for good and no longer declared here, run \
-                     `provision apply --forget {id}`"
-                )
-            })),
+        Blocked::OtherManifest { place: id, manifest, user, name } => (
+            format!(
+                "{} contains the secret of the token `{user}/{name}` of the manifest `{manifest}`, and is left as it is",
+                names.of(id)
+            ),
+            Some(format!(
+                "remove the push here, or remove it from `{manifest}` and run `provision apply --prune` there"
+            )),
         ),
-        Blocked::NoPlace(push, reason, hint) => {
-            (format!("cannot determine the place of `{push}`: {reason}"), hint.clone())
+        Blocked::Unreachable { place: id, reason, hint, tracked } => {
+            (format!("cannot read {}: {reason}", names.of(id)), Some(way_out(id, hint.as_deref(), tracked)))
         }
-        Blocked::Renamed { from, user } => (
-            format!("the token `{user}/{from}` is no longer declared and is delivered to the same place"),
-            Some(format!("if it was renamed, set `moved_from = \"{from}\"`; if it is to be deleted, pass `--prune`")),
-        ),
+        Blocked::NoPlace(push, reason, hint) => {
+            let help =
+                hint.as_deref().unwrap_or("try again when it is reachable, or remove the push from the manifest");
+            (format!("cannot determine the place of `{push}`: {reason}"), Some(help.to_owned()))
+        }
+        Blocked::Renamed { from, user } => {
+            let stays = if *user == token.user {
+                format!("if it was renamed, set `moved_from = \"{from}\"`")
+            } else {
+                format!("a token cannot move to another user: set `user = \"{user}\"` again to keep it")
+            };
+            (
+                format!("the token `{user}/{from}` is no longer declared and is delivered to the same place"),
+                Some(format!("{stays}; if it is to be deleted, pass `--prune`")),
+            )
+        }
         Blocked::OtherUser(user) => (
             format!("`moved_from` names a token of `{user}`, and a token cannot move to another user"),
             Some("remove `moved_from`, and pass `--prune` to delete the former token".to_owned()),
         ),
-        Blocked::TooManyVersions { live, until } => {
+        Blocked::TooManyVersions { live, until, forceable } => {
             let when =
                 until.map_or_else(String::new, |until| format!("; the next one can be created at {}", minute(until)));
-            (
-                format!("{live} versions of it are valid already, and no more are allowed{when}"),
-                Some(
+            let help = match until {
+                _ if *forceable => {
                     "see `provision status` for who uses what; `--force-retire` retires versions that are in use"
-                        .to_owned(),
-                ),
-            )
+                        .to_owned()
+                }
+                Some(until) => format!("run `provision apply` again after {}; no flag ends it sooner", minute(*until)),
+                None => "repair the places that contain an older version; `provision status` shows them".to_owned(),
+            };
+            (format!("{live} versions of it are valid already, and no more are allowed{when}"), Some(help))
         }
         Blocked::NotQuiet { place: id, until } => (
             format!("cannot forget {} yet, as an announced write may still arrive there", names.of(id)),

@@ -82,9 +82,8 @@ impl Page<'_> {
     /// A version that goes to every declared place, and what is lost there.
     fn pushes(&mut self, number: u32) {
         for id in self.token.places.iter().map(Place::id) {
-            let adopted =
-                self.token.findings.iter().any(|(found, find)| found.id() == id && matches!(find, Finding::Foreign));
-            let lost = if adopted { ", replacing a value that Latchkey did not write" } else { "" };
+            let found = self.token.findings.iter().find(|(place, _)| place.id() == id).map(|(_, find)| find);
+            let lost = found.and_then(replaced).map_or_else(String::new, |what| format!(", replacing {what}"));
             self.detail(format!("push version {number} to {}{lost}", self.names.of(&id)));
         }
     }
@@ -122,18 +121,33 @@ impl Page<'_> {
             // Selected sinks only: it becomes current once it is everywhere.
             _ if staged => format!("push the staged version to {name}"),
             Finding::Absent if !known => format!("push to {name}"),
+            Finding::Foreign => format!("adopt {name}, replacing a value that Latchkey did not write"),
+            found if !known && replaced(found).is_some() => {
+                format!("push to {name}, replacing {}", replaced(found).unwrap_or_default())
+            }
             found => format!("repair {name} ({})", found.words()),
         };
         self.line(Tone::Change, &text);
     }
 
     fn forget(&mut self, id: &PlaceId) {
-        let ours = |find: &Finding| {
-            matches!(find, Finding::Current | Finding::Other { number: Some(_), .. } | Finding::Unknown(_))
+        let ours = |find: &Finding| matches!(find, Finding::Unknown(_)) || find.is_ours();
+        let find = self.token.findings.iter().find(|(place, _)| place.id() == *id).map(|(_, find)| find);
+        let why = match find {
+            Some(find) if ours(find) => "as requested; its entry stays",
+            Some(Finding::Edited) => "which was changed outside Latchkey; its entry stays",
+            _ => "which contains nothing of the token",
         };
-        let asked = self.token.findings.iter().any(|(place, find)| place.id() == *id && ours(find));
-        let why = if asked { "as requested; its entry stays" } else { "which contains nothing of the token" };
         self.line(Tone::Change, &format!("forget {}, {why}", self.names.of(id)));
+    }
+}
+
+/// What is lost where a version is written over a value of somebody else's.
+fn replaced(find: &Finding) -> Option<&'static str> {
+    match find {
+        Finding::Foreign => Some("a value that Latchkey did not write"),
+        Finding::Other { number: None, live: true } => Some("the secret of another token of this manifest"),
+        _ => None,
     }
 }
 

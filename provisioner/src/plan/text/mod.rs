@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use latchkey::place::{Place, PlaceId};
 
 use super::causes;
-use super::{Field, Note, Plan, TokenPlan, UserField};
+use super::{Blocked, Field, Note, Plan, TokenPlan, Tracked, UserField};
 
 pub use notes::kept_as;
 pub use summary::summary;
@@ -149,7 +149,8 @@ fn token_lines(lines: &mut Vec<Line>, token: &TokenPlan, labels: &Labels) {
     changes::lines(lines, token, &subject(token), &labels.names(token));
     for remark in remarks(token, labels) {
         lines.push(Line { tone: remark.tone, text: remark.sentence() });
-        lines.extend(remark.help.as_deref().map(Line::help));
+        // A note is one line: what is only worth knowing is not part of the plan's id.
+        lines.extend(remark.help.as_deref().filter(|_| remark.tone == Tone::Problem).map(Line::help));
     }
 }
 
@@ -168,10 +169,15 @@ pub struct Remark {
 }
 
 impl Remark {
-    /// The whole of it but the advice.
+    /// The whole of it but the advice on a problem, which has a line of its own.
     pub fn sentence(&self) -> String {
-        let kind = if self.tone == Tone::Problem { "blocked: " } else { "" };
-        format!("{}: {kind}{}", self.subject, self.text)
+        let Self { tone, subject, text, .. } = self;
+        match (tone, &self.help) {
+            (Tone::Problem, _) => format!("{subject}: blocked: {text}"),
+            _ if self.is_urgent => format!("{subject}: warning: {text}"),
+            (_, Some(help)) => format!("{subject}: {text}; {help}"),
+            (_, None) => format!("{subject}: {text}"),
+        }
     }
 }
 
@@ -179,14 +185,65 @@ impl Remark {
 pub fn remarks(token: &TokenPlan, labels: &Labels) -> Vec<Remark> {
     let names = labels.names(token);
     let problems = token.blocked.iter().map(|blocked| {
-        let (text, help) = blocked::text(blocked, &names);
+        let (text, help) = blocked::text(token, blocked, &names);
         Remark { tone: Tone::Problem, subject: subject(token), text, help, is_urgent: false }
     });
-    let notes = token.notes.iter().map(|note| {
-        let (text, is_urgent) = (notes::text(token, note, &names), matches!(note, Note::Expires { .. }));
-        Remark { tone: Tone::Note, subject: subject(token), text, help: None, is_urgent }
-    });
+    let notes = token.notes.iter().map(|note| remark_of(token, note, &names));
     problems.chain(notes).collect()
+}
+
+fn remark_of(token: &TokenPlan, note: &Note, names: &Names) -> Remark {
+    let help = match note {
+        Note::OutOfSight { place, hint, tracked, .. } => Some(blocked::way_out(place, hint.as_deref(), tracked)),
+        _ => None,
+    };
+    let text = notes::text(token, note, names);
+    Remark { tone: Tone::Note, subject: subject(token), text, help, is_urgent: note.is_urgent() }
+}
+
+/// What is unreachable or expires: what a check of the whole set-up reports of a token, each with a name for what it is
+/// about.
+pub fn concerns(token: &TokenPlan, labels: &Labels) -> Vec<Concern> {
+    let names = labels.names(token);
+    let blocked = token.blocked.iter().filter_map(|blocked| match blocked {
+        Blocked::Unreachable {
+            place,
+            reason,
+            hint,
+            tracked: tracked @ (Tracked::Recorded | Tracked::Elsewhere { .. }),
+        } => {
+            let fix = blocked::way_out(place, hint.as_deref(), tracked);
+            let text = format!("{reason}; {} is blocked by it", subject(token));
+            Some(Concern { what: format!("place {}", names.of(place)), text, fix: Some(fix), elsewhere: false })
+        }
+        _ => None,
+    });
+    let notes = token.notes.iter().filter_map(|note| match note {
+        Note::OutOfSight { place, reason, hint, tracked, .. } => Some(Concern {
+            what: format!("place {}", names.of(place)),
+            text: format!("{reason}; the next rotation of {} waits for it", subject(token)),
+            fix: Some(blocked::way_out(place, hint.as_deref(), tracked)),
+            elsewhere: matches!(tracked, Tracked::Elsewhere { .. }),
+        }),
+        note if note.is_urgent() => {
+            let text = notes::text(token, note, &names);
+            Some(Concern { what: subject(token), text, fix: None, elsewhere: false })
+        }
+        _ => None,
+    });
+    blocked.chain(notes).collect()
+}
+
+/// One thing that stops a token sooner or later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Concern {
+    /// The place or the token.
+    pub what: String,
+    pub text: String,
+    /// What to do about it.
+    pub fix: Option<String>,
+    /// It is on another machine, where it may be as it should be.
+    pub elsewhere: bool,
 }
 
 fn subject(token: &TokenPlan) -> String {

@@ -1,5 +1,7 @@
 //! What a reader should know.
 
+use jiff::Timestamp;
+use latchkey::lifetime::Seconds;
 use latchkey::place::PlaceId;
 use latchkey::protocol::Keeps;
 use latchkey_sinks::plural::count;
@@ -16,23 +18,42 @@ pub(super) fn text(token: &TokenPlan, note: &Note, names: &Names) -> String {
              tracking it",
             names.of(id)
         ),
-        Note::Leaving { place: id, number, expires } => {
+        Note::Leaving { place: id, number, expires, live } => {
             let version = number.map_or_else(|| "a version".to_owned(), |number| format!("version {number}"));
-            let until = expires.map_or_else(String::new, |at| format!(", which is valid until {}", minute(at)));
+            let until = match expires {
+                Some(at) if *live => format!(", which is valid until {}", minute(*at)),
+                Some(at) => format!(", which expired at {}", minute(*at)),
+                None if *live => String::new(),
+                None => ", which is no longer valid".to_owned(),
+            };
             format!(
                 "{} is no longer declared and still contains {version}{until}; `--prune` removes it, `--forget {id}` \
                  stops tracking it",
                 names.of(id)
             )
         }
-        Note::OutOfSight(id, reason) => format!("{} is unreachable: {reason}", names.of(id)),
+        Note::OutOfSight { place: id, reason, due, .. } => {
+            let rotation = due.map_or_else(
+                || "the next rotation".to_owned(),
+                |due| format!("the rotation that is due at {}", minute(due)),
+            );
+            format!("{} is unreachable: {reason}; {rotation} waits for it", names.of(id))
+        }
         Note::Expires { number, at } => {
-            format!("version {number} is in use and expires at {}", minute(*at))
+            let why = if token.declaration.is_some() {
+                ""
+            } else {
+                ", as nothing rotates a token that is not declared; declare it again to keep it"
+            };
+            format!("version {number} is in use and expires at {}{why}", minute(*at))
         }
-        Note::NotDeclared => {
-            let places = token.record.as_ref().map_or(0, |record| record.places.len());
-            format!("no longer declared, left as it is with {}; `--prune` deletes it", count(places, "place"))
-        }
+        Note::Expired { number, at, places, unseen } => expired(token, (*number, *at), (places, unseen), names),
+        Note::LeftBehind { place: id, number, until } => format!(
+            "{} keeps version {number}, which is not replaced there any more and expires at {} at the latest",
+            names.of(id),
+            minute(*until)
+        ),
+        Note::NotDeclared { valid } => not_declared(token, *valid),
         Note::EndsAfter(at) => format!("leaving, to be deleted after {}", minute(*at)),
         Note::WaitsForAll(Some(reason)) => {
             format!("needs a new version, {}; run without `--sink` to create it", reason_text(reason, names))
@@ -41,6 +62,48 @@ pub(super) fn text(token: &TokenPlan, note: &Note, names: &Names) -> String {
             "an earlier run left a version staged; run without `--sink` to make it current".to_owned()
         }
     }
+}
+
+/// A token that is no longer declared, and until when its consumers can do without a new version.
+fn not_declared(token: &TokenPlan, valid: Option<(u32, Timestamp)>) -> String {
+    let record = token.record.as_deref();
+    let until = valid.map_or_else(String::new, |(number, until)| {
+        format!(" and not rotated any more: version {number} is valid until {}", minute(until))
+    });
+    let leaving = record.and_then(|record| {
+        let overlap = record.terms.map_or(Seconds(0), |terms| terms.overlap);
+        record.leaving.map(|since| overlap.after(since))
+    });
+    if let Some(after) = leaving {
+        return format!("no longer declared{until}; leaving, `--prune` deletes it after {}", minute(after));
+    }
+    let places = count(record.map_or(0, |record| record.places.len()), "place");
+    format!("no longer declared{until}; left as it is with {places}, `--prune` deletes it")
+}
+
+/// A version that is no longer valid, and where consumers find it.
+fn expired(
+    token: &TokenPlan,
+    (number, at): (u32, Option<Timestamp>),
+    (places, unseen): (&[PlaceId], &[PlaceId]),
+    names: &Names,
+) -> String {
+    let list = |ids: &[PlaceId]| ids.iter().map(|id| names.of(id)).collect::<Vec<_>>().join(", ");
+    let ended = match at {
+        Some(at) => format!("version {number} expired at {}", minute(at)),
+        None => format!("version {number} is no longer valid"),
+    };
+    let seen = match places.len() {
+        0 => String::new(),
+        1 => format!(", and {} still contains it", list(places)),
+        _ => format!(", and these still contain it: {}", list(places)),
+    };
+    let unseen = if unseen.is_empty() { String::new() } else { format!("; last written to {}", list(unseen)) };
+    let help = match token.declaration {
+        Some(_) => "",
+        None => "; declare the token again to replace it, or pass `--prune`",
+    };
+    format!("{ended}{seen}{unseen}{help}")
 }
 
 fn kept(number: u32, why: &Keeps, names: &Names) -> String {

@@ -1,14 +1,14 @@
-//! What leaves: older versions, places that are no longer declared, and what to warn of in time.
+//! What leaves: older versions, and places that are no longer declared.
 
-use latchkey::lifetime::Seconds;
-use latchkey::place::{Place, PlaceId};
+use jiff::Timestamp;
+use latchkey::place::PlaceId;
 use latchkey::protocol::{Evidence, Found, Keeps, PlaceLook};
 use latchkey::token::{Token, Version, VersionState};
 
 use super::{Case, Whose};
 use crate::observe::finding::Finding;
 use crate::observe::keeping::{keeps, place_look};
-use crate::plan::{Blocked, Change, Note, Pass, TokenPlan};
+use crate::plan::{Blocked, Change, Note, Pass, TokenPlan, Tracked};
 use crate::safeguard::{Safeguard, stands};
 use latchkey_sinks::SinkError;
 
@@ -46,6 +46,16 @@ pub(super) fn repairs(case: &Case<'_>, record: &Token) -> bool {
     record.unrepaired(&looks).is_some() || looks.iter().any(|look| look.found == Found::Unknown)
 }
 
+/// Whether an older version is kept by its use alone.
+pub(super) fn is_forceable(case: &Case<'_>, record: &Token) -> bool {
+    let places = place_looks(case, record, &[]);
+    let kept = |version: &Version, force| {
+        keeps(record, version, &Evidence { at: case.now, now: case.now, places: &places, force })
+    };
+    let older = record.live(case.now).filter(|version| version.state != VersionState::Current);
+    older.into_iter().any(|version| kept(version, false).is_some() && kept(version, true).is_none())
+}
+
 /// What was found at each place of the token, declared here or recorded.
 fn place_looks(case: &Case<'_>, record: &Token, brought: &[Change]) -> Vec<PlaceLook> {
     let writes = |id: &PlaceId| {
@@ -69,10 +79,12 @@ pub(super) fn leave(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
     for (id, find, whose) in &case.others {
         let quiet_from = record.quiet_from(id).map(|(_, until)| until).filter(|until| *until > case.now);
         if case.options.forget.contains(id.as_str()) {
-            match quiet_from {
-                // The service would refuse it.
-                Some(until) => plan.blocked.push(Blocked::NotQuiet { place: id.clone(), until }),
-                None => plan.changes.push(Change::Forget { place: id.clone() }),
+            // The service would refuse it.
+            if let Some(until) = quiet_from {
+                plan.blocked.push(Blocked::NotQuiet { place: id.clone(), until });
+            } else {
+                plan.notes.extend(left_behind(record, id, find, case.now));
+                plan.changes.push(Change::Forget { place: id.clone() });
             }
             continue;
         }
@@ -80,7 +92,13 @@ pub(super) fn leave(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
         let absent = Finding::Absent;
         let find = if matches!(find, Finding::Unknown(SinkError::BeingDeleted { .. })) { &absent } else { find };
         if let Finding::Unknown(error) = find {
-            plan.notes.push(Note::OutOfSight(id.clone(), error.to_string()));
+            plan.notes.push(Note::OutOfSight {
+                place: id.clone(),
+                reason: error.to_string(),
+                hint: error.hint().map(str::to_owned),
+                tracked: Tracked::recorded(error),
+                due: record.due(),
+            });
             continue;
         }
         if *whose == Whose::OtherMachine {
@@ -93,16 +111,19 @@ pub(super) fn leave(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
         }
         let quiet = quiet_from.is_none();
         match find {
+            // Another token took the place over. Whoever puts a former value back there puts back one of this token's, so
+            // it is looked at until none of those is valid.
+            Finding::Other { number: None, .. } if case.claimed.contains(id) && was_here(record, id, case.now) => {}
+            Finding::Absent | Finding::Foreign | Finding::Edited | Finding::Other { number: None, .. } if quiet => {
+                plan.changes.push(Change::Forget { place: id.clone() });
+            }
             // It is about to get that token's secret; the entry is no longer this token's to remove.
             Finding::Current | Finding::Hidden | Finding::Other { .. } if case.claimed.contains(id) => {}
             // What is hidden is in a place of ours, under our marker; as a repair would overwrite it, it is removed.
             Finding::Current | Finding::Hidden | Finding::Other { number: Some(_), .. } if case.options.prune => {
                 plan.changes.push(Change::Remove { place: id.clone() });
             }
-            Finding::Absent | Finding::Foreign | Finding::Edited | Finding::Other { number: None, .. } if quiet => {
-                plan.changes.push(Change::Forget { place: id.clone() });
-            }
-            Finding::Current | Finding::Hidden | Finding::Other { .. } => {
+            Finding::Current | Finding::Hidden | Finding::Other { number: Some(_), .. } => {
                 let number = match find {
                     Finding::Other { number, .. } => *number,
                     Finding::Hidden => None,
@@ -110,39 +131,27 @@ pub(super) fn leave(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
                 };
                 let version = number.and_then(|number| record.version(number));
                 let expires = version.map(|version| record.deadline(version));
-                plan.notes.push(Note::Leaving { place: id.clone(), number, expires });
+                let live = number.is_none() || expires.is_some_and(|at| at > case.now);
+                plan.notes.push(Note::Leaving { place: id.clone(), number, expires, live });
             }
             _ => {}
         }
     }
 }
 
-/// Expiry wins over everything, so it is shown in time.
-pub(super) fn warn(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
-    let now = case.now;
-    let delivers = plan
-        .changes
-        .iter()
-        .any(|change| matches!(change, Change::NewVersion(_) | Change::Resume { .. } | Change::Create));
-    if delivers {
-        return;
-    }
-    let margin = record.terms.map_or(Seconds::days(7), |terms| Seconds(terms.overlap.0.max(terms.expires_in.0 / 3)));
-    let current = record.current().map(|current| current.number);
-    for version in record.live(now) {
-        // An unreachable place contains what was last delivered there, as far as anybody knows.
-        let delivered =
-            |place: &Place| record.places.get(&place.id()).is_some_and(|record| record.version == Some(version.number));
-        let held = plan.findings.iter().any(|(place, find)| match find {
-            Finding::Unknown(_) => delivered(place),
-            find => find.is_version(version.number, current),
-        });
-        // Where consumers wait for a deployment, what they read is one of the older ones.
-        let lags = |(place, _): &(Place, Finding)| case.observation.lagging(&place.id()).is_some();
-        let held = held || (version.state == VersionState::Retiring && plan.findings.iter().any(lags));
-        let at = record.deadline(version);
-        if held && margin.before(at) <= now {
-            plan.notes.push(Note::Expires { number: version.number, at });
-        }
-    }
+/// The valid version that a place keeps which is to be forgotten.
+pub(in crate::plan) fn left_behind(record: &Token, id: &PlaceId, find: &Finding, now: Timestamp) -> Option<Note> {
+    let number = match find {
+        Finding::Current => record.current().map(|current| current.number),
+        Finding::Other { number, .. } => *number,
+        Finding::Hidden | Finding::Unknown(_) => record.places.get(id).and_then(|record| record.version),
+        Finding::Absent | Finding::Edited | Finding::Foreign => None,
+    }?;
+    let until = record.version(number).map(|version| record.deadline(version)).filter(|until| *until > now)?;
+    Some(Note::LeftBehind { place: id.clone(), number, until })
+}
+
+/// Whether a version that is still valid was announced for a place.
+fn was_here(record: &Token, place: &PlaceId, now: Timestamp) -> bool {
+    record.live(now).any(|version| version.deliveries.contains_key(place))
 }

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use latchkey::api::wire::{
     CreateToken, DeclaredTerms, DeliverVersion, Delivered, DeliveryState, EditToken, IssuedRecord, PromoteVersion,
     PutRole, PutUser, RoleRecord, StageVersion, TokenRecord, UserRecord,
 };
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::place::PlaceId;
-use latchkey::protocol::{Look, VersionError, WRITE_BEFORE};
+use latchkey::protocol::{Arrival, Look, VersionError, WRITE_BEFORE};
 use latchkey::role::Permissions;
-use latchkey::service::{Edit, Issued, Life, NewToken, Role, UserChange};
+use latchkey::service::{Edit, Forget, Issued, Life, NewToken, Role, UserChange};
 use latchkey::token::{EndState, Ended, Token, TokenKey};
 use latchkey::user::User;
 use latchkey_sinks::deadline::Deadline;
@@ -125,8 +126,13 @@ impl Protocol for Remote {
         self.patch(token, edit, None).await
     }
 
-    async fn forget(&self, token: &Token, place: &PlaceId) -> Result<Token, ServiceError> {
-        let edit = Edit { forget: Some(place.clone()), ..Edit::default() };
+    async fn forget(
+        &self,
+        token: &Token,
+        place: &PlaceId,
+        looked_at: Option<Timestamp>,
+    ) -> Result<Token, ServiceError> {
+        let edit = Edit { forget: Some(Forget { place: place.clone(), looked_at }), ..Edit::default() };
         self.patch(token, &edit, Some(token.revision)).await
     }
 
@@ -137,14 +143,14 @@ impl Protocol for Remote {
     }
 
     async fn grant_write(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Duration, ServiceError> {
-        let answer = self.delivery(token, number, place, DeliveryState::Announced, None).await?;
+        let answer = self.delivery(token, number, place, (DeliveryState::Announced, None, None)).await?;
         // Counted by the caller from before the first try, so a late answer grants less and never more.
         Ok(Duration::from_secs(answer.write_within.unwrap_or(WRITE_BEFORE.0)))
     }
 
-    async fn deliver(&self, token: &Token, number: u32, place: &PlaceId, receipt: &str) -> Result<Token, ServiceError> {
-        let receipt = Some(receipt.to_owned());
-        Ok(self.delivery(token, number, place, DeliveryState::Delivered, receipt).await?.token.into_token())
+    async fn deliver(&self, token: &Token, number: u32, arrival: &Arrival<'_>) -> Result<Token, ServiceError> {
+        let step = (DeliveryState::Delivered, Some(arrival.receipt.to_owned()), arrival.looked_at);
+        Ok(self.delivery(token, number, arrival.place, step).await?.token.into_token())
     }
 
     async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError> {
@@ -202,7 +208,8 @@ impl Remote {
             manifest: edit.managed_by.as_ref().map(ToString::to_string),
             terms: edit.terms.map(DeclaredTerms::from),
             places: edit.places.clone(),
-            forget: edit.forget.as_ref().map(ToString::to_string),
+            forget: edit.forget.as_ref().map(|forget| forget.place.to_string()),
+            looked_at: edit.forget.as_ref().and_then(|forget| forget.looked_at),
             leaving: edit.leaving,
         };
         let call = || {
@@ -223,7 +230,9 @@ impl Remote {
         let found = self.found(token, name).await.ok().flatten();
         match found {
             Some(found) if edit.name.is_some() => Ok(found),
-            Some(found) if edit.forget.as_ref().is_some_and(|place| !found.places.contains_key(place)) => Ok(found),
+            Some(found) if edit.forget.as_ref().is_some_and(|forget| !found.places.contains_key(&forget.place)) => {
+                Ok(found)
+            }
             Some(_) => Ok(self.line.repeat::<TokenRecord>(call()).await?.into_token()),
             None => Err(error),
         }
@@ -234,10 +243,9 @@ impl Remote {
         token: &Token,
         number: u32,
         place: &PlaceId,
-        state: DeliveryState,
-        receipt: Option<String>,
+        (state, receipt, looked_at): (DeliveryState, Option<String>, Option<Timestamp>),
     ) -> Result<Delivered, ServiceError> {
-        let body = DeliverVersion { id: token.id.to_string(), state, receipt };
+        let body = DeliverVersion { id: token.id.to_string(), state, receipt, looked_at };
         let target = of(token, &format!("/versions/{number}/deliveries/{place}"));
         self.line.repeat(Call::new("PUT", target).body(&body)).await
     }

@@ -37,6 +37,10 @@ pub(crate) enum Mistake {
     ForgetChanged,
     /// A place may be forgotten although it is declared.
     ForgetDeclared,
+    /// A place is forgotten by a look of any age.
+    ForgetOnOldLook,
+    /// A delivery is reported by a look of any age.
+    ReportOnOldLook,
     /// A token may end although a write may be under way.
     EndTokenNotQuiet,
     /// A token may end although its record changed since the look.

@@ -13,7 +13,7 @@ use latchkey::place::PlaceId;
 use latchkey::protocol::{LOOK_MAX, Look, VersionError};
 use latchkey::role::Permissions;
 use latchkey::secret::{Prefix, Secret, TokenId};
-use latchkey::service::{Edit, Issued, Life, NewToken, Origin, Role, UserChange};
+use latchkey::service::{Edit, Forget, Issued, Life, NewToken, Origin, Role, UserChange};
 use latchkey::token::{EndState, Ended, Token, TokenKey, TokenState, VersionState};
 use latchkey::user::{User, UserKind};
 use provisioner::service::ServiceError;
@@ -203,7 +203,12 @@ impl Oracle {
         Ok(edited)
     }
 
-    pub(crate) fn forget(&mut self, token: &Token, place: &PlaceId, now: Timestamp) -> Result<Token, ServiceError> {
+    pub(crate) fn forget(
+        &mut self,
+        token: &Token,
+        (place, looked_at): (&PlaceId, Option<Timestamp>),
+        now: Timestamp,
+    ) -> Result<Token, ServiceError> {
         let mistake = self.mistake;
         let revision = Some(token.revision).filter(|_| mistake != Some(Mistake::ForgetChanged));
         let forgotten = self.change(token, revision, |token| {
@@ -215,7 +220,8 @@ impl Oracle {
             if mistake == Some(Mistake::ForgetDeclared) {
                 token.places.get_mut(place).into_iter().for_each(|record| record.declared = false);
             }
-            Ok(token.forget_place(place, now)?)
+            let looked_at = looked_at.filter(|_| mistake != Some(Mistake::ForgetOnOldLook));
+            Ok(token.forget_place(place, looked_at, now)?)
         })?;
         Ok(forgotten.0)
     }
@@ -299,8 +305,8 @@ fn apply(token: &mut Token, edit: &Edit, now: Timestamp) -> Result<(), ServiceEr
     if let Some(places) = &edit.places {
         token.declare_places(places)?;
     }
-    if let Some(place) = &edit.forget {
-        token.forget_place(place, now)?;
+    if let Some(Forget { place, looked_at }) = &edit.forget {
+        token.forget_place(place, *looked_at, now)?;
     }
     if let Some(leaving) = edit.leaving {
         token.leaving = leaving.then(|| token.leaving.unwrap_or(now));

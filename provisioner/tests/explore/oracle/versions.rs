@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use latchkey::place::PlaceId;
-use latchkey::protocol::{LOOK_MAX, Look, VersionError};
+use latchkey::protocol::{Arrival, LOOK_MAX, Look, VersionError};
 use latchkey::secret::{Prefix, Secret};
 use latchkey::token::Token;
 use provisioner::service::{Issued, ServiceError};
@@ -59,16 +59,18 @@ impl Oracle {
         &mut self,
         token: &Token,
         number: u32,
-        (place, receipt): (&PlaceId, &str),
+        arrival: &Arrival<'_>,
         now: Timestamp,
     ) -> Result<Token, ServiceError> {
         let unannounced = self.wrong(Mistake::NothingAnnounced);
+        let late = self.wrong(Mistake::ReportOnOldLook);
         let delivered = self.change(token, None, |token| {
             if let Some(version) = token.versions.iter_mut().find(|version| unannounced && version.number == number) {
                 let delivery = latchkey::token::Delivery { announced: now, delivered: None };
-                version.deliveries.entry(place.clone()).or_insert(delivery);
+                version.deliveries.entry(arrival.place.clone()).or_insert(delivery);
             }
-            Ok(token.deliver(number, place, receipt, now)?)
+            let looked_at = arrival.looked_at.filter(|_| !late);
+            Ok(token.deliver(number, &Arrival { looked_at, ..*arrival }, now)?)
         })?;
         Ok(delivered.0)
     }

@@ -3,7 +3,7 @@
 use latchkey::place::PlaceId;
 
 use super::hands::{Hand, last_there, older};
-use super::{Play, Search};
+use super::{Moving, Play, Search};
 use crate::gate::Go;
 use crate::step::Step;
 use crate::world::{DAY, HOUR, MINUTE, State};
@@ -36,6 +36,9 @@ pub(crate) enum Kind {
     Pass,
     RollBack,
     Paste,
+    PutBack,
+    Remove,
+    Foreign,
     DeleteToken,
 }
 
@@ -47,6 +50,9 @@ impl Choice {
             Kind::Pass => matches!(self, Self::Pass(_)),
             Kind::RollBack => matches!(self, Self::Hand(Hand::RollBack(_))),
             Kind::Paste => matches!(self, Self::Hand(Hand::Paste(_))),
+            Kind::PutBack => matches!(self, Self::Hand(Hand::PutBack(_))),
+            Kind::Remove => matches!(self, Self::Hand(Hand::Remove(_))),
+            Kind::Foreign => matches!(self, Self::Hand(Hand::Foreign(_))),
             Kind::DeleteToken => self == Self::Hand(Hand::DeleteToken),
         }
     }
@@ -92,6 +98,8 @@ impl Play {
         // What rests on a look of more than five minutes ago is refused.
         let fresh = |at: u64| state.seconds <= at + 5 * MINUTE;
         let looked = self.runs.iter().any(|run| run.driven.is_live() && run.looked.is_some_and(fresh));
+        let reports = |run: &&Moving| run.driven.is_live() && run.calls.iter().any(|call| call.step == Step::Report);
+        let reported = self.runs.iter().filter(reports).any(|run| run.seen.is_some_and(fresh));
         let entry = search.job.scenario.entry();
         let lates = |place: &PlaceId| state.late.iter().any(|late| late.place == *place && !late.conditional);
         for (index, sink) in search.names.iter().enumerate() {
@@ -112,7 +120,9 @@ impl Play {
                 .values()
                 .any(|token| token.places.get(&place).is_some_and(|place| place.receipt.is_some()));
             let compared = state.sinks[sink].conditional;
-            if held.is_none() && !delivered && compared {
+            if reported {
+                // The place becomes ours by that look.
+            } else if held.is_none() && !delivered && compared {
                 options.push(Choice::Hand(Hand::Foreign(index)));
             } else if held.is_none() && !delivered && !lates(&place) {
                 options.push(Choice::Hand(Hand::ForeignBefore(index)));

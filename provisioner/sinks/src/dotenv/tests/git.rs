@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::super::warnings;
+use super::super::{index, warnings};
 use super::{Bench, mint, put};
 use crate::{Seen, Sink as _, SinkError};
 
@@ -63,4 +63,32 @@ fn a_file_that_git_would_add_is_warned_of() {
     assert!(warnings(&bench.path())[0].ends_with("is not ignored by git: add it to `.gitignore`"));
     put(&bench.folder.path().join(".gitignore"), b".env*\n");
     assert!(warnings(&bench.path()).iter().all(|warning| !warning.contains("git")));
+}
+
+#[test]
+fn the_index_is_read_without_git_or_not_at_all() {
+    let bench = Bench::with("A=1\n");
+    assert_eq!(index::has(&bench.path()), None, "no repository");
+    git(&bench, &["init", "--quiet"]);
+    assert_eq!(index::has(&bench.path()), Some(false), "no index yet");
+    for name in ["a.env", "b", "link", "x.env"] {
+        put(&bench.folder.path().join(name), b"");
+    }
+    git(&bench, &["add", "a.env", "b", "link", "x.env"]);
+    git(&bench, &["add", "--intent-to-add", ".env"]);
+    let path = |name: &str| bench.folder.path().join(name);
+    for name in [".env", "a.env", "b", "link", "x.env"] {
+        assert_eq!(index::has(&path(name)), Some(true), "{name}");
+    }
+    for name in ["env", "c.env", "b/.env"] {
+        assert_eq!(index::has(&path(name)), Some(false), "{name}");
+    }
+    git(&bench, &["rm", "--quiet", "--cached", "-f", ".env"]);
+    assert_eq!(index::has(&bench.path()), Some(false));
+    git(&bench, &["update-index", "--index-version", "4"]);
+    assert_eq!(index::has(&bench.path()), None, "another form");
+    git(&bench, &["update-index", "--index-version", "2"]);
+    assert_eq!(index::has(&bench.path()), Some(false));
+    git(&bench, &["update-index", "--split-index"]);
+    assert_eq!(index::has(&bench.path()), None, "in two files");
 }

@@ -28,7 +28,7 @@ async fn a_secret_is_written_found_read_back_and_removed() {
     bench.prepare("API_TOKEN").await.unwrap();
     assert_eq!(bench.look("API_TOKEN").await.unwrap(), Seen::Absent);
     let receipt = bench.write("API_TOKEN", &secret, &Seen::Absent).await.unwrap();
-    assert_eq!(bench.text(), format!("{before}API_TOKEN={}\r\n", secret.expose()));
+    assert_eq!(bench.text(), format!("{before}API_TOKEN={}\n", secret.expose()));
     let seen = bench.look("API_TOKEN").await.unwrap();
     let found = held(seen.clone());
     assert_eq!(found.fingerprint, Some(secret.fingerprint()));
@@ -69,7 +69,7 @@ async fn a_foreign_value_is_told_by_its_fingerprint_and_an_empty_one_is_absent()
     assert_eq!(bench.look("B").await.unwrap(), Seen::Absent);
     let secret = mint();
     bench.write("C", &secret, &Seen::Absent).await.unwrap();
-    assert_eq!(bench.text(), format!("A=\"se cret\"\nB=\nC={} # todo\n", secret.expose()));
+    assert_eq!(bench.text(), format!("A=\"se cret\"\nB=\n# todo\nC={}\n", secret.expose()));
     bench.remove("B", &Seen::Absent).await.unwrap();
     assert!(bench.text().contains("B=\n"));
 }
@@ -155,7 +155,9 @@ async fn what_cannot_be_written_is_refused_before_anything_is_staged() {
     check("A=1\n", "API-TOKEN", "`API-TOKEN` cannot be a variable's name").await;
     check("A=1\nB=2\nA=3", "A", "`A` is set in line 1 and in line 3 to different values").await;
     check("\u{feff}A=\n", "A", "byte order mark").await;
-    check("A=\\\n", "API_TOKEN", "line 1 ends with a backslash").await;
+    check("A=\\\n", "API_TOKEN", "line 1: it ends with a backslash").await;
+    check("B=1\nA: x\n", "A", "line 2: some readers may take it for one that sets or unsets `A`").await;
+    check("B=1\nA=it's\n", "B", "line 2: a shell reads on in the lines below").await;
 }
 
 #[tokio::test]

@@ -1,0 +1,77 @@
+//! What is not as it should be, counted: only where nothing is open, everything is in sync.
+
+use jiff::Timestamp;
+use latchkey::token::Token;
+
+use super::grid::{Cell, Mark};
+use crate::plan::{Note, TokenPlan};
+
+/// How much there is of each.
+#[derive(Debug, Default)]
+pub(super) struct Outstanding {
+    /// Declared tokens that do not exist yet.
+    missing: usize,
+    /// Places that should contain the current version and do not.
+    drifted: usize,
+    /// Tokens to be rotated.
+    due: usize,
+    /// Tokens for which something that is needed cannot be done.
+    blocked: usize,
+    /// Places whose consumers may still read an older version.
+    waiting: usize,
+    unreachable: usize,
+    /// Places of other machines.
+    elsewhere: usize,
+    /// Places that are no longer declared and not forgotten yet.
+    leaving: usize,
+    /// Tokens that are no longer declared.
+    undeclared: usize,
+    /// Tokens of which a place contains a version that is no longer valid, or that have no valid one.
+    expired: usize,
+    /// Tokens that expire unless somebody acts.
+    expiring: usize,
+}
+
+impl Outstanding {
+    /// Counts one token and its places.
+    pub(super) fn count<'a>(&mut self, token: &TokenPlan, cells: impl Iterator<Item = &'a Cell>, now: Timestamp) {
+        let record = token.record.as_deref();
+        let is_declared = token.declaration.is_some();
+        let one = |is: bool| usize::from(is);
+        let mut dead = record.is_some_and(|record| record.live(now).next().is_none());
+        for cell in cells {
+            self.drifted += one(cell.drift);
+            self.waiting += one(cell.lagging.is_some());
+            self.unreachable += one(cell.mark == Mark::Unknown);
+            self.elsewhere += one(cell.mark == Mark::Away);
+            dead |= matches!(cell.mark, Mark::Dead | Mark::Expired);
+        }
+        let any = |wanted: fn(&Note) -> bool| token.notes.iter().any(wanted);
+        self.missing += one(is_declared && record.is_none());
+        self.due += one(is_declared && record.and_then(Token::due).is_some_and(|due| due <= now));
+        self.blocked += one(!token.blocked.is_empty());
+        self.undeclared += one(!is_declared);
+        let leaves = |note: &&Note| matches!(note, Note::Leaving { .. } | Note::StaysWhileLagging { .. });
+        self.leaving += token.notes.iter().filter(leaves).count();
+        self.expired += one(dead || any(|note| matches!(note, Note::Expired { .. })));
+        self.expiring += one(any(|note| matches!(note, Note::Expires { .. })));
+    }
+
+    /// In words, nothing when nothing is open.
+    pub(super) fn words(&self) -> Vec<String> {
+        let counts = [
+            (self.missing, "not created"),
+            (self.drifted, "drifted"),
+            (self.due, "due"),
+            (self.blocked, "blocked"),
+            (self.waiting, "waiting for a deployment"),
+            (self.unreachable, "unreachable"),
+            (self.elsewhere, "on another machine"),
+            (self.leaving, "leaving"),
+            (self.undeclared, "not declared"),
+            (self.expired, "expired"),
+            (self.expiring, "about to expire"),
+        ];
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}")).collect()
+    }
+}
