@@ -59,7 +59,7 @@ impl Deploy {
                     &self.world.admin,
                     &self.token,
                     number,
-                    &Arrival { place: place, receipt: "receipt", looked_at: None },
+                    &Arrival { place, receipt: "receipt", looked_at: None },
                 )
                 .await,
         )

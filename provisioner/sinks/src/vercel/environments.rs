@@ -180,12 +180,11 @@ fn check_sensitive(targets: &[(Target, Span)], sensitive: Option<bool>, said: Op
     let message = "sensitive variables (type Secret on Vercel) cannot be read in development";
     let hint = "add a separate push for development with `sensitive = false` (type Config)";
     let fault = Fault::error("sensitive-development", development.clone(), message).hint(hint);
+    let by_default =
+        "pushes are sensitive by default: add a separate one for development with `sensitive = false` (type Config)";
     reading.add(match said {
         Some(said) => fault.related(said, "set here"),
-        None => {
-            let hint = "pushes are sensitive by default: add a separate one for development with `sensitive = false` (type Config)";
-            fault.hint(hint)
-        }
+        None => fault.hint(by_default),
     });
 }
 

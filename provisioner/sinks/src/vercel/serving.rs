@@ -6,17 +6,19 @@
 
 use std::collections::BTreeMap;
 
-use super::deployments::{Deployment, Project};
+use super::deployments::{AliasRequest, Deployment, Project};
 use crate::reading::listed;
 
 /// The most branches that are named.
 const NAMED_MAX: usize = 10;
 
+const OLD: &str = "no production deployment is newer than the variable";
+const ROLLED_BACK: &str = "production was rolled back to a deployment that is older than the variable";
+
 /// Why consumers of production may read what was there before `changed`, if they may. `all` are production's
 /// deployments, where they were asked for.
 pub(super) fn production(project: &Project, all: Option<&[Deployment]>, changed: i64) -> Option<String> {
     let newer = |deployment: &Deployment| deployment.made().is_some_and(|made| made > changed);
-    let old = || Some("no production deployment is newer than the variable".to_owned());
     let Some(named) = project.target("production") else {
         // None was ever used: nobody reads anything older.
         let used = all.is_none_or(|all| all.iter().any(|found| !found.is_staged()));
@@ -26,7 +28,7 @@ pub(super) fn production(project: &Project, all: Option<&[Deployment]>, changed:
         let to = all.into_iter().flatten().find(|found| found.id() == moved.to_deployment_id);
         let old_enough = !to.is_some_and(newer);
         if old_enough && moved.is_rollback() {
-            return Some("production was rolled back to a deployment that is older than the variable".to_owned());
+            return Some(ROLLED_BACK.to_owned());
         }
         if old_enough {
             return Some("production was moved to a deployment that is older than the variable".to_owned());
@@ -39,12 +41,8 @@ pub(super) fn production(project: &Project, all: Option<&[Deployment]>, changed:
         return Some("a rolling release of production has not finished".to_owned());
     }
     if !named.is_reached() || named.is_staged() || !newer(named) {
-        let rolled_back = project.moved().is_some_and(|moved| moved.is_rollback());
-        return if rolled_back {
-            Some("production was rolled back to a deployment that is older than the variable".to_owned())
-        } else {
-            old()
-        };
+        let rolled_back = project.moved().is_some_and(AliasRequest::is_rollback);
+        return Some(if rolled_back { ROLLED_BACK } else { OLD }.to_owned());
     }
     None
 }
