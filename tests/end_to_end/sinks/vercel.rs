@@ -418,6 +418,11 @@ async fn a_custom_environment_is_told_by_its_own_deployments() {
     assert!(why.starts_with("no staging deployment of `release` is newer"), "{why}");
     vendor.deploy("staging", Some("release"));
     assert_eq!(waits(&sink, &place).await, None);
+    // Its address was moved back to the first.
+    vendor.names("staging", 0);
+    assert!(waits(&sink, &place).await.unwrap().contains("the staging deployment that is live is older"));
+    vendor.names("staging", 3);
+    assert_eq!(waits(&sink, &place).await, None);
 }
 
 #[tokio::test]

@@ -134,3 +134,17 @@ fn check_name(name: &Text<'_>, is_pipeline: bool, reading: &mut Reading<'_>) {
         add(format!("`{}` cannot be a config var", shown(name.text)), rule);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Review apps keep their copy of an entry that is gone; an app has nothing but its entries.
+    #[test]
+    fn only_a_stage_of_review_apps_hides_what_was_copied_before_its_entry_went() {
+        let stage = |stage: &str| Place::new(KIND, &[("pipeline", "p"), ("stage", stage), ("name", "API")], true);
+        assert!(Type.absence_hides_deployments(&stage("review")));
+        assert!(!Type.absence_hides_deployments(&stage("test")));
+        assert!(!Type.absence_hides_deployments(&Place::new(KIND, &[("app", "acme"), ("name", "API")], true)));
+    }
+}

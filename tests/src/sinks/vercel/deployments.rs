@@ -1,5 +1,7 @@
 //! The deployments of the fake's project, and which one production's addresses lead to.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::rows::Reader;
@@ -22,6 +24,8 @@ pub(super) struct Deployments {
     all: Vec<Deployment>,
     /// The one that production's addresses lead to.
     live: Option<usize>,
+    /// Those that the project names for custom environments.
+    pub(super) named: BTreeMap<String, usize>,
     /// The last request to move them.
     moved: Option<Value>,
     /// A deployment of production gets its addresses by itself, until a person has gone back.
@@ -97,10 +101,14 @@ impl Deployments {
 
     pub(super) fn project(&self) -> Reply {
         let production = self.live.map(|live| self.all[live].json("id"));
+        let mut targets = json!({ "production": production });
+        for (slug, number) in &self.named {
+            targets[slug] = self.all[*number].json("id");
+        }
         Reply::new(
             200,
             json!({
-                "id": PROJECT_ID, "name": PROJECT, "accountId": "team_1", "targets": { "production": production },
+                "id": PROJECT_ID, "name": PROJECT, "accountId": "team_1", "targets": targets,
                 "lastAliasRequest": self.moved,
             }),
         )

@@ -157,6 +157,11 @@ impl Vercel {
         state.deployments.moves("promote", to, at);
     }
 
+    /// The project names a deployment, counted from the first, as the one of a custom environment.
+    pub fn names(&self, slug: &str, deployment: usize) {
+        self.state().deployments.named.insert(slug.to_owned(), deployment);
+    }
+
     /// All previews of a branch are deleted.
     pub fn delete_previews(&self, branch: &str) {
         let now = self.now();
