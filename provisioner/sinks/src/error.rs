@@ -3,7 +3,7 @@
 #![warn(missing_docs)]
 
 /// What went wrong in a sink. No text in it ever contains a value, nor what a vendor echoes of one.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SinkError {
     /// Nothing answered, or nothing of use. A write may or may not have arrived.
     #[error("{reason}")]

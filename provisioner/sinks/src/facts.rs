@@ -34,8 +34,8 @@ pub trait TypeFacts: Sync {
     /// that cause it together.
     fn effect(&self, place: &Place) -> Option<String>;
 
-    /// Whether deployments may still use what an entry contained although the entry is gone.
-    fn absence_hides_deployments(&self) -> bool;
+    /// Whether deployments may still use what the entry at a place contained although the entry is gone.
+    fn absence_hides_deployments(&self, place: &Place) -> bool;
 
     /// The sink that reaches every place of the type that this machine has, declared or not; `None` where a declaration
     /// says how to reach it.

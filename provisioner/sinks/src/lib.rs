@@ -13,8 +13,9 @@
 //!   run, and no two entries share one.
 //! - [`prepare`](Sink::prepare) finds what a write would be refused for, before anything is staged, and changes nothing.
 //! - [`look`](Sink::look) shows what a consumer reads by default: not older versions, not what waits for a release. A
-//!   place that cannot be reached is an error, never [`Seen::Absent`]. A [`Receipt`] has at most 200 bytes, contains no
-//!   value, and changes when somebody changes the entry.
+//!   place that cannot be reached is an error, never [`Seen::Absent`], and one that a login may not look at before it
+//!   exists is [`Seen::NotShown`]. A value that contains a secret beside anything else is never taken for none. A
+//!   [`Receipt`] has at most 200 bytes, contains no value, and changes when somebody changes the entry.
 //! - [`read`](Sink::read) gives back the version that is asked for, even before consumers read it. It may be wrong: the
 //!   service confirms.
 //! - [`write`](Sink::write) puts value and marker in one request, starts nothing after its deadline, retries included,
@@ -42,6 +43,7 @@ pub mod dotenv;
 mod error;
 mod facts;
 pub mod files;
+mod forgotten;
 pub mod heroku;
 pub mod host;
 pub mod keyring;
@@ -55,10 +57,12 @@ mod registry;
 mod rights;
 mod sink;
 pub mod transport;
+mod value;
 pub mod vercel;
 
 pub use error::SinkError;
 pub use facts::{Apart, SinkFacts, Spot, Twin, TypeFacts};
+pub use forgotten::ForgottenBranches;
 pub use kind::{Kind, SinkDeclaration, SinkSettings, label};
 pub use push::PushDeclaration;
 pub use registry::ManifestSinks;

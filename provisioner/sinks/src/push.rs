@@ -16,6 +16,8 @@ pub struct PushDeclaration {
     pub json_key: Option<String>,
     /// For Vercel: which of the project's environments reads it. A push to several is one of these each.
     pub environment: Option<Environment>,
+    /// For Vercel: the branches whose deployments count as consumers, where not all of them do.
+    pub branches: Option<Vec<String>>,
     /// For Vercel: whether nobody may read it back.
     pub sensitive: bool,
     /// Take over an entry that somebody else created; counts only before the first delivery.
@@ -34,6 +36,7 @@ impl PushDeclaration {
             name: name.to_owned(),
             json_key: None,
             environment: None,
+            branches: None,
             sensitive: true,
             adopt: false,
             span: 0..0,

@@ -1,6 +1,6 @@
 //! The sinks of one run: which one serves a push, and which one reaches a recorded place.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use latchkey::place::{Place, PlaceId};
 
 use super::error::SinkError;
+use super::forgotten::ForgottenBranches;
 use super::host::Queues;
 use super::kind::{Kind, SinkDeclaration};
 use super::push::PushDeclaration;
@@ -22,6 +23,7 @@ pub struct ManifestSinks {
     undeclared: BTreeMap<&'static str, Arc<dyn Sink>>,
     /// Which sink serves a declared place: two of one account and region may differ in key, tags and login.
     serving: Mutex<HashMap<PlaceId, Arc<dyn DeclaredSink>>>,
+    forgotten: Arc<ForgottenBranches>,
 }
 
 impl fmt::Debug for ManifestSinks {
@@ -43,7 +45,21 @@ impl ManifestSinks {
             declared: declarations.iter().filter_map(connect).collect(),
             undeclared: Kind::ALL.into_iter().filter_map(undeclared).collect(),
             serving: Mutex::default(),
+            forgotten: Arc::default(),
         }
+    }
+
+    /// The same, without waiting for deployments of these branches.
+    #[must_use]
+    pub fn forgetting(mut self, branches: &BTreeSet<String>) -> Self {
+        self.forgotten = Arc::new(ForgottenBranches::new(branches.clone()));
+        self.declared.values().for_each(|sink| sink.forget_branches(&self.forgotten));
+        self
+    }
+
+    /// Those of the forgotten branches that nothing waited for at any look so far.
+    pub fn not_awaited(&self) -> Vec<String> {
+        self.forgotten.unmet()
     }
 }
 

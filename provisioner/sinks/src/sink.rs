@@ -9,6 +9,7 @@ use latchkey::place::Place;
 use latchkey::secret::{Fingerprint, Secret, TokenId};
 
 use super::error::SinkError;
+use super::forgotten::ForgottenBranches;
 use super::push::PushDeclaration;
 use crate::deadline::Deadline;
 
@@ -72,6 +73,14 @@ pub enum Seen {
     Absent,
     /// There is one.
     Holds(SeenEntry),
+    /// The login may not look here, as it may where there is nothing yet. A write that was told so makes an entry or
+    /// fails, and replaces none.
+    NotShown {
+        /// What was refused.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
 }
 
 /// The entry at a place.
@@ -94,6 +103,7 @@ impl Seen {
         match self {
             Self::Absent => None,
             Self::Holds(held) => held.lagging.as_deref(),
+            Self::NotShown { reason, .. } => Some(reason),
         }
     }
 }
@@ -155,6 +165,9 @@ pub trait DeclaredSink: Sink {
 
     /// Whether it leads to a place of its type that is not declared any more.
     async fn reaches(&self, place: &Place) -> bool;
+
+    /// Takes note of branches that this run does not wait for. A sink whose consumers have no branches has none.
+    fn forget_branches(&self, _branches: &Arc<ForgottenBranches>) {}
 }
 
 /// A place of one type of sink, reached with one login. Answers are in the order of what was asked.
@@ -168,6 +181,10 @@ pub trait Sink: Send + Sync {
 
     /// Checks login, permissions and that each place could be written, before anything is staged. Writes nothing.
     async fn prepare(&self, places: &[&Place]) -> Vec<Result<(), SinkError>>;
+
+    /// A version went to these places before, as the service has recorded: what is there now may be an older one of ours,
+    /// whatever its marker says. A sink whose looks read values anyway has nothing to note.
+    fn went_to(&self, _places: &[&Place]) {}
 
     /// What each place contains now.
     async fn look(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>>;

@@ -54,6 +54,7 @@ pub(super) async fn rotate(
         rotate,
         force_retire: arguments.force_retire,
         forget: arguments.forget.iter().cloned().collect(),
+        forget_branches: arguments.forget_branch.iter().cloned().collect(),
         allow_rotations: arguments.allow_rotations,
         sinks: choose::sinks(&manifest, &arguments.sink)?,
         ..Options::default()

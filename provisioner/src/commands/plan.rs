@@ -28,7 +28,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Pla
     let address = open::address(service, Some(&manifest))?;
     let client = open::client(&address, IfMissing::UseEmpty).await?;
     let machine = machine::name();
-    let sinks = ManifestSinks::new(&manifest.sinks, &machine);
+    let sinks = ManifestSinks::new(&manifest.sinks, &machine).forgetting(&options.forget_branches);
     let observation = observe(client.protocol(), &sinks, &manifest).await?;
     let faults = plan::faults(&manifest, &observation);
     if !faults.is_empty() {
@@ -42,6 +42,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Pla
         return Ok(Code::Done);
     }
     warn(printer, &manifest);
+    tell_forgotten(printer, &sinks, &options);
     let named = options.forget.clone();
     forget::machines(printer, &observation, &mut options, &arguments.may.forget_machine)?;
     let plan = plan::plan(&manifest, &observation, &options);
@@ -130,9 +131,26 @@ pub(super) fn options(manifest: &Manifest, may: &PlanFlags, rotate: Rotate) -> R
         force_retire: may.force_retire,
         pass: plan::Pass::First,
         forget: may.forget.iter().cloned().collect(),
+        forget_branches: may.forget_branch.iter().cloned().collect(),
         only: std::collections::BTreeSet::new(),
         sinks: choose::sinks(manifest, &may.select.sink)?,
     })
+}
+
+/// Shows which branches are not waited for, although their consumers may read an older version.
+pub(super) fn tell_forgotten(printer: Printer, sinks: &ManifestSinks, options: &Options) {
+    let unmet = sinks.not_awaited();
+    let quoted = |names: Vec<&String>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let met: Vec<&String> = options.forget_branches.iter().filter(|name| !unmet.contains(name)).collect();
+    if !met.is_empty() {
+        printer.warning(&format!(
+            "not waiting for deployments of {}, as requested; they keep an older version, which may be retired",
+            quoted(met)
+        ));
+    }
+    if !unmet.is_empty() {
+        printer.warning(&format!("nothing waits for a deployment of {}", quoted(unmet.iter().collect())));
+    }
 }
 
 /// What a user should know of the places before secrets go there.

@@ -9,7 +9,7 @@ use super::arguments::RunFlags;
 use super::exit::{Code, Fault};
 use super::interrupt::stop_on_interrupt;
 use super::open::IfMissing;
-use super::plan::warn;
+use super::plan::{tell_forgotten, warn};
 use super::saved::{self, Saved};
 use super::{choose, forget, lock, open};
 use crate::apply::{Outcome, Run, apply as carry_out};
@@ -68,7 +68,7 @@ async fn leased(
     check_revision(client, manifest, how).await?;
     warn(printer, manifest);
     let machine = machine::name();
-    let sinks = ManifestSinks::new(&manifest.sinks, &machine);
+    let sinks = ManifestSinks::new(&manifest.sinks, &machine).forgetting(&wish.may.forget_branches);
     let labels = Labels::new(&manifest.folder, &machine);
     stop_on_interrupt(printer, stop.clone());
     let mut total = Outcome::default();
@@ -90,6 +90,9 @@ async fn leased(
             forget::machines(printer, &observation, &mut wish.may, wish.machines)?;
         }
         let may = &wish.may;
+        if pass == 1 {
+            tell_forgotten(printer, &sinks, may);
+        }
         let plan = plan::plan(manifest, &observation, may);
         if pass == 1 {
             // What a saved plan forgets was checked when it was made, and it has to be the same.

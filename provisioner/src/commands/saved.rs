@@ -58,6 +58,7 @@ struct SavedOptions {
     allow_rotations: Option<usize>,
     force_retire: bool,
     forget: BTreeSet<String>,
+    forget_branch: BTreeSet<String>,
     only: BTreeSet<String>,
     sink: BTreeSet<String>,
 }
@@ -146,6 +147,7 @@ impl Saved {
             force_retire: options.force_retire,
             pass: plan::Pass::First,
             forget: options.forget.clone(),
+            forget_branches: options.forget_branch.clone(),
             only: options.only.iter().map(key).collect::<Option<_>>().ok_or_else(|| bad("only"))?,
             sinks: options.sink.clone(),
         })
@@ -214,6 +216,7 @@ impl SavedOptions {
             allow_rotations: options.allow_rotations,
             force_retire: options.force_retire,
             forget: options.forget.clone(),
+            forget_branch: options.forget_branches.clone(),
             only: options.only.iter().map(|(user, name)| format!("{user}/{name}")).collect(),
             sink: options.sinks.clone(),
         }

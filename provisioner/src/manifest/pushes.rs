@@ -80,6 +80,7 @@ fn push(
         name: name.text.to_owned(),
         json_key,
         environment: None,
+        branches: environments.branches,
         sensitive: environments.sensitive,
         adopt,
         span: entry.span(),

@@ -76,12 +76,16 @@ impl<'a> Known<'a> {
             Err(error) => return Finding::Unknown(error.clone()),
             Ok(Seen::Absent) => return Finding::Absent,
             Ok(Seen::Holds(held)) => held,
+            // Where nothing was ever delivered nothing is expected either; the write compares.
+            Ok(Seen::NotShown { .. }) if !is_delivered(token, place) => return Finding::Absent,
+            Ok(Seen::NotShown { reason, hint }) => {
+                return Finding::Unknown(SinkError::Denied { reason: reason.clone(), hint: hint.clone() });
+            }
         };
         if let Some(find) = self.ours(token, held) {
             return if is_altered(token, place, held) { Finding::Hidden } else { find };
         }
-        let delivered = token.and_then(|token| token.places.get(place)).is_some_and(|place| place.receipt.is_some());
-        if delivered { Finding::Edited } else { Finding::Foreign }
+        if is_delivered(token, place) { Finding::Edited } else { Finding::Foreign }
     }
 
     fn ours(&self, token: Option<&Token>, held: &SeenEntry) -> Option<Finding> {
@@ -119,6 +123,11 @@ impl<'a> Known<'a> {
     }
 }
 
+/// Whether a version of the token was delivered to a place, as far as its record tells.
+fn is_delivered(token: Option<&Token>, place: &PlaceId) -> bool {
+    token.and_then(|token| token.places.get(place)).is_some_and(|place| place.receipt.is_some())
+}
+
 /// Whether an entry whose value cannot be read was changed since its marker was written with it: the marker names the
 /// version that was delivered last, and the entry is not as that delivery left it.
 fn is_altered(token: Option<&Token>, place: &PlaceId, held: &SeenEntry) -> bool {
@@ -130,7 +139,8 @@ fn is_altered(token: Option<&Token>, place: &PlaceId, held: &SeenEntry) -> bool 
 
 /// Whether deployments may continue with what a place contained although its entry is gone.
 pub fn was_deployed(record: &PlaceRecord) -> bool {
-    let hides = Kind::named(&record.place.kind).is_some_and(|kind| kind.facts().absence_hides_deployments());
+    let hides =
+        Kind::named(&record.place.kind).is_some_and(|kind| kind.facts().absence_hides_deployments(&record.place));
     record.declared && record.receipt.is_some() && hides
 }
 

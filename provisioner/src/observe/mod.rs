@@ -105,6 +105,7 @@ pub async fn observe(
     for token in observed.iter().filter_map(|observed| observed.record.as_deref()).chain(&undeclared) {
         places.extend(token.places.iter().map(|(id, record)| (id.clone(), record.place.clone())));
     }
+    note_delivered(sinks, observed.iter().filter_map(|observed| observed.record.as_deref()).chain(&undeclared)).await;
     let mut looks = ask(sinks, places.values(), How::Survey).await;
     // A list may be some minutes old: what it shows to be otherwise than it should be is looked at.
     let doubtful = doubtful(&observed, &undeclared, &looks);
@@ -127,6 +128,20 @@ pub async fn observe(
     observation.expired = expired(client, manifest, &observation).await?;
     observation.available = available(client, sinks, manifest, &observation).await?;
     Ok(observation)
+}
+
+/// Lets the sinks know where versions went before: a look there knows values, not only markers.
+async fn note_delivered(sinks: &dyn SinkSet, tokens: impl IntoIterator<Item = &Token>) {
+    for token in tokens {
+        for (id, record) in &token.places {
+            let announced = || token.versions.iter().any(|version| version.deliveries.contains_key(id));
+            if (record.receipt.is_some() || announced())
+                && let Ok(sink) = sinks.reach(&record.place).await
+            {
+                sink.went_to(&[&record.place]);
+            }
+        }
+    }
 }
 
 /// The places of recorded tokens that do not show their current version, according to a list.

@@ -75,6 +75,8 @@ pub struct Options {
     pub pass: Pass,
     /// Recorded places to forget, by id.
     pub forget: BTreeSet<String>,
+    /// Branches whose deployments are not waited for.
+    pub forget_branches: BTreeSet<String>,
     /// The tokens that the run is about, all when empty. Others are left exactly as they are.
     pub only: BTreeSet<(UserName, TokenName)>,
     /// The sinks, by their names in the manifest, that the run writes to, all when empty.

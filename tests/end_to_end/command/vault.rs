@@ -323,6 +323,87 @@ async fn a_token_out_of_reach_for_months_is_warned_of_before_it_expires() {
     assert_told!(vault.world);
 }
 
+/// What somebody pasted into a place that is no longer declared is read by its consumers all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_former_value_in_a_place_that_leaves_stays_valid_as_long_as_it_is_there() {
+    let vault = Vault::start().await;
+    let (world, name) = (&vault.world, "prod/build-token");
+    world.edit(
+        r#"push = [{ sink = "vault", name = "prod/build-token" }]"#,
+        r#"push = [{ sink = "vault", name = "prod/build-token" }, { sink = "vault", name = "prod/other" }]"#,
+    );
+    vault.run("apply").exits(0);
+    let first = vault.value(name).await;
+    vault.run("rotate tokens.toml build-api").exits(0);
+    vault.by_hand(name, &first).await;
+    world.edit(r#"{ sink = "vault", name = "prod/build-token" }, "#, "");
+    world.clock(25 * HOUR);
+    let told = vault.run("apply").exits(0).stdout;
+    assert!(told.contains("still contains version 1"), "{told}");
+    world.clock(26 * HOUR);
+    vault.run("apply").exits(0);
+    assert!(world.is_valid(&first), "a consumer reads it");
+    // Where it cannot be read nobody can tell.
+    let denied = || Fault::Refuse(400.try_into().unwrap(), "AccessDeniedException", "not authorized".to_owned());
+    (1..=9).for_each(|nth| vault.manager.fail("GetSecretValue", nth, denied()));
+    vault.run("apply").exits(0);
+    assert!(world.is_valid(&first));
+    vault.manager.forgive();
+    // A value that is none of the token's keeps nothing.
+    vault.by_hand(name, "their own").await;
+    vault.run("apply").exits(0);
+    vault.run("apply").exits(0);
+    assert!(!world.is_valid(&first));
+    assert_eq!(vault.value(name).await, "their own");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_is_behind_keeps_the_version_that_it_may_contain() {
+    let vault = Vault::start().await;
+    let world = &vault.world;
+    vault.run("apply").exits(0);
+    let first = vault.value("prod/build-token").await;
+    vault.run("rotate tokens.toml build-api").exits(0);
+    vault.manager.replicate("prod/build-token", &[("us-east-1", "Failed", "the KMS key is disabled")]);
+    world.clock(25 * HOUR);
+    vault.run("apply").exits(0);
+    assert!(world.is_valid(&first));
+    let told = vault.run("plan").exits(0).stdout;
+    assert!(told.contains("its replica in `us-east-1` (`Failed`) may still contain an older version"), "{told}");
+    vault.manager.replicate("prod/build-token", &[("us-east-1", "InSync", "")]);
+    vault.run("apply").exits(0);
+    assert!(!world.is_valid(&first));
+}
+
+/// AWS may deny a look at a secret that does not exist yet, as no pattern of an ARN covers its bare name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_that_may_not_be_looked_at_before_it_exists_is_created() {
+    let vault = Vault::start().await;
+    vault.manager.deny_missing(true);
+    vault.run("plan").exits(0);
+    vault.run("apply").exits(0);
+    assert!(vault.world.is_valid(&vault.value("prod/build-token").await));
+    vault.run("plan --detailed-exitcode").exits(0);
+    // One that is there and may not be looked at is not replaced, and one that was delivered to is unknown.
+    vault.by_hand("prod/theirs", "theirs").await;
+    vault.world.edit(
+        r#"name = "prod/build-token" }]"#,
+        r#"name = "prod/build-token" }]
+
+[tokens.deploy-api]
+user = "ci"
+push = [{ sink = "vault", name = "prod/theirs" }]"#,
+    );
+    let denied = || Fault::Refuse(400.try_into().unwrap(), "AccessDeniedException", "not authorized".to_owned());
+    (1..=99).for_each(|nth| vault.manager.fail("DescribeSecret", nth, denied()));
+    let told = vault.run("apply").exits(3);
+    let told = format!("{}{}", told.stdout, told.stderr);
+    assert!(told.contains("the secret `prod/theirs` exists already, and what it contains is unknown"), "{told}");
+    assert!(told.contains("cannot read `Secrets Manager prod/build-token (eu-west-1)`"), "{told}");
+    vault.manager.forgive();
+    assert_eq!(vault.value("prod/theirs").await, "theirs");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sink_in_another_region_moves_by_way_of_both() {
     let vault = Vault::start().await;

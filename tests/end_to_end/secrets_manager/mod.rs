@@ -5,6 +5,7 @@ mod faults;
 mod logins;
 mod plain;
 mod shared;
+mod values;
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use latchkey_sinks::deadline::Deadline;
 use latchkey_sinks::{Marker, Receipt, Removal, Seen, SeenEntry, Sink as _, SinkError, Write};
 use serde_json::{Value, json};
 use tests::engines::{Person, StrictSecretsManager};
+use tests::sinks::Nap;
 
 const REGION: &str = "eu-west-1";
 
@@ -84,7 +86,7 @@ fn settings(endpoint: String) -> Settings {
 
 fn sink(settings: Settings) -> AwsSecretsManager {
     let login = Credentials::new("key", "login", None, None, "tests");
-    AwsSecretsManager::with_credentials(settings, login)
+    AwsSecretsManager::with_credentials(settings, login).with_sleep(Nap)
 }
 
 impl World {

@@ -1,7 +1,7 @@
 //! The command itself on the fakes of Vercel and Heroku, as a person at a shell sees it.
 
 use tests::provision::{DAY, HOUR, Ran, World};
-use tests::sinks::heroku::Heroku;
+use tests::sinks::heroku::{Heroku, PIPELINE};
 use tests::sinks::vendor::Listening;
 use tests::sinks::vercel::Vercel;
 
@@ -174,4 +174,96 @@ async fn a_manifest_lives_on_vercel_and_heroku() {
     assert_eq!(worker.value(APP, "SEARCH_TOKEN"), None);
     assert_eq!(worker.releases(APP), releases + 1, "what leaves an app leaves in one release");
     println!("{}", world.told());
+}
+
+/// Long-lived branches are deployed seldom, merged ones never again, and production goes back in an incident.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_consumers_of_vercel_really_read_decides_when_a_version_ends() {
+    let shell = Shell::new().await;
+    let (world, web) = (&shell.world, shell.vercel.vendor());
+    shell.run("apply tokens.toml").exits(0);
+    web.deploy("production", None);
+    for branch in ["staging", "merged"] {
+        web.deploy("preview", Some(branch));
+    }
+    let first = shell.secret("API_TOKEN");
+    shell.run("rotate tokens.toml production-api").exits(0);
+    web.deploy("production", None);
+    web.deploy("preview", Some("fix-typo"));
+    world.clock(2 * DAY);
+    shell.run("apply tokens.toml").exits(0);
+    assert_eq!(web.serving("API_TOKEN", "preview", Some("staging")).as_ref(), Some(&first));
+    assert!(world.is_valid(&first), "the branch `staging` has had no deployment since");
+    let told = shell.run("plan tokens.toml").exits(0).stdout;
+    assert!(told.contains("no preview deployment of `merged`, `staging` is newer than the variable"), "{told}");
+    assert!(told.contains("`--forget-branch NAME`"), "{told}");
+
+    web.deploy("preview", Some("staging"));
+    shell.run("apply tokens.toml").exits(0);
+    assert!(world.is_valid(&first), "the preview of a merged branch stays for ever");
+    let slip = shell.run("apply tokens.toml --forget-branch meregd").exits(0);
+    assert!(slip.stderr.contains("nothing waits for a deployment of `meregd`"), "{}", slip.stderr);
+    assert!(world.is_valid(&first));
+
+    web.roll_back(0);
+    shell.run("apply tokens.toml --forget-branch merged").exits(0);
+    assert!(world.is_valid(&first), "production runs the older deployment again");
+    web.promote(3);
+    shell.run("plan tokens.toml --forget-branch merged --out plan.json").exits(0);
+    let ended = shell.run("apply tokens.toml --plan plan.json").exits(0);
+    assert!(ended.stderr.contains("not waiting for deployments of `merged`, as requested"), "{}", ended.stderr);
+    assert!(!world.is_valid(&first), "nobody reads it any more");
+    assert!(world.is_valid(&shell.secret("API_TOKEN")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_may_name_the_branches_whose_previews_count() {
+    let shell = Shell::new().await;
+    let (world, web) = (&shell.world, shell.vercel.vendor());
+    world.edit(
+        r#"targets = ["production", "preview"] }"#,
+        r#"targets = ["production", "preview"], branches = ["staging"] }"#,
+    );
+    shell.run("apply tokens.toml").exits(0);
+    web.deploy("production", None);
+    for branch in ["staging", "merged"] {
+        web.deploy("preview", Some(branch));
+    }
+    let first = shell.secret("API_TOKEN");
+    shell.run("rotate tokens.toml production-api").exits(0);
+    web.deploy("production", None);
+    world.clock(2 * DAY);
+    shell.run("apply tokens.toml").exits(0);
+    assert!(world.is_valid(&first));
+    web.deploy("preview", Some("staging"));
+    shell.run("apply tokens.toml").exits(0);
+    assert!(!world.is_valid(&first));
+}
+
+/// Review apps keep the copy that they were made with.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_a_review_app_runs_with_stays_until_that_is_gone() {
+    let shell = Shell::new().await;
+    let (world, worker) = (&shell.world, shell.heroku.vendor());
+    world.edit("app = \"acme-worker\"", &format!("pipeline = \"{PIPELINE}\"\nstage = \"review\""));
+    shell.run("apply tokens.toml").exits(0);
+    let first = worker.stage("review", "API_TOKEN").unwrap();
+    let app = worker.review_app("fix-typo", 24);
+    shell.run("rotate tokens.toml production-api").exits(0);
+    world.clock(2 * DAY);
+    shell.run("apply tokens.toml").exits(0);
+    assert_eq!(worker.running(&app, "API_TOKEN").as_ref(), Some(&first));
+    assert!(world.is_valid(&first));
+    let told = shell.run("plan tokens.toml").exits(0).stdout;
+    assert!(told.contains("the review app `fix-typo` #24 may still use an older value"), "{told}");
+    worker.close_review("fix-typo");
+    shell.run("apply tokens.toml").exits(0);
+    assert!(!world.is_valid(&first));
+}
+
+#[test]
+fn the_sample_of_hosted_sinks_passes_as_it_is() {
+    let world = World::with(include_str!("../../../samples/hosting.toml"));
+    let checked = world.run("check tokens.toml").exits(0);
+    assert!(!checked.stderr.contains("warning"), "{}", checked.stderr);
 }

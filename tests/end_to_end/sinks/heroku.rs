@@ -175,6 +175,108 @@ async fn a_pipeline_s_stages_have_entries_of_their_own() {
     assert_eq!(bench.heroku.count("GET /apps"), 0, "a pipeline has no releases");
 }
 
+/// A stage of a pipeline, and its sink.
+async fn staged(stage: Stage) -> (HerokuBench, Sink) {
+    let bench = HerokuBench::start().await;
+    let sink = bench.sink_for(Target::Pipeline { id: PIPELINE.to_owned(), stage });
+    (bench, sink)
+}
+
+#[tokio::test]
+async fn review_apps_that_exist_are_waited_for_by_name_until_none_has_an_older_value() {
+    let (bench, sink) = staged(Stage::Review).await;
+    let vendor = bench.heroku.vendor();
+    let (token, other) = (place(&sink, "API_TOKEN").await, place(&sink, "OTHER").await);
+    let waits = async || held(&sink, &token).await.lagging;
+    // Made before there was a token, with a value of their own, and with the version that is there.
+    vendor.review_app("early", 1);
+    let first = Version::first();
+    write(&sink, &token, &first, &Seen::Absent).await.unwrap();
+    write(&sink, &other, &Version::first(), &Seen::Absent).await.unwrap();
+    let own = vendor.review_app("own-value", 2);
+    vendor.by_hand(&own, "API_TOKEN", Some("a-stub"));
+    let (typo, big) = (vendor.review_app("fix-typo", 24), vendor.review_app("big", 25));
+    assert_eq!(waits().await, None);
+    let (next, seen) = (first.next(), look(&sink, &token).await.unwrap());
+    write(&sink, &token, &next, &seen).await.unwrap();
+    assert_eq!(vendor.running(&typo, "API_TOKEN").as_deref(), Some(first.secret.expose()));
+    vendor.review_app("late", 26);
+    vendor.parts(2);
+    let why = waits().await.unwrap();
+    assert_eq!(why, "the review apps `fix-typo` #24, `big` #25 may still use an older value, copied from here");
+    assert_eq!(held(&sink, &other).await.lagging, None, "each entry by itself");
+    // One is closed, the other one set by hand, whose release fails at first.
+    vendor.close_review("fix-typo");
+    vendor.by_hand(&big, "API_TOKEN", Some(next.secret.expose()));
+    assert_eq!(waits().await, None);
+    // What nobody can tell is waited for.
+    vendor.hide_app(&big);
+    assert!(waits().await.unwrap().contains("the review app `big` #25 (its config vars cannot be read)"));
+    vendor.close_review("big");
+    vendor.review_status("late", "pending");
+    assert!(waits().await.unwrap().contains("`late` #26 (being created)"));
+    vendor.review_status("late", "deleted");
+    assert_eq!(waits().await, None);
+}
+
+#[tokio::test]
+async fn a_review_app_whose_newest_release_failed_uses_what_it_had() {
+    let (bench, sink) = staged(Stage::Review).await;
+    let vendor = bench.heroku.vendor();
+    let token = place(&sink, "API_TOKEN").await;
+    let first = Version::first();
+    write(&sink, &token, &first, &Seen::Absent).await.unwrap();
+    let app = vendor.review_app("fix-typo", 24);
+    let (next, seen) = (first.next(), look(&sink, &token).await.unwrap());
+    write(&sink, &token, &next, &seen).await.unwrap();
+    // A person sets the new value there, and its release fails.
+    let by_person = bench.sink_for(Target::App(app.clone()));
+    let there = place(&by_person, "API_TOKEN").await;
+    let seen = look(&by_person, &there).await.unwrap();
+    vendor.release_fails(0);
+    words(write(&by_person, &there, &next, &seen).await, &[&first, &next]);
+    assert_eq!(vendor.value(&app, "API_TOKEN").as_deref(), Some(next.secret.expose()));
+    assert_eq!(vendor.running(&app, "API_TOKEN").as_deref(), Some(first.secret.expose()));
+    assert!(held(&sink, &token).await.lagging.unwrap().contains("`fix-typo` #24"));
+    vendor.deploy(&app);
+    assert_eq!(held(&sink, &token).await.lagging, None);
+}
+
+#[tokio::test]
+async fn a_ci_run_that_has_not_ended_is_waited_for() {
+    let (bench, sink) = staged(Stage::Test).await;
+    let vendor = bench.heroku.vendor();
+    let token = place(&sink, "API_TOKEN").await;
+    vendor.ci_run(11, "main", "succeeded");
+    write(&sink, &token, &Version::first(), &Seen::Absent).await.unwrap();
+    assert_eq!(held(&sink, &token).await.lagging, None);
+    for status in ["pending", "creating", "building", "running", "debugging"] {
+        vendor.ci_run(12, "next", status);
+        let why = held(&sink, &token).await.lagging.unwrap();
+        assert!(why.starts_with("the CI run `next` #12 (it has not ended)"), "{status}: {why}");
+    }
+    for status in ["succeeded", "failed", "errored", "cancelled"] {
+        vendor.ci_run(12, "next", status);
+        assert_eq!(held(&sink, &token).await.lagging, None, "{status}");
+    }
+}
+
+/// What an app contains in place of a secret may hold one all the same.
+#[tokio::test]
+async fn a_longer_text_that_contains_a_secret_is_not_taken_for_none() {
+    let (bench, sink) = started().await;
+    let place = place(&sink, "API_TOKEN").await;
+    let version = Version::first();
+    write(&sink, &place, &version, &Seen::Absent).await.unwrap();
+    bench.by_hand(&place, &format!("https://ci:{}@api.example.com", version.secret.expose())).await;
+    let within = held(&sink, &place).await;
+    assert_eq!(within.token_id.as_ref(), Some(&version.marker.token_id));
+    assert_ne!(within.fingerprint.as_ref(), Some(&version.marker.fingerprint));
+    assert!(within.lagging.clone().unwrap().contains("contains a token's secret"));
+    write(&sink, &place, &version, &Seen::Holds(within)).await.unwrap();
+    assert_eq!(held(&sink, &place).await.lagging, None);
+}
+
 #[tokio::test]
 async fn what_cannot_go_well_is_told_before_anything_is_staged() {
     let (bench, sink) = started().await;

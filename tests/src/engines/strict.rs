@@ -1,5 +1,6 @@
 //! AWS Secrets Manager for tests: moto behind a layer that is as strict as AWS, counts, and fails on order.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -41,6 +42,10 @@ struct Inner {
     refuses_logins: AtomicBool,
     turn: Mutex<()>,
     versions: AtomicUsize,
+    /// Looks at secrets that do not exist are denied, as to a login whose rights are for existing ones by their ARNs.
+    denies_missing: AtomicBool,
+    /// The replicas of secrets, as `DescribeSecret` shows them.
+    replicas: std::sync::Mutex<BTreeMap<String, Value>>,
 }
 
 /// Somebody at the console: their calls follow the same rules, are not counted and meet no faults.
@@ -81,6 +86,8 @@ impl StrictSecretsManager {
             refuses_logins: AtomicBool::new(false),
             turn: Mutex::default(),
             versions: AtomicUsize::new(0),
+            denies_missing: AtomicBool::new(false),
+            replicas: std::sync::Mutex::default(),
         });
         let listening = tokio::spawn(listen(listener, Arc::clone(&inner)));
         Self { inner, address, listening, _moto: moto }
@@ -109,6 +116,18 @@ impl StrictSecretsManager {
     /// From now on no login is accepted, or every one again.
     pub fn refuse_logins(&self, refuse: bool) {
         self.inner.refuses_logins.store(refuse, Ordering::SeqCst);
+    }
+
+    /// From now on a look at a secret that does not exist is denied: its name fits no pattern of an ARN.
+    pub fn deny_missing(&self, deny: bool) {
+        self.inner.denies_missing.store(deny, Ordering::SeqCst);
+    }
+
+    /// A secret has these replicas: region, status and AWS's words for it.
+    pub fn replicate(&self, name: &str, replicas: &[(&str, &str, &str)]) {
+        let one = |(region, status, message): &(&str, &str, &str)| json!({ "Region": region, "Status": status, "StatusMessage": message });
+        let replicas = replicas.iter().map(one).collect();
+        self.inner.replicas.lock().expect("no holder panics").insert(name.to_owned(), replicas);
     }
 
     /// Every operation that was asked for, STS's among them, in the order of the alphabet.
@@ -156,7 +175,25 @@ impl Inner {
             body["ClientRequestToken"] = json!(format!("00000000-0000-0000-0000-{number:012}"));
         }
         let _turn = self.turn.lock().await;
-        serve(&Upstream { moto: self.moto, call }, operation, body).await
+        let answer = serve(&Upstream { moto: self.moto, call }, operation, body).await?;
+        Ok(self.with_replicas(operation, answer))
+    }
+
+    /// moto's replicas are always in sync.
+    fn with_replicas(&self, operation: &str, answer: Answer) -> Answer {
+        if !matches!(operation, "DescribeSecret" | "ListSecrets") || answer.status != StatusCode::OK {
+            return answer;
+        }
+        let replicas = self.replicas.lock().expect("no holder panics");
+        let mut value = answer.value();
+        let replicas_of = |secret: &Value| replicas.get(secret["Name"].as_str().unwrap_or_default()).cloned();
+        if let Some(secrets) = value["SecretList"].as_array_mut() {
+            let replicated = secrets.iter_mut().filter(|secret| replicas_of(secret).is_some());
+            replicated.for_each(|secret| secret["PrimaryRegion"] = json!("eu-west-1"));
+        } else if let Some(of_it) = replicas_of(&value) {
+            (value["ReplicationStatus"], value["PrimaryRegion"]) = (of_it, json!("eu-west-1"));
+        }
+        Answer::json(answer.status, &value)
     }
 
     async fn handle(&self, call: Call) -> Result<Answer, Dropped> {
@@ -180,7 +217,12 @@ impl Inner {
         if let Some(answer) = answer {
             return Ok(answer);
         }
-        let answer = self.answer(&operation, &call).await.map_err(|_| Dropped)?;
+        let mut answer = self.answer(&operation, &call).await.map_err(|_| Dropped)?;
+        let looks = matches!(operation.as_str(), "DescribeSecret" | "GetSecretValue");
+        if looks && self.denies_missing.load(Ordering::SeqCst) && answer.is_error("ResourceNotFoundException") {
+            let message = "User: tests is not authorized to perform that because no identity-based policy allows it";
+            answer = Answer::error(StatusCode::BAD_REQUEST, "AccessDeniedException", message);
+        }
         if loses_reply { Err(Dropped) } else { Ok(answer) }
     }
 }

@@ -12,7 +12,7 @@ use latchkey_sinks::conformance::{Bench, On, Trouble};
 use latchkey_sinks::{DeclaredSink, PushDeclaration};
 use serde_json::{Value, json};
 
-use super::ToolBench;
+use super::{Nap, ToolBench};
 use crate::engines::{Fault, Person, StrictSecretsManager};
 
 const REGION: &str = "eu-west-1";
@@ -81,7 +81,7 @@ impl Bench for SecretsManagerBench {
         let settings =
             Settings { region: Some(REGION.to_owned()), endpoint: Some(self.manager.url()), ..Settings::default() };
         let login = Credentials::new("key", "login", None, None, "tests");
-        Arc::new(AwsSecretsManager::with_credentials(settings, login))
+        Arc::new(AwsSecretsManager::with_credentials(settings, login).with_sleep(Nap))
     }
 
     fn push(&self, name: &str) -> PushDeclaration {

@@ -1,11 +1,15 @@
 //! The calls, each with the answers that matter told apart.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
-use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry, Tag};
+use aws_sdk_secretsmanager::types::{
+    Filter, FilterNameStringType, ReplicationStatusType, SecretListEntry, StatusType, Tag,
+};
+use aws_smithy_async::rt::sleep::{AsyncSleep as _, SharedAsyncSleep};
 use aws_smithy_types::date_time::Format;
 use zeroize::Zeroizing;
 
@@ -15,6 +19,7 @@ use super::identity::Identity;
 use super::marker::LABEL;
 use crate::SinkError;
 use crate::deadline::Deadline;
+use crate::plural::noun_for;
 
 const CURRENT: &str = "AWSCURRENT";
 /// The most bytes that a value may have.
@@ -23,6 +28,9 @@ const DESCRIPTION_MAX: usize = 2_048;
 const RECOVERY_DAYS: i64 = 7;
 /// The most secrets on a page of a list.
 const PAGE: i32 = 100;
+/// How long a secret that was created just now is waited for, again and again, until AWS shows it.
+const SHOWS_AFTER: [Duration; 4] =
+    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
 
 /// The client, and whose Secrets Manager it asks.
 pub(super) struct Calls {
@@ -32,6 +40,12 @@ pub(super) struct Calls {
     tags: Vec<Tag>,
     /// What looks found out about who may write a secret, so that no check has to ask again.
     writable: Mutex<HashMap<String, Result<(), SinkError>>>,
+    /// Secrets that were created here and that AWS has not shown since.
+    created: Mutex<HashSet<String>>,
+    /// Secrets that this login was not allowed to look at.
+    unseen: Mutex<HashSet<String>>,
+    /// How pauses are waited for.
+    sleep: SharedAsyncSleep,
 }
 
 /// What AWS shows of a secret without its value.
@@ -48,6 +62,10 @@ pub(super) struct Description {
     pub(super) replica_of: Option<String>,
     /// When it goes, if it is scheduled for deletion.
     pub(super) deletion: Option<String>,
+    /// Why consumers of its replicas may read an older version, if they may; a list does not tell.
+    pub(super) behind: Option<String>,
+    /// There are replicas, as far as a list tells.
+    pub(super) has_replicas: bool,
 }
 
 /// Which version to read.
@@ -84,18 +102,65 @@ pub(super) enum Outcome {
 }
 
 impl Calls {
-    pub(super) fn new(client: Client, identity: Identity, kms_key_id: Option<String>, tags: Vec<Tag>) -> Self {
-        Self { client, identity, kms_key_id, tags, writable: Mutex::default() }
+    pub(super) fn new(
+        client: Client,
+        identity: Identity,
+        (kms_key_id, tags): (Option<String>, Vec<Tag>),
+        sleep: SharedAsyncSleep,
+    ) -> Self {
+        Self {
+            client,
+            identity,
+            kms_key_id,
+            tags,
+            writable: Mutex::default(),
+            created: Mutex::default(),
+            unseen: Mutex::default(),
+            sleep,
+        }
+    }
+
+    /// Waits, as between two tries.
+    pub(super) async fn pause(&self, length: Duration) {
+        self.sleep.sleep(length).await;
+    }
+
+    /// Notes whether this login may look at a secret.
+    pub(super) fn note_seen(&self, name: &str, is_seen: bool) {
+        let mut unseen = lock(&self.unseen);
+        if is_seen {
+            unseen.remove(name);
+        } else {
+            unseen.insert(name.to_owned());
+        }
+    }
+
+    /// Whether the last look was refused: then only a write tells.
+    pub(super) fn is_unseen(&self, name: &str) -> bool {
+        lock(&self.unseen).contains(name)
+    }
+
+    /// Waits until AWS shows a secret that was created here, and answers whether it is worth another look.
+    async fn is_yet_to_show(&self, name: &str, tries: usize) -> bool {
+        if !lock(&self.created).contains(name) {
+            return false;
+        }
+        let Some(length) = SHOWS_AFTER.get(tries) else {
+            lock(&self.created).remove(name);
+            return false;
+        };
+        self.pause(*length).await;
+        true
     }
 
     /// Notes whether a secret can be written.
     pub(super) fn note(&self, name: &str, writable: Result<(), SinkError>) {
-        self.writable.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), writable);
+        lock(&self.writable).insert(name.to_owned(), writable);
     }
 
     /// What was noted last, unless it may have passed.
     pub(super) fn noted(&self, name: &str) -> Option<Result<(), SinkError>> {
-        let noted = self.writable.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        let noted = lock(&self.writable).get(name).cloned();
         noted.filter(|noted| matches!(noted, Ok(()) | Err(SinkError::Refused { .. } | SinkError::BeingDeleted { .. })))
     }
 
@@ -108,8 +173,27 @@ impl Calls {
         Ok(description)
     }
 
-    /// Describes a secret, one that is scheduled for deletion too.
+    /// Describes a secret, one that is scheduled for deletion too. One that was created here and is not shown yet, as AWS
+    /// answers late, is waited for.
     pub(super) async fn describe_any(&self, name: &str) -> Result<Option<Description>, SinkError> {
+        let mut tries = 0;
+        loop {
+            let described = self.describe_now(name).await;
+            match &described {
+                Ok(Some(description)) if description.current.is_some() => {
+                    lock(&self.created).remove(name);
+                }
+                Ok(_) | Err(SinkError::Denied { .. }) if self.is_yet_to_show(name, tries).await => {
+                    tries += 1;
+                    continue;
+                }
+                _ => {}
+            }
+            return described;
+        }
+    }
+
+    async fn describe_now(&self, name: &str) -> Result<Option<Description>, SinkError> {
         match self.client.describe_secret().secret_id(name).send().await {
             Ok(answer) => Ok(Some(description(answer, &self.identity.region))),
             Err(error) if code(&error) == Some("ResourceNotFoundException") => Ok(None),
@@ -175,7 +259,10 @@ impl Calls {
         let tags = (!self.tags.is_empty()).then(|| self.tags.clone());
         let call = call.set_kms_key_id(self.kms_key_id.clone()).set_tags(tags);
         match call.customize().interceptor(guard.clone()).send().await {
-            Ok(_) => Ok(Outcome::Done),
+            Ok(_) => {
+                lock(&self.created).insert(version.name.to_owned());
+                Ok(Outcome::Done)
+            }
             Err(error) if code(&error) == Some("ResourceExistsException") => Ok(Outcome::Taken),
             Err(error) => {
                 let asked = self.asked("secretsmanager:CreateSecret", version.name);
@@ -258,6 +345,22 @@ fn current(versions: &HashMap<String, Vec<String>>) -> Option<String> {
     versions.iter().find(|(_, stages)| holds(stages)).map(|(id, _)| id.clone())
 }
 
+/// Which replicas are not as the secret is: they keep the version that reached them last.
+fn behind(replicas: &[ReplicationStatusType]) -> Option<String> {
+    let late = replicas.iter().filter(|replica| replica.status() != Some(&StatusType::InSync));
+    let named = late.map(|replica| {
+        let status = replica.status().map_or("no status", StatusType::as_str);
+        format!("`{}` (`{status}`)", replica.region().unwrap_or("?"))
+    });
+    let named: Vec<String> = named.collect();
+    let noun = noun_for(named.len(), "replica");
+    (!named.is_empty()).then(|| format!("its {noun} in {} may still contain an older version", named.join(", ")))
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn entry_description(entry: SecretListEntry, region: &str) -> Description {
     let versions = entry.secret_versions_to_stages.unwrap_or_default();
     Description {
@@ -265,6 +368,9 @@ fn entry_description(entry: SecretListEntry, region: &str) -> Description {
         versions,
         owner: entry.owning_service,
         rotates: entry.rotation_enabled.unwrap_or(false),
+        // Named only where there are replicas.
+        has_replicas: entry.primary_region.is_some(),
+        behind: None,
         replica_of: entry.primary_region.filter(|primary| primary != region),
         deletion: entry.deleted_date.map(|date| date.fmt(Format::DateTime).unwrap_or_default()),
     }
@@ -277,6 +383,8 @@ fn description(answer: DescribeSecretOutput, region: &str) -> Description {
         versions,
         owner: answer.owning_service,
         rotates: answer.rotation_enabled.unwrap_or(false),
+        has_replicas: answer.replication_status.as_ref().is_some_and(|replicas| !replicas.is_empty()),
+        behind: answer.replication_status.as_deref().and_then(behind),
         replica_of: answer.primary_region.filter(|primary| primary != region),
         deletion: answer.deleted_date.map(|date| date.fmt(Format::DateTime).unwrap_or_default()),
     }

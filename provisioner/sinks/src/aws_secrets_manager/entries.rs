@@ -75,6 +75,10 @@ pub(super) fn writable(name: &str, description: &Description) -> Result<(), Sink
 
 pub(super) async fn prepare_secret(calls: &Calls, group: &Group<'_>) -> Result<(), SinkError> {
     let keys: Vec<_> = group.entries.iter().filter_map(|(_, key)| *key).collect();
+    if calls.is_unseen(group.name) {
+        // Creating will tell.
+        return Ok(());
+    }
     if let Some(noted) = calls.noted(group.name).filter(|_| keys.is_empty()) {
         return noted;
     }
@@ -87,28 +91,45 @@ pub(super) async fn prepare_secret(calls: &Calls, group: &Group<'_>) -> Result<(
     shared::fits(&found, group.name, &keys)
 }
 
-pub(super) async fn look_at_secret(calls: &Calls, group: &Group<'_>) -> Vec<Answer<Seen>> {
+/// What the entries of a secret hold. `delivered`: a version of ours went to the whole of it before.
+pub(super) async fn look_at_secret(calls: &Calls, group: &Group<'_>, delivered: bool) -> Vec<Answer<Seen>> {
     let (plain, keyed): (Vec<_>, Vec<_>) = group.entries.iter().partition(|(_, key)| key.is_none());
     let mut answers = Vec::with_capacity(group.entries.len());
     if !plain.is_empty() {
         let description = calls.describe(group.name).await;
+        calls.note_seen(group.name, !matches!(description, Err(SinkError::Denied { .. })));
         let free = description.as_ref().map_err(Clone::clone).and_then(|description| {
             description.as_ref().map_or(Ok(()), |description| writable(group.name, description))
         });
         calls.note(group.name, free);
-        let seen = description.map(|description| plain::seen(description.as_ref()));
+        let seen = match description {
+            Ok(description) => plain::look(calls, group.name, description.as_ref(), delivered).await,
+            Err(error) => not_shown(error),
+        };
         answers.extend(plain.into_iter().map(|(position, _)| (position, seen.clone())));
     }
     if !keyed.is_empty() {
         let found = Found::fetch(calls, group.name).await;
+        let unseen = shared::is_unseen(calls, group.name, &found).await;
+        calls.note_seen(group.name, !unseen);
+        let behind = shared::behind(calls, group.name, &found).await;
         let object = found.as_ref().map_err(Clone::clone).and_then(|found| found.object(group.name));
         let see = |key: Option<&str>| match &object {
-            Ok(object) => Ok(object.seen(key.unwrap_or_default())),
+            Ok(object) => Ok(shared::waiting(object.seen(key.unwrap_or_default()), behind.as_ref())),
+            Err(error) if unseen => not_shown(error.clone()),
             Err(error) => Err(error.clone()),
         };
         answers.extend(keyed.into_iter().map(|(position, key)| (position, see(key))));
     }
     answers
+}
+
+/// What a look answers that is refused: where there is no secret, AWS refuses a login that may look at it later.
+fn not_shown(error: SinkError) -> Result<Seen, SinkError> {
+    match error {
+        SinkError::Denied { reason, hint } => Ok(Seen::NotShown { reason, hint }),
+        error => Err(error),
+    }
 }
 
 pub(super) async fn write_secret(

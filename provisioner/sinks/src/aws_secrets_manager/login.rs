@@ -1,5 +1,6 @@
 //! A secret of Secrets Manager that is another sink's login.
 
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use zeroize::Zeroizing;
 
 use super::calls::{Calls, Which};
@@ -12,7 +13,7 @@ use crate::SinkError;
 /// When it cannot be read, or is not there.
 pub(crate) async fn login(name: &str) -> Result<Zeroizing<String>, SinkError> {
     let (client, identity) = connection::connect(&Settings::default(), None).await?;
-    let calls = Calls::new(client, identity, None, Vec::new());
+    let calls = Calls::new(client, identity, (None, Vec::new()), SharedAsyncSleep::new(TokioSleep::new()));
     let found = calls.value(name, Which::Current).await?;
     let text = found.and_then(|found| found.text);
     text.ok_or_else(|| SinkError::Login {

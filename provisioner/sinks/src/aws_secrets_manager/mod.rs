@@ -1,9 +1,15 @@
 //! AWS Secrets Manager: the only sink with a compare-and-swap.
 //!
-//! A plain secret's version id is our marker, so that a look reads no value. A new version is put under a label of our
+//! A plain secret's version id is our marker, so that a look reads no value; where we had delivered and
+//! the version is not ours, somebody else put it, and its value is read, as it may be an older one of ours. A new version is put under a label of our
 //! own, `latchkey`, and AWSCURRENT is then moved to it from the version that was seen; if it is elsewhere by then,
 //! nothing that a consumer reads has changed. A staged version stays readable by its id until AWS drops it: it drops
 //! none that is younger than 24 hours, nor before there are about 100.
+//!
+//! Replicas follow by themselves; while one does not, its consumers read an older version.
+//!
+//! Whether a login may look at a secret that does not exist AWS decides by a name that no pattern of ARNs covers, so a look
+//! that is refused there is not taken for an answer: creating tells, as it fails where a secret is.
 //!
 //! With `json_key`, several tokens share a secret whose value is a JSON object: a look reads the value, and all writes of
 //! a run go into one new version with a fresh id, swapped in the same way.
@@ -24,17 +30,19 @@ mod settings;
 mod shared;
 mod survey;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_secretsmanager::types::Tag;
+use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, TokioSleep};
 use futures_util::stream::{self, StreamExt as _};
-use latchkey::place::Place;
+use latchkey::place::{Place, PlaceId};
 use latchkey::secret::Secret;
 use tokio::sync::OnceCell;
 
-use self::calls::Calls;
+use self::calls::{Calls, Description};
 use self::entries::{Group, entry, grouped, look_at_secret, prepare_secret, remove_secret, writable, write_secret};
 pub(super) use self::facts::Type;
 pub(super) use self::login::login;
@@ -53,19 +61,34 @@ pub struct AwsSecretsManager {
     settings: Settings,
     credentials: Option<SharedCredentialsProvider>,
     calls: OnceCell<Calls>,
+    sleep: SharedAsyncSleep,
+    /// Where versions of ours went before: what somebody else put there may be an older one.
+    delivered: Mutex<HashSet<PlaceId>>,
 }
 
 impl AwsSecretsManager {
     /// A sink with the credentials that AWS's own tools take: environment, profile, SSO, web identity, the machine's
     /// role. Nothing is contacted before the first question.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, credentials: None, calls: OnceCell::new() }
+        Self {
+            settings,
+            credentials: None,
+            calls: OnceCell::new(),
+            sleep: SharedAsyncSleep::new(TokioSleep::new()),
+            delivered: Mutex::default(),
+        }
     }
 
     /// A sink with credentials that the caller has already.
     pub fn with_credentials(settings: Settings, credentials: impl ProvideCredentials + 'static) -> Self {
-        let credentials = Some(SharedCredentialsProvider::new(credentials));
-        Self { settings, credentials, calls: OnceCell::new() }
+        Self { credentials: Some(SharedCredentialsProvider::new(credentials)), ..Self::new(settings) }
+    }
+
+    /// The same with other pauses: for tests.
+    #[must_use]
+    pub fn with_sleep(mut self, sleep: impl AsyncSleep + 'static) -> Self {
+        self.sleep = SharedAsyncSleep::new(sleep);
+        self
     }
 
     /// The place of an entry. Asks AWS, once, whose credentials they are.
@@ -76,11 +99,16 @@ impl AwsSecretsManager {
         Ok(self.calls().await?.identity.place(name, json_key))
     }
 
+    fn was_delivered(&self, place: &Place) -> bool {
+        self.delivered.lock().unwrap_or_else(PoisonError::into_inner).contains(&place.id())
+    }
+
     async fn calls(&self) -> Result<&Calls, SinkError> {
         let connect = || async {
             let (client, identity) = connection::connect(&self.settings, self.credentials.as_ref()).await?;
             let tags = self.settings.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
-            Ok(Calls::new(client, identity, self.settings.kms_key_id.clone(), tags.collect()))
+            let new = (self.settings.kms_key_id.clone(), tags.collect());
+            Ok(Calls::new(client, identity, new, self.sleep.clone()))
         };
         self.calls.get_or_try_init(connect).await
     }
@@ -149,8 +177,18 @@ impl Sink for AwsSecretsManager {
         .await
     }
 
+    fn went_to(&self, places: &[&Place]) {
+        let mut delivered = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
+        delivered.extend(places.iter().map(|place| place.id()));
+    }
+
     async fn look(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>> {
-        self.by_secret(places, |calls, group| async move { look_at_secret(calls, &group).await }).await
+        self.by_secret(places, |calls, group| async move {
+            let plain = group.entries.iter().find(|(_, key)| key.is_none());
+            let delivered = plain.is_some_and(|(position, _)| self.was_delivered(places[*position]));
+            look_at_secret(calls, &group, delivered).await
+        })
+        .await
     }
 
     async fn survey(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>> {
@@ -167,10 +205,17 @@ impl Sink for AwsSecretsManager {
                     return None;
                 }
                 let description = listed.get(name);
+                // A list shows neither values nor how replicas are doing.
+                let only_a_look_tells = |description: &Description| {
+                    description.has_replicas || (!description.is_ours() && self.was_delivered(place))
+                };
+                if description.is_some_and(only_a_look_tells) {
+                    return None;
+                }
                 let ending = description.map_or(Ok(()), |description| description.ending(name));
                 let free = description.map_or(Ok(()), |description| writable(name, description));
                 calls.note(name, ending.clone().and(free));
-                Some(ending.map(|()| plain::seen(description)))
+                Some(ending.map(|()| plain::listed(description)))
             })
             .collect();
         // What the list does not show is looked at: keys of shared secrets, and what lies behind its last page.

@@ -11,7 +11,8 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use crate::{Receipt, Seen, SeenEntry};
+use crate::value::seen_entry;
+use crate::{Receipt, Seen};
 
 /// An object's entries in their order. It has no `Debug`: it holds values.
 #[derive(Default)]
@@ -27,14 +28,10 @@ impl<'a> Object<'a> {
     pub(super) fn seen(&self, key: &str) -> Seen {
         let Some(raw) = self.raw(key) else { return Seen::Absent };
         let text = string(raw);
-        let value = text.as_ref().map_or_else(|| raw.get().as_bytes(), |text| text.as_bytes());
-        let fingerprint = Digest::of(value).fingerprint();
-        Seen::Holds(SeenEntry {
-            receipt: Receipt(fingerprint.as_str().to_owned()),
-            fingerprint: Some(fingerprint),
-            token_id: text.and_then(|text| Secret::parse(&text).ok()).map(|secret| secret.token_id()),
-            lagging: None,
-        })
+        // What is no string is its text: a secret may be somewhere in it.
+        let value = text.as_ref().map_or_else(|| raw.get(), |text| text.as_str());
+        let receipt = Receipt(Digest::of(value.as_bytes()).fingerprint().as_str().to_owned());
+        Seen::Holds(seen_entry(value, receipt))
     }
 
     /// The secret that `key` holds, if it is one.
@@ -110,6 +107,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::SeenEntry;
 
     fn secret() -> Secret {
         let id = TokenId::mint(&SystemEntropy).unwrap();

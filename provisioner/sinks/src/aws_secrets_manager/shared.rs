@@ -9,11 +9,12 @@ use latchkey::entropy::{Entropy, SystemEntropy};
 use latchkey::secret::Secret;
 use zeroize::Zeroizing;
 
-use super::calls::{Calls, Outcome, VALUE_MAX, Version, Which};
+use super::calls::{Calls, Outcome, VALUE_MAX, Value, Version, Which};
 use super::marker::{fresh_version_id, is_version};
 use super::object::Object;
+use super::plain::exists;
 use crate::deadline::Deadline;
-use crate::{Marker, Seen, SinkError};
+use crate::{Marker, Seen, SeenEntry, SinkError};
 
 const ROUNDS: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(150);
@@ -52,9 +53,17 @@ impl Found {
             return match calls.describe(name).await? {
                 None => Ok(Self::NoSecret),
                 Some(description) if description.current.is_none() => Ok(Self::NoValue),
-                Some(_) => Err(SinkError::Unreachable { reason: format!("the value of `{name}` is not visible yet") }),
+                // The description may have been waited for.
+                Some(_) => match calls.value(name, Which::Current).await? {
+                    Some(value) => Self::of(name, value),
+                    None => Err(SinkError::Unreachable { reason: format!("the value of `{name}` is not visible yet") }),
+                },
             };
         };
+        Self::of(name, value)
+    }
+
+    fn of(name: &str, value: Value) -> Result<Self, SinkError> {
         let Some(text) = value.text else {
             return Err(refused(name, "is binary, not a JSON object"));
         };
@@ -76,6 +85,32 @@ fn refused(name: &str, what: &str) -> SinkError {
     SinkError::Refused {
         reason: format!("the secret `{name}` {what}"),
         hint: "remove `json_key`, or name another secret".to_owned(),
+    }
+}
+
+/// Whether this login may not even know whether the secret exists: where it does, and only its value may not be read, that
+/// is another matter.
+pub(super) async fn is_unseen(calls: &Calls, name: &str, found: &Result<Found, SinkError>) -> bool {
+    let denied = matches!(found, Err(SinkError::Denied { .. }));
+    denied && matches!(calls.describe(name).await, Err(SinkError::Denied { .. }))
+}
+
+/// Why consumers of the secret's replicas may read an older value, if they may; asked after the value was read.
+pub(super) async fn behind(calls: &Calls, name: &str, found: &Result<Found, SinkError>) -> Option<String> {
+    if !matches!(found, Ok(Found::Value { .. })) {
+        return None;
+    }
+    match calls.describe(name).await {
+        Ok(description) => description.and_then(|description| description.behind),
+        Err(error) => Some(format!("whether its replicas are in sync cannot be read: {error}")),
+    }
+}
+
+/// What was seen, with what its replicas wait for.
+pub(super) fn waiting(seen: Seen, behind: Option<&String>) -> Seen {
+    match seen {
+        Seen::Holds(held) => Seen::Holds(SeenEntry { lagging: held.lagging.or_else(|| behind.cloned()), ..held }),
+        seen @ (Seen::Absent | Seen::NotShown { .. }) => seen,
     }
 }
 
@@ -125,12 +160,18 @@ pub(super) async fn apply(
             return vec![Err(SinkError::Late); edits.len()];
         }
         if round > 0 {
-            tokio::time::sleep(PAUSE * round).await;
+            calls.pause(PAUSE * round).await;
         }
         let (decisions, outcome) = match attempt(calls, name, edits, description, deadline).await {
             Ok(answer) => answer,
             Err(error) => return vec![Err(error); edits.len()],
         };
+        if matches!(outcome, Ok(Outcome::Taken))
+            && rests_on_nothing(edits)
+            && let Err(error @ SinkError::Denied { .. }) = Found::fetch(calls, name).await
+        {
+            return vec![Err(exists(name, error)); edits.len()];
+        }
         if !matches!(outcome, Ok(Outcome::Taken)) {
             let answer = |decision| match (decision, &outcome) {
                 (Decision::Changed, _) => Err(SinkError::Changed),
@@ -151,7 +192,11 @@ async fn attempt(
     description: &str,
     deadline: Deadline,
 ) -> Result<(Vec<Decision>, Result<Outcome, SinkError>), SinkError> {
-    let found = Found::fetch(calls, name).await?;
+    let found = match Found::fetch(calls, name).await {
+        // Creating compares.
+        Err(SinkError::Denied { .. }) if rests_on_nothing(edits) => Found::NoSecret,
+        found => found?,
+    };
     let mut object = found.object(name)?;
     let decisions: Vec<_> = edits.iter().map(|edit| decide(&object, edit)).collect();
     let pending = || edits.iter().zip(&decisions).filter(|(_, decision)| matches!(decision, Decision::Pending));
@@ -173,6 +218,11 @@ async fn attempt(
     Ok((decisions, outcome))
 }
 
+/// Whether nobody could tell what the secret holds, of any key that is to change.
+fn rests_on_nothing(edits: &[Edit<'_>]) -> bool {
+    edits.iter().all(|edit| matches!(edit.seen, Seen::NotShown { .. }))
+}
+
 fn decide(object: &Object<'_>, edit: &Edit<'_>) -> Decision {
     let now = object.seen(edit.key);
     let done = match edit.secret {
@@ -181,8 +231,17 @@ fn decide(object: &Object<'_>, edit: &Edit<'_>) -> Decision {
     };
     match done {
         true => Decision::Done,
-        false if now == *edit.seen => Decision::Pending,
+        false if is_as_seen(&now, edit.seen) => Decision::Pending,
         false => Decision::Changed,
+    }
+}
+
+/// Whether a key holds what was seen, whoever waits for what.
+fn is_as_seen(now: &Seen, seen: &Seen) -> bool {
+    match (now, seen) {
+        (Seen::Holds(now), Seen::Holds(seen)) => now.receipt == seen.receipt,
+        (Seen::Absent, Seen::Absent | Seen::NotShown { .. }) => true,
+        _ => false,
     }
 }
 

@@ -1,10 +1,10 @@
 //! What the vault answers. <https://learn.microsoft.com/rest/api/keyvault/secrets>
 
-use latchkey::secret::{Digest, Secret};
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
-use super::marker::{Tags, marker_of, receipt_of};
+use super::marker::{Tags, is_true_of, marker_of, receipt_of};
+use crate::value::seen_entry;
 use crate::{Receipt, Seen, SeenEntry};
 
 /// A version of a secret, its value too where it was asked for.
@@ -54,6 +54,9 @@ pub(super) struct Failed {
 pub(super) struct Reason {
     #[serde(default)]
     pub(super) code: Option<String>,
+    /// Looked through, never shown: it names who asked, and what for.
+    #[serde(default)]
+    pub(super) message: Option<String>,
     #[serde(default)]
     pub(super) innererror: Option<Box<Reason>>,
 }
@@ -95,20 +98,22 @@ impl Bundle {
     /// What it is by its value: tags can be copied, a value tells itself.
     pub(super) fn held(&self) -> SeenEntry {
         let value = self.value.as_ref().map_or("", |value| value.as_str());
-        let fingerprint = Digest::of(value.as_bytes()).fingerprint();
-        let token_id = Secret::parse(value).ok().map(|secret| secret.token_id());
-        let marker = marker_of(self.tags())
-            .filter(|marker| marker.fingerprint == fingerprint && Some(&marker.token_id) == token_id.as_ref());
+        let seen = seen_entry(value, Receipt(String::new()));
+        let marker = marker_of(self.tags()).filter(|marker| {
+            seen.fingerprint.as_ref() == Some(&marker.fingerprint) && seen.token_id.as_ref() == Some(&marker.token_id)
+        });
         let receipt = match marker {
             Some(marker) => receipt_of(&marker),
             None => self.version().unwrap_or("?").chars().take(64).collect(),
         };
-        SeenEntry { fingerprint: Some(fingerprint), token_id, receipt: Receipt(receipt), lagging: None }
+        SeenEntry { receipt: Receipt(receipt), ..seen }
     }
 
-    /// What it is by its tags alone, as a list shows it; `None` where only the value could tell.
+    /// What it is by its tags alone, as a list shows it; `None` where only the value could tell, as where somebody may have
+    /// taken the tags along to another value.
     pub(super) fn surveyed(&self) -> Option<Seen> {
-        let marker = marker_of(self.tags()).filter(|_| self.is_enabled() && !self.is_managed())?;
+        let is_true = is_true_of(self.tags(), self.attributes.created);
+        let marker = marker_of(self.tags()).filter(|_| is_true && self.is_enabled() && !self.is_managed())?;
         Some(Seen::Holds(SeenEntry {
             receipt: Receipt(receipt_of(&marker)),
             fingerprint: Some(marker.fingerprint),

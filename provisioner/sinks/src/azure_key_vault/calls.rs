@@ -1,6 +1,8 @@
 //! Requests to one vault. The first one carries no token: the vault says what it wants one for, and only where that is
 //! right does it ever get one.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
@@ -9,17 +11,19 @@ use zeroize::Zeroizing;
 use super::bundle::{Bundle, Page};
 use super::cloud::Challenge;
 use super::failure::{Asked, codes};
+use super::life::Expires;
 use super::marker::Tags;
 use super::settings::Cloud;
 use super::sign_in::SignIn;
 use crate::SinkError;
+use crate::bearer::date;
 use crate::deadline::Deadline;
 use crate::host::{Ask, Effect, Host, Unanswered};
 use crate::transport::{Address, Incoming};
 
 /// Of these, the one that all clouds have had for years.
 const VERSION: &str = "api-version=7.4";
-/// What a person sees as the type of the value.
+/// What a person sees as the type of the value, unless the sink says otherwise.
 const CONTENT_TYPE: &str = "text/plain";
 /// Pages of 25: more secrets than any vault is meant for.
 const PAGES_MAX: usize = 10_000;
@@ -31,6 +35,10 @@ pub(super) struct Calls {
     pub(super) host: Host,
     pub(super) sign_in: SignIn,
     pub(super) challenged: OnceCell<()>,
+    /// The vault's time as its last answer told, in seconds since 1970.
+    pub(super) told: AtomicI64,
+    pub(super) expires: Option<Expires>,
+    pub(super) content_type: Option<String>,
 }
 
 /// What a secret is, as far as the vault tells.
@@ -55,7 +63,15 @@ struct SetSecret<'a> {
     value: &'a str,
     tags: &'a Tags,
     #[serde(rename = "contentType")]
-    content_type: &'static str,
+    content_type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attributes: Option<Lifetime>,
+}
+
+#[derive(Serialize)]
+struct Lifetime {
+    /// In seconds since 1970.
+    exp: i64,
 }
 
 #[derive(Serialize)]
@@ -134,7 +150,9 @@ impl Calls {
 
     /// Makes a new version. Sent once: whoever gets no answer looks before trying again.
     pub(super) async fn put(&self, name: &str, value: &str, tags: &Tags, deadline: Deadline) -> Result<Put, SinkError> {
-        let body = SetSecret { value, tags, content_type: CONTENT_TYPE };
+        let content_type = self.content_type.as_deref().unwrap_or(CONTENT_TYPE);
+        let attributes = self.expiry()?.map(|exp| Lifetime { exp });
+        let body = SetSecret { value, tags, content_type, attributes };
         let target = format!("/secrets/{name}?{VERSION}");
         let answer = self.ask(|| Ask::new("PUT", &*target, Effect::Once(deadline)).json(&body)).await?;
         let codes = codes(&answer);
@@ -188,6 +206,19 @@ impl Calls {
             },
             _ => Err(self.asked("recover", name).failed(&answer)),
         }
+    }
+
+    /// The vault's time, as far as an answer has told it.
+    pub(super) fn now(&self) -> Option<i64> {
+        Some(self.told.load(Ordering::Relaxed)).filter(|told| *told > i64::MIN)
+    }
+
+    /// When what is written now ends for Azure.
+    ///
+    /// # Errors
+    /// When that has passed.
+    pub(super) fn expiry(&self) -> Result<Option<i64>, SinkError> {
+        self.expires.map(|expires| expires.from(self.now())).transpose()
     }
 
     fn asked<'a>(&'a self, action: &'static str, name: &'a str) -> Asked<'a> {
@@ -257,7 +288,11 @@ impl Calls {
     async fn send(&self, ask: Ask, token: &Zeroizing<String>) -> Result<Incoming, SinkError> {
         let ask =
             ask.header("accept", "application/json").header("authorization", format!("Bearer {}", token.as_str()));
-        self.host.ask(&ask).await.map_err(unanswered)
+        let answer = self.host.ask(&ask).await.map_err(unanswered)?;
+        if let Some(told) = date(&answer) {
+            self.told.store(told, Ordering::Relaxed);
+        }
+        Ok(answer)
     }
 
     /// Asks without a token what the vault wants one for.

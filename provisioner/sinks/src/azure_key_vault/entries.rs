@@ -84,6 +84,7 @@ pub(super) async fn look(calls: &Calls, name: &str) -> Result<Seen, SinkError> {
 pub(super) async fn prepare(calls: &Calls, name: &str) -> Result<(), SinkError> {
     let state = state(calls, name).await?;
     state.seen(&calls.vault, name)?;
+    calls.expiry()?;
     writable(calls, name, &state)
 }
 
@@ -157,7 +158,7 @@ pub(super) async fn write(
             State::There(bundle) => Some(bundle.tags()),
             _ => None,
         };
-        let tags = tags_of(write, before);
+        let tags = tags_of(write, before, calls.now());
         match calls.put(name, write.secret.expose(), &tags, deadline).await {
             Ok(Put::Done(bundle)) => return Ok(written(&bundle, write)),
             // What was deleted, and cannot be looked at by this sign-in, may be anybody's.

@@ -10,20 +10,40 @@ use crate::transport::Incoming;
 pub(super) struct Codes {
     pub(super) outer: String,
     pub(super) inner: String,
+    /// Whether a policy of the organisation refused, not the vault's own rights: no code tells them apart.
+    by_azure_policy: bool,
 }
 
 /// The codes of an answer; empty where there are none.
 pub(super) fn codes(answer: &Incoming) -> Codes {
     let failed: Failed = serde_json::from_slice(&answer.body).unwrap_or_default();
     let Some(reason) = failed.error else { return Codes::default() };
+    let message = reason.message.unwrap_or_default().to_ascii_lowercase();
     let mut inner = String::new();
     let mut next = reason.innererror;
     while let Some(found) = next {
         inner = plain(found.code.as_deref().unwrap_or_default());
         next = found.innererror;
     }
-    Codes { outer: plain(reason.code.as_deref().unwrap_or_default()), inner }
+    let outer = plain(reason.code.as_deref().unwrap_or_default());
+    let by_azure_policy = names_azure_policy(&message, [&outer, &inner]);
+    Codes { outer, inner, by_azure_policy }
 }
+
+/// Whether a refusal says that it is one of Azure Policy. The vault's own access policies are called policies too.
+fn names_azure_policy(message: &str, codes: [&String; 2]) -> bool {
+    let by_code = codes.iter().any(|code| code.contains("AzurePolicy") || code.contains("DisallowedByPolicy"));
+    let plainly = ["azure policy", "disallowed by", "policy assignment", "policyassignment", "policy definition"];
+    let by_words = plainly.iter().any(|words| message.contains(words));
+    let by_the_vault = codes.iter().any(|code| *code == "ForbiddenByPolicy" || *code == "ForbiddenByRbac");
+    let compliant = message.contains("complian") || message.contains("comply");
+    by_code || by_words || (!by_the_vault && compliant && message.contains("policy"))
+}
+
+const ROLE_HINT: &str = "grant it the role `Key Vault Secrets Officer` on the vault: `az role assignment create --role \
+                         \"Key Vault Secrets Officer\" --assignee CLIENT_ID --scope VAULT_ID`; wait some minutes";
+const POLICY_HINT: &str =
+    "; where an Azure Policy demands an expiry or a content type, set `expires` or `content_type` in the sink";
 
 fn plain(code: &str) -> String {
     code.chars().filter(|sign| sign.is_ascii_alphanumeric() || *sign == '_').take(64).collect()
@@ -53,6 +73,12 @@ impl Asked<'_> {
                 reason: format!("the vault `{vault}` does not accept {}", self.signed_in),
                 hint: "sign in to the tenant that the vault belongs to, and check the clock".to_owned(),
             },
+            (403, _) if codes.by_azure_policy => SinkError::Denied {
+                reason: format!("an Azure Policy does not allow to {action} {what} (`{}`)", first(&codes)),
+                hint: "set what the policy demands in the sink: `expires = \"90d\"`, or a `content_type`; or have the vault \
+                       exempted from it"
+                    .to_owned(),
+            },
             (403, "ForbiddenByFirewall" | "ForbiddenByConnection") => SinkError::Denied {
                 reason: format!("the firewall of the vault `{vault}` blocks this machine (`{}`)", codes.inner),
                 hint: "allow this address under the vault's Networking, or run this inside its network".to_owned(),
@@ -66,9 +92,7 @@ impl Asked<'_> {
             },
             (403, _) => SinkError::Denied {
                 reason: format!("{} is not allowed to {action} {what} (`{}`)", self.signed_in, first(&codes)),
-                hint: "grant it the role `Key Vault Secrets Officer` on the vault: `az role assignment create --role \
-                       \"Key Vault Secrets Officer\" --assignee CLIENT_ID --scope VAULT_ID`; wait some minutes"
-                    .to_owned(),
+                hint: format!("{ROLE_HINT}{}", if self.may_be_policy(&codes) { POLICY_HINT } else { "" }),
             },
             (429 | 500.., _) => SinkError::Unreachable {
                 reason: format!("the vault `{vault}` answered with {} when asked to {action} {what}", answer.status),
@@ -82,6 +106,11 @@ impl Asked<'_> {
                 hint: "inspect it with `az keyvault secret show`".to_owned(),
             },
         }
+    }
+
+    /// Whether the refusal may be that of a policy, as its code says nothing of rights.
+    fn may_be_policy(&self, codes: &Codes) -> bool {
+        self.action == "set" && codes.inner != "ForbiddenByRbac"
     }
 
     fn what(&self) -> String {

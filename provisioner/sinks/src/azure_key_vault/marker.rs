@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::{Marker, Write};
 
 /// Azure takes no more. <https://learn.microsoft.com/azure/key-vault/secrets/about-secrets#secret-tags>
@@ -15,15 +17,22 @@ const TOKEN: &str = "latchkey-token";
 const ID: &str = "latchkey-id";
 const VERSION: &str = "latchkey-version";
 const FINGERPRINT: &str = "latchkey-fingerprint";
+/// When it was written, by the vault's own clock: tags that were copied onto a later value are told by it.
+const WRITTEN: &str = "latchkey-written";
 /// Only on a version that was put away: it is disabled, and so stays when a person or a run recovers it.
 const STATE: &str = "latchkey-state";
 const REMOVED: &str = "removed";
+
+/// A version may be older than its tags say by so many seconds: two of the vendor's clocks.
+const BEFORE: i64 = 5;
+/// And younger by so many: a write starts at most two minutes after it was asked for, and is waited for half a minute.
+const AFTER: i64 = 180;
 
 /// The tags of an entry.
 pub(super) type Tags = BTreeMap<String, String>;
 
 /// The tags of what is written; those that people put there stay, as far as there is room.
-pub(super) fn tags_of(write: &Write<'_>, before: Option<&Tags>) -> Tags {
+pub(super) fn tags_of(write: &Write<'_>, before: Option<&Tags>, at: Option<i64>) -> Tags {
     let short = |text: &str| text.chars().take(TAG_LENGTH).collect::<String>();
     let mut tags = Tags::from([
         (MANAGED_BY.to_owned(), US.to_owned()),
@@ -33,6 +42,8 @@ pub(super) fn tags_of(write: &Write<'_>, before: Option<&Tags>) -> Tags {
         (VERSION.to_owned(), write.marker.version.to_string()),
         (FINGERPRINT.to_owned(), write.marker.fingerprint.to_string()),
     ]);
+    let at = at.and_then(|at| Timestamp::from_second(at).ok());
+    tags.extend(at.map(|at| (WRITTEN.to_owned(), at.to_string())));
     let others = before.into_iter().flatten().filter(|(name, _)| *name != MANAGED_BY && !name.starts_with("latchkey-"));
     let room = TAGS_MAX - tags.len();
     tags.extend(others.take(room).map(|(name, value)| (name.clone(), value.clone())));
@@ -53,6 +64,12 @@ pub(super) fn marker_of(tags: &Tags) -> Option<Marker> {
     };
     // Only the one spelling: `007` or ` 7` is somebody else's.
     (marker.version.to_string() == version && marker.token_id.as_str() == tag(ID)?).then_some(marker)
+}
+
+/// Whether a version that was made then, in seconds since 1970, is the one that its tags were written with.
+pub(super) fn is_true_of(tags: &Tags, made: i64) -> bool {
+    let written = tags.get(WRITTEN).and_then(|text| text.parse::<Timestamp>().ok()).map(Timestamp::as_second);
+    written.is_some_and(|at| (at.saturating_sub(BEFORE)..=at.saturating_add(AFTER)).contains(&made))
 }
 
 /// The same tags, put away.
@@ -88,6 +105,8 @@ mod tests {
     use super::*;
     use crate::Seen;
 
+    const AT: i64 = 1_795_000_000;
+
     fn token_id() -> impl Strategy<Value = TokenId> {
         "[0-9a-hjkmnp-tv-z]{16}".prop_map(|text| text.parse().unwrap())
     }
@@ -97,7 +116,7 @@ mod tests {
         let secret = Secret::mint(&Prefix::default(), &marker.token_id, &latchkey::entropy::SystemEntropy).unwrap();
         let seen = Seen::Absent;
         let write = Write { place: &place, secret: &secret, marker, token_name: token, manifest: "acme", seen: &seen };
-        tags_of(&write, before)
+        tags_of(&write, before, Some(AT))
     }
 
     fn kept() -> impl Strategy<Value = Tags> {
@@ -135,6 +154,21 @@ mod tests {
             tags.remove(name);
             prop_assert_eq!(marker_of(&tags), None);
         }
+    }
+
+    #[test]
+    fn tags_are_true_of_the_version_that_they_were_written_with() {
+        let marker = Marker {
+            token_id: "0123456789abcdef".parse().unwrap(),
+            version: 7,
+            fingerprint: Digest::of(b"value").fingerprint(),
+        };
+        let mut tags = written(&marker, "token", None);
+        for (made, is_true) in [(-6, false), (-5, true), (0, true), (180, true), (181, false)] {
+            assert_eq!(is_true_of(&tags, AT + made), is_true, "{made}");
+        }
+        tags.remove(WRITTEN);
+        assert!(!is_true_of(&tags, AT), "who does not tell is looked at");
     }
 
     #[test]

@@ -13,7 +13,8 @@
 //! What anybody else deleted is left to a person, as a scheduled deletion in Secrets Manager is.
 //!
 //! A disabled version counts as changed by hand: no consumer can read it. An expired one (`exp`) counts as what it is, as
-//! the vault still returns it; we set no such time, because a version's expiry moves while it is delivered.
+//! the vault still returns it. We set such a time only where the sink's `expires` says so, as the token's own expiry moves
+//! while a version is delivered.
 
 mod bundle;
 mod calls;
@@ -21,12 +22,14 @@ mod cloud;
 mod entries;
 mod facts;
 mod failure;
+mod life;
 mod marker;
 mod network;
 mod settings;
 mod sign_in;
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicI64;
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
@@ -38,6 +41,7 @@ use tokio::sync::OnceCell;
 use self::bundle::Bundle;
 use self::calls::Calls;
 pub(super) use self::facts::Type;
+pub use self::life::Expires;
 pub use self::network::Network;
 pub use self::settings::{Cloud, Settings, SignInMethod};
 use self::sign_in::SignIn;
@@ -72,6 +76,9 @@ impl AzureKeyVault {
             address,
             sign_in: SignIn::new(settings.cloud, settings.sign_in, settings.login.clone(), variables, network.clone()),
             challenged: OnceCell::new(),
+            told: AtomicI64::new(i64::MIN),
+            expires: settings.expires,
+            content_type: settings.content_type.clone(),
         });
         Self { settings, calls, network }
     }

@@ -2,8 +2,9 @@
 
 use schemars::JsonSchema;
 
+use super::life::Expires;
 use crate::login::Login;
-use crate::reading::{Fault, Fields, Reading, Text, listed, nearest, shown};
+use crate::reading::{Fault, Fields, Reading, Text, is_plain, listed, nearest, shown};
 
 /// What Azure's own tools read.
 const VARIABLES: &[&str] = &["AZURE_CLIENT_SECRET"];
@@ -25,6 +26,13 @@ pub struct Settings {
     pub login: Option<Login>,
     /// Endpoint to use instead of Azure's own.
     pub endpoint: Option<String>,
+    /// When a secret expires in the vault, as a policy may demand: `90d` from each write, or a date; by default, never.
+    // Longer than the rotation, or consumers see a secret that is over.
+    #[schemars(with = "Option<String>")]
+    pub expires: Option<Expires>,
+    /// The content type of secrets; `text/plain` by default.
+    #[schemars(length(min = 1, max = 255))]
+    pub content_type: Option<String>,
 }
 
 /// One of Azure's clouds.
@@ -104,6 +112,8 @@ impl Settings {
         let cloud = fields.text("cloud", reading);
         let sign_in = fields.text("sign_in", reading);
         let endpoint = fields.text("endpoint", reading);
+        let expires = fields.text("expires", reading).and_then(|found| Expires::read(&found, reading));
+        let content_type = fields.text("content_type", reading).and_then(|found| content_type(&found, reading));
         let has_login = fields.has("login");
         let login = Login::read(&mut fields, "login", VARIABLES, reading);
         fields.finish(reading);
@@ -126,8 +136,18 @@ impl Settings {
         let own: Vec<&str> = own.as_deref().into_iter().collect();
         let endpoint = reading.vendor(endpoint, "this vault", &own);
         let vault = vault.filter(|_| reading.faults.len() == faults)?;
-        Some(Self { vault, cloud, sign_in: method, login, endpoint })
+        Some(Self { vault, cloud, sign_in: method, login, endpoint, expires, content_type })
     }
+}
+
+/// <https://learn.microsoft.com/azure/key-vault/secrets/about-secrets#secret-contenttype>
+fn content_type(found: &Text<'_>, reading: &mut Reading<'_>) -> Option<String> {
+    if (1..=255).contains(&found.text.chars().count()) && is_plain(found.text) {
+        return Some(found.text.to_owned());
+    }
+    let message = "a `content_type` is 1 to 255 characters without control characters";
+    reading.add(Fault::error("bad-content-type", found.span.clone(), message));
+    None
 }
 
 fn host(vault: &str, cloud: Cloud) -> String {

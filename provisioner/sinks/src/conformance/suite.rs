@@ -74,7 +74,7 @@ impl<'b> Suite<'b> {
         let seen = self.bench.sink().look(&[place]).await.remove(0).expect("a look");
         let surveyed = self.bench.sink().survey(&[place]).await.remove(0).expect("a survey");
         let plain = |seen: &Seen| match seen {
-            Seen::Absent => None,
+            Seen::Absent | Seen::NotShown { .. } => None,
             Seen::Holds(held) => Some((held.fingerprint.clone(), held.receipt.clone())),
         };
         assert_eq!(plain(&surveyed), plain(&seen), "the list and the entry itself differ");
@@ -84,7 +84,7 @@ impl<'b> Suite<'b> {
     pub(super) async fn held(&self, place: &Place) -> SeenEntry {
         match self.look(place).await {
             Seen::Holds(held) => held,
-            Seen::Absent => panic!("{place:?} is empty"),
+            Seen::Absent | Seen::NotShown { .. } => panic!("{place:?} is empty"),
         }
     }
 

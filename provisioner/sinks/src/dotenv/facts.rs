@@ -41,7 +41,7 @@ impl TypeFacts for Type {
         None
     }
 
-    fn absence_hides_deployments(&self) -> bool {
+    fn absence_hides_deployments(&self, _: &Place) -> bool {
         false
     }
 

@@ -84,19 +84,33 @@ impl Calls {
         range: Option<&str>,
         what: &str,
     ) -> Result<(T, Incoming), SinkError> {
-        let ask = || {
-            let ask = Ask::read(path).header("accept", ACCEPT);
-            range.map(str::to_owned).into_iter().fold(ask, |ask, range| ask.header("range", range))
-        };
-        let answer = self.api.ask(ask).await?;
+        let answer = self.api.ask(|| asked(path, range)).await?;
         // A range is answered in part.
         if !matches!(answer.status, 200 | 206) {
             return Err(failed(&answer, &self.whose(), what));
         }
-        // What exactly is wrong is dropped, as it may hold a value.
-        let read = serde_json::from_slice(&answer.body)
-            .map_err(|_| SinkError::Unreachable { reason: "Heroku's answer to a request cannot be read".to_owned() })?;
-        Ok((read, answer))
+        Ok((parsed(&answer)?, answer))
+    }
+
+    /// The same; `None` where there is nothing.
+    pub(super) async fn read_if_there<T: for<'de> Deserialize<'de>>(
+        &self,
+        path: &str,
+        range: Option<&str>,
+        what: &str,
+    ) -> Result<Option<(T, Incoming)>, SinkError> {
+        let answer = self.api.ask(|| asked(path, range)).await?;
+        match answer.status {
+            200 | 206 => Ok(Some((parsed(&answer)?, answer))),
+            404 => Ok(None),
+            _ => Err(failed(&answer, &self.whose(), what)),
+        }
+    }
+
+    /// The config vars of another app as they stand; `None` when it is gone.
+    pub(super) async fn vars_of(&self, app: &str, what: &str) -> Result<Option<Vars>, SinkError> {
+        let path = format!("/apps/{}/config-vars", encoded(app));
+        Ok(self.read_if_there::<Vars>(&path, None, what).await?.map(|(vars, _)| vars))
     }
 
     /// The config vars as they stand.
@@ -116,9 +130,8 @@ impl Calls {
         }
     }
 
-    /// The newest releases, newest first; none for a pipeline, which has no releases.
-    async fn releases(&self, most: u32) -> Result<Vec<Release>, SinkError> {
-        let Target::App(app) = &self.target else { return Ok(Vec::new()) };
+    /// The newest releases of an app, newest first.
+    async fn releases(&self, app: &str, most: u32) -> Result<Vec<Release>, SinkError> {
         let path = format!("/apps/{}/releases", encoded(app));
         let range = format!("version ..; order=desc, max={most}");
         let what = format!("read the releases of {}", self.whose());
@@ -127,15 +140,20 @@ impl Calls {
         Ok(releases)
     }
 
-    /// The newest release.
+    /// The newest release; none for a pipeline, which has no releases.
     pub(super) async fn newest(&self) -> Result<Option<Release>, SinkError> {
-        Ok(self.releases(1).await?.into_iter().next())
+        let Target::App(app) = &self.target else { return Ok(None) };
+        self.newest_of(app).await
+    }
+
+    /// The newest release of an app.
+    pub(super) async fn newest_of(&self, app: &str) -> Result<Option<Release>, SinkError> {
+        Ok(self.releases(app, 1).await?.into_iter().next())
     }
 
     /// The newest release that succeeded: the one that dynos run when a newer one did not. With its config vars.
-    pub(super) async fn serving(&self) -> Result<Option<(u64, Vars)>, SinkError> {
-        let Target::App(app) = &self.target else { return Ok(None) };
-        let releases = self.releases(RELEASES).await?;
+    pub(super) async fn serving(&self, app: &str) -> Result<Option<(u64, Vars)>, SinkError> {
+        let releases = self.releases(app, RELEASES).await?;
         let full = releases.len() >= RELEASES as usize;
         let found = releases.into_iter().find(|release| release.status == Status::Succeeded);
         let Some(Release { version, .. }) = found else {
@@ -157,4 +175,15 @@ impl Calls {
         let (limits, _) = self.read::<Limits>("/account/rate-limits", None, "read the account's rate limit").await?;
         Ok(limits.remaining)
     }
+}
+
+fn parsed<T: for<'de> Deserialize<'de>>(answer: &Incoming) -> Result<T, SinkError> {
+    // What exactly is wrong is dropped, as it may hold a value.
+    serde_json::from_slice(&answer.body)
+        .map_err(|_| SinkError::Unreachable { reason: "Heroku's answer to a request cannot be read".to_owned() })
+}
+
+fn asked(path: &str, range: Option<&str>) -> Ask {
+    let ask = Ask::read(path).header("accept", ACCEPT);
+    range.into_iter().fold(ask, |ask, range| ask.header("range", range))
 }

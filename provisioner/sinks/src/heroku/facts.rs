@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use latchkey::place::Place;
 
-use super::{Heroku, KIND, Settings, Target};
+use super::{Heroku, KIND, Settings, Stage, Target};
 use crate::facts::{SinkFacts, Spot, Twin, TypeFacts};
 use crate::host::Queues;
 use crate::login::Login;
@@ -52,8 +52,9 @@ impl TypeFacts for Type {
         })
     }
 
-    fn absence_hides_deployments(&self) -> bool {
-        false
+    /// Review apps keep their copy.
+    fn absence_hides_deployments(&self, place: &Place) -> bool {
+        place.part("stage") == Some(Stage::Review.name())
     }
 
     fn undeclared(&self, _: &str) -> Option<Arc<dyn Sink>> {
@@ -103,7 +104,7 @@ impl SinkFacts for Settings {
     fn rights(&self, _: &[PushedEntry<'_>]) -> LeastRights {
         LeastRights::Words(
             "an authorization with the scope `write-protected` (`heroku authorizations:create --scope write-protected`), \
-             of an account that is allowed to deploy the app",
+             of an account that is allowed to deploy the app, and for a pipeline's stage `review` also its review apps",
         )
     }
 
@@ -131,5 +132,19 @@ fn check_name(name: &Text<'_>, is_pipeline: bool, reading: &mut Reading<'_>) {
     } else if name.text.starts_with("__") {
         let rule = "a config var does not start with `__`";
         add(format!("`{}` cannot be a config var", shown(name.text)), rule);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Review apps keep their copy of an entry that is gone; an app has nothing but its entries.
+    #[test]
+    fn only_a_stage_of_review_apps_hides_what_was_copied_before_its_entry_went() {
+        let stage = |stage: &str| Place::new(KIND, &[("pipeline", "p"), ("stage", stage), ("name", "API")], true);
+        assert!(Type.absence_hides_deployments(&stage("review")));
+        assert!(!Type.absence_hides_deployments(&stage("test")));
+        assert!(!Type.absence_hides_deployments(&Place::new(KIND, &[("app", "acme"), ("name", "API")], true)));
     }
 }

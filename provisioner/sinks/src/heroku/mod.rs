@@ -9,10 +9,11 @@
 //! sight wherever the release that dynos run has another value. Releases keep the values that they had: whoever may read
 //! an app's releases reads those, and a rollback brings them back.
 //!
-//! A pipeline's config vars are copied into CI runs and review apps when those are made; there are no releases, and
-//! review apps that exist keep what they were made with.
+//! A pipeline's config vars are copied into CI runs and review apps when those are made; there are no releases. Until no
+//! review app that exists has an older value, and no CI run is under way, the entry waits.
 
 mod calls;
+mod copies;
 mod facts;
 mod failure;
 mod release;
@@ -36,6 +37,7 @@ use crate::deadline::{Deadline, Elapsed};
 use crate::host::{Host, Queues};
 use crate::login::Keeper;
 use crate::transport::{Address, AddressError, Transport};
+use crate::value::seen_entry;
 use crate::{
     Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, Write,
 };
@@ -184,13 +186,8 @@ fn name(place: &Place) -> &str {
 
 fn seen(vars: &Vars, name: &str) -> Seen {
     let Some(value) = vars.get(name) else { return Seen::Absent };
-    let fingerprint = Digest::of(value.0.as_bytes()).fingerprint();
-    Seen::Holds(SeenEntry {
-        receipt: Receipt(fingerprint.as_str().to_owned()),
-        fingerprint: Some(fingerprint),
-        token_id: Secret::parse(&value.0).ok().map(|secret| secret.token_id()),
-        lagging: None,
-    })
+    let receipt = Receipt(Digest::of(value.0.as_bytes()).fingerprint().as_str().to_owned());
+    Seen::Holds(seen_entry(&value.0, receipt))
 }
 
 /// What of all that is wanted has to change. Answers entries that are done, and those that somebody changed since.
@@ -200,7 +197,7 @@ fn changes<'a>(wanted: &[Wanted<'a>], vars: &Vars, answers: &mut [Option<Result<
         let name = name(wanted.place);
         if vars.get(name).map(|value| value.0.as_str()) == wanted.value {
             *answer = Some(Ok(()));
-        } else if seen(vars, name) == without_lag(wanted.seen) {
+        } else if without_lag(&seen(vars, name)) == without_lag(wanted.seen) {
             *answer = None;
             changes.insert(name, wanted.value);
         } else {
@@ -212,8 +209,8 @@ fn changes<'a>(wanted: &[Wanted<'a>], vars: &Vars, answers: &mut [Option<Result<
 
 fn without_lag(seen: &Seen) -> Seen {
     match seen {
-        Seen::Absent => Seen::Absent,
         Seen::Holds(held) => Seen::Holds(SeenEntry { lagging: None, ..held.clone() }),
+        seen @ (Seen::Absent | Seen::NotShown { .. }) => seen.clone(),
     }
 }
 
@@ -305,16 +302,30 @@ impl Sink for Heroku {
         // In this order: a release that starts in between leaves older values, as if the look had come before it.
         let asked = async { Ok((self.calls.vars().await?.0, self.calls.running().await?)) };
         let asked: Result<(Vars, Running), SinkError> = asked.await;
-        match asked {
-            Err(error) => places.iter().map(|_| Err(error.clone())).collect(),
-            Ok((vars, running)) => {
-                let look = |place: &&Place| {
-                    let value = vars.get(name(place)).map(|value| value.0.as_str());
-                    running.behind(name(place), value).map_or_else(|| Ok(seen(&vars, name(place))), Err)
-                };
-                places.iter().map(look).collect()
+        let (vars, running) = match asked {
+            Ok(asked) => asked,
+            Err(error) => return places.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let there = places.iter().any(|place| vars.contains_key(name(place)));
+        // After the vars: a copy that is made in between has them.
+        let copies = if there { self.calls.copies().await } else { Ok(None) };
+        let look = |place: &&Place| {
+            let name = name(place);
+            let value = vars.get(name).map(|value| value.0.as_str());
+            if let Some(behind) = running.behind(name, value) {
+                return Err(behind);
             }
-        }
+            let mut seen = seen(&vars, name);
+            if let (Seen::Holds(held), Some(value)) = (&mut seen, value) {
+                let why = match &copies {
+                    Ok(copies) => copies.as_ref().and_then(|copies| copies.behind(name, value)),
+                    Err(error) => Some(format!("what was copied from here cannot be read: {error}")),
+                };
+                held.lagging = held.lagging.take().or(why);
+            }
+            Ok(seen)
+        };
+        places.iter().map(look).collect()
     }
 
     async fn read(&self, place: &Place, wanted: &Marker) -> Result<Option<Secret>, SinkError> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::calls::{Calls, Status, Vars};
+use super::settings::Target;
 use crate::SinkError;
 
 /// How long a release is waited for. A release-phase command may migrate a database.
@@ -43,9 +44,17 @@ impl Running {
 }
 
 impl Calls {
-    /// Which values the dynos run with now.
+    /// Which values the dynos run with now. A pipeline has none.
     pub(super) async fn running(&self) -> Result<Running, SinkError> {
-        let Some(newest) = self.newest().await? else { return Ok(Running::Now) };
+        match &self.target {
+            Target::App(app) => self.running_of(app).await,
+            Target::Pipeline { .. } => Ok(Running::Now),
+        }
+    }
+
+    /// Which values the dynos of an app run with now.
+    pub(super) async fn running_of(&self, app: &str) -> Result<Running, SinkError> {
+        let Some(newest) = self.newest_of(app).await? else { return Ok(Running::Now) };
         let status = match newest.status {
             Status::Succeeded => return Ok(Running::Now),
             Status::Pending => return Ok(Running::Pending(newest.version)),
@@ -53,7 +62,7 @@ impl Calls {
             Status::Expired => "expired",
         };
         // Without one that succeeded nothing runs.
-        let Some((serving, vars)) = self.serving().await? else { return Ok(Running::Now) };
+        let Some((serving, vars)) = self.serving(app).await? else { return Ok(Running::Now) };
         Ok(Running::Older { newest: newest.version, status, serving, vars })
     }
 

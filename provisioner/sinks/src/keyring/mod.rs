@@ -29,6 +29,7 @@ pub use self::settings::Settings;
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 use self::unsupported::Store;
 use crate::deadline::Deadline;
+use crate::value::seen_entry;
 use crate::{
     Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, Write,
 };
@@ -230,13 +231,9 @@ impl Sink for Keyring {
 fn seen(value: Option<&[u8]>) -> Seen {
     let Some(value) = value else { return Seen::Absent };
     let fingerprint = Digest::of(value).fingerprint();
-    let secret = std::str::from_utf8(value).ok().and_then(|text| Secret::parse(text).ok());
-    Seen::Holds(SeenEntry {
-        receipt: Receipt(fingerprint.as_str().to_owned()),
-        fingerprint: Some(fingerprint),
-        token_id: secret.map(|secret| secret.token_id()),
-        lagging: None,
-    })
+    let receipt = Receipt(fingerprint.as_str().to_owned());
+    let text = String::from_utf8_lossy(value);
+    Seen::Holds(SeenEntry { fingerprint: Some(fingerprint), ..seen_entry(&text, receipt) })
 }
 
 /// Writes an entry, if it is as it was seen, and reads it back.
@@ -268,7 +265,7 @@ fn put(store: &Store, name: &str, entry: &Entry, deadline: Deadline) -> Result<R
 fn take_away(store: &Store, name: &str, expected: &Seen, deadline: Deadline) -> Result<(), SinkError> {
     let now = seen(store.get(name)?.as_deref().map(Vec::as_slice));
     match &now {
-        Seen::Absent => return Ok(()),
+        Seen::Absent | Seen::NotShown { .. } => return Ok(()),
         now if now != expected => return Err(SinkError::Changed),
         Seen::Holds(held) if held.token_id.is_none() => {
             return Err(SinkError::Refused {

@@ -105,7 +105,7 @@ enum OneOrMany {
 }
 
 impl Calls {
-    fn target(&self, path: &str, query: &[(&str, &str)]) -> String {
+    pub(super) fn target(&self, path: &str, query: &[(&str, &str)]) -> String {
         let mut target = path.to_owned();
         let team =
             self.team.as_deref().map(|team| if team.starts_with("team_") { ("teamId", team) } else { ("slug", team) });
@@ -126,7 +126,11 @@ impl Calls {
         SinkError::Unreachable { reason: format!("Vercel's answer to {what} cannot be read") }
     }
 
-    async fn read<T: for<'de> Deserialize<'de>>(&self, target: String, what: &str) -> Result<(T, Incoming), SinkError> {
+    pub(super) async fn read<T: for<'de> Deserialize<'de>>(
+        &self,
+        target: String,
+        what: &str,
+    ) -> Result<(T, Incoming), SinkError> {
         let answer = self.api.ask(|| Ask::read(target.clone())).await?;
         if answer.status != 200 {
             return Err(failed(&answer, &self.project, what));
@@ -308,54 +312,6 @@ impl Calls {
             404 => Ok(Vec::new()),
             _ => Err(failed(&answer, &self.project, &format!("remove variables of `{}`", self.project))),
         }
-    }
-
-    /// When the newest deployment that consumers of an environment can reach was made, in milliseconds; `None` when
-    /// there never was one.
-    pub(super) async fn deployed(&self, target: &str, branch: Option<&str>) -> Result<Option<i64>, SinkError> {
-        #[derive(Deserialize)]
-        struct Deployments {
-            deployments: Vec<Deployment>,
-        }
-        let mut query =
-            vec![("projectId", self.project.as_str()), ("target", target), ("state", "READY"), ("limit", "20")];
-        query.extend(branch.map(|branch| ("branch", branch)));
-        let what = format!("read the deployments of `{}`", self.project);
-        let (found, _) = self.read::<Deployments>(self.target("/v6/deployments", &query), &what).await?;
-        if found.deployments.is_empty() {
-            return Ok(None);
-        }
-        // One that was never promoted serves nobody. Where none serves anybody, none is new enough.
-        let serving = found.deployments.iter().filter(|found| found.serves(branch)).filter_map(Deployment::made).max();
-        Ok(Some(serving.unwrap_or(0)))
-    }
-}
-
-/// A deployment, as far as it tells which values its consumers read: those of the time when it was made.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Deployment {
-    #[serde(default)]
-    created_at: Option<i64>,
-    #[serde(default)]
-    created: Option<i64>,
-    #[serde(default)]
-    ready_substate: Option<String>,
-    #[serde(default)]
-    meta: BTreeMap<String, serde_json::Value>,
-}
-
-impl Deployment {
-    fn made(&self) -> Option<i64> {
-        self.created_at.or(self.created)
-    }
-
-    fn serves(&self, branch: Option<&str>) -> bool {
-        let references = ["githubCommitRef", "gitlabCommitRef", "bitbucketCommitRef"];
-        let of = references.iter().find_map(|name| self.meta.get(*name)?.as_str());
-        let other = branch.is_some() && of.is_some() && of != branch;
-        // What is rolling out serves some of the traffic only.
-        !matches!(self.ready_substate.as_deref(), Some("STAGED" | "ROLLING")) && !other
     }
 }
 

@@ -7,6 +7,8 @@ use crate::reading::{Fault, Fields, Reading, Span, Text, is_plain, listed, neare
 
 /// The longest name of a branch that Vercel takes.
 const BRANCH_MAX: usize = 250;
+/// The most branches that a push names: each is asked for.
+const BRANCHES_MAX: usize = 50;
 
 /// One environment of a project: one row each, so that rows never have to be split.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,7 +58,10 @@ pub struct PushFields {
     /// For `vercel`: the branch whose previews read it; by default, those of all branches.
     #[schemars(length(min = 1, max = 250))]
     branch: Option<String>,
-    /// For `vercel`: whether nobody may read the value back; `true` by default.
+    /// For `vercel`: the branches that are waited for before an older version is retired; by default, all deployed ones.
+    #[schemars(length(min = 1, max = 50), inner(length(min = 1, max = 250)))]
+    branches: Option<Vec<String>>,
+    /// For `vercel`: whether nobody may read the value back (type Secret, else Config); `true` by default.
     sensitive: Option<bool>,
 }
 
@@ -65,19 +70,22 @@ pub struct PushFields {
 pub struct Environments {
     /// Each of them; `None` where the type of the sink has none.
     pub all: Option<Vec<Environment>>,
+    /// The branches whose deployments count as consumers, where not all of them do.
+    pub branches: Option<Vec<String>>,
     /// Whether nobody may read the value back.
     pub sensitive: bool,
 }
 
 impl Environments {
-    /// Reads `targets`, `environments`, `branch` and `sensitive`, which are Vercel's alone. `kind` is the type of the
+    /// Reads `targets`, `environments`, `branch`, `branches` and `sensitive`, which are Vercel's alone. `kind` is the type of the
     /// sink, where it is known.
     pub fn read(fields: &mut Fields<'_>, kind: Option<&str>, push: Span, reading: &mut Reading<'_>) -> Self {
         let targets = fields.texts("targets", reading);
         let custom = fields.texts("environments", reading);
         let branch = fields.text("branch", reading);
+        let branches = fields.texts("branches", reading);
         let sensitive = fields.boolean("sensitive", reading);
-        let read = |all| Self { all, sensitive: sensitive.unwrap_or(true) };
+        let read = |all| Self { all, branches: None, sensitive: sensitive.unwrap_or(true) };
         if kind != Some(KIND) {
             check_type(fields, kind, reading);
             return read(None);
@@ -98,6 +106,10 @@ impl Environments {
             targets.into_iter().flatten().filter_map(|found| Some((target(&found, reading)?, found.span))).collect();
         let custom: Vec<Text<'_>> = custom.into_iter().flatten().filter(|slug| check_slug(slug, reading)).collect();
         check_sensitive(&targets, sensitive, fields.key_span("sensitive"), reading);
+        let counting = fields.key_span("branches").zip(branches);
+        let counting = counting.and_then(|(span, named)| {
+            counting_branches((span, &named), (branch.as_ref(), &targets, !custom.is_empty()), reading)
+        });
         let branch = branch.filter(|branch| check_branch(branch, &targets, reading));
         let branch = branch.map(|branch| branch.text.to_owned());
         let environment = |target| match target {
@@ -107,13 +119,13 @@ impl Environments {
         };
         let mut all: Vec<Environment> = targets.iter().map(|(target, _)| environment(*target)).collect();
         all.extend(custom.iter().map(|slug| Environment::Custom(slug.text.to_owned())));
-        read(Some(all))
+        Self { branches: counting, ..read(Some(all)) }
     }
 }
 
 fn check_type(fields: &Fields<'_>, kind: Option<&str>, reading: &mut Reading<'_>) {
     let Some(kind) = kind else { return };
-    for name in ["targets", "environments", "branch", "sensitive"] {
+    for name in ["targets", "environments", "branch", "branches", "sensitive"] {
         if let Some(span) = fields.key_span(name) {
             let message = format!("`{name}` is for `vercel` only");
             let hint = format!("`{kind}` has no environments");
@@ -165,18 +177,53 @@ fn check_sensitive(targets: &[(Target, Span)], sensitive: Option<bool>, said: Op
     if sensitive == Some(false) {
         return;
     }
-    let message = "sensitive variables cannot be read in development";
-    let hint = "add a separate push for development with `sensitive = false`";
+    let message = "sensitive variables (type Secret on Vercel) cannot be read in development";
+    let hint = "add a separate push for development with `sensitive = false` (type Config)";
     let fault = Fault::error("sensitive-development", development.clone(), message).hint(hint);
+    let by_default =
+        "pushes are sensitive by default: add a separate one for development with `sensitive = false` (type Config)";
     reading.add(match said {
         Some(said) => fault.related(said, "set here"),
-        None => {
-            fault.hint("pushes are sensitive by default: add a separate one for development with `sensitive = false`")
-        }
+        None => fault.hint(by_default),
     });
 }
 
-fn check_branch(branch: &Text<'_>, targets: &[(Target, Span)], reading: &mut Reading<'_>) -> bool {
+/// The branches that count, if they can.
+fn counting_branches(
+    (span, named): (Span, &[Text<'_>]),
+    (branch, targets, custom): (Option<&Text<'_>>, &[(Target, Span)], bool),
+    reading: &mut Reading<'_>,
+) -> Option<Vec<String>> {
+    let mut add = |message: &str, hint: &str| {
+        reading.add(Fault::error("bad-branches", span.clone(), message).hint(hint));
+        None
+    };
+    if named.is_empty() {
+        return add(
+            "`branches` is empty",
+            "name the branches that are waited for, or remove `branches` to wait for all",
+        );
+    }
+    if named.len() > BRANCHES_MAX {
+        return add("`branches` has too many branches", "name at most 50, or remove `branches` to wait for all");
+    }
+    if branch.is_some() {
+        return add(
+            "`branches` beside `branch`",
+            "only the previews of that `branch` read this variable: remove `branches`",
+        );
+    }
+    if !custom && !targets.iter().any(|(target, _)| *target == Target::Preview) {
+        let hint =
+            "only previews and custom environments have branches: add `preview` to `targets`, or remove `branches`";
+        return add("`branches` without the target `preview`", hint);
+    }
+    let good = named.iter().filter(|branch| is_branch(branch, reading)).count() == named.len();
+    good.then(|| named.iter().map(|branch| branch.text.to_owned()).collect())
+}
+
+/// Whether it can be a branch; reports why not.
+fn is_branch(branch: &Text<'_>, reading: &mut Reading<'_>) -> bool {
     let mut add = |message: String, hint: &str| {
         reading.add(Fault::error("bad-branch", branch.span.clone(), message).hint(hint));
         false
@@ -189,6 +236,17 @@ fn check_branch(branch: &Text<'_>, targets: &[(Target, Span)], reading: &mut Rea
     if branch.text.chars().count() > BRANCH_MAX {
         return add("a branch's name is too long".to_owned(), "Vercel takes at most 250 characters");
     }
+    true
+}
+
+fn check_branch(branch: &Text<'_>, targets: &[(Target, Span)], reading: &mut Reading<'_>) -> bool {
+    if !is_branch(branch, reading) {
+        return false;
+    }
+    let mut add = |message: String, hint: &str| {
+        reading.add(Fault::error("bad-branch", branch.span.clone(), message).hint(hint));
+        false
+    };
     if !targets.iter().any(|(target, _)| *target == Target::Preview) {
         let hint = "only previews have a branch: add `preview` to `targets`, or remove `branch`";
         return add("`branch` without the target `preview`".to_owned(), hint);

@@ -82,7 +82,7 @@ impl TypeFacts for Type {
     }
 
     /// A deployment keeps what it was made with.
-    fn absence_hides_deployments(&self) -> bool {
+    fn absence_hides_deployments(&self, _: &Place) -> bool {
         true
     }
 

@@ -63,7 +63,7 @@ pub(super) fn pacing(answer: &Incoming) -> Option<Duration> {
 
 /// Whether a code says that there is such a row already.
 pub(super) fn is_taken(code: &str) -> bool {
-    matches!(code, "ENV_CONFLICT" | "ENV_ALREADY_EXISTS")
+    ["ENV_CONFLICT", "ENV_ALREADY_EXISTS"].iter().any(|taken| code.eq_ignore_ascii_case(taken))
 }
 
 /// What an answer other than success means. `what` was asked, for instance ``read the variables of `web` ``.
@@ -72,6 +72,8 @@ pub(super) fn failed(answer: &Incoming, project: &str, what: &str) -> SinkError 
     let code = code(&found);
     let refused = |reason: String, hint: &str| SinkError::Refused { reason, hint: hint.to_owned() };
     match answer.status {
+        // A missing right is told by the same status: the code decides.
+        400 | 403 | 409 if is_taken(code) => SinkError::Changed,
         402 => refused(
             format!("Vercel refused to {what}: the account is blocked until it is paid for"),
             "see its billing page; the present values stay in use",
@@ -90,7 +92,6 @@ pub(super) fn failed(answer: &Incoming, project: &str, what: &str) -> SinkError 
             format!("Vercel cannot {what} now: the project is being moved, or changed by something else (`{code}`)"),
             "run again when that is done",
         ),
-        400 if is_taken(code) => SinkError::Changed,
         429 => SinkError::Unreachable { reason: format!("Vercel refused to {what}: too many requests") },
         status if status >= 500 => {
             SinkError::Unreachable { reason: format!("Vercel failed to {what}: it answered {status}") }

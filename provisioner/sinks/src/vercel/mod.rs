@@ -10,17 +10,20 @@
 //! was seen; what is written by hand between that list and the write, some milliseconds, is overwritten. Rows are made
 //! without `upsert`, so making one overwrites nothing.
 //!
-//! A row is read when something is deployed. Until a ready deployment of its environment is newer than the row, its
-//! consumers read the value before, whichever it was.
+//! A row is read when something is deployed, and a deployment keeps what it read. Until what consumers of its environment
+//! use was made after the row was changed, they read the value before, whichever it was: see `serving`.
 
 mod calls;
+mod deployments;
 mod environments;
 mod facts;
 mod failure;
 mod hook;
 mod marker;
 mod row;
+mod serving;
 mod settings;
+mod waiting;
 mod write;
 
 use std::collections::BTreeMap;
@@ -30,7 +33,7 @@ use async_trait::async_trait;
 use aws_smithy_async::rt::sleep::AsyncSleep;
 use futures_util::future::join_all;
 use latchkey::place::Place;
-use latchkey::secret::{Digest, Secret};
+use latchkey::secret::Secret;
 
 use self::calls::{Calls, Listed};
 pub use self::environments::{Environment, Environments, PushFields};
@@ -39,11 +42,14 @@ use self::failure::{pacing, refuses};
 use self::hook::Hook;
 use self::row::{Reader, Row};
 pub use self::settings::Settings;
+use self::waiting::{Branches, Found};
 use crate::bearer::Api;
 use crate::deadline::{Deadline, Elapsed};
+use crate::forgotten::ForgottenBranches;
 use crate::host::{Host, Queues};
 use crate::login::Keeper;
 use crate::transport::{Address, AddressError, Http, Transport};
+use crate::value::seen_entry;
 use crate::{
     Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, Write,
 };
@@ -59,6 +65,7 @@ pub struct Vercel {
     calls: Calls,
     endpoint: Option<String>,
     hook: Option<Hook>,
+    branches: Branches,
     /// What people should know of what was written.
     remarks: Mutex<Vec<String>>,
 }
@@ -78,7 +85,13 @@ impl Vercel {
         };
         let calls = Calls { api, project: settings.project.clone(), team: settings.team.clone() };
         let hook = settings.deploy_hook.clone().map(|from| Hook::new(from, address, settings.project.clone()));
-        Ok(Self { calls, endpoint: settings.endpoint.clone(), hook, remarks: Mutex::default() })
+        Ok(Self {
+            calls,
+            endpoint: settings.endpoint.clone(),
+            hook,
+            branches: Branches::default(),
+            remarks: Mutex::default(),
+        })
     }
 
     /// The same over another way, with another clock: for tests.
@@ -144,37 +157,9 @@ impl Vercel {
             && let Some(id) = &row.id
             && let Some(value) = self.calls.value(id).await?
         {
-            held.fingerprint = Some(Digest::of(value.as_bytes()).fingerprint());
-            held.token_id = Secret::parse(&value).ok().map(|secret| secret.token_id());
-            held.lagging = None;
+            held = seen_entry(&value, held.receipt);
         }
         Ok(held)
-    }
-
-    /// Why consumers of rows may still read what was there before, asked once for each environment.
-    async fn lag(&self, found: &mut [(Reader, i64, &mut SeenEntry)]) {
-        let mut readers: Vec<Reader> = found.iter().map(|(reader, ..)| reader.clone()).collect();
-        // People's machines read the row itself.
-        readers.retain(|reader| reader.target != "development");
-        readers.sort();
-        readers.dedup();
-        let deployed = join_all(readers.iter().map(|reader| {
-            let branch = reader.branch.as_deref();
-            async move { self.calls.deployed(&reader.target, branch).await }
-        }))
-        .await;
-        let deployed: BTreeMap<&Reader, Result<Option<i64>, SinkError>> = readers.iter().zip(deployed).collect();
-        for (reader, changed, held) in found {
-            let Some(deployed) = deployed.get(reader) else { continue };
-            let of = reader.branch.as_ref().map_or_else(String::new, |branch| format!(" of `{branch}`"));
-            let why = match deployed {
-                Ok(None) => None,
-                Ok(Some(at)) if *at > *changed => None,
-                Ok(Some(_)) => Some(format!("no {} deployment{of} is newer than the variable", reader.target)),
-                Err(error) => Some(format!("its {} deployments{of} cannot be read: {error}", reader.target)),
-            };
-            held.lagging = held.lagging.take().or(why);
-        }
     }
 
     fn remark(&self, text: String) {
@@ -201,11 +186,17 @@ impl DeclaredSink for Vercel {
             reason: "the push names no environment".to_owned(),
             hint: "add `targets = [\"production\"]`".to_owned(),
         })?;
-        Ok(self.place_of(&push.name, environment, !push.sensitive))
+        let place = self.place_of(&push.name, environment, !push.sensitive);
+        self.branches.count(&place.id(), push.branches.as_deref());
+        Ok(place)
     }
 
     async fn reaches(&self, place: &Place) -> bool {
         self.serves(place)
+    }
+
+    fn forget_branches(&self, branches: &Arc<ForgottenBranches>) {
+        self.branches.forget(branches);
     }
 }
 
@@ -261,15 +252,15 @@ impl Sink for Vercel {
             }
         });
         let mut seen = join_all(looks).await;
-        let mut held: Vec<(Reader, i64, &mut SeenEntry)> = Vec::new();
+        let mut found: Vec<Found<'_>> = Vec::new();
         for ((place, reader), seen) in places.iter().zip(&readers).zip(&mut seen) {
-            if let (Ok(reader), Ok(Seen::Holds(found))) = (reader, seen)
+            if let (Ok(reader), Ok(Seen::Holds(held))) = (reader, seen)
                 && let Some(row) = listed.row(place, reader)
             {
-                held.push((reader.clone(), row.changed(), found));
+                found.push(Found { place, reader, row, held });
             }
         }
-        self.lag(&mut held).await;
+        waiting::note(&self.calls, &listed, &mut found, &self.branches).await;
         seen
     }
 

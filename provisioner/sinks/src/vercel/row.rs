@@ -83,6 +83,17 @@ impl Row {
         self.key == name && read
     }
 
+    /// Whether previews of `branch` read it in place of `general`, which is for all branches.
+    pub(super) fn stands_before(&self, general: &Self, branch: &str) -> bool {
+        let preview = |row: &Self| row.targets().iter().any(|target| target == "preview");
+        self.key == general.key && self.git_branch.as_deref() == Some(branch) && preview(self) && preview(general)
+    }
+
+    /// Whether it was there before that time, in milliseconds.
+    pub(super) fn made_before(&self, at: i64) -> bool {
+        self.created_at.is_some_and(|created| created < at)
+    }
+
     /// Whether nobody may read its value back. `visibility` decides where it is there.
     pub(super) fn is_sensitive(&self) -> bool {
         self.visibility.as_deref().map_or(self.kind == "sensitive", |visibility| visibility == "secret")

@@ -27,6 +27,11 @@ impl Listed {
         self.rows.iter().find(|row| row.is_read_by(name, reader))
     }
 
+    /// Whether previews of a branch that were made then read a row of their own in place of one for all branches.
+    pub(super) fn has_own(&self, general: &Row, branch: &str, made: i64) -> bool {
+        self.rows.iter().any(|row| row.stands_before(general, branch) && row.made_before(made))
+    }
+
     fn seen(&self, place: &Place, reader: &Reader) -> Seen {
         self.row(place, reader).map_or(Seen::Absent, |row| Seen::Holds(row.seen()))
     }
@@ -36,7 +41,7 @@ impl Listed {
 /// is not true of its value.
 fn believed(write: &Write<'_>) -> bool {
     match write.seen {
-        Seen::Absent => true,
+        Seen::Absent | Seen::NotShown { .. } => true,
         Seen::Holds(held) => held.fingerprint.as_ref() == Some(&write.marker.fingerprint),
     }
 }
@@ -203,11 +208,12 @@ impl Vercel {
         let (name, project) = (&row.key, &self.calls.project);
         match (place.readable, row.is_sensitive()) {
             (true, true) => self.remark(format!(
-                "`{name}` in `{project}` is sensitive, by a policy of the team or from before, and cannot be read back; \
-                 set `sensitive = true`, or remove the variable and allow other types"
+                "`{name}` in `{project}` is sensitive (type Secret on Vercel), by a policy of the team or from before, and \
+                 cannot be read back; set `sensitive = true`, or remove the variable and allow the type Config"
             )),
             (false, false) => self.remark(format!(
-                "`{name}` in `{project}` should be sensitive but is not: whoever can see the project can read it"
+                "`{name}` in `{project}` should be sensitive (type Secret on Vercel) but is of type Config: whoever can see \
+                 the project can read it"
             )),
             _ => {}
         }

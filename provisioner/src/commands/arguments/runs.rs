@@ -93,6 +93,9 @@ pub(in crate::commands) struct PlanFlags {
     /// Stop tracking this place, by its id in `plan`; its entry stays (repeatable)
     #[arg(long, value_name = "PLACE", help_heading = SAFETY)]
     pub(in crate::commands) forget: Vec<String>,
+    /// Do not wait for deployments of this branch, `@` for those without one; nobody reads them (repeatable)
+    #[arg(long, value_name = "NAME", help_heading = SAFETY)]
+    pub(in crate::commands) forget_branch: Vec<String>,
     /// Stop tracking all places of this machine, which is gone or renamed; their entries stay (repeatable)
     #[arg(long, value_name = "MACHINE", help_heading = SAFETY)]
     pub(in crate::commands) forget_machine: Vec<String>,
@@ -136,7 +139,7 @@ pub(in crate::commands) struct Apply {
         value_name = "FILE",
         conflicts_with_all = [
             "prune", "allow_deletes", "prune_used", "prune_used_within", "allow_rotations", "force_retire", "forget",
-            "forget_machine", "only", "sink"
+            "forget_branch", "forget_machine", "only", "sink"
         ]
     )]
     pub(in crate::commands) plan: Option<PathBuf>,
@@ -180,7 +183,9 @@ pub(in crate::commands) struct Rotate {
     #[arg(
         long,
         value_name = "NAME",
-        conflicts_with_all = ["all", "force_retire", "forget", "forget_machine", "allow_rotations", "only", "sink"],
+        conflicts_with_all = [
+            "all", "force_retire", "forget", "forget_branch", "forget_machine", "allow_rotations", "only", "sink"
+        ],
         help_heading = SELECTION
     )]
     pub(in crate::commands) compromised: Vec<String>,
@@ -196,6 +201,9 @@ pub(in crate::commands) struct Rotate {
     /// Stop tracking this place, by its id in `plan`; its entry stays (repeatable)
     #[arg(long, value_name = "PLACE", help_heading = SAFETY)]
     pub(in crate::commands) forget: Vec<String>,
+    /// Do not wait for deployments of this branch, `@` for those without one; nobody reads them (repeatable)
+    #[arg(long, value_name = "NAME", help_heading = SAFETY)]
+    pub(in crate::commands) forget_branch: Vec<String>,
     /// Stop tracking all places of this machine, which is gone or renamed; their entries stay (repeatable)
     #[arg(long, value_name = "MACHINE", help_heading = SAFETY)]
     pub(in crate::commands) forget_machine: Vec<String>,

@@ -1,5 +1,6 @@
 //! Azure Key Vault; what is particular to it.
 
+mod policy;
 mod sign_in;
 mod trust;
 mod vault;

@@ -172,6 +172,32 @@ async fn tags_that_were_copied_onto_another_value_do_not_hide_it() {
     assert_eq!(held.token_id, None);
 }
 
+/// A list shows tags alone, and a plan rests on it: tags that somebody took along to a later value are told by the time.
+#[tokio::test]
+async fn a_list_does_not_believe_tags_that_were_copied_onto_a_later_value() {
+    let bench = KeyVaultBench::start().await;
+    let place = place(&bench, "API_TOKEN").await;
+    let (first, sink) = (Version::first(), bench.sink());
+    write(&bench, &place, &first, &Seen::Absent).await.unwrap();
+    let second = first.next();
+    let seen = look(&bench, &place).await.unwrap();
+    write(&bench, &place, &second, &seen).await.unwrap();
+    let surveyed = async || match sink.survey(&[&place]).await.remove(0).unwrap() {
+        Seen::Holds(held) => held.fingerprint,
+        other => panic!("there is an entry: {other:?}"),
+    };
+    let before = bench.vault.count("GET /secrets/api-token");
+    assert_eq!(surveyed().await.as_ref(), Some(&second.marker.fingerprint));
+    assert_eq!(bench.vault.count("GET /secrets/api-token"), before, "the list tells");
+    let tags = bench.vault.versions("api-token").pop().unwrap().tags;
+    let tags: Vec<(&str, &str)> = tags.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    bench.vault.set_by_hand_at("api-token", first.secret.expose(), &tags, 3_600);
+    assert_eq!(surveyed().await.as_ref(), Some(&first.marker.fingerprint), "what is there is the older one");
+    // Without them too.
+    bench.vault.set_by_hand("api-token", first.secret.expose(), &[]);
+    assert_eq!(surveyed().await.as_ref(), Some(&first.marker.fingerprint));
+}
+
 #[tokio::test]
 async fn tags_say_whose_it_is_and_those_of_people_stay() {
     let bench = KeyVaultBench::start().await;
@@ -182,7 +208,8 @@ async fn tags_say_whose_it_is_and_those_of_people_stay() {
     write(&bench, &place, &version, &seen).await.unwrap();
     let tags = bench.vault.versions("api-token").pop().unwrap().tags;
     let names: Vec<&str> = tags.keys().map(String::as_str).collect();
-    let ours = ["latchkey-fingerprint", "latchkey-id", "latchkey-manifest", "latchkey-token", "latchkey-version"];
+    let ours = ["fingerprint", "id", "manifest", "token", "version", "written"].map(|name| format!("latchkey-{name}"));
+    let ours: Vec<&str> = ours.iter().map(String::as_str).collect();
     assert_eq!(names, [&["cost-centre"][..], &ours[..], &["managed-by"]].concat());
     assert_eq!((tags["managed-by"].as_str(), tags["latchkey-token"].as_str()), ("latchkey", "production-api"));
 }

@@ -47,6 +47,8 @@ impl KeyVaultBench {
             sign_in,
             login: None,
             endpoint: Some(self.vault.url()),
+            expires: None,
+            content_type: None,
         }
     }
 }

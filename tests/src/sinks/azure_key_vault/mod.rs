@@ -63,6 +63,8 @@ pub struct Rules {
     pub token_seconds: i64,
     /// The code of `AADSTS` that sign-ins get.
     pub sign_in_fails: Option<u64>,
+    /// A policy of the organisation wants an expiry in every secret, and refuses others with these words.
+    pub demands_expiry: Option<&'static str>,
 }
 
 impl Default for Rules {
@@ -75,6 +77,7 @@ impl Default for Rules {
             next_link: None,
             token_seconds: 3_600,
             sign_in_fails: None,
+            demands_expiry: None,
         }
     }
 }
@@ -175,8 +178,14 @@ impl KeyVault {
         let tags = tags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         state.secrets.settle();
         state.secrets.restore(name);
-        let set = state.secrets.set(name, value, tags, (state.now)());
+        let set = state.secrets.set((name, value), tags, &Value::Null, (state.now)());
         assert!(set.is_ok(), "a person's value");
+    }
+
+    /// A person sets a value in the portal so many seconds from now.
+    pub fn set_by_hand_at(&self, name: &str, value: &str, tags: &[(&str, &str)], later: i64) {
+        self.set_by_hand(name, value, tags);
+        self.state().secrets.made_later(name, later);
     }
 
     /// A person deletes a secret, and waits until it is done.

@@ -19,7 +19,9 @@ pub struct Version {
     pub tags: BTreeMap<String, String>,
     /// Whether it can be read.
     pub enabled: bool,
-    content_type: Option<String>,
+    pub content_type: Option<String>,
+    /// When it ends for Azure, in seconds since 1970.
+    pub expires: Option<i64>,
     created: i64,
     updated: i64,
 }
@@ -100,6 +102,13 @@ impl Secrets {
         }
     }
 
+    pub(super) fn made_later(&mut self, name: &str, later: i64) {
+        let secret = self.there.get_mut(&name.to_ascii_lowercase());
+        if let Some(newest) = secret.and_then(|secret| secret.versions.last_mut()) {
+            (newest.created, newest.updated) = (newest.created + later, newest.updated + later);
+        }
+    }
+
     pub(super) fn manage(&mut self, name: &str) {
         if let Some(secret) = self.there.get_mut(&name.to_ascii_lowercase()) {
             secret.managed = true;
@@ -118,9 +127,9 @@ impl Secrets {
 
     pub(super) fn set(
         &mut self,
-        name: &str,
-        value: &str,
+        (name, value): (&str, &str),
         tags: BTreeMap<String, String>,
+        body: &Value,
         now: i64,
     ) -> Result<(), Reply> {
         if let Some(reply) = self.kept(name) {
@@ -134,7 +143,8 @@ impl Secrets {
             value: value.to_owned(),
             tags,
             enabled: true,
-            content_type: Some("text/plain".to_owned()),
+            content_type: body["contentType"].as_str().map(str::to_owned),
+            expires: body["attributes"]["exp"].as_i64(),
             created: now,
             updated: now,
         };
@@ -279,6 +289,9 @@ fn shown(secret: &Secret, version: &Version, base: &str, with_version: bool) -> 
         },
         "tags": version.tags,
     });
+    if let Some(expires) = version.expires {
+        shown["attributes"]["exp"] = json!(expires);
+    }
     if let Some(content_type) = &version.content_type {
         shown["contentType"] = json!(content_type);
     }

@@ -224,7 +224,14 @@ impl State {
         if value.len() > 25_600 || tags.len() > 15 || tags.iter().any(|(name, value)| long(name) || long(value)) {
             return (Reply::error(400, "BadParameter", ""), false);
         }
-        match self.secrets.set(name, value, tags, (self.now)()) {
+        if let Some(words) = self.rules.demands_expiry.filter(|_| body["attributes"]["exp"].is_null()) {
+            let mut reply = Reply::error(403, "Forbidden", "");
+            if let Some(body) = &mut reply.body {
+                body["error"]["message"] = Value::from(words);
+            }
+            return (reply, false);
+        }
+        match self.secrets.set((name, value), tags, body, (self.now)()) {
             Ok(()) => (self.secrets.get(name, None, base), true),
             Err(reply) => (reply, false),
         }

@@ -1,6 +1,7 @@
 //! Heroku, as far as config vars and their releases go: stateful, and as strict as Heroku.
 
 mod bench;
+mod copies;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -9,6 +10,7 @@ use latchkey::clock::{Clock, SystemClock};
 use latchkey_sinks::conformance::Trouble;
 use serde_json::{Map, Value, json};
 
+use self::copies::Copies;
 use super::contract::Contract;
 use super::vendor::{Call, Listening, Reply, Vendor};
 
@@ -35,6 +37,7 @@ struct State {
     scopes: String,
     apps: BTreeMap<String, App>,
     stages: BTreeMap<String, BTreeMap<String, String>>,
+    copies: Copies,
     left: i64,
     requests: u64,
     /// How the next releases go.
@@ -122,6 +125,7 @@ impl Heroku {
             scopes: "global".to_owned(),
             apps: apps.iter().map(app).collect(),
             stages: ["test", "review"].map(|stage| (stage.to_owned(), BTreeMap::new())).into(),
+            copies: Copies::default(),
             left: BUCKET,
             requests: 0,
             phases: Vec::new(),
@@ -196,6 +200,46 @@ impl Heroku {
     /// What a pipeline's stage holds.
     pub fn stage(&self, stage: &str, name: &str) -> Option<String> {
         self.state().stages.get(stage)?.get(name).cloned()
+    }
+
+    /// A pull request gets a review app, which copies the stage's config vars. Answers the app's name.
+    pub fn review_app(&self, branch: &str, number: u64) -> String {
+        let made = self.clock.now().to_string();
+        let mut state = self.state();
+        let name = format!("acme-pr-{number}");
+        let mut app = App { vars: state.stages["review"].clone(), releases: Vec::new() };
+        app.release("Initial release", Phase { asks: 0, fails: false }, made);
+        state.apps.insert(name.clone(), app);
+        state.copies.review(branch, number, Some(uuid(&name, 0)));
+        name
+    }
+
+    /// A review app is in another state, for instance `creating`.
+    pub fn review_status(&self, branch: &str, status: &'static str) {
+        self.state().copies.status(branch, status);
+    }
+
+    /// A pull request is closed, and its review app goes.
+    pub fn close_review(&self, branch: &str) {
+        let mut state = self.state();
+        if let Some(number) = state.copies.close(branch) {
+            state.apps.remove(&format!("acme-pr-{number}"));
+        }
+    }
+
+    /// The login may not see an app.
+    pub fn hide_app(&self, app: &str) {
+        self.state().copies.hide(uuid(app, 0));
+    }
+
+    /// A CI run is in a state, for instance `running`.
+    pub fn ci_run(&self, number: u64, branch: &str, status: &'static str) {
+        self.state().copies.run(number, branch, status);
+    }
+
+    /// Lists of a pipeline come in parts of so many.
+    pub fn parts(&self, most: usize) {
+        self.state().copies.part = Some(most);
     }
 
     /// How many releases an app has had, its first included.
@@ -277,6 +321,9 @@ impl State {
         match (call.method.as_str(), call.parts().as_slice()) {
             ("GET", ["account", "rate-limits"]) => Ok(Reply::new(200, json!({ "remaining": self.left }))),
             ("GET", ["account"]) => Ok(Reply::new(200, json!({ "id": uuid("user", 1), "email": "ci@example.com" }))),
+            ("GET", ["apps", name, ..]) if self.copies.hides(name) => {
+                Err(refusal(403, "forbidden", "You do not have access to this app."))
+            }
             ("GET", ["apps", name, "config-vars"]) => Ok(Reply::new(200, map(self.apps(name)?.1.shown()))),
             ("PATCH", ["apps", name, "config-vars"]) => {
                 let phase = if self.phases.is_empty() { phase() } else { self.phases.remove(0) };
@@ -310,6 +357,9 @@ impl State {
                 let release = found.ok_or_else(|| refusal(404, "not_found", "Couldn't find that release."))?;
                 let body = if rest == ["config-vars"] { map(&release.vars) } else { release_json(name, app, release) };
                 Ok(Reply::new(200, body))
+            }
+            ("GET", ["pipelines", id, list @ ("review-apps" | "test-runs")]) if *id == PIPELINE => {
+                Ok(self.copies.page(list, call.headers.get("range").map(String::as_str), now))
             }
             (method @ ("GET" | "PATCH"), ["pipelines", id, "stage", stage, "config-vars"]) => {
                 let missing = || refusal(404, "not_found", "Couldn't find that pipeline.");

@@ -1,6 +1,7 @@
 //! Vercel, as far as environment variables and deployments go: stateful, and as strict as Vercel.
 
 mod bench;
+mod deployments;
 mod rows;
 
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -9,7 +10,8 @@ use latchkey::clock::{Clock, SystemClock};
 use latchkey_sinks::conformance::Trouble;
 use serde_json::{Value, json};
 
-use self::rows::{Reader, Row, Rows};
+use self::deployments::Deployments;
+use self::rows::{Row, Rows};
 use super::contract::Contract;
 use super::vendor::{Call, Listening, Reply, Vendor};
 
@@ -35,22 +37,14 @@ struct State {
     login: String,
     team: Option<(String, String)>,
     rows: Rows,
-    deployments: Vec<Deployment>,
+    deployments: Deployments,
     /// The rows of one page of a list.
     page: Option<usize>,
     /// Lists of one row come as that row.
     alone: bool,
     sees_deployments: bool,
     hooked: usize,
-}
-
-/// A deployment, and what it reads.
-struct Deployment {
-    made: i64,
-    reader: Reader,
-    state: &'static str,
-    substate: &'static str,
-    values: Vec<(String, String)>,
+    refused: Option<(u16, &'static str)>,
 }
 
 fn refusal(status: u16, code: &str, message: &str) -> Reply {
@@ -69,11 +63,12 @@ impl Vercel {
             login: login.to_owned(),
             team: None,
             rows: Rows::default(),
-            deployments: Vec::new(),
+            deployments: Deployments::default(),
             page: None,
             alone: false,
             sees_deployments: true,
             hooked: 0,
+            refused: None,
         };
         Self { clock, state: Mutex::new(state) }
     }
@@ -143,17 +138,52 @@ impl Vercel {
         let made = state_of.rows.tick(now);
         let reader = state_of.rows.reader(target, branch);
         let values = state_of.rows.read_by(&reader);
-        state_of.deployments.push(Deployment { made, reader, state, substate, values });
+        state_of.deployments.add((made, reader), (state, substate), values);
+    }
+
+    /// A person goes back: production's addresses lead to an older deployment, the first one is 0.
+    pub fn roll_back(&self, to: usize) {
+        let now = self.now();
+        let mut state = self.state();
+        let at = state.rows.tick(now);
+        state.deployments.moves("rollback", to, at);
+    }
+
+    /// A person moves production's addresses to a deployment that was made before.
+    pub fn promote(&self, to: usize) {
+        let now = self.now();
+        let mut state = self.state();
+        let at = state.rows.tick(now);
+        state.deployments.moves("promote", to, at);
+    }
+
+    /// The project names a deployment, counted from the first, as the one of a custom environment.
+    pub fn names(&self, slug: &str, deployment: usize) {
+        self.state().deployments.named.insert(slug.to_owned(), deployment);
+    }
+
+    /// All previews of a branch are deleted.
+    pub fn delete_previews(&self, branch: &str) {
+        let now = self.now();
+        self.state().deployments.delete(branch, now);
+    }
+
+    /// Lists of deployments come in pages of so many.
+    pub fn deployment_pages(&self, deployments: usize) {
+        self.state().deployments.page = Some(deployments);
+    }
+
+    /// Rows are refused as if they were there, with such a status and code.
+    pub fn refuse_rows(&self, status: u16, code: &'static str) {
+        self.state().refused = Some((status, code));
     }
 
     /// What consumers of an environment read: what was there when the deployment that serves them was made.
     pub fn serving(&self, name: &str, target: &str, branch: Option<&str>) -> Option<String> {
         let state = self.state();
         let reader = state.rows.reader(target, branch);
-        let serving =
-            |found: &&Deployment| found.reader == reader && found.state == "READY" && found.substate != "STAGED";
-        let deployment = state.deployments.iter().rev().find(serving)?;
-        deployment.values.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
+        let values = state.deployments.serving(&reader)?;
+        values.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
     }
 
     /// What the row of an environment holds.
@@ -236,36 +266,11 @@ impl State {
         Reply::new(200, json!({ "envs": shown, "pagination": pagination }))
     }
 
-    fn deployments(&self, call: &Call) -> Reply {
-        if !self.sees_deployments {
-            return refusal(403, "forbidden", "You don't have permission to list the deployments.");
+    fn deployments(&self, answer: impl FnOnce(&Deployments) -> Reply) -> Reply {
+        if self.sees_deployments {
+            return answer(&self.deployments);
         }
-        let wanted = |found: &&Deployment| {
-            let state =
-                call.parameter("state").is_none_or(|states| states.split(',').any(|state| state == found.state));
-            let target = call.parameter("target").is_none_or(|target| target == found.reader.target);
-            let branch = call.parameter("branch").is_none_or(|branch| found.reader.branch.as_deref() == Some(branch));
-            state && target && branch
-        };
-        let most = call.parameter("limit").and_then(|limit| limit.parse().ok()).unwrap_or(20);
-        let found = self.deployments.iter().rev().filter(wanted).take(most).enumerate();
-        let shown: Vec<Value> = found
-            .map(|(number, found)| {
-                let target = (found.reader.target == "production").then_some("production");
-                let meta = found
-                    .reader
-                    .branch
-                    .as_ref()
-                    .map_or_else(|| json!({}), |branch| json!({ "githubCommitRef": branch }));
-                json!({
-                    "uid": format!("dpl_{number}"), "name": PROJECT, "url": "acme-web.vercel.app", "meta": meta,
-                    "created": found.made, "createdAt": found.made, "state": found.state, "readyState": found.state,
-                    "readySubstate": found.substate, "target": target, "type": "LAMBDAS",
-                })
-            })
-            .collect();
-        let count = shown.len();
-        Reply::new(200, json!({ "deployments": shown, "pagination": { "count": count, "next": null, "prev": null } }))
+        refusal(403, "forbidden", "You don't have permission to list the deployments.")
     }
 
     fn route(&mut self, call: &Call, now: i64) -> Result<Reply, Reply> {
@@ -276,6 +281,9 @@ impl State {
             }
             ("POST", ["v10", "projects", project, "env"]) => {
                 self.allowed(call, project)?;
+                if let Some((status, code)) = self.refused {
+                    return Err(refusal(status, code, "Another variable of that name exists."));
+                }
                 Ok(self.rows.create(&call.body, call.parameter("upsert") == Some("true"), now))
             }
             ("GET", ["v1", "projects", project, "env", id]) => {
@@ -297,9 +305,13 @@ impl State {
                 let environments: Vec<Value> = self.rows.environments.iter().map(one).collect();
                 Ok(Reply::new(200, json!({ "accountLimit": { "total": 12 }, "environments": environments })))
             }
+            ("GET", ["v9", "projects", project]) => {
+                self.allowed(call, project)?;
+                Ok(self.deployments(Deployments::project))
+            }
             ("GET", ["v6", "deployments"]) => {
                 self.allowed(call, call.parameter("projectId").unwrap_or_default())?;
-                Ok(self.deployments(call))
+                Ok(self.deployments(|found| found.list(call)))
             }
             _ => Err(refusal(404, "not_found", "The requested API endpoint was not found.")),
         }
@@ -347,7 +359,10 @@ impl Vendor for Vercel {
     }
 
     fn is_outside(&self, call: &Call) -> bool {
-        matches!(call.parts().as_slice(), ["v6", "deployments"] | ["v1", "integrations", "deploy", ..])
+        matches!(
+            call.parts().as_slice(),
+            ["v6", "deployments"] | ["v9", "projects", _] | ["v1", "integrations", "deploy", ..]
+        )
     }
 
     fn extra(&self) -> &'static [&'static str] {
