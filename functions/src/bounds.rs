@@ -30,6 +30,8 @@ pub const PLACES_MAX: usize = 20;
 pub const PLACE_PARTS_MAX: usize = 12;
 /// The most that the parts of a place may take together, in bytes.
 pub const PLACE_MAX: usize = 1024;
+/// How many announcements of one push may be withdrawn at once; more stand.
+pub const OPEN_MAX: usize = 8;
 /// The longest receipt, in bytes.
 pub const RECEIPT_MAX: usize = 200;
 

@@ -1,7 +1,9 @@
 //! The delivery protocol as functions on a record: what each state of a version allows at an instant, and the rules by
 //! which a version is staged, announced, delivered, promoted and retired. All pure: the service loads a record, applies
-//! one rule and saves the record guarded by its revision. When a version ends is decided in [`ending`](Keeps).
+//! one rule and saves the record guarded by its revision. Pushes on their way are in
+//! [`delivering`](Arrival), and when a version ends is decided in [`ending`](Keeps).
 
+mod delivering;
 mod ending;
 
 use std::collections::BTreeMap;
@@ -12,7 +14,7 @@ use crate::bounds::{PLACES_MAX, RECEIPT_MAX};
 use crate::lifetime::Seconds;
 use crate::place::{Place, PlaceId};
 use crate::secret::Digest;
-use crate::token::{Delivery, PlaceRecord, RETIRED_KEPT, Retired, Token, Version, VersionState};
+use crate::token::{PlaceRecord, RETIRED_KEPT, Retired, Token, Version, VersionState};
 
 /// How long a writer may start writing after an announcement.
 pub const WRITE_BEFORE: Seconds = Seconds::minutes(2);
@@ -31,18 +33,8 @@ pub const USE_LAG: Seconds = Seconds::minutes(75);
 /// takes one.
 pub const REPAIR_ROOM: usize = 4;
 
+pub use delivering::{Announcement, Arrival};
 pub use ending::{Evidence, Found, Keeps, Look, PlaceLook};
-
-/// What arrived at a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Arrival<'a> {
-    /// Where.
-    pub place: &'a PlaceId,
-    /// How the entry was left; never a value.
-    pub receipt: &'a str,
-    /// When the look began that found it there, at most 5 minutes ago. Callers from before looks were reported have none.
-    pub looked_at: Option<Timestamp>,
-}
 
 /// Whether what was seen at a look that began at `at` may still be relied upon.
 fn is_fresh(at: Timestamp, now: Timestamp) -> bool {
@@ -189,7 +181,7 @@ impl Token {
             record.declared = false;
         }
         for place in places {
-            let fresh = PlaceRecord { place: place.clone(), declared: true, receipt: None, version: None };
+            let fresh = PlaceRecord::new(place.clone());
             let record = self.places.entry(place.id()).or_insert(fresh);
             record.place = place.clone();
             record.declared = true;
@@ -222,7 +214,7 @@ impl Token {
         }
         self.places.remove(place);
         for version in &mut self.versions {
-            version.deliveries.remove(place);
+            version.forget_delivery(place);
         }
         Ok(())
     }
@@ -259,55 +251,6 @@ impl Token {
             deliveries: BTreeMap::new(),
         });
         Ok(self.highest)
-    }
-
-    /// Notes that a push of a version to a place is about to start, and answers until when the write may start.
-    ///
-    /// # Errors
-    /// [`VersionError::Superseded`] unless it is the highest version ever staged: this is where a slow job stops.
-    pub fn announce(&mut self, number: u32, place: &PlaceId, now: Timestamp) -> Result<Timestamp, VersionError> {
-        if number != self.highest {
-            return Err(VersionError::Superseded { number, highest: self.highest });
-        }
-        if !self.places.contains_key(place) {
-            return Err(VersionError::NoSuchPlace(place.clone()));
-        }
-        let life = self.terms.map_or(STAGED_LIFE, |terms| terms.expires_in.max(STAGED_LIFE));
-        let version = self.live_mut(number, now)?;
-        version.announced = Some(now);
-        if version.state == VersionState::Staged {
-            // Fixed here: shorter durations that come later must not end what a place may hold by then.
-            version.expiry = version.expiry.max(Some(life.after(now)));
-        }
-        version
-            .deliveries
-            .entry(place.clone())
-            .and_modify(|delivery| delivery.announced = now)
-            .or_insert(Delivery { announced: now, delivered: None });
-        Ok(WRITE_BEFORE.after(now))
-    }
-
-    /// Notes that a version arrived at a place. What a look found there proves that the place is ours: a report that
-    /// comes late, after somebody else wrote there, must not.
-    ///
-    /// # Errors
-    /// [`VersionError::NotLive`] when the version has died meanwhile: the place must be repaired at once;
-    /// [`VersionError::StaleLook`].
-    pub fn deliver(&mut self, number: u32, arrival: &Arrival<'_>, now: Timestamp) -> Result<(), VersionError> {
-        let &Arrival { place, receipt, looked_at } = arrival;
-        if receipt.len() > RECEIPT_MAX {
-            return Err(VersionError::ReceiptTooLong);
-        }
-        if looked_at.is_some_and(|at| !is_fresh(at, now)) {
-            return Err(VersionError::StaleLook);
-        }
-        let version = self.live_mut(number, now)?;
-        let delivery = version.deliveries.get_mut(place).ok_or(VersionError::NotAnnounced(number))?;
-        delivery.delivered = Some(now);
-        let record = self.places.get_mut(place).ok_or_else(|| VersionError::NoSuchPlace(place.clone()))?;
-        record.receipt = Some(receipt.to_owned());
-        record.version = Some(number);
-        Ok(())
     }
 
     /// Promotes a staged version: it becomes current; the older ones become retiring, each with its overlap.

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::lifetime::Terms;
+use crate::lifetime::{Seconds, Terms};
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
 use crate::place::{Place, PlaceId};
 use crate::secret::{Digest, Fingerprint, KnownDigest, TokenId};
@@ -174,6 +174,28 @@ pub struct Delivery {
         with = "jiff::fmt::serde::timestamp::millisecond::optional"
     )]
     pub delivered: Option<Timestamp>,
+    /// Whether it may be there whatever is withdrawn: it was delivered, or announced by somebody who withdraws nothing.
+    #[serde(default = "stands", skip_serializing_if = "is_standing")]
+    pub stands: bool,
+    /// The announcements that their runs may still withdraw, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<u64>,
+}
+
+impl Delivery {
+    /// A push whose announcement nobody withdraws.
+    pub fn standing(announced: Timestamp, delivered: Option<Timestamp>) -> Self {
+        Self { announced, delivered, stands: true, open: Vec::new() }
+    }
+}
+
+fn stands() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_standing(stands: &bool) -> bool {
+    *stands
 }
 
 impl Version {
@@ -202,6 +224,36 @@ pub struct PlaceRecord {
     /// The version of the last delivery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
+    /// How often it was repaired, lately, after somebody had changed it outside Latchkey.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repairs: Option<Repairs>,
+}
+
+impl PlaceRecord {
+    /// A place that is declared, and where nothing has been delivered.
+    pub fn new(place: Place) -> Self {
+        Self { place, declared: true, receipt: None, version: None, repairs: None }
+    }
+}
+
+/// Repairs of one place, none of them more than 30 days after the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repairs {
+    /// How many.
+    pub times: u32,
+    /// The first.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub since: Timestamp,
+    /// The last.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub last: Timestamp,
+}
+
+impl Repairs {
+    /// Whether one more would count with these.
+    pub fn are_recent(&self, now: Timestamp) -> bool {
+        now < Seconds::days(30).after(self.last)
+    }
 }
 
 // Remembered so that a place that still shows it is known as ours.

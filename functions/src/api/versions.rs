@@ -22,7 +22,7 @@ routes! {
         problems: [403, 404, 409],
     }
     deliverVersion: PUT "/v1/users/{user}/tokens/{name}/versions/{version}/deliveries/{place}" => Api::deliver_version {
-        summary: "Announces that a version is about to be written to a place, or reports its delivery",
+        summary: "Announces that a version is about to be written to a place, withdraws that, or reports its delivery",
         problems: [403, 404, 409],
     }
     promoteVersion: POST "/v1/users/{user}/tokens/{name}/versions/{version}/promote" => Api::promote_version {
@@ -89,21 +89,30 @@ impl Api {
         let body = asked.body()?;
         let token = TokenRef::new(key, read_id(&body.id)?);
         let now = self.service.now();
-        let answer = match (body.state, body.receipt) {
+        let DeliverVersion { state, receipt, looked_at, repairs, announcement, .. } = body;
+        if announcement.is_some() != (state == DeliveryState::Withdrawn) {
+            let (comes, missing) = ("comes with `withdrawn` only", "is missing");
+            return Err(Problem::field("/announcement", if announcement.is_some() { comes } else { missing }));
+        }
+        let answer = match (state, receipt) {
             (DeliveryState::Announced, None) => {
                 let announced = self.service.announce(asked.caller(), &token, number, &place).await?;
                 Delivered {
                     token: TokenRecord::of(&announced.token, now),
                     write_before: Some(announced.write_before),
                     write_within: Some(announced.write_within.as_secs()),
+                    announcement: Some(announced.announcement),
                 }
             }
             (DeliveryState::Delivered, Some(receipt)) => {
-                let arrival = Arrival { place: &place, receipt: &receipt, looked_at: body.looked_at };
-                let token = self.service.deliver(asked.caller(), &token, number, &arrival).await?;
-                Delivered { token: TokenRecord::of(&token, now), write_before: None, write_within: None }
+                let arrival = Arrival { place: &place, receipt: &receipt, looked_at, repairs };
+                Delivered::of(&self.service.deliver(asked.caller(), &token, number, &arrival).await?, now)
             }
-            (DeliveryState::Announced, Some(_)) => {
+            (DeliveryState::Withdrawn, None) => {
+                let announcement = (&place, announcement.unwrap_or_default());
+                Delivered::of(&self.service.withdraw(asked.caller(), &token, number, announcement).await?, now)
+            }
+            (DeliveryState::Announced | DeliveryState::Withdrawn, Some(_)) => {
                 return Err(Problem::field("/receipt", "comes with `delivered` only"));
             }
             (DeliveryState::Delivered, None) => return Err(Problem::field("/receipt", "is missing")),

@@ -52,6 +52,8 @@ pub enum Found {
     Version(u32),
     /// No version of the token: no entry, or something of somebody else's.
     Nothing,
+    /// A value that was read whole and that contains no secret of the token, whoever put it there: nobody reads one there.
+    Theirs,
     /// Something else where a version had been delivered, written by hand.
     Edited,
     /// Nobody can tell.
@@ -157,14 +159,13 @@ impl Token {
             is(self.current()) || is(self.staged())
         };
         let delivered = |place: &PlaceId| self.places.get(place).is_some_and(|record| record.receipt.is_some());
-        let lacks = |look: &&PlaceLook| {
-            look.written
-                || match look.found {
-                    Found::Edited => true,
-                    Found::Version(number) => look.declared && !wanted(number),
-                    Found::Nothing => look.declared && delivered(&look.place),
-                    Found::Unknown => false,
-                }
+        let lacks = |look: &&PlaceLook| match look.found {
+            Found::Edited => true,
+            Found::Version(number) => look.written || look.declared && !wanted(number),
+            Found::Nothing => look.written || look.declared && delivered(&look.place),
+            Found::Unknown => look.written,
+            // A place that somebody changes again and again would keep a version that was stolen valid for ever.
+            Found::Theirs => false,
         };
         looks.iter().find(lacks).map(|look| &look.place)
     }

@@ -1,3 +1,4 @@
+mod delivering;
 mod ending;
 
 use std::collections::BTreeSet;
@@ -104,10 +105,11 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
                 }
             }
             Step::Announce(back, place) => match token.announce(nth(back), &all[place].id(), now) {
-                Ok(until) => {
+                Ok(announcement) => {
                     prop_assert_eq!(nth(back), highest, "only the highest is announced");
                     prop_assert!(lives(&before, highest));
-                    prop_assert_eq!(until, WRITE_BEFORE.after(now));
+                    prop_assert_eq!(announcement.write_before, WRITE_BEFORE.after(now));
+                    token.revision += 1;
                     let promise = promises.get_mut(&highest).unwrap();
                     promise.announced = Some(now);
                     if token.version(highest).unwrap().state == VersionState::Staged {
@@ -121,8 +123,7 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
             Step::Deliver(back, place) => {
                 let (number, place) = (nth(back), all[place].id());
                 let known = before.version(number).is_some_and(|version| version.deliveries.contains_key(&place));
-                let delivered =
-                    token.deliver(number, &Arrival { place: &place, receipt: "receipt", looked_at: None }, now);
+                let delivered = token.deliver(number, &Arrival::new(&place, "receipt"), now);
                 prop_assert_eq!(delivered.is_ok(), known && lives(&before, number));
             }
             Step::Promote(back) => {
@@ -255,7 +256,7 @@ fn a_compromised_version_ends_at_once_and_the_newest_never_does() {
     assert_eq!(token.end_compromised(1, true, start()), Err(VersionError::NotSuperseded(1)), "nothing takes over");
     for place in places() {
         token.announce(1, &place.id(), start()).unwrap();
-        token.deliver(1, &Arrival { place: &place.id(), receipt: "receipt", looked_at: None }, start()).unwrap();
+        token.deliver(1, &Arrival::new(&place.id(), "receipt"), start()).unwrap();
     }
     token.promote(1, start()).unwrap();
     token.stage(Digest::of(b"2"), start()).unwrap();

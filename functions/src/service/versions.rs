@@ -6,7 +6,7 @@ use super::rights::Gain;
 use super::{Caller, ChangeError, Service};
 use crate::entropy::EntropyError;
 use crate::place::PlaceId;
-use crate::protocol::{Arrival, Look, VersionError};
+use crate::protocol::{Announcement, Arrival, Look, VersionError};
 use crate::secret::Secret;
 use crate::table::TableError;
 use crate::token::{Token, TokenRef};
@@ -32,6 +32,8 @@ pub struct Announced {
     pub write_before: Timestamp,
     /// How long that is after the service answered.
     pub write_within: std::time::Duration,
+    /// What withdraws this announcement and no other.
+    pub announcement: u64,
 }
 
 impl Service {
@@ -63,14 +65,34 @@ impl Service {
         number: u32,
         place: &PlaceId,
     ) -> Result<Announced, ChangeError<VersionError>> {
-        let (token, write_before) = self
+        let (token, Announcement { id, write_before }) = self
             .change(caller, token, Gain::Version, "version.announce", |token| {
-                let write_before = token.announce(number, place, self.now())?;
-                Ok((write_before, format!("version {number} to {place}")))
+                let announcement = token.announce(number, place, self.now())?;
+                Ok((announcement, format!("version {number} to {place}")))
             })
             .await?;
         let write_within = std::time::Duration::from_secs(crate::protocol::WRITE_BEFORE.0);
-        Ok(Announced { token, write_before, write_within })
+        Ok(Announced { token, write_before, write_within, announcement: id })
+    }
+
+    /// Withdraws an announcement whose write was refused before it had any effect; see [`Token::withdraw`].
+    ///
+    /// # Errors
+    /// [`VersionError::NotAnnounced`] where there is no such announcement; see [`ChangeError`].
+    pub async fn withdraw(
+        &self,
+        caller: &Caller,
+        token: &TokenRef,
+        number: u32,
+        (place, announcement): (&PlaceId, u64),
+    ) -> Result<Token, ChangeError<VersionError>> {
+        let withdrawn = self
+            .change(caller, token, Gain::Nothing, "version.withdraw", |token| {
+                token.withdraw(number, place, announcement)?;
+                Ok(((), format!("version {number} to {place}, which refused it")))
+            })
+            .await?;
+        Ok(withdrawn.0)
     }
 
     /// Reports that a version arrived at a place, with the sink's receipt.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::SinkError;
-use super::host::{Ask, Host, Unanswered};
+use super::host::{Ask, Effect, Host, Unanswered};
 use super::login::Keeper;
 use crate::transport::Incoming;
 
@@ -19,19 +19,33 @@ pub(super) struct Api {
     pub(super) vendor: &'static str,
     /// Whether an answer says that the login is wrong or expired.
     pub(super) refuses: fn(&Incoming) -> bool,
+    /// Whether an answer to a change says, in the vendor's own code, that nothing was changed.
+    pub(super) rejects: fn(&Incoming) -> bool,
 }
 
 impl Api {
     /// Sends what `ask` makes, with the login. The answer is returned whatever its status, but for a refused login.
     pub(super) async fn ask(&self, ask: impl Fn() -> Ask + Send + Sync) -> Result<Incoming, SinkError> {
         let login = self.keeper.get().await?;
-        let answer = self.send(ask(), &login).await?;
+        let first = ask();
+        let changes = !matches!(first.effect, Effect::None);
+        let answer = self.send(first, &login).await?;
         if !(self.refuses)(&answer) {
             return Ok(answer);
         }
-        let Some(fresh) = self.keeper.refresh_after_refusal(&login).await? else { return Err(self.refused()) };
-        let answer = self.send(ask(), &fresh).await?;
+        let Some(fresh) = self.keeper.refresh_after_refusal(&login).await? else {
+            return Err(if changes { self.of_change(&answer, self.refused()) } else { self.refused() });
+        };
+        let sent = answer.sent;
+        let mut answer = self.send(ask(), &fresh).await?;
+        answer.sent += sent;
         if (self.refuses)(&answer) { Err(self.refused()) } else { Ok(answer) }
+    }
+
+    /// What an answer to a change means, which may say that nothing of it can arrive: it was sent once, and refused by a
+    /// code that is known.
+    pub(super) fn of_change(&self, answer: &Incoming, error: SinkError) -> SinkError {
+        if answer.sent == 1 && (self.rejects)(answer) { error.rejected() } else { error }
     }
 
     /// Waits, as the host does between requests.

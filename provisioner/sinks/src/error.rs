@@ -49,6 +49,10 @@ pub enum SinkError {
     /// The time that the announcement allowed ran out before the write could start; nothing was written.
     #[error("the time allowed for this write ran out before it could start")]
     Late,
+    /// What went wrong with a write that was sent at most once, and refused before it had any effect: nothing of it can
+    /// arrive. Only where the vendor's own code says so.
+    #[error("{0}")]
+    Rejected(Box<SinkError>),
     /// The place is on another machine.
     #[error("it is on another machine (`{machine}`)")]
     OtherMachine {
@@ -65,7 +69,25 @@ impl SinkError {
             | Self::Denied { hint, .. }
             | Self::Refused { hint, .. }
             | Self::BeingDeleted { hint, .. } => Some(hint),
+            Self::Rejected(error) => error.hint(),
             _ => None,
+        }
+    }
+
+    /// The same, of a write that had no effect and never will.
+    #[must_use]
+    pub fn rejected(self) -> Self {
+        match self {
+            Self::Rejected(_) => self,
+            error => Self::Rejected(Box::new(error)),
+        }
+    }
+
+    /// What went wrong, and whether it is certain that nothing of the write can arrive.
+    pub fn of_write(self) -> (Self, bool) {
+        match self {
+            Self::Rejected(error) => (*error, true),
+            error => (error, false),
         }
     }
 }

@@ -31,6 +31,7 @@ enum Mistake {
     GivesUpOnALook,
     RepeatsWhatWasNotAnswered,
     CallsAnExpiredLoginUnreachable,
+    CallsSilenceCertain,
     SaysTheValue,
 }
 
@@ -38,7 +39,7 @@ enum Mistake {
 struct Contents {
     values: BTreeMap<String, String>,
     changes: usize,
-    trouble: Option<(Trouble, On)>,
+    troubles: Vec<(Trouble, On)>,
     /// The last receipt of each entry, for the mistake that believes it.
     remembered: BTreeMap<String, SeenEntry>,
 }
@@ -65,7 +66,9 @@ impl Shelf {
 
     /// The trouble that a request of that kind meets now.
     fn meets(&self, on: On) -> Option<Trouble> {
-        self.contents().trouble.take_if(|(_, wanted)| *wanted == on).map(|(trouble, _)| trouble)
+        let mut contents = self.contents();
+        let next = contents.troubles.iter().position(|(_, wanted)| *wanted == on)?;
+        Some(contents.troubles.remove(next).0)
     }
 
     fn seen(&self, place: &Place) -> Seen {
@@ -130,9 +133,12 @@ impl Shelf {
                 if self.makes(Mistake::RepeatsWhatWasNotAnswered) {
                     self.contents().changes += 1;
                 }
-                Err(silent())
+                Err(if self.makes(Mistake::CallsSilenceCertain) { silent().rejected() } else { silent() })
             }
             Some(Trouble::LoginExpired) => Err(self.expired()),
+            Some(Trouble::Forbidden) => {
+                Err(SinkError::Denied { reason: "it is locked".to_owned(), hint: "unlock it".to_owned() }.rejected())
+            }
         }
     }
 
@@ -257,7 +263,7 @@ impl Bench for Shelf {
     }
 
     fn trouble(&self, trouble: Trouble, on: On) -> bool {
-        self.contents().trouble = Some((trouble, on));
+        self.contents().troubles.push((trouble, on));
         true
     }
 
@@ -296,6 +302,7 @@ mod mistakes {
         passing_trouble_on_a_write_loses_and_repeats_nothing RepeatsWhatWasNotAnswered
         an_expired_login_is_told_by_a_look CallsAnExpiredLoginUnreachable
         an_expired_login_is_told_by_a_write CallsAnExpiredLoginUnreachable
+        a_refusal_is_certain_only_where_nothing_can_arrive CallsSilenceCertain
         nothing_shows_a_secret SaysTheValue
     }
 }

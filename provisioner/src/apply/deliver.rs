@@ -17,7 +17,7 @@ use super::{Failure, Run, SIDE_BY_SIDE, Work};
 use crate::observe::Observation;
 use crate::observe::finding::{Finding, Known};
 use crate::safeguard::{Safeguard, stands};
-use crate::service::ServiceError;
+use crate::service::{Announced, ServiceError};
 use latchkey_sinks::deadline::Deadline;
 use latchkey_sinks::{Marker, Receipt, Seen, Sink, SinkError, Write};
 
@@ -35,6 +35,8 @@ struct Push<'a> {
     marker: Marker,
     name: &'a str,
     seen: Seen,
+    /// What withdraws its last announcement.
+    announcement: Option<u64>,
 }
 
 /// How a push ended.
@@ -114,7 +116,8 @@ async fn pushes<'w>(
             let fingerprint = secret.fingerprint();
             let marker = Marker { token_id: token.id.clone(), version: *number, fingerprint };
             let (name, seen) = (token.name.as_str(), Known::believed(token, &place.id(), seen));
-            let push = Push { work: index, place, token, number: *number, secret, marker, name, seen };
+            let number = *number;
+            let push = Push { work: index, place, token, number, secret, marker, name, seen, announcement: None };
             pushes.push((sink, push));
         }
     }
@@ -163,13 +166,14 @@ async fn attempt<'p>(
         let id = push.place.id();
         run.client.announce(push.token, push.number, &id).await
     });
-    let granted: Vec<Result<Deadline, ServiceError>> = join_all(announcing).await;
+    let granted: Vec<Result<Announced, ServiceError>> = join_all(announcing).await;
     let mut announced = Vec::new();
     let mut deadline: Option<Deadline> = None;
-    for (push, granted) in pushes.into_iter().zip(granted) {
+    for (mut push, granted) in pushes.into_iter().zip(granted) {
         match granted {
-            Ok(until) => {
-                deadline = Some(deadline.map_or(until, |deadline| deadline.earlier(until)));
+            Ok(Announced { write_before, announcement }) => {
+                deadline = Some(deadline.map_or(write_before, |deadline| deadline.earlier(write_before)));
+                push.announcement = announcement;
                 announced.push(push);
             }
             Err(error) => {
@@ -203,12 +207,26 @@ async fn attempt<'p>(
                 }
                 Err(failure) => Ended::Failed(failure),
             },
-            Err(error) => Ended::Failed(sink_failure(run, work, place, &error)),
+            Err(error) => {
+                let (error, had_no_effect) = error.of_write();
+                if had_no_effect {
+                    withdraw(run, &push).await;
+                }
+                Ended::Failed(sink_failure(run, work, place, &error))
+            }
             Ok(receipt) => Ended::Written(place.clone(), receipt),
         };
         results.ended.push((push.work, end));
     }
     again
+}
+
+/// Withdraws the announcement of a push of which nothing can arrive, so that its version does not count as one that may be
+/// somewhere. Where that fails it counts as one.
+async fn withdraw(run: &Run<'_>, push: &Push<'_>) {
+    if let Some(announcement) = push.announcement {
+        let _ = run.client.withdraw(push.token, push.number, &push.place.id(), announcement).await;
+    }
 }
 
 /// A sink that cannot compare writes over whatever is there, so what a run saw there must not be old: it may have been

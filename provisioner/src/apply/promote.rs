@@ -77,7 +77,7 @@ async fn report_seen(
         if !version.deliveries.contains_key(&id) {
             run.client.announce(record, number, &id).await?;
         }
-        let arrival = Arrival { place: &id, receipt: &held.receipt.0, looked_at: Some(seen.at) };
+        let arrival = Arrival { looked_at: Some(seen.at), ..Arrival::new(&id, &held.receipt.0) };
         run.client.deliver(record, number, &arrival).await?;
     }
     Ok(())

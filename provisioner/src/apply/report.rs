@@ -80,7 +80,8 @@ async fn report_one(run: &Run<'_>, work: &Work<'_>, (place, receipt): &(Place, R
             return Reported::Again(failure(message, UNFINISHED));
         }
     };
-    let arrival = Arrival { place: &id, receipt: &held.receipt.0, looked_at: Some(seen.at) };
+    let repairs = work.plan.findings.iter().any(|(found, find)| found == place && find.is_changed());
+    let arrival = Arrival { looked_at: Some(seen.at), repairs, ..Arrival::new(&id, &held.receipt.0) };
     match run.client.deliver(token, *number, &arrival).await {
         Ok(_) => Reported::Done,
         Err(ServiceError::Version(VersionError::NotLive(_)) | ServiceError::Gone(_)) => {

@@ -24,8 +24,10 @@ pub enum Finding {
         /// Whether it is still valid.
         live: bool,
     },
-    /// Something else where Latchkey had delivered: changed outside Latchkey.
+    /// Something else where Latchkey had delivered: changed outside Latchkey. What it contains is not known whole.
     Edited,
+    /// The same, read whole: no secret of the token is in it.
+    Overwritten,
     /// The same where no value can be read: whether it contains one of our versions is unknown.
     Hidden,
     /// A value that Latchkey did not write.
@@ -85,7 +87,11 @@ impl<'a> Known<'a> {
         if let Some(find) = self.ours(token, held) {
             return if is_altered(token, place, held) { Finding::Hidden } else { find };
         }
-        if is_delivered(token, place) { Finding::Edited } else { Finding::Foreign }
+        match is_delivered(token, place) {
+            false => Finding::Foreign,
+            true if is_without_secret(token, place, held) => Finding::Overwritten,
+            true => Finding::Edited,
+        }
     }
 
     fn ours(&self, token: Option<&Token>, held: &SeenEntry) -> Option<Finding> {
@@ -128,6 +134,14 @@ fn is_delivered(token: Option<&Token>, place: &PlaceId) -> bool {
     token.and_then(|token| token.places.get(place)).is_some_and(|place| place.receipt.is_some())
 }
 
+/// Whether an entry's value was read whole, and no secret of the token is in it.
+fn is_without_secret(token: Option<&Token>, place: &PlaceId, held: &SeenEntry) -> bool {
+    let whole = held.fingerprint.is_some() && held.lagging.is_none();
+    // What cannot be read is told by a marker alone, which may not be true of the value.
+    let readable = || token.and_then(|token| token.places.get(place)).is_some_and(|record| record.place.readable);
+    whole && held.token_id.as_ref().is_none_or(|id| readable() && token.is_some_and(|token| token.id != *id))
+}
+
 /// Whether an entry whose value cannot be read was changed since its marker was written with it: the marker names the
 /// version that was delivered last, and the entry is not as that delivery left it.
 fn is_altered(token: Option<&Token>, place: &PlaceId, held: &SeenEntry) -> bool {
@@ -163,6 +177,11 @@ impl Finding {
         }
     }
 
+    /// Whether somebody changed what Latchkey had delivered.
+    pub fn is_changed(&self) -> bool {
+        matches!(self, Self::Edited | Self::Overwritten | Self::Hidden)
+    }
+
     /// Whether it is a version of this token, or an entry under its marker whose value cannot be read.
     pub fn is_ours(&self) -> bool {
         matches!(self, Self::Current | Self::Hidden | Self::Other { number: Some(_), .. })
@@ -177,7 +196,7 @@ impl Finding {
             Self::Other { number: Some(_), live: false } => "a version that is no longer valid",
             Self::Other { number: None, live: true } => "another token of this manifest",
             Self::Other { number: None, live: false } => "a former token of this manifest",
-            Self::Edited | Self::Hidden => "changed outside Latchkey",
+            Self::Edited | Self::Overwritten | Self::Hidden => "changed outside Latchkey",
             Self::Foreign => "foreign",
             Self::Unknown(_) => "unknown",
         }

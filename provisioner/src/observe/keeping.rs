@@ -18,18 +18,21 @@ pub fn place_look(token: &Token, place: &PlaceId, finding: &Finding, lagging: Op
     let gone = matches!(finding, Finding::Absent) && token.places.get(place).is_some_and(was_deployed);
     PlaceLook {
         place: place.clone(),
-        found: found(token, finding),
+        found: found(token, finding, token.places.get(place).is_some_and(|record| record.place.readable)),
         awaits: lagging.or(gone.then_some(GONE)).map(str::to_owned),
         declared: false,
         written: false,
     }
 }
 
-fn found(token: &Token, finding: &Finding) -> Found {
+fn found(token: &Token, finding: &Finding, readable: bool) -> Found {
     match finding {
         Finding::Current => token.current().map_or(Found::Unknown, |current| Found::Version(current.number)),
         Finding::Other { number: Some(number), .. } => Found::Version(*number),
         Finding::Edited => Found::Edited,
+        Finding::Overwritten => Found::Theirs,
+        // What cannot be read is only told by its marker.
+        Finding::Other { number: None, .. } if readable => Found::Theirs,
         // A vault that is deleting an entry shows it to nobody.
         Finding::Unknown(SinkError::BeingDeleted { .. })
         | Finding::Absent

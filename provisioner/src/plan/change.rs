@@ -348,6 +348,14 @@ pub enum Note {
         /// Unreachable places that it was the last to be written to.
         unseen: Vec<PlaceId>,
     },
+    /// Somebody has changed a place again that was repaired lately.
+    ChangedAgain {
+        place: PlaceId,
+        /// How often, this time included.
+        times: u32,
+        /// The first repair.
+        since: Timestamp,
+    },
     /// A place that is about to be forgotten keeps a version that nobody will replace there.
     LeftBehind { place: PlaceId, number: u32, until: Timestamp },
     /// It is no longer declared.
@@ -362,8 +370,8 @@ pub enum Note {
 }
 
 impl Note {
-    /// Whether consumers lose or have lost their access unless somebody acts.
+    /// Whether somebody has to act: consumers lose or have lost their access, or what is repaired does not stay so.
     pub fn is_urgent(&self) -> bool {
-        matches!(self, Self::Expires { .. } | Self::Expired { .. })
+        matches!(self, Self::Expires { .. } | Self::Expired { .. } | Self::ChangedAgain { .. })
     }
 }

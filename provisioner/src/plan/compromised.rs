@@ -72,7 +72,9 @@ fn leak(manifest: &Manifest, observation: &Observation, mut token: TokenPlan) ->
             // No consumer can read it.
             Finding::Unknown(SinkError::BeingDeleted { .. }) if !declared.contains(&id) => None,
             Finding::Unknown(error) => Some(error.to_string()),
-            Finding::Foreign | Finding::Edited if observation.other_manifest(&id, &manifest.name).is_some() => {
+            Finding::Foreign | Finding::Edited | Finding::Overwritten
+                if observation.other_manifest(&id, &manifest.name).is_some() =>
+            {
                 Some("it contains the secret of another manifest's token".to_owned())
             }
             Finding::Foreign if !adopts(&id) => Some("it contains a value that Latchkey did not write".to_owned()),

@@ -123,7 +123,7 @@ fn carry(
         let other = observation.other_manifest(&id, &manifest.name);
         match (&find, wanted) {
             _ if has => {}
-            (Finding::Foreign | Finding::Edited, _) if other.is_some() => {
+            (Finding::Foreign | Finding::Edited | Finding::Overwritten, _) if other.is_some() => {
                 plan.blocked.extend(other.and_then(|origin| Blocked::other_manifest(&id, origin)));
             }
             (Finding::Foreign, _) if !push.adopt => plan.blocked.push(Blocked::Foreign(id)),

@@ -101,9 +101,7 @@ fn stage(token: &mut Token, when: i64) -> u32 {
 fn deliver(token: &mut Token, places: &[Place], when: i64) {
     for place in places {
         token.announce(token.highest, &place.id(), at(when)).unwrap();
-        token
-            .deliver(token.highest, &Arrival { place: &place.id(), receipt: "r1", looked_at: None }, at(when))
-            .unwrap();
+        token.deliver(token.highest, &Arrival::new(&place.id(), "r1"), at(when)).unwrap();
     }
 }
 
@@ -126,8 +124,10 @@ enum Holds {
     Web(u32),
     /// A token of the manifest that has ended.
     Ended,
-    /// Nothing that the service knows.
+    /// Nothing that the service knows, read whole.
     Alien,
+    /// Changed by hand, and not read whole.
+    Altered,
     /// Out of sight.
     Unknown,
 }
@@ -143,6 +143,10 @@ fn seen(holds: Holds) -> Result<Seen, SinkError> {
         Holds::Web(number) => shown(digest("web", number), Some(id("bbbbbbbbbbbbbbbb"))),
         Holds::Ended => shown(digest("ended", 1), Some(id("cccccccccccccccc"))),
         Holds::Alien => shown(digest("alien", 1), None),
+        Holds::Altered => {
+            let receipt = Receipt("r2".to_owned());
+            Ok(Seen::Holds(SeenEntry { fingerprint: None, token_id: None, receipt, lagging: None }))
+        }
         Holds::Unknown => Err(SinkError::Unreachable { reason: "down".to_owned() }),
     }
 }
@@ -325,6 +329,7 @@ fn note_words(note: &Note) -> String {
             let all: Vec<&str> = places.iter().chain(unseen).map(sink_of).collect();
             format!("{number} expired in {}", all.join("+"))
         }
+        Note::ChangedAgain { place, times, .. } => format!("{} changed {times} times", sink_of(place)),
         Note::LeftBehind { place, number, .. } => format!("{number} left in {}", sink_of(place)),
         Note::NotDeclared { .. } => "not declared".to_owned(),
         Note::EndsAfter(_) => "ends later".to_owned(),

@@ -7,6 +7,7 @@ mod record;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use latchkey::name::RoleName;
 use latchkey::place::{Place, PlaceId};
 use latchkey::token::{Token, Version, VersionState};
@@ -80,6 +81,7 @@ pub(super) fn decide(
         plan.changes.extend(rest);
         leave(&mut plan, &case, &record);
         settle(&mut plan, &record);
+        count_changes(&mut plan, &record, observation.at);
         expiry::warn(&mut plan, observation, &record);
     } else if check_places(&mut plan, &case) {
         plan.about = about(declaration);
@@ -181,6 +183,16 @@ fn settle(plan: &mut TokenPlan, record: &Token) {
         }
     }
     plan.changes.retain(|change| !matches!(change, Change::Update(fields) if fields.is_empty()));
+}
+
+/// Tells of places that are changed again and again, as each repair keeps older versions valid.
+fn count_changes(plan: &mut TokenPlan, record: &Token, now: Timestamp) {
+    let again = plan.findings.iter().filter_map(|(place, find)| {
+        let id = place.id();
+        let repairs = record.places.get(&id)?.repairs.filter(|repairs| find.is_changed() && repairs.are_recent(now))?;
+        Some(Note::ChangedAgain { place: id, times: repairs.times.saturating_add(1), since: repairs.since })
+    });
+    plan.notes.extend(again);
 }
 
 /// Brings the right version to every declared place: resumes a staged one, repairs, or returns why it takes a new

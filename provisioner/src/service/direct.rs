@@ -20,7 +20,7 @@ use latchkey::service::{
 use latchkey::token::{Token, TokenKey, TokenState};
 use latchkey::user::User;
 
-use super::{Administration, Connection, History, LeaseHolder, Managed, Protocol, Records, ServiceError};
+use super::{Administration, Connection, Granted, History, LeaseHolder, Managed, Protocol, Records, ServiceError};
 use latchkey_sinks::deadline::{Deadline, Elapsed};
 
 /// The service, and as whom it is asked.
@@ -106,8 +106,21 @@ impl Protocol for Direct {
         Ok(self.service.stage(&self.caller, &token.reference()).await?)
     }
 
-    async fn grant_write(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Duration, ServiceError> {
-        Ok(self.service.announce(&self.caller, &token.reference(), number, place).await?.write_within)
+    async fn grant_write(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Granted, ServiceError> {
+        let announced = self.service.announce(&self.caller, &token.reference(), number, place).await?;
+        Ok(Granted { within: announced.write_within, announcement: Some(announced.announcement) })
+    }
+
+    async fn withdraw(
+        &self,
+        token: &Token,
+        number: u32,
+        place: &PlaceId,
+        announcement: u64,
+    ) -> Result<(), ServiceError> {
+        let announcement = (place, announcement);
+        self.service.withdraw(&self.caller, &token.reference(), number, announcement).await?;
+        Ok(())
     }
 
     async fn deliver(&self, token: &Token, number: u32, arrival: &Arrival<'_>) -> Result<Token, ServiceError> {

@@ -24,7 +24,7 @@ use remote::Remote;
 pub use administration::Administration;
 pub use error::{Refusal, ServiceError};
 pub use latchkey::service::Issued;
-pub use protocol::{Protocol, Records};
+pub use protocol::{Announced, Granted, Protocol, Records};
 pub use records::{History, LeaseHolder, Managed};
 pub use time::ServerTime;
 

@@ -17,6 +17,24 @@ use latchkey::user::User;
 use super::{Managed, ServiceError};
 use latchkey_sinks::deadline::Deadline;
 
+/// What the service answers to an announcement.
+#[derive(Debug, Clone, Copy)]
+pub struct Granted {
+    /// How long the write may take to start, counted from no earlier than the call.
+    pub within: Duration,
+    /// What withdraws this announcement and no other; `None` where the service takes none back.
+    pub announcement: Option<u64>,
+}
+
+/// An announced push.
+#[derive(Debug, Clone, Copy)]
+pub struct Announced {
+    /// No write may start after it.
+    pub write_before: Deadline,
+    /// What withdraws this announcement and no other.
+    pub announcement: Option<u64>,
+}
+
 /// What a run reads. Nothing here changes anything.
 #[async_trait]
 pub trait Records: Send + Sync {
@@ -86,16 +104,26 @@ pub trait Protocol: Records {
     /// Stages a version.
     async fn stage(&self, token: &Token) -> Result<Issued, ServiceError>;
 
-    /// Announces a push, and returns how long the write may take to start, counted from no earlier than this call.
-    async fn grant_write(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Duration, ServiceError>;
+    /// Announces a push.
+    async fn grant_write(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Granted, ServiceError>;
 
-    /// Announces a push, and returns until when the write may start.
-    async fn announce(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Deadline, ServiceError> {
+    /// Announces a push, and returns until when the write may start, and what withdraws the announcement.
+    async fn announce(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Announced, ServiceError> {
         // The service's two minutes begin no earlier than this call, so neither do ours, and more is never believed.
         let begun = self.deadline(Duration::ZERO);
-        let within = self.grant_write(token, number, place).await?;
-        Ok(begun.later_by(within.min(Duration::from_secs(WRITE_BEFORE.0))))
+        let Granted { within, announcement } = self.grant_write(token, number, place).await?;
+        let write_before = begun.later_by(within.min(Duration::from_secs(WRITE_BEFORE.0)));
+        Ok(Announced { write_before, announcement })
     }
+
+    /// Withdraws an announcement of this run, whose write was refused before it had any effect.
+    async fn withdraw(
+        &self,
+        token: &Token,
+        number: u32,
+        place: &PlaceId,
+        announcement: u64,
+    ) -> Result<(), ServiceError>;
 
     /// Reports a delivery, after a look that found it.
     async fn deliver(&self, token: &Token, number: u32, arrival: &Arrival<'_>) -> Result<Token, ServiceError>;

@@ -38,6 +38,11 @@ pub(crate) enum Scenario {
     UndeployedLeaves,
     TakenOver,
     PlaceGone,
+    Refused,
+    RefusedWherePlaceLeaves,
+    Undeclared,
+    PlaceMoved,
+    Restored,
 }
 
 impl Scenario {
@@ -59,6 +64,8 @@ impl Scenario {
             | Self::OutOfSight
             | Self::Undeployed
             | Self::Due
+            | Self::Refused
+            | Self::Restored
             | Self::Foreign => (vec![all.clone(); 3], all),
             Self::Durations => {
                 let short = Doing { short: true, ..all.clone() };
@@ -66,6 +73,12 @@ impl Scenario {
             }
             Self::PlaceAddedAndRemoved => (vec![all, less.pruning(), less.clone()], less.pruning()),
             Self::PlaceGone => (vec![less.clone(), less.clone(), less.pruning()], less.pruning()),
+            Self::Undeclared => (vec![all.rotating(), all.clone(), two.clone()], two),
+            Self::PlaceMoved => {
+                let moved = Doing::one(&sinks[1..]);
+                (vec![moved.clone(), moved.pruning(), moved.clone()], moved.pruning())
+            }
+            Self::RefusedWherePlaceLeaves => (vec![all, less.pruning(), less.clone()], less.pruning()),
             Self::PlaceForgotten => (vec![less.clone(), all, less.clone()], less.pruning()),
             Self::FirstApplyOfTwo => (vec![two.clone(); 3], two),
             Self::Rotate => (vec![all.rotating(), all.clone(), all.clone()], all),
@@ -97,6 +110,8 @@ impl Scenario {
                 | Self::PlaceRemoved
                 | Self::PlaceRemovedAndBack
                 | Self::LateWherePlaceLeaves
+                | Self::RefusedWherePlaceLeaves
+                | Self::PlaceMoved
         )
     }
 }

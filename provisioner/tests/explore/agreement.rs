@@ -42,6 +42,7 @@ enum Asking {
     Rename(usize, usize),
     Stage(usize),
     Announce(usize, u32, usize),
+    Withdraw(usize, u32, usize),
     Deliver(usize, u32, usize, Option<u64>),
     Promote(usize, u32),
     Retire(usize, u32, u64, bool),
@@ -88,7 +89,8 @@ impl Dice {
             8 => Asking::Terms(self.record(), self.throw(2) > 0),
             9 => Asking::Rename(self.record(), self.index(2)),
             10 | 11 => Asking::Stage(self.record()),
-            12..=14 => Asking::Announce(self.record(), self.few(3), self.index(3)),
+            12 | 13 => Asking::Announce(self.record(), self.few(3), self.index(3)),
+            14 => Asking::Withdraw(self.record(), self.few(3), self.index(3)),
             15 | 16 => {
                 let ago = looks[self.index(6)];
                 Asking::Deliver(self.record(), self.few(3), self.index(3), (self.throw(3) > 0).then_some(ago))
@@ -228,7 +230,16 @@ async fn ask(service: &dyn Protocol, side: &mut Side, asking: Asking) -> String 
         Asking::Announce(ago, number, index) => {
             let Some(token) = of(ago) else { return String::new() };
             let announced = service.announce(&token, back(&token, number), &place(index)).await;
-            announced.map_or_else(|error| refusal(&error), |deadline| format!("{:?}", deadline.left()))
+            let told = |announced: provisioner::service::Announced| {
+                format!("{:?} {:?}", announced.write_before.left(), announced.announcement)
+            };
+            announced.map_or_else(|error| refusal(&error), told)
+        }
+        Asking::Withdraw(ago, number, index) => {
+            let Some(token) = of(ago) else { return String::new() };
+            // The announcement that was made of that very record, if there was one.
+            let withdrawn = service.withdraw(&token, back(&token, number), &place(index), token.revision).await;
+            withdrawn.map_or_else(|error| refusal(&error), |()| "withdrawn".to_owned())
         }
         Asking::Places(ago, _)
         | Asking::Leaving(ago, _)
@@ -252,7 +263,8 @@ async fn ask(service: &dyn Protocol, side: &mut Side, asking: Asking) -> String 
             let answer = match asking {
                 Asking::Deliver(_, number, index, ago) => {
                     let looked_at = ago.map(|ago| Seconds(ago).before(now()));
-                    let arrival = Arrival { place: &place(index), receipt: "r1", looked_at };
+                    let place = place(index);
+                    let arrival = Arrival { looked_at, repairs: number == 0, ..Arrival::new(&place, "r1") };
                     service.deliver(&token, back(&token, number), &arrival).await
                 }
                 Asking::Promote(_, number) => service.promote(&token, back(&token, number)).await,

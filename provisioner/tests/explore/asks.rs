@@ -14,7 +14,7 @@ use latchkey::service::{Edit, Issued, NewToken, Origin, Role, UserChange};
 use latchkey::token::{Token, TokenKey};
 use latchkey::user::User;
 use latchkey_sinks::deadline::Deadline;
-use provisioner::service::{Managed, Protocol, Records, ServiceError};
+use provisioner::service::{Granted, Managed, Protocol, Records, ServiceError};
 
 use crate::gate::{Gate, Go};
 use crate::step::{About, Step};
@@ -148,13 +148,28 @@ impl Protocol for Asked {
         self.ask(About::of(Step::Stage, token, 0), stage).await
     }
 
-    async fn grant_write(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Duration, ServiceError> {
+    async fn grant_write(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Granted, ServiceError> {
         let announce = |state: &mut State| {
-            let token = state.service.announce(token, number, place, now())?;
+            let (token, announcement) = state.service.announce(token, number, place, now())?;
             state.announced(&token, number);
-            Ok(Duration::from_secs(WRITE_BEFORE.0))
+            Ok(Granted { within: Duration::from_secs(WRITE_BEFORE.0), announcement })
         };
         self.ask(About::of(Step::Announce, token, number).at(place), announce).await
+    }
+
+    async fn withdraw(
+        &self,
+        token: &Token,
+        number: u32,
+        place: &PlaceId,
+        announcement: u64,
+    ) -> Result<(), ServiceError> {
+        let withdraw = |state: &mut State| {
+            let token = state.service.withdraw(token, number, (place, announcement))?;
+            state.withdrawn(&token, number);
+            Ok(())
+        };
+        self.ask(About::of(Step::Withdraw, token, number).at(place), withdraw).await
     }
 
     async fn deliver(&self, token: &Token, number: u32, arrival: &Arrival<'_>) -> Result<Token, ServiceError> {

@@ -128,9 +128,10 @@ impl<'a> Canon<'a> {
                 self.entry(entry);
             }
         }
-        for (place, value) in &state.read {
+        for (place, read) in &state.read {
             self.add(place);
-            self.value(value);
+            read.iter().for_each(|value| self.value(value));
+            self.add(state.former(place).is_some());
         }
         for late in &state.late {
             self.add((&late.place, late.conditional));
@@ -140,7 +141,7 @@ impl<'a> Canon<'a> {
                 self.add(late.until - state.seconds);
             }
         }
-        self.add(&state.down);
+        self.add((&state.down, &state.refuses));
         self.add(state.foreign.len());
         let mut traits: Vec<_> = state.sinks.values().collect();
         traits.dedup_by(|_, _| false);
@@ -191,7 +192,10 @@ impl<'a> Canon<'a> {
             for (place, delivery) in &version.deliveries {
                 self.add(place);
                 self.time(Some(delivery.announced));
-                self.add(delivery.delivered.is_some());
+                self.add((delivery.delivered.is_some(), delivery.stands, delivery.open.len()));
+                if self.exact {
+                    self.add(&delivery.open);
+                }
             }
             self.time(token.version_last_used(version.number));
         }

@@ -21,6 +21,8 @@ pub(crate) enum Go {
     Fails,
     /// The effect, and an error.
     TimesOut,
+    /// No effect, and an error that says so.
+    Refused,
     /// An error, and the effect later.
     Late,
     /// The effect; the run does not hear of it until it is let through once more.

@@ -20,13 +20,15 @@ enum Wrong {
     NoDeadline,
     /// Sinks do not compare.
     NoCompare,
+    /// Sinks call a write refused although an earlier try may still arrive.
+    ClaimsRefused,
 }
 
 /// What is wrong, where it is looked for, and by which departures, if all one by one are not enough.
 type Row = (&'static [Wrong], Scenario, &'static [Kind]);
 
 use Mistake as M;
-use Wrong::{Engine, NoCompare, NoDeadline, Rule};
+use Wrong::{ClaimsRefused, Engine, NoCompare, NoDeadline, Rule};
 
 /// Mistakes that the search catches. Where engine and service both guard something, both guards are out.
 const CAUGHT: &[Row] = &[
@@ -43,6 +45,7 @@ const CAUGHT: &[Row] = &[
     // The rest of the service's rules.
     (&[Rule(M::AnnounceAnyVersion)], Scenario::RotateTwice, &[]),
     (&[Rule(M::AnnounceDeadVersion)], Scenario::Rotate, &[]),
+    (&[Rule(M::WithdrawOthers)], Scenario::RefusedWherePlaceLeaves, &[]),
     (&[Rule(M::StagedDiesInADay)], Scenario::Rotate, &[]),
     (&[Rule(M::PromoteUndelivered)], Scenario::PlaceAddedMeanwhile, &[Kind::Suspend, Kind::Crash]),
     (&[Rule(M::PromoteDownwards)], Scenario::RotateTwice, &[]),
@@ -71,6 +74,7 @@ const CAUGHT: &[Row] = &[
     // The sinks'.
     (&[NoDeadline], Scenario::Rotate, &[]),
     (&[NoCompare], Scenario::FirstApply, &[]),
+    (&[ClaimsRefused], Scenario::Refused, &[]),
 ];
 
 /// Guards that another one covers: with one of them out nothing breaks, and why.
@@ -98,6 +102,7 @@ fn change(wrong: Wrong, state: &mut State) {
         Wrong::Engine(_) => {}
         Wrong::NoDeadline => state.no_deadline = true,
         Wrong::NoCompare => state.no_compare = true,
+        Wrong::ClaimsRefused => state.claims_refused = true,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::step::Step;
 use crate::world::{DAY, HOUR, MINUTE, State, World};
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 33] = [
+    pub(crate) const ALL: [Self; 38] = [
         Self::FirstApply,
         Self::FirstApplyOfTwo,
         Self::Rotate,
@@ -44,6 +44,11 @@ impl Scenario {
         Self::UndeployedLeaves,
         Self::TakenOver,
         Self::PlaceGone,
+        Self::Refused,
+        Self::RefusedWherePlaceLeaves,
+        Self::Undeclared,
+        Self::PlaceMoved,
+        Self::Restored,
     ];
 
     /// Brings an empty world into the situation.
@@ -54,11 +59,17 @@ impl Scenario {
         if self == Self::Foreign {
             state.foreign(&in_last);
         }
+        if self == Self::Refused {
+            state.refuses.insert(last, 2);
+        }
         let world = World::new(state);
         match self {
-            Self::FirstApply | Self::FirstApplyOfTwo | Self::Foreign => {}
-            Self::PlaceAdded | Self::PlaceAddedAndRemoved | Self::PlaceAddedMeanwhile => clean(&world, &less),
+            Self::FirstApply | Self::FirstApplyOfTwo | Self::Foreign | Self::Refused => {}
+            Self::PlaceAdded | Self::PlaceAddedAndRemoved | Self::PlaceAddedMeanwhile | Self::PlaceMoved => {
+                clean(&world, &less);
+            }
             Self::RotateTwo
+            | Self::Undeclared
             | Self::TakenOver
             | Self::LateWhereTokenLeaves
             | Self::PruneBegins
@@ -104,6 +115,11 @@ impl Scenario {
                 first_write_late(&world, &all.rotating());
                 stop_after(&world, &all.rotating(), Step::Announce);
                 world.state().pass(12 * MINUTE);
+            }
+            Self::RefusedWherePlaceLeaves => {
+                // A write is under way; the next one of that version is refused, and the place leaves.
+                write_late(&world, &all.rotating(), &in_last);
+                world.state().refuses.insert(last, 1);
             }
             Self::LateWhereTokenLeaves => {
                 // A run was suspended while its token was pruned, and goes on when the token's overlap is over.
@@ -152,6 +168,14 @@ impl Scenario {
                 clean(&world, &all.rotating());
                 world.state().pass(25 * HOUR);
             }
+            Self::Restored => {
+                // The copy knows the first version, which ended since, and not the one that the places contain.
+                let copy = world.state().service.clone();
+                clean(&world, &all.rotating());
+                pass(&world, 25 * HOUR);
+                clean(&world, &all);
+                world.state().restore(copy);
+            }
             Self::Due => pass(&world, 31 * DAY),
             Self::Pruned | Self::PrunedAndBack => {
                 if self == Self::Pruned {
@@ -173,6 +197,7 @@ impl Scenario {
             self,
             Self::FirstApplyOfTwo
                 | Self::RotateTwo
+                | Self::Undeclared
                 | Self::TakenOver
                 | Self::PruneBegins
                 | Self::PruneBeginsAndBack
@@ -222,6 +247,7 @@ impl Scenario {
                 | Self::PruneBegins
                 | Self::Pruned
                 | Self::EntryGone
+                | Self::Refused
         )
     }
 }
@@ -239,6 +265,19 @@ fn stop_after(world: &Arc<World>, doing: &Doing, step: Step) {
         let last = driven.gate.waiting()[0].step == step;
         driven.go(0, Go::Well);
         if last {
+            driven.kill();
+        }
+    }
+}
+
+/// A run whose write to a place is late, and that dies then.
+fn write_late(world: &Arc<World>, doing: &Doing, place: &latchkey::place::PlaceId) {
+    let mut driven = Driven::start(world, doing);
+    while driven.is_live() {
+        let about = driven.gate.waiting()[0].clone();
+        let late = about.step == Step::Write && about.places.contains(place);
+        driven.go(0, if late { Go::Late } else { Go::Well });
+        if late {
             driven.kill();
         }
     }

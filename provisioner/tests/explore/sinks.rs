@@ -74,6 +74,16 @@ impl FakeSink {
         if go == Go::Fails || state.down.contains(self.name) {
             return Err(SinkError::Denied { reason: "no".to_owned(), hint: "none".to_owned() });
         }
+        let refuses = state.refuses.get_mut(self.name).filter(|left| **left > 0);
+        if let Some(left) = refuses {
+            *left -= 1;
+        } else if go != Go::Refused {
+            return self.put_one(state, write, go);
+        }
+        Err(SinkError::Denied { reason: "no".to_owned(), hint: "none".to_owned() }.rejected())
+    }
+
+    fn put_one(&self, state: &mut State, write: &Write<'_>, go: Go) -> Result<Receipt, SinkError> {
         let id = write.place.id();
         let now = state.places.get(&id);
         let same = now.is_some_and(|entry| entry.marked && entry.value == write.secret.expose());
@@ -83,7 +93,8 @@ impl FakeSink {
         }
         if go == Go::Late {
             state.late_write(&id, write.secret.expose(), compares);
-            return Err(unreachable("timed out"));
+            let silent = unreachable("timed out");
+            return Err(if state.claims_refused { silent.rejected() } else { silent });
         }
         if !same {
             state.write(&id, write.secret.expose());

@@ -24,6 +24,8 @@ pub(crate) enum Step {
     Edit,
     Stage,
     Announce,
+    /// An announcement is withdrawn.
+    Withdraw,
     /// Values are written into places.
     Write,
     /// A delivery is reported.
@@ -46,7 +48,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    pub(crate) const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::Observe,
         Self::Survey,
         Self::ReadBack,
@@ -58,6 +60,7 @@ impl Step {
         Self::Edit,
         Self::Stage,
         Self::Announce,
+        Self::Withdraw,
         Self::Write,
         Self::Report,
         Self::Look,
@@ -99,6 +102,8 @@ pub(crate) enum Fault {
     Fails,
     /// The call has its effect, and no answer comes.
     TimesOut,
+    /// The vendor refuses before any effect, and says so.
+    Refused,
     /// No answer comes, and the effect arrives later.
     Late,
     /// The process is suspended before the call, and other runs go on.
@@ -114,11 +119,12 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::CrashBefore,
         Self::CrashAfter,
         Self::Fails,
         Self::TimesOut,
+        Self::Refused,
         Self::Late,
         Self::Suspended,
         Self::SuspendedAfter,
@@ -132,7 +138,7 @@ impl Fault {
         match self {
             // Before a call without effect is after the one before it.
             Self::CrashBefore | Self::CrashAfter | Self::TimesOut | Self::SuspendedAfter => step.is_effect(),
-            Self::Late => step == Step::Write,
+            Self::Late | Self::Refused => step == Step::Write,
             // Where these are still to be made there is no token.
             Self::TokenDeleted => !matches!(step, Step::PutRole | Step::PutUser),
             _ => true,

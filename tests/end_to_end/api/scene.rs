@@ -64,12 +64,7 @@ impl Scene {
         let token = created.token.reference();
         service.announce(&operator, &token, 1, &place().id()).await.unwrap();
         service
-            .deliver(
-                &operator,
-                &token,
-                1,
-                &latchkey::protocol::Arrival { place: &place().id(), receipt: "receipt", looked_at: None },
-            )
+            .deliver(&operator, &token, 1, &latchkey::protocol::Arrival::new(&place().id(), "receipt"))
             .await
             .unwrap();
         service.promote(&operator, &token, 1).await.unwrap();

@@ -126,10 +126,11 @@ async fn an_echo_is_not_repeated(world: &World) {
     world.manager.fail("CreateSecret", 1, Fault::Refuse(400.try_into().unwrap(), "ValidationException", echo));
     let refusal = world.write(&first, &place, &Seen::Absent).await;
     assert!(!format!("{refusal:?}").contains(first.secret.expose()));
-    refused(refusal, "was refused with `ValidationException`");
+    refused(refusal.map_err(|error| error.of_write().0), "was refused with `ValidationException`");
     let long = "word ".repeat(500);
     world.manager.fail("CreateSecret", 1, Fault::Refuse(400.try_into().unwrap(), "InvalidRequestException", long));
-    let Err(SinkError::Refused { reason, .. }) = world.write(&first, &place, &Seen::Absent).await else { panic!() };
+    let refused = world.write(&first, &place, &Seen::Absent).await.map_err(SinkError::of_write);
+    let Err((SinkError::Refused { reason, .. }, true)) = refused else { panic!() };
     assert!(reason.contains("word word") && reason.len() < 450, "{reason}");
 }
 

@@ -45,10 +45,7 @@ async fn every_change_adds_exactly_one_event_with_who_what_which_and_when() {
     let token = &made.token.reference();
     service.announce(&caller, token, 1, &place.id()).await.unwrap();
     one_more("version.announce", "ci", Some("deploy")).await;
-    service
-        .deliver(&caller, token, 1, &Arrival { place: &place.id(), receipt: "receipt", looked_at: None })
-        .await
-        .unwrap();
+    service.deliver(&caller, token, 1, &Arrival::new(&place.id(), "receipt")).await.unwrap();
     one_more("version.deliver", "ci", Some("deploy")).await;
     service.promote(&caller, token, 1).await.unwrap();
     one_more("version.promote", "ci", Some("deploy")).await;
@@ -56,10 +53,7 @@ async fn every_change_adds_exactly_one_event_with_who_what_which_and_when() {
     one_more("version.stage", "ci", Some("deploy")).await;
     service.announce(&caller, token, 2, &place.id()).await.unwrap();
     one_more("version.announce", "ci", Some("deploy")).await;
-    service
-        .deliver(&caller, token, 2, &Arrival { place: &place.id(), receipt: "receipt", looked_at: None })
-        .await
-        .unwrap();
+    service.deliver(&caller, token, 2, &Arrival::new(&place.id(), "receipt")).await.unwrap();
     one_more("version.deliver", "ci", Some("deploy")).await;
     let promoted = service.promote(&caller, token, 2).await.unwrap();
     one_more("version.promote", "ci", Some("deploy")).await;

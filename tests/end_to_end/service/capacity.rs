@@ -91,12 +91,7 @@ impl Large {
                 world.service.announce(admin, token, number, &place.id()).await.unwrap();
                 world
                     .service
-                    .deliver(
-                        admin,
-                        token,
-                        number,
-                        &latchkey::protocol::Arrival { place: &place.id(), receipt: &receipt, looked_at: None },
-                    )
+                    .deliver(admin, token, number, &latchkey::protocol::Arrival::new(&place.id(), &receipt))
                     .await
                     .unwrap();
             }

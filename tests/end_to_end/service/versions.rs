@@ -52,17 +52,7 @@ impl Deploy {
     }
 
     async fn deliver(&self, number: u32, place: &PlaceId) -> Answer<Token> {
-        rule(
-            self.world
-                .service
-                .deliver(
-                    &self.world.admin,
-                    &self.token,
-                    number,
-                    &Arrival { place, receipt: "receipt", looked_at: None },
-                )
-                .await,
-        )
+        rule(self.world.service.deliver(&self.world.admin, &self.token, number, &Arrival::new(place, "receipt")).await)
     }
 
     async fn promote(&self, number: u32) -> Answer<Token> {
@@ -148,18 +138,10 @@ async fn a_delivery_has_to_be_announced_and_its_receipt_is_short() {
     assert_eq!(deploy.deliver(7, &place).await.unwrap_err(), VersionError::NotLive(7));
     deploy.announce(1, &place).await.unwrap();
     let (admin, long) = (&deploy.world.admin, "x".repeat(RECEIPT_MAX + 1));
-    let delivered = deploy
-        .world
-        .service
-        .deliver(admin, &deploy.token, 1, &Arrival { place: &place, receipt: &long, looked_at: None })
-        .await;
+    let delivered = deploy.world.service.deliver(admin, &deploy.token, 1, &Arrival::new(&place, &long)).await;
     assert_eq!(rule(delivered).unwrap_err(), VersionError::ReceiptTooLong);
     let most = &long[..RECEIPT_MAX];
-    let delivered = deploy
-        .world
-        .service
-        .deliver(admin, &deploy.token, 1, &Arrival { place: &place, receipt: most, looked_at: None })
-        .await;
+    let delivered = deploy.world.service.deliver(admin, &deploy.token, 1, &Arrival::new(&place, most)).await;
     assert_eq!(rule(delivered).unwrap().places[&place].receipt.as_deref(), Some(most));
 }
 

@@ -1,5 +1,6 @@
 //! The command itself on the fakes of Vercel and Heroku, as a person at a shell sees it.
 
+use latchkey_sinks::conformance::{On, Trouble};
 use tests::provision::{DAY, HOUR, Ran, World};
 use tests::sinks::heroku::{Heroku, PIPELINE};
 use tests::sinks::vendor::Listening;
@@ -259,6 +260,23 @@ async fn a_version_that_a_review_app_runs_with_stays_until_that_is_gone() {
     worker.close_review("fix-typo");
     shell.run("apply tokens.toml").exits(0);
     assert!(!world.is_valid(&first));
+}
+
+/// Case: a vendor refuses a token's first secret again and again, then what it refused for is put right.
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_of_a_vendor_lock_no_token_out() {
+    let shell = Shell::new().await;
+    for run in 0..9 {
+        shell.heroku.meets(Trouble::Forbidden, On::Write);
+        shell.vercel.meets(Trouble::Forbidden, On::Write);
+        let refused = shell.run("apply").exits(3);
+        assert!(refused.stderr.contains("not allowed to create variables"), "run {run}: {}", refused.stderr);
+        assert!(!refused.stdout.contains("blocked"), "run {run}: {}", refused.stdout);
+    }
+    shell.run("apply").exits(0);
+    for name in ["API_TOKEN", "BILLING_TOKEN"] {
+        shell.secret(name);
+    }
 }
 
 #[test]

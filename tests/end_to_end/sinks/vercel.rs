@@ -437,7 +437,8 @@ async fn a_variable_that_exists_is_told_apart_from_a_missing_right() {
     }
     bench.vercel.vendor().refuse_rows(403, "forbidden");
     let refused = write(&sink, &place, &version, &Seen::Absent).await;
-    assert!(matches!(refused, Err(SinkError::Denied { .. })), "{refused:?}");
+    let refused = refused.map_err(SinkError::of_write);
+    assert!(matches!(refused, Err((SinkError::Denied { .. }, true))), "{refused:?}");
 }
 
 #[tokio::test]

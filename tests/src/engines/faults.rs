@@ -71,6 +71,11 @@ impl Ledger {
         self.planned.lock().expect("no holder panics").push(planned);
     }
 
+    pub(super) fn pending(&self, target: &str) -> usize {
+        let planned = self.planned.lock().expect("no holder panics");
+        planned.iter().filter(|plan| plan.target == target).count()
+    }
+
     pub(super) fn forgive(&self) {
         self.planned.lock().expect("no holder panics").clear();
     }

@@ -108,6 +108,11 @@ impl StrictSecretsManager {
         self.inner.ledger.plan(target, nth, fault);
     }
 
+    /// How many faults requests with `target` are still to meet.
+    pub fn pending(&self, target: &str) -> usize {
+        self.inner.ledger.pending(target)
+    }
+
     /// Takes back what is still to go wrong.
     pub fn forgive(&self) {
         self.inner.ledger.forgive();

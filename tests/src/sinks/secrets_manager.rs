@@ -130,15 +130,23 @@ impl Bench for SecretsManagerBench {
                 let message = "The security token included in the request is expired".to_owned();
                 Fault::Refuse(StatusCode::BAD_REQUEST, "ExpiredTokenException", message)
             }
+            Trouble::Forbidden => {
+                let message = "User is not authorized to perform this".to_owned();
+                Fault::Refuse(StatusCode::BAD_REQUEST, "AccessDeniedException", message)
+            }
         };
         let target = match (on, self.shared, trouble) {
             (On::Read, true, _) => "GetSecretValue",
             (On::Read, false, _) => "DescribeSecret",
-            // The login expires while an entry that is there is written.
-            (On::Write, false, trouble) if trouble != Trouble::LoginExpired => "CreateSecret",
+            // These come while an entry that is there is written.
+            (On::Write, false, Trouble::Forbidden) if self.manager.pending("CreateSecret") > 0 => "CreateSecret",
+            (On::Write, false, trouble) if !matches!(trouble, Trouble::LoginExpired | Trouble::Forbidden) => {
+                "CreateSecret"
+            }
             (On::Write, ..) => "PutSecretValue",
         };
-        self.manager.fail(target, 1, fault);
+        // One after another.
+        self.manager.fail(target, self.manager.pending(target) + 1, fault);
         true
     }
 

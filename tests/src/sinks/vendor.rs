@@ -222,7 +222,9 @@ async fn handle<V: Vendor>(
     };
     let reply = match trouble {
         Some(Trouble::Unheard) => return Err(Dropped),
-        Some(trouble @ (Trouble::Throttled(_) | Trouble::Broken(_) | Trouble::LoginExpired)) => vendor.trouble(trouble),
+        Some(trouble @ (Trouble::Throttled(_) | Trouble::Broken(_) | Trouble::LoginExpired | Trouble::Forbidden)) => {
+            vendor.trouble(trouble)
+        }
         Some(Trouble::Unanswered) | None => answer(&call, &**vendor, ledger),
     };
     if !is_read && (200..300).contains(&reply.status) {

@@ -11,7 +11,9 @@ use super::DeclaredTerms;
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
 use crate::place::{Place, PlaceId};
 use crate::secret::{Fingerprint, KnownDigest, TokenId};
-use crate::token::{Delivery, EndState, Ended, PlaceRecord, Retired, Token, TokenState, Use, Version, VersionState};
+use crate::token::{
+    Delivery, EndState, Ended, PlaceRecord, Repairs, Retired, Token, TokenState, Use, Version, VersionState,
+};
 
 /// A token's record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -150,6 +152,20 @@ pub struct PlaceEntry {
     /// The version that was last delivered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
+    /// Its latest repairs, after changes outside Latchkey.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repairs: Option<RepairsEntry>,
+}
+
+/// Repairs of one place, none of them more than 30 days after the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RepairsEntry {
+    /// How many.
+    pub times: u32,
+    /// The first.
+    pub since: Timestamp,
+    /// The last.
+    pub last: Timestamp,
 }
 
 impl TokenRecord {
@@ -175,6 +191,7 @@ impl TokenRecord {
             declared: record.declared,
             receipt: record.receipt.clone(),
             version: record.version,
+            repairs: record.repairs.map(|Repairs { times, since, last }| RepairsEntry { times, since, last }),
         };
         Self {
             id: token.id.clone(),
@@ -211,9 +228,7 @@ impl TokenRecord {
             if let Some(used) = entry.used {
                 uses.insert(entry.number.to_string(), Use { first: used.first, last: used.last, ip: used.ip });
             }
-            let delivery = |entry: DeliveryEntry| {
-                (entry.place, Delivery { announced: entry.announced, delivered: entry.delivered })
-            };
+            let delivery = |entry: DeliveryEntry| (entry.place, Delivery::standing(entry.announced, entry.delivered));
             versions.push(Version {
                 number: entry.number,
                 digest: KnownDigest::Fingerprint(entry.fingerprint),
@@ -228,8 +243,9 @@ impl TokenRecord {
             });
         }
         let place = |entry: PlaceEntry| {
-            let (place, declared) = (entry.place, entry.declared);
-            (entry.id, PlaceRecord { place, declared, receipt: entry.receipt, version: entry.version })
+            let repairs = entry.repairs.map(|RepairsEntry { times, since, last }| Repairs { times, since, last });
+            let PlaceEntry { id, place, declared, receipt, version, .. } = entry;
+            (id, PlaceRecord { place, declared, receipt, version, repairs })
         };
         let state = if self.state == TokenState::Deleted { EndState::Deleted } else { EndState::Expired };
         let ended = self.ended_at.map(|at| Ended { state, at, by: self.ended_by });

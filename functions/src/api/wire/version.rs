@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::TokenRecord;
 use crate::secret::TokenId;
+use crate::token::Token;
 
 /// A version to be staged.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -31,6 +32,24 @@ pub struct DeliverVersion {
     /// When the look began that found the version there, at most 5 minutes ago, for `delivered`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub looked_at: Option<Timestamp>,
+    /// Whether it replaced what somebody had changed outside Latchkey, for `delivered`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub repairs: bool,
+    /// Which announcement, for `withdrawn`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announcement: Option<u64>,
+}
+
+impl DeliverVersion {
+    /// A step of a delivery of a token, with nothing said about it.
+    pub fn new(token: &Token, state: DeliveryState) -> Self {
+        Self { id: token.id.to_string(), state, receipt: None, looked_at: None, repairs: false, announcement: None }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// The steps of a delivery.
@@ -41,6 +60,8 @@ pub enum DeliveryState {
     Announced,
     /// It arrived.
     Delivered,
+    /// The write was sent at most once, and refused before it had any effect: nothing of it can arrive.
+    Withdrawn,
 }
 
 /// The answer to a step of a delivery.
@@ -54,6 +75,16 @@ pub struct Delivered {
     /// For `announced`: how many seconds that is after the service answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub write_within: Option<u64>,
+    /// For `announced`: what withdraws this announcement and no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announcement: Option<u64>,
+}
+
+impl Delivered {
+    /// The record, without what an announcement brings.
+    pub(in crate::api) fn of(token: &Token, now: Timestamp) -> Self {
+        Self { token: TokenRecord::of(token, now), write_before: None, write_within: None, announcement: None }
+    }
 }
 
 /// A version to be promoted.

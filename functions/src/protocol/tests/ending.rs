@@ -9,9 +9,7 @@ fn rotated(times: u32) -> Token {
         token.stage(Digest::of(&number.to_be_bytes()), start()).unwrap();
         for place in places() {
             token.announce(number, &place.id(), start()).unwrap();
-            token
-                .deliver(number, &Arrival { place: &place.id(), receipt: "receipt", looked_at: None }, start())
-                .unwrap();
+            token.deliver(number, &Arrival::new(&place.id(), "receipt"), start()).unwrap();
         }
         token.promote(number, start()).unwrap();
     }
@@ -126,6 +124,17 @@ fn nothing_of_a_token_ends_before_its_places_are_repaired() {
     staged.stage(Digest::of(b"4"), start()).unwrap();
     staged.announce(4, &first, start()).unwrap();
     assert_eq!(keeps(&staged, 1, &self::looks(Found::Version(4), Found::Version(3))), []);
+}
+
+#[test]
+fn a_value_that_contains_no_secret_keeps_nothing_valid_however_often_it_comes() {
+    let token = rotated(3);
+    for written in [false, true] {
+        let mut looks = looks(Found::Version(3), Found::Theirs);
+        looks[1].written = written;
+        assert_eq!(keeps(&token, 1, &looks), [], "a version that was stolen would stay valid for ever");
+        assert!(!looks[1].may_serve());
+    }
 }
 
 #[test]

@@ -310,7 +310,8 @@ impl Calls {
             Err(error) if elsewhere(code(&error)) => Ok(Outcome::Taken),
             Err(error) => {
                 let asked = self.asked("secretsmanager:UpdateSecretVersionStage", name);
-                Err(Asked { guard: Some(&guard), ..asked }.failed(&error))
+                // The version is there by now.
+                Err(Asked { guard: Some(&guard), ..asked }.failed(&error).of_write().0)
             }
         }
     }
@@ -324,7 +325,7 @@ impl Calls {
             Err(error) if code(&error) == Some("ResourceNotFoundException") => Ok(()),
             Err(error) => {
                 let asked = self.asked("secretsmanager:DeleteSecret", name);
-                Err(Asked { guard: Some(&guard), ..asked }.failed(&error))
+                Err(Asked { guard: Some(&guard), ..asked }.failed(&error).of_write().0)
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::{
@@ -20,7 +20,7 @@ use crate::deadline::Deadline;
 #[derive(Debug, Clone)]
 pub(super) struct Cutoff {
     deadline: Deadline,
-    sent: Arc<AtomicBool>,
+    sent: Arc<AtomicU32>,
 }
 
 impl Cutoff {
@@ -28,8 +28,8 @@ impl Cutoff {
         Self { deadline, sent: Arc::default() }
     }
 
-    /// Whether any attempt was let through.
-    pub(super) fn sent(&self) -> bool {
+    /// How many attempts were let through.
+    pub(super) fn sent(&self) -> u32 {
         self.sent.load(Ordering::SeqCst)
     }
 }
@@ -76,7 +76,7 @@ impl Intercept for Cutoff {
         if self.deadline.has_passed() {
             return Err(DeadlinePassed.into());
         }
-        self.sent.store(true, Ordering::SeqCst);
+        self.sent.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
 }

@@ -45,7 +45,7 @@ impl Asked<'_> {
         if let Some(guard) = self.guard
             && cause::<DeadlinePassed>(error).is_some()
         {
-            return if guard.sent() {
+            return if guard.sent() > 0 {
                 self.unreachable("gave no usable answer in the time allowed")
             } else {
                 SinkError::Late
@@ -55,11 +55,16 @@ impl Asked<'_> {
             return no_login(missing);
         }
         match error {
-            SdkError::ServiceError(answer) => self.answered(
-                answer.err().code().unwrap_or("no code"),
-                answer.err().message(),
-                answer.raw().status().as_u16(),
-            ),
+            SdkError::ServiceError(answer) => {
+                let code = answer.err().code().unwrap_or("no code");
+                let error = self.answered(code, answer.err().message(), answer.raw().status().as_u16());
+                let once = self.guard.is_some_and(|guard| guard.sent() == 1);
+                if once && (LOGIN_CODES.contains(&code) || REJECTED_CODES.contains(&code)) {
+                    error.rejected()
+                } else {
+                    error
+                }
+            }
             SdkError::TimeoutError(_) => self.unreachable("did not answer in time"),
             SdkError::ResponseError(_) => self.unreachable("broke off its answer"),
             _ => self.unreachable(&format!("could not be reached: {}", shorten(&innermost(error)))),
@@ -136,6 +141,18 @@ const LOGIN_CODES: &[&str] = &[
     "MissingAuthenticationToken",
     "MissingAuthenticationTokenException",
     "RequestExpired",
+];
+
+/// What AWS answers to a write of which it has done nothing.
+const REJECTED_CODES: &[&str] = &[
+    "AccessDeniedException",
+    "AccessDenied",
+    "UnauthorizedOperation",
+    "EncryptionFailure",
+    "InvalidParameterException",
+    "InvalidRequestException",
+    "LimitExceededException",
+    "ValidationException",
 ];
 
 const THROTTLE_CODES: &[&str] =

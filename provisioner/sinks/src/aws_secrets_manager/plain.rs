@@ -94,11 +94,12 @@ pub(super) async fn write(
             Ok(Outcome::Done) => return Ok(Receipt(id)),
             Ok(Outcome::Taken) => {}
             // What AWS says of a name that is scheduled for deletion, a description says better.
-            Err(refused @ SinkError::Refused { .. }) => {
-                calls.describe(name).await?;
-                return Err(refused);
+            Err(error) => {
+                if matches!(error.clone().of_write().0, SinkError::Refused { .. }) {
+                    calls.describe(name).await?;
+                }
+                return Err(error);
             }
-            Err(error) => return Err(error),
         }
     }
     let described = calls.describe(name).await.map_err(|error| match write.seen {

@@ -166,6 +166,8 @@ pub(super) async fn apply(
             Ok(answer) => answer,
             Err(error) => return vec![Err(error); edits.len()],
         };
+        // What an earlier round has put is there, although nobody reads it by default.
+        let outcome = if round > 0 { outcome.map_err(|error| error.of_write().0) } else { outcome };
         if matches!(outcome, Ok(Outcome::Taken))
             && rests_on_nothing(edits)
             && let Err(error @ SinkError::Denied { .. }) = Found::fetch(calls, name).await

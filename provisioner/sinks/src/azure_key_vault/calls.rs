@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::bundle::{Bundle, Page};
 use super::cloud::Challenge;
-use super::failure::{Asked, codes};
+use super::failure::{Asked, codes, rejects};
 use super::life::Expires;
 use super::marker::Tags;
 use super::settings::Cloud;
@@ -160,7 +160,10 @@ impl Calls {
             (200, _) => Ok(Put::Done(self.parse(&answer)?)),
             (409, "ObjectIsDeletedButRecoverable") => Ok(Put::Deleted),
             (409, "ObjectIsBeingDeleted" | "ObjectIsBeingRecovered") => Ok(Put::Busy),
-            _ => Err(self.asked("set", name).failed(&answer)),
+            _ => {
+                let error = self.asked("set", name).failed(&answer);
+                Err(if answer.sent == 1 && rejects(&answer) { error.rejected() } else { error })
+            }
         }
     }
 

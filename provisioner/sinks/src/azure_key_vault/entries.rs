@@ -131,7 +131,7 @@ pub(super) async fn write(
     deadline: Deadline,
 ) -> Result<Receipt, SinkError> {
     let mut silent = None;
-    let (mut sent, mut hidden) = (0, false);
+    let (mut sent, mut hidden, mut recovered) = (0, false, false);
     loop {
         let state = match state(calls, name).await {
             Ok(state) => state,
@@ -153,6 +153,7 @@ pub(super) async fn write(
         }
         if matches!(state, State::Away { deleted: true }) {
             calls.recover(name, deadline).await?;
+            recovered = true;
         }
         let before = match &state {
             State::There(bundle) => Some(bundle.tags()),
@@ -174,6 +175,8 @@ pub(super) async fn write(
                 sent += 1;
                 silent = Some(error);
             }
+            // What it contained before is back.
+            Err(error) if recovered => return Err(silent.unwrap_or(error.of_write().0)),
             Err(error) => return Err(silent.unwrap_or(error)),
         }
         network.pause(PAUSE).await;

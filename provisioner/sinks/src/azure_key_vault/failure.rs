@@ -30,6 +30,15 @@ pub(super) fn codes(answer: &Incoming) -> Codes {
     Codes { outer, inner, by_azure_policy }
 }
 
+/// Whether an answer says by its code that nothing was changed.
+pub(super) fn rejects(answer: &Incoming) -> bool {
+    let outer = codes(answer).outer;
+    matches!(
+        (answer.status, outer.as_str()),
+        (400, "BadParameter") | (401, "Unauthorized") | (403, "Forbidden") | (404, "VaultNotFound" | "NotFound")
+    )
+}
+
 /// Whether a refusal says that it is one of Azure Policy. The vault's own access policies are called policies too.
 fn names_azure_policy(message: &str, codes: [&String; 2]) -> bool {
     let by_code = codes.iter().any(|code| code.contains("AzurePolicy") || code.contains("DisallowedByPolicy"));

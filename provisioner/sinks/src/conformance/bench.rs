@@ -66,6 +66,8 @@ pub enum Trouble {
     Unanswered,
     /// The login has just expired.
     LoginExpired,
+    /// The login may not make this change: nothing was done, and the vendor's code says so.
+    Forbidden,
 }
 
 impl Trouble {

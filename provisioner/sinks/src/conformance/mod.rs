@@ -48,6 +48,7 @@ macro_rules! conformance {
             passing_trouble_on_a_write_loses_and_repeats_nothing
             an_expired_login_is_told_by_a_look
             an_expired_login_is_told_by_a_write
+            a_refusal_is_certain_only_where_nothing_can_arrive
             nothing_shows_a_secret
         }
     };

@@ -67,7 +67,7 @@ async fn expired_login(bench: &dyn Bench, on: On) {
         }
         let done = match on {
             On::Read => bench.sink().look(&[&place]).await.remove(0).map(|_| ()),
-            On::Write => suite.write(&place, &newer, &seen).await.map(|_| ()),
+            On::Write => suite.write(&place, &newer, &seen).await.map(|_| ()).map_err(|error| error.of_write().0),
         };
         match done {
             // A fresh one was at hand.
@@ -77,6 +77,37 @@ async fn expired_login(bench: &dyn Bench, on: On) {
                 suite.assert_consumers_read(&place, &version).await;
             }
             Err(other) => panic!("an expired login is told as such: {other:?}"),
+        }
+    })
+    .await;
+}
+
+/// A write that the vendor refuses is told as one of which nothing can arrive, and changes nothing; never so where an
+/// earlier try of it may still arrive.
+pub async fn a_refusal_is_certain_only_where_nothing_can_arrive(bench: &dyn Bench) {
+    Suite::run(bench, async |suite| {
+        let (place, version, _) = suite.delivered("REFUSED").await;
+        let (seen, newer) = (suite.look(&place).await, suite.next(&version));
+        if !bench.trouble(Trouble::Forbidden, On::Write) {
+            return left_out(&place, "no refusal of a write");
+        }
+        let refused = suite.write(&place, &newer, &seen).await;
+        assert!(matches!(refused, Err(SinkError::Rejected(_))), "{refused:?}");
+        suite.assert_consumers_read(&place, &version).await;
+        suite.write(&place, &newer, &seen).await.expect("once it is allowed");
+        for (number, trouble) in Trouble::PASSING.into_iter().enumerate() {
+            let (place, version) = (suite.place(&format!("REFUSED_{number}")).await, suite.first());
+            if !bench.trouble(trouble, On::Write) {
+                continue;
+            }
+            assert!(bench.trouble(Trouble::Forbidden, On::Write));
+            let answer = suite.write(&place, &version, &Seen::Absent).await;
+            assert!(!matches!(answer, Err(SinkError::Rejected(_))), "{trouble:?}: {answer:?}");
+            // Where the refusal was not met yet, another write meets it.
+            for _ in 0..2 {
+                let _ =
+                    suite.write(&suite.place(&format!("REFUSED_{number}_AFTER")).await, &version, &Seen::Absent).await;
+            }
         }
     })
     .await;

@@ -141,7 +141,9 @@ fn open(path: &Path) -> Result<Opened, SinkError> {
 }
 
 fn replace(path: &Path, opened: &Opened, deadline: Deadline) -> Result<(), SinkError> {
-    let replacement = Replacement::prepare(path, opened.document.to_text().as_bytes(), MODE)?;
+    // Before it is renamed nobody sees it.
+    let replacement = Replacement::prepare(path, opened.document.to_text().as_bytes(), MODE);
+    let replacement = replacement.map_err(|error| SinkError::from(error).rejected())?;
     // Editors take no lock: this leaves them no more than the moment of the renaming.
     if Stamp::read(path) != opened.stamp {
         return Err(SinkError::Changed);
@@ -149,7 +151,11 @@ fn replace(path: &Path, opened: &Opened, deadline: Deadline) -> Result<(), SinkE
     if deadline.has_passed() {
         return Err(SinkError::Late);
     }
-    Ok(replacement.commit()?)
+    replacement.commit().map_err(|error| {
+        let had_no_effect = error.is_certain();
+        let error = SinkError::from(error);
+        if had_no_effect { error.rejected() } else { error }
+    })
 }
 
 fn seen(path: &Path, document: &Document, name: &str) -> Result<Seen, SinkError> {

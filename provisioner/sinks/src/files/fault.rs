@@ -64,6 +64,12 @@ pub enum FileError {
 }
 
 impl FileError {
+    /// Whether it is certain that a file which was to be replaced is as it was, and stays so: what a disk or a network
+    /// answers in trouble is not.
+    pub fn is_certain(&self) -> bool {
+        !matches!(self, Self::Unsure { .. } | Self::Io { .. })
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {

@@ -126,7 +126,10 @@ impl Calls {
         let answer = self.api.ask(ask).await?;
         match answer.status {
             200 => Ok(()),
-            _ => Err(failed(&answer, &self.whose(), &format!("change the config vars of {}", self.whose()))),
+            _ => {
+                let error = failed(&answer, &self.whose(), &format!("change the config vars of {}", self.whose()));
+                Err(self.api.of_change(&answer, error))
+            }
         }
     }
 

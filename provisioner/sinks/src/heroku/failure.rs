@@ -20,6 +20,20 @@ pub(super) fn refuses(answer: &Incoming) -> bool {
     answer.status == 401
 }
 
+/// Whether an answer says by its code that nothing was changed: `https://devcenter.heroku.com/articles/platform-api-reference#errors`.
+pub(super) fn rejects(answer: &Incoming) -> bool {
+    let found = serde_json::from_slice::<Problem>(&answer.body).unwrap_or_default().id;
+    matches!(
+        (answer.status, found.as_str()),
+        (400, "bad_request")
+            | (401, "unauthorized")
+            | (402, "delinquent")
+            | (403, "forbidden" | "suspended")
+            | (404, "not_found")
+            | (422, "invalid_params" | "verification_needed")
+    )
+}
+
 /// How long an answer asks to wait. Heroku names no time; an account gets back about 75 requests a minute.
 pub(super) fn pacing(answer: &Incoming) -> Option<Duration> {
     if answer.status == 429 && answer.header("retry-after").is_none() {

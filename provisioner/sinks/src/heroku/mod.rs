@@ -29,7 +29,7 @@ use latchkey::secret::{Digest, Secret};
 
 use self::calls::{Calls, Changes, Vars};
 pub(super) use self::facts::Type;
-use self::failure::{SCOPE_HINT, lacks_scope, pacing, refuses};
+use self::failure::{SCOPE_HINT, lacks_scope, pacing, refuses, rejects};
 use self::release::Running;
 pub use self::settings::{Settings, Stage, Target};
 use crate::bearer::Api;
@@ -82,6 +82,7 @@ impl Heroku {
             keeper: Keeper::new(settings.login.clone()),
             vendor: "Heroku",
             refuses,
+            rejects,
         };
         let calls = Calls { api, target: settings.target.clone() };
         Ok(Self { calls, endpoint: settings.endpoint.clone() })
@@ -348,6 +349,7 @@ impl Sink for Heroku {
     async fn remove(&self, removals: &[Removal<'_>], deadline: Deadline) -> Vec<Result<(), SinkError>> {
         let wanted: Vec<Wanted<'_>> =
             removals.iter().map(|removal| Wanted { place: removal.place, value: None, seen: removal.seen }).collect();
-        self.change(&wanted, deadline).await
+        let removed = self.change(&wanted, deadline).await;
+        removed.into_iter().map(|removed| removed.map_err(|error| error.of_write().0)).collect()
     }
 }

@@ -190,7 +190,8 @@ impl Host {
             let answer = self.transport.send(&ask.outgoing).await;
             let last = attempt == TRIES;
             match answer {
-                Ok(answer) => {
+                Ok(mut answer) => {
+                    answer.sent = attempt;
                     let status = answer.status;
                     if let Some(wait) = (self.pacing)(&answer).or_else(|| told_to_wait(&answer)) {
                         self.queue.hold(self.elapsed, wait);

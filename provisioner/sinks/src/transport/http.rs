@@ -78,7 +78,7 @@ async fn read(answer: HttpResponse) -> Result<Incoming, NoAnswer> {
         answer.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let body = Limited::new(answer.into_body(), ANSWER_MAX).collect().await;
     let body = body.map_err(|error| NoAnswer(format!("the answer was cut off: {}", innermost(error.as_ref()))))?;
-    Ok(Incoming { status, headers, body: Zeroizing::new(body.to_bytes().to_vec()) })
+    Ok(Incoming { status, headers, body: Zeroizing::new(body.to_bytes().to_vec()), sent: 1 })
 }
 
 /// What went wrong; the connector's own words say little.

@@ -45,6 +45,8 @@ pub struct Incoming {
     /// Names in lower case and values.
     pub headers: Vec<(String, String)>,
     pub body: Zeroizing<Vec<u8>>,
+    /// How often its request had been sent by then.
+    pub sent: u32,
 }
 
 impl fmt::Debug for Incoming {

@@ -235,7 +235,10 @@ impl Calls {
         match answer.status {
             200 => serde_json::from_slice(&answer.body).map(Some).map_err(|_| Self::unreadable("a change")),
             404 => Ok(None),
-            _ => Err(failed(&answer, &self.project, &format!("change a variable of `{}`", self.project))),
+            _ => {
+                let error = failed(&answer, &self.project, &format!("change a variable of `{}`", self.project));
+                Err(self.api.of_change(&answer, error))
+            }
         }
     }
 
@@ -290,7 +293,10 @@ impl Calls {
                 };
                 Ok(Made { created, failed: found.failed })
             }
-            _ => Err(failed(&answer, &self.project, &format!("create variables in `{}`", self.project))),
+            _ => {
+                let error = failed(&answer, &self.project, &format!("create variables in `{}`", self.project));
+                Err(self.api.of_change(&answer, error))
+            }
         }
     }
 

@@ -44,6 +44,13 @@ pub(super) fn refuses(answer: &Incoming) -> bool {
     answer.status == 401 || (answer.status == 403 && problem(answer).invalid_token)
 }
 
+/// Whether an answer says by its code that nothing was changed: `https://vercel.com/docs/rest-api/errors`.
+pub(super) fn rejects(answer: &Incoming) -> bool {
+    let known = ["bad_request", "forbidden", "not_authorized", "not_found", "payment_required", "unauthorized"];
+    let code = problem(answer).code;
+    matches!(answer.status, 400..=404 | 422) && known.iter().any(|known| code.eq_ignore_ascii_case(known))
+}
+
 /// How long an answer asks to wait. `limit.reset` is Vercel's time, so it is held against the answer's own `Date`.
 pub(super) fn pacing(answer: &Incoming) -> Option<Duration> {
     let used_up = answer.header("x-ratelimit-remaining").is_some_and(|left| left.trim() == "0");

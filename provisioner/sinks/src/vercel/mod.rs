@@ -38,7 +38,7 @@ use latchkey::secret::Secret;
 use self::calls::{Calls, Listed};
 pub use self::environments::{Environment, Environments, PushFields};
 pub(super) use self::facts::Type;
-use self::failure::{pacing, refuses};
+use self::failure::{pacing, refuses, rejects};
 use self::hook::Hook;
 use self::row::{Reader, Row};
 pub use self::settings::Settings;
@@ -82,6 +82,7 @@ impl Vercel {
             keeper: Keeper::new(settings.login.clone()),
             vendor: "Vercel",
             refuses,
+            rejects,
         };
         let calls = Calls { api, project: settings.project.clone(), team: settings.team.clone() };
         let hook = settings.deploy_hook.clone().map(|from| Hook::new(from, address, settings.project.clone()));

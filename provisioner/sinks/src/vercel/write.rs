@@ -171,7 +171,13 @@ impl Vercel {
             let acted = matches!(step, Step::Edit(..) | Step::Create(_));
             let told = matches!(
                 result,
-                Some(Ok(_) | Err(SinkError::Late | SinkError::Login { .. } | SinkError::Denied { .. }))
+                Some(
+                    Ok(_)
+                        | Err(SinkError::Rejected(_)
+                            | SinkError::Late
+                            | SinkError::Login { .. }
+                            | SinkError::Denied { .. })
+                )
             );
             acted && !told
         };
@@ -252,6 +258,7 @@ impl Vercel {
             },
         };
         let error = gone
+            .map_err(|error| error.of_write().0)
             .err()
             .unwrap_or_else(|| SinkError::Unreachable { reason: "Vercel has not removed the variable yet".to_owned() });
         let ended = |checked: Result<Option<String>, SinkError>| match checked? {

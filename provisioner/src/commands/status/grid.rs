@@ -84,7 +84,7 @@ impl Cell {
             }
             Finding::Other { number: None, .. } => (Mark::Other, None),
             Finding::Absent => (Mark::Missing, None),
-            Finding::Edited | Finding::Hidden => (Mark::Edited, None),
+            Finding::Edited | Finding::Overwritten | Finding::Hidden => (Mark::Edited, None),
             Finding::Foreign => (Mark::Foreign, None),
             Finding::Unknown(SinkError::OtherMachine { .. }) => (Mark::Away, None),
             Finding::Unknown(_) => (Mark::Unknown, None),
@@ -253,7 +253,7 @@ impl Grid {
         for (note, remark) in token.notes.iter().zip(notes) {
             let word = match note {
                 Note::Leaving { .. } => "leaving",
-                Note::Expires { .. } | Note::Expired { .. } => "warning",
+                Note::Expires { .. } | Note::Expired { .. } | Note::ChangedAgain { .. } => "warning",
                 _ => continue,
             };
             self.below.push(format!("{word:<8} {subject}: {}", remark.text));

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::*;
 
-const FINDS: [Holds; 9] = [
+const FINDS: [Holds; 10] = [
     Holds::Nothing,
     Holds::Api(1),
     Holds::Api(2),
@@ -12,6 +12,7 @@ const FINDS: [Holds; 9] = [
     Holds::Web(1),
     Holds::Ended,
     Holds::Alien,
+    Holds::Altered,
     Holds::Unknown,
     Holds::Api(9),
 ];

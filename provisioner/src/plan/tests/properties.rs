@@ -34,6 +34,7 @@ fn holds() -> impl Strategy<Value = Holds> {
         Just(Holds::Web(1)),
         Just(Holds::Ended),
         Just(Holds::Alien),
+        Just(Holds::Altered),
         Just(Holds::Unknown),
     ]
 }
@@ -60,7 +61,7 @@ prop_compose! {
                 Step::Deliver(b) => {
                     let id = places[usize::from(b)].id();
                     let highest = token.highest;
-                    token.announce(highest, &id, at(now)).and_then(|_| token.deliver(highest, &latchkey::protocol::Arrival { place: &id, receipt: "r1", looked_at: None }, at(now)))
+                    token.announce(highest, &id, at(now)).and_then(|_| token.deliver(highest, &latchkey::protocol::Arrival::new(&id, "r1"), at(now)))
                 }
                 Step::Promote => token.promote(token.highest, at(now)),
                 Step::Use(number) => {
@@ -118,9 +119,15 @@ proptest! {
             let mends = token.changes.iter().any(|change| matches!(change, Change::Mend { .. }));
             prop_assert!(!mends, "what is staged goes to every place anyway");
         }
+        // What was read whole contains no version.
+        let theirs = |id: &PlaceId| {
+            token.findings.iter().any(|(place, find)| {
+                place.id() == *id && matches!(find, Finding::Overwritten | Finding::Other { number: None, .. })
+            })
+        };
         let repairs = token.changes.iter().any(|change| match change {
-            Change::Mend { .. } => true,
-            Change::Resume { to, .. } => !to.is_empty(),
+            Change::Mend { to, .. } => !theirs(to),
+            Change::Resume { to, .. } => to.iter().any(|to| !theirs(to)),
             _ => false,
         });
         let retired = token.changes.iter().filter(|change| matches!(change, Change::Retire { .. })).count();

@@ -142,22 +142,44 @@ fn nothing_ends_in_a_run_that_repairs_a_place() {
     let scene = |in_b| Scene::new(TWO, &[&token], 2 * DAY).look("a", Holds::Api(3)).look("b", in_b).readable(3, "a");
     assert_eq!(scene(Holds::Api(3)).words(), "retire 1, retire 2");
     // Changed by hand, which may be a former version in a form that nobody can tell; removed; rolled back.
-    for holds in [Holds::Alien, Holds::Nothing, Holds::Web(1), Holds::Ended] {
+    for holds in [Holds::Altered, Holds::Nothing] {
         assert_eq!(scene(holds).words(), "mend 3 a->b, . 1 after b, . 2 after b", "{holds:?}");
+    }
+    // What was read whole is none of them, however often somebody puts it there.
+    for holds in [Holds::Alien, Holds::Web(1), Holds::Ended] {
+        assert_eq!(scene(holds).words(), "retire 1, retire 2, mend 3 a->b", "{holds:?}");
     }
     assert_eq!(scene(Holds::Api(2)).words(), "mend 3 a->b, . 1 after b");
     // The plan says so.
-    let plan = scene(Holds::Alien).plan();
+    let plan = scene(Holds::Altered).plan();
     let remarks = remarks(&plan.tokens[0], &Labels::ids());
     assert!(remarks[0].text.contains("version 1 is not retired, as "), "{remarks:?}");
     assert!(remarks[0].text.ends_with(" is not up to date yet"), "{remarks:?}");
     // Nor where a new version repairs it, nor by force.
-    let mut blind = scene(Holds::Alien).with(|options| options.force_retire = true);
+    let mut blind = scene(Holds::Altered).with(|options| options.force_retire = true);
     blind.observation.available.clear();
     assert_eq!(blind.words(), "new no_source, . 1 after b, . 2 after b");
     // Nor when the same run looks again.
     let again = scene(Holds::Api(3)).with(Options::begin_another_pass);
     assert_eq!(again.words(), "nothing");
+}
+
+#[test]
+fn a_place_that_is_changed_again_and_again_is_told() {
+    let mut token = rotated(settled(), DAY);
+    let scene = |token: &Token, now, holds| Scene::new(ONE, &[token], now).look("a", holds).readable(2, "a").words();
+    assert_eq!(scene(&token, 2 * DAY, Holds::Altered), "mend 2 a->a, . 1 after a");
+    let repairs = latchkey::token::Repairs { times: 3, since: at(0), last: at(DAY) };
+    token.places.get_mut(&place("a", "API").id()).unwrap().repairs = Some(repairs);
+    let told = "mend 2 a->a, . 1 after a, . a changed 4 times";
+    assert_eq!(scene(&token, 2 * DAY, Holds::Altered), told);
+    assert_eq!(scene(&token, 2 * DAY, Holds::Api(2)), "retire 1", "while it is as it should be nothing is said");
+    let later = Scene::new(ONE, &[&token], 2 * DAY).look("a", Holds::Altered).readable(2, "a").plan();
+    let remarks = remarks(&later.tokens[0], &Labels::ids());
+    assert!(
+        remarks.iter().any(|remark| remark.is_urgent && remark.text.contains("4 times since 2027-01-15")),
+        "{remarks:?}"
+    );
 }
 
 #[test]
@@ -178,7 +200,8 @@ fn at_the_limit_a_repair_has_room_and_nothing_ends_before_it() {
     let scene = |holds| Scene::new(ONE, &[&token], 2 * DAY).look("a", holds);
     assert_eq!(scene(Holds::Api(4)).words(), "retire 1, retire 2, retire 3");
     let after = ". 1 after a, . 2 after a, . 3 after a";
-    assert_eq!(scene(Holds::Alien).words(), format!("new no_source, {after}"));
+    assert_eq!(scene(Holds::Altered).words(), format!("new no_source, {after}"));
+    assert_eq!(scene(Holds::Alien).words(), "retire 1, retire 2, retire 3, new no_source");
     // What can be repaired without a new version needs no room.
     assert_eq!(scene(Holds::Api(1)).readable(4, "a").words(), "mend 4 a->a, . 2 after a, . 3 after a");
     // Repairs that were cut short leave one version each, until the token waits.
@@ -186,7 +209,7 @@ fn at_the_limit_a_repair_has_room_and_nothing_ends_before_it() {
         stage(&mut token, when);
         token.announce(token.highest, &place("a", "API").id(), at(when)).unwrap();
     }
-    let full = Scene::new(ONE, &[&token], 2 * DAY).look("a", Holds::Alien);
+    let full = Scene::new(ONE, &[&token], 2 * DAY).look("a", Holds::Altered);
     assert!(full.words().starts_with("! 8 live until Some("), "{}", full.words());
 }
 

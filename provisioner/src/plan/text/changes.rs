@@ -135,7 +135,7 @@ impl Page<'_> {
         let find = self.token.findings.iter().find(|(place, _)| place.id() == *id).map(|(_, find)| find);
         let why = match find {
             Some(find) if ours(find) => "as requested; its entry stays",
-            Some(Finding::Edited) => "which was changed outside Latchkey; its entry stays",
+            Some(Finding::Edited | Finding::Overwritten) => "which was changed outside Latchkey; its entry stays",
             _ => "which contains nothing of the token",
         };
         self.line(Tone::Change, &format!("forget {}, {why}", self.names.of(id)));

@@ -164,7 +164,7 @@ pub struct Remark {
     pub text: String,
     /// What to do about it.
     pub help: Option<String>,
-    /// Consumers lose their access unless somebody acts.
+    /// Somebody has to act; see [`Note::is_urgent`].
     pub is_urgent: bool,
 }
 

@@ -48,6 +48,12 @@ pub(super) fn text(token: &TokenPlan, note: &Note, names: &Names) -> String {
             format!("version {number} is in use and expires at {}{why}", minute(*at))
         }
         Note::Expired { number, at, places, unseen } => expired(token, (*number, *at), (places, unseen), names),
+        Note::ChangedAgain { place: id, times, since } => format!(
+            "{} was changed outside Latchkey {times} times since {}, and repaired each time; find out what writes there, \
+             as no older version is retired in a run that repairs a place",
+            names.of(id),
+            minute(*since)
+        ),
         Note::LeftBehind { place: id, number, until } => format!(
             "{} keeps version {number}, which is not replaced there any more and expires at {} at the latest",
             names.of(id),

@@ -82,7 +82,7 @@ pub(super) fn case<'a>(
 impl Case<'_> {
     /// Why a declared place may not be written to.
     pub(super) fn refusal(&self, id: &PlaceId, find: &Finding, adopt: bool) -> Option<Blocked> {
-        let foreign = matches!(find, Finding::Foreign | Finding::Edited);
+        let foreign = matches!(find, Finding::Foreign | Finding::Edited | Finding::Overwritten);
         let other = self.observation.other_manifest(id, self.manifest).filter(|_| foreign);
         match find {
             _ if other.is_some() => other.and_then(|origin| Blocked::other_manifest(id, origin)),

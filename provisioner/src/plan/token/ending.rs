@@ -43,7 +43,12 @@ pub(super) fn retire(plan: &mut TokenPlan, case: &Case<'_>, record: &Token, brou
 /// Whether a place of the token has to be repaired, or may have to be.
 pub(super) fn repairs(case: &Case<'_>, record: &Token) -> bool {
     let looks = place_looks(case, record, &[]);
-    record.unrepaired(&looks).is_some() || looks.iter().any(|look| look.found == Found::Unknown)
+    let lacks = |look: &PlaceLook| match look.found {
+        Found::Unknown => true,
+        Found::Theirs => look.declared,
+        _ => false,
+    };
+    record.unrepaired(&looks).is_some() || looks.iter().any(lacks)
 }
 
 /// Whether an older version is kept by its use alone.
@@ -114,7 +119,13 @@ pub(super) fn leave(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
             // Another token took the place over. Whoever puts a former value back there puts back one of this token's, so
             // it is looked at until none of those is valid.
             Finding::Other { number: None, .. } if case.claimed.contains(id) && was_here(record, id, case.now) => {}
-            Finding::Absent | Finding::Foreign | Finding::Edited | Finding::Other { number: None, .. } if quiet => {
+            Finding::Absent
+            | Finding::Foreign
+            | Finding::Edited
+            | Finding::Overwritten
+            | Finding::Other { number: None, .. }
+                if quiet =>
+            {
                 plan.changes.push(Change::Forget { place: id.clone() });
             }
             // It is about to get that token's secret; the entry is no longer this token's to remove.
@@ -145,7 +156,7 @@ pub(in crate::plan) fn left_behind(record: &Token, id: &PlaceId, find: &Finding,
         Finding::Current => record.current().map(|current| current.number),
         Finding::Other { number, .. } => *number,
         Finding::Hidden | Finding::Unknown(_) => record.places.get(id).and_then(|record| record.version),
-        Finding::Absent | Finding::Edited | Finding::Foreign => None,
+        Finding::Absent | Finding::Edited | Finding::Overwritten | Finding::Foreign => None,
     }?;
     let until = record.version(number).map(|version| record.deadline(version)).filter(|until| *until > now)?;
     Some(Note::LeftBehind { place: id.clone(), number, until })

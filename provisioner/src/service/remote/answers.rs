@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &Value) -> Incoming {
-        Incoming { status, headers: Vec::new(), body: Zeroizing::new(body.to_string().into_bytes()) }
+        Incoming { status, headers: Vec::new(), body: Zeroizing::new(body.to_string().into_bytes()), sent: 1 }
     }
 
     fn told(status: u16, code: &str, more: Value) -> ServiceError {

@@ -43,7 +43,8 @@ impl Transport for InProcess {
         let mut headers: Vec<(String, String)> =
             response.headers.drain(..).map(|(name, value)| (name.to_owned(), value)).collect();
         headers.push(("date".to_owned(), http_date(self.api.service().now())));
-        Ok(Incoming { status: response.status, headers, body: Zeroizing::new(std::mem::take(&mut response.body)) })
+        let body = Zeroizing::new(std::mem::take(&mut response.body));
+        Ok(Incoming { status: response.status, headers, body, sent: 1 })
     }
 }
 

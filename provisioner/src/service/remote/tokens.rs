@@ -19,7 +19,7 @@ use latchkey_sinks::deadline::Deadline;
 
 use super::Remote;
 use super::call::{Call, Undone};
-use crate::service::{Administration as _, Protocol, Records as _, ServiceError};
+use crate::service::{Administration as _, Granted, Protocol, Records as _, ServiceError};
 
 /// How often what may not simply be repeated is begun anew, after a look at what there is.
 pub(super) const BEGUN: usize = 3;
@@ -142,15 +142,34 @@ impl Protocol for Remote {
         issued(self.line.repeat(Call::new("POST", of(token, "/versions")).body(&body)).await?)
     }
 
-    async fn grant_write(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Duration, ServiceError> {
-        let answer = self.delivery(token, number, place, (DeliveryState::Announced, None, None)).await?;
-        // Counted by the caller from before the first try, so a late answer grants less and never more.
-        Ok(Duration::from_secs(answer.write_within.unwrap_or(WRITE_BEFORE.0)))
+    async fn grant_write(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Granted, ServiceError> {
+        let answer = self.delivery(token, number, place, &DeliverVersion::new(token, DeliveryState::Announced)).await?;
+        // Counted by the caller from before the first try, so a late answer grants less and never more. What an earlier
+        // try announced, whose answer was lost, stands.
+        let within = Duration::from_secs(answer.write_within.unwrap_or(WRITE_BEFORE.0));
+        Ok(Granted { within, announcement: answer.announcement })
+    }
+
+    async fn withdraw(
+        &self,
+        token: &Token,
+        number: u32,
+        place: &PlaceId,
+        announcement: u64,
+    ) -> Result<(), ServiceError> {
+        let step =
+            DeliverVersion { announcement: Some(announcement), ..DeliverVersion::new(token, DeliveryState::Withdrawn) };
+        self.delivery(token, number, place, &step).await.map(|_| ())
     }
 
     async fn deliver(&self, token: &Token, number: u32, arrival: &Arrival<'_>) -> Result<Token, ServiceError> {
-        let step = (DeliveryState::Delivered, Some(arrival.receipt.to_owned()), arrival.looked_at);
-        Ok(self.delivery(token, number, arrival.place, step).await?.token.into_token())
+        let step = DeliverVersion {
+            receipt: Some(arrival.receipt.to_owned()),
+            looked_at: arrival.looked_at,
+            repairs: arrival.repairs,
+            ..DeliverVersion::new(token, DeliveryState::Delivered)
+        };
+        Ok(self.delivery(token, number, arrival.place, &step).await?.token.into_token())
     }
 
     async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError> {
@@ -243,11 +262,10 @@ impl Remote {
         token: &Token,
         number: u32,
         place: &PlaceId,
-        (state, receipt, looked_at): (DeliveryState, Option<String>, Option<Timestamp>),
+        step: &DeliverVersion,
     ) -> Result<Delivered, ServiceError> {
-        let body = DeliverVersion { id: token.id.to_string(), state, receipt, looked_at };
         let target = of(token, &format!("/versions/{number}/deliveries/{place}"));
-        self.line.repeat(Call::new("PUT", target).body(&body)).await
+        self.line.repeat(Call::new("PUT", target).body(step)).await
     }
 
     /// What there is of a token under a name, whichever way the caller may see it.

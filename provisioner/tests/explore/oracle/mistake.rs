@@ -9,6 +9,8 @@ pub(crate) enum Mistake {
     AnnounceDeadVersion,
     /// A push is not announced at all.
     NothingAnnounced,
+    /// Whoever withdraws an announcement withdraws those of other runs too.
+    WithdrawOthers,
     /// A staged version that was announced dies a day later, wherever it is.
     StagedDiesInADay,
     /// Older versions end with the promotion.

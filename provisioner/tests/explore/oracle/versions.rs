@@ -30,9 +30,9 @@ impl Oracle {
         number: u32,
         place: &PlaceId,
         now: Timestamp,
-    ) -> Result<Token, ServiceError> {
+    ) -> Result<(Token, Option<u64>), ServiceError> {
         if self.wrong(Mistake::NothingAnnounced) {
-            return Ok(token.clone());
+            return Ok((token.clone(), None));
         }
         let (any, dead) = (self.wrong(Mistake::AnnounceAnyVersion), self.wrong(Mistake::AnnounceDeadVersion));
         let brief = self.wrong(Mistake::StagedDiesInADay);
@@ -47,12 +47,28 @@ impl Oracle {
                 version.expiry = version.expiry.map(|_| latchkey::protocol::STAGED_LIFE.after(now));
             }
             match granted {
-                Err(VersionError::NotLive(_)) if dead => {}
-                other => drop(other?),
+                Err(VersionError::NotLive(_)) if dead => Ok(None),
+                other => Ok(Some(other?.id)),
             }
-            Ok(())
         })?;
-        Ok(announced.0)
+        Ok(announced)
+    }
+
+    pub(crate) fn withdraw(
+        &mut self,
+        token: &Token,
+        number: u32,
+        (place, announcement): (&PlaceId, u64),
+    ) -> Result<Token, ServiceError> {
+        let others = self.wrong(Mistake::WithdrawOthers);
+        let withdrawn = self.change(token, None, |token| {
+            let version = token.versions.iter_mut().find(|version| others && version.number == number);
+            if let Some(delivery) = version.and_then(|version| version.deliveries.get_mut(place)) {
+                (delivery.stands, delivery.open) = (false, vec![announcement]);
+            }
+            Ok(token.withdraw(number, place, announcement)?)
+        })?;
+        Ok(withdrawn.0)
     }
 
     pub(crate) fn deliver(
@@ -66,7 +82,7 @@ impl Oracle {
         let late = self.wrong(Mistake::ReportOnOldLook);
         let delivered = self.change(token, None, |token| {
             if let Some(version) = token.versions.iter_mut().find(|version| unannounced && version.number == number) {
-                let delivery = latchkey::token::Delivery { announced: now, delivered: None };
+                let delivery = latchkey::token::Delivery::standing(now, None);
                 version.deliveries.entry(arrival.place.clone()).or_insert(delivery);
             }
             let looked_at = arrival.looked_at.filter(|_| !late);

@@ -77,7 +77,7 @@ impl Play {
             }
             options.push(Choice::Ends(Go::Fails));
             if about.step == Step::Write {
-                options.push(Choice::Ends(Go::Late));
+                options.extend([Choice::Ends(Go::Refused), Choice::Ends(Go::Late)]);
             }
             if about.step.is_effect() && others {
                 options.extend(PAUSES.map(Choice::SuspendAfter));
@@ -139,7 +139,12 @@ impl Play {
             options.push(Choice::Hand(Hand::Use));
         }
         if !state.read.is_empty() {
-            options.push(Choice::Hand(Hand::Deploy));
+            options.extend([Choice::Hand(Hand::Deploy), Choice::Hand(Hand::DeployBranch)]);
+        }
+        if !looked {
+            let former = |(_, sink): &(usize, &&'static str)| state.former(&state.place(sink, entry).id()).is_some();
+            let back = search.names.iter().enumerate().filter(former);
+            options.extend(back.map(|(index, _)| Choice::Hand(Hand::TakeBack(index))));
         }
         if search.job.scenario.pastes() && !looked {
             let blind = |(_, sink): &(usize, &&'static str)| {

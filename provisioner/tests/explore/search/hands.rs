@@ -27,6 +27,10 @@ pub(super) enum Hand {
     Use,
     /// Consumers get their deployment.
     Deploy,
+    /// Those of the second branch do, and no others.
+    DeployBranch,
+    /// A person takes the first branch back to a deployment that reads an older version.
+    TakeBack(usize),
 }
 
 impl Play {
@@ -47,7 +51,7 @@ impl Play {
                     state.put(&place, &value, false);
                     // Whoever puts it back has it deployed.
                     if let Some(read) = state.read.get_mut(&place) {
-                        *read = value;
+                        *read = [value.clone(), value];
                     }
                 }
             }
@@ -56,7 +60,7 @@ impl Play {
                 state.put(&place, "edited", false);
                 // Whoever edits an entry has it deployed.
                 if let Some(read) = state.read.get_mut(&place) {
-                    "edited".clone_into(read);
+                    *read = ["edited".to_owned(), "edited".to_owned()];
                 }
             }
             Hand::Remove(index) => {
@@ -89,6 +93,13 @@ impl Play {
             }
             Hand::Use => state.use_older(),
             Hand::Deploy => state.deploy(),
+            Hand::DeployBranch => state.deploy_branch(1),
+            Hand::TakeBack(index) => {
+                let place = id(&state, index);
+                if let Some(value) = state.former(&place) {
+                    state.read.get_mut(&place).unwrap()[0] = value;
+                }
+            }
         }
         state.check_places("a person's hand");
     }

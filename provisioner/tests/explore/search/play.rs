@@ -125,6 +125,7 @@ impl Play {
                 let fault = match go {
                     Go::TimesOut => Fault::TimesOut,
                     Go::Late => Fault::Late,
+                    Go::Refused => Fault::Refused,
                     _ => Fault::Fails,
                 };
                 self.cover(search, fault);
@@ -164,7 +165,7 @@ impl Play {
         run.driven.go(index, go);
         let mut hasher = Fold::default();
         (run.told, exact, index, elapsed().as_secs()).hash(&mut hasher);
-        (go == Go::Well, go == Go::Fails, go == Go::TimesOut, about.hearing).hash(&mut hasher);
+        (go == Go::Well, go == Go::Fails, go == Go::TimesOut, go == Go::Refused, about.hearing).hash(&mut hasher);
         run.told = hasher.finish();
         run.calls = run.driven.gate.waiting();
         match about.step {

@@ -54,6 +54,9 @@ pub(crate) struct LateWrite {
     pub(crate) until: u64,
 }
 
+/// What is added to the numbers of versions that a restored copy does not know.
+const LOST: u32 = 1_000;
+
 /// Which version a value is.
 pub(crate) type Which = (TokenId, u32);
 
@@ -66,8 +69,10 @@ pub(crate) struct State {
     pub(crate) places: BTreeMap<PlaceId, Entry>,
     /// What a sink's list shows: what was there when time last passed.
     pub(crate) listed: BTreeMap<PlaceId, Entry>,
-    /// Of places whose consumers wait for a deployment: what these read.
-    pub(crate) read: BTreeMap<PlaceId, String>,
+    /// Of places whose consumers wait for a deployment: what those of each branch read.
+    pub(crate) read: BTreeMap<PlaceId, [String; 2]>,
+    /// What consumers of the first branch have read there: what a person may take it back to.
+    pub(crate) served: BTreeMap<PlaceId, BTreeSet<String>>,
     pub(crate) late: Vec<LateWrite>,
     pub(crate) stamps: u64,
     /// What must stay as it is.
@@ -82,6 +87,10 @@ pub(crate) struct State {
     pub(crate) no_deadline: bool,
     /// A sink that writes over whatever is there.
     pub(crate) no_compare: bool,
+    /// A sink that takes a refusal for certain although an earlier try may still arrive.
+    pub(crate) claims_refused: bool,
+    /// How many writes a sink refuses before any effect, and says so.
+    pub(crate) refuses: BTreeMap<&'static str, usize>,
     /// Sinks that are down.
     pub(crate) down: BTreeSet<&'static str>,
     /// When each place changed last, by stamp.
@@ -210,7 +219,7 @@ impl State {
             self.read.remove(place);
         } else if !self.read.contains_key(place) {
             // The first deployment comes with the entry.
-            self.read.insert(place.clone(), value.to_owned());
+            self.read.insert(place.clone(), [value.to_owned(), value.to_owned()]);
         }
     }
 
@@ -220,21 +229,55 @@ impl State {
         })
     }
 
-    /// Every place with a deployment gets one.
+    /// Every branch of every place with deployments gets one.
     pub(crate) fn deploy(&mut self) {
-        let places: Vec<PlaceId> = self.read.keys().cloned().collect();
-        for place in places {
-            match self.places.get(&place) {
-                Some(entry) => self.read.insert(place, entry.value.clone()),
-                None => self.read.remove(&place),
-            };
+        for branch in 0..2 {
+            self.deploy_branch(branch);
         }
+        self.read.retain(|place, _| self.places.contains_key(place));
+    }
+
+    /// The same of one branch, where there is an entry.
+    pub(crate) fn deploy_branch(&mut self, branch: usize) {
+        for (place, read) in &mut self.read {
+            let Some(entry) = self.places.get(place) else { continue };
+            self.served.entry(place.clone()).or_default().insert(read[0].clone());
+            read[branch].clone_from(&entry.value);
+        }
+    }
+
+    /// What a person may take the first branch of a place back to: a version that still works.
+    pub(crate) fn former(&self, place: &PlaceId) -> Option<String> {
+        let now = now();
+        let works =
+            |value: &&String| self.values.get(*value).is_some_and(|(id, number)| self.service.works(id, *number, now));
+        let reads = &self.read.get(place)?[0];
+        self.served.get(place)?.iter().filter(|value| *value != reads).find(works).cloned()
+    }
+
+    /// The service's table is replaced by an older copy of it. What was issued since is no version of it any more.
+    pub(crate) fn restore(&mut self, copy: Oracle) {
+        let lost: Vec<(String, Which)> =
+            self.values.iter().map(|(value, which)| (value.clone(), which.clone())).collect();
+        let known =
+            |(id, number): &Which| copy.active.values().any(|token| token.id == *id && token.highest >= *number);
+        for (value, which) in lost.into_iter().filter(|(_, which)| !known(which)) {
+            // Its number is given out again.
+            let gone = (which.0.clone(), which.1 + LOST);
+            self.promises.remove(&which);
+            for place in self.places.keys().chain(self.read.keys()).cloned() {
+                self.excused.insert((place, gone.clone()));
+            }
+            self.values.insert(value, gone);
+        }
+        self.service = copy;
+        self.note(|| "the table is replaced by an older copy".to_owned());
     }
 
     /// What consumers of a place wait for.
     pub(crate) fn lagging(&self, place: &PlaceId) -> Option<String> {
         let (entry, read) = (self.places.get(place)?, self.read.get(place)?);
-        (entry.value != *read).then(|| "no deployment is newer than the entry".to_owned())
+        read.iter().any(|read| *read != entry.value).then(|| "no deployment is newer than the entry".to_owned())
     }
 
     /// A person writes into a place where nothing of ours has ever been.

@@ -40,6 +40,17 @@ impl State {
         promise.announced_at = stamp;
     }
 
+    /// An announcement was withdrawn. Nothing is promised of a version that is on its way nowhere.
+    pub(crate) fn withdrawn(&mut self, token: &Token, number: u32) {
+        let announced = token.version(number).is_some_and(|version| version.announced.is_some());
+        if let Some(promise) = self.promises.get_mut(&(token.id.clone(), number))
+            && !announced
+            && !promise.promoted
+        {
+            promise.works_until = None;
+        }
+    }
+
     /// The service is about to make a version current.
     pub(crate) fn promotes(&mut self, old: Option<&Token>, token: &Token, number: u32, looks: &BTreeMap<PlaceId, u64>) {
         let again = self.promises.get(&(token.id.clone(), number)).is_some_and(|promise| promise.promoted);
@@ -133,7 +144,8 @@ impl State {
         let now = now();
         let held = self.places.iter().map(|(place, entry)| (place, &entry.value));
         let mut dead = Vec::new();
-        for (place, value) in held.chain(&self.read) {
+        let read = self.read.iter().flat_map(|(place, read)| read.iter().map(move |value| (place, value)));
+        for (place, value) in held.chain(read) {
             let Some(which) = self.values.get(value) else { continue };
             if self.service.works(&which.0, which.1, now) || self.excused.contains(&(place.clone(), which.clone())) {
                 continue;

@@ -59,6 +59,7 @@ async fn a_refusal_by_azure_policy_names_it_and_what_to_set() {
     {
         bench.vault.rule(|rules| rules.demands_expiry = Some(words));
         let error = write(&bench, &place, &Version::first(), &Seen::Absent).await.unwrap_err();
+        let error = error.of_write().0;
         assert!(matches!(error, SinkError::Denied { .. }) && !told(&error).contains("disallowed"), "{error:?}");
         said.push(told(&error));
     }

@@ -83,7 +83,8 @@ async fn refusals_are_told_apart_with_what_to_do() {
     for inner in ["ForbiddenByRbac", "ForbiddenByPolicy", "ForbiddenByFirewall"] {
         bench.vault.rule(|rules| drop(rules.forbidden.insert("set".to_owned(), inner.to_owned())));
         let error = write(&bench, &place, &Version::first(), &Seen::Absent).await.unwrap_err();
-        assert!(matches!(error, SinkError::Denied { .. }), "{error:?}");
+        let (error, nothing_can_arrive) = error.of_write();
+        assert!(matches!(error, SinkError::Denied { .. }) && nothing_can_arrive, "{error:?}");
         said.push(told(&error));
     }
     insta::assert_snapshot!(said.join("\n\n"), @r#"

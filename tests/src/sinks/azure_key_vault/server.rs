@@ -138,6 +138,7 @@ impl State {
             Some(Trouble::Broken(status)) => return Ok(Reply::error(status, "InternalError", "")),
             Some(Trouble::Unheard) => return Err(Dropped),
             Some(Trouble::LoginExpired) => self.tokens.clear(),
+            Some(Trouble::Forbidden) => return Ok(Reply::error(403, "Forbidden", "ForbiddenByRbac")),
             Some(Trouble::Unanswered) | None => {}
         }
         let now = (self.now)();

@@ -414,6 +414,7 @@ impl Vendor for Heroku {
                 wait.into_iter().fold(reply, |reply, wait| reply.with("retry-after", wait))
             }
             Trouble::Broken(status) => refusal(status, "internal_server_error", "An error occurred."),
+            Trouble::Forbidden => refusal(403, "forbidden", "You do not have access to the app."),
             _ => refusal(401, "unauthorized", "Invalid credentials provided."),
         }
     }

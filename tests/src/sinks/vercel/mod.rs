@@ -350,6 +350,7 @@ impl Vendor for Vercel {
                 wait.into_iter().fold(reply, |reply, wait| reply.with("retry-after", wait))
             }
             Trouble::Broken(status) => refusal(status, "internal_server_error", "An unexpected error occurred"),
+            Trouble::Forbidden => refusal(403, "forbidden", "You don't have permission"),
             _ => refusal(401, "unauthorized", "Not authorized"),
         }
     }
