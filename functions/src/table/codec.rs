@@ -54,7 +54,7 @@ const SHORT: [(&str, &str); 24] = [
     ("receipt", "z"),
     ("version", "u"),
     ("stands", "h"),
-    ("open", "j"),
+    ("open", "q"),
 ];
 
 /// Renames attributes, however deep.

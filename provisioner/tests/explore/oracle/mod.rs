@@ -45,7 +45,8 @@ pub(crate) struct Oracle {
     pub(crate) ended: Vec<Token>,
     pub(crate) roles: BTreeMap<RoleName, Role>,
     pub(crate) users: BTreeMap<UserName, User>,
-    minted: u64,
+    /// How many secrets and ids were made: no two are alike.
+    pub(crate) minted: u64,
     pub(crate) mistake: Option<Mistake>,
 }
 

@@ -270,7 +270,7 @@ impl State {
             }
             self.values.insert(value, gone);
         }
-        self.service = copy;
+        self.service = Oracle { minted: self.service.minted, ..copy };
         self.note(|| "the table is replaced by an older copy".to_owned());
     }
 
