@@ -231,8 +231,7 @@ fn apply(service: &Service, token: &mut Token, edit: &Edit, roles: Option<Vec<Ro
                 version.expiry = Some(version.expiry.map_or(end, |expiry| expiry.min(end)));
             }
         }
-        changed.push("managed_by".to_owned());
-        changed.extend(from.map(|from| format!("moved from `{from}` to `{manifest}`")));
+        changed.push(from.map_or("managed_by".to_owned(), |from| format!("moved from `{from}` to `{manifest}`")));
     }
     if let Some(to) = &edit.moving.to {
         owner(token).change(None, &edit.moving)?;

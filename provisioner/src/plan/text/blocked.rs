@@ -55,11 +55,13 @@ pub(super) fn text(token: &TokenPlan, blocked: &Blocked, names: &Names) -> (Stri
         ),
         Blocked::NotAgreed { here, manifest, user, name, to } => {
             let instead = to.as_ref().map_or_else(String::new, |to| format!(", but to move it to `{to}`"));
+            let it = if (user, name) == (&token.user, &token.name) {
+                "it belongs to"
+            } else {
+                &*format!("`moved_from` names `{user}/{name}` of")
+            };
             (
-                format!(
-                    "the token `{user}/{name}` belongs to the manifest `{manifest}`, which has not agreed to move it \
-                     to `{here}`{instead}"
-                ),
+                format!("{it} the manifest `{manifest}`, which has not agreed to move it to `{here}`{instead}"),
                 Some(format!(
                     "set `moved_to = \"{here}\"` in the declaration of `{name}` in `{manifest}`, or at the top of that \
                      manifest for all that it declares, and run `provision apply` there, then here again"

@@ -41,10 +41,17 @@ pub(super) fn text(token: &TokenPlan, note: &Note, names: &Names) -> String {
             format!("{} is unreachable: {reason}; {rotation} waits for it", names.of(id))
         }
         Note::Expires { number, at } => {
-            let why = if token.declaration.is_some() {
-                ""
-            } else {
-                ", as nothing rotates a token that is not declared; declare it again to keep it"
+            let taker = token.record.as_ref().and_then(|record| record.moved_to.as_ref());
+            let why = match (token.declaration, taker) {
+                (Some(_), _) => String::new(),
+                (None, None) => {
+                    ", as nothing rotates a token that is not declared; declare it again to keep it".to_owned()
+                }
+                (None, Some(taker)) => {
+                    format!(
+                        ", as nothing rotates a token that is not declared; have `{taker}` take it, or declare it again"
+                    )
+                }
             };
             format!("version {number} is in use and expires at {}{why}", minute(*at))
         }
@@ -57,7 +64,7 @@ pub(super) fn text(token: &TokenPlan, note: &Note, names: &Names) -> String {
         Note::NotDeclared { valid } => not_declared(token, *valid),
         Note::MovesTo { to, valid } => moves_to(token, to, *valid),
         Note::Left { to, taken: true } => {
-            format!("has moved to the manifest `{to}`; remove it from this one")
+            format!("moved to the manifest `{to}`; remove it from this one")
         }
         Note::Left { to, taken: false } => format!(
             "is not created, as it moves to the manifest `{to}`, which may have it under another name; remove it from this \
