@@ -69,7 +69,7 @@ pub(super) fn begin(
             plan.notes.extend(to.map(|to| Note::MovesTo { to, valid: None }));
         }
         Some(Moving::Taken { from, name }) => {
-            plan.changes.push(Change::Move { from: from.clone(), name: name.clone() })
+            plan.changes.push(Change::Move { from: from.clone(), name: name.clone() });
         }
         Some(Moving::NotAgreed { from, user, name, to }) => {
             let (manifest, user, name, to) = (from.clone(), user.clone(), name.clone(), to.clone());
