@@ -3,8 +3,8 @@
 //! ## Modules
 //!
 //! Arrows run one way: `lambda` -> `api` -> `service` -> `table` -> the rules, and `Latchkey` is built on `service`.
-//! The rules ([`secret`], [`name`], [`role`], [`lifetime`], [`place`], [`token`], [`protocol`], [`user`],
-//! [`policy`], [`bounds`]) are pure: no I/O, no clock, no randomness but what is passed in.
+//! The rules ([`secret`], [`name`], [`role`], [`lifetime`], [`place`], [`token`], [`protocol`], [`moving`],
+//! [`user`], [`policy`], [`bounds`]) are pure: no I/O, no clock, no randomness but what is passed in.
 
 #![warn(missing_docs, clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
@@ -18,6 +18,7 @@ pub mod entropy;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 pub mod lifetime;
+pub mod moving;
 pub mod name;
 pub mod place;
 pub mod policy;

@@ -48,6 +48,9 @@ pub struct Token {
     /// The manifest that declares it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<ManifestName>,
+    /// The manifest that may take it: the one that declares it has agreed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<ManifestName>,
     /// The end of the token itself; managed tokens have durations instead.
     #[serde(
         default,
@@ -343,6 +346,7 @@ impl Token {
             created: now,
             created_by: created_by.to_owned(),
             managed_by: None,
+            moved_to: None,
             expires_at: None,
             terms: None,
             places: BTreeMap::new(),

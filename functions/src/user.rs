@@ -48,6 +48,9 @@ pub struct User {
     /// The manifest that declared the user first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<ManifestName>,
+    /// The manifest that may take the user: the one that declares the user has agreed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<ManifestName>,
     /// When the user was created.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub created: Timestamp,

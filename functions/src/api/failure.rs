@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::problem::{Challenge, Problem};
 use crate::bounds::BoundsError;
 use crate::lifetime::Contradiction;
+use crate::moving::MoveError;
 use crate::protocol::VersionError;
 use crate::service::{
     ChangeError, CreateError, Denied, EditError, GrantError, LeaseError, PublishError, RoleError, UserError,
@@ -165,12 +166,23 @@ impl From<EditError> for Problem {
             EditError::DurationsAndManifest => Self::field("/terms", detail),
             EditError::PlacesWithoutManifest => Self::field("", detail),
             EditError::OtherManifest(manifest) => other_manifest(detail, &manifest),
+            EditError::Moving(error) => not_moved(detail, &error),
         }
     }
 }
 
 fn other_manifest(detail: String, manifest: &crate::name::ManifestName) -> Problem {
     Problem::new(409, "other_manifest", detail).with("managed_by", manifest.to_string())
+}
+
+fn not_moved(detail: String, error: &MoveError) -> Problem {
+    match error {
+        MoveError::OtherManifest(owner) => other_manifest(detail, owner),
+        MoveError::NotAgreed { owner, .. } => {
+            Problem::new(409, "move_not_agreed", detail).with("managed_by", owner.to_string())
+        }
+        MoveError::NotDeclared | MoveError::ToItself(_) => Problem::field("/moved_to", detail),
+    }
 }
 
 impl<E: std::error::Error + Into<Problem> + 'static> From<ChangeError<E>> for Problem {
@@ -204,6 +216,7 @@ impl From<RoleError> for Problem {
             RoleError::NoSuchRole(_) => Self { detail, ..Self::not_found() },
             RoleError::InUse { holders, .. } => Self::new(409, "in_use", detail).with("holders", holders),
             RoleError::OtherManifest { manifest, .. } => other_manifest(detail, &manifest),
+            RoleError::Moving { error, .. } => not_moved(detail, &error),
             RoleError::TooMany => Self::field("/permissions", detail),
             RoleError::NotByManifest(permission) => not_by_manifest(detail, permission),
             RoleError::Denied(denied) => denied.into(),
@@ -222,6 +235,7 @@ impl From<UserError> for Problem {
             }
             UserError::InUse { active, .. } => Self::new(409, "in_use", detail).with("active", active),
             UserError::OtherManifest { manifest, .. } => other_manifest(detail, &manifest),
+            UserError::Moving { error, .. } => not_moved(detail, &error),
             UserError::Kind { .. } => Self::new(409, "user_kind", detail),
             UserError::NotByManifest(permission) => not_by_manifest(detail, permission),
             UserError::TooManyRoles => Self::field("/roles", detail),

@@ -18,8 +18,8 @@ use super::wire::{
 };
 use crate::name::{ManifestName, UserName};
 use crate::secret::{Digest, TokenId};
-use crate::service::Grant;
-use crate::token::{TokenKey, TokenState};
+use crate::service::{Grant, Origin};
+use crate::token::{Token, TokenKey, TokenState};
 
 routes! {
     showManifest: GET "/v1/manifests/{manifest}" => Api::show_manifest {
@@ -158,15 +158,17 @@ impl Api {
     ) -> Result<Json<LeaseRecord>, Problem> {
         let manifest = asked.path()?;
         let body = asked.body()?;
-        asked.caller().must_run(&manifest)?;
         let Holder(holder) = body.holder.parse().map_err(|rule: &str| Problem::field("/holder", rule))?;
-        let lease = self.service.take_lease(asked.caller(), &manifest, &holder, body.steal).await?;
+        let lease = match &body.token {
+            Some(_) if body.steal => return Err(Problem::field("/steal", "does not come with `token`")),
+            Some(token) => self.service.take_lease_to_move(asked.caller(), &manifest, &holder, token).await?,
+            None => self.service.take_lease(asked.caller(), &manifest, &holder, body.steal).await?,
+        };
         Ok(Json::new(lease.into()))
     }
 
     async fn free_lease(&self, asked: &RoutedRequest<'_, ManifestName, Freeing>) -> Result<NoContent, Problem> {
         let manifest = asked.path()?;
-        asked.caller().must_run(&manifest)?;
         let Holder(holder) = asked.given.holder.read(HOLDER_RULE)?;
         self.service.free_lease(asked.caller(), &manifest, &holder).await?;
         Ok(NoContent)
@@ -198,7 +200,10 @@ impl Api {
         let held = self.service.holders(&tokens).await?;
         answer.tokens = held.iter().map(|token| TokenRecord::of(token, now)).collect();
         let origins = self.service.origins(&wanted.ids).await?.into_iter();
-        answer.origins = origins.filter(|origin| visibility.shows_origin(origin)).collect();
+        let (shown, others): (Vec<Origin>, Vec<Origin>) = origins.partition(|origin| visibility.shows_origin(origin));
+        answer.origins = shown;
+        let valid = others.into_iter().filter(|origin| origin.managed_by.is_some() && !origin.ended);
+        answer.elsewhere = valid.map(|origin| origin.id).collect();
         for user in wanted.expired.iter().filter(|user| visible(user)) {
             answer.expired.insert(user.clone(), self.count_expired(user).await?);
         }
@@ -235,7 +240,9 @@ impl Api {
             return Err(Problem::not_found());
         };
         let token = self.service.holder(&TokenKey::new(user, name)).await?;
-        let own = token.filter(|token| token.id == id && token.managed_by.as_ref() == Some(&manifest));
+        let is_for =
+            |token: &Token| token.managed_by.as_ref() == Some(&manifest) || token.moved_to.as_ref() == Some(&manifest);
+        let own = token.filter(|token| token.id == id && is_for(token));
         let now = self.service.now();
         let version = own.and_then(|token| token.version_with(&digest, now));
         Ok(Json::new(Confirmed { version }))

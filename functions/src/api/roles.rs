@@ -10,7 +10,8 @@ use super::rows::routes;
 use super::wire::{
     EditToken, PutRole, PutUser, RoleList, RoleRecord, SetRoles, TokenRecord, TokenRoles, UserList, UserRecord,
 };
-use crate::name::{RoleName, UserName};
+use crate::moving::Moving;
+use crate::name::{ManifestName, RoleName, UserName};
 use crate::place::PlaceId;
 use crate::role::Permissions;
 use crate::secret::TokenId;
@@ -122,8 +123,10 @@ impl Api {
         let mut fields = Fields::default();
         let permissions: Permissions = fields.list("/permissions", &body.permissions).into_iter().collect();
         let manifest = fields.maybe("/manifest", body.manifest.as_deref());
+        let moving = read_moving(&mut fields, manifest.as_ref(), body.moved_from.as_deref(), body.moved_to.as_ref());
         fields.done()?;
-        let role = self.service.put_role(asked.caller(), &name, &permissions, manifest.as_ref()).await?;
+        let declared = (manifest.as_ref(), &moving);
+        let role = self.service.declare_role(asked.caller(), &name, &permissions, declared).await?;
         Ok(Json::new(role.into()))
     }
 
@@ -151,9 +154,10 @@ impl Api {
         let mut fields = Fields::default();
         let roles = body.roles.as_deref().map(|roles| fields.list("/roles", roles));
         let managed_by = fields.maybe("/manifest", body.manifest.as_deref());
+        let moving = read_moving(&mut fields, managed_by.as_ref(), body.moved_from.as_deref(), body.moved_to.as_ref());
         fields.done()?;
         let (kind, max_tokens, suspended) = (body.kind, body.max_tokens, body.suspended);
-        let change = UserChange { kind, roles, max_tokens, suspended, managed_by };
+        let change = UserChange { kind, roles, max_tokens, suspended, managed_by, moving };
         let user = self.service.put_user(asked.caller(), &name, &change).await?;
         Ok(Json::new(user.into()))
     }
@@ -164,9 +168,25 @@ impl Api {
     }
 }
 
+/// What a request says of a move; what is taken has to get a manifest.
+fn read_moving(
+    fields: &mut Fields,
+    manifest: Option<&ManifestName>,
+    from: Option<&str>,
+    to: Option<&Option<String>>,
+) -> Moving {
+    let from = fields.maybe("/moved_from", from);
+    if from.is_some() && manifest.is_none() {
+        fields.fault("/moved_from", "comes with `manifest` only");
+    }
+    Moving { from, to: to.map(|to| fields.maybe("/moved_to", to.as_deref())) }
+}
+
 fn read_edit(body: &EditToken) -> Result<(Option<TokenId>, Edit), Problem> {
     let mut fields = Fields::default();
     let id = fields.maybe("/id", body.id.as_deref());
+    let managed_by = fields.maybe("/manifest", body.manifest.as_deref());
+    let moving = read_moving(&mut fields, managed_by.as_ref(), body.moved_from.as_deref(), body.moved_to.as_ref());
     let edit = Edit {
         name: fields.maybe("/name", body.name.as_deref()),
         description: body.description.clone(),
@@ -180,7 +200,8 @@ fn read_edit(body: &EditToken) -> Result<(Option<TokenId>, Edit), Problem> {
             .forget
             .as_deref()
             .map(|place| Forget { place: PlaceId::from_stored(place), looked_at: body.looked_at }),
-        managed_by: fields.maybe("/manifest", body.manifest.as_deref()),
+        managed_by,
+        moving,
         leaving: body.leaving,
     };
     if body.looked_at.is_some() && body.forget.is_none() {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Caller, Service};
-use crate::name::{TokenName, UserName};
+use crate::name::{ManifestName, TokenName, UserName};
 use crate::secret::TokenId;
 use crate::table::keys::{self, Item, Key};
 use crate::table::{Put, TableError, Write, decode, encode, with_key};
@@ -53,6 +53,19 @@ pub struct EventPage {
     pub events: Vec<Event>,
     /// The sort key to go on from; `None` when this was the last page.
     pub next: Option<String>,
+}
+
+/// The manifest that declares something, and the one that may take it.
+pub(super) type Owned<'a> = (Option<&'a ManifestName>, Option<&'a ManifestName>);
+
+/// What an event tells of a role or user that moves from one manifest to another.
+pub(super) fn moved(old: Option<Owned<'_>>, (owner, moved_to): Owned<'_>) -> String {
+    let Some((was_owner, was_moved_to)) = old else { return String::new() };
+    match (was_owner, owner) {
+        (Some(from), Some(to)) if from != to => format!("; moved from `{from}` to `{to}`"),
+        _ if was_moved_to != moved_to => format!("; moved_to {}", moved_to.map_or("none", ManifestName::as_str)),
+        _ => String::new(),
+    }
 }
 
 impl Event {

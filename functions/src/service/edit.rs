@@ -11,6 +11,7 @@ use super::rights::Gain;
 use super::{Caller, ChangeError, CreateError, RACE_RETRIES, Service};
 use crate::bounds::{BoundsError, check_description, check_labels, check_places, check_verification};
 use crate::lifetime::Terms;
+use crate::moving::{MoveError, Moving, Owner};
 use crate::name::{ManifestName, RoleName, TokenName};
 use crate::place::{Place, PlaceId};
 use crate::protocol::VersionError;
@@ -43,6 +44,8 @@ pub struct Edit {
     pub forget: Option<Forget>,
     /// The manifest that declares the token from now on.
     pub managed_by: Option<ManifestName>,
+    /// Whether it moves from one manifest to another.
+    pub moving: Moving,
     /// Whether it leaves, as its manifest no longer declares it.
     pub leaving: Option<bool>,
 }
@@ -78,6 +81,18 @@ pub enum EditError {
     /// It belongs to another manifest.
     #[error("the token belongs to the manifest `{0}`")]
     OtherManifest(ManifestName),
+    /// It does not move.
+    #[error("the token does not move: {0}")]
+    Moving(MoveError),
+}
+
+impl From<MoveError> for EditError {
+    fn from(error: MoveError) -> Self {
+        match error {
+            MoveError::OtherManifest(owner) => Self::OtherManifest(owner),
+            error => Self::Moving(error),
+        }
+    }
 }
 
 impl From<BoundsError> for EditError {
@@ -137,7 +152,10 @@ impl Service {
             let manifest = edit.managed_by.as_ref();
             let guard = Precondition { id, revision, wanted: Gain::Difference, manifest, owner: owner.as_ref() };
             let edited = self
-                .change_once(caller, key, guard, "token.edit", |token| {
+                .change_once(caller, key, guard, edit.action(), |token| {
+                    caller
+                        .may_agree(token.managed_by.as_ref(), &edit.moving, "admin:tokens")
+                        .map_err(CreateError::Denied)?;
                     let detail = apply(self, token, edit, roles)?;
                     if let Some(owner) = &owner {
                         token.roles.retain(|role| owner.roles.contains(role));
@@ -187,51 +205,68 @@ impl Service {
     }
 }
 
-fn apply(service: &Service, token: &mut Token, edit: &Edit, roles: Option<Vec<RoleName>>) -> Result<String, EditError> {
-    let mut changed: Vec<&str> = Vec::new();
-    if let Some(manifest) = &edit.managed_by {
-        if let Some(other) = token.managed_by.as_ref().filter(|other| *other != manifest) {
-            return Err(EditError::OtherManifest(other.clone()));
+impl Edit {
+    /// The name of its event.
+    fn action(&self) -> &'static str {
+        match self.moving {
+            Moving { from: Some(_), .. } => "token.move",
+            Moving { to: Some(_), .. } => "token.agree",
+            Moving { from: None, to: None } => "token.edit",
         }
-        token.managed_by = Some(manifest.clone());
+    }
+}
+
+fn owner(token: &mut Token) -> Owner<'_> {
+    Owner { managed_by: &mut token.managed_by, moved_to: &mut token.moved_to }
+}
+
+fn apply(service: &Service, token: &mut Token, edit: &Edit, roles: Option<Vec<RoleName>>) -> Result<String, EditError> {
+    let mut changed: Vec<String> = Vec::new();
+    if let Some(manifest) = &edit.managed_by {
+        let from = token.managed_by.clone().filter(|owner| owner != manifest);
+        owner(token).change(Some(manifest), &Moving { to: None, ..edit.moving.clone() })?;
         // From here on versions expire, not the token.
         if let Some(end) = token.expires_at.take() {
             for version in &mut token.versions {
                 version.expiry = Some(version.expiry.map_or(end, |expiry| expiry.min(end)));
             }
         }
-        changed.push("managed_by");
+        changed.push(from.map_or("managed_by".to_owned(), |from| format!("moved from `{from}` to `{manifest}`")));
+    }
+    if let Some(to) = &edit.moving.to {
+        owner(token).change(None, &edit.moving)?;
+        changed.push(format!("moved_to {}", to.as_ref().map_or("none", ManifestName::as_str)));
     }
     if let Some(name) = &edit.name {
         token.name = name.clone();
-        changed.push("name");
+        changed.push("name".to_owned());
     }
     if let Some(description) = &edit.description {
         token.description = Some(description.clone()).filter(|text| !text.is_empty());
-        changed.push("description");
+        changed.push("description".to_owned());
     }
     if let Some(roles) = roles {
         token.roles = roles;
-        changed.push("roles");
+        changed.push("roles".to_owned());
     }
     if let Some(labels) = &edit.labels {
         token.labels = labels.clone();
-        changed.push("labels");
+        changed.push("labels".to_owned());
     }
     if let Some(networks) = &edit.allowed_ips {
         token.allowed_ips.clone_from(networks);
-        changed.push("allowed_ips");
+        changed.push("allowed_ips".to_owned());
     }
     if let Some(expiry) = edit.expires_at {
         if let Some(manifest) = &token.managed_by {
             return Err(EditError::Managed(manifest.clone()));
         }
         token.expires_at = Some(service.check_expiry(Some(expiry), service.now())?);
-        changed.push("expires_at");
+        changed.push("expires_at".to_owned());
     }
     if let Some(terms) = edit.terms {
         token.terms = Some(terms);
-        changed.push("durations");
+        changed.push("durations".to_owned());
     }
     if token.terms.is_some() != token.managed_by.is_some() {
         return Err(EditError::DurationsAndManifest);
@@ -242,7 +277,7 @@ fn apply(service: &Service, token: &mut Token, edit: &Edit, roles: Option<Vec<Ro
             return Err(EditError::PlacesWithoutManifest);
         }
         token.declare_places(places)?;
-        changed.push("places");
+        changed.push("places".to_owned());
     }
     if let Some(terms) = token.terms.filter(|_| edit.terms.is_some() || edit.places.is_some()) {
         service.check_life(terms)?;
@@ -251,11 +286,11 @@ fn apply(service: &Service, token: &mut Token, edit: &Edit, roles: Option<Vec<Ro
     }
     if let Some(Forget { place, looked_at }) = &edit.forget {
         token.forget_place(place, *looked_at, service.now())?;
-        changed.push("places");
+        changed.push("places".to_owned());
     }
     if let Some(leaving) = edit.leaving {
         token.leaving = leaving.then(|| token.leaving.unwrap_or_else(|| service.now()));
-        changed.push("leaving");
+        changed.push("leaving".to_owned());
     }
     token.description.as_deref().map_or(Ok(()), check_description)?;
     check_labels(&token.labels)?;

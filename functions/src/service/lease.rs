@@ -9,6 +9,7 @@ use super::{Caller, Denied, RACE_RETRIES, Service};
 use crate::lifetime::Seconds;
 use crate::name::ManifestName;
 use crate::table::{TableError, Update, decode, keys};
+use crate::token::TokenKey;
 
 /// How long a lease lasts that nobody renews.
 pub const LEASE: Seconds = Seconds(60);
@@ -54,6 +55,43 @@ impl Service {
         steal: bool,
     ) -> Result<Lease, LeaseError> {
         caller.must_run(manifest)?;
+        self.write_lease(caller, manifest, holder, steal).await
+    }
+
+    /// Takes or renews the lease of a manifest from which the caller takes a token: that manifest has agreed to move it
+    /// to one that the caller runs. Nothing is stolen.
+    ///
+    /// # Errors
+    /// [`Denied::Hidden`] unless it has agreed, [`LeaseError::Held`] while another run has the lease.
+    pub async fn take_lease_to_move(
+        &self,
+        caller: &Caller,
+        manifest: &ManifestName,
+        holder: &str,
+        token: &TokenKey,
+    ) -> Result<Lease, LeaseError> {
+        if !caller.runs(manifest) && !self.is_leased_by(caller, manifest, holder).await? {
+            let found = self.load(token).await?.filter(|token| token.managed_by.as_ref() == Some(manifest));
+            let agreed = found.and_then(|token| token.moved_to).is_some_and(|taker| caller.runs(&taker));
+            if !agreed {
+                return Err(Denied::Hidden.into());
+            }
+        }
+        self.write_lease(caller, manifest, holder, false).await
+    }
+
+    /// Whether a run of the caller has the lease, by the word that only it knows: it took the token meanwhile.
+    async fn is_leased_by(&self, caller: &Caller, manifest: &ManifestName, holder: &str) -> Result<bool, TableError> {
+        Ok(self.lease(manifest).await?.is_some_and(|lease| lease.holder == holder && lease.by == caller.actor))
+    }
+
+    async fn write_lease(
+        &self,
+        caller: &Caller,
+        manifest: &ManifestName,
+        holder: &str,
+        steal: bool,
+    ) -> Result<Lease, LeaseError> {
         for race in 0..RACE_RETRIES {
             let now = self.now();
             let lease = Lease { holder: holder.to_owned(), by: caller.actor.clone(), until: LEASE.after(now) };
@@ -86,7 +124,9 @@ impl Service {
     /// # Errors
     /// When the caller does not run the manifest, or the table cannot be written.
     pub async fn free_lease(&self, caller: &Caller, manifest: &ManifestName, holder: &str) -> Result<(), LeaseError> {
-        caller.must_run(manifest)?;
+        if !caller.runs(manifest) && !self.is_leased_by(caller, manifest, holder).await? {
+            return Err(Denied::Hidden.into());
+        }
         let mut update = Update::default();
         update.set("until", AttributeValue::N("0".to_owned()));
         let held = update.name("holder");

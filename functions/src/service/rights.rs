@@ -2,6 +2,7 @@
 //! operation yields lies within the caller's own permissions, networks and expiry, or within a manifest's grant.
 
 mod admission;
+mod moving;
 
 use ipnet::IpNet;
 use jiff::Timestamp;

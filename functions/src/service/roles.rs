@@ -4,8 +4,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use super::allowed::refuse_for_manifests;
+use super::audit::{Owned, moved};
 use super::{Caller, Denied, Event, RACE_RETRIES, Service};
 use crate::bounds::PERMISSIONS_MAX;
+use crate::moving::{MoveError, Moving, Owner};
 use crate::name::{ManifestName, RoleName};
 use crate::role::Permissions;
 use crate::table::{Put, Range, TableError, TransactError, Transaction, Write, decode, encode, keys, with_key};
@@ -23,8 +25,17 @@ pub struct Role {
     /// The manifest that declared it first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<ManifestName>,
+    /// The manifest that may take it: the one that declares it has agreed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<ManifestName>,
     /// Counts changes.
     pub revision: u64,
+}
+
+impl Role {
+    fn owner(&self) -> Owned<'_> {
+        (self.managed_by.as_ref(), self.moved_to.as_ref())
+    }
 }
 
 /// Why a role was not changed.
@@ -49,6 +60,14 @@ pub enum RoleError {
         role: RoleName,
         /// Whose.
         manifest: ManifestName,
+    },
+    /// It does not move.
+    #[error("the role `{role}` does not move: {error}")]
+    Moving {
+        /// Which.
+        role: RoleName,
+        /// Why.
+        error: MoveError,
     },
     /// Too many permissions.
     #[error("a role has at most {PERMISSIONS_MAX} permissions")]
@@ -93,6 +112,20 @@ impl Service {
         permissions: &Permissions,
         manifest: Option<&ManifestName>,
     ) -> Result<Role, RoleError> {
+        self.declare_role(caller, name, permissions, (manifest, &Moving::default())).await
+    }
+
+    /// The same for a role that may move from one manifest to another.
+    ///
+    /// # Errors
+    /// See [`RoleError`].
+    pub async fn declare_role(
+        &self,
+        caller: &Caller,
+        name: &RoleName,
+        permissions: &Permissions,
+        (manifest, moving): (Option<&ManifestName>, &Moving),
+    ) -> Result<Role, RoleError> {
         if !manifest.is_some_and(|manifest| caller.runs(manifest)) {
             caller.must_have("admin:roles")?;
         }
@@ -106,8 +139,8 @@ impl Service {
         }
         for race in 0..RACE_RETRIES {
             let old = self.role(name).await?;
-            self.admit_role(caller, old.as_ref(), name, permissions, manifest).await?;
-            let new = changed_role(old.as_ref(), name, permissions, manifest)?;
+            self.admit_role(caller, old.as_ref(), (name, permissions), (manifest, moving)).await?;
+            let new = changed_role(old.as_ref(), name, permissions, (manifest, moving))?;
             if old.as_ref() == Some(&new) {
                 return Ok(new);
             }
@@ -126,7 +159,7 @@ impl Service {
             };
             write.map(|write| transaction.add(write));
             let text: Vec<String> = new.permissions.iter().map(ToString::to_string).collect();
-            let detail = format!("{name}: {}", text.join(" "));
+            let detail = format!("{name}: {}{}", text.join(" "), moved(old.as_ref().map(Role::owner), new.owner()));
             let event = Event::on_role(caller, "role.put", &detail, self.now());
             transaction.add(self.event(&event)?);
             match self.table.transact(transaction).await {
@@ -146,13 +179,13 @@ impl Service {
         &self,
         caller: &Caller,
         old: Option<&Role>,
-        name: &RoleName,
-        permissions: &Permissions,
-        manifest: Option<&ManifestName>,
+        (name, permissions): (&RoleName, &Permissions),
+        (manifest, moving): (Option<&ManifestName>, &Moving),
     ) -> Result<(), RoleError> {
         if caller.is_operator() {
             return Ok(());
         }
+        caller.may_agree(old.and_then(|old| old.managed_by.as_ref()), moving, "admin:roles")?;
         let gained: Permissions = match old {
             Some(old) => permissions.iter().filter(|permission| !old.permissions.allow(permission)).cloned().collect(),
             None => permissions.clone(),
@@ -164,6 +197,7 @@ impl Service {
         let grant = self.grant_of(manifest).await?;
         if let Some(old) = old
             && old.managed_by.as_ref() != Some(manifest)
+            && !moving.takes(old.owner(), manifest)
         {
             // A grant lets it name such a role, not change it: others hold it too.
             let what = format!("other permissions to the role `{name}`, which it does not own");
@@ -214,21 +248,24 @@ fn changed_role(
     old: Option<&Role>,
     name: &RoleName,
     permissions: &Permissions,
-    manifest: Option<&ManifestName>,
+    (manifest, moving): (Option<&ManifestName>, &Moving),
 ) -> Result<Role, RoleError> {
-    let Some(old) = old else {
-        let (name, permissions, managed_by) = (name.clone(), permissions.clone(), manifest.cloned());
-        return Ok(Role { name, permissions, holders: 0, managed_by, revision: 1 });
-    };
-    if let (Some(owner), Some(manifest)) = (&old.managed_by, manifest)
-        && owner != manifest
-    {
-        return Err(RoleError::OtherManifest { role: name.clone(), manifest: owner.clone() });
-    }
-    let mut new = old.clone();
+    let mut new = old.cloned().unwrap_or_else(|| Role {
+        name: name.clone(),
+        permissions: permissions.clone(),
+        holders: 0,
+        managed_by: None,
+        moved_to: None,
+        revision: 0,
+    });
+    let role = name.clone();
+    let mut owner = Owner { managed_by: &mut new.managed_by, moved_to: &mut new.moved_to };
+    owner.change(manifest, moving).map_err(|error| match error {
+        MoveError::OtherManifest(manifest) => RoleError::OtherManifest { role, manifest },
+        error => RoleError::Moving { role, error },
+    })?;
     new.permissions = permissions.clone();
-    new.managed_by = old.managed_by.clone().or_else(|| manifest.cloned());
-    if new != *old {
+    if old != Some(&new) {
         new.revision += 1;
     }
     Ok(new)

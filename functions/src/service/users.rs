@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::allowed::not_by_manifest;
+use super::audit::{Owned, moved};
 use super::verify::{SWEPT, Verification};
 use super::{Caller, Denied, Event, RACE_RETRIES, Service};
 use crate::bounds::ROLES_MAX;
+use crate::moving::{MoveError, Moving, Owner};
 use crate::name::{ManifestName, RoleName, UserName};
 use crate::table::{
     Put, Range, TableError, TransactError, Transaction, Update, Write, decode, decode_token, encode, keys, with_key,
@@ -28,6 +30,8 @@ pub struct UserChange {
     pub suspended: Option<bool>,
     /// The manifest that declares the user.
     pub managed_by: Option<ManifestName>,
+    /// Whether the user moves from one manifest to another.
+    pub moving: Moving,
 }
 
 /// Why a user was not changed.
@@ -55,6 +59,14 @@ pub enum UserError {
         user: UserName,
         /// Whose.
         manifest: ManifestName,
+    },
+    /// The user does not move.
+    #[error("the user `{user}` does not move: {error}")]
+    Moving {
+        /// Who.
+        user: UserName,
+        /// Why.
+        error: MoveError,
     },
     /// A person does not become a service account, nor the other way round.
     #[error("`{user}` is a {}; the type of a user cannot be changed", kind.as_str())]
@@ -196,7 +208,8 @@ impl Service {
         }
         let action = if old.is_some() { "user.change" } else { "user.create" };
         let roles: Vec<&str> = new.roles.iter().map(RoleName::as_str).collect();
-        let detail = format!("roles: {}; suspended: {}", roles.join(" "), new.suspended);
+        let detail =
+            format!("roles: {}; suspended: {}{}", roles.join(" "), new.suspended, moved(old.map(owner), owner(new)));
         transaction.add(self.event(&Event::on_user(caller, action, &new.name, self.now()).with(detail))?);
         self.table.transact(transaction).await
     }
@@ -212,6 +225,7 @@ impl Service {
         if caller.is_operator() {
             return Ok(());
         }
+        caller.may_agree(old.and_then(|old| old.managed_by.as_ref()), &change.moving, "admin:users")?;
         let held = old.map(|old| old.roles.as_slice()).unwrap_or_default();
         let wanted = change.roles.as_deref().unwrap_or_default();
         let gained: Vec<RoleName> = wanted.iter().filter(|role| !held.contains(role)).cloned().collect();
@@ -220,7 +234,18 @@ impl Service {
         let manifest = change.managed_by.as_ref().filter(|manifest| caller.runs(manifest));
         let (Err(_), Some(manifest)) = (&personal, manifest) else { return Ok(personal?) };
         let grant = self.grant_of(manifest).await?;
+        // Whoever is taken from another manifest is admitted like somebody new: with all roles.
+        let taken = old.filter(|old| change.moving.takes(owner(old), manifest));
+        let (gained, permissions) = match taken {
+            Some(old) => {
+                let all = change.roles.clone().unwrap_or_else(|| old.roles.clone());
+                let permissions = self.permissions_of(&all).await?;
+                (all, permissions)
+            }
+            None => (gained, permissions),
+        };
         let other = match old {
+            Some(old) if taken.is_some() => old.kind != UserKind::Service && !grant.users.contains(name),
             Some(old) => old.managed_by.as_ref() != Some(manifest),
             // A person's name says who acted: no manifest makes one up.
             None => change.kind != Some(UserKind::Service) && !grant.users.contains(name),
@@ -334,6 +359,10 @@ impl Service {
     }
 }
 
+fn owner(user: &User) -> Owned<'_> {
+    (user.managed_by.as_ref(), user.moved_to.as_ref())
+}
+
 fn changed_user(
     old: Option<&User>,
     name: &UserName,
@@ -348,20 +377,20 @@ fn changed_user(
         max_tokens: None,
         active: 0,
         managed_by: None,
+        moved_to: None,
         created: now,
         sweeping: false,
         losing: Vec::new(),
         revision: 0,
     });
-    if let (Some(owner), Some(manifest)) = (&new.managed_by, &change.managed_by)
-        && owner != manifest
-    {
-        return Err(UserError::OtherManifest { user: name.clone(), manifest: owner.clone() });
-    }
+    let mut owner = Owner { managed_by: &mut new.managed_by, moved_to: &mut new.moved_to };
+    owner.change(change.managed_by.as_ref(), &change.moving).map_err(|error| match error {
+        MoveError::OtherManifest(manifest) => UserError::OtherManifest { user: name.clone(), manifest },
+        error => UserError::Moving { user: name.clone(), error },
+    })?;
     if change.kind.is_some_and(|kind| kind != new.kind) {
         return Err(UserError::Kind { user: name.clone(), kind: new.kind });
     }
-    new.managed_by = new.managed_by.or_else(|| change.managed_by.clone());
     if let Some(roles) = &change.roles {
         let before = std::mem::take(&mut new.roles);
         new.roles = roles.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect();

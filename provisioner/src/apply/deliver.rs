@@ -282,7 +282,15 @@ async fn look_again(
     let known: Known<'_> = observation.known(run.manifest);
     let find = known.classify(Some(push.token), &push.place.id(), &seen);
     // A push to a foreign entry was planned only because it has `adopt`.
-    let adopts = work.plan.findings.iter().any(|(place, find)| place == push.place && matches!(find, Finding::Foreign));
+    // What shows another token's id by now came since, from another manifest that pushes there too.
+    let token_in = |seen: &Result<Seen, SinkError>| match seen {
+        Ok(Seen::Holds(held)) => held.token_id.clone(),
+        _ => None,
+    };
+    let planned = observation.looks.get(&push.place.id()).and_then(token_in);
+    let came = token_in(&seen).is_some_and(|id| Some(id) != planned);
+    let adopts =
+        !came && work.plan.findings.iter().any(|(place, find)| place == push.place && matches!(find, Finding::Foreign));
     match (find, seen) {
         (Finding::Foreign, Ok(_)) if !adopts && stands(Safeguard::WriteForeign) => Err(Failure {
             subject: work.subject(),

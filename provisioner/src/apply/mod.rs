@@ -127,7 +127,8 @@ impl Work<'_> {
 pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Result<Outcome, ServiceError> {
     let mut outcome = Outcome::default();
     for role in &plan.roles {
-        run.client.put_role(&role.name, &role.permissions, Some(&run.manifest.name)).await?;
+        let declared = (Some(&run.manifest.name), &role.moving);
+        run.client.put_role(&role.name, &role.permissions, declared).await?;
         outcome.done += 1;
         run.reporter.done(&format!("role `{}`", role.name), if role.new { "created" } else { "changed" });
     }
@@ -203,6 +204,7 @@ fn done_words(work: &Work<'_>) -> String {
         words.push(match change {
             Change::Create => format!("created and pushed to {}", count(plan.places.len(), "place")),
             Change::Rename { from } => format!("renamed from `{from}`"),
+            Change::Move { from, .. } => format!("moved from `{from}`"),
             Change::TakeOver => "taken over".to_owned(),
             Change::Update(_) => "changed".to_owned(),
             Change::NewVersion(_) => format!("rotated to version {next}"),

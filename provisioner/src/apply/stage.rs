@@ -170,9 +170,14 @@ fn edit(plan: &TokenPlan, declaration: &TokenDeclaration, manifest: &ManifestNam
     let mut edit = Edit::default();
     let mut any = false;
     for change in &plan.changes {
-        any |= matches!(change, Change::Rename { .. } | Change::TakeOver | Change::Update(_));
+        any |= matches!(change, Change::Rename { .. } | Change::Move { .. } | Change::TakeOver | Change::Update(_));
         match change {
             Change::Rename { .. } => edit.name = Some(declaration.name.clone()),
+            Change::Move { from, name } => {
+                edit.managed_by = Some(manifest.clone());
+                edit.moving.from = Some(from.clone());
+                edit.name = Some(declaration.name.clone()).filter(|new| new != name);
+            }
             Change::TakeOver => {
                 edit.managed_by = Some(manifest.clone());
                 edit.terms = Some(declaration.terms);
@@ -191,6 +196,7 @@ fn edit(plan: &TokenPlan, declaration: &TokenDeclaration, manifest: &ManifestNam
                         }
                         TokenField::Places => edit.places = Some(plan.places.clone()),
                         TokenField::Leaving => edit.leaving = Some(false),
+                        TokenField::MovedTo => edit.moving.to = Some(declaration.moved_to.clone()),
                     }
                 }
             }

@@ -47,7 +47,8 @@ fn named(manifest: &Manifest, others: &[Key], word: &str) -> BTreeSet<Key> {
     let is = |key: &Key| key.1.as_str() == name && user.is_none_or(|user| key.0.as_str() == user);
     let declared = manifest.tokens.iter().filter_map(|declaration| {
         let key = (declaration.user.clone(), declaration.name.clone());
-        let formerly = declaration.moved_from.as_ref().is_some_and(is);
+        let taken = declaration.taken_from.as_ref().map(|former| (former.user.clone(), former.name.clone()));
+        let formerly = declaration.moved_from.as_ref().or(taken.as_ref()).is_some_and(is);
         (is(&key) || formerly).then_some(key)
     });
     let declared: BTreeSet<Key> = declared.collect();

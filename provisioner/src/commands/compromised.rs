@@ -21,7 +21,7 @@ use crate::observe::observe;
 use crate::output::{Format, Printer, Progress, markdown, outcome_json};
 use crate::plan::compromised::{Leak, as_plan, leaks};
 use crate::plan::{self, Labels, Options, minute};
-use crate::service::{Client, ServiceError};
+use crate::service::{Client, ServiceError, Take};
 use latchkey_sinks::ManifestSinks;
 use latchkey_sinks::machine;
 use latchkey_sinks::plural::noun_for;
@@ -61,7 +61,8 @@ pub(super) async fn run(
     let address = open::address(service, Some(manifest))?;
     let client = open::client(&address, IfMissing::Fail).await?;
     let stop = Arc::new(AtomicBool::new(false));
-    let lease = lock::lease(printer, (&address, &client), &manifest.name, &arguments.how, &stop).await?;
+    let take = Take::Own { steal: arguments.how.steal };
+    let lease = lock::lease(printer, (&address, &client), (&manifest.name, take), &arguments.how, &stop).await?;
     let machine = machine::name();
     let sinks = ManifestSinks::new(&manifest.sinks, &machine);
     let labels = Labels::new(&manifest.folder, &machine);

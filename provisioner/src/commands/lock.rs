@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use latchkey::name::ManifestName;
+use latchkey::token::TokenKey;
 
 use super::arguments::RunFlags;
 use super::exit::{Code, Fault};
 use crate::manifest::ServiceAddress;
 use crate::output::Printer;
 use crate::service::remote::request_id;
-use crate::service::{Client, LeaseHolder};
+use crate::service::{Client, LeaseHolder, Take};
 use latchkey_sinks::deadline::Deadline;
 
 const POLL_FILE: Duration = Duration::from_millis(100);
@@ -52,7 +53,7 @@ const NO_LEASE: &str = "LATCHKEY_TEST_NO_LEASE";
 pub(super) async fn lease(
     printer: Printer,
     (address, client): (&ServiceAddress, &Client),
-    manifest: &ManifestName,
+    (manifest, take): (&ManifestName, Take<'_>),
     how: &RunFlags,
     stop: &Arc<AtomicBool>,
 ) -> Result<Lease, Fault> {
@@ -65,7 +66,7 @@ pub(super) async fn lease(
         ServiceAddress::Embedded(_) if how.steal => Err(Fault::new("the lease of an embedded table cannot be stolen")
             .hint("it is released when the process that holds it exits: stop that process, or wait for it")),
         ServiceAddress::Embedded(table) => of_file(printer, table.as_path(), manifest, wait).await,
-        _ => of_service(printer, client, manifest, (wait, how.steal), stop).await,
+        _ => of_service(printer, client, (manifest, take), wait, stop).await,
     }
 }
 
@@ -110,15 +111,15 @@ fn tell(printer: Printer, text: &str, told: &mut bool) {
 async fn of_service(
     printer: Printer,
     client: &Client,
-    manifest: &ManifestName,
-    (wait, steal): (Duration, bool),
+    (manifest, take): (&ManifestName, Take<'_>),
+    wait: Duration,
     stop: &Arc<AtomicBool>,
 ) -> Result<Lease, Fault> {
     let holder = request_id();
     let until = Deadline::after(wait);
     let mut told = false;
     loop {
-        match client.take_lease(manifest, &holder, steal).await? {
+        match client.take_lease(manifest, &holder, take).await? {
             Ok(()) => break,
             Err(LeaseHolder { by, .. }) if !until.has_passed() => {
                 let dead = "if it is dead, its lease expires within a minute, or pass `--steal`";
@@ -135,15 +136,23 @@ async fn of_service(
             }
         }
     }
-    let renewing = renew(printer, client.clone(), manifest.clone(), holder.clone(), stop.clone());
+    let token = if let Take::ToMove(token) = take { Some(token.clone()) } else { None };
     let (client, manifest) = (client.clone(), manifest.clone());
+    let renewing = renew(printer, client.clone(), (manifest.clone(), token), holder.clone(), stop.clone());
     Ok(Lease::Service(Renewed { client, manifest, holder, renewing: tokio::spawn(renewing) }))
 }
 
-async fn renew(printer: Printer, client: Client, manifest: ManifestName, holder: String, stop: Arc<AtomicBool>) {
+async fn renew(
+    printer: Printer,
+    client: Client,
+    (manifest, token): (ManifestName, Option<TokenKey>),
+    holder: String,
+    stop: Arc<AtomicBool>,
+) {
+    let take = token.as_ref().map_or(Take::Own { steal: false }, Take::ToMove);
     loop {
         tokio::time::sleep(RENEW_EVERY).await;
-        match client.take_lease(&manifest, &holder, false).await {
+        match client.take_lease(&manifest, &holder, take).await {
             Ok(Ok(())) => {}
             Ok(Err(LeaseHolder { by, .. })) => {
                 printer.warning(&format!(

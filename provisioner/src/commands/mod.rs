@@ -12,6 +12,7 @@ mod exit;
 mod forget;
 mod init;
 mod interrupt;
+mod leases;
 mod lock;
 mod manifest;
 mod open;

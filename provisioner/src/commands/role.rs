@@ -1,5 +1,6 @@
 //! `provision role`.
 
+use latchkey::moving::Moving;
 use latchkey::name::RoleName;
 use latchkey::service::Role as RoleRecord;
 use serde_json::{Value, json};
@@ -17,7 +18,10 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Role) 
     match command {
         Role::Set { name, permissions, .. } => {
             let permissions = permissions.into_iter().collect();
-            let role = client.put_role(&name, &permissions, None).await.map_err(|error| fault(&name, error))?;
+            let role = client
+                .put_role(&name, &permissions, (None, &Moving::default()))
+                .await
+                .map_err(|error| fault(&name, error))?;
             if let Some(manifest) = &role.managed_by {
                 printer.warning(&format!("`{manifest}` declares this role: its next apply reverts the change"));
             }

@@ -1,17 +1,21 @@
 //! A run: it takes the lease, observes, plans, applies and reports what it did.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use latchkey::name::ManifestName;
+use latchkey::token::TokenKey;
 use serde_json::json;
 
 use super::arguments::RunFlags;
 use super::exit::{Code, Fault};
 use super::interrupt::stop_on_interrupt;
+use super::leases::Leases;
 use super::open::IfMissing;
 use super::plan::{tell_forgotten, warn};
 use super::saved::{self, Saved};
-use super::{choose, forget, lock, open};
+use super::{choose, forget, open};
 use crate::apply::{Outcome, Run, apply as carry_out};
 use crate::manifest::Manifest;
 use crate::observe::observe;
@@ -38,12 +42,20 @@ pub(super) struct RunRequest<'a> {
     pub(super) saved: Option<Saved>,
 }
 
-/// Takes the lease and does it.
+/// How a run that has its leases went.
+enum Leased {
+    Ended(Code),
+    /// It takes tokens from these manifests, each named with one of the tokens, whose leases it does not have yet.
+    /// Nothing was done.
+    Needs(BTreeMap<ManifestName, TokenKey>),
+}
+
+/// Takes the leases and does it.
 pub(super) async fn run(
     printer: Printer,
     service: Option<&str>,
     manifest: &Manifest,
-    wish: RunRequest<'_>,
+    mut wish: RunRequest<'_>,
 ) -> Result<Code, Fault> {
     let address = open::address(service, Some(manifest))?;
     if let Some(saved) = &wish.saved {
@@ -51,26 +63,36 @@ pub(super) async fn run(
     }
     let client = open::client(&address, IfMissing::Create).await?;
     let stop = Arc::new(AtomicBool::new(false));
-    let lease = lock::lease(printer, (&address, &client), &manifest.name, wish.how, &stop).await?;
-    let ended = leased(printer, (&client, manifest), wish, &stop).await;
-    lease.free().await;
-    ended
+    let mut sources = BTreeMap::new();
+    loop {
+        let whose = (&manifest.name, &sources);
+        let leases = Leases::take(printer, (&address, &client), whose, wish.how, &stop).await?;
+        let ended = leased(printer, (&client, manifest), (&mut wish, &sources), &stop).await;
+        leases.free().await;
+        match ended? {
+            Leased::Ended(code) => return Ok(code),
+            // All are given back first, as those of earlier names come first.
+            Leased::Needs(more) => sources.extend(more),
+        }
+    }
 }
 
-/// A run that holds its lease.
+/// A run that has its leases.
 async fn leased(
     printer: Printer,
     (client, manifest): (&Client, &Manifest),
-    mut wish: RunRequest<'_>,
+    (wish, sources): (&mut RunRequest<'_>, &BTreeMap<ManifestName, TokenKey>),
     stop: &Arc<AtomicBool>,
-) -> Result<Code, Fault> {
+) -> Result<Leased, Fault> {
     let how = wish.how;
     check_revision(client, manifest, how).await?;
-    warn(printer, manifest);
+    if sources.is_empty() {
+        warn(printer, manifest);
+        stop_on_interrupt(printer, stop.clone());
+    }
     let machine = machine::name();
     let sinks = ManifestSinks::new(&manifest.sinks, &machine).forgetting(&wish.may.forget_branches);
     let labels = Labels::new(&manifest.folder, &machine);
-    stop_on_interrupt(printer, stop.clone());
     let mut total = Outcome::default();
     let mut last: Option<Plan> = None;
     let mut changed = false;
@@ -78,6 +100,12 @@ async fn leased(
         // What an earlier pass did stays done, so whatever stops a later one leaves the run partly done.
         let partly = |fault: Fault| if pass == 1 { fault } else { fault.code(Code::Partly) };
         let observation = observe(client.protocol(), &sinks, manifest).await.map_err(|error| partly(error.into()))?;
+        if pass == 1 {
+            let more = observation.sources(manifest);
+            if more.keys().any(|source| !sources.contains_key(source)) {
+                return Ok(Leased::Needs(more));
+            }
+        }
         let faults = plan::faults(manifest, &observation);
         if !faults.is_empty() {
             return Err(partly(open::refuse(printer, manifest, &faults)));
@@ -99,7 +127,7 @@ async fn leased(
             if wish.saved.is_none() {
                 forget::check(&plan, &observation, (may, &named), &labels)?;
             }
-            check_stale(&wish, saved::Made { plan: &plan, manifest, labels: &labels })?;
+            check_stale(wish, saved::Made { plan: &plan, manifest, labels: &labels })?;
         }
         show(printer, manifest, &plan, &labels).map_err(partly)?;
         if pass == 1 && (plan.has_changes() || how.revision.is_some()) {
@@ -126,7 +154,7 @@ async fn leased(
         }
         wish.may.begin_another_pass();
     }
-    finish(printer, last.as_ref(), changed, &total, &labels)
+    finish(printer, last.as_ref(), changed, &total, &labels).map(Leased::Ended)
 }
 
 /// Refuses an older revision of the manifest than the last one applied.

@@ -1,5 +1,6 @@
 //! `provision user`.
 
+use latchkey::moving::Moving;
 use latchkey::name::{RoleName, UserName};
 use latchkey::service::UserChange;
 use latchkey::user::{User as UserRecord, UserKind};
@@ -68,6 +69,7 @@ async fn set(printer: Printer, client: &Client, set: &UserSet) -> Result<Code, F
         max_tokens,
         suspended: if set.suspend { Some(true) } else { set.restore.then_some(false) },
         managed_by: None,
+        moving: Moving::default(),
     };
     let user = client.put_user(&set.name, &change).await.map_err(|error| fault(&set.name, error))?;
     // No manifest declares suspensions.

@@ -6,6 +6,7 @@ use latchkey::bounds::{BoundsError, check_verification};
 use latchkey::name::{RoleName, UserName};
 use latchkey::token::TokenKey;
 
+use super::moving;
 use super::places::check_places;
 use super::sinks::ReadSink;
 use super::users::Users;
@@ -33,6 +34,7 @@ impl Parts<'_> {
         }
         self.check_sizes(reading);
         self.check_names(reading);
+        moving::check(self.tokens, reading);
         self.check_quotas(reading);
         check_places(self.service, self.sinks, self.tokens, reading);
         self.check_use_of_sinks(reading);

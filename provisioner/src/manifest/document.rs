@@ -18,6 +18,13 @@ pub struct Document {
     /// Name of the manifest. It owns what the file declares: other manifests cannot change that.
     #[schemars(regex(pattern = "^[a-z][a-z0-9-]{0,63}$"))]
     pub manifest: String,
+    /// Manifest that everything declared here is taken from, once it has agreed with `moved_to`. For a manifest that gets
+    /// another name.
+    #[schemars(regex(pattern = "^[a-z][a-z0-9-]{0,63}$"))]
+    pub moved_from: Option<String>,
+    /// Manifest that may take everything declared here, which sets `moved_from`. Until then nothing else changes.
+    #[schemars(regex(pattern = "^[a-z][a-z0-9-]{0,63}$"))]
+    pub moved_to: Option<String>,
     /// Address of the service.
     pub service: Option<Service>,
     /// Defaults for all tokens.
@@ -89,6 +96,12 @@ pub struct Role {
     /// Permissions that the role allows, `resource:action`; the action `*` means every action.
     #[schemars(length(max = 100), inner(regex(pattern = "^[a-z][a-z0-9-]*:([a-z][a-z0-9-]*|\\*)$")))]
     pub permissions: Vec<String>,
+    /// Manifest that the role is taken from, once it has agreed with `moved_to`.
+    #[schemars(regex(pattern = "^[a-z][a-z0-9-]{0,63}$"))]
+    pub moved_from: Option<String>,
+    /// Manifest that may take the role.
+    #[schemars(regex(pattern = "^[a-z][a-z0-9-]{0,63}$"))]
+    pub moved_to: Option<String>,
 }
 
 /// A person or a program that owns tokens.
@@ -102,6 +115,12 @@ pub struct User {
     pub roles: Vec<String>,
     /// Limit of active tokens, by hand or by manifest; the service's default is 10.
     pub max_tokens: Option<u32>,
+    /// Manifest that the user is taken from, once it has agreed with `moved_to`.
+    #[schemars(regex(pattern = "^[a-z][a-z0-9-]{0,63}$"))]
+    pub moved_from: Option<String>,
+    /// Manifest that may take the user.
+    #[schemars(regex(pattern = "^[a-z][a-z0-9-]{0,63}$"))]
+    pub moved_to: Option<String>,
 }
 
 /// A person or a program.
@@ -147,8 +166,12 @@ pub struct Token {
     /// Where the secret is delivered.
     #[schemars(length(min = 1))]
     pub push: Vec<Push>,
-    /// Former name of the token, so that a new name is a rename and not a second token.
+    /// Former name of the token, so that a new name is a rename and not a second token; with `manifest`, the token of
+    /// another manifest that has agreed with `moved_to`.
     pub moved_from: Option<MovedFrom>,
+    /// Manifest that may take the token, with its secrets and places. Until then it is rotated and repaired here.
+    #[schemars(regex(pattern = "^[a-z][a-z0-9-]{0,63}$"))]
+    pub moved_to: Option<String>,
 }
 
 /// One entry in one sink.
@@ -169,14 +192,17 @@ pub struct Push {
     pub vercel: vercel::PushFields,
 }
 
-/// The name that a token had before, and its user if that was another.
+/// The name that a token had before, and where that was.
 #[derive(Debug, JsonSchema)]
 #[schemars(untagged, deny_unknown_fields)]
 pub enum MovedFrom {
     /// The former name, of the same user.
     Name(String),
-    /// The former name and user.
+    /// The former name, and its manifest or user.
     UserAndName {
+        /// The manifest that declares the token today; default: this one.
+        #[schemars(regex(pattern = "^[a-z][a-z0-9-]{0,63}$"))]
+        manifest: Option<String>,
         /// The former user; default: the same user.
         user: Option<String>,
         /// The former name.

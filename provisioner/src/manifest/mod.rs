@@ -5,6 +5,7 @@ pub mod document;
 mod durations;
 mod links;
 mod load;
+mod moving;
 mod parse;
 mod places;
 mod plain_file;
@@ -22,6 +23,7 @@ mod tests;
 
 pub use links::leaving;
 pub use load::{LoadError, load};
+pub use moving::{Former, Moves};
 pub use parse::parse;
 pub use plain_file::{ReadError, RefusedTarget, SIZE_MAX};
 pub use schema::schema;
@@ -82,6 +84,8 @@ pub enum ServiceAddress {
 pub struct RoleDeclaration {
     /// The permissions that it allows.
     pub permissions: Permissions,
+    /// Whether it moves from or to another manifest.
+    pub moves: Moves,
     /// Where its header is.
     pub span: Span,
 }
@@ -95,6 +99,8 @@ pub struct UserDeclaration {
     pub roles: Vec<RoleName>,
     /// The most active tokens; `None` takes the service's default.
     pub max_tokens: Option<u32>,
+    /// Whether it moves from or to another manifest.
+    pub moves: Moves,
     /// Where its header is.
     pub span: Span,
     /// Where its roles are named, one span per role.
@@ -119,8 +125,12 @@ pub struct TokenDeclaration {
     pub terms: Terms,
     /// Where its secret goes: at least one place.
     pub pushes: Vec<PushDeclaration>,
-    /// The user and name that it had before.
+    /// The user and name that it had before in this manifest.
     pub moved_from: Option<(UserName, TokenName)>,
+    /// The token of another manifest that it is.
+    pub taken_from: Option<Former>,
+    /// The manifest that may take it.
+    pub moved_to: Option<ManifestName>,
     /// Where its header is.
     pub span: Span,
     /// Where its user is named.

@@ -7,7 +7,7 @@ use latchkey::name::ManifestName;
 
 use super::agreement::Parts;
 use super::users::Users;
-use super::{Manifest, roles, service, sinks, tokens, users};
+use super::{Manifest, Moves, moving, roles, service, sinks, tokens, users};
 use latchkey_sinks::SinkDeclaration;
 use latchkey_sinks::reading::snippet::floor;
 use latchkey_sinks::reading::{Allowances, Fault, Faults, Fields, Reading, Severity, masking, syntax};
@@ -40,18 +40,20 @@ pub fn parse(
 fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<Manifest> {
     let name = name(&mut fields, reading);
     reading.manifest = name.as_ref().map(ToString::to_string).unwrap_or_default();
+    let moves = moving::moves(&mut fields, &Moves::default(), reading);
     let address = fields.section("service", reading);
     let address = address.and_then(|section| service::service(&section, reading));
     let defaults = fields.section("defaults", reading);
     let defaults = service::defaults(defaults.as_ref(), reading);
     let roles = fields.section("roles", reading);
-    let roles = roles.map_or_else(BTreeMap::new, |section| roles::roles(&section, reading));
+    let roles = roles.map_or_else(BTreeMap::new, |section| roles::roles(&section, &moves, reading));
     let users = fields.section("users", reading);
-    let users = users.map_or_else(Users::default, |section| users::users(&section, reading));
+    let users = users.map_or_else(Users::default, |section| users::users(&section, &moves, reading));
     let sinks = fields.section("sinks", reading);
     let sinks = sinks.map_or_else(BTreeMap::new, |section| sinks::sinks(&section, reading));
     let tokens = fields.section("tokens", reading);
-    let tokens = tokens.map_or_else(Vec::new, |section| tokens::tokens(&section, &defaults, &sinks, reading));
+    let around = tokens::Around { defaults: &defaults, sinks: &sinks, moves: &moves };
+    let tokens = tokens.map_or_else(Vec::new, |section| tokens::tokens(&section, around, reading));
     fields.finish(reading);
     Parts { service: address.as_ref(), roles: &roles, users: &users, sinks: &sinks, tokens: &tokens }.check(reading);
     let declaration = |(name, sink): (String, sinks::ReadSink)| {

@@ -6,15 +6,20 @@ use latchkey::bounds::{PERMISSIONS_MAX, ROLES_MAX};
 use latchkey::name::RoleName;
 use latchkey::role::Permission;
 
-use super::RoleDeclaration;
+use super::moving::moves;
+use super::{Moves, RoleDeclaration};
 use latchkey_sinks::reading::{Fault, Fields, Reading, Section, Span, Text, sections, shown};
 
 /// Reads all declared roles.
-pub(super) fn roles(section: &Section<'_>, reading: &mut Reading<'_>) -> BTreeMap<RoleName, RoleDeclaration> {
+pub(super) fn roles(
+    section: &Section<'_>,
+    whole: &Moves,
+    reading: &mut Reading<'_>,
+) -> BTreeMap<RoleName, RoleDeclaration> {
     let mut roles = BTreeMap::new();
     for section in sections(section, reading) {
         let name = reading.name(&section.key, "a role's name");
-        let declaration = role(&section, reading);
+        let declaration = role(&section, whole, reading);
         if let Some(name) = name {
             roles.insert(name, declaration);
         }
@@ -22,7 +27,7 @@ pub(super) fn roles(section: &Section<'_>, reading: &mut Reading<'_>) -> BTreeMa
     roles
 }
 
-fn role(section: &Section<'_>, reading: &mut Reading<'_>) -> RoleDeclaration {
+fn role(section: &Section<'_>, whole: &Moves, reading: &mut Reading<'_>) -> RoleDeclaration {
     let mut fields = Fields::of_section(section, "role");
     let list = fields.texts("permissions", reading).unwrap_or_default();
     if !fields.has("permissions") {
@@ -33,8 +38,9 @@ fn role(section: &Section<'_>, reading: &mut Reading<'_>) -> RoleDeclaration {
         reading.add(Fault::error("too-many", list[PERMISSIONS_MAX].span.clone(), message));
     }
     let permissions = list.iter().filter_map(|found| permission(found, reading)).collect();
+    let moves = moves(&mut fields, whole, reading);
     fields.finish(reading);
-    RoleDeclaration { permissions, span: section.header.clone() }
+    RoleDeclaration { permissions, moves, span: section.header.clone() }
 }
 
 fn permission(found: &Text<'_>, reading: &mut Reading<'_>) -> Option<Permission> {

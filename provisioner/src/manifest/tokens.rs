@@ -7,33 +7,34 @@ use ipnet::IpNet;
 use latchkey::bounds::{ALLOWED_IPS_MAX, BoundsError, LABELS_MAX, check_description, check_labels, label_size};
 use latchkey::name::{TokenName, UserName, advice};
 
-use super::TokenDeclaration;
 use super::durations::Durations;
+use super::moving::{Former, MovedFrom, moved_from, moved_to};
 use super::pushes::pushes;
 use super::roles::role_names;
 use super::service::Defaults;
 use super::sinks::ReadSink;
-use latchkey_sinks::reading::{Fault, Fields, Reading, Section, Text, is_plain, sections, shown, text_of, wrong_type};
+use super::{Moves, TokenDeclaration};
+use latchkey_sinks::reading::{Fault, Fields, Reading, Section, Text, is_plain, sections, shown};
 
 /// The most labels that a manifest gives a token; [`LABELS_MAX`] is what they may take.
 const LABELS_DECLARED: usize = 20;
 
-/// Reads all declared tokens. One whose name or user cannot be read is left out; the fault is there.
-pub(super) fn tokens(
-    section: &Section<'_>,
-    defaults: &Defaults,
-    sinks: &BTreeMap<String, ReadSink>,
-    reading: &mut Reading<'_>,
-) -> Vec<TokenDeclaration> {
-    sections(section, reading).iter().filter_map(|section| token(section, defaults, sinks, reading)).collect()
+/// What of the file a token depends on.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'a> {
+    pub(super) defaults: &'a Defaults,
+    pub(super) sinks: &'a BTreeMap<String, ReadSink>,
+    /// What moves as a whole.
+    pub(super) moves: &'a Moves,
 }
 
-fn token(
-    section: &Section<'_>,
-    defaults: &Defaults,
-    sinks: &BTreeMap<String, ReadSink>,
-    reading: &mut Reading<'_>,
-) -> Option<TokenDeclaration> {
+/// Reads all declared tokens. One whose name or user cannot be read is left out; the fault is there.
+pub(super) fn tokens(section: &Section<'_>, around: Around<'_>, reading: &mut Reading<'_>) -> Vec<TokenDeclaration> {
+    sections(section, reading).iter().filter_map(|section| token(section, around, reading)).collect()
+}
+
+fn token(section: &Section<'_>, around: Around<'_>, reading: &mut Reading<'_>) -> Option<TokenDeclaration> {
+    let Around { defaults, sinks, moves } = around;
     let mut fields = Fields::of_section(section, "token");
     let name = name(section, &mut fields, reading);
     let user = user(&mut fields, defaults, reading);
@@ -46,11 +47,19 @@ fn token(
     let pushes = pushes(&mut fields, section.key.text, sinks, reading);
     let moved_from = moved_from(&mut fields, user.as_ref().map(|(user, _)| user), reading);
     let moved_from_span = fields.key_span("moved_from");
+    let moved_to = moved_to(&mut fields, moves, reading);
     fields.finish(reading);
     let (user, user_span) = user?;
+    let name = name?;
+    let whole = moves.from.clone().map(|manifest| Former { manifest, user: user.clone(), name: name.clone() });
+    let (moved_from, taken_from) = match moved_from {
+        Some(MovedFrom::Here(user, name)) => (Some((user, name)), whole),
+        Some(MovedFrom::There(former)) => (None, Some(former)),
+        None => (None, whole),
+    };
     let (roles, role_spans) = roles.map_or((None, Vec::new()), |(roles, spans)| (Some(roles), spans));
     Some(TokenDeclaration {
-        name: name?,
+        name,
         user,
         description,
         roles,
@@ -59,6 +68,8 @@ fn token(
         terms: durations.terms(),
         pushes,
         moved_from,
+        taken_from,
+        moved_to,
         span: section.header.clone(),
         user_span,
         role_spans,
@@ -160,31 +171,4 @@ fn cidr(found: &Text<'_>, reading: &mut Reading<'_>) -> Option<IpNet> {
         reading.add(Fault::warning("wide-cidr", found.span.clone(), message).hint("write the network that it covers"));
     }
     Some(net.trunc())
-}
-
-/// `"name"`, with the same user, or `{ user = "..", name = ".." }`.
-fn moved_from(
-    fields: &mut Fields<'_>,
-    user: Option<&UserName>,
-    reading: &mut Reading<'_>,
-) -> Option<(UserName, TokenName)> {
-    let value = fields.value("moved_from")?;
-    if let Some(found) = text_of(value) {
-        return Some((user?.clone(), reading.name(&found, "a token's name")?));
-    }
-    let Some(table) = value.get_ref().as_table() else {
-        let hint = "write the former name, or `{ user = \"..\", name = \"..\" }`";
-        reading.add(wrong_type("a string or a table", "moved_from", value).hint(hint));
-        return None;
-    };
-    let mut former = Fields::new(table, "`moved_from`".to_owned(), value.span());
-    let name = former.required_text("name", reading);
-    let other = former.text("user", reading);
-    former.finish(reading);
-    let name = name.and_then(|found| reading.name(&found, "a token's name"));
-    let user = match other {
-        Some(found) => reading.name(&found, "a user's name"),
-        None => user.cloned(),
-    };
-    Some((user?, name?))
 }

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use latchkey::name::UserName;
 
-use super::UserDeclaration;
+use super::moving::moves;
 use super::roles::role_names;
+use super::{Moves, UserDeclaration};
 use latchkey_sinks::reading::{Fault, Fields, Reading, Section, sections, shown};
 
 /// The users of the file.
@@ -17,11 +18,11 @@ pub(super) struct Users {
 }
 
 /// Reads all declared users.
-pub(super) fn users(section: &Section<'_>, reading: &mut Reading<'_>) -> Users {
+pub(super) fn users(section: &Section<'_>, whole: &Moves, reading: &mut Reading<'_>) -> Users {
     let mut users = Users::default();
     for section in sections(section, reading) {
         let name: Option<UserName> = reading.name(&section.key, "a user's name");
-        let (declaration, sure) = user(&section, reading);
+        let (declaration, sure) = user(&section, whole, reading);
         if let Some(name) = name {
             if !sure {
                 users.unsure.insert(name.clone());
@@ -32,17 +33,18 @@ pub(super) fn users(section: &Section<'_>, reading: &mut Reading<'_>) -> Users {
     users
 }
 
-fn user(section: &Section<'_>, reading: &mut Reading<'_>) -> (UserDeclaration, bool) {
+fn user(section: &Section<'_>, whole: &Moves, reading: &mut Reading<'_>) -> (UserDeclaration, bool) {
     let mut fields = Fields::of_section(section, "user");
     let service = is_service(&mut fields, reading);
     let roles = role_names(&mut fields, reading);
     let sure = roles.is_some() || !fields.has("roles");
     let max_tokens = fields.count("max_tokens", reading);
     let max_tokens_span = fields.key_span("max_tokens");
+    let moves = moves(&mut fields, whole, reading);
     fields.finish(reading);
     let (roles, role_spans) = roles.unwrap_or_default();
     let span = section.header.clone();
-    (UserDeclaration { service, roles, max_tokens, span, role_spans, max_tokens_span }, sure)
+    (UserDeclaration { service, roles, max_tokens, moves, span, role_spans, max_tokens_span }, sure)
 }
 
 fn is_service(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> bool {

@@ -2,6 +2,7 @@
 
 pub mod finding;
 pub mod keeping;
+pub mod moving;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::safeguard::{Safeguard, stands};
 use crate::service::{Records, ServiceError};
 use finding::{Finding, Known};
 use latchkey_sinks::{Marker, Seen, Sink, SinkError, SinkSet};
+use moving::{Found, Moving, former_key, settle};
 
 /// What looks at places found.
 pub type Looks = HashMap<PlaceId, Result<Seen, SinkError>>;
@@ -41,6 +43,8 @@ pub struct Observation {
     pub looks: Looks,
     /// Where the ids come from that places showed.
     pub origins: HashMap<TokenId, Origin>,
+    /// Ids of valid tokens of other manifests that this one may not see.
+    pub hidden: BTreeSet<TokenId>,
     /// Versions whose secret could be read back and was confirmed, and where.
     pub available: HashMap<(TokenId, u32), PlaceId>,
     /// This machine, as places name it.
@@ -56,24 +60,45 @@ pub struct Observation {
 pub struct Observed {
     /// Where its pushes land, in the manifest's order.
     pub places: Vec<Result<Place, SinkError>>,
-    /// The token of that user and name, whoever manages it; not one that expired for good.
+    /// The token of that user and name, whoever manages it, or the one that is taken from another manifest; not one
+    /// that expired for good.
     pub record: Option<Arc<Token>>,
+    /// Whether it moves from one manifest to another.
+    pub moving: Option<Moving>,
+}
+
+/// Somebody else's token, whose secret a place contains.
+#[derive(Debug, Clone, Copy)]
+pub enum OtherManifest<'a> {
+    Known {
+        origin: &'a Origin,
+        manifest: &'a ManifestName,
+    },
+    /// The manifest may not see whose it is.
+    Hidden,
 }
 
 impl Observation {
     /// What distinguishes our versions from others.
     pub fn known<'a>(&'a self, manifest: &'a Manifest) -> Known<'a> {
-        let declared = self.tokens.iter().filter_map(|observed| observed.record.as_deref());
-        let ours = declared.filter(|token| token.managed_by.as_ref() == Some(&manifest.name));
+        let is_ours = |observed: &&Observed, token: &Token| {
+            token.managed_by.as_ref() == Some(&manifest.name) || matches!(observed.moving, Some(Moving::Taken { .. }))
+        };
+        let declared = self.tokens.iter().filter_map(|observed| Some((observed, observed.record.as_deref()?)));
+        let ours = declared.filter(|(observed, token)| is_ours(observed, token)).map(|(_, token)| token);
         Known::new(&manifest.name, ours.chain(&self.undeclared), &self.origins, self.at)
     }
 
     /// The token of another manifest whose secret a place contains, if it has not been deleted.
-    pub fn other_manifest(&self, place: &PlaceId, manifest: &ManifestName) -> Option<&Origin> {
+    pub fn other_manifest(&self, place: &PlaceId, manifest: &ManifestName) -> Option<OtherManifest<'_>> {
         let Ok(Seen::Holds(held)) = self.looks.get(place)? else { return None };
-        let origin = self.origins.get(held.token_id.as_ref()?)?;
-        let other = origin.managed_by.as_ref().is_some_and(|owner| owner != manifest);
-        (other && !origin.ended).then_some(origin)
+        let id = held.token_id.as_ref()?;
+        if self.hidden.contains(id) {
+            return Some(OtherManifest::Hidden);
+        }
+        let origin = self.origins.get(id).filter(|origin| !origin.ended)?;
+        let other = origin.managed_by.as_ref().filter(|owner| *owner != manifest)?;
+        Some(OtherManifest::Known { origin, manifest: other })
     }
 
     /// Why consumers of a place may still read an older version than its entry shows, if they may.
@@ -94,9 +119,9 @@ pub async fn observe(
     let at = client.now();
     let (tokens, undeclared, max_tokens) = records(client, manifest, at).await?;
     let mut observed = Vec::with_capacity(tokens.len());
-    for (declaration, record) in manifest.tokens.iter().zip(tokens) {
+    for (declaration, (record, moving)) in manifest.tokens.iter().zip(tokens) {
         let places = join_all(declaration.pushes.iter().map(|push| sinks.place(push))).await;
-        observed.push(Observed { places, record: record.map(Arc::new) });
+        observed.push(Observed { places, record: record.map(Arc::new), moving });
     }
     let mut places: BTreeMap<PlaceId, Place> = BTreeMap::new();
     for observed in &observed {
@@ -111,7 +136,7 @@ pub async fn observe(
     let doubtful = doubtful(&observed, &undeclared, &looks);
     let doubtful = places.values().filter(|place| doubtful.contains(&place.id()));
     looks.extend(ask(sinks, doubtful, How::Confirm).await);
-    let origins = origins(client, manifest, (&observed, &undeclared), &looks).await?;
+    let (origins, hidden) = origins(client, manifest, (&observed, &undeclared), &looks).await?;
     let mut observation = Observation {
         at,
         roles: client.roles(&manifest.name).await?.into_iter().map(|role| (role.name.clone(), role)).collect(),
@@ -119,6 +144,7 @@ pub async fn observe(
         tokens: observed,
         undeclared,
         origins,
+        hidden,
         looks,
         available: HashMap::new(),
         machine: sinks.machine().to_owned(),
@@ -164,12 +190,15 @@ fn doubtful(observed: &[Observed], undeclared: &[Token], looks: &Looks) -> BTree
     doubtful
 }
 
+/// A declared token's record, and whether it moves.
+type Declared = (Option<Token>, Option<Moving>);
+
 /// The record of each declared token, the manifest's tokens that it does not declare, and the most tokens of a user.
 async fn records(
     client: &dyn Records,
     manifest: &Manifest,
     now: Timestamp,
-) -> Result<(Vec<Option<Token>>, Vec<Token>, u32), ServiceError> {
+) -> Result<(Vec<Declared>, Vec<Token>, u32), ServiceError> {
     let found = client.managed_tokens(&manifest.name).await?;
     let mut managed: HashMap<_, Token> = found.tokens.into_iter().map(|token| (token.key(), token)).collect();
     let wanted = |declaration: &TokenDeclaration| TokenKey::new(declaration.user.clone(), declaration.name.clone());
@@ -184,7 +213,17 @@ async fn records(
         // One that expired with no manifest to renew it makes way for a new token.
         found.filter(|token| token.managed_by.is_some() || token.state(now) == TokenState::Active)
     };
-    let records = manifest.tokens.iter().map(&mut find).collect();
+    let owns: Vec<Option<Token>> = manifest.tokens.iter().map(&mut find).collect();
+    let absent = manifest.tokens.iter().zip(&owns).filter(|(_, own)| own.is_none());
+    let wanted: Vec<TokenKey> = absent.filter_map(|(declaration, _)| former_key(declaration)).collect();
+    let formers = if wanted.is_empty() { Vec::new() } else { client.holders(&manifest.name, &wanted).await? };
+    let formers: HashMap<TokenKey, Token> = formers.into_iter().map(|token| (token.key(), token)).collect();
+    let record = |(declaration, own): (&TokenDeclaration, Option<Token>)| {
+        let renamed = declaration.moved_from.clone().map(|(user, name)| TokenKey::new(user, name));
+        let is_renamed = renamed.is_some_and(|key| managed.contains_key(&key));
+        settle(&manifest.name, declaration, Found { own, formers: &formers, is_renamed })
+    };
+    let records = manifest.tokens.iter().zip(owns).map(record).collect();
     let mut undeclared: Vec<Token> = managed.into_values().collect();
     undeclared.sort_by(|one, other| (&one.user, &one.name).cmp(&(&other.user, &other.name)));
     Ok((records, undeclared, found.max_tokens))
@@ -205,7 +244,7 @@ async fn expired(
 ) -> Result<BTreeMap<UserName, u32>, ServiceError> {
     let mut creates: BTreeMap<&UserName, u32> = BTreeMap::new();
     for (declaration, observed) in manifest.tokens.iter().zip(&observation.tokens) {
-        if observed.record.is_none() {
+        if observed.record.is_none() && observed.moving.is_none() {
             *creates.entry(&declaration.user).or_default() += 1;
         }
     }
@@ -221,14 +260,15 @@ async fn expired(
     Ok(expired)
 }
 
-/// Where the ids come from that places show and whose records were not read: a former token is only known by its
-/// tombstone. Where there is a record, its tombstone adds nothing: it has fingerprints only once the token has ended.
+/// Where the ids come from that places show and whose records were not read, and which of them the manifest may not see:
+/// a former token is only known by its tombstone. Where there is a record, its tombstone adds nothing: it has
+/// fingerprints only once the token has ended.
 async fn origins(
     client: &dyn Records,
     manifest: &Manifest,
     (observed, undeclared): (&[Observed], &[Token]),
     looks: &Looks,
-) -> Result<HashMap<TokenId, Origin>, ServiceError> {
+) -> Result<(HashMap<TokenId, Origin>, BTreeSet<TokenId>), ServiceError> {
     let records = observed.iter().filter_map(|observed| observed.record.as_deref()).chain(undeclared);
     let read: BTreeSet<&TokenId> = records.map(|token| &token.id).collect();
     let shown = looks.values().filter_map(|seen| match seen {
@@ -237,11 +277,14 @@ async fn origins(
     });
     let ids: BTreeSet<&TokenId> = shown.filter(|id| !read.contains(id)).collect();
     if ids.is_empty() {
-        return Ok(HashMap::new());
+        return Ok((HashMap::new(), BTreeSet::new()));
     }
-    let ids: Vec<TokenId> = ids.into_iter().cloned().collect();
+    let mut ids: Vec<TokenId> = ids.into_iter().cloned().collect();
     let origins = client.origins(&manifest.name, &ids).await?.into_iter();
-    Ok(origins.map(|origin| (origin.id.clone(), origin)).collect())
+    let origins: HashMap<TokenId, Origin> = origins.map(|origin| (origin.id.clone(), origin)).collect();
+    ids.retain(|id| !origins.contains_key(id));
+    let hidden = if ids.is_empty() { Vec::new() } else { client.elsewhere(&manifest.name, &ids).await? };
+    Ok((origins, hidden.into_iter().collect()))
 }
 
 /// Looks at places, each sink asked once for all of its own.

@@ -1,5 +1,6 @@
 //! Plans and outcomes as JSON, for programs. No secret is in either.
 
+use latchkey::moving::Moving;
 use latchkey::place::PlaceId;
 use serde_json::{Value, json};
 
@@ -12,7 +13,13 @@ pub fn plan(plan: &Plan, labels: &Labels) -> Value {
     let roles: Vec<Value> = plan
         .roles
         .iter()
-        .map(|role| json!({ "role": role.name, "new": role.new, "gains": role.gains, "losses": role.losses }))
+        .map(|role| {
+            let mut value = json!({ "role": role.name, "new": role.new, "gains": role.gains, "losses": role.losses });
+            if let Some((_, to)) = &role.moved_to {
+                value["moved_to"] = json!(to);
+            }
+            moved_from(value, &role.moving)
+        })
         .collect();
     let users: Vec<Value> = plan
         .users
@@ -23,7 +30,7 @@ pub fn plan(plan: &Plan, labels: &Labels) -> Value {
                 .iter()
                 .map(|field| json!({ "field": field.name.as_str(), "from": field.from, "to": field.to }))
                 .collect();
-            json!({ "user": user.name, "new": user.new, "fields": fields })
+            moved_from(json!({ "user": user.name, "new": user.new, "fields": fields }), &user.change.moving)
         })
         .collect();
     let busy = |token: &&TokenPlan| !token.changes.is_empty() || !token.blocked.is_empty() || !token.notes.is_empty();
@@ -40,6 +47,14 @@ pub fn plan(plan: &Plan, labels: &Labels) -> Value {
         "tokens": tokens,
         "guards": guards,
     })
+}
+
+/// Adds the manifest that a role or user is taken from.
+fn moved_from(mut value: Value, moving: &Moving) -> Value {
+    if let Some(from) = &moving.from {
+        value["moved_from"] = json!(from);
+    }
+    value
 }
 
 fn token(token: &TokenPlan, labels: &Labels) -> Value {
@@ -70,6 +85,7 @@ fn change(change: &Change, all: &[Value], place: &dyn Fn(&PlaceId) -> Value) -> 
     match change {
         Change::Create => json!({ "action": "create", "push": all }),
         Change::Rename { from } => json!({ "action": "rename", "from": from }),
+        Change::Move { from, name } => json!({ "action": "move", "manifest": from, "name": name }),
         Change::TakeOver => json!({ "action": "take_over" }),
         Change::Update(fields) => {
             let fields: Vec<Value> = fields

@@ -83,7 +83,9 @@ pub fn calendar(manifest: &Manifest, observation: &Observation, options: &Option
         options.only.is_empty() || options.only.contains(&(user.clone(), name.clone()))
     };
     for (declaration, observed) in manifest.tokens.iter().zip(&observation.tokens) {
-        if selected(&declaration.user, &declaration.name) {
+        // One that has left, or that cannot come yet, is not rotated here.
+        let moves = observed.record.is_none() && observed.moving.is_some();
+        if selected(&declaration.user, &declaration.name) && !moves {
             let book = Book { user: &declaration.user, name: &declaration.name, until, dates: &mut dates };
             declared(book, observed.record.as_deref(), declaration.terms, observation.at);
         }

@@ -8,10 +8,10 @@ use latchkey::lifetime::Seconds;
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::place::{Place, PlaceId};
 use latchkey::protocol::Keeps;
-use latchkey::service::Origin;
 use latchkey::token::Token;
 use latchkey_sinks::SinkError;
 
+use crate::observe::OtherManifest;
 use crate::observe::finding::Finding;
 
 /// One field that changes, of a token or of a user.
@@ -38,6 +38,8 @@ pub enum TokenField {
     Places,
     /// Whether it is leaving: pruned, and deleted after its overlap.
     Leaving,
+    /// The manifest that may take it.
+    MovedTo,
 }
 
 impl TokenField {
@@ -53,6 +55,7 @@ impl TokenField {
             Self::Overlap => "overlap",
             Self::Places => "places",
             Self::Leaving => "leaving",
+            Self::MovedTo => "moved_to",
         }
     }
 }
@@ -65,6 +68,8 @@ pub enum UserField {
     /// Whether all of its tokens have its last change.
     Tokens,
     MaxTokens,
+    /// The manifest that may take the user.
+    MovedTo,
 }
 
 impl UserField {
@@ -75,6 +80,7 @@ impl UserField {
             Self::Roles => "roles",
             Self::Tokens => "tokens",
             Self::MaxTokens => "max_tokens",
+            Self::MovedTo => "moved_to",
         }
     }
 }
@@ -113,6 +119,12 @@ pub enum Change {
     Rename {
         /// The name that it has today.
         from: TokenName,
+    },
+    /// It is taken from another manifest, which has agreed.
+    Move {
+        from: ManifestName,
+        /// The name that it has there.
+        name: TokenName,
     },
     /// Created by hand: the manifest manages it from now on.
     TakeOver,
@@ -202,6 +214,21 @@ pub enum Blocked {
     Foreign(PlaceId),
     /// A place contains the secret of another manifest's token, which is still valid.
     OtherManifest { place: PlaceId, manifest: ManifestName, user: UserName, name: TokenName },
+    /// The same, and the manifest may not see whose it is.
+    HiddenManifest(PlaceId),
+    /// It belongs to another manifest, which has not agreed to move it here.
+    NotAgreed {
+        /// This one.
+        here: ManifestName,
+        manifest: ManifestName,
+        user: UserName,
+        /// Its name there.
+        name: TokenName,
+        /// The manifest that may take it instead.
+        to: Option<ManifestName>,
+    },
+    /// It moves here from another manifest, with all its places, not only those that were selected.
+    MovesWhole(ManifestName),
     /// A place is unreachable, so what it contains is unknown.
     Unreachable {
         place: PlaceId,
@@ -258,21 +285,25 @@ impl Blocked {
         Self::Unreachable { place: place.clone(), reason, hint, tracked }
     }
 
-    pub(super) fn other_manifest(place: &PlaceId, origin: &Origin) -> Option<Self> {
+    pub(super) fn other_manifest(place: &PlaceId, other: OtherManifest<'_>) -> Self {
+        let OtherManifest::Known { origin, manifest } = other else { return Self::HiddenManifest(place.clone()) };
         let (user, name) = (origin.user.clone(), origin.name.clone());
-        Some(Self::OtherManifest { place: place.clone(), manifest: origin.managed_by.clone()?, user, name })
+        Self::OtherManifest { place: place.clone(), manifest: manifest.clone(), user, name }
     }
 
     /// The place that it is about.
     pub fn place(&self) -> Option<&PlaceId> {
         match self {
             Self::Foreign(place)
+            | Self::HiddenManifest(place)
             | Self::OtherManifest { place, .. }
             | Self::Unreachable { place, .. }
             | Self::NotQuiet { place, .. } => Some(place),
             Self::NoPlace(..)
             | Self::Renamed { .. }
             | Self::OtherUser(_)
+            | Self::NotAgreed { .. }
+            | Self::MovesWhole(_)
             | Self::TooManyVersions { .. }
             | Self::UsedLately { .. }
             | Self::Everywhere { .. }
@@ -362,6 +393,18 @@ pub enum Note {
     NotDeclared {
         /// The version that consumers should have, and when it expires; `None` when none is valid.
         valid: Option<(u32, Timestamp)>,
+    },
+    /// Another manifest may take it.
+    MovesTo {
+        to: ManifestName,
+        /// Of one that is not declared any more, the version that consumers should have, and when it expires.
+        valid: Option<(u32, Timestamp)>,
+    },
+    /// It is declared, and no longer this manifest's.
+    Left {
+        to: ManifestName,
+        /// Whether the other manifest has it, under this name.
+        taken: bool,
     },
     /// It is leaving, to be deleted then.
     EndsAfter(Timestamp),

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use latchkey::name::{RoleName, UserName};
+use latchkey::name::{ManifestName, RoleName, UserName};
 use latchkey::place::PlaceId;
 use latchkey::role::Permissions;
 
-use crate::manifest::{Manifest, TokenDeclaration};
+use super::moving::{Standing, standing};
+use crate::manifest::{Manifest, Moves, TokenDeclaration};
 use crate::observe::Observation;
 use latchkey_sinks::plural;
 use latchkey_sinks::reading::{Fault, Span};
@@ -33,14 +34,20 @@ pub fn faults(manifest: &Manifest, observation: &Observation) -> Vec<Fault> {
         token_user(manifest, observation, declaration, &mut faults);
         token_roles(manifest, observation, declaration, &mut faults);
         let record = observation.tokens[index].record.as_ref();
+        let moving = observation.tokens[index].moving.as_ref();
         if let Some(owner) = record.and_then(|record| record.managed_by.as_ref())
             && *owner != manifest.name
+            && moving.is_none()
         {
-            let message = format!("the token `{}` belongs to the manifest `{owner}`", declaration.name);
-            let hint = "a token belongs to the manifest that declared it first; choose another name";
+            let name = &declaration.name;
+            let message = format!("the token `{name}` belongs to the manifest `{owner}`");
+            let hint = format!(
+                "a token belongs to the manifest that declared it first; choose another name, or move it here with \
+                 `moved_from = {{ manifest = \"{owner}\", name = \"{name}\" }}`"
+            );
             faults.push(Fault::error("other-manifest", declaration.span.clone(), message).hint(hint));
         }
-        if record.is_none() && declaration.moved_from.is_none() {
+        if record.is_none() && moving.is_none() && declaration.moved_from.is_none() {
             quota(manifest, observation, declaration, &mut counts, &mut faults);
         }
     }
@@ -50,11 +57,12 @@ pub fn faults(manifest: &Manifest, observation: &Observation) -> Vec<Fault> {
 
 fn roles(manifest: &Manifest, observation: &Observation, faults: &mut Vec<Fault>) {
     for (name, declared) in &manifest.roles {
-        let owner = observation.roles.get(name).and_then(|role| role.managed_by.as_ref());
-        if let Some(owner) = owner.filter(|owner| **owner != manifest.name) {
+        let found = observation.roles.get(name).map(|role| (role.managed_by.as_ref(), role.moved_to.as_ref()));
+        if let Standing::Other(owner) = standing(&manifest.name, &declared.moves, found) {
             let message = format!("the role `{name}` belongs to the manifest `{owner}`");
-            let hint =
+            let refer =
                 format!("refer to it without declaring it: remove `[roles.{name}]` here, and change it in `{owner}`");
+            let hint = not_agreed(manifest, &declared.moves, owner, &format!("[roles.{name}]")).unwrap_or(refer);
             faults.push(Fault::error("other-manifest", declared.span.clone(), message).hint(hint));
         }
     }
@@ -63,9 +71,11 @@ fn roles(manifest: &Manifest, observation: &Observation, faults: &mut Vec<Fault>
 fn users(manifest: &Manifest, observation: &Observation, faults: &mut Vec<Fault>) {
     for (name, declared) in &manifest.users {
         let old = observation.users.get(name);
-        if let Some(owner) = old.and_then(|user| user.managed_by.as_ref()).filter(|owner| **owner != manifest.name) {
+        let found = old.map(|user| (user.managed_by.as_ref(), user.moved_to.as_ref()));
+        if let Standing::Other(owner) = standing(&manifest.name, &declared.moves, found) {
             let message = format!("the user `{name}` belongs to the manifest `{owner}`");
-            let hint = format!("refer to it without declaring it, and change it in `{owner}`");
+            let refer = format!("refer to it without declaring it, and change it in `{owner}`");
+            let hint = not_agreed(manifest, &declared.moves, owner, &format!("[users.\"{name}\"]")).unwrap_or(refer);
             faults.push(Fault::error("other-manifest", declared.span.clone(), message).hint(hint));
         }
         let kind = if declared.service { "service" } else { "person" };
@@ -80,6 +90,17 @@ fn users(manifest: &Manifest, observation: &Observation, faults: &mut Vec<Fault>
             }
         }
     }
+}
+
+/// What is missing before something that `owner` declares can move here, where that is wanted.
+fn not_agreed(manifest: &Manifest, declared: &Moves, owner: &ManifestName, table: &str) -> Option<String> {
+    (declared.from.as_ref() == Some(owner)).then(|| {
+        format!(
+            "`{owner}` has not agreed to move it: set `moved_to = \"{}\"` in `{table}` there, or at the top of that \
+             manifest for all that it declares, and run `provision apply` there first",
+            manifest.name
+        )
+    })
 }
 
 fn exists(manifest: &Manifest, observation: &Observation, role: &RoleName) -> bool {

@@ -7,6 +7,7 @@ mod change;
 pub mod compromised;
 mod expiry;
 mod faults;
+mod moving;
 mod ownership;
 mod prune;
 mod select;
@@ -20,6 +21,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use latchkey::lifetime::Seconds;
+use latchkey::moving::Moving;
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::place::{Place, PlaceId};
 use latchkey::role::Permissions;
@@ -136,6 +138,10 @@ pub struct RoleChange {
     pub losses: Vec<String>,
     /// Created by hand: managed by the manifest from now on.
     pub taken_over: bool,
+    /// Whether it moves from one manifest to another.
+    pub moving: Moving,
+    /// What it agreed to before and will agree to, where that changes.
+    pub moved_to: Option<(String, String)>,
 }
 
 /// A user to create or change.

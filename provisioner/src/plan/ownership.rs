@@ -2,38 +2,42 @@
 
 use std::collections::BTreeSet;
 
+use latchkey::moving::Moving;
 use latchkey::name::{ManifestName, RoleName};
 use latchkey::role::Permissions;
-use latchkey::service::UserChange;
+use latchkey::service::{Role, UserChange};
 use latchkey::user::{User, UserKind};
 
+use super::moving::{Standing, moves, standing};
 use super::{Field, RoleChange, UserField, UserPlan};
-use crate::manifest::{Manifest, RoleDeclaration, UserDeclaration};
+use crate::manifest::{Manifest, Moves, RoleDeclaration, UserDeclaration};
 use crate::observe::Observation;
 
 /// The roles and users that a run creates or changes. Those of other manifests are faults, not changes.
 pub(super) fn changes(manifest: &Manifest, observation: &Observation) -> (Vec<RoleChange>, Vec<UserPlan>) {
-    let foreign = |owner: Option<&ManifestName>| owner.is_some_and(|owner| *owner != manifest.name);
+    let ours = |moves: &Moves, found: Option<(Option<&ManifestName>, Option<&ManifestName>)>| {
+        matches!(standing(&manifest.name, moves, found), Standing::Own | Standing::Taken)
+    };
     let roles = manifest.roles.iter().filter_map(|(name, declared)| {
-        let old = observation.roles.get(name).map(|role| (&role.permissions, role.managed_by.as_ref()));
-        if foreign(old.and_then(|(_, owner)| owner)) { None } else { role(name, declared, old) }
+        let old = observation.roles.get(name);
+        let found = old.map(|role| (role.managed_by.as_ref(), role.moved_to.as_ref()));
+        if ours(&declared.moves, found) { role(manifest, name, declared, old) } else { None }
     });
     let users = manifest.users.iter().filter_map(|(name, declared)| {
         let old = observation.users.get(name);
-        let foreign = foreign(old.and_then(|user| user.managed_by.as_ref()));
-        if foreign { None } else { user(manifest, name, declared, old) }
+        let found = old.map(|user| (user.managed_by.as_ref(), user.moved_to.as_ref()));
+        if ours(&declared.moves, found) { user(manifest, name, declared, old) } else { None }
     });
     (roles.collect(), users.collect())
 }
 
-fn role(
-    name: &RoleName,
-    declared: &RoleDeclaration,
-    old: Option<(&Permissions, Option<&ManifestName>)>,
-) -> Option<RoleChange> {
+fn role(manifest: &Manifest, name: &RoleName, declared: &RoleDeclaration, old: Option<&Role>) -> Option<RoleChange> {
     let texts = |permissions: &Permissions| permissions.iter().map(ToString::to_string).collect::<BTreeSet<String>>();
-    let (before, after) = (old.map(|(old, _)| texts(old)).unwrap_or_default(), texts(&declared.permissions));
-    let taken_over = old.is_some_and(|(_, owner)| owner.is_none());
+    let before = old.map(|old| texts(&old.permissions)).unwrap_or_default();
+    let after = texts(&declared.permissions);
+    let taken_over = old.is_some_and(|old| old.managed_by.is_none());
+    let found = old.map(|role| (role.managed_by.as_ref(), role.moved_to.as_ref()));
+    let (moving, moved_to) = moves(&manifest.name, &declared.moves, found);
     let change = RoleChange {
         name: name.clone(),
         permissions: declared.permissions.clone(),
@@ -41,8 +45,11 @@ fn role(
         gains: after.difference(&before).cloned().collect(),
         losses: before.difference(&after).cloned().collect(),
         taken_over,
+        moving,
+        moved_to,
     };
-    let changes = change.new || taken_over || !change.gains.is_empty() || !change.losses.is_empty();
+    let moves = change.moving != Moving::default();
+    let changes = change.new || taken_over || moves || !change.gains.is_empty() || !change.losses.is_empty();
     changes.then_some(change)
 }
 
@@ -80,13 +87,18 @@ fn user(
         fields.push(Field { name: UserField::MaxTokens, from: most(max_before), to: most(declared.max_tokens) });
     }
     let taken_over = old.is_some_and(|old| old.managed_by.is_none());
+    let found = old.map(|user| (user.managed_by.as_ref(), user.moved_to.as_ref()));
+    let (moving, moved_to) = moves(&manifest.name, &declared.moves, found);
+    fields.extend(moved_to.map(|(from, to)| Field { name: UserField::MovedTo, from, to }));
+    let taken = moving.from.is_some();
     let change = UserChange {
         kind: Some(kind),
         roles: Some(declared.roles.clone()),
         max_tokens: Some(declared.max_tokens),
         suspended: None,
         managed_by: Some(manifest.name.clone()),
+        moving,
     };
     let plan = UserPlan { name: name.clone(), new: old.is_none(), change, fields, taken_over };
-    (plan.new || taken_over || !plan.fields.is_empty()).then_some(plan)
+    (plan.new || taken_over || taken || !plan.fields.is_empty()).then_some(plan)
 }

@@ -94,11 +94,14 @@ pub(super) fn decide(
     // By type and name, as a reader expects it: ids are hashes.
     plan.findings.sort_by(|(one, _), (other, _)| one.cmp(other));
     forget(&mut plan, token, observation, options);
-    if options.prune {
+    let current = token.current().map(|current| (current.number, token.deadline(current)));
+    let valid = current.filter(|(_, until)| *until > observation.at);
+    if let Some(to) = &token.moved_to {
+        plan.notes.push(Note::MovesTo { to: to.clone(), valid });
+    } else if options.prune {
         prune(&mut plan, token, observation, (options, claimed));
     } else {
-        let current = token.current().map(|current| (current.number, token.deadline(current)));
-        plan.notes.push(Note::NotDeclared { valid: current.filter(|(_, until)| *until > observation.at) });
+        plan.notes.push(Note::NotDeclared { valid });
     }
     expiry::warn(&mut plan, observation, token);
     plan

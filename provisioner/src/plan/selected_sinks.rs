@@ -9,6 +9,7 @@ use latchkey::token::Token;
 use super::{Blocked, Change, Field, Note, Options, Reason, TokenField, TokenPlan, Tracked, token};
 use crate::manifest::Manifest;
 use crate::observe::finding::{Finding, Known};
+use crate::observe::moving::Moving;
 use crate::observe::{Observation, Observed};
 use latchkey_sinks::{PushDeclaration, SinkError};
 
@@ -35,6 +36,13 @@ pub(super) fn decide(
 ) -> TokenPlan {
     let observed = &observation.tokens[index];
     let mut plan = token::decide(manifest, observation, known, (options, claimed), index, observed);
+    if let Some(moving) = &observed.moving {
+        plan.changes.clear();
+        if let Moving::Taken { from, .. } = moving {
+            plan.blocked = vec![Blocked::MovesWhole(from.clone())];
+        }
+        return plan;
+    }
     let declaration = &manifest.tokens[index];
     let reason = plan.changes.iter().find_map(|change| match change {
         Change::NewVersion(reason) => Some(reason.clone()),
@@ -124,7 +132,7 @@ fn carry(
         match (&find, wanted) {
             _ if has => {}
             (Finding::Foreign | Finding::Edited | Finding::Overwritten, _) if other.is_some() => {
-                plan.blocked.extend(other.and_then(|origin| Blocked::other_manifest(&id, origin)));
+                plan.blocked.extend(other.map(|other| Blocked::other_manifest(&id, other)));
             }
             (Finding::Foreign, _) if !push.adopt => plan.blocked.push(Blocked::Foreign(id)),
             (Finding::Unknown(error), _) => {

@@ -171,6 +171,7 @@ impl Scene {
         let observed = |(index, declaration): (usize, &crate::manifest::TokenDeclaration)| Observed {
             places: places(index),
             record: named(&declaration.name).map(std::sync::Arc::new),
+            moving: None,
         };
         let tokens: Vec<Observed> = manifest.tokens.iter().enumerate().map(observed).collect();
         let declared = |token: &Token| manifest.tokens.iter().any(|declared| declared.name == token.name);
@@ -178,7 +179,8 @@ impl Scene {
         let owner = Some(manifest.name.clone());
         let role = |(name, role): (&RoleName, &crate::manifest::RoleDeclaration)| {
             let permissions = role.permissions.clone();
-            (name.clone(), Role { name: name.clone(), permissions, holders: 1, managed_by: owner.clone(), revision: 1 })
+            let (name, managed_by) = (name.clone(), owner.clone());
+            (name.clone(), Role { name, permissions, holders: 1, managed_by, moved_to: None, revision: 1 })
         };
         let user = |(name, user): (&UserName, &crate::manifest::UserDeclaration)| {
             let found = User {
@@ -189,6 +191,7 @@ impl Scene {
                 max_tokens: user.max_tokens,
                 active: 1,
                 managed_by: owner.clone(),
+                moved_to: None,
                 created: at(0),
                 losing: Vec::new(),
                 sweeping: false,
@@ -212,6 +215,7 @@ impl Scene {
             undeclared,
             looks: HashMap::new(),
             origins: HashMap::from([(ended.id.clone(), ended)]),
+            hidden: BTreeSet::new(),
             available: HashMap::new(),
             machine: "here".to_owned(),
             expired: BTreeMap::new(),
@@ -274,6 +278,7 @@ fn sink_of(place_id: &PlaceId) -> &'static str {
 fn change_words(change: &Change) -> String {
     match change {
         Change::Create => "create".to_owned(),
+        Change::Move { from, name } => format!("move {name} from {from}"),
         Change::Rename { from } => format!("rename {from}"),
         Change::TakeOver => "take over".to_owned(),
         Change::Update(fields) => {
@@ -301,6 +306,9 @@ fn blocked_words(blocked: &Blocked) -> String {
         Blocked::Unreachable { place, .. } => format!("unreachable {}", sink_of(place)),
         Blocked::NoPlace(push, ..) => format!("no place {push}"),
         Blocked::Renamed { from, .. } => format!("renamed {from}"),
+        Blocked::HiddenManifest(place) => format!("somebody's {}", sink_of(place)),
+        Blocked::NotAgreed { manifest, name, .. } => format!("{manifest} keeps {name}"),
+        Blocked::MovesWhole(manifest) => format!("whole from {manifest}"),
         Blocked::OtherUser(user) => format!("other user {user}"),
         Blocked::TooManyVersions { live, until, .. } => {
             format!("{live} live until {:?}", until.map(|until| until.duration_since(at(0)).as_secs()))
@@ -331,6 +339,8 @@ fn note_words(note: &Note) -> String {
         }
         Note::ChangedAgain { place, times, .. } => format!("{} changed {times} times", sink_of(place)),
         Note::LeftBehind { place, number, .. } => format!("{number} left in {}", sink_of(place)),
+        Note::MovesTo { to, .. } => format!("moves to {to}"),
+        Note::Left { to, taken } => format!("left for {to}: {taken}"),
         Note::NotDeclared { .. } => "not declared".to_owned(),
         Note::EndsAfter(_) => "ends later".to_owned(),
         Note::WaitsForAll(reason) => format!("waits {}", reason.as_ref().map_or("promotion", Reason::code)),

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use latchkey::name::RoleName;
+use latchkey::name::{RoleName, TokenName, UserName};
 use latchkey::place::{Place, PlaceId};
 use latchkey::token::{Token, Version, VersionState};
 
@@ -17,7 +17,7 @@ pub(super) use ending::left_behind;
 use ending::{is_forceable, leave, repairs, retire};
 use record::{about, update};
 
-use super::{Blocked, Change, Note, Options, Reason, Rotate, TokenField, TokenPlan, Tracked, expiry};
+use super::{Blocked, Change, Note, Options, Reason, Rotate, TokenField, TokenPlan, Tracked, expiry, moving};
 use crate::manifest::{Manifest, TokenDeclaration};
 use crate::observe::finding::{Finding, Known};
 use crate::observe::{Observation, Observed};
@@ -57,7 +57,12 @@ pub(super) fn decide(
             )),
         }
     }
-    rename(&mut plan, observation, options, declaration);
+    if !moving::begin(&mut plan, &manifest.name, observed, declaration) {
+        return plan;
+    }
+    if observed.moving.is_none() {
+        rename(&mut plan, observation, options, declaration);
+    }
     let case = case(&mut plan, (manifest, observation), known, (options, claimed), declaration);
     if !plan.blocked.is_empty() {
         if let Some(record) = plan.record.clone() {
@@ -107,7 +112,13 @@ fn rename(plan: &mut TokenPlan, observation: &Observation, options: &Options, de
     if plan.record.is_some() {
         return;
     }
-    if let Some((user, name)) = &declaration.moved_from {
+    let undeclared = |key: &(UserName, TokenName)| {
+        observation.undeclared.iter().any(|token| token.user == key.0 && token.name == key.1)
+    };
+    // What was taken from another manifest may get another name here later.
+    let taken = declaration.taken_from.as_ref().map(|former| (former.user.clone(), former.name.clone()));
+    let taken = taken.filter(undeclared);
+    if let Some((user, name)) = declaration.moved_from.as_ref().or(taken.as_ref()) {
         let moved = observation.undeclared.iter().find(|token| token.user == *user && token.name == *name);
         match moved {
             Some(token) if *user != plan.user => plan.blocked.push(Blocked::OtherUser(token.user.clone())),
@@ -178,7 +189,8 @@ fn settle(plan: &mut TokenPlan, record: &Token) {
                 | TokenField::Roles
                 | TokenField::Labels
                 | TokenField::AllowedIps
-                | TokenField::Leaving => true,
+                | TokenField::Leaving
+                | TokenField::MovedTo => true,
             });
         }
     }

@@ -9,7 +9,7 @@ use latchkey::service::{Grant, Issued, NewToken, Role, UsageDay};
 use latchkey::token::Token;
 use latchkey::user::User;
 
-use super::{History, LeaseHolder, ServiceError};
+use super::{History, LeaseHolder, ServiceError, Take};
 
 /// The service as commands ask it.
 #[async_trait]
@@ -27,11 +27,14 @@ pub trait Administration: Send + Sync {
     async fn set_grant(&self, name: &ManifestName, grant: &Grant) -> Result<(), ServiceError>;
 
     /// Takes or renews the lease of a manifest for a minute, or returns who has it.
+    ///
+    /// # Errors
+    /// For a manifest that the caller does not run and that has not agreed to move a token to it.
     async fn take_lease(
         &self,
         manifest: &ManifestName,
         holder: &str,
-        steal: bool,
+        how: Take<'_>,
     ) -> Result<Result<(), LeaseHolder>, ServiceError>;
 
     /// Releases a lease.

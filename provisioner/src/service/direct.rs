@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use latchkey::api::wire::{ManifestView, Me};
+use latchkey::moving::Moving;
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::place::PlaceId;
 use latchkey::protocol::{Arrival, Look, VersionError};
@@ -20,7 +21,9 @@ use latchkey::service::{
 use latchkey::token::{Token, TokenKey, TokenState};
 use latchkey::user::User;
 
-use super::{Administration, Connection, Granted, History, LeaseHolder, Managed, Protocol, Records, ServiceError};
+use super::{
+    Administration, Connection, Granted, History, LeaseHolder, Managed, Protocol, Records, ServiceError, Take,
+};
 use latchkey_sinks::deadline::{Deadline, Elapsed};
 
 /// The service, and as whom it is asked.
@@ -85,9 +88,9 @@ impl Protocol for Direct {
         &self,
         name: &RoleName,
         permissions: &Permissions,
-        manifest: Option<&ManifestName>,
+        declared: (Option<&ManifestName>, &Moving),
     ) -> Result<Role, ServiceError> {
-        Ok(self.service.put_role(&self.caller, name, permissions, manifest).await?)
+        Ok(self.service.declare_role(&self.caller, name, permissions, declared).await?)
     }
 
     async fn put_user(&self, name: &UserName, change: &UserChange) -> Result<User, ServiceError> {
@@ -175,9 +178,13 @@ impl Administration for Direct {
         &self,
         manifest: &ManifestName,
         holder: &str,
-        steal: bool,
+        how: Take<'_>,
     ) -> Result<Result<(), LeaseHolder>, ServiceError> {
-        match self.service.take_lease(&self.caller, manifest, holder, steal).await {
+        let taken = match how {
+            Take::Own { steal } => self.service.take_lease(&self.caller, manifest, holder, steal).await,
+            Take::ToMove(token) => self.service.take_lease_to_move(&self.caller, manifest, holder, token).await,
+        };
+        match taken {
             Ok(_) => Ok(Ok(())),
             Err(LeaseError::Held(lease)) => Ok(Err(LeaseHolder { by: lease.by, until: Some(lease.until) })),
             Err(error) => Err(error.into()),

@@ -25,7 +25,7 @@ pub use administration::Administration;
 pub use error::{Refusal, ServiceError};
 pub use latchkey::service::Issued;
 pub use protocol::{Announced, Granted, Protocol, Records};
-pub use records::{History, LeaseHolder, Managed};
+pub use records::{History, LeaseHolder, Managed, Take};
 pub use time::ServerTime;
 
 /// A way to the service: what runs ask of it, and what people ask by hand.

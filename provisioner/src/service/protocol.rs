@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use latchkey::moving::Moving;
 use latchkey::name::{ManifestName, RoleName, UserName};
 use latchkey::place::PlaceId;
 use latchkey::protocol::{Arrival, Look, WRITE_BEFORE};
@@ -50,6 +51,11 @@ pub trait Records: Send + Sync {
     /// Where token ids come from that a manifest's places show.
     async fn origins(&self, manifest: &ManifestName, ids: &[TokenId]) -> Result<Vec<Origin>, ServiceError>;
 
+    /// Which of these ids belong to valid tokens of other manifests that this one may not see. An operator sees all.
+    async fn elsewhere(&self, _manifest: &ManifestName, _ids: &[TokenId]) -> Result<Vec<TokenId>, ServiceError> {
+        Ok(Vec::new())
+    }
+
     /// How many of a user's tokens have expired and still occupy their names.
     async fn expired_tokens(&self, manifest: &ManifestName, user: &UserName) -> Result<u32, ServiceError>;
 
@@ -84,12 +90,12 @@ pub trait Protocol: Records {
     /// A deadline so long from now.
     fn deadline(&self, length: Duration) -> Deadline;
 
-    /// Defines a role, of a manifest if one is named.
+    /// Defines a role, of a manifest if one is named, which may move from one to another.
     async fn put_role(
         &self,
         name: &RoleName,
         permissions: &Permissions,
-        manifest: Option<&ManifestName>,
+        declared: (Option<&ManifestName>, &Moving),
     ) -> Result<Role, ServiceError>;
 
     /// Creates or changes a user.

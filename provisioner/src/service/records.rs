@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use latchkey::service::{Event, UsageDay};
-use latchkey::token::Token;
+use latchkey::token::{Token, TokenKey};
 
 /// A manifest's tokens.
 #[derive(Debug)]
@@ -20,6 +20,18 @@ pub struct History {
     pub events: Vec<Event>,
     /// This month's uses by day.
     pub usage: Vec<UsageDay>,
+}
+
+/// Why a lease is taken.
+#[derive(Debug, Clone, Copy)]
+pub enum Take<'a> {
+    /// To apply the manifest.
+    Own {
+        /// Even if another run has it.
+        steal: bool,
+    },
+    /// To move this token of it to another manifest.
+    ToMove(&'a TokenKey),
 }
 
 /// Somebody else's lease.

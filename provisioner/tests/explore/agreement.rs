@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use latchkey::clock::Clock;
 use latchkey::entropy::SystemEntropy;
 use latchkey::lifetime::{Seconds, Terms};
+use latchkey::moving::Moving;
 use latchkey::place::Place;
 use latchkey::protocol::{Arrival, Look};
 use latchkey::role::Permissions;
@@ -287,7 +288,7 @@ async fn ask(service: &dyn Protocol, side: &mut Side, asking: Asking) -> String 
 async fn prepare(service: &dyn Protocol) {
     let (manifest, role) = ("acme".parse().unwrap(), "reader".parse().unwrap());
     let permissions: Permissions = std::iter::once("documents:read".parse().unwrap()).collect();
-    service.put_role(&role, &permissions, Some(&manifest)).await.unwrap();
+    service.put_role(&role, &permissions, (Some(&manifest), &Moving::default())).await.unwrap();
     let change = UserChange {
         kind: Some(UserKind::Service),
         roles: Some(vec![role]),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use latchkey::moving::Moving;
 use latchkey::name::{ManifestName, RoleName, UserName};
 use latchkey::place::PlaceId;
 use latchkey::protocol::{Arrival, Look, WRITE_BEFORE};
@@ -117,7 +118,7 @@ impl Protocol for Asked {
         &self,
         name: &RoleName,
         permissions: &Permissions,
-        manifest: Option<&ManifestName>,
+        (manifest, _): (Option<&ManifestName>, &Moving),
     ) -> Result<Role, ServiceError> {
         self.ask(About::new(Step::PutRole), |state| Ok(state.service.put_role(name, permissions, manifest))).await
     }

@@ -16,6 +16,7 @@ mod key_vault;
 mod keyring;
 mod linked;
 mod markdown;
+mod moving;
 mod overview;
 mod people;
 mod prune;

@@ -1,5 +1,14 @@
 //! What blocks a token, and that what its line advises ends it.
 
+use std::sync::atomic::AtomicBool;
+
+use latchkey_sinks::ManifestSinks;
+use latchkey_sinks::reading::Allowances;
+use provisioner::apply::{Failure, Reporter, Run, apply};
+use provisioner::manifest::{Manifest, load};
+use provisioner::observe::{Observation, observe};
+use provisioner::plan::{Labels, Options, plan};
+use provisioner::service::Client;
 use tests::provision::{DAY, HOUR, World};
 
 use super::{START, TWO, applied, assert_told};
@@ -208,6 +217,98 @@ fn a_place_that_another_manifest_took_is_not_taken_back() {
     world.run("apply").exits(0);
     assert_eq!(world.entry(".env", "BUILD_TOKEN"), theirs);
     assert!(world.run("status").exits(0).stdout.contains("all in sync"));
+}
+
+#[test]
+fn a_former_secret_of_another_manifests_token_is_not_adopted_until_its_entry_is_deleted() {
+    let world = applied();
+    let former = world.entry(".env", "BUILD_TOKEN");
+    world.run("rotate build-api").exits(0);
+    world.clock(26 * HOUR);
+    world.run("apply").exits(0);
+    assert!(!world.is_valid(&former));
+    let current = world.read(".env");
+    world.write(".env", &format!("{current}OTHER={former}\n"));
+    world.write("second.toml", &second(r#"{ sink = "dev", name = "OTHER", adopt = true }"#));
+    let plan = world.run("apply second.toml").exits(3).stdout;
+    assert!(plan.contains("contains the secret of the token `ci/build-api` of the manifest `acme`"), "{plan}");
+    assert!(plan.contains("if it is a leftover that nobody uses, delete the entry"), "{plan}");
+    assert_eq!(world.entry(".env", "OTHER"), former);
+    world.write(".env", &current);
+    world.run("apply second.toml").exits(0);
+}
+
+#[test]
+fn a_place_that_two_manifests_declare_stays_with_the_first_that_delivered() {
+    let world = applied();
+    world.write("second.toml", &second(r#"{ sink = "dev", name = "OTHER" }"#));
+    world.run("apply second.toml").exits(0);
+    let theirs = world.entry(".env", "OTHER");
+    world.edit(
+        BUILD,
+        r#"push = [{ sink = "dev", name = "BUILD_TOKEN" }, { sink = "dev", name = "OTHER", adopt = true }]"#,
+    );
+    for words in ["apply", "rotate build-api", "apply --sink dev"] {
+        let plan = world.run(words).exits(3).stdout;
+        assert!(plan.contains("contains the secret of the token `ci/other-api` of the manifest `umbrella`"), "{plan}");
+    }
+    assert_eq!(world.entry(".env", "OTHER"), theirs);
+    world.run("plan second.toml --detailed-exitcode").exits(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_manifests_that_adopt_one_entry_at_once_the_slower_leaves_it_to_the_other() {
+    let adopts = r#"{ sink = "dev", name = "SHARED", adopt = true }"#;
+    let world = World::with(&format!("{START}{}", TWO.replace(BUILD, &format!("push = [{adopts}]"))));
+    world.write(".env", "SHARED=by-hand\n");
+    world.run("apply --only deploy-api").exits(0);
+    world.write("second.toml", &second(adopts));
+    // The slower one has looked and planned when the other one begins.
+    let slow = Slow::look(&world).await;
+    world.run("apply second.toml").exits(0);
+    let theirs = world.entry(".env", "SHARED");
+    let failures = slow.apply().await;
+    assert_eq!(world.entry(".env", "SHARED"), theirs);
+    assert!(world.is_valid(&theirs));
+    assert!(failures.len() == 1 && failures[0].contains("was written by somebody else meanwhile"), "{failures:?}");
+}
+
+/// A run in this process that has looked at everything.
+struct Slow {
+    manifest: Manifest,
+    client: Client,
+    sinks: ManifestSinks,
+    observation: Observation,
+}
+
+impl Slow {
+    async fn look(world: &World) -> Self {
+        let (manifest, _) = load(&world.path("tokens.toml"), &Allowances::default()).unwrap();
+        let client = Client::operator(world.service("latchkey.db").await, "slow");
+        let sinks = ManifestSinks::new(&manifest.sinks, "test-machine");
+        let observation = observe(client.protocol(), &sinks, &manifest).await.unwrap();
+        Self { manifest, client, sinks, observation }
+    }
+
+    /// Does what it planned, and returns what failed.
+    async fn apply(&self) -> Vec<String> {
+        let Self { manifest, client, sinks, observation } = self;
+        let (options, labels) = (Options::default(), Labels::new(&manifest.folder, "test-machine"));
+        let (client, stop) = (client.protocol(), AtomicBool::new(false));
+        let plan = plan(manifest, observation, &options);
+        let run = Run { client, sinks, manifest, options: &options, labels: &labels, reporter: &Silent, stop: &stop };
+        let outcome = apply(&run, &plan, observation).await.unwrap();
+        outcome.failures.into_iter().map(|failure| failure.message).collect()
+    }
+}
+
+struct Silent;
+
+impl Reporter for Silent {
+    fn begin(&self, _: usize) {}
+    fn done(&self, _: &str, _: &str) {}
+    fn remark(&self, _: &str) {}
+    fn failed(&self, _: &Failure) {}
 }
 
 #[test]

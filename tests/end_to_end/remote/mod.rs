@@ -6,6 +6,7 @@ mod copy;
 mod faults;
 mod first_admin;
 mod lease;
+mod moving;
 mod run;
 mod table;
 mod trust;

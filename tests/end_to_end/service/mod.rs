@@ -18,6 +18,7 @@ mod embedded;
 mod list;
 mod manifests;
 mod model;
+mod moving;
 mod roles;
 mod usage;
 mod users;

@@ -64,6 +64,9 @@ pub struct LookedUp {
     /// Where ids come from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub origins: Vec<Origin>,
+    /// Ids of valid tokens of other manifests, of which this one may see nothing more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<TokenId>,
     /// How many expired tokens still occupy their names, by user.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub expired: BTreeMap<UserName, u32>,
@@ -194,6 +197,10 @@ pub struct TakeLease {
     /// Takes it even if another run has it.
     #[serde(default)]
     pub steal: bool,
+    /// A token that the manifest has agreed to move to one that the caller runs: its taker may have the lease too, but
+    /// not steal it.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::super::object::one")]
+    pub token: Option<TokenKey>,
 }
 
 /// Who has a lease.

@@ -45,6 +45,9 @@ pub struct TokenRecord {
     /// The manifest that declares it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<ManifestName>,
+    /// The manifest that may take it, as the one that declares it has agreed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<ManifestName>,
     /// When it expires, for a token that no manifest declares.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
@@ -205,6 +208,7 @@ impl TokenRecord {
             created: token.created,
             created_by: token.created_by.clone(),
             managed_by: token.managed_by.clone(),
+            moved_to: token.moved_to.clone(),
             expires_at: token.expires_at,
             terms: token.terms.map(DeclaredTerms::from),
             due: token.due(),
@@ -260,6 +264,7 @@ impl TokenRecord {
             created: self.created,
             created_by: self.created_by,
             managed_by: self.managed_by,
+            moved_to: self.moved_to,
             expires_at: self.expires_at,
             terms: self.terms.and_then(|terms| terms.parse()),
             places: self.places.into_iter().map(place).collect(),
@@ -308,6 +313,8 @@ mod tests {
         let key = TokenKey::new("ci".parse().unwrap(), "deploy".parse().unwrap());
         let mut token = Token::new("0123456789abcdef".parse().unwrap(), key, "test", now);
         let digest = Digest::of(b"a secret");
+        token.managed_by = Some("acme".parse().unwrap());
+        token.moved_to = Some("umbrella".parse().unwrap());
         token.stage(digest, now).unwrap();
         let record = TokenRecord::of(&token, now);
         let text = serde_json::to_string(&record).unwrap();

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::name::{ManifestName, RoleName, UserName};
 use crate::role::{Permission, Permissions};
@@ -44,6 +44,14 @@ pub struct PutRole {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<ManifestName>")]
     pub manifest: Option<String>,
+    /// The manifest that it is taken from, which has to have agreed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<ManifestName>")]
+    pub moved_from: Option<String>,
+    /// The manifest that may take it from now on; `null` takes that back.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::token::present")]
+    #[schemars(with = "Option<ManifestName>")]
+    pub moved_to: Option<Option<String>>,
 }
 
 /// A role.
@@ -58,21 +66,24 @@ pub struct RoleRecord {
     /// The manifest that declares it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<ManifestName>,
+    /// The manifest that may take it, as the one that declares it has agreed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<ManifestName>,
     /// Counts changes.
     pub revision: u64,
 }
 
 impl From<Role> for RoleRecord {
     fn from(role: Role) -> Self {
-        let Role { name, permissions, holders, managed_by, revision } = role;
-        Self { name, permissions, holders, managed_by, revision }
+        let Role { name, permissions, holders, managed_by, moved_to, revision } = role;
+        Self { name, permissions, holders, managed_by, moved_to, revision }
     }
 }
 
 impl From<RoleRecord> for Role {
     fn from(role: RoleRecord) -> Self {
-        let RoleRecord { name, permissions, holders, managed_by, revision } = role;
-        Self { name, permissions, holders, managed_by, revision }
+        let RoleRecord { name, permissions, holders, managed_by, moved_to, revision } = role;
+        Self { name, permissions, holders, managed_by, moved_to, revision }
     }
 }
 
@@ -96,7 +107,7 @@ pub struct PutUser {
     #[schemars(with = "Option<Vec<RoleName>>")]
     pub roles: Option<Vec<String>>,
     /// The limit of active tokens; `null` restores the deployment's default.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::token::present")]
     #[schemars(with = "Option<u32>")]
     pub max_tokens: Option<Option<u32>>,
     /// Whether the user is suspended.
@@ -106,12 +117,14 @@ pub struct PutUser {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<ManifestName>")]
     pub manifest: Option<String>,
-}
-
-/// Tells `null` from absent.
-#[expect(clippy::option_option, reason = "absent, null and a number are three things")]
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u32>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+    /// The manifest that the user is taken from, which has to have agreed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<ManifestName>")]
+    pub moved_from: Option<String>,
+    /// The manifest that may take the user from now on; `null` takes that back.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::token::present")]
+    #[schemars(with = "Option<ManifestName>")]
+    pub moved_to: Option<Option<String>>,
 }
 
 /// A user.
@@ -133,6 +146,9 @@ pub struct UserRecord {
     /// The manifest that declares the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<ManifestName>,
+    /// The manifest that may take the user, as the one that declares the user has agreed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<ManifestName>,
     /// Since when.
     pub created: Timestamp,
     /// Whether a loss of roles or a suspension has not reached all tokens yet: any change of the user continues it.
@@ -147,28 +163,39 @@ pub struct UserRecord {
 
 impl From<User> for UserRecord {
     fn from(user: User) -> Self {
-        let User { name, kind, roles, suspended, max_tokens, active, managed_by, created, sweeping, losing, revision } =
-            user;
-        Self { name, kind, roles, suspended, max_tokens, active, managed_by, created, sweeping, losing, revision }
+        Self {
+            name: user.name,
+            kind: user.kind,
+            roles: user.roles,
+            suspended: user.suspended,
+            max_tokens: user.max_tokens,
+            active: user.active,
+            managed_by: user.managed_by,
+            moved_to: user.moved_to,
+            created: user.created,
+            sweeping: user.sweeping,
+            losing: user.losing,
+            revision: user.revision,
+        }
     }
 }
 
 impl From<UserRecord> for User {
     fn from(user: UserRecord) -> Self {
-        let UserRecord {
-            name,
-            kind,
-            roles,
-            suspended,
-            max_tokens,
-            active,
-            managed_by,
-            created,
-            sweeping,
-            losing,
-            revision,
-        } = user;
-        Self { name, kind, roles, suspended, max_tokens, active, managed_by, created, sweeping, losing, revision }
+        Self {
+            name: user.name,
+            kind: user.kind,
+            roles: user.roles,
+            suspended: user.suspended,
+            max_tokens: user.max_tokens,
+            active: user.active,
+            managed_by: user.managed_by,
+            moved_to: user.moved_to,
+            created: user.created,
+            sweeping: user.sweeping,
+            losing: user.losing,
+            revision: user.revision,
+        }
     }
 }
 

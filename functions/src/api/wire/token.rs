@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::Zeroizing;
 
 use super::TokenRecord;
@@ -174,6 +174,14 @@ pub struct EditToken {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<ManifestName>")]
     pub manifest: Option<String>,
+    /// The manifest that it is taken from, which has to have agreed. Comes with `manifest`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<ManifestName>")]
+    pub moved_from: Option<String>,
+    /// The manifest that may take it from now on; `null` takes that back.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[schemars(with = "Option<ManifestName>")]
+    pub moved_to: Option<Option<String>>,
     /// Other durations, for a token that a manifest declares.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::super::object::one")]
     pub terms: Option<DeclaredTerms>,
@@ -190,6 +198,16 @@ pub struct EditToken {
     /// Whether it leaves, as its manifest no longer declares it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaving: Option<bool>,
+}
+
+/// Tells `null` from absent.
+#[expect(clippy::option_option, reason = "absent, null and a value are three things")]
+pub(super) fn present<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(deserializer).map(Some)
 }
 
 #[cfg(test)]

@@ -29,7 +29,8 @@ pub(in crate::service) enum Gain {
     Difference,
 }
 
-/// What a run of a manifest may see of users, roles and tokens: what is the manifest's own, and what its grant names.
+/// What a run of a manifest may see of users, roles and tokens: what is the manifest's own or moves to it, and what its
+/// grant names.
 /// An admin of all three sees everything.
 #[derive(Debug)]
 pub struct Visibility {
@@ -41,12 +42,14 @@ pub struct Visibility {
 impl Visibility {
     /// Whether it shows a user, and the user's tokens.
     pub fn shows_user(&self, user: &User) -> bool {
-        self.all || self.grant.names_user(&self.manifest, &user.name, Some(user)).is_ok()
+        let moves_here = user.moved_to.as_ref() == Some(&self.manifest);
+        self.all || moves_here || self.grant.names_user(&self.manifest, &user.name, Some(user)).is_ok()
     }
 
     /// Whether it shows a role.
     pub fn shows_role(&self, role: &Role) -> bool {
-        self.all || self.grant.names_role(&self.manifest, &role.name, role.managed_by.as_ref()).is_ok()
+        let moves_here = role.moved_to.as_ref() == Some(&self.manifest);
+        self.all || moves_here || self.grant.names_role(&self.manifest, &role.name, role.managed_by.as_ref()).is_ok()
     }
 
     /// Whether it shows where a token id comes from.

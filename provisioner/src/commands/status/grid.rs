@@ -214,7 +214,11 @@ impl Grid {
         self.rows.push(Row {
             user: token.user.to_string(),
             name,
-            version: record.map_or_else(|| "none yet".to_owned(), |record| versions(record, now)),
+            version: match record {
+                Some(record) => versions(record, now),
+                None if token.notes.iter().any(|note| matches!(note, Note::Left { .. })) => "moved".to_owned(),
+                None => "none yet".to_owned(),
+            },
             cells,
             due: due.map_or_else(|| "-".to_owned(), |due| when(now, due)),
             expires: current.map_or_else(|| "-".to_owned(), |at| when(now, at)),
@@ -254,6 +258,8 @@ impl Grid {
             let word = match note {
                 Note::Leaving { .. } => "leaving",
                 Note::Expires { .. } | Note::Expired { .. } | Note::ChangedAgain { .. } => "warning",
+                Note::MovesTo { .. } => "moving",
+                Note::Left { .. } => "moved",
                 _ => continue,
             };
             self.below.push(format!("{word:<8} {subject}: {}", remark.text));

@@ -91,6 +91,7 @@ fn as_json(
         "name": token.name,
         "id": record.map(|record| &record.id),
         "declared": token.declaration.is_some(),
+        "moved_to": record.and_then(|record| record.moved_to.as_ref()),
         "versions": versions,
         "places": places,
         "rotation_due": record.and_then(latchkey::token::Token::due),

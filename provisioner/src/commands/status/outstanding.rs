@@ -30,6 +30,10 @@ pub(super) struct Outstanding {
     expired: usize,
     /// Tokens that expire unless somebody acts.
     expiring: usize,
+    /// Tokens that another manifest may take.
+    moving: usize,
+    /// Declared tokens that are another manifest's.
+    moved: usize,
 }
 
 impl Outstanding {
@@ -47,7 +51,10 @@ impl Outstanding {
             dead |= matches!(cell.mark, Mark::Dead | Mark::Expired);
         }
         let any = |wanted: fn(&Note) -> bool| token.notes.iter().any(wanted);
-        self.missing += one(is_declared && record.is_none());
+        let has_left = any(|note| matches!(note, Note::Left { .. }));
+        self.missing += one(is_declared && record.is_none() && !has_left);
+        self.moved += one(has_left);
+        self.moving += one(any(|note| matches!(note, Note::MovesTo { .. })));
         self.due += one(is_declared && record.and_then(Token::due).is_some_and(|due| due <= now));
         self.blocked += one(!token.blocked.is_empty());
         self.undeclared += one(!is_declared);
@@ -71,6 +78,8 @@ impl Outstanding {
             (self.undeclared, "not declared"),
             (self.expired, "expired"),
             (self.expiring, "about to expire"),
+            (self.moving, "moving to another manifest"),
+            (self.moved, "moved to another manifest"),
         ];
         counts.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}")).collect()
     }

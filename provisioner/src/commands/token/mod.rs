@@ -124,6 +124,7 @@ fn as_json(client: &Client, token: &TokenRecord) -> Value {
         "created_by": token.created_by,
         "expires": token.ends_at(),
         "managed_by": token.managed_by,
+        "moved_to": token.moved_to,
         "last_used": token.last_used(),
         "versions": versions,
         "ended": token.ended.as_ref().map(|ended| json!({ "at": ended.at, "by": ended.by })),
@@ -220,6 +221,9 @@ async fn show(printer: Printer, client: &Client, user: &UserName, name: &TokenNa
     row("created", format!("{} by {}", minute(token.created), token.created_by));
     if let Some(manifest) = &token.managed_by {
         row("manifest", manifest.to_string());
+    }
+    if let Some(manifest) = &token.moved_to {
+        row("moved to", format!("{manifest}, which may take it"));
     }
     for version in token.live(now) {
         let used = token

@@ -270,3 +270,27 @@ fn whatever_stands_at_the_path_is_told_apart() {
     let (manifest, _) = load("tokens.toml").unwrap();
     assert_eq!(manifest.folder, folder.path().canonicalize().unwrap());
 }
+
+#[test]
+fn what_moves_as_a_whole_moves_with_every_role_user_and_token_under_its_name() {
+    let text = format!(
+        "{}[roles.reader]\npermissions = []\nmoved_from = \"other\"\n[users.ci]\nkind = \"service\"\n\
+         [tokens.a-api]\nuser = \"ci\"\npush = [{{ sink = \"dev\", name = \"A\" }}]\nmoved_to = \"third\"\n\
+         [tokens.b-api]\nuser = \"ci\"\npush = [{{ sink = \"dev\", name = \"B\" }}]\nmoved_from = \"old-api\"\n\
+         [tokens.c-api]\nuser = \"ci\"\npush = [{{ sink = \"dev\", name = \"C\" }}]\n\
+         moved_from = {{ manifest = \"other\", name = \"d-api\" }}\n",
+        SINK.replacen('\n', "\nmoved_from = \"former\"\nmoved_to = \"next\"\n", 1)
+    );
+    let (manifest, _) = read(&text).unwrap();
+    let words = |moves: &Moves| (moves.from.as_ref().unwrap().to_string(), moves.to.as_ref().unwrap().to_string());
+    let pair = |from: &str, to: &str| (from.to_owned(), to.to_owned());
+    assert_eq!(words(&manifest.roles.values().next().unwrap().moves), pair("other", "next"));
+    assert_eq!(words(&manifest.users.values().next().unwrap().moves), pair("former", "next"));
+    let token = |token: &TokenDeclaration| {
+        let former = token.taken_from.as_ref().unwrap();
+        format!("{}/{} {}", former.manifest, former.name, token.moved_to.as_ref().unwrap())
+    };
+    let tokens: Vec<String> = manifest.tokens.iter().map(token).collect();
+    assert_eq!(tokens, ["former/a-api third", "former/b-api next", "other/d-api next"]);
+    assert_eq!(manifest.tokens[1].moved_from.as_ref().unwrap().1.as_str(), "old-api", "its own former name stays");
+}

@@ -36,8 +36,41 @@ pub(super) fn text(token: &TokenPlan, blocked: &Blocked, names: &Names) -> (Stri
                 names.of(id)
             ),
             Some(format!(
-                "remove the push here, or remove it from `{manifest}` and run `provision apply --prune` there"
+                "remove the push here, or remove it from `{manifest}` and run `provision apply --prune` there; to have \
+                 that token here, move it: `moved_from = {{ manifest = \"{manifest}\", name = \"{name}\" }}`; if it is a \
+                 leftover that nobody uses, delete the entry"
             )),
+        ),
+        Blocked::HiddenManifest(id) => (
+            format!(
+                "{} contains the secret of a valid token of another manifest, and is left as it is; this manifest is not \
+                 allowed to see whose it is",
+                names.of(id)
+            ),
+            Some(
+                "remove the push here, or have the other manifest give up that entry; if it is a leftover that nobody \
+                 uses, delete it"
+                    .to_owned(),
+            ),
+        ),
+        Blocked::NotAgreed { here, manifest, user, name, to } => {
+            let instead = to.as_ref().map_or_else(String::new, |to| format!(", but to move it to `{to}`"));
+            let it = if (user, name) == (&token.user, &token.name) {
+                "it belongs to"
+            } else {
+                &*format!("`moved_from` names `{user}/{name}` of")
+            };
+            (
+                format!("{it} the manifest `{manifest}`, which has not agreed to move it to `{here}`{instead}"),
+                Some(format!(
+                    "set `moved_to = \"{here}\"` in the declaration of `{name}` in `{manifest}`, or at the top of that \
+                     manifest for all that it declares, and run `provision apply` there, then here again"
+                )),
+            )
+        }
+        Blocked::MovesWhole(manifest) => (
+            format!("it moves here from the manifest `{manifest}`, with all of its places"),
+            Some("run without `--sink`".to_owned()),
         ),
         Blocked::Unreachable { place: id, reason, hint, tracked } => {
             (format!("cannot read {}: {reason}", names.of(id)), Some(way_out(id, hint.as_deref(), tracked)))

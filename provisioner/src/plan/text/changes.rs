@@ -35,6 +35,10 @@ impl Page<'_> {
         match change {
             Change::Create => self.create(),
             Change::Rename { from } => self.line(Tone::Change, &format!("rename from `{from}`")),
+            Change::Move { from, name } => {
+                let called = if *name == token.name { String::new() } else { format!(", where it is called `{name}`") };
+                self.line(Tone::Change, &format!("move here from the manifest `{from}`{called}"));
+            }
             Change::TakeOver => self.line(Tone::Change, "take over, it was created by hand"),
             Change::Update(changed) => self.update(changed),
             Change::NewVersion(reason) => {

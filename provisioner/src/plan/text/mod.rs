@@ -8,6 +8,7 @@ mod summary;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use latchkey::name::ManifestName;
 use latchkey::place::{Place, PlaceId};
 
 use super::causes;
@@ -112,6 +113,12 @@ pub fn lines(plan: &Plan, labels: &Labels) -> Vec<Line> {
         if !role.losses.is_empty() {
             detail(format!("no longer allows: {}", role.losses.join(", ")));
         }
+        if let Some(from) = &role.moving.from {
+            detail(moved_here(from));
+        }
+        if let Some((from, to)) = &role.moved_to {
+            detail(format!("moved_to: {from} -> {to}"));
+        }
         if role.taken_over {
             detail("created by hand, managed by this manifest from now on".to_owned());
         }
@@ -120,6 +127,9 @@ pub fn lines(plan: &Plan, labels: &Labels) -> Vec<Line> {
         let (tone, verb) = if user.new { (Tone::Create, "create") } else { (Tone::Change, "change") };
         lines.push(Line { tone, text: format!("user `{}`: {verb}", user.name) });
         fields(&mut lines, &user.fields, user.new);
+        if let Some(from) = &user.change.moving.from {
+            lines.push(Line { tone: Tone::Detail, text: moved_here(from) });
+        }
         if user.taken_over {
             let text = "created by hand, managed by this manifest from now on".to_owned();
             lines.push(Line { tone: Tone::Detail, text });
@@ -134,6 +144,11 @@ pub fn lines(plan: &Plan, labels: &Labels) -> Vec<Line> {
         lines.push(Line::help(&guard.hint()));
     }
     lines
+}
+
+/// What is shown of a role or user that is taken from another manifest.
+fn moved_here(from: &ManifestName) -> String {
+    format!("moves here from the manifest `{from}`")
 }
 
 fn fields(lines: &mut Vec<Line>, fields: &[Field<UserField>], new: bool) {

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use latchkey::lifetime::Seconds;
+use latchkey::name::ManifestName;
 use latchkey::place::PlaceId;
 use latchkey::protocol::Keeps;
 use latchkey_sinks::plural::count;
@@ -40,10 +41,17 @@ pub(super) fn text(token: &TokenPlan, note: &Note, names: &Names) -> String {
             format!("{} is unreachable: {reason}; {rotation} waits for it", names.of(id))
         }
         Note::Expires { number, at } => {
-            let why = if token.declaration.is_some() {
-                ""
-            } else {
-                ", as nothing rotates a token that is not declared; declare it again to keep it"
+            let taker = token.record.as_ref().and_then(|record| record.moved_to.as_ref());
+            let why = match (token.declaration, taker) {
+                (Some(_), _) => String::new(),
+                (None, None) => {
+                    ", as nothing rotates a token that is not declared; declare it again to keep it".to_owned()
+                }
+                (None, Some(taker)) => {
+                    format!(
+                        ", as nothing rotates a token that is not declared; have `{taker}` take it, or declare it again"
+                    )
+                }
             };
             format!("version {number} is in use and expires at {}{why}", minute(*at))
         }
@@ -60,6 +68,14 @@ pub(super) fn text(token: &TokenPlan, note: &Note, names: &Names) -> String {
             minute(*until)
         ),
         Note::NotDeclared { valid } => not_declared(token, *valid),
+        Note::MovesTo { to, valid } => moves_to(token, to, *valid),
+        Note::Left { to, taken: true } => {
+            format!("moved to the manifest `{to}`; remove it from this one")
+        }
+        Note::Left { to, taken: false } => format!(
+            "is not created, as it moves to the manifest `{to}`, which may have it under another name; remove it from this \
+             one"
+        ),
         Note::EndsAfter(at) => format!("leaving, to be deleted after {}", minute(*at)),
         Note::WaitsForAll(Some(reason)) => {
             format!("needs a new version, {}; run without `--sink` to create it", reason_text(reason, names))
@@ -67,6 +83,25 @@ pub(super) fn text(token: &TokenPlan, note: &Note, names: &Names) -> String {
         Note::WaitsForAll(None) => {
             "an earlier run left a version staged; run without `--sink` to make it current".to_owned()
         }
+    }
+}
+
+/// A token that another manifest may take, and who sees to it until then.
+fn moves_to(token: &TokenPlan, to: &ManifestName, valid: Option<(u32, Timestamp)>) -> String {
+    let record = token.record.as_deref();
+    let owner = record.and_then(|record| record.managed_by.as_ref());
+    let owner = owner.map_or_else(|| "..".to_owned(), ToString::to_string);
+    let name = record.map_or(&token.name, |record| &record.name);
+    let next = format!(
+        "moves to the manifest `{to}`: declare it there with `moved_from = {{ manifest = \"{owner}\", name = \"{name}\" \
+         }}` and run `provision apply` there"
+    );
+    match (token.declaration, valid) {
+        (Some(_), _) => format!("{next}; until then it is rotated and repaired here"),
+        (None, Some((number, until))) => {
+            format!("{next}; nothing rotates it until then, and version {number} is valid until {}", minute(until))
+        }
+        (None, None) => format!("{next}; nothing rotates it until then, and it has no valid version"),
     }
 }
 

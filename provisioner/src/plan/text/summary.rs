@@ -2,7 +2,7 @@
 
 use latchkey_sinks::plural::{count, noun_for};
 
-use crate::plan::{Change, Plan};
+use crate::plan::{Change, Note, Plan, TokenPlan};
 
 /// The last line of a plan: how much there is to do.
 pub fn summary(plan: &Plan) -> String {
@@ -12,7 +12,10 @@ pub fn summary(plan: &Plan) -> String {
         + plan.roles.iter().filter(|role| role.new).count()
         + plan.users.iter().filter(|user| user.new).count();
     let change = number_of(|change| {
-        matches!(change, Change::Rename { .. } | Change::TakeOver | Change::Update(_) | Change::Forget { .. })
+        matches!(
+            change,
+            Change::Rename { .. } | Change::Move { .. } | Change::TakeOver | Change::Update(_) | Change::Forget { .. }
+        )
     }) + plan.roles.iter().filter(|role| !role.new).count()
         + plan.users.iter().filter(|user| !user.new).count();
     let rotate = number_of(|change| matches!(change, Change::NewVersion(_) | Change::Resume { .. }));
@@ -31,7 +34,8 @@ pub fn summary(plan: &Plan) -> String {
     ];
     let parts: Vec<String> =
         parts.iter().filter(|(number, _)| *number > 0).map(|(number, words)| format!("{number} {words}")).collect();
-    let tokens = plan.tokens.iter().filter(|token| token.declaration.is_some()).count();
+    let has_left = |token: &TokenPlan| token.notes.iter().any(|note| matches!(note, Note::Left { .. }));
+    let tokens = plan.tokens.iter().filter(|token| token.declaration.is_some() && !has_left(token)).count();
     let left = plan.left_out.filter(|left| left.tokens + left.others > 0).map_or_else(String::new, |left| {
         let others = match left.others {
             0 => String::new(),

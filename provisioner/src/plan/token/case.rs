@@ -85,7 +85,7 @@ impl Case<'_> {
         let foreign = matches!(find, Finding::Foreign | Finding::Edited | Finding::Overwritten);
         let other = self.observation.other_manifest(id, self.manifest).filter(|_| foreign);
         match find {
-            _ if other.is_some() => other.and_then(|origin| Blocked::other_manifest(id, origin)),
+            _ if other.is_some() => other.map(|other| Blocked::other_manifest(id, other)),
             Finding::Foreign if !adopt => Some(Blocked::Foreign(id.clone())),
             Finding::Unknown(error) => Some(self.unreachable(id, error)),
             _ => None,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use latchkey::lifetime::Seconds;
+use latchkey::name::ManifestName;
 use latchkey::place::{Place, PlaceId};
 use latchkey::token::Token;
 
@@ -52,6 +53,14 @@ pub(super) fn update(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
     field(TokenField::Places, was, will);
     if record.leaving.is_some() {
         field(TokenField::Leaving, "yes".to_owned(), "no".to_owned());
+    }
+    // Whoever takes it has what the former manifest agreed to.
+    let moves = plan.changes.iter().any(|change| matches!(change, Change::Move { .. }));
+    let agreed = |to: Option<&ManifestName>| to.map_or_else(|| "none".to_owned(), ToString::to_string);
+    let before = record.moved_to.as_ref().filter(|_| !moves);
+    if before != declaration.moved_to.as_ref() {
+        let (from, to) = (agreed(before), agreed(declaration.moved_to.as_ref()));
+        fields.push(Field { name: TokenField::MovedTo, from, to });
     }
     if !fields.is_empty() {
         plan.changes.push(Change::Update(fields));

@@ -20,7 +20,7 @@ use super::call::{Call, Undone};
 use super::plans::manifest_path;
 use super::tokens::{BEGUN, issued, path, to_be_made, tokens_of};
 use super::{Remote, check};
-use crate::service::{Administration, History, LeaseHolder, Records as _, ServiceError};
+use crate::service::{Administration, History, LeaseHolder, Records as _, ServiceError, Take};
 
 /// How far the clocks of a server's parts may lie apart.
 const APART: Seconds = Seconds::minutes(1);
@@ -52,9 +52,13 @@ impl Administration for Remote {
         &self,
         manifest: &ManifestName,
         holder: &str,
-        steal: bool,
+        how: Take<'_>,
     ) -> Result<Result<(), LeaseHolder>, ServiceError> {
-        let take = TakeLease { holder: holder.to_owned(), steal };
+        let (steal, token) = match how {
+            Take::Own { steal } => (steal, None),
+            Take::ToMove(token) => (false, Some(token.clone())),
+        };
+        let take = TakeLease { holder: holder.to_owned(), steal, token };
         match self.line.repeat::<LeaseRecord>(Call::new("PUT", manifest_path(manifest, "/lease")).body(&take)).await {
             Ok(_) => Ok(Ok(())),
             Err(ServiceError::Refused(refusal)) if refusal.code == "lease_held" => {

@@ -66,6 +66,15 @@ impl Records for Remote {
         Ok(found)
     }
 
+    async fn elsewhere(&self, manifest: &ManifestName, ids: &[TokenId]) -> Result<Vec<TokenId>, ServiceError> {
+        let mut found = Vec::new();
+        for ids in ids.chunks(IDS) {
+            let wanted = LookUp { ids: ids.iter().map(ToString::to_string).collect(), ..LookUp::default() };
+            found.extend(self.look_up(manifest, &wanted).await?.elsewhere);
+        }
+        Ok(found)
+    }
+
     async fn expired_tokens(&self, manifest: &ManifestName, user: &UserName) -> Result<u32, ServiceError> {
         let wanted = LookUp { expired: vec![user.to_string()], ..LookUp::default() };
         Ok(self.look_up(manifest, &wanted).await?.expired.get(user).copied().unwrap_or(0))

@@ -8,6 +8,7 @@ use latchkey::api::wire::{
     CreateToken, DeclaredTerms, DeliverVersion, Delivered, DeliveryState, EditToken, IssuedRecord, PromoteVersion,
     PutRole, PutUser, RoleRecord, StageVersion, TokenRecord, UserRecord,
 };
+use latchkey::moving::Moving;
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::place::PlaceId;
 use latchkey::protocol::{Arrival, Look, VersionError, WRITE_BEFORE};
@@ -42,6 +43,13 @@ fn texts<T: ToString>(items: &[T]) -> Vec<String> {
     items.iter().map(ToString::to_string).collect()
 }
 
+/// What a request says of a move.
+#[expect(clippy::option_option, reason = "absent, null and a name are three things")]
+fn moved(moving: &Moving) -> (Option<String>, Option<Option<String>>) {
+    let to = moving.to.as_ref().map(|to| to.as_ref().map(ToString::to_string));
+    (moving.from.as_ref().map(ToString::to_string), to)
+}
+
 /// What every new token has.
 pub(super) fn to_be_made(new: &NewToken) -> CreateToken {
     CreateToken {
@@ -69,21 +77,25 @@ impl Protocol for Remote {
         &self,
         name: &RoleName,
         permissions: &Permissions,
-        manifest: Option<&ManifestName>,
+        (manifest, moving): (Option<&ManifestName>, &Moving),
     ) -> Result<Role, ServiceError> {
         let permissions = permissions.iter().map(ToString::to_string).collect();
-        let put = PutRole { permissions, manifest: manifest.map(ToString::to_string) };
+        let (moved_from, moved_to) = moved(moving);
+        let put = PutRole { permissions, manifest: manifest.map(ToString::to_string), moved_from, moved_to };
         let record: RoleRecord = self.line.repeat(Call::new("PUT", format!("/v1/roles/{name}")).body(&put)).await?;
         Ok(record.into())
     }
 
     async fn put_user(&self, name: &UserName, change: &UserChange) -> Result<User, ServiceError> {
+        let (moved_from, moved_to) = moved(&change.moving);
         let put = PutUser {
             kind: change.kind,
             roles: change.roles.as_ref().map(|roles| roles.iter().map(ToString::to_string).collect()),
             max_tokens: change.max_tokens,
             suspended: change.suspended,
             manifest: change.managed_by.as_ref().map(ToString::to_string),
+            moved_from,
+            moved_to,
         };
         let record: UserRecord = self.line.repeat(Call::new("PUT", format!("/v1/users/{name}")).body(&put)).await?;
         Ok(record.into())
@@ -192,7 +204,7 @@ impl Protocol for Remote {
                 Err(Undone::Answered(ServiceError::Version(VersionError::NotLive(_) | VersionError::StaleLook)))
                     if lost.is_some() =>
                 {
-                    let found = self.found(token, &token.name).await?;
+                    let found = self.found(token, token.managed_by.as_ref(), &token.name).await?;
                     let found =
                         found.ok_or_else(|| ServiceError::Gone("the token was deleted meanwhile".to_owned()))?;
                     let gone = found.version(number).is_none();
@@ -216,6 +228,7 @@ impl Protocol for Remote {
 
 impl Remote {
     async fn patch(&self, token: &Token, edit: &Edit, revision: Option<u64>) -> Result<Token, ServiceError> {
+        let (moved_from, moved_to) = moved(&edit.moving);
         let body = EditToken {
             id: Some(token.id.to_string()),
             name: edit.name.as_ref().map(ToString::to_string),
@@ -225,6 +238,8 @@ impl Remote {
             allowed_ips: edit.allowed_ips.as_deref().map(texts),
             expires_at: edit.expires_at.map(|at| at.to_string()),
             manifest: edit.managed_by.as_ref().map(ToString::to_string),
+            moved_from,
+            moved_to,
             terms: edit.terms.map(DeclaredTerms::from),
             places: edit.places.clone(),
             forget: edit.forget.as_ref().map(|forget| forget.place.to_string()),
@@ -246,7 +261,9 @@ impl Remote {
         let Undone::Unknown(error) = undone else { return Err(undone.into()) };
         // The record shows whether it was done: under its new name, or at a later revision.
         let name = edit.name.as_ref().unwrap_or(&token.name);
-        let found = self.found(token, name).await.ok().flatten();
+        // One that moved is in its new manifest by now, which is the caller's.
+        let manifest = edit.managed_by.as_ref().or(token.managed_by.as_ref());
+        let found = self.found(token, manifest, name).await.ok().flatten();
         match found {
             Some(found) if edit.name.is_some() => Ok(found),
             Some(found) if edit.forget.as_ref().is_some_and(|forget| !found.places.contains_key(&forget.place)) => {
@@ -269,8 +286,13 @@ impl Remote {
     }
 
     /// What there is of a token under a name, whichever way the caller may see it.
-    async fn found(&self, token: &Token, name: &TokenName) -> Result<Option<Token>, ServiceError> {
-        let found = match &token.managed_by {
+    async fn found(
+        &self,
+        token: &Token,
+        manifest: Option<&ManifestName>,
+        name: &TokenName,
+    ) -> Result<Option<Token>, ServiceError> {
+        let found = match manifest {
             Some(manifest) => self.holders(manifest, &[TokenKey::new(token.user.clone(), name.clone())]).await?.pop(),
             None => self.show(&token.user, name).await?,
         };

@@ -107,7 +107,14 @@ impl Oracle {
         manifest: Option<&ManifestName>,
     ) -> Role {
         let managed_by = manifest.cloned();
-        let role = Role { name: name.clone(), permissions: permissions.clone(), holders: 0, managed_by, revision: 1 };
+        let role = Role {
+            name: name.clone(),
+            permissions: permissions.clone(),
+            holders: 0,
+            managed_by,
+            moved_to: None,
+            revision: 1,
+        };
         self.roles.insert(name.clone(), role.clone());
         role
     }
@@ -121,6 +128,7 @@ impl Oracle {
             max_tokens: None,
             active: 0,
             managed_by: None,
+            moved_to: None,
             created: now,
             sweeping: false,
             losing: Vec::new(),
