@@ -11,7 +11,7 @@ use super::interrupt::stop_on_interrupt;
 use super::open::IfMissing;
 use super::plan::{tell_forgotten, warn};
 use super::saved::{self, Saved};
-use super::{choose, forget, lock, open};
+use super::{choose, clock, forget, lock, open};
 use crate::apply::{Outcome, Run, apply as carry_out};
 use crate::manifest::Manifest;
 use crate::observe::observe;
@@ -65,6 +65,7 @@ async fn leased(
     stop: &Arc<AtomicBool>,
 ) -> Result<Code, Fault> {
     let how = wish.how;
+    clock::accept(printer, client, &how.clock).await?;
     check_revision(client, manifest, how).await?;
     warn(printer, manifest);
     let machine = machine::name();

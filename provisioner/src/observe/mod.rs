@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use latchkey::clock::ClockBehind;
 use latchkey::name::{ManifestName, RoleName, UserName};
 use latchkey::place::{Place, PlaceId};
 use latchkey::secret::TokenId;
@@ -29,6 +30,8 @@ pub type Looks = HashMap<PlaceId, Result<Seen, SinkError>>;
 pub struct Observation {
     /// The service's time when observing began; looks are no older.
     pub at: Timestamp,
+    /// What is wrong with the clock that this time is by, if anything.
+    pub clock: Option<ClockBehind>,
     /// Every role of the service.
     pub roles: BTreeMap<RoleName, Role>,
     /// The users that the manifest declares or names, as far as they exist.
@@ -114,6 +117,7 @@ pub async fn observe(
     let origins = origins(client, manifest, (&observed, &undeclared), &looks).await?;
     let mut observation = Observation {
         at,
+        clock: client.clock_behind().await?,
         roles: client.roles(&manifest.name).await?.into_iter().map(|role| (role.name.clone(), role)).collect(),
         users: users(client, manifest).await?,
         tokens: observed,

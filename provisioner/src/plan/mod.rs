@@ -1,6 +1,7 @@
 //! Plans: what a run will change and why. Pure: a plan is built from a manifest and an observation, and nothing else.
 //! A change is a value, shown by `plan` and carried out by `apply`, so that the two cannot differ.
 
+mod ahead;
 pub mod calendar;
 mod causes;
 mod change;
@@ -15,6 +16,7 @@ mod selected_sinks;
 mod tests;
 mod text;
 mod token;
+mod unknown;
 
 use std::collections::BTreeSet;
 
@@ -185,6 +187,8 @@ pub fn plan(manifest: &Manifest, observation: &Observation, options: &Options) -
     let mut plan = Plan { manifest: manifest.name.clone(), roles, users, tokens, guards: Vec::new(), left_out: None };
     select::narrow(&mut plan, manifest, observation, options);
     plan.guards = prune::guards(&plan.tokens, declared, options);
+    // Before all others: by such a clock nothing else is certain.
+    plan.guards.splice(..0, observation.clock.map(Stop::Clock));
     plan
 }
 

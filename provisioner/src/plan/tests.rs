@@ -201,6 +201,7 @@ impl Scene {
             fingerprints: vec![digest("ended", 1).fingerprint()],
         };
         let observation = Observation {
+            clock: None,
             at: at(now),
             roles: manifest.roles.iter().map(role).collect(),
             users: manifest.users.iter().map(user).collect(),
@@ -326,6 +327,8 @@ fn note_words(note: &Note) -> String {
             format!("{number} expired in {}", all.join("+"))
         }
         Note::LeftBehind { place, number, .. } => format!("{number} left in {}", sink_of(place)),
+        Note::Ahead { .. } => "recorded ahead".to_owned(),
+        Note::UnknownVersion { places } => format!("unknown in {}", sink_of(&places[0])),
         Note::NotDeclared { .. } => "not declared".to_owned(),
         Note::EndsAfter(_) => "ends later".to_owned(),
         Note::WaitsForAll(reason) => format!("waits {}", reason.as_ref().map_or("promotion", Reason::code)),

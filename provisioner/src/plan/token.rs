@@ -16,7 +16,7 @@ pub(super) use ending::left_behind;
 use ending::{is_forceable, leave, repairs, retire};
 use record::{about, update};
 
-use super::{Blocked, Change, Note, Options, Reason, Rotate, TokenField, TokenPlan, Tracked, expiry};
+use super::{Blocked, Change, Note, Options, Reason, Rotate, TokenField, TokenPlan, Tracked, ahead, expiry, unknown};
 use crate::manifest::{Manifest, TokenDeclaration};
 use crate::observe::finding::{Finding, Known};
 use crate::observe::{Observation, Observed};
@@ -60,7 +60,7 @@ pub(super) fn decide(
     let case = case(&mut plan, (manifest, observation), known, (options, claimed), declaration);
     if !plan.blocked.is_empty() {
         if let Some(record) = plan.record.clone() {
-            expiry::warn(&mut plan, observation, &record);
+            warn(&mut plan, observation, &record);
         }
         return plan;
     }
@@ -80,12 +80,19 @@ pub(super) fn decide(
         plan.changes.extend(rest);
         leave(&mut plan, &case, &record);
         settle(&mut plan, &record);
-        expiry::warn(&mut plan, observation, &record);
+        warn(&mut plan, observation, &record);
     } else if check_places(&mut plan, &case) {
         plan.about = about(declaration);
         plan.changes.push(Change::Create);
     }
     plan
+}
+
+/// What a reader is to be warned of.
+fn warn(plan: &mut TokenPlan, observation: &Observation, record: &Token) {
+    expiry::warn(plan, observation, record);
+    ahead::warn(plan, observation, record);
+    unknown::warn(plan, observation, record);
 }
 
 /// The roles that a declared token gets: those it names, or all that its user will have.
@@ -267,6 +274,9 @@ fn reason(plan: &TokenPlan, case: &Case<'_>, record: &Token) -> Option<Reason> {
     }
     if record.managed_by.is_none() {
         return Some(Reason::TakenOver);
+    }
+    if let Some(latest) = record.ahead(case.now) {
+        return Some(Reason::Ahead(latest));
     }
     let Some(current) = record.current() else {
         return Some(if record.has_been_current() { Reason::Expired } else { Reason::NeverDelivered });

@@ -159,6 +159,9 @@ pub(super) fn reason_text(reason: &Reason, names: &Names) -> String {
         Reason::Due(since) => format!("due since {}", minute(*since)),
         Reason::Durations => "as its durations changed".to_owned(),
         Reason::Expired => "as it has no valid version".to_owned(),
+        Reason::Ahead(latest) => {
+            format!("as its record has times in the future, up to {}, which are set to now", minute(*latest))
+        }
         Reason::NeverDelivered => "as no version has been delivered everywhere yet".to_owned(),
         Reason::TakenOver => "as a secret that was created by hand cannot be read back".to_owned(),
         Reason::NoSource(id, found) => {
