@@ -43,6 +43,8 @@ pub struct Arrival<'a> {
     pub receipt: &'a str,
     /// When the look began that found it there, at most 5 minutes ago. Callers from before looks were reported have none.
     pub looked_at: Option<Timestamp>,
+    /// The entry itself, as its sink knows it, where that is known.
+    pub identity: Option<&'a str>,
 }
 
 /// Whether what was seen at a look that began at `at` may still be relied upon.
@@ -190,7 +192,8 @@ impl Token {
             record.declared = false;
         }
         for place in places {
-            let fresh = PlaceRecord { place: place.clone(), declared: true, receipt: None, version: None };
+            let fresh =
+                PlaceRecord { place: place.clone(), declared: true, receipt: None, version: None, identity: None };
             let record = self.places.entry(place.id()).or_insert(fresh);
             record.place = place.clone();
             record.declared = true;
@@ -296,8 +299,8 @@ impl Token {
     /// [`VersionError::NotLive`] when the version has died meanwhile: the place must be repaired at once;
     /// [`VersionError::StaleLook`].
     pub fn deliver(&mut self, number: u32, arrival: &Arrival<'_>, now: Timestamp) -> Result<(), VersionError> {
-        let &Arrival { place, receipt, looked_at } = arrival;
-        if receipt.len() > RECEIPT_MAX {
+        let &Arrival { place, receipt, looked_at, identity } = arrival;
+        if receipt.len().max(identity.map_or(0, str::len)) > RECEIPT_MAX {
             return Err(VersionError::ReceiptTooLong);
         }
         if looked_at.is_some_and(|at| !is_fresh(at, now)) {
@@ -309,6 +312,9 @@ impl Token {
         let record = self.places.get_mut(place).ok_or_else(|| VersionError::NoSuchPlace(place.clone()))?;
         record.receipt = Some(receipt.to_owned());
         record.version = Some(number);
+        if let Some(identity) = identity {
+            record.identity = Some(identity.to_owned());
+        }
         Ok(())
     }
 

@@ -202,6 +202,9 @@ pub struct PlaceRecord {
     /// The version of the last delivery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
+    /// A hash of what its vendor calls the entry, however settings spell it: places that have it in common are one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
 }
 
 // Remembered so that a place that still shows it is known as ours.

@@ -99,7 +99,8 @@ impl Api {
                 }
             }
             (DeliveryState::Delivered, Some(receipt)) => {
-                let arrival = Arrival { place: &place, receipt: &receipt, looked_at: body.looked_at };
+                let identity = body.identity.as_deref();
+                let arrival = Arrival { place: &place, receipt: &receipt, looked_at: body.looked_at, identity };
                 let token = self.service.deliver(asked.caller(), &token, number, &arrival).await?;
                 Delivered { token: TokenRecord::of(&token, now), write_before: None, write_within: None }
             }

@@ -7,8 +7,8 @@
 //!
 //! A check is never refused, and is judged by the latest time that is certain. A clock behind by up to a day is taken
 //! for one that was set back: the highest time counts, so that what has expired stays so. Behind by more, the highest time
-//! may be the wrong one, and to go by it could lock out every consumer. So of each leap of more than a day the time
-//! before it is remembered, and that one counts until the clock has gone on for a day after the leap.
+//! may be the wrong one, and to go by it could lock out every consumer. So of each leap of more than eight days the
+//! time before it is remembered, and that one counts until the clock has gone on for a day after the leap.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,8 @@ use crate::lifetime::Seconds;
 
 /// How far behind the highest time that was seen a clock may be.
 const BEHIND_MAX: Seconds = Seconds::days(1);
+/// How far time goes on at the most between two times that a table in use sees: a job each week, some hours late.
+const STEP_MAX: Seconds = Seconds::days(8);
 
 /// No clock that is right shows less: 2026-01-01, before the first table.
 const FIRST: i64 = 1_767_225_600_000;
@@ -93,7 +95,7 @@ impl TimeSeen {
             *self = Self::only(now);
             return;
         }
-        if BEHIND_MAX.after(self.highest) < now {
+        if STEP_MAX.after(self.highest) < now {
             self.leapt_to = now;
         } else if self.certain == self.highest || BEHIND_MAX.after(self.leapt_to) <= now {
             self.certain = now;

@@ -30,7 +30,7 @@ pub(crate) fn decode<T: DeserializeOwned>(item: Item) -> Result<T, TableError> {
 }
 
 /// Attributes that every version and place of a token repeats, and what they are called in the item: a record is paid for by size.
-const SHORT: [(&str, &str); 22] = [
+const SHORT: [(&str, &str); 23] = [
     ("number", "n"),
     ("digest", "d"),
     ("state", "s"),
@@ -53,6 +53,7 @@ const SHORT: [(&str, &str); 22] = [
     ("declared", "y"),
     ("receipt", "z"),
     ("version", "u"),
+    ("identity", "j"),
 ];
 
 /// Renames attributes, however deep.

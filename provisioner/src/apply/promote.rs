@@ -77,7 +77,8 @@ async fn report_seen(
         if !version.deliveries.contains_key(&id) {
             run.client.announce(record, number, &id).await?;
         }
-        let arrival = Arrival { place: &id, receipt: &held.receipt.0, looked_at: Some(seen.at) };
+        let identity = seen.identities.get(&id).map(String::as_str);
+        let arrival = Arrival { place: &id, receipt: &held.receipt.0, looked_at: Some(seen.at), identity };
         run.client.deliver(record, number, &arrival).await?;
     }
     Ok(())

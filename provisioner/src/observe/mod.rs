@@ -1,6 +1,7 @@
 //! Observing: what the service knows of the manifest's tokens, and what their places contain.
 
 pub mod finding;
+pub mod identity;
 pub mod keeping;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -20,6 +21,7 @@ use crate::manifest::{Manifest, TokenDeclaration};
 use crate::safeguard::{Safeguard, stands};
 use crate::service::{Records, ServiceError};
 use finding::{Finding, Known};
+use identity::{Identities, identities};
 use latchkey_sinks::{Marker, Seen, Sink, SinkError, SinkSet};
 
 /// What looks at places found.
@@ -42,6 +44,8 @@ pub struct Observation {
     pub undeclared: Vec<Token>,
     /// What the places contain.
     pub looks: Looks,
+    /// What their sinks call the entries, as far as that is known.
+    pub identities: Identities,
     /// Where the ids come from that places showed.
     pub origins: HashMap<TokenId, Origin>,
     /// Versions whose secret could be read back and was confirmed, and where.
@@ -114,6 +118,7 @@ pub async fn observe(
     let doubtful = doubtful(&observed, &undeclared, &looks);
     let doubtful = places.values().filter(|place| doubtful.contains(&place.id()));
     looks.extend(ask(sinks, doubtful, How::Confirm).await);
+    let identities = identities(sinks, places.values()).await;
     let origins = origins(client, manifest, (&observed, &undeclared), &looks).await?;
     let mut observation = Observation {
         at,
@@ -124,6 +129,7 @@ pub async fn observe(
         undeclared,
         origins,
         looks,
+        identities,
         available: HashMap::new(),
         machine: sinks.machine().to_owned(),
         expired: BTreeMap::new(),

@@ -150,6 +150,11 @@ pub enum Change {
     Forget {
         place: PlaceId,
     },
+    /// A recorded place is the same entry as a declared one, and is dropped from the record.
+    Merge {
+        from: Place,
+        into: PlaceId,
+    },
     /// It is no longer declared: its entries are removed now, and it is deleted after its overlap.
     Leave,
     Delete,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use jiff::Timestamp;
-use latchkey::place::Place;
+use latchkey::place::{Place, PlaceId};
 use latchkey::protocol::{Arrival, Keeps};
 use latchkey::secret::{Digest, TokenId};
 use latchkey::service::{Origin, Role};
@@ -102,7 +102,7 @@ fn deliver(token: &mut Token, places: &[Place], when: i64) {
     for place in places {
         token.announce(token.highest, &place.id(), at(when)).unwrap();
         token
-            .deliver(token.highest, &Arrival { place: &place.id(), receipt: "r1", looked_at: None }, at(when))
+            .deliver(token.highest, &Arrival { place: &place.id(), receipt: "r1", looked_at: None, identity: None }, at(when))
             .unwrap();
     }
 }
@@ -202,6 +202,7 @@ impl Scene {
         };
         let observation = Observation {
             clock: None,
+            identities: std::collections::HashMap::new(),
             at: at(now),
             roles: manifest.roles.iter().map(role).collect(),
             users: manifest.users.iter().map(user).collect(),
@@ -285,6 +286,7 @@ fn change_words(change: &Change) -> String {
         Change::Retire { number } => format!("retire {number}"),
         Change::Remove { place } => format!("remove {}", sink_of(place)),
         Change::Forget { place } => format!("forget {}", sink_of(place)),
+        Change::Merge { from, into } => format!("merge {} into {}", sink_of(&from.id()), sink_of(into)),
         Change::Leave => "leave".to_owned(),
         Change::Delete => "delete".to_owned(),
     }

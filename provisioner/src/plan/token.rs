@@ -16,6 +16,7 @@ pub(super) use ending::left_behind;
 use ending::{is_forceable, leave, repairs, retire};
 use record::{about, update};
 
+use super::merging::merge;
 use super::{Blocked, Change, Note, Options, Reason, Rotate, TokenField, TokenPlan, Tracked, ahead, expiry, unknown};
 use crate::manifest::{Manifest, TokenDeclaration};
 use crate::observe::finding::{Finding, Known};
@@ -79,6 +80,7 @@ pub(super) fn decide(
         update(&mut plan, &case, &record);
         plan.changes.extend(rest);
         leave(&mut plan, &case, &record);
+        merge(&mut plan, &case.twins, &record, observation);
         settle(&mut plan, &record);
         warn(&mut plan, observation, &record);
     } else if check_places(&mut plan, &case) {

@@ -252,7 +252,7 @@ async fn ask(service: &dyn Protocol, side: &mut Side, asking: Asking) -> String 
             let answer = match asking {
                 Asking::Deliver(_, number, index, ago) => {
                     let looked_at = ago.map(|ago| Seconds(ago).before(now()));
-                    let arrival = Arrival { place: &place(index), receipt: "r1", looked_at };
+                    let arrival = Arrival { place: &place(index), receipt: "r1", looked_at, identity: None };
                     service.deliver(&token, back(&token, number), &arrival).await
                 }
                 Asking::Promote(_, number) => service.promote(&token, back(&token, number)).await,

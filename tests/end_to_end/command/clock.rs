@@ -152,7 +152,8 @@ fn what_a_clock_ahead_has_left_leaves_when_it_is_no_longer_declared() {
     world.run("apply --prune --clock-is-right").exits(0);
     world.clock(2 * DAY);
     let ended = world.run("apply --prune").exits(0).stdout;
-    assert!(ended.contains("token `ci/deploy-api`: deleted"), "{ended}");
+    assert!(ended.contains("token `ci/deploy-api`: delete, no longer declared"), "{ended}");
+    assert!(world.run("status").exits(0).stdout.contains("all in sync"));
 }
 
 /// A table as it was, put back after its tokens went on.

@@ -95,7 +95,7 @@ impl Large {
                         admin,
                         token,
                         number,
-                        &latchkey::protocol::Arrival { place: &place.id(), receipt: &receipt, looked_at: None },
+                        &latchkey::protocol::Arrival { place: &place.id(), receipt: &receipt, looked_at: None, identity: None },
                     )
                     .await
                     .unwrap();

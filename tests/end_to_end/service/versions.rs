@@ -59,7 +59,7 @@ impl Deploy {
                     &self.world.admin,
                     &self.token,
                     number,
-                    &Arrival { place, receipt: "receipt", looked_at: None },
+                    &Arrival { place, receipt: "receipt", looked_at: None, identity: None },
                 )
                 .await,
         )
@@ -151,14 +151,14 @@ async fn a_delivery_has_to_be_announced_and_its_receipt_is_short() {
     let delivered = deploy
         .world
         .service
-        .deliver(admin, &deploy.token, 1, &Arrival { place: &place, receipt: &long, looked_at: None })
+        .deliver(admin, &deploy.token, 1, &Arrival { place: &place, receipt: &long, looked_at: None, identity: None })
         .await;
     assert_eq!(rule(delivered).unwrap_err(), VersionError::ReceiptTooLong);
     let most = &long[..RECEIPT_MAX];
     let delivered = deploy
         .world
         .service
-        .deliver(admin, &deploy.token, 1, &Arrival { place: &place, receipt: most, looked_at: None })
+        .deliver(admin, &deploy.token, 1, &Arrival { place: &place, receipt: most, looked_at: None, identity: None })
         .await;
     assert_eq!(rule(delivered).unwrap().places[&place].receipt.as_deref(), Some(most));
 }

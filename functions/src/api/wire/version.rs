@@ -31,6 +31,9 @@ pub struct DeliverVersion {
     /// When the look began that found the version there, at most 5 minutes ago, for `delivered`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub looked_at: Option<Timestamp>,
+    /// A hash of what the place's vendor calls the entry, for `delivered`, where it is known. At most 200 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
 }
 
 /// The steps of a delivery.

@@ -60,7 +60,7 @@ prop_compose! {
                 Step::Deliver(b) => {
                     let id = places[usize::from(b)].id();
                     let highest = token.highest;
-                    token.announce(highest, &id, at(now)).and_then(|_| token.deliver(highest, &latchkey::protocol::Arrival { place: &id, receipt: "r1", looked_at: None }, at(now)))
+                    token.announce(highest, &id, at(now)).and_then(|_| token.deliver(highest, &latchkey::protocol::Arrival { place: &id, receipt: "r1", looked_at: None, identity: None }, at(now)))
                 }
                 Step::Promote => token.promote(token.highest, at(now)),
                 Step::Use(number) => {

@@ -60,6 +60,10 @@ impl Page<'_> {
                 self.line(Tone::Delete, &format!("remove the entry {}, no longer declared", names.of(place)));
             }
             Change::Forget { place } => self.forget(place),
+            Change::Merge { from, into } => self.line(
+                Tone::Change,
+                &format!("{} and {} are the same entry; track it once", names.of(&from.id()), names.of(into)),
+            ),
             Change::Leave => {
                 let overlap = token.record.as_ref().and_then(|record| record.terms).map(|terms| terms.overlap);
                 let overlap = overlap.map_or_else(String::new, |overlap| format!(" after its overlap of {overlap}"));

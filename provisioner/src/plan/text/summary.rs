@@ -12,7 +12,14 @@ pub fn summary(plan: &Plan) -> String {
         + plan.roles.iter().filter(|role| role.new).count()
         + plan.users.iter().filter(|user| user.new).count();
     let change = number_of(|change| {
-        matches!(change, Change::Rename { .. } | Change::TakeOver | Change::Update(_) | Change::Forget { .. })
+        matches!(
+            change,
+            Change::Rename { .. }
+                | Change::TakeOver
+                | Change::Update(_)
+                | Change::Forget { .. }
+                | Change::Merge { .. }
+        )
     }) + plan.roles.iter().filter(|role| !role.new).count()
         + plan.users.iter().filter(|user| !user.new).count();
     let rotate = number_of(|change| matches!(change, Change::NewVersion(_) | Change::Resume { .. }));

@@ -59,6 +59,15 @@ pub(super) fn issued(record: IssuedRecord) -> Result<Issued, ServiceError> {
     record.into_issued().map_err(|_| ServiceError::Unavailable("the server answered with an invalid secret".to_owned()))
 }
 
+/// A step of a delivery.
+#[derive(Clone, Copy)]
+struct Step<'a> {
+    state: DeliveryState,
+    receipt: Option<&'a str>,
+    looked_at: Option<Timestamp>,
+    identity: Option<&'a str>,
+}
+
 #[async_trait]
 impl Protocol for Remote {
     fn deadline(&self, length: Duration) -> Deadline {
@@ -143,14 +152,23 @@ impl Protocol for Remote {
     }
 
     async fn grant_write(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Duration, ServiceError> {
-        let answer = self.delivery(token, number, place, (DeliveryState::Announced, None, None)).await?;
+        let step = Step { state: DeliveryState::Announced, receipt: None, looked_at: None, identity: None };
+        let answer = self.delivery(token, number, place, step).await?;
         // Counted by the caller from before the first try, so a late answer grants less and never more.
         Ok(Duration::from_secs(answer.write_within.unwrap_or(WRITE_BEFORE.0)))
     }
 
     async fn deliver(&self, token: &Token, number: u32, arrival: &Arrival<'_>) -> Result<Token, ServiceError> {
-        let step = (DeliveryState::Delivered, Some(arrival.receipt.to_owned()), arrival.looked_at);
-        Ok(self.delivery(token, number, arrival.place, step).await?.token.into_token())
+        let &Arrival { place, receipt, looked_at, identity } = arrival;
+        let step = Step { state: DeliveryState::Delivered, receipt: Some(receipt), looked_at, identity };
+        let answer = match self.delivery(token, number, place, step).await {
+            // An older server does not know the field.
+            Err(ServiceError::Refused(_)) if identity.is_some() => {
+                self.delivery(token, number, place, Step { identity: None, ..step }).await?
+            }
+            answer => answer?,
+        };
+        Ok(answer.token.into_token())
     }
 
     async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError> {
@@ -243,9 +261,10 @@ impl Remote {
         token: &Token,
         number: u32,
         place: &PlaceId,
-        (state, receipt, looked_at): (DeliveryState, Option<String>, Option<Timestamp>),
+        Step { state, receipt, looked_at, identity }: Step<'_>,
     ) -> Result<Delivered, ServiceError> {
-        let body = DeliverVersion { id: token.id.to_string(), state, receipt, looked_at };
+        let (receipt, identity) = (receipt.map(str::to_owned), identity.map(str::to_owned));
+        let body = DeliverVersion { id: token.id.to_string(), state, receipt, looked_at, identity };
         let target = of(token, &format!("/versions/{number}/deliveries/{place}"));
         self.line.repeat(Call::new("PUT", target).body(&body)).await
     }
