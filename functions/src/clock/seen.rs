@@ -138,7 +138,10 @@ mod tests {
         assert_eq!((seen.behind(back), seen.for_checks(back)), (None, now));
         let behind = seen.behind(Seconds::hours(25).before(now)).unwrap();
         let said = behind.to_string();
-        assert!(said.contains("is at 2026-11-26 11:00 UTC") && said.contains("in use at 2026-11-27 12:00 UTC"), "{said}");
+        assert!(
+            said.contains("is at 2026-11-26 11:00 UTC") && said.contains("in use at 2026-11-27 12:00 UTC"),
+            "{said}"
+        );
     }
 
     #[test]

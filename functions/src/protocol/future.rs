@@ -87,7 +87,9 @@ mod tests {
         let number = token.stage(Digest::of(value), now).unwrap();
         let id = place().id();
         token.announce(number, &id, now).unwrap();
-        token.deliver(number, &Arrival { place: &id, receipt: "r", looked_at: Some(now), identity: None }, now).unwrap();
+        token
+            .deliver(number, &Arrival { place: &id, receipt: "r", looked_at: Some(now), identity: None }, now)
+            .unwrap();
         token.promote(number, now).unwrap();
         number
     }
@@ -127,7 +129,9 @@ mod tests {
         let number = token.stage(Digest::of(b"one"), ahead).unwrap();
         let id = place().id();
         token.announce(number, &id, ahead).unwrap();
-        token.deliver(number, &Arrival { place: &id, receipt: "r", looked_at: Some(ahead), identity: None }, ahead).unwrap();
+        token
+            .deliver(number, &Arrival { place: &id, receipt: "r", looked_at: Some(ahead), identity: None }, ahead)
+            .unwrap();
         let now = at("2026-11-27T12:00:00Z");
         token.promote(number, now).unwrap();
         assert_eq!(token.ahead(now), None);

@@ -121,8 +121,11 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
             Step::Deliver(back, place) => {
                 let (number, place) = (nth(back), all[place].id());
                 let known = before.version(number).is_some_and(|version| version.deliveries.contains_key(&place));
-                let delivered =
-                    token.deliver(number, &Arrival { place: &place, receipt: "receipt", looked_at: None, identity: None }, now);
+                let delivered = token.deliver(
+                    number,
+                    &Arrival { place: &place, receipt: "receipt", looked_at: None, identity: None },
+                    now,
+                );
                 prop_assert_eq!(delivered.is_ok(), known && lives(&before, number));
             }
             Step::Promote(back) => {
@@ -255,7 +258,9 @@ fn a_compromised_version_ends_at_once_and_the_newest_never_does() {
     assert_eq!(token.end_compromised(1, true, start()), Err(VersionError::NotSuperseded(1)), "nothing takes over");
     for place in places() {
         token.announce(1, &place.id(), start()).unwrap();
-        token.deliver(1, &Arrival { place: &place.id(), receipt: "receipt", looked_at: None, identity: None }, start()).unwrap();
+        token
+            .deliver(1, &Arrival { place: &place.id(), receipt: "receipt", looked_at: None, identity: None }, start())
+            .unwrap();
     }
     token.promote(1, start()).unwrap();
     token.stage(Digest::of(b"2"), start()).unwrap();

@@ -137,7 +137,8 @@ impl Service {
             return Err(AcceptError::Impossible(behind));
         }
         let seen = TimeSeen::only(behind.now);
-        let event = Event::on_service(caller, "clock.accept", behind.now).with(format!("instead of {:.0}", behind.seen));
+        let event =
+            Event::on_service(caller, "clock.accept", behind.now).with(format!("instead of {:.0}", behind.seen));
         let mut transaction = Transaction::default();
         let item = with_key(encode(&seen)?, &keys::clock());
         transaction.add(Write::Put { item, how: Put::Over });

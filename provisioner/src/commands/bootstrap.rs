@@ -10,8 +10,8 @@ use latchkey::token::TokenKey;
 use serde_json::json;
 
 use super::arguments::Bootstrap;
-use super::exit::{Code, Fault};
 use super::clock;
+use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use crate::manifest::ServiceAddress;
 use crate::output::{Format, Printer};

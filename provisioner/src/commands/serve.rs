@@ -13,9 +13,9 @@ use latchkey::service::Service;
 use zeroize::Zeroizing;
 
 use super::arguments::Serve;
+use super::clock;
 use super::exit::Code;
 use super::exit::Fault;
-use super::clock;
 use super::open::{self, IfMissing};
 use crate::output::Printer;
 use crate::plan::Stop;

@@ -73,8 +73,12 @@ impl Observation {
 
     /// Every place that the manifest declares, and every recorded one that is the same entry: none of them is removed.
     pub fn claimed(&self) -> BTreeSet<PlaceId> {
-        let declared: BTreeMap<PlaceId, &Place> =
-            self.tokens.iter().flat_map(|token| token.places.iter().flatten()).map(|place| (place.id(), place)).collect();
+        let declared: BTreeMap<PlaceId, &Place> = self
+            .tokens
+            .iter()
+            .flat_map(|token| token.places.iter().flatten())
+            .map(|place| (place.id(), place))
+            .collect();
         let records = self.tokens.iter().filter_map(|token| token.record.as_deref()).chain(&self.undeclared);
         // What was recorded of a declared place is with the token that declares it.
         let known: HashMap<&PlaceId, &PlaceRecord> = records

@@ -376,9 +376,6 @@ pub enum Note {
 impl Note {
     /// Whether consumers lose or have lost their access unless somebody acts, or somebody else may have got it.
     pub fn is_urgent(&self) -> bool {
-        matches!(
-            self,
-            Self::Expires { .. } | Self::Expired { .. } | Self::Ahead { .. } | Self::UnknownVersion { .. }
-        )
+        matches!(self, Self::Expires { .. } | Self::Expired { .. } | Self::Ahead { .. } | Self::UnknownVersion { .. })
     }
 }

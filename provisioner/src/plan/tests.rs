@@ -102,7 +102,11 @@ fn deliver(token: &mut Token, places: &[Place], when: i64) {
     for place in places {
         token.announce(token.highest, &place.id(), at(when)).unwrap();
         token
-            .deliver(token.highest, &Arrival { place: &place.id(), receipt: "r1", looked_at: None, identity: None }, at(when))
+            .deliver(
+                token.highest,
+                &Arrival { place: &place.id(), receipt: "r1", looked_at: None, identity: None },
+                at(when),
+            )
             .unwrap();
     }
 }

@@ -68,7 +68,12 @@ impl Scene {
                 &operator,
                 &token,
                 1,
-                &latchkey::protocol::Arrival { place: &place().id(), receipt: "receipt", looked_at: None, identity: None },
+                &latchkey::protocol::Arrival {
+                    place: &place().id(),
+                    receipt: "receipt",
+                    looked_at: None,
+                    identity: None,
+                },
             )
             .await
             .unwrap();

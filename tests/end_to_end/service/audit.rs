@@ -46,7 +46,12 @@ async fn every_change_adds_exactly_one_event_with_who_what_which_and_when() {
     service.announce(&caller, token, 1, &place.id()).await.unwrap();
     one_more("version.announce", "ci", Some("deploy")).await;
     service
-        .deliver(&caller, token, 1, &Arrival { place: &place.id(), receipt: "receipt", looked_at: None, identity: None })
+        .deliver(
+            &caller,
+            token,
+            1,
+            &Arrival { place: &place.id(), receipt: "receipt", looked_at: None, identity: None },
+        )
         .await
         .unwrap();
     one_more("version.deliver", "ci", Some("deploy")).await;
@@ -57,7 +62,12 @@ async fn every_change_adds_exactly_one_event_with_who_what_which_and_when() {
     service.announce(&caller, token, 2, &place.id()).await.unwrap();
     one_more("version.announce", "ci", Some("deploy")).await;
     service
-        .deliver(&caller, token, 2, &Arrival { place: &place.id(), receipt: "receipt", looked_at: None, identity: None })
+        .deliver(
+            &caller,
+            token,
+            2,
+            &Arrival { place: &place.id(), receipt: "receipt", looked_at: None, identity: None },
+        )
         .await
         .unwrap();
     one_more("version.deliver", "ci", Some("deploy")).await;

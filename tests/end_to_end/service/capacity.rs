@@ -95,7 +95,12 @@ impl Large {
                         admin,
                         token,
                         number,
-                        &latchkey::protocol::Arrival { place: &place.id(), receipt: &receipt, looked_at: None, identity: None },
+                        &latchkey::protocol::Arrival {
+                            place: &place.id(),
+                            receipt: &receipt,
+                            looked_at: None,
+                            identity: None,
+                        },
                     )
                     .await
                     .unwrap();

@@ -1,6 +1,7 @@
 //! One entry by two names: a project by name and by id, an app by name and by UUID, a secret by two spellings of an
 //! endpoint, a file by a link. The entry that is declared is never removed, whichever name leaves.
 
+use latchkey::token::TokenKey;
 use tests::provision::{DAY, HOUR, Ran, World};
 use tests::sinks::heroku::Heroku;
 use tests::sinks::vendor::Listening;
@@ -66,14 +67,15 @@ impl Shell {
         self.heroku.vendor().value(APP, "API_TOKEN")
     }
 
-    /// The places that are recorded.
-    fn places(&self) -> usize {
-        let json = self.run("token show api --user ci --format json").exits(0).json();
-        json["places"].as_array().map_or(0, Vec::len)
+    /// How many places are recorded.
+    async fn places(&self) -> usize {
+        let key = TokenKey::new("ci".parse().unwrap(), "api".parse().unwrap());
+        let service = self.world.service("latchkey.db").await;
+        service.holder(&key).await.unwrap().unwrap().places.len()
     }
 
     /// Whether a run with `--prune`, now and when nothing can arrive any more, leaves all as it is but for the record.
-    fn is_pruned_of_nothing_but_a_name(&self, holds: impl Fn(&Self) -> Option<String>) {
+    async fn is_pruned_of_nothing_but_a_name(&self, holds: impl Fn(&Self) -> Option<String>) {
         let before = holds(self);
         assert!(before.is_some());
         for hours in [0, 1, 2] {
@@ -82,7 +84,7 @@ impl Shell {
             assert!(!ran.stdout.contains("remove the entry") && !ran.stdout.contains("rotate"), "{}", ran.stdout);
             assert_eq!(holds(self), before, "after {hours} h");
         }
-        assert_eq!(self.places(), 1);
+        assert_eq!(self.places().await, 1);
         let plan = self.run("plan --detailed-exitcode");
         assert_eq!(plan.code, Some(0), "{}", plan.stdout);
     }
@@ -96,7 +98,7 @@ async fn a_project_by_name_and_by_id_is_one_and_its_row_is_not_pruned() {
     shell.run("apply").exits(0);
     // As the way out of an unreachable place advises: the former sink stays declared for one run.
     shell.manifest(&[by_name, by_id, token(&[("again", PRODUCTION)])]);
-    shell.is_pruned_of_nothing_but_a_name(Shell::row);
+    shell.is_pruned_of_nothing_but_a_name(Shell::row).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,7 +115,7 @@ async fn a_project_that_is_named_otherwise_blocks_no_rotation() {
     assert!(shell.world.is_valid(&shell.row().unwrap()));
     shell.world.clock(HOUR);
     shell.run("apply").exits(0);
-    assert_eq!(shell.places(), 1);
+    assert_eq!(shell.places().await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,7 +126,7 @@ async fn an_app_by_name_and_by_uuid_is_one_and_its_var_is_not_pruned() {
     shell.manifest(&[by_name.clone(), token(&[("worker", "")])]);
     shell.run("apply").exits(0);
     shell.manifest(&[by_name, by_id, token(&[("again", "")])]);
-    shell.is_pruned_of_nothing_but_a_name(Shell::var);
+    shell.is_pruned_of_nothing_but_a_name(Shell::var).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,11 @@ fn rotated(times: u32) -> Token {
         for place in places() {
             token.announce(number, &place.id(), start()).unwrap();
             token
-                .deliver(number, &Arrival { place: &place.id(), receipt: "receipt", looked_at: None, identity: None }, start())
+                .deliver(
+                    number,
+                    &Arrival { place: &place.id(), receipt: "receipt", looked_at: None, identity: None },
+                    start(),
+                )
                 .unwrap();
         }
         token.promote(number, start()).unwrap();

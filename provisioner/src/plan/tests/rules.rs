@@ -356,7 +356,8 @@ fn a_former_name_of_a_declared_entry_is_dropped_and_nothing_is_removed() {
     let other = rotated(super::token("web", id("bbbbbbbbbbbbbbbb"), &both[1..]), 0);
     let mut undeclared = Scene::new(ONE, &[&rotated(super::token("api", api_id(), &both[..1]), 0), &other], 2 * DAY);
     one_entry(&mut undeclared, &both);
-    let words = undeclared.look("a", Holds::Web(1)).look("b", Holds::Web(1)).with(|options| options.prune = true).words();
+    let words =
+        undeclared.look("a", Holds::Web(1)).look("b", Holds::Web(1)).with(|options| options.prune = true).words();
     assert!(words.contains("web: leave") && !words.contains("remove"), "{words}");
 }
 

@@ -14,11 +14,7 @@ pub fn summary(plan: &Plan) -> String {
     let change = number_of(|change| {
         matches!(
             change,
-            Change::Rename { .. }
-                | Change::TakeOver
-                | Change::Update(_)
-                | Change::Forget { .. }
-                | Change::Merge { .. }
+            Change::Rename { .. } | Change::TakeOver | Change::Update(_) | Change::Forget { .. } | Change::Merge { .. }
         )
     }) + plan.roles.iter().filter(|role| !role.new).count()
         + plan.users.iter().filter(|user| !user.new).count();
