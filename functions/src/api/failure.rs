@@ -31,7 +31,7 @@ impl From<TableError> for Problem {
             },
             TableError::Clock(behind) => Self {
                 internal,
-                ..Self::new(503, "clock_behind", error.to_string())
+                ..Self::new(409, "clock_behind", error.to_string())
                     .with("now", behind.now.to_string())
                     .with("seen", behind.seen.to_string())
             },

@@ -43,6 +43,11 @@ pub struct ClockBehind {
 }
 
 impl ClockBehind {
+    /// A clock that shows `now` where `seen` was.
+    pub fn new(now: Timestamp, seen: Timestamp) -> Self {
+        Self { now, seen }
+    }
+
     /// Whether a clock may show this at all.
     pub fn is_possible(&self) -> bool {
         self.now >= first()
@@ -53,9 +58,9 @@ impl std::fmt::Display for ClockBehind {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (now, seen) = (minute(self.now), minute(self.seen));
         if self.seen == first() {
-            return write!(formatter, "the clock of this machine is at {now}, and no table is older than {seen}");
+            return write!(formatter, "the clock is at {now}, and no table is older than {seen}");
         }
-        write!(formatter, "the clock of this machine is at {now}, but the table was already in use at {seen}")
+        write!(formatter, "the clock is at {now}, but the table was already in use at {seen}")
     }
 }
 

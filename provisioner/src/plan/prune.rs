@@ -64,9 +64,10 @@ impl Stop {
     pub fn hint(&self) -> String {
         match self {
             Self::Clock(behind) if behind.is_possible() => {
-                "set the clock of this machine, for example by NTP; if it is right, pass `--clock-is-right`".to_owned()
+                "set the clock of the table's machine, for example by NTP; if it is right, pass `--clock-is-right`"
+                    .to_owned()
             }
-            Self::Clock(_) => "set the clock of this machine, for example by NTP".to_owned(),
+            Self::Clock(_) => "set the clock of the table's machine, for example by NTP".to_owned(),
             Self::Deletes { deletes, .. } => format!("if this is intended, pass `--allow-deletes {deletes}`"),
             Self::Rotations { rotations, .. } => format!("if this is intended, pass `--allow-rotations {rotations}`"),
         }

@@ -13,9 +13,14 @@ fn a_server_whose_clock_was_set_back_checks_and_creates_nothing_and_says_what_to
     // A create an hour later is what writes the time.
     remote.admin("token set laptop").exits(0);
     remote.world.clock(HOUR);
-    let refused = remote.run("rotate build-api").exits(3);
-    let told = format!("{}{}", refused.stdout, refused.stderr);
-    assert!(told.contains("the table was already in use at") && told.contains("--clock-is-right"), "{told}");
+    for (command, code) in [("rotate build-api", 4), ("plan", 1), ("status", 0), ("doctor", 1)] {
+        let ran = remote.run(command).exits(code);
+        let told = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(told.contains("the table was already in use at") && told.contains("--clock-is-right"), "{told}");
+    }
+    let made = remote.admin("token set tablet").exits(1);
+    assert!(made.stderr.contains("the table was already in use at"), "{}", made.stderr);
+    assert!(made.stderr.contains("--clock-is-right"), "{}", made.stderr);
     let unneeded = remote.run("rotate build-api --clock-is-right").exits(1);
     assert!(unneeded.stderr.contains("provision serve --clock-is-right"), "{}", unneeded.stderr);
     assert_eq!(remote.world.entry(".env", "BUILD_TOKEN"), secret);
