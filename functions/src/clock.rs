@@ -1,8 +1,13 @@
 //! Time, passed in so that every test is exact.
 
+mod seen;
+
 use std::fmt;
 
 use jiff::Timestamp;
+
+pub use seen::ClockBehind;
+pub(crate) use seen::TimeSeen;
 
 /// A source of the present instant.
 pub trait Clock: Send + Sync + fmt::Debug {

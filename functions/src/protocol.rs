@@ -5,6 +5,7 @@
 
 mod delivering;
 mod ending;
+mod future;
 
 use std::collections::BTreeMap;
 
@@ -226,6 +227,7 @@ impl Token {
     /// # Errors
     /// [`VersionError::TooManyVersions`] at [`versions_max_to_repair`](Self::versions_max_to_repair).
     pub fn stage(&mut self, digest: Digest, now: Timestamp) -> Result<u32, VersionError> {
+        self.rewrite_future(now);
         self.drop_dead(now);
         let replaced = self.versions.iter().filter(|version| self.is_replaceable(version));
         let replaced: Vec<u32> = replaced.map(|version| version.number).collect();
@@ -277,6 +279,8 @@ impl Token {
         if version.state == VersionState::Current {
             return Ok(());
         }
+        self.rewrite_future(now);
+        let version = self.live_mut(number, now)?;
         version.state = VersionState::Current;
         version.promoted = Some(now);
         version.expiry = terms.map(|terms| terms.expires_in.after(now));

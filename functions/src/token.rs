@@ -227,6 +227,9 @@ pub struct PlaceRecord {
     /// The version of the last delivery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
+    /// A hash of what its vendor calls the entry, however settings spell it: places that have it in common are one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
     /// How often it was repaired, lately, after somebody had changed it outside Latchkey.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repairs: Option<Repairs>,
@@ -235,7 +238,7 @@ pub struct PlaceRecord {
 impl PlaceRecord {
     /// A place that is declared, and where nothing has been delivered.
     pub fn new(place: Place) -> Self {
-        Self { place, declared: true, receipt: None, version: None, repairs: None }
+        Self { place, declared: true, receipt: None, version: None, identity: None, repairs: None }
     }
 }
 

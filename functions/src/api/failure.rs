@@ -30,6 +30,12 @@ impl From<TableError> for Problem {
                     "the table did not answer; the outcome is unknown, check it before you try again",
                 )
             },
+            TableError::Clock(behind) => Self {
+                internal,
+                ..Self::new(409, "clock_behind", error.to_string())
+                    .with("now", behind.now.to_string())
+                    .with("seen", behind.seen.to_string())
+            },
             TableError::Missing(_) | TableError::Denied(_) | TableError::Invalid(_) | TableError::Codec(_) => {
                 Self::internal(error.to_string())
             }

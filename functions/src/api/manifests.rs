@@ -13,8 +13,8 @@ use super::replies::{Json, NoContent};
 use super::request::RoutedRequest;
 use super::rows::routes;
 use super::wire::{
-    Confirm, Confirmed, HOLDER, LeaseRecord, LookUp, LookedUp, ManifestTokens, ManifestView, PutGrant, PutManifest,
-    RoleRecord, TakeLease, TokenRecord, UserRecord,
+    ClockBehindEntry, Confirm, Confirmed, HOLDER, LeaseRecord, LookUp, LookedUp, ManifestTokens, ManifestView,
+    PutGrant, PutManifest, RoleRecord, TakeLease, TokenRecord, UserRecord,
 };
 use crate::name::{ManifestName, UserName};
 use crate::secret::{Digest, TokenId};
@@ -92,11 +92,12 @@ impl Api {
             .map(|text| read_position(text).ok_or_else(|| cursor.fault("is not a cursor from an earlier page")));
         let (from, limit) = (from.transpose()?, limit.or(PAGE_MAX)?);
         let page = self.service.managed_page(&manifest, limit, from.as_ref()).await?;
-        let now = self.service.now();
+        let (now, behind) = (self.service.now(), self.service.clock_behind().await?);
         Ok(Json::new(ManifestTokens {
             tokens: page.tokens.iter().map(|token| TokenRecord::of(token, now)).collect(),
             next: page.next.map(|key| key.to_string()),
             max_tokens: self.service.policy().max_tokens,
+            clock_behind: behind.map(|behind| ClockBehindEntry { now: behind.now, seen: behind.seen }),
         }))
     }
 

@@ -89,7 +89,7 @@ impl Api {
         let body = asked.body()?;
         let token = TokenRef::new(key, read_id(&body.id)?);
         let now = self.service.now();
-        let DeliverVersion { state, receipt, looked_at, repairs, announcement, .. } = body;
+        let DeliverVersion { state, receipt, looked_at, repairs, identity, announcement, .. } = body;
         if announcement.is_some() != (state == DeliveryState::Withdrawn) {
             let (comes, missing) = ("comes with `withdrawn` only", "is missing");
             return Err(Problem::field("/announcement", if announcement.is_some() { comes } else { missing }));
@@ -105,7 +105,8 @@ impl Api {
                 }
             }
             (DeliveryState::Delivered, Some(receipt)) => {
-                let arrival = Arrival { place: &place, receipt: &receipt, looked_at, repairs };
+                let identity = identity.as_deref();
+                let arrival = Arrival { place: &place, receipt: &receipt, looked_at, repairs, identity };
                 Delivered::of(&self.service.deliver(asked.caller(), &token, number, &arrival).await?, now)
             }
             (DeliveryState::Withdrawn, None) => {

@@ -28,12 +28,14 @@ pub struct Arrival<'a> {
     pub looked_at: Option<Timestamp>,
     /// Whether it replaced what somebody had changed outside Latchkey.
     pub repairs: bool,
+    /// The entry itself, as its sink knows it, where that is known.
+    pub identity: Option<&'a str>,
 }
 
 impl<'a> Arrival<'a> {
     /// What arrived at a place, without a look.
     pub fn new(place: &'a PlaceId, receipt: &'a str) -> Self {
-        Self { place, receipt, looked_at: None, repairs: false }
+        Self { place, receipt, looked_at: None, repairs: false, identity: None }
     }
 }
 
@@ -101,8 +103,8 @@ impl Token {
     /// [`VersionError::NotLive`] when the version has died meanwhile: the place must be repaired at once;
     /// [`VersionError::StaleLook`].
     pub fn deliver(&mut self, number: u32, arrival: &Arrival<'_>, now: Timestamp) -> Result<(), VersionError> {
-        let &Arrival { place, receipt, looked_at, repairs } = arrival;
-        if receipt.len() > RECEIPT_MAX {
+        let &Arrival { place, receipt, looked_at, repairs, identity } = arrival;
+        if receipt.len().max(identity.map_or(0, str::len)) > RECEIPT_MAX {
             return Err(VersionError::ReceiptTooLong);
         }
         if looked_at.is_some_and(|at| !is_fresh(at, now)) {
@@ -116,6 +118,9 @@ impl Token {
         let record = self.places.get_mut(place).ok_or_else(|| VersionError::NoSuchPlace(place.clone()))?;
         record.receipt = Some(receipt.to_owned());
         record.version = Some(number);
+        if let Some(identity) = identity {
+            record.identity = Some(identity.to_owned());
+        }
         if repairs {
             let again = record.repairs.filter(|before| before.are_recent(now));
             record.repairs = Some(again.map_or(Repairs { times: 1, since: now, last: now }, |before| Repairs {

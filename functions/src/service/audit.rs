@@ -32,7 +32,7 @@ pub struct Event {
     pub from: Option<String>,
     /// What, for instance `token.create`.
     pub action: String,
-    /// Whose; `:roles` for roles and manifests.
+    /// Whose; `:roles` for roles, manifests and the service as a whole.
     pub user: String,
     /// Which token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -90,6 +90,11 @@ impl Event {
     /// A change of a role.
     pub(super) fn on_role(caller: &Caller, action: &str, role: &str, at: Timestamp) -> Self {
         Self::of(caller, action, ROLES, at).with(role)
+    }
+
+    /// A change of the service as a whole, told beside those of roles.
+    pub(super) fn on_service(caller: &Caller, action: &str, at: Timestamp) -> Self {
+        Self::of(caller, action, ROLES, at)
     }
 
     /// A change of a token.

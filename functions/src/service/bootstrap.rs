@@ -93,6 +93,8 @@ impl Service {
         if !caller.is_operator() {
             return Err(BootstrapError::NotOperator);
         }
+        // Before the former token is revoked.
+        self.check_clock().await?;
         let found = self.table.get(&keys::first_admin()).await?;
         let former = found.as_ref().and_then(first_admin);
         if let (Some(former), false) = (&former, replace) {

@@ -198,6 +198,7 @@ impl Service {
         check_labels(&new.labels)?;
         check_places(&new.places)?;
         self.check_length(&new.key.name)?;
+        self.check_clock().await?;
         for race in 0..RACE_RETRIES {
             let user = self.user(&new.key.user).await?;
             let user = user.ok_or_else(|| CreateError::NoSuchUser(new.key.user.clone()))?;

@@ -84,6 +84,7 @@ impl Service {
         id: Option<&TokenId>,
         look: Look,
     ) -> Result<Token, ChangeError<VersionError>> {
+        self.check_clock().await?;
         let missing = || ChangeError::missing(key);
         let token = self.load(key).await?;
         caller.may_end(&key.user, token.as_ref().and_then(|token| token.managed_by.as_ref()))?;

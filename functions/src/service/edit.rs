@@ -50,6 +50,14 @@ pub struct Edit {
     pub leaving: Option<bool>,
 }
 
+impl Edit {
+    /// Whether what is recorded depends on the time.
+    fn goes_by_time(&self) -> bool {
+        let forgets = self.forget.as_ref().is_some_and(|forget| forget.looked_at.is_some());
+        self.expires_at.is_some() || self.leaving == Some(true) || forgets
+    }
+}
+
 /// A place to be dropped from a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forget {
@@ -130,6 +138,9 @@ impl Service {
                 caller.may_join(manifest)?;
             }
         }
+        if edit.goes_by_time() {
+            self.check_clock().await?;
+        }
         let renamed = edit.name.as_ref().filter(|new| **new != key.name);
         for race in 0..RACE_RETRIES {
             // What depends on the user is checked together with the user: a sweep must neither miss the token under
@@ -181,6 +192,7 @@ impl Service {
     async fn free_name(&self, key: &TokenKey) -> Result<(), CreateError> {
         let Some(holder) = self.load(key).await? else { return Ok(()) };
         if holder.state(self.now()) == TokenState::Expired {
+            self.check_clock().await?;
             self.move_expired(&holder).await?;
             return Ok(());
         }
@@ -289,7 +301,10 @@ fn apply(service: &Service, token: &mut Token, edit: &Edit, roles: Option<Vec<Ro
         changed.push("places".to_owned());
     }
     if let Some(leaving) = edit.leaving {
-        token.leaving = leaving.then(|| token.leaving.unwrap_or_else(|| service.now()));
+        let now = service.now();
+        // Times that a clock ahead has recorded would make it stay for ever.
+        token.rewrite_future(now);
+        token.leaving = leaving.then(|| token.leaving.unwrap_or(now));
         changed.push("leaving".to_owned());
     }
     token.description.as_deref().map_or(Ok(()), check_description)?;

@@ -7,6 +7,7 @@ mod allowed;
 mod audit;
 mod bootstrap;
 mod change;
+mod clock_guard;
 mod create;
 mod delete;
 mod edit;
@@ -33,6 +34,7 @@ use jiff::Timestamp;
 pub use audit::{Event, EventPage};
 pub use bootstrap::{ADMIN_ROLE, BootstrapError, Bootstrapped};
 pub use change::ChangeError;
+pub use clock_guard::AcceptError;
 pub use create::{CreateError, Life, NewToken};
 pub use edit::{Edit, EditError, Forget};
 pub use grant::{GRANT_MAX, Grant, GrantError};
@@ -88,6 +90,8 @@ pub struct Service {
     process: String,
     roles: Mutex<Option<RolesRead>>,
     usage: Mutex<usage::Tally>,
+    /// Where the clock is the machine's own.
+    guard: Option<clock_guard::ClockGuard>,
 }
 
 /// How often an operation that lost a race is tried again.
@@ -107,7 +111,7 @@ impl Service {
         entropy.fill(&mut process).map_err(|error| TableError::Unreachable(error.to_string()))?;
         let process = crate::secret::Digest::of(&process).fingerprint().to_string();
         let (roles, usage) = (Mutex::new(None), Mutex::default());
-        Ok(Self { table, clock, entropy, policy, process, roles, usage })
+        Ok(Self { table, clock, entropy, policy, process, roles, usage, guard: None })
     }
 
     /// Replaces the deployment's settings.

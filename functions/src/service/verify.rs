@@ -272,7 +272,7 @@ impl Service {
             None => {}
         }
         let (version, deadline) = verification.version_of(&secret.digest()).ok_or(Invalid::Retired)?;
-        if deadline <= self.now() {
+        if deadline <= self.time_of_checks() {
             return Err(Invalid::Expired);
         }
         if verification.suspended {

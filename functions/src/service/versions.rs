@@ -42,6 +42,7 @@ impl Service {
     /// # Errors
     /// [`VersionError::TooManyVersions`]; see [`ChangeError`].
     pub async fn stage(&self, caller: &Caller, token: &TokenRef) -> Result<Issued, ChangeError<VersionError>> {
+        self.check_clock().await?;
         let entropy = |error: EntropyError| ChangeError::Table(TableError::Unreachable(error.to_string()));
         let secret = Secret::mint(&self.policy.prefix, &token.id, &*self.entropy).map_err(entropy)?;
         let digest = secret.digest();
@@ -65,6 +66,7 @@ impl Service {
         number: u32,
         place: &PlaceId,
     ) -> Result<Announced, ChangeError<VersionError>> {
+        self.check_clock().await?;
         let (token, Announcement { id, write_before }) = self
             .change(caller, token, Gain::Version, "version.announce", |token| {
                 let announcement = token.announce(number, place, self.now())?;
@@ -125,6 +127,7 @@ impl Service {
         token: &TokenRef,
         number: u32,
     ) -> Result<Token, ChangeError<VersionError>> {
+        self.check_clock().await?;
         let promoted = self
             .change(caller, token, Gain::Version, "version.promote", |token| {
                 token.promote(number, self.now())?;
@@ -146,6 +149,7 @@ impl Service {
         look: Look,
         force: bool,
     ) -> Result<Token, ChangeError<VersionError>> {
+        self.check_clock().await?;
         let retired = self
             .change(caller, token, Gain::Nothing, "version.retire", |token| {
                 token.retire(number, look, force, self.now())?;

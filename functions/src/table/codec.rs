@@ -30,7 +30,7 @@ pub(crate) fn decode<T: DeserializeOwned>(item: Item) -> Result<T, TableError> {
 }
 
 /// Attributes that every version and place of a token repeats, and what they are called in the item: a record is paid for by size.
-const SHORT: [(&str, &str); 24] = [
+const SHORT: [(&str, &str); 25] = [
     ("number", "n"),
     ("digest", "d"),
     ("state", "s"),
@@ -55,6 +55,7 @@ const SHORT: [(&str, &str); 24] = [
     ("version", "u"),
     ("stands", "h"),
     ("open", "q"),
+    ("identity", "j"),
 ];
 
 /// Renames attributes, however deep.

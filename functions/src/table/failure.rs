@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use super::Table;
+use crate::clock::ClockBehind;
 
 /// Trouble with the table. Never a reason to call a token valid, and never one to call it not valid.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,9 @@ pub enum TableError {
     /// An item is not what this version writes.
     #[error("an item could not be read or written: {0}")]
     Codec(String),
+    /// The clock is far behind what the table has seen, so nothing is created or ended by it.
+    #[error("{0}; nothing is created, rotated or retired by such a clock")]
+    Clock(ClockBehind),
 }
 
 /// Why one request was not done: trouble, or what is an answer to whoever sent it.

@@ -11,7 +11,7 @@
 //! | usage | `Y#<token id>#<yyyymm>` | `<day>#<process>` |
 //! | manifest, its lease, its text | `M#<manifest>` | `M`, `L`, `P` |
 //! | lists | `L` | `U#<user>`, `M#<manifest>` |
-//! | settings, the first admin | `S` | `S`, `B` |
+//! | settings, the first admin, the highest time seen | `S` | `S`, `B`, `C` |
 
 use std::collections::HashMap;
 
@@ -174,6 +174,11 @@ pub fn manifest_in_list(manifest: &ManifestName) -> Key {
 /// The settings.
 pub fn settings() -> Key {
     Key::new("S", "S")
+}
+
+/// The highest time that the table has seen.
+pub fn clock() -> Key {
+    Key::new("S", "C")
 }
 
 /// `yyyymm`, UTC.

@@ -37,6 +37,9 @@ pub trait TypeFacts: Sync {
     /// Whether deployments may still use what the entry at a place contained although the entry is gone.
     fn absence_hides_deployments(&self, place: &Place) -> bool;
 
+    /// Whether no two entries ever have one receipt, so that two places which show the same one are one entry.
+    fn receipts_are_unique(&self) -> bool;
+
     /// The sink that reaches every place of the type that this machine has, declared or not; `None` where a declaration
     /// says how to reach it.
     fn undeclared(&self, machine: &str) -> Option<Arc<dyn Sink>>;

@@ -189,6 +189,12 @@ pub trait Sink: Send + Sync {
     /// What each place contains now.
     async fn look(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>>;
 
+    /// What the vendor itself calls the entry of each place, the same for two places only where they are one entry however
+    /// their settings spell it. `None` where nothing but the place's parts is known of it. Asked after a look.
+    async fn identities(&self, places: &[&Place]) -> Vec<Option<String>> {
+        places.iter().map(|_| None).collect()
+    }
+
     /// What each place contains, as far as the sink's cheapest list shows. A plan may rest on it, and no step that
     /// retires anything or writes without comparing.
     async fn survey(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>> {

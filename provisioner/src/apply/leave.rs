@@ -74,6 +74,7 @@ async fn leave_one(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), Failure> {
                     || Left::Waits("place not forgotten yet, as an announced write may still arrive there".to_owned());
                 forgotten.map_or_else(waits, Left::now)
             }
+            Change::Merge { from, into } => merge(run, &subject, &token, (&from.id(), into)).await?,
             Change::Delete => delete(run, &subject, &token).await?,
             _ => continue,
         };
@@ -100,6 +101,29 @@ async fn remove_entry(run: &Run<'_>, subject: &str, token: &Token, place: &Place
     }
     // While it cannot be forgotten yet, a later run finds nothing there and forgets it.
     Ok(Left::now(forget(run, &token, place).await.map_err(failed)?.unwrap_or(token)))
+}
+
+/// Drops a place from the record that is the same entry as a declared one, which goes on being looked at.
+async fn merge(
+    run: &Run<'_>,
+    subject: &str,
+    token: &Token,
+    (from, into): (&PlaceId, &PlaceId),
+) -> Result<Left, Failure> {
+    let failed = |error: ServiceError| service_failure(subject, &error);
+    let at = run.client.now();
+    let token = run.client.reread(&run.manifest.name, token).await.map_err(failed)?;
+    let is_tracked = token.places.get(into).is_some_and(|record| record.declared);
+    if !is_tracked || token.places.get(from).is_none_or(|record| record.declared) {
+        return Ok(Left::now(token));
+    }
+    match run.client.forget(&token, from, Some(at)).await {
+        Ok(token) => Ok(Left::now(token)),
+        Err(ServiceError::Version(VersionError::Announced { .. } | VersionError::StaleLook)) => {
+            Ok(Left::Waits("same entry still tracked twice, as an announced write may still arrive".to_owned()))
+        }
+        Err(error) => Err(failed(error)),
+    }
 }
 
 /// Deletes a token that is leaving, after a look that finds none of its versions anywhere.

@@ -213,6 +213,7 @@ fn done_words(work: &Work<'_>) -> String {
             Change::Retire { number } => format!("version {number} retired"),
             Change::Remove { .. } => "entry removed".to_owned(),
             Change::Forget { .. } => "place forgotten".to_owned(),
+            Change::Merge { .. } => "same entry tracked once".to_owned(),
             Change::Leave => "pruned".to_owned(),
             Change::Delete => "deleted".to_owned(),
         });

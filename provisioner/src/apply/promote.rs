@@ -77,7 +77,8 @@ async fn report_seen(
         if !version.deliveries.contains_key(&id) {
             run.client.announce(record, number, &id).await?;
         }
-        let arrival = Arrival { looked_at: Some(seen.at), ..Arrival::new(&id, &held.receipt.0) };
+        let identity = seen.identities.get(&id).map(String::as_str);
+        let arrival = Arrival { looked_at: Some(seen.at), identity, ..Arrival::new(&id, &held.receipt.0) };
         run.client.deliver(record, number, &arrival).await?;
     }
     Ok(())

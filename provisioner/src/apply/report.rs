@@ -9,6 +9,7 @@ use latchkey::protocol::{Arrival, VersionError};
 
 use super::stage::service_failure;
 use super::{Failure, Outcome, Run, Work};
+use crate::observe::identity::{Identities, identities};
 use crate::observe::{Looks, look};
 use crate::safeguard::{Safeguard, stands};
 use crate::service::ServiceError;
@@ -19,6 +20,8 @@ pub(super) struct SeenAfter {
     /// When it began.
     pub(super) at: Timestamp,
     pub(super) looks: Looks,
+    /// What its sinks call what it found.
+    pub(super) identities: Identities,
 }
 
 /// How a report ended.
@@ -38,8 +41,10 @@ pub(super) async fn report(run: &Run<'_>, works: &mut [Work<'_>], outcome: &mut 
         let wrote = work.wrote.iter().map(|(place, _)| place).filter(|_| !work.is_ready());
         declared.chain(wrote)
     });
-    let looks = look(run.sinks, places.collect::<Vec<&Place>>()).await;
-    let seen = SeenAfter { at, looks };
+    let places = places.collect::<Vec<&Place>>();
+    let looks = look(run.sinks, places.clone()).await;
+    let identities = identities(run.sinks, places).await;
+    let seen = SeenAfter { at, looks, identities };
     let reports = works.iter().enumerate().flat_map(|(index, work)| {
         let seen = &seen;
         work.wrote.iter().map(move |wrote| async move { (index, report_one(run, work, wrote, seen).await) })
@@ -81,7 +86,8 @@ async fn report_one(run: &Run<'_>, work: &Work<'_>, (place, receipt): &(Place, R
         }
     };
     let repairs = work.plan.findings.iter().any(|(found, find)| found == place && find.is_changed());
-    let arrival = Arrival { looked_at: Some(seen.at), repairs, ..Arrival::new(&id, &held.receipt.0) };
+    let identity = seen.identities.get(&id).map(String::as_str);
+    let arrival = Arrival { looked_at: Some(seen.at), repairs, identity, ..Arrival::new(&id, &held.receipt.0) };
     match run.client.deliver(token, *number, &arrival).await {
         Ok(_) => Reported::Done,
         Err(ServiceError::Version(VersionError::NotLive(_)) | ServiceError::Gone(_)) => {

@@ -224,6 +224,9 @@ pub(super) fn service_failure(subject: &str, error: &ServiceError) -> Failure {
         ServiceError::Refused(refusal) if refusal.code == "not_granted" => {
             "extend the grant with `provision manifest grant`, then run `provision apply` again"
         }
+        ServiceError::Refused(refusal) if refusal.code == "clock_behind" => {
+            "set the clock of the table's machine, for example by NTP; if it is right, pass `--clock-is-right` there"
+        }
         ServiceError::Refused(_) => "change the manifest accordingly and run `provision apply` again",
         ServiceError::Version(latchkey::protocol::VersionError::Superseded { .. }) => {
             "another run is rotating this token; run `provision apply` again when it is done"

@@ -10,6 +10,7 @@ use latchkey::token::TokenKey;
 use serde_json::json;
 
 use super::arguments::Bootstrap;
+use super::clock;
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use crate::manifest::ServiceAddress;
@@ -29,11 +30,15 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Boo
             .hint(error.to_string())
     })?;
     let client = open::client(&address, IfMissing::Create).await?;
+    clock::accept(printer, &client, &arguments.clock).await?;
     let user = open::name_of(&client, &arguments.user)?;
     let key = TokenKey::new(user, arguments.token.clone());
     let Some((service, caller)) = client.operated() else {
         return Err(Fault::new("this needs the table of the service, not a server"));
     };
+    if let Some(behind) = client.protocol().clock_behind().await? {
+        return Err(clock::fault(behind));
+    }
     // Before anything is created, so that no secret gets lost for want of a place.
     let file = arguments.out.as_deref().map(create).transpose()?;
     let made = service.bootstrap(caller, &key, expires, arguments.replace).await;

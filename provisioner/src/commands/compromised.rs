@@ -14,7 +14,7 @@ use super::exit::{Code, Fault};
 use super::interrupt::stop_on_interrupt;
 use super::open::{self, IfMissing};
 use super::run::check_revision;
-use super::{choose, lock};
+use super::{choose, clock, lock};
 use crate::apply::{Outcome, Run, apply as carry_out};
 use crate::manifest::Manifest;
 use crate::observe::observe;
@@ -80,8 +80,12 @@ impl Scene<'_> {
         stop: &Arc<AtomicBool>,
     ) -> Result<Code, Fault> {
         let Self { printer, client, manifest, .. } = *self;
+        clock::accept(printer, client, &arguments.how.clock).await?;
         check_revision(client, manifest, &arguments.how).await?;
         let observation = observe(client.protocol(), self.sinks, manifest).await?;
+        if let Some(behind) = observation.clock {
+            return Err(clock::fault(behind));
+        }
         let mut leaks = leaks(manifest, &observation, tokens);
         let known =
             |key: &&choose::Key| leaks.iter().any(|leak| (&leak.plan.user, &leak.plan.name) == (&key.0, &key.1));

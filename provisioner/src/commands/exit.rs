@@ -90,6 +90,10 @@ fn hint(refusal: &Refusal) -> Option<String> {
             let manifest = refusal.text("manifest").unwrap_or("NAME");
             format!("name all that the manifest grants: `provision manifest grant {manifest} ..`")
         }
+        "clock_behind" => {
+            "set the clock of the table's machine, for example by NTP; if it is right, pass `--clock-is-right` there"
+                .to_owned()
+        }
         code if is_unauthorized(code) => "the token has expired or was revoked in the meantime".to_owned(),
         _ => return None,
     })

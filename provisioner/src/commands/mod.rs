@@ -5,6 +5,7 @@ mod arguments;
 mod bootstrap;
 mod check;
 mod choose;
+mod clock;
 mod compromised;
 mod copy;
 mod doctor;

@@ -8,6 +8,7 @@ use latchkey::clock::SystemClock;
 use latchkey::entropy::SystemEntropy;
 use latchkey::name::UserName;
 use latchkey::service::{Service, UserChange};
+use latchkey::table::TableError;
 
 use super::arguments::Allow;
 use super::exit::{Code, Fault};
@@ -195,8 +196,9 @@ pub(super) async fn client(address: &ServiceAddress, absent: IfMissing) -> Resul
         error => Fault::new(error.to_string())
             .hint("check the file, the permissions of its folder and the free disk space; the file was not changed"),
     })?;
-    let service = Service::open(table, Arc::new(SystemClock), Arc::new(SystemEntropy)).await;
-    let service = service.map_err(|error| Fault::new(error.to_string()).code(Code::Error))?;
+    let broken = |error: TableError| Fault::new(error.to_string()).code(Code::Error);
+    let service = Service::open(table, Arc::new(SystemClock), Arc::new(SystemEntropy)).await.map_err(broken)?;
+    let service = service.mistrusting_its_clock().await.map_err(broken)?;
     Ok(Client::operator(service, &operator()))
 }
 

@@ -15,7 +15,7 @@ use super::leases::Leases;
 use super::open::IfMissing;
 use super::plan::{tell_forgotten, warn};
 use super::saved::{self, Saved};
-use super::{choose, forget, open};
+use super::{choose, clock, forget, open};
 use crate::apply::{Outcome, Run, apply as carry_out};
 use crate::manifest::Manifest;
 use crate::observe::observe;
@@ -85,6 +85,7 @@ async fn leased(
     stop: &Arc<AtomicBool>,
 ) -> Result<Leased, Fault> {
     let how = wish.how;
+    clock::accept(printer, client, &how.clock).await?;
     check_revision(client, manifest, how).await?;
     if sources.is_empty() {
         warn(printer, manifest);

@@ -13,10 +13,12 @@ use latchkey::service::Service;
 use zeroize::Zeroizing;
 
 use super::arguments::Serve;
+use super::clock;
 use super::exit::Code;
 use super::exit::Fault;
 use super::open::{self, IfMissing};
 use crate::output::Printer;
+use crate::plan::Stop;
 use crate::service::remote::{http_date, request_id};
 
 /// How often counted uses are written.
@@ -31,6 +33,12 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Ser
         return Err(Fault::new("this needs the table of the service, not a server")
             .hint("pass the table itself: `--service table:NAME` or `--service embedded:FILE`"));
     };
+    clock::accept(printer, &client, &arguments.clock).await?;
+    if let Some(behind) = client.protocol().clock_behind().await? {
+        // Checks, revocation and lists go on.
+        let stop = Stop::Clock(behind);
+        printer.warning(&format!("{stop}; nothing is created, rotated or retired; {}", stop.hint()));
+    }
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, arguments.port)).await;
     let listener = listener.map_err(|error| {
         Fault::new(format!("cannot listen on port {}: {error}", arguments.port))
@@ -67,6 +75,9 @@ async fn flush(service: Arc<Service>) {
         tokio::time::sleep(FLUSH_EVERY).await;
         if let Err(error) = service.flush_usage().await {
             tracing::warn!(%error, "counted uses were not stored; they are kept for the next attempt");
+        }
+        if let Err(error) = service.note_time().await {
+            tracing::warn!(%error, "the time was not noted");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Observing: what the service knows of the manifest's tokens, and what their places contain.
 
 pub mod finding;
+pub mod identity;
 pub mod keeping;
 pub mod moving;
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use latchkey::clock::ClockBehind;
 use latchkey::name::{ManifestName, RoleName, UserName};
 use latchkey::place::{Place, PlaceId};
 use latchkey::secret::TokenId;
@@ -20,6 +22,7 @@ use crate::manifest::{Manifest, TokenDeclaration};
 use crate::safeguard::{Safeguard, stands};
 use crate::service::{Records, ServiceError};
 use finding::{Finding, Known};
+use identity::{Identities, identities};
 use latchkey_sinks::{Marker, Seen, Sink, SinkError, SinkSet};
 use moving::{Found, Moving, former_key, settle};
 
@@ -31,6 +34,8 @@ pub type Looks = HashMap<PlaceId, Result<Seen, SinkError>>;
 pub struct Observation {
     /// The service's time when observing began; looks are no older.
     pub at: Timestamp,
+    /// What is wrong with the clock that this time is by, if anything.
+    pub clock: Option<ClockBehind>,
     /// Every role of the service.
     pub roles: BTreeMap<RoleName, Role>,
     /// The users that the manifest declares or names, as far as they exist.
@@ -41,6 +46,8 @@ pub struct Observation {
     pub undeclared: Vec<Token>,
     /// What the places contain.
     pub looks: Looks,
+    /// What their sinks call the entries, as far as that is known.
+    pub identities: Identities,
     /// Where the ids come from that places showed.
     pub origins: HashMap<TokenId, Origin>,
     /// Ids of valid tokens of other manifests that this one may not see.
@@ -136,9 +143,11 @@ pub async fn observe(
     let doubtful = doubtful(&observed, &undeclared, &looks);
     let doubtful = places.values().filter(|place| doubtful.contains(&place.id()));
     looks.extend(ask(sinks, doubtful, How::Confirm).await);
+    let identities = identities(sinks, places.values()).await;
     let (origins, hidden) = origins(client, manifest, (&observed, &undeclared), &looks).await?;
     let mut observation = Observation {
         at,
+        clock: client.clock_behind().await?,
         roles: client.roles(&manifest.name).await?.into_iter().map(|role| (role.name.clone(), role)).collect(),
         users: users(client, manifest).await?,
         tokens: observed,
@@ -146,6 +155,7 @@ pub async fn observe(
         origins,
         hidden,
         looks,
+        identities,
         available: HashMap::new(),
         machine: sinks.machine().to_owned(),
         expired: BTreeMap::new(),

@@ -110,6 +110,9 @@ fn change(change: &Change, all: &[Value], place: &dyn Fn(&PlaceId) -> Value) -> 
         Change::Retire { number } => json!({ "action": "retire", "version": number }),
         Change::Remove { place: id } => json!({ "action": "remove_entry", "place": place(id) }),
         Change::Forget { place: id } => json!({ "action": "forget_place", "place": place(id) }),
+        Change::Merge { from, into } => {
+            json!({ "action": "merge_places", "from": place(&from.id()), "into": place(into) })
+        }
         Change::Leave => json!({ "action": "leave" }),
         Change::Delete => json!({ "action": "delete" }),
     }

@@ -144,8 +144,8 @@ fn declared(mut book: Book<'_>, token: Option<&Token>, terms: Terms, now: Timest
     let current = token.current().filter(|current| token.deadline(current) > now);
     let due = current.and_then(|current| {
         let due = terms.due(current.promoted?, token.deadline(current));
-        // Changed durations act on a new version, which is due at once.
-        Some(if current.terms == Some(terms) { due.max(now) } else { now })
+        // Changed durations act on a new version, which is due at once; so does a clock that was ahead.
+        Some(if current.terms == Some(terms) && token.ahead(now).is_none() { due.max(now) } else { now })
     });
     let (first, next) = (due.unwrap_or(now), token.highest + 1);
     book.note(first, What::Rotates { to: next }, false);

@@ -162,6 +162,11 @@ pub enum Change {
     Forget {
         place: PlaceId,
     },
+    /// A recorded place is the same entry as a declared one, and is dropped from the record.
+    Merge {
+        from: Place,
+        into: PlaceId,
+    },
     /// It is no longer declared: its entries are removed now, and it is deleted after its overlap.
     Leave,
     Delete,
@@ -180,6 +185,8 @@ pub enum Reason {
     Durations,
     /// It has no valid version.
     Expired,
+    /// Its record has times that are still to come, up to this one: a clock was ahead.
+    Ahead(Timestamp),
     /// No version ever became current.
     NeverDelivered,
     /// It was created by hand, so its secret cannot be read back.
@@ -199,6 +206,7 @@ impl Reason {
             Self::Due(_) => "due",
             Self::Durations => "durations_changed",
             Self::Expired => "expired",
+            Self::Ahead(_) => "recorded_ahead",
             Self::NeverDelivered => "never_delivered",
             Self::TakenOver => "taken_over",
             Self::NoSource(..) => "no_source",
@@ -389,6 +397,10 @@ pub enum Note {
     },
     /// A place that is about to be forgotten keeps a version that nobody will replace there.
     LeftBehind { place: PlaceId, number: u32, until: Timestamp },
+    /// Its record has times that are still to come: a clock was ahead.
+    Ahead { latest: Timestamp },
+    /// Places contain a version of it that the table does not know.
+    UnknownVersion { places: Vec<PlaceId> },
     /// It is no longer declared.
     NotDeclared {
         /// The version that consumers should have, and when it expires; `None` when none is valid.
@@ -413,8 +425,16 @@ pub enum Note {
 }
 
 impl Note {
-    /// Whether somebody has to act: consumers lose or have lost their access, or what is repaired does not stay so.
+    /// Whether somebody has to act: consumers lose or have lost their access, what is repaired does not stay so, or somebody
+    /// else may have got it.
     pub fn is_urgent(&self) -> bool {
-        matches!(self, Self::Expires { .. } | Self::Expired { .. } | Self::ChangedAgain { .. })
+        matches!(
+            self,
+            Self::Expires { .. }
+                | Self::Expired { .. }
+                | Self::ChangedAgain { .. }
+                | Self::Ahead { .. }
+                | Self::UnknownVersion { .. }
+        )
     }
 }

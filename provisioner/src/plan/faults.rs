@@ -20,11 +20,15 @@ pub fn faults(manifest: &Manifest, observation: &Observation) -> Vec<Fault> {
     users(manifest, observation, &mut faults);
     let mut counts: BTreeMap<&UserName, u32> = BTreeMap::new();
     let mut landed: BTreeMap<PlaceId, &Span> = BTreeMap::new();
+    let mut entries: BTreeMap<&str, &Span> = BTreeMap::new();
     for (index, declaration) in manifest.tokens.iter().enumerate() {
         for (push, place) in declaration.pushes.iter().zip(&observation.tokens[index].places) {
             let Ok(place) = place else { continue };
-            // Links and logins can make one place of two that the file tells apart.
-            if let Some(first) = landed.insert(place.id(), &push.span) {
+            // Links, logins and a vendor's own ids can make one place of two that the file tells apart.
+            let id = place.id();
+            let recorded = observation.tokens[index].record.as_ref().and_then(|record| record.places.get(&id));
+            let entry = observation.identity(&id, recorded).and_then(|entry| entries.insert(entry, &push.span));
+            if let Some(first) = landed.insert(id, &push.span).or(entry) {
                 let message =
                     format!("this push lands in the same place as another one: `{} {}`", push.sink, push.name);
                 let fault = Fault::error("same-place", push.span.clone(), message);

@@ -1,12 +1,14 @@
 //! Plans: what a run will change and why. Pure: a plan is built from a manifest and an observation, and nothing else.
 //! A change is a value, shown by `plan` and carried out by `apply`, so that the two cannot differ.
 
+mod ahead;
 pub mod calendar;
 mod causes;
 mod change;
 pub mod compromised;
 mod expiry;
 mod faults;
+mod merging;
 mod moving;
 mod ownership;
 mod prune;
@@ -16,6 +18,7 @@ mod selected_sinks;
 mod tests;
 mod text;
 mod token;
+mod unknown;
 
 use std::collections::BTreeSet;
 
@@ -23,7 +26,6 @@ use jiff::{SignedDuration, Timestamp};
 use latchkey::lifetime::Seconds;
 use latchkey::moving::Moving;
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
-use latchkey::place::{Place, PlaceId};
 use latchkey::role::Permissions;
 use latchkey::secret::Digest;
 use latchkey::service::UserChange;
@@ -163,8 +165,7 @@ pub fn plan(manifest: &Manifest, observation: &Observation, options: &Options) -
     let (roles, users) = ownership::changes(manifest, observation);
     let mut tokens: Vec<TokenPlan> = Vec::with_capacity(observation.tokens.len());
     let mut renamed = BTreeSet::new();
-    let declared = observation.tokens.iter().flat_map(|observed| observed.places.iter().flatten());
-    let claimed: BTreeSet<PlaceId> = declared.map(Place::id).collect();
+    let claimed = observation.claimed();
     for (index, observed) in observation.tokens.iter().enumerate() {
         let mut decided = if selected_sinks::is_part(manifest, options, index, observed) {
             selected_sinks::decide(manifest, observation, &known, (options, &claimed), index)
@@ -191,6 +192,8 @@ pub fn plan(manifest: &Manifest, observation: &Observation, options: &Options) -
     let mut plan = Plan { manifest: manifest.name.clone(), roles, users, tokens, guards: Vec::new(), left_out: None };
     select::narrow(&mut plan, manifest, observation, options);
     plan.guards = prune::guards(&plan.tokens, declared, options);
+    // Before all others: by such a clock nothing else is certain.
+    plan.guards.splice(..0, observation.clock.map(Stop::Clock));
     plan
 }
 

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use latchkey::clock::ClockBehind;
 use latchkey::lifetime::Seconds;
 use latchkey::place::PlaceId;
 use latchkey::token::{Token, Use};
 
 use super::token::left_behind;
-use super::{Blocked, Change, Note, Options, Reason, TokenPlan, Tracked, expiry};
+use super::{Blocked, Change, Note, Options, Reason, TokenPlan, Tracked, ahead, expiry, unknown};
 use crate::observe::Observation;
 use crate::observe::finding::{Finding, Known};
 use latchkey_sinks::SinkError;
@@ -27,6 +28,8 @@ const ROTATIONS: usize = 10;
 /// What stops a whole run before it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stop {
+    /// The clock is far behind what the table has seen.
+    Clock(ClockBehind),
     /// Tokens that would be deleted or begin to leave.
     Deletes {
         deletes: usize,
@@ -44,6 +47,7 @@ pub enum Stop {
 impl std::fmt::Display for Stop {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Clock(behind) => behind.fmt(formatter),
             Self::Deletes { deletes, of } => {
                 write!(formatter, "this would delete {deletes} of {}", count(*of, "token"))
             }
@@ -59,6 +63,11 @@ impl Stop {
     /// What to do about it: the flag that lets this one run pass.
     pub fn hint(&self) -> String {
         match self {
+            Self::Clock(behind) if behind.is_possible() => {
+                "set the clock of the table's machine, for example by NTP; if it is right, pass `--clock-is-right`"
+                    .to_owned()
+            }
+            Self::Clock(_) => "set the clock of the table's machine, for example by NTP".to_owned(),
             Self::Deletes { deletes, .. } => format!("if this is intended, pass `--allow-deletes {deletes}`"),
             Self::Rotations { rotations, .. } => format!("if this is intended, pass `--allow-rotations {rotations}`"),
         }
@@ -104,6 +113,8 @@ pub(super) fn decide(
         plan.notes.push(Note::NotDeclared { valid });
     }
     expiry::warn(&mut plan, observation, token);
+    ahead::warn(&mut plan, observation, token);
+    unknown::warn(&mut plan, observation, token);
     plan
 }
 
@@ -171,6 +182,8 @@ fn prune(
     }
     let overlap = token.terms.map_or(Seconds(0), |terms| terms.overlap);
     match token.leaving {
+        // One that began in the future begins now.
+        Some(_) if token.ahead(now).is_some() => plan.changes.push(Change::Leave),
         None => plan.changes.push(Change::Leave),
         Some(since) if !held && overlap.after(since) <= now => plan.changes.push(Change::Delete),
         Some(_) => plan.notes.extend(ends_after(token)),

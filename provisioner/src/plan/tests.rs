@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use jiff::Timestamp;
-use latchkey::place::Place;
+use latchkey::place::{Place, PlaceId};
 use latchkey::protocol::{Arrival, Keeps};
 use latchkey::secret::{Digest, TokenId};
 use latchkey::service::{Origin, Role};
@@ -208,6 +208,8 @@ impl Scene {
             fingerprints: vec![digest("ended", 1).fingerprint()],
         };
         let observation = Observation {
+            clock: None,
+            identities: std::collections::HashMap::new(),
             at: at(now),
             roles: manifest.roles.iter().map(role).collect(),
             users: manifest.users.iter().map(user).collect(),
@@ -293,6 +295,7 @@ fn change_words(change: &Change) -> String {
         Change::Retire { number } => format!("retire {number}"),
         Change::Remove { place } => format!("remove {}", sink_of(place)),
         Change::Forget { place } => format!("forget {}", sink_of(place)),
+        Change::Merge { from, into } => format!("merge {} into {}", sink_of(&from.id()), sink_of(into)),
         Change::Leave => "leave".to_owned(),
         Change::Delete => "delete".to_owned(),
     }
@@ -341,6 +344,8 @@ fn note_words(note: &Note) -> String {
         Note::LeftBehind { place, number, .. } => format!("{number} left in {}", sink_of(place)),
         Note::MovesTo { to, .. } => format!("moves to {to}"),
         Note::Left { to, taken } => format!("left for {to}: {taken}"),
+        Note::Ahead { .. } => "recorded ahead".to_owned(),
+        Note::UnknownVersion { places } => format!("unknown in {}", sink_of(&places[0])),
         Note::NotDeclared { .. } => "not declared".to_owned(),
         Note::EndsAfter(_) => "ends later".to_owned(),
         Note::WaitsForAll(reason) => format!("waits {}", reason.as_ref().map_or("promotion", Reason::code)),

@@ -17,7 +17,10 @@ pub(super) use ending::left_behind;
 use ending::{is_forceable, leave, repairs, retire};
 use record::{about, update};
 
-use super::{Blocked, Change, Note, Options, Reason, Rotate, TokenField, TokenPlan, Tracked, expiry, moving};
+use super::merging::merge;
+use super::{
+    Blocked, Change, Note, Options, Reason, Rotate, TokenField, TokenPlan, Tracked, ahead, expiry, moving, unknown,
+};
 use crate::manifest::{Manifest, TokenDeclaration};
 use crate::observe::finding::{Finding, Known};
 use crate::observe::{Observation, Observed};
@@ -66,7 +69,7 @@ pub(super) fn decide(
     let case = case(&mut plan, (manifest, observation), known, (options, claimed), declaration);
     if !plan.blocked.is_empty() {
         if let Some(record) = plan.record.clone() {
-            expiry::warn(&mut plan, observation, &record);
+            warn(&mut plan, observation, &record);
         }
         return plan;
     }
@@ -85,14 +88,22 @@ pub(super) fn decide(
         update(&mut plan, &case, &record);
         plan.changes.extend(rest);
         leave(&mut plan, &case, &record);
+        merge(&mut plan, &case.twins, &record, observation);
         settle(&mut plan, &record);
         count_changes(&mut plan, &record, observation.at);
-        expiry::warn(&mut plan, observation, &record);
+        warn(&mut plan, observation, &record);
     } else if check_places(&mut plan, &case) {
         plan.about = about(declaration);
         plan.changes.push(Change::Create);
     }
     plan
+}
+
+/// What a reader is to be warned of.
+fn warn(plan: &mut TokenPlan, observation: &Observation, record: &Token) {
+    expiry::warn(plan, observation, record);
+    ahead::warn(plan, observation, record);
+    unknown::warn(plan, observation, record);
 }
 
 /// The roles that a declared token gets: those it names, or all that its user will have.
@@ -291,6 +302,9 @@ fn reason(plan: &TokenPlan, case: &Case<'_>, record: &Token) -> Option<Reason> {
     }
     if record.managed_by.is_none() {
         return Some(Reason::TakenOver);
+    }
+    if let Some(latest) = record.ahead(case.now) {
+        return Some(Reason::Ahead(latest));
     }
     let Some(current) = record.current() else {
         return Some(if record.has_been_current() { Reason::Expired } else { Reason::NeverDelivered });

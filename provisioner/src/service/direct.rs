@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use latchkey::api::wire::{ManifestView, Me};
+use latchkey::clock::ClockBehind;
 use latchkey::moving::Moving;
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::place::PlaceId;
@@ -39,6 +40,10 @@ pub(super) struct Direct {
 impl Records for Direct {
     fn now(&self) -> Timestamp {
         self.service.now()
+    }
+
+    async fn clock_behind(&self) -> Result<Option<ClockBehind>, ServiceError> {
+        Ok(self.service.clock_behind().await?)
     }
 
     async fn managed_tokens(&self, manifest: &ManifestName) -> Result<Managed, ServiceError> {

@@ -89,7 +89,10 @@ impl From<Refusal> for ServiceError {
 
 impl From<TableError> for ServiceError {
     fn from(error: TableError) -> Self {
-        Self::Unavailable(error.to_string())
+        match error {
+            TableError::Clock(_) => told(error.to_string(), error.into()),
+            error => Self::Unavailable(error.to_string()),
+        }
     }
 }
 

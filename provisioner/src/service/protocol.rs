@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use latchkey::clock::ClockBehind;
 use latchkey::moving::Moving;
 use latchkey::name::{ManifestName, RoleName, UserName};
 use latchkey::place::PlaceId;
@@ -41,6 +42,11 @@ pub struct Announced {
 pub trait Records: Send + Sync {
     /// The service's time.
     fn now(&self) -> Timestamp;
+
+    /// What is wrong with the clock of that time, where it is a machine's own.
+    async fn clock_behind(&self) -> Result<Option<ClockBehind>, ServiceError> {
+        Ok(None)
+    }
 
     /// All tokens of a manifest.
     async fn managed_tokens(&self, manifest: &ManifestName) -> Result<Managed, ServiceError>;

@@ -446,3 +446,25 @@ async fn a_run_that_retired_a_version_and_could_not_write_counts_what_it_did() {
     assert!(ran.stderr.contains("done token `ci/build-api`: version 1 retired\n"), "{}", ran.stderr);
     assert!(ran.stdout.contains("Incomplete: 1 changed, 1 failed"), "{}", ran.stdout);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_by_two_spellings_of_an_endpoint_is_one_and_is_not_pruned() {
+    let vault = Vault::start().await;
+    vault.run("apply").exits(0);
+    let secret = vault.value("prod/build-token").await;
+    // The former sink stays declared; the push goes to the same Secrets Manager by another address.
+    let again = format!(
+        "\n[sinks.again]\ntype = \"aws-secrets-manager\"\nregion = \"eu-west-1\"\nendpoint = \"{}\"\n",
+        vault.manager.url()
+    );
+    vault.world.edit("push = [{ sink = \"vault\"", "push = [{ sink = \"again\"");
+    vault.world.write("tokens.toml", &format!("{}{again}", vault.world.read("tokens.toml")));
+    for hours in [0, 1] {
+        vault.world.clock(hours * HOUR);
+        let ran = vault.run("apply --prune").exits(0);
+        assert!(!ran.stdout.contains("remove the entry") && !ran.stdout.contains("rotate"), "{}", ran.stdout);
+        assert_eq!(vault.value("prod/build-token").await, secret);
+    }
+    vault.run("plan --detailed-exitcode").exits(0);
+    assert_eq!(vault.manager.count("DeleteSecret"), 0);
+}

@@ -2,6 +2,7 @@
 
 mod around;
 mod by_hand;
+mod clock;
 mod copy;
 mod faults;
 mod first_admin;

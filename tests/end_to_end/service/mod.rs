@@ -9,6 +9,7 @@
 
 mod audit;
 mod capacity;
+mod clock;
 mod concurrency;
 mod copy;
 mod create;

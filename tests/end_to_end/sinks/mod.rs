@@ -6,6 +6,7 @@ mod conformance;
 mod dotenv;
 mod heroku;
 mod keyring;
+mod same_entry;
 mod secrets_manager;
 mod story;
 mod vercel;

@@ -23,6 +23,18 @@ pub struct ManifestTokens {
     pub next: Option<String>,
     /// The deployment's default limit of active tokens per user.
     pub max_tokens: u32,
+    /// Set while the clock is more than a day behind what the table has seen: nothing is created or ended by time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_behind: Option<ClockBehindEntry>,
+}
+
+/// A clock, and what its table has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ClockBehindEntry {
+    /// What the clock shows.
+    pub now: Timestamp,
+    /// The highest time that was seen.
+    pub seen: Timestamp,
 }
 
 /// What a plan refers to besides the manifest's own tokens. At most 500 of each kind.

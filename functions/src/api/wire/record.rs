@@ -155,6 +155,9 @@ pub struct PlaceEntry {
     /// The version that was last delivered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
+    /// A hash of what its vendor calls the entry, however settings spell it: places that have it in common are one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
     /// Its latest repairs, after changes outside Latchkey.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repairs: Option<RepairsEntry>,
@@ -195,6 +198,7 @@ impl TokenRecord {
             receipt: record.receipt.clone(),
             version: record.version,
             repairs: record.repairs.map(|Repairs { times, since, last }| RepairsEntry { times, since, last }),
+            identity: record.identity.clone(),
         };
         Self {
             id: token.id.clone(),
@@ -248,8 +252,8 @@ impl TokenRecord {
         }
         let place = |entry: PlaceEntry| {
             let repairs = entry.repairs.map(|RepairsEntry { times, since, last }| Repairs { times, since, last });
-            let PlaceEntry { id, place, declared, receipt, version, .. } = entry;
-            (id, PlaceRecord { place, declared, receipt, version, repairs })
+            let PlaceEntry { id, place, declared, receipt, version, identity, .. } = entry;
+            (id, PlaceRecord { place, declared, receipt, version, identity, repairs })
         };
         let state = if self.state == TokenState::Deleted { EndState::Deleted } else { EndState::Expired };
         let ended = self.ended_at.map(|at| Ended { state, at, by: self.ended_by });
@@ -315,13 +319,23 @@ mod tests {
         let digest = Digest::of(b"a secret");
         token.managed_by = Some("acme".parse().unwrap());
         token.moved_to = Some("umbrella".parse().unwrap());
+        let places = ["a", "b"].map(|name| Place::new("vercel", &[("name", name)], false));
+        token.declare_places(&places).unwrap();
         token.stage(digest, now).unwrap();
+        // One that says what it is, and one as it was recorded before places did.
+        for (place, identity) in [(&places[0], Some("0123456789abcdef")), (&places[1], None)] {
+            let id = place.id();
+            token.announce(1, &id, now).unwrap();
+            let arrival = crate::protocol::Arrival { identity, ..crate::protocol::Arrival::new(&id, "r") };
+            token.deliver(1, &arrival, now).unwrap();
+        }
         let record = TokenRecord::of(&token, now);
         let text = serde_json::to_string(&record).unwrap();
         assert!(text.contains(&digest.hex()[..12]) && !text.contains(&digest.hex()[..14]), "{text}");
         let mut back = serde_json::from_str::<TokenRecord>(&text).unwrap().into_token();
         assert_eq!(back.versions[0].fingerprint(), digest.fingerprint());
         assert_eq!((token.version_with(&digest, now), back.version_with(&digest, now)), (Some(1), None));
+        assert_eq!(text.matches("identity").count(), 1, "{text}");
         back.versions[0].digest = digest.into();
         assert_eq!(back, token, "all else is the same");
     }

@@ -32,6 +32,9 @@ pub struct DeliverVersion {
     /// When the look began that found the version there, at most 5 minutes ago, for `delivered`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub looked_at: Option<Timestamp>,
+    /// A hash of what the place's vendor calls the entry, for `delivered`, where it is known. At most 200 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
     /// Whether it replaced what somebody had changed outside Latchkey, for `delivered`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub repairs: bool,
@@ -43,7 +46,15 @@ pub struct DeliverVersion {
 impl DeliverVersion {
     /// A step of a delivery of a token, with nothing said about it.
     pub fn new(token: &Token, state: DeliveryState) -> Self {
-        Self { id: token.id.to_string(), state, receipt: None, looked_at: None, repairs: false, announcement: None }
+        Self {
+            id: token.id.to_string(),
+            state,
+            receipt: None,
+            looked_at: None,
+            identity: None,
+            repairs: false,
+            announcement: None,
+        }
     }
 }
 

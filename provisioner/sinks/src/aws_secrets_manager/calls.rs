@@ -44,6 +44,8 @@ pub(super) struct Calls {
     created: Mutex<HashSet<String>>,
     /// Secrets that this login was not allowed to look at.
     unseen: Mutex<HashSet<String>>,
+    /// The ARNs of secrets that were seen, by name.
+    arns: Mutex<HashMap<String, String>>,
     /// How pauses are waited for.
     sleep: SharedAsyncSleep,
 }
@@ -116,6 +118,7 @@ impl Calls {
             writable: Mutex::default(),
             created: Mutex::default(),
             unseen: Mutex::default(),
+            arns: Mutex::default(),
             sleep,
         }
     }
@@ -138,6 +141,17 @@ impl Calls {
     /// Whether the last look was refused: then only a write tells.
     pub(super) fn is_unseen(&self, name: &str) -> bool {
         lock(&self.unseen).contains(name)
+    }
+
+    fn note_arn(&self, name: &str, arn: Option<&str>) {
+        if let Some(arn) = arn {
+            lock(&self.arns).insert(name.to_owned(), arn.to_owned());
+        }
+    }
+
+    /// The ARN of a secret that was seen.
+    pub(super) fn arn(&self, name: &str) -> Option<String> {
+        lock(&self.arns).get(name).cloned()
     }
 
     /// Waits until AWS shows a secret that was created here, and answers whether it is worth another look.
@@ -195,7 +209,10 @@ impl Calls {
 
     async fn describe_now(&self, name: &str) -> Result<Option<Description>, SinkError> {
         match self.client.describe_secret().secret_id(name).send().await {
-            Ok(answer) => Ok(Some(description(answer, &self.identity.region))),
+            Ok(answer) => {
+                self.note_arn(name, answer.arn());
+                Ok(Some(description(answer, &self.identity.region)))
+            }
             Err(error) if code(&error) == Some("ResourceNotFoundException") => Ok(None),
             Err(error) => Err(self.asked("secretsmanager:DescribeSecret", name).failed(&error)),
         }
@@ -215,8 +232,12 @@ impl Calls {
         let answer = answer.map_err(|error| self.asked("secretsmanager:ListSecrets", "all secrets").failed(&error))?;
         let region = &self.identity.region;
         let entries = answer.secret_list.unwrap_or_default().into_iter();
-        let listed =
-            entries.filter_map(|entry| Some((entry.name.clone()?, entry_description(entry, region)))).collect();
+        let listed = entries.filter_map(|entry| {
+            let name = entry.name.clone()?;
+            self.note_arn(&name, entry.arn());
+            Some((name, entry_description(entry, region)))
+        });
+        let listed = listed.collect();
         Ok((listed, answer.next_token))
     }
 

@@ -42,6 +42,11 @@ impl TypeFacts for Type {
         false
     }
 
+    /// A version of ours has the same id in every secret that it goes to.
+    fn receipts_are_unique(&self) -> bool {
+        false
+    }
+
     fn undeclared(&self, _: &str) -> Option<Arc<dyn Sink>> {
         None
     }

@@ -226,6 +226,16 @@ impl Sink for AwsSecretsManager {
         shown.into_iter().map(|shown| shown.unwrap_or_else(&mut next)).collect()
     }
 
+    /// The ARN, which looks have shown, and the key in the secret.
+    async fn identities(&self, places: &[&Place]) -> Vec<Option<String>> {
+        let Some(calls) = self.calls.get() else { return places.iter().map(|_| None).collect() };
+        let identity = |place: &&Place| {
+            let entry = entry(calls, place).ok()?;
+            Some(format!("{} {}", calls.arn(entry.name)?, entry.json_key.unwrap_or_default()))
+        };
+        places.iter().map(identity).collect()
+    }
+
     async fn read(&self, place: &Place, wanted: &Marker) -> Result<Option<Secret>, SinkError> {
         let calls = self.calls().await?;
         let entry = entry(calls, place)?;

@@ -187,6 +187,17 @@ impl Sink for AzureKeyVault {
         .await
     }
 
+    /// Vault and name; an endpoint that is another server's may show another vault of that name.
+    async fn identities(&self, places: &[&Place]) -> Vec<Option<String>> {
+        let vault = self.settings.host();
+        let own = format!("https://{vault}");
+        let Ok(address) = Address::parse(self.settings.endpoint.as_deref().unwrap_or(&own)) else {
+            return places.iter().map(|_| None).collect();
+        };
+        let identity = |place: &&Place| Some(format!("{address} {vault} {}", self.entry(place).ok()?.1));
+        places.iter().map(identity).collect()
+    }
+
     async fn read(&self, place: &Place, wanted: &Marker) -> Result<Option<Secret>, SinkError> {
         let (calls, name) = self.entry(place)?;
         entries::read(calls, name, wanted).await

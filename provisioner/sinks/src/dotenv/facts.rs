@@ -45,6 +45,11 @@ impl TypeFacts for Type {
         false
     }
 
+    /// It is told by the value.
+    fn receipts_are_unique(&self) -> bool {
+        false
+    }
+
     fn undeclared(&self, machine: &str) -> Option<Arc<dyn Sink>> {
         Some(Arc::new(Dotenv::of_machine(machine)))
     }
@@ -68,7 +73,7 @@ impl SinkFacts for Settings {
     }
 
     fn spot(&self, push: &PushDeclaration) -> Spot {
-        Spot { owner: self.path.display().to_string(), name: push.name.clone(), apart: None }
+        Spot { owner: crate::files::resolve(&self.path).display().to_string(), name: push.name.clone(), apart: None }
     }
 
     fn twin(&self) -> Option<Twin> {

@@ -250,6 +250,15 @@ impl Sink for Dotenv {
         self.ask(places, file::look).await
     }
 
+    /// The file that a path leads to by now: a folder may have become a link.
+    async fn identities(&self, places: &[&Place]) -> Vec<Option<String>> {
+        let identity = |place: &&Place| {
+            let (path, name) = self.address(place).ok()?;
+            Some(format!("{} {} {name}", self.machine, files::resolve(path).display()))
+        };
+        places.iter().map(identity).collect()
+    }
+
     async fn read(&self, place: &Place, wanted: &Marker) -> Result<Option<Secret>, SinkError> {
         let (path, name) = self.address(place)?;
         let (owned, name) = (path.to_owned(), name.to_owned());

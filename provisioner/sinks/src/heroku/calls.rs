@@ -1,6 +1,7 @@
 //! The requests to one app, or to one stage of a pipeline.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
@@ -38,6 +39,8 @@ pub(super) type Changes<'a> = BTreeMap<&'a str, Option<&'a str>>;
 pub(super) struct Calls {
     pub(super) api: Api,
     pub(super) target: Target,
+    /// The app's own id, once Heroku has named it.
+    pub(super) id: OnceLock<String>,
 }
 
 /// A release of an app.
@@ -46,6 +49,20 @@ pub(super) struct Release {
     pub(super) version: u64,
     #[serde(default)]
     pub(super) status: Status,
+}
+
+/// A release in a list, which names its app.
+#[derive(Deserialize)]
+struct Listed {
+    #[serde(flatten)]
+    release: Release,
+    #[serde(default)]
+    app: Option<Named>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    id: String,
 }
 
 /// How a release went.
@@ -138,7 +155,13 @@ impl Calls {
         let path = format!("/apps/{}/releases", encoded(app));
         let range = format!("version ..; order=desc, max={most}");
         let what = format!("read the releases of {}", self.whose());
-        let (mut releases, _) = self.read::<Vec<Release>>(&path, Some(&range), &what).await?;
+        let (listed, _) = self.read::<Vec<Listed>>(&path, Some(&range), &what).await?;
+        if let (Target::App(own), Some(named)) = (&self.target, listed.iter().find_map(|listed| listed.app.as_ref()))
+            && own == app
+        {
+            self.id.get_or_init(|| named.id.clone());
+        }
+        let mut releases: Vec<Release> = listed.into_iter().map(|listed| listed.release).collect();
         releases.sort_by_key(|release| std::cmp::Reverse(release.version));
         Ok(releases)
     }
@@ -167,6 +190,14 @@ impl Calls {
         let path = format!("/apps/{}/releases/{version}/config-vars", encoded(app));
         let (vars, _) = self.read::<Vars>(&path, None, &format!("read a release of {}", self.whose())).await?;
         Ok(Some((version, vars)))
+    }
+
+    /// The app's own id, whatever the settings call it. Releases name it, and a look has mostly asked for them.
+    pub(super) async fn app_id(&self) -> Option<&String> {
+        if self.id.get().is_none() {
+            let _ = self.newest().await;
+        }
+        self.id.get()
     }
 
     /// How many requests the account has left. Asking costs none.

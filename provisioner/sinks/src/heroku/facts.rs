@@ -57,6 +57,11 @@ impl TypeFacts for Type {
         place.part("stage") == Some(Stage::Review.name())
     }
 
+    /// It is told by the value.
+    fn receipts_are_unique(&self) -> bool {
+        false
+    }
+
     fn undeclared(&self, _: &str) -> Option<Arc<dyn Sink>> {
         None
     }

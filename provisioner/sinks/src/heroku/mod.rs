@@ -20,7 +20,7 @@ mod release;
 mod settings;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use aws_smithy_async::rt::sleep::AsyncSleep;
@@ -84,7 +84,7 @@ impl Heroku {
             refuses,
             rejects,
         };
-        let calls = Calls { api, target: settings.target.clone() };
+        let calls = Calls { api, target: settings.target.clone(), id: OnceLock::new() };
         Ok(Self { calls, endpoint: settings.endpoint.clone() })
     }
 
@@ -327,6 +327,14 @@ impl Sink for Heroku {
             Ok(seen)
         };
         places.iter().map(look).collect()
+    }
+
+    async fn identities(&self, places: &[&Place]) -> Vec<Option<String>> {
+        let owner = match &self.calls.target {
+            Target::App(_) => self.calls.app_id().await.cloned(),
+            Target::Pipeline { id, stage } => Some(format!("{} {}", id.to_ascii_lowercase(), stage.name())),
+        };
+        places.iter().map(|place| owner.as_ref().map(|owner| format!("{owner} {}", name(place)))).collect()
     }
 
     async fn read(&self, place: &Place, wanted: &Marker) -> Result<Option<Secret>, SinkError> {

@@ -42,6 +42,11 @@ impl TypeFacts for Type {
         false
     }
 
+    /// It is told by the value.
+    fn receipts_are_unique(&self) -> bool {
+        false
+    }
+
     fn undeclared(&self, _: &str) -> Option<Arc<dyn Sink>> {
         None
     }

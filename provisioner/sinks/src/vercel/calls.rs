@@ -1,6 +1,7 @@
 //! The requests to one project of Vercel.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use serde::Deserialize;
 use serde_json::json;
@@ -23,6 +24,8 @@ pub(super) struct Calls {
     pub(super) api: Api,
     pub(super) project: String,
     pub(super) team: Option<String>,
+    /// The project's own id, once Vercel has named it.
+    pub(super) id: OnceLock<String>,
 }
 
 /// All rows of a project at one time.

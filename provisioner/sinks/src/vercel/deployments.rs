@@ -98,6 +98,7 @@ impl Deployment {
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Project {
+    id: Option<String>,
     targets: Option<BTreeMap<String, Option<Deployment>>>,
     last_alias_request: Option<AliasRequest>,
 }
@@ -160,7 +161,19 @@ impl Calls {
     pub(super) async fn read_project(&self) -> Result<Project, SinkError> {
         let path = format!("/v9/projects/{}", encoded(&self.project));
         let what = format!("read the project `{}`", self.project);
-        Ok(self.read::<Project>(self.target(&path, &[]), &what).await?.0)
+        let project = self.read::<Project>(self.target(&path, &[]), &what).await?.0;
+        if let Some(id) = &project.id {
+            self.id.get_or_init(|| id.clone());
+        }
+        Ok(project)
+    }
+
+    /// The project's own id, whatever the settings call project and team. A look at production has asked for it.
+    pub(super) async fn project_id(&self) -> Option<&String> {
+        if self.id.get().is_none() {
+            let _ = self.read_project().await;
+        }
+        self.id.get()
     }
 
     /// All ready deployments of an environment, or of one branch there, newest first.

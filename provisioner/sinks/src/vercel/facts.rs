@@ -86,6 +86,11 @@ impl TypeFacts for Type {
         true
     }
 
+    /// A row has an id of its own.
+    fn receipts_are_unique(&self) -> bool {
+        true
+    }
+
     fn undeclared(&self, _: &str) -> Option<Arc<dyn Sink>> {
         None
     }

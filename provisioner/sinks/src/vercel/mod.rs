@@ -27,7 +27,7 @@ mod waiting;
 mod write;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use async_trait::async_trait;
 use aws_smithy_async::rt::sleep::AsyncSleep;
@@ -84,7 +84,8 @@ impl Vercel {
             refuses,
             rejects,
         };
-        let calls = Calls { api, project: settings.project.clone(), team: settings.team.clone() };
+        let (project, team) = (settings.project.clone(), settings.team.clone());
+        let calls = Calls { api, project, team, id: OnceLock::new() };
         let hook = settings.deploy_hook.clone().map(|from| Hook::new(from, address, settings.project.clone()));
         Ok(Self {
             calls,
@@ -263,6 +264,17 @@ impl Sink for Vercel {
         }
         waiting::note(&self.calls, &listed, &mut found, &self.branches).await;
         seen
+    }
+
+    /// Project, name, environment and branch. The ids of projects are unique, so that the team adds nothing.
+    async fn identities(&self, places: &[&Place]) -> Vec<Option<String>> {
+        let project = self.calls.project_id().await;
+        let part = |place: &Place, name| place.part(name).unwrap_or_default().to_owned();
+        let identity = |place: &&Place| {
+            let [name, target, branch] = ["name", "target", "branch"].map(|name| part(place, name));
+            Some(format!("{} {name} {target} {branch}", project?))
+        };
+        places.iter().map(identity).collect()
     }
 
     async fn read(&self, place: &Place, wanted: &Marker) -> Result<Option<Secret>, SinkError> {

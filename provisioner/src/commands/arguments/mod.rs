@@ -10,7 +10,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 pub(super) use people::{Bootstrap, Copy, ManifestCommand, Role, Serve, User, UserSet};
-pub(super) use runs::{Allow, Apply, Check, Doctor, Plan, PlanFlags, Rotate, RunFlags, Status};
+pub(super) use runs::{Allow, Apply, Check, ClockFlag, Doctor, Plan, PlanFlags, Rotate, RunFlags, Status};
 pub(super) use tokens::{Token, TokenSet};
 
 use crate::output::Format;

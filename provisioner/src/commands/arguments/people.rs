@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::role::Permission;
 
-use super::{Form, OUTPUT, SAFETY};
+use super::{ClockFlag, Form, OUTPUT, SAFETY};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::commands) enum User {
@@ -146,6 +146,8 @@ pub(in crate::commands) struct Bootstrap {
     #[arg(long, short = 'o', value_name = "FILE", help_heading = OUTPUT)]
     pub(in crate::commands) out: Option<PathBuf>,
     #[command(flatten)]
+    pub(in crate::commands) clock: ClockFlag,
+    #[command(flatten)]
     pub(in crate::commands) form: Form,
 }
 
@@ -164,4 +166,6 @@ pub(in crate::commands) struct Serve {
     /// Port on this machine; 0 picks a free one
     #[arg(long, default_value_t = 8787)]
     pub(in crate::commands) port: u16,
+    #[command(flatten)]
+    pub(in crate::commands) clock: ClockFlag,
 }

@@ -154,6 +154,14 @@ pub(in crate::commands) struct Apply {
     pub(in crate::commands) form: ReportForm,
 }
 
+/// What a person says of a clock.
+#[derive(Debug, Default, Args)]
+pub(in crate::commands) struct ClockFlag {
+    /// Trust this machine's clock although the table was in use at a later time
+    #[arg(long, help_heading = SAFETY)]
+    pub(in crate::commands) clock_is_right: bool,
+}
+
 /// How a run goes about it.
 #[derive(Debug, Args)]
 pub(in crate::commands) struct RunFlags {
@@ -169,6 +177,8 @@ pub(in crate::commands) struct RunFlags {
     /// Apply a revision that is older than the last one
     #[arg(long, requires = "revision", help_heading = SAFETY)]
     pub(in crate::commands) force_revision: bool,
+    #[command(flatten)]
+    pub(in crate::commands) clock: ClockFlag,
 }
 
 #[derive(Debug, Args)]

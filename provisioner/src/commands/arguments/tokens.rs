@@ -5,7 +5,7 @@ use ipnet::IpNet;
 use jiff::civil::Date;
 use latchkey::name::{RoleName, TokenName};
 
-use super::{Form, SAFETY};
+use super::{ClockFlag, Form, SAFETY};
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Whose {
@@ -128,6 +128,8 @@ pub(in crate::commands) struct TokenSet {
     /// Label to attach (repeatable)
     #[arg(long = "label", value_name = "KEY=VALUE")]
     pub(in crate::commands) labels: Vec<String>,
+    #[command(flatten)]
+    pub(in crate::commands) clock: ClockFlag,
     #[command(flatten)]
     pub(in crate::commands) form: Form,
 }

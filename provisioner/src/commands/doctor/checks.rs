@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use latchkey::clock::{Clock as _, SystemClock};
+use latchkey::clock::{Clock as _, ClockBehind, SystemClock};
 use latchkey::name::{RoleName, UserName};
 use latchkey::service::Grant;
 
@@ -11,7 +11,7 @@ use super::Diagnosis;
 use crate::commands::exit::Fault;
 use crate::manifest::{Manifest, ServiceAddress};
 use crate::observe::{Observation, observe};
-use crate::plan::{self, Concern, Labels, Options};
+use crate::plan::{self, Concern, Labels, Options, Stop};
 use crate::service::{Client, ServiceError};
 use latchkey_sinks::ManifestSinks;
 use latchkey_sinks::files;
@@ -82,13 +82,7 @@ pub(super) async fn service(
     };
     let whom = client.me().map_or_else(|| "as operator".to_owned(), |user| format!("as `{user}`"));
     findings.push(Diagnosis::good(what.clone(), format!("reachable, {whom}")));
-    let apart = SystemClock.now().duration_since(client.now()).as_secs();
-    findings.push(if apart.abs() > SKEW_MAX {
-        let words = format!("{} s apart from the service's", apart.abs());
-        Diagnosis::problem("clock", words, Some("set the clock of this machine, for example by NTP"))
-    } else {
-        Diagnosis::good("clock", "in sync with the service")
-    });
+    findings.push(clock(observation.clock, SystemClock.now().duration_since(client.now()).as_secs()));
     if client.me().is_some() {
         grant(findings, client, manifest).await;
     }
@@ -102,6 +96,18 @@ pub(super) async fn service(
         findings.push(Diagnosis::good(what, "all users and roles of the manifest exist"));
     }
     tokens(findings, manifest, &observation);
+}
+
+/// This machine's clock: what the table has seen, and how far the service's is apart.
+fn clock(behind: Option<ClockBehind>, apart: i64) -> Diagnosis {
+    if let Some(stop) = behind.map(Stop::Clock) {
+        return Diagnosis::problem("clock", stop.to_string(), Some(&stop.hint()));
+    }
+    if apart.abs() > SKEW_MAX {
+        let words = format!("{} s apart from the service's", apart.abs());
+        return Diagnosis::problem("clock", words, Some("set the clock of this machine, for example by NTP"));
+    }
+    Diagnosis::good("clock", "in sync with the service")
 }
 
 /// What stops a rotation sooner or later: recorded places that nobody can read from here, and tokens that expire.

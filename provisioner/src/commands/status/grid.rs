@@ -9,9 +9,9 @@ use latchkey::token::{Token, VersionState};
 use crate::manifest::Manifest;
 use crate::observe::Observation;
 use crate::observe::finding::Finding;
-use crate::plan::{Blocked, Labels, Note, Plan, TokenPlan, remarks};
+use crate::plan::{Blocked, Labels, Note, Plan, Stop, TokenPlan, remarks};
 
-use super::outstanding::Outstanding;
+use super::outstanding::{Outstanding, due};
 use latchkey_sinks::plural::count;
 use latchkey_sinks::{Seen, SinkError};
 
@@ -182,6 +182,10 @@ impl Grid {
             below: Vec::new(),
             outstanding: Outstanding::default(),
         };
+        if let Some(stop) = observation.clock.map(Stop::Clock) {
+            grid.outstanding.clock_behind = true;
+            grid.below.push(format!("warning  {stop}; {}", stop.hint()));
+        }
         for (token, placed) in plan.tokens.iter().zip(&placed) {
             grid.add(token, placed, observation.at, labels);
         }
@@ -205,7 +209,7 @@ impl Grid {
         });
         let cells = cells.collect();
         // Nothing rotates a token that is not declared.
-        let due = record.filter(|_| token.declaration.is_some()).and_then(Token::due);
+        let due = record.filter(|_| token.declaration.is_some()).and_then(|record| due(record, now));
         let current = record.and_then(|record| record.current().map(|current| record.deadline(current)));
         self.outstanding.count(token, placed.iter().map(|(_, held, _)| held), now);
         self.tell(token, placed, labels);
@@ -257,7 +261,7 @@ impl Grid {
         for (note, remark) in token.notes.iter().zip(notes) {
             let word = match note {
                 Note::Leaving { .. } => "leaving",
-                Note::Expires { .. } | Note::Expired { .. } | Note::ChangedAgain { .. } => "warning",
+                note if note.is_urgent() => "warning",
                 Note::MovesTo { .. } => "moving",
                 Note::Left { .. } => "moved",
                 _ => continue,
@@ -269,7 +273,7 @@ impl Grid {
     /// How things are as a whole.
     pub(super) fn sum(&self) -> String {
         if self.rows.is_empty() {
-            return "No tokens".to_owned();
+            return [vec!["No tokens".to_owned()], self.outstanding.words()].concat().join(", ");
         }
         let sum = format!("{} in {}", count(self.rows.len(), "token"), count(self.columns.len(), "sink"));
         match self.outstanding.words() {
@@ -297,7 +301,7 @@ impl Grid {
     /// For a terminal.
     pub(super) fn text(&self) -> String {
         if self.rows.is_empty() {
-            return self.sum();
+            return [self.below.clone(), vec![self.sum()]].concat().join("\n");
         }
         let named = self.table(&self.columns);
         let width = |lines: &[String]| lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);

@@ -11,7 +11,7 @@ use super::open::{self, IfMissing};
 use crate::observe::finding::Finding;
 use crate::observe::{Observation, observe};
 use crate::output::{Format, Printer, actions, markdown};
-use crate::plan::{self, Labels, Options, TokenPlan, Tone, remarks};
+use crate::plan::{self, Labels, Options, Remark, TokenPlan, Tone, remarks};
 use grid::{Cell, Grid};
 use latchkey_sinks::ManifestSinks;
 use latchkey_sinks::machine;
@@ -31,7 +31,12 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Sta
         Format::Json => {
             let tokens: Vec<_> =
                 plan.tokens.iter().map(|token| as_json(token, &manifest, &observation, &labels)).collect();
-            printer.json(&json!({ "manifest": manifest.name, "at": observation.at, "tokens": tokens }))?;
+            let clock = observation.clock.map(|behind| json!({ "now": behind.now, "seen": behind.seen }));
+            let mut all = json!({ "manifest": manifest.name, "at": observation.at, "tokens": tokens });
+            if let Some(clock) = clock {
+                all["clock_behind"] = clock;
+            }
+            printer.json(&all)?;
         }
         Format::Markdown => printer.result(&page)?,
         Format::Text => printer.result(&grid.text())?,
@@ -86,7 +91,9 @@ fn as_json(
         .map(|remark| json!({ "message": remark.sentence(), "help": remark.help }))
         .collect();
     let current = record.and_then(|record| record.current().map(|current| record.deadline(current)));
-    json!({
+    let warnings: Vec<_> =
+        remarks(token, labels).iter().filter(|remark| remark.is_urgent).map(Remark::sentence).collect();
+    let mut status = json!({
         "user": token.user,
         "name": token.name,
         "id": record.map(|record| &record.id),
@@ -94,11 +101,15 @@ fn as_json(
         "moved_to": record.and_then(|record| record.moved_to.as_ref()),
         "versions": versions,
         "places": places,
-        "rotation_due": record.and_then(latchkey::token::Token::due),
+        "rotation_due": record.and_then(|record| outstanding::due(record, observation.at)),
         "expires": current,
         "last_used": record.and_then(latchkey::token::Token::last_used),
         "blocked": blocked,
-    })
+    });
+    if !warnings.is_empty() {
+        status["warnings"] = json!(warnings);
+    }
+    status
 }
 
 /// A page of the grid.

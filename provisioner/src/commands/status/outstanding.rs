@@ -34,6 +34,12 @@ pub(super) struct Outstanding {
     moving: usize,
     /// Declared tokens that are another manifest's.
     moved: usize,
+    /// Tokens whose record has times that are still to come.
+    ahead: usize,
+    /// Tokens of which a place contains a version that the table does not know.
+    unknown: usize,
+    /// Whether the clock is far behind what the table has seen.
+    pub(super) clock_behind: bool,
 }
 
 impl Outstanding {
@@ -55,13 +61,15 @@ impl Outstanding {
         self.missing += one(is_declared && record.is_none() && !has_left);
         self.moved += one(has_left);
         self.moving += one(any(|note| matches!(note, Note::MovesTo { .. })));
-        self.due += one(is_declared && record.and_then(Token::due).is_some_and(|due| due <= now));
+        self.due += one(is_declared && record.is_some_and(|record| is_due(record, now)));
         self.blocked += one(!token.blocked.is_empty());
         self.undeclared += one(!is_declared);
         let leaves = |note: &&Note| matches!(note, Note::Leaving { .. } | Note::StaysWhileLagging { .. });
         self.leaving += token.notes.iter().filter(leaves).count();
         self.expired += one(dead || any(|note| matches!(note, Note::Expired { .. })));
         self.expiring += one(any(|note| matches!(note, Note::Expires { .. })));
+        self.ahead += one(any(|note| matches!(note, Note::Ahead { .. })));
+        self.unknown += one(any(|note| matches!(note, Note::UnknownVersion { .. })));
     }
 
     /// In words, nothing when nothing is open.
@@ -80,7 +88,20 @@ impl Outstanding {
             (self.expiring, "about to expire"),
             (self.moving, "moving to another manifest"),
             (self.moved, "moved to another manifest"),
+            (self.ahead, "recorded ahead of the clock"),
+            (self.unknown, "with an unknown version"),
         ];
-        counts.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}")).collect()
+        let counted = counts.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}"));
+        self.clock_behind.then(|| "the clock is behind".to_owned()).into_iter().chain(counted).collect()
     }
+}
+
+/// Whether a rotation is due: also where the time of the last one is still to come.
+fn is_due(record: &Token, now: Timestamp) -> bool {
+    due(record, now).is_some_and(|due| due <= now)
+}
+
+/// When a rotation is due.
+pub(super) fn due(record: &Token, now: Timestamp) -> Option<Timestamp> {
+    if record.ahead(now).is_some() { Some(now) } else { record.due() }
 }

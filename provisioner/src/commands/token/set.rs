@@ -10,6 +10,7 @@ use latchkey::token::TokenKey;
 use serde_json::json;
 
 use super::super::arguments::TokenSet;
+use super::super::clock;
 use super::super::exit::{Code, Fault};
 use super::super::open;
 use super::{as_json, date, roles_words};
@@ -19,6 +20,7 @@ use crate::service::{Client, Refusal, ServiceError};
 
 /// Creates a token and prints its secret, this once.
 pub(super) async fn set(printer: Printer, client: &Client, set: TokenSet) -> Result<Code, Fault> {
+    clock::accept(printer, client, &set.clock).await?;
     let user = open::user(client, &set.whose.user).await?;
     let expires = set.expires_at.as_deref().map(parse_expiry).transpose().map_err(|error| {
         Fault::new(format!("invalid expiry `{}`", set.expires_at.as_deref().unwrap_or_default()))

@@ -354,3 +354,57 @@ fn a_marker_is_not_believed_when_its_entry_changed_since_the_delivery() {
     let known = Known::new(&name, [&token], &none, at(1));
     assert!(matches!(known.classify(Some(&token), &id, &shown("r2")), Finding::Current));
 }
+
+/// Two places of the fake sinks that their vendor calls the same.
+fn one_entry(scene: &mut Scene, places: &[Place]) {
+    scene.observation.identities.extend(places.iter().map(|place| (place.id(), "entry".to_owned())));
+}
+
+#[test]
+fn a_former_name_of_a_declared_entry_is_dropped_and_nothing_is_removed() {
+    let both = [place("a", "API"), place("b", "API")];
+    let token = rotated(super::token("api", api_id(), &both), 0);
+    let scene = |now: i64, holds: Holds| {
+        let mut scene = Scene::new(ONE, &[&token], now).look("a", holds).look("b", holds);
+        one_entry(&mut scene, &both);
+        scene.with(|options| options.prune = true)
+    };
+    assert_eq!(scene(HOUR, Holds::Api(1)).words(), "update places, merge b into a");
+    assert_eq!(scene(60, Holds::Api(1)).words(), "update places", "a write may still arrive under the former name");
+    // Whatever is there, and whether it can still be reached by that name.
+    let mut gone = scene(30 * DAY, Holds::Api(1));
+    gone.observation.looks.insert(both[1].id(), Err(SinkError::Unreachable { reason: "gone".to_owned() }));
+    assert_eq!(gone.words(), "update places, new due, merge b into a");
+    // A token that is no longer declared takes nothing from the one that is.
+    let other = rotated(super::token("web", id("bbbbbbbbbbbbbbbb"), &both[1..]), 0);
+    let mut undeclared = Scene::new(ONE, &[&rotated(super::token("api", api_id(), &both[..1]), 0), &other], 2 * DAY);
+    one_entry(&mut undeclared, &both);
+    let words =
+        undeclared.look("a", Holds::Web(1)).look("b", Holds::Web(1)).with(|options| options.prune = true).words();
+    assert!(words.contains("web: leave") && !words.contains("remove"), "{words}");
+}
+
+#[test]
+fn a_former_name_is_known_by_what_was_recorded_when_it_is_out_of_reach() {
+    let both = [place("a", "API"), place("b", "API")];
+    let mut token = rotated(super::token("api", api_id(), &both), 0);
+    if let Some(record) = token.places.get_mut(&both[1].id()) {
+        record.identity = Some("entry".to_owned());
+    }
+    let mut scene = Scene::new(ONE, &[&token], HOUR).look("a", Holds::Api(1));
+    scene.observation.looks.insert(both[1].id(), Err(SinkError::Unreachable { reason: "gone".to_owned() }));
+    let unknown = scene.words();
+    assert_eq!(unknown, "update places, . unseen b");
+    one_entry(&mut scene, &both[..1]);
+    assert_eq!(scene.words(), "update places, merge b into a");
+}
+
+#[test]
+fn a_record_from_the_future_makes_its_token_due() {
+    let ahead = 400 * DAY;
+    let token = rotated(super::token("api", api_id(), &[place("a", "API")]), ahead);
+    assert_eq!(seen_by(&token, HOUR).words(), "new recorded_ahead, . recorded ahead");
+    assert_eq!(seen_by(&token, ahead).words(), "nothing");
+    let blocked = Scene::new(ONE, &[&token], HOUR).look("a", Holds::Unknown);
+    assert_eq!(blocked.words(), "! unreachable a, . recorded ahead");
+}

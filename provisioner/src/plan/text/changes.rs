@@ -64,6 +64,10 @@ impl Page<'_> {
                 self.line(Tone::Delete, &format!("remove the entry {}, no longer declared", names.of(place)));
             }
             Change::Forget { place } => self.forget(place),
+            Change::Merge { from, into } => self.line(
+                Tone::Change,
+                &format!("{} and {} are the same entry; track it once", names.of(&from.id()), names.of(into)),
+            ),
             Change::Leave => {
                 let overlap = token.record.as_ref().and_then(|record| record.terms).map(|terms| terms.overlap);
                 let overlap = overlap.map_or_else(String::new, |overlap| format!(" after its overlap of {overlap}"));
@@ -163,6 +167,9 @@ pub(super) fn reason_text(reason: &Reason, names: &Names) -> String {
         Reason::Due(since) => format!("due since {}", minute(*since)),
         Reason::Durations => "as its durations changed".to_owned(),
         Reason::Expired => "as it has no valid version".to_owned(),
+        Reason::Ahead(latest) => {
+            format!("as its record has times in the future, up to {}, which are set to now", minute(*latest))
+        }
         Reason::NeverDelivered => "as no version has been delivered everywhere yet".to_owned(),
         Reason::TakenOver => "as a secret that was created by hand cannot be read back".to_owned(),
         Reason::NoSource(id, found) => {

@@ -12,7 +12,7 @@ use latchkey::name::ManifestName;
 use latchkey::place::{Place, PlaceId};
 
 use super::causes;
-use super::{Blocked, Field, Note, Plan, TokenPlan, Tracked, UserField};
+use super::{Blocked, Change, Field, Note, Plan, TokenPlan, Tracked, UserField};
 
 pub use notes::kept_as;
 pub use summary::summary;
@@ -87,7 +87,11 @@ impl Labels {
     /// How the places in a token's plan are named.
     fn names(&self, token: &TokenPlan) -> Names {
         let found = token.findings.iter().map(|(place, _)| place);
-        Names(token.places.iter().chain(found).map(|place| (place.id(), self.of(place))).collect())
+        let merged = token.changes.iter().filter_map(|change| match change {
+            Change::Merge { from, .. } => Some(from),
+            _ => None,
+        });
+        Names(token.places.iter().chain(found).chain(merged).map(|place| (place.id(), self.of(place))).collect())
     }
 }
 

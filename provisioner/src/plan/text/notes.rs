@@ -67,6 +67,21 @@ pub(super) fn text(token: &TokenPlan, note: &Note, names: &Names) -> String {
             names.of(id),
             minute(*until)
         ),
+        Note::Ahead { latest } => format!(
+            "its record has times in the future, up to {}: it was written by a clock that was ahead",
+            minute(*latest)
+        ),
+        Note::UnknownVersion { places } => {
+            let places: Vec<String> = places.iter().map(|id| names.of(id)).collect();
+            let verb = if places.len() == 1 { "contains" } else { "contain" };
+            format!(
+                "{} {verb} a version that this table does not know, so the table is probably an older copy: whatever was \
+                 revoked since it was made is valid again; `provision rotate --compromised {}` revokes the versions of this \
+                 token",
+                places.join(", "),
+                token.name
+            )
+        }
         Note::NotDeclared { valid } => not_declared(token, *valid),
         Note::MovesTo { to, valid } => moves_to(token, to, *valid),
         Note::Left { to, taken: true } => {

@@ -14,7 +14,12 @@ pub fn summary(plan: &Plan) -> String {
     let change = number_of(|change| {
         matches!(
             change,
-            Change::Rename { .. } | Change::Move { .. } | Change::TakeOver | Change::Update(_) | Change::Forget { .. }
+            Change::Rename { .. }
+                | Change::Move { .. }
+                | Change::TakeOver
+                | Change::Update(_)
+                | Change::Forget { .. }
+                | Change::Merge { .. }
         )
     }) + plan.roles.iter().filter(|role| !role.new).count()
         + plan.users.iter().filter(|user| !user.new).count();

@@ -9,6 +9,7 @@ use latchkey::place::{Place, PlaceId};
 use crate::manifest::{Manifest, TokenDeclaration};
 use crate::observe::Observation;
 use crate::observe::finding::{Finding, Known};
+use crate::plan::merging::{Twin, twins};
 use crate::plan::{Blocked, Options, TokenPlan, Tracked};
 use latchkey_sinks::SinkError;
 
@@ -26,6 +27,8 @@ pub(super) struct Case<'a> {
     pub(super) recorded: BTreeSet<PlaceId>,
     /// Places that a token of the manifest declares.
     pub(super) claimed: &'a BTreeSet<PlaceId>,
+    /// Former places that are one entry with a declared one.
+    pub(super) twins: Vec<Twin>,
     pub(super) now: Timestamp,
 }
 
@@ -48,10 +51,14 @@ pub(super) fn case<'a>(
 ) -> Case<'a> {
     let unseen = || Err(SinkError::Unreachable { reason: "it was not looked at".to_owned() });
     let record = plan.record.as_deref();
+    let twins = twins(record, &plan.places, observation);
     let find = |place: &Place| {
         let id = place.id();
         let seen = observation.looks.get(&id).cloned().unwrap_or_else(unseen);
-        let find = known.classify(record, &id, &seen);
+        // What was delivered under the former name was delivered here.
+        let former = twins.iter().find(|(_, into)| *into == id).map(|(from, _)| from.id());
+        let recorded = record.is_some_and(|record| record.places.contains_key(&id));
+        let find = known.classify(record, former.as_ref().filter(|_| !recorded).unwrap_or(&id), &seen);
         (id, find)
     };
     let declared: Vec<(PlaceId, Finding)> = plan.places.iter().map(find).collect();
@@ -60,6 +67,9 @@ pub(super) fn case<'a>(
     let mut others = Vec::new();
     let mut kept = Vec::new();
     for recorded in record.into_iter().flat_map(|record| record.places.values()) {
+        if twins.iter().any(|(from, _)| *from == recorded.place) {
+            continue;
+        }
         let (id, find) = find(&recorded.place);
         if declared.iter().any(|(other, _)| *other == id) {
             continue;
@@ -76,7 +86,7 @@ pub(super) fn case<'a>(
     plan.places.extend(kept);
     plan.findings = findings;
     let (manifest, now) = (&manifest.name, observation.at);
-    Case { declaration, observation, options, declared, others, manifest, recorded, claimed, now }
+    Case { declaration, observation, options, declared, others, manifest, recorded, claimed, twins, now }
 }
 
 impl Case<'_> {

@@ -11,11 +11,11 @@ mod in_process;
 mod plans;
 mod tokens;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use latchkey::api::wire;
-use latchkey::clock::{Clock, SystemClock};
+use latchkey::clock::{Clock, ClockBehind, SystemClock};
 use latchkey::name::UserName;
 use latchkey::secret::Secret;
 use zeroize::Zeroizing;
@@ -32,6 +32,8 @@ pub use in_process::{InProcess, http_date, request_id};
 pub struct Remote {
     line: Line,
     me: UserName,
+    /// What the server said of its clock last.
+    behind: Mutex<Option<ClockBehind>>,
 }
 
 /// The line to a server: how requests get there, as whom, and what its time is.
@@ -75,7 +77,7 @@ impl Remote {
     ) -> Result<Self, ServiceError> {
         let line = Line::new(name, transport, secret.expose(), elapsed);
         let me: wire::Me = line.repeat(Call::new("GET", "/v1/me")).await?;
-        Ok(Self { line, me: me.user })
+        Ok(Self { line, me: me.user, behind: Mutex::default() })
     }
 
     /// Asks a server who a secret is. This is a use of it.

@@ -1,8 +1,11 @@
 //! What a plan reads of its manifest.
 
+use std::sync::PoisonError;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use latchkey::api::wire::{Confirm, Confirmed, LookUp, LookedUp, ManifestTokens, TokenRecord};
+use latchkey::clock::ClockBehind;
 use latchkey::name::{ManifestName, UserName};
 use latchkey::secret::{Secret, TokenId};
 use latchkey::service::{Origin, Role};
@@ -29,6 +32,11 @@ impl Records for Remote {
         self.line.now()
     }
 
+    /// As it came with the manifest's tokens.
+    async fn clock_behind(&self) -> Result<Option<ClockBehind>, ServiceError> {
+        Ok(*self.behind.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     async fn managed_tokens(&self, manifest: &ManifestName) -> Result<Managed, ServiceError> {
         let mut managed = Managed { tokens: Vec::new(), max_tokens: 0 };
         let mut cursor: Option<String> = None;
@@ -40,6 +48,8 @@ impl Records for Remote {
             let page: ManifestTokens = self.line.repeat(call).await?;
             managed.tokens.extend(page.tokens.into_iter().map(TokenRecord::into_token));
             managed.max_tokens = page.max_tokens;
+            *self.behind.lock().unwrap_or_else(PoisonError::into_inner) =
+                page.clock_behind.map(|behind| ClockBehind::new(behind.now, behind.seen));
             cursor = page.next;
             if cursor.is_none() {
                 managed.tokens.sort_by(|one, other| (&one.user, &one.name).cmp(&(&other.user, &other.name)));

@@ -175,13 +175,21 @@ impl Protocol for Remote {
     }
 
     async fn deliver(&self, token: &Token, number: u32, arrival: &Arrival<'_>) -> Result<Token, ServiceError> {
-        let step = DeliverVersion {
-            receipt: Some(arrival.receipt.to_owned()),
-            looked_at: arrival.looked_at,
-            repairs: arrival.repairs,
+        let &Arrival { place, receipt, looked_at, repairs, identity } = arrival;
+        let bare = DeliverVersion {
+            receipt: Some(receipt.to_owned()),
+            looked_at,
             ..DeliverVersion::new(token, DeliveryState::Delivered)
         };
-        Ok(self.delivery(token, number, arrival.place, &step).await?.token.into_token())
+        let step = DeliverVersion { repairs, identity: identity.map(str::to_owned), ..bare.clone() };
+        let answer = match self.delivery(token, number, place, &step).await {
+            // An older server does not know these fields.
+            Err(ServiceError::Refused(_)) if identity.is_some() || repairs => {
+                self.delivery(token, number, place, &bare).await?
+            }
+            answer => answer?,
+        };
+        Ok(answer.token.into_token())
     }
 
     async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError> {

@@ -192,6 +192,11 @@ impl Heroku {
         state.apps.get(app)?.serving()?.vars.get(name).cloned()
     }
 
+    /// An app's own id.
+    pub fn id(&self, app: &str) -> String {
+        uuid(app, 0)
+    }
+
     /// What the config vars of an app hold.
     pub fn value(&self, app: &str, name: &str) -> Option<String> {
         self.state().apps.get(app)?.vars.get(name).cloned()
