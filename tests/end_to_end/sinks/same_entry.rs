@@ -144,19 +144,24 @@ async fn two_pushes_to_one_entry_by_two_names_are_a_fault_before_anything_is_wri
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_undeclared_token_takes_nothing_from_one_that_is_declared() {
+async fn an_undeclared_token_takes_nothing_from_one_that_is_declared_and_cannot_be_delivered_yet() {
     let shell = Shell::new().await;
     let (by_name, by_id) = (shell.web("web", PROJECT), shell.web("again", PROJECT_ID));
+    let dev = "\n[sinks.dev]\ntype = \"dotenv\"\npath = \".env\"\n".to_owned();
     shell.manifest(&[by_name.clone(), token(&[("web", PRODUCTION)])]);
     shell.run("apply").exits(0);
     let first = shell.row();
-    let other = token(&[("again", PRODUCTION)]).replace("tokens.api", "tokens.other");
-    shell.manifest(&[by_name, by_id, other]);
-    // The other one takes the row over; whoever leaves removes nothing.
-    shell.run("apply --prune");
-    assert!(shell.row().is_some());
+    let other = token(&[("again", PRODUCTION), ("dev", "")]).replace("tokens.api", "tokens.other");
+    shell.manifest(&[by_name, by_id, dev, other]);
+    shell.world.write(".env", "API_TOKEN=by-hand\n");
+    // Nothing of the other one is staged while a place of it is foreign, and until then consumers have what there is.
+    let ran = shell.run("apply --prune").exits(3);
+    assert!(ran.stdout.contains("blocked") && !ran.stdout.contains("remove the entry"), "{}", ran.stdout);
+    assert_eq!(shell.row(), first);
+    shell.world.write(".env", "");
+    shell.run("apply --prune").exits(0);
     shell.world.clock(2 * DAY);
-    shell.run("apply --prune");
+    shell.run("apply --prune").exits(0);
     let second = shell.row().unwrap();
     assert!(Some(&second) != first.as_ref() && shell.world.is_valid(&second));
 }
