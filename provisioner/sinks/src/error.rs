@@ -49,6 +49,14 @@ pub enum SinkError {
     /// The time that the announcement allowed ran out before the write could start; nothing was written.
     #[error("the time allowed for this write ran out before it could start")]
     Late,
+    /// What is here is not what was delivered to: another file system is found under the same name.
+    #[error("{reason}")]
+    OtherFiles {
+        /// How that shows.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
     /// The place is on another machine.
     #[error("it is on another machine (`{machine}`)")]
     OtherMachine {
@@ -64,7 +72,8 @@ impl SinkError {
             Self::Login { hint, .. }
             | Self::Denied { hint, .. }
             | Self::Refused { hint, .. }
-            | Self::BeingDeleted { hint, .. } => Some(hint),
+            | Self::BeingDeleted { hint, .. }
+            | Self::OtherFiles { hint, .. } => Some(hint),
             _ => None,
         }
     }

@@ -126,6 +126,17 @@ pub struct Write<'a> {
     pub seen: &'a Seen,
 }
 
+/// A place that a version was announced for or delivered to, as the service has recorded.
+#[derive(Debug, Clone, Copy)]
+pub struct Delivered<'a> {
+    /// Where it went.
+    pub place: &'a Place,
+    /// The receipt of the last delivery.
+    pub receipt: Option<&'a str>,
+    /// Whether the record has the place as declared.
+    pub declared: bool,
+}
+
 /// One entry that a sink is asked to remove.
 #[derive(Debug)]
 pub struct Removal<'a> {
@@ -183,8 +194,8 @@ pub trait Sink: Send + Sync {
     async fn prepare(&self, places: &[&Place]) -> Vec<Result<(), SinkError>>;
 
     /// A version went to these places before, as the service has recorded: what is there now may be an older one of ours,
-    /// whatever its marker says. A sink whose looks read values anyway has nothing to note.
-    fn went_to(&self, _places: &[&Place]) {}
+    /// whatever its marker says. A sink to which that makes no difference has nothing to note.
+    fn went_to(&self, _delivered: &[Delivered<'_>]) {}
 
     /// What each place contains now.
     async fn look(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>>;

@@ -63,7 +63,7 @@ pub(super) async fn run(
     let stop = Arc::new(AtomicBool::new(false));
     let lease = lock::lease(printer, (&address, &client), &manifest.name, &arguments.how, &stop).await?;
     let machine = machine::name();
-    let sinks = ManifestSinks::new(&manifest.sinks, &machine);
+    let sinks = ManifestSinks::new(&manifest.sinks, &machine, &manifest.bounds);
     let labels = Labels::new(&manifest.folder, &machine);
     let scene = Scene { printer, client: &client, manifest, sinks: &sinks, labels: &labels };
     let ended = scene.leased(arguments, &tokens, &stop).await;

@@ -28,7 +28,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Pla
     let address = open::address(service, Some(&manifest))?;
     let client = open::client(&address, IfMissing::UseEmpty).await?;
     let machine = machine::name();
-    let sinks = ManifestSinks::new(&manifest.sinks, &machine).forgetting(&options.forget_branches);
+    let sinks = ManifestSinks::new(&manifest.sinks, &machine, &manifest.bounds).forgetting(&options.forget_branches);
     let observation = observe(client.protocol(), &sinks, &manifest).await?;
     let faults = plan::faults(&manifest, &observation);
     if !faults.is_empty() {
@@ -159,7 +159,7 @@ pub(super) fn warn(printer: Printer, manifest: &Manifest) {
     for sink in manifest.sinks.values() {
         let facts = sink.settings.facts();
         // One file may be several sinks'.
-        let files = facts.file().is_none_or(|path| told.insert(path));
+        let files = facts.file().is_none_or(|file| told.insert(file.path));
         let of_files = if files { facts.warnings() } else { Vec::new() };
         let of_logins = facts.logins().into_iter().flat_map(|(_, login)| login.warnings());
         for warning in of_files.into_iter().chain(of_logins) {

@@ -68,7 +68,7 @@ async fn leased(
     check_revision(client, manifest, how).await?;
     warn(printer, manifest);
     let machine = machine::name();
-    let sinks = ManifestSinks::new(&manifest.sinks, &machine).forgetting(&wish.may.forget_branches);
+    let sinks = ManifestSinks::new(&manifest.sinks, &machine, &manifest.bounds).forgetting(&wish.may.forget_branches);
     let labels = Labels::new(&manifest.folder, &machine);
     stop_on_interrupt(printer, stop.clone());
     let mut total = Outcome::default();

@@ -19,7 +19,7 @@ use crate::manifest::{Manifest, TokenDeclaration};
 use crate::safeguard::{Safeguard, stands};
 use crate::service::{Records, ServiceError};
 use finding::{Finding, Known};
-use latchkey_sinks::{Marker, Seen, Sink, SinkError, SinkSet};
+use latchkey_sinks::{Delivered, Marker, Seen, Sink, SinkError, SinkSet};
 
 /// What looks at places found.
 pub type Looks = HashMap<PlaceId, Result<Seen, SinkError>>;
@@ -138,7 +138,8 @@ async fn note_delivered(sinks: &dyn SinkSet, tokens: impl IntoIterator<Item = &T
             if (record.receipt.is_some() || announced())
                 && let Ok(sink) = sinks.reach(&record.place).await
             {
-                sink.went_to(&[&record.place]);
+                let receipt = record.receipt.as_deref();
+                sink.went_to(&[Delivered { place: &record.place, receipt, declared: record.declared }]);
             }
         }
     }

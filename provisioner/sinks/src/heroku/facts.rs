@@ -6,7 +6,7 @@ use std::sync::Arc;
 use latchkey::place::Place;
 
 use super::{Heroku, KIND, Settings, Stage, Target};
-use crate::facts::{SinkFacts, Spot, Twin, TypeFacts};
+use crate::facts::{DeclaredFile, RunFiles, SinkFacts, Spot, Twin, TypeFacts};
 use crate::host::Queues;
 use crate::login::Login;
 use crate::push::PushDeclaration;
@@ -57,7 +57,7 @@ impl TypeFacts for Type {
         place.part("stage") == Some(Stage::Review.name())
     }
 
-    fn undeclared(&self, _: &str) -> Option<Arc<dyn Sink>> {
+    fn undeclared(&self, _: &str, _: &RunFiles<'_>) -> Option<Arc<dyn Sink>> {
         None
     }
 }
@@ -74,7 +74,7 @@ impl SinkFacts for Settings {
         vec![("login", &self.login)]
     }
 
-    fn file(&self) -> Option<&Path> {
+    fn file(&self) -> Option<DeclaredFile<'_>> {
         None
     }
 

@@ -190,7 +190,7 @@ fn a_path_outside_needs_leave_and_is_then_absolute() {
     assert_eq!(codes(&text), ["outside-folder"]);
     let allowances = Allowances { outside: true, ..Allowances::default() };
     let (manifest, _) = parse(Path::new(STATED), Path::new("/repo"), &text, &allowances).unwrap();
-    assert_eq!(manifest.sinks["dev"].settings.facts().file(), Some(Path::new("/other/.env")));
+    assert_eq!(manifest.sinks["dev"].settings.facts().file().unwrap().path, Path::new("/other/.env"));
 }
 
 #[test]
