@@ -92,6 +92,8 @@ pub struct SeenEntry {
     pub token_id: Option<TokenId>,
     /// The entry as it is.
     pub receipt: Receipt,
+    /// What consumers of the place may go back to: what the files contain that a path led to before its link was moved.
+    pub former: Vec<Fingerprint>,
     /// Why consumers of the place may still read an older version than the entry shows, whichever it was; `None` where
     /// they read the entry itself. While it is set, no older version of the token may end.
     pub lagging: Option<String>,
@@ -186,6 +188,11 @@ pub trait DeclaredSink: Sink {
 pub trait Sink: Send + Sync {
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
+
+    /// The place that is at the end of this one's links, where it has any: two that lead to one are the same entry.
+    fn leads_to(&self, _place: &Place) -> Option<Place> {
+        None
+    }
 
     /// Places with the same unit are written together, one after another unit.
     fn unit(&self, place: &Place) -> String;

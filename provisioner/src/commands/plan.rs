@@ -29,7 +29,8 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Pla
     let client = open::client(&address, IfMissing::UseEmpty).await?;
     let machine = machine::name();
     let sinks = ManifestSinks::new(&manifest.sinks, &machine, &manifest.bounds).forgetting(&options.forget_branches);
-    let observation = observe(client.protocol(), &sinks, &manifest).await?;
+    let mut observation = observe(client.protocol(), &sinks, &manifest).await?;
+    let named = forget::other_files(&mut observation, &options.forget);
     let faults = plan::faults(&manifest, &observation);
     if !faults.is_empty() {
         return Err(open::refuse(printer, &manifest, &faults));
@@ -43,7 +44,6 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Pla
     }
     warn(printer, &manifest);
     tell_forgotten(printer, &sinks, &options);
-    let named = options.forget.clone();
     forget::machines(printer, &observation, &mut options, &arguments.may.forget_machine)?;
     let plan = plan::plan(&manifest, &observation, &options);
     let labels = Labels::new(&manifest.folder, &machine);

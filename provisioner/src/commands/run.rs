@@ -77,7 +77,9 @@ async fn leased(
     for pass in 1..=PASSES {
         // What an earlier pass did stays done, so whatever stops a later one leaves the run partly done.
         let partly = |fault: Fault| if pass == 1 { fault } else { fault.code(Code::Partly) };
-        let observation = observe(client.protocol(), &sinks, manifest).await.map_err(|error| partly(error.into()))?;
+        let mut observation =
+            observe(client.protocol(), &sinks, manifest).await.map_err(|error| partly(error.into()))?;
+        let named = forget::other_files(&mut observation, &wish.may.forget);
         let faults = plan::faults(manifest, &observation);
         if !faults.is_empty() {
             return Err(partly(open::refuse(printer, manifest, &faults)));
@@ -85,7 +87,6 @@ async fn leased(
         if pass == 1 && !wish.only.is_empty() {
             wish.may.only = choose::tokens(manifest, &choose::undeclared(&observation), wish.only)?;
         }
-        let named = wish.may.forget.clone();
         if pass == 1 {
             forget::machines(printer, &observation, &mut wish.may, wish.machines)?;
         }

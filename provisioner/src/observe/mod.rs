@@ -39,6 +39,8 @@ pub struct Observation {
     pub undeclared: Vec<Token>,
     /// What the places contain.
     pub looks: Looks,
+    /// The places at the end of others' links.
+    pub leads: HashMap<PlaceId, PlaceId>,
     /// Where the ids come from that places showed.
     pub origins: HashMap<TokenId, Origin>,
     /// Versions whose secret could be read back and was confirmed, and where.
@@ -78,7 +80,26 @@ impl Observation {
 
     /// Why consumers of a place may still read an older version than its entry shows, if they may.
     pub fn lagging(&self, place: &PlaceId) -> Option<&str> {
-        self.looks.get(place)?.as_ref().ok()?.lagging()
+        self.seen(place)?.lagging()
+    }
+
+    /// What a place shows, if it could be looked at.
+    pub fn seen(&self, place: &PlaceId) -> Option<&Seen> {
+        self.looks.get(place)?.as_ref().ok()
+    }
+
+    /// The same for two places that are one entry: of two paths with links that lead to one file, for instance.
+    pub fn entry(&self, place: &PlaceId) -> PlaceId {
+        self.leads.get(place).unwrap_or(place).clone()
+    }
+
+    /// The places that declared tokens have, and those that lead to the same entries.
+    pub fn claimed(&self) -> BTreeSet<PlaceId> {
+        let declared = self.tokens.iter().flat_map(|observed| observed.places.iter().flatten()).map(Place::id);
+        let declared: BTreeSet<PlaceId> = declared.collect();
+        let entries: BTreeSet<PlaceId> = declared.iter().map(|id| self.entry(id)).collect();
+        let recorded = self.looks.keys().filter(|id| entries.contains(&self.entry(id))).cloned();
+        recorded.chain(declared.iter().cloned()).collect()
     }
 }
 
@@ -96,6 +117,7 @@ pub async fn observe(
     let mut observed = Vec::with_capacity(tokens.len());
     for (declaration, record) in manifest.tokens.iter().zip(tokens) {
         let places = join_all(declaration.pushes.iter().map(|push| sinks.place(push))).await;
+        let places = as_recorded(sinks, places, record.as_ref()).await;
         observed.push(Observed { places, record: record.map(Arc::new) });
     }
     let mut places: BTreeMap<PlaceId, Place> = BTreeMap::new();
@@ -105,6 +127,7 @@ pub async fn observe(
     for token in observed.iter().filter_map(|observed| observed.record.as_deref()).chain(&undeclared) {
         places.extend(token.places.iter().map(|(id, record)| (id.clone(), record.place.clone())));
     }
+    let leads = leads(sinks, places.values()).await;
     note_delivered(sinks, observed.iter().filter_map(|observed| observed.record.as_deref()).chain(&undeclared)).await;
     let mut looks = ask(sinks, places.values(), How::Survey).await;
     // A list may be some minutes old: what it shows to be otherwise than it should be is looked at.
@@ -120,6 +143,7 @@ pub async fn observe(
         undeclared,
         origins,
         looks,
+        leads,
         available: HashMap::new(),
         machine: sinks.machine().to_owned(),
         expired: BTreeMap::new(),
@@ -128,6 +152,41 @@ pub async fn observe(
     observation.expired = expired(client, manifest, &observation).await?;
     observation.available = available(client, sinks, manifest, &observation).await?;
     Ok(observation)
+}
+
+/// Where pushes land. A place that was recorded under the path at the end of its links, as earlier versions did, keeps
+/// that one while it is the same file: no entry has two.
+async fn as_recorded(
+    sinks: &dyn SinkSet,
+    places: Vec<Result<Place, SinkError>>,
+    record: Option<&Token>,
+) -> Vec<Result<Place, SinkError>> {
+    let Some(record) = record else { return places };
+    let mut landed = Vec::with_capacity(places.len());
+    for place in places {
+        landed.push(match place {
+            Ok(place) if !record.places.contains_key(&place.id()) => {
+                let led = leads(sinks, [&place]).await.remove(&place.id());
+                let recorded = led.and_then(|led| record.places.get(&led)).map(|recorded| recorded.place.clone());
+                Ok(recorded.unwrap_or(place))
+            }
+            place => place,
+        });
+    }
+    landed
+}
+
+/// The places at the end of these places' links.
+async fn leads(sinks: &dyn SinkSet, places: impl IntoIterator<Item = &Place>) -> HashMap<PlaceId, PlaceId> {
+    let mut leads = HashMap::new();
+    for place in places {
+        if let Ok(sink) = sinks.reach(place).await
+            && let Some(led) = sink.leads_to(place)
+        {
+            leads.insert(place.id(), led.id());
+        }
+    }
+    leads
 }
 
 /// Lets the sinks know where versions went before: a look there knows values, not only markers.

@@ -23,7 +23,7 @@ pub fn faults(manifest: &Manifest, observation: &Observation) -> Vec<Fault> {
         for (push, place) in declaration.pushes.iter().zip(&observation.tokens[index].places) {
             let Ok(place) = place else { continue };
             // Links and logins can make one place of two that the file tells apart.
-            if let Some(first) = landed.insert(place.id(), &push.span) {
+            if let Some(first) = landed.insert(observation.entry(&place.id()), &push.span) {
                 let message =
                     format!("this push lands in the same place as another one: `{} {}`", push.sink, push.name);
                 let fault = Fault::error("same-place", push.span.clone(), message);

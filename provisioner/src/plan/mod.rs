@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use latchkey::lifetime::Seconds;
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
-use latchkey::place::{Place, PlaceId};
+use latchkey::place::PlaceId;
 use latchkey::role::Permissions;
 use latchkey::secret::Digest;
 use latchkey::service::UserChange;
@@ -157,8 +157,7 @@ pub fn plan(manifest: &Manifest, observation: &Observation, options: &Options) -
     let (roles, users) = ownership::changes(manifest, observation);
     let mut tokens: Vec<TokenPlan> = Vec::with_capacity(observation.tokens.len());
     let mut renamed = BTreeSet::new();
-    let declared = observation.tokens.iter().flat_map(|observed| observed.places.iter().flatten());
-    let claimed: BTreeSet<PlaceId> = declared.map(Place::id).collect();
+    let claimed = observation.claimed();
     for (index, observed) in observation.tokens.iter().enumerate() {
         let mut decided = if selected_sinks::is_part(manifest, options, index, observed) {
             selected_sinks::decide(manifest, observation, &known, (options, &claimed), index)

@@ -135,7 +135,13 @@ enum Holds {
 fn seen(holds: Holds) -> Result<Seen, SinkError> {
     let shown = |digest: Digest, token_id| {
         let fingerprint = Some(digest.fingerprint());
-        Ok(Seen::Holds(SeenEntry { fingerprint, token_id, receipt: Receipt("r1".to_owned()), lagging: None }))
+        Ok(Seen::Holds(SeenEntry {
+            fingerprint,
+            token_id,
+            receipt: Receipt("r1".to_owned()),
+            former: Vec::new(),
+            lagging: None,
+        }))
     };
     match holds {
         Holds::Nothing => Ok(Seen::Absent),
@@ -201,6 +207,7 @@ impl Scene {
             fingerprints: vec![digest("ended", 1).fingerprint()],
         };
         let observation = Observation {
+            leads: HashMap::new(),
             at: at(now),
             roles: manifest.roles.iter().map(role).collect(),
             users: manifest.users.iter().map(user).collect(),

@@ -1,14 +1,14 @@
 //! What the sink does to one file: every step here blocks, and is short but for the wait for the lock and for git.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use latchkey::secret::{Digest, Secret};
+use latchkey::secret::{Digest, Fingerprint, Secret};
 
 use super::document::{Document, Held, SetError};
 use super::git::{Tracking, tracking};
 use super::reach::{Files, Recorded, receipt};
 use crate::deadline::Deadline;
-use crate::files::{self, Mode, Replacement, Site, Stamp};
+use crate::files::{Mode, Replacement, Site, Stamp};
 use crate::{Seen, SeenEntry, SinkError};
 
 /// More than any `.env` file that is one.
@@ -25,10 +25,9 @@ pub(super) struct Edit<'a> {
 /// Whether each name could be written.
 pub(super) fn prepare(files: &Files, path: &Path, names: &[String]) -> Vec<Result<(), SinkError>> {
     let prepare = || {
-        check_path(path)?;
         let site = files.open(path)?;
-        site.check_replaceable(files.mode(path))?;
-        check_untracked(path)?;
+        site.check_replaceable(files.mode(site.path()))?;
+        check_untracked(site.path())?;
         open(&site)
     };
     each(names, prepare(), |name, opened| opened.document.check(name).map_err(|error| unset(path, &error)))
@@ -37,6 +36,7 @@ pub(super) fn prepare(files: &Files, path: &Path, names: &[String]) -> Vec<Resul
 /// What each name holds.
 pub(super) fn look(files: &Files, path: &Path, entries: &[(String, Option<Recorded>)]) -> Vec<Result<Seen, SinkError>> {
     let opened = files.open(path).and_then(|site| Ok((open(&site)?, site)));
+    let former = opened.as_ref().map_or_else(|_| Vec::new(), |_| former(files, path));
     let look = |(name, recorded): &(String, Option<Recorded>)| {
         let (opened, site) = match &opened {
             Ok(opened) => opened,
@@ -49,16 +49,35 @@ pub(super) fn look(files: &Files, path: &Path, entries: &[(String, Option<Record
             Seen::Absent if recorded.as_ref().is_some_and(|recorded| recorded.is_elsewhere(site)) => {
                 Err(Recorded::elsewhere(path))
             }
+            Seen::Holds(held) => Ok(Seen::Holds(SeenEntry { former: formerly(&former, name), ..held })),
             seen => Ok(seen),
         }
     };
     entries.iter().map(look).collect()
 }
 
-/// The secret that `name` holds, if it holds one.
-pub(super) fn read(files: &Files, path: &Path, name: &str) -> Result<Option<Secret>, SinkError> {
+/// The secret with a fingerprint, if `name` holds it, here or where the path led before.
+pub(super) fn read(
+    files: &Files,
+    path: &Path,
+    (name, wanted): &(String, Fingerprint),
+) -> Result<Option<Secret>, SinkError> {
     let held = open(&files.open(path)?)?.document.held(name).map_err(|error| unset(path, &error))?;
-    Ok(held.and_then(|held| Secret::parse(&held.value).ok()))
+    let former = former(files, path).into_iter().filter_map(|document| document.held(name).ok()?);
+    let secrets = held.into_iter().chain(former).filter_map(|held| Secret::parse(&held.value).ok());
+    Ok(secrets.into_iter().find(|secret| secret.fingerprint() == *wanted))
+}
+
+/// The files that the path led to before, as far as they can be read.
+fn former(files: &Files, path: &Path) -> Vec<Document> {
+    let open = |file: &PathBuf| Some(open(&files.open(file).ok()?).ok()?.document);
+    super::former::files(path).iter().filter_map(open).collect()
+}
+
+/// What a name has in them.
+fn formerly(former: &[Document], name: &str) -> Vec<Fingerprint> {
+    let held = former.iter().filter_map(|document| document.held(name).ok()?);
+    held.filter(|held| !held.value.is_empty()).map(|held| Digest::of(held.value.as_bytes()).fingerprint()).collect()
 }
 
 /// Makes all edits in one step, each of them only if its entry still is what was seen. Only under the folder's lock.
@@ -74,18 +93,6 @@ pub(super) fn apply(site: &Site, edits: &[Edit<'_>], mode: Mode, deadline: Deadl
     }
     let replaced = replace(site, &opened, mode, deadline);
     made.into_iter().map(|change| if change? { replaced.clone() } else { Ok(()) }).collect()
-}
-
-/// Whether `path` still leads to itself: a link that was put there since would carry a write to somewhere else.
-pub(super) fn check_path(path: &Path) -> Result<(), SinkError> {
-    let target = files::resolve(path);
-    if target == path {
-        return Ok(());
-    }
-    Err(SinkError::Refused {
-        reason: format!("`{}` is now a link to `{}`", path.display(), target.display()),
-        hint: "set `path` to that file, or replace the link by a file".to_owned(),
-    })
 }
 
 /// Refuses a file that the next commit would publish.
@@ -183,6 +190,7 @@ fn seen(path: &Path, opened: &Opened, name: &str) -> Result<Seen, SinkError> {
         receipt: receipt(Digest::of(whole.as_bytes()).fingerprint().as_str(), opened.volume.as_deref()),
         fingerprint: Some(Digest::of(value.as_bytes()).fingerprint()),
         token_id: Secret::parse(&value).ok().map(|secret| secret.token_id()),
+        former: Vec::new(),
         lagging: doubtful.map(|line| format!("readers see different values of `{name}` in line {line}")),
     }))
 }

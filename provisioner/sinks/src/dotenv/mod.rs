@@ -8,6 +8,7 @@ mod agreement;
 mod document;
 mod facts;
 mod file;
+mod former;
 mod git;
 mod index;
 mod node;
@@ -56,12 +57,12 @@ pub struct Dotenv {
     files: Arc<Files>,
 }
 
-/// The place of the entry `name` in the file at `path`, which is made absolute, links resolved where they exist.
-/// Whether the path may leave the manifest's folder is for the caller to decide, by the place's part `path`.
+/// The place of the entry `name` in the file at `path`, which is made absolute. Its links stay in it: one that is moved
+/// at each deployment is still one place.
 ///
 /// A path that is not Unicode text names no file that exists: [`Sink::prepare`] reports it.
 pub fn place(machine: &str, path: &Path, name: &str) -> Place {
-    let path = files::resolve(path);
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     Place::new(KIND, &[("machine", machine), ("path", &path.to_string_lossy()), ("name", name)], true)
 }
 
@@ -183,14 +184,13 @@ impl Dotenv {
         let (owned, files) = (path.to_owned(), self.files.clone());
         let writes = edits.iter().any(|edit| edit.value.is_some());
         let (site, mode, _lock) = blocking(path, move || {
-            file::check_path(&owned)?;
             let site = files.open(&owned)?;
             let lock: FolderLock = site.lock(LOCK_WAIT.min(deadline.left()))?;
             // Somebody may have added the file since it was prepared. What only leaves it may leave a tracked one too.
             if writes {
-                file::check_untracked(&owned)?;
+                file::check_untracked(site.path())?;
             }
-            let mode = files.mode(&owned);
+            let mode = files.mode(site.path());
             Ok::<_, SinkError>((site, mode, lock))
         })
         .await??;
@@ -273,7 +273,15 @@ impl Sink for Dotenv {
     }
 
     fn unit(&self, place: &Place) -> String {
-        place.part("path").unwrap_or_default().to_owned()
+        files::resolve(Path::new(place.part("path").unwrap_or_default())).to_string_lossy().into_owned()
+    }
+
+    fn leads_to(&self, found: &Place) -> Option<Place> {
+        let (path, name) = self.address(found).ok()?;
+        let real = files::resolve(path);
+        let led =
+            Place::new(KIND, &[("machine", &self.machine), ("path", &real.to_string_lossy()), ("name", name)], true);
+        (real != path).then_some(led)
     }
 
     async fn prepare(&self, places: &[&Place]) -> Vec<Result<(), SinkError>> {
@@ -292,9 +300,9 @@ impl Sink for Dotenv {
 
     async fn read(&self, place: &Place, wanted: &Marker) -> Result<Option<Secret>, SinkError> {
         let (path, name) = self.address(place)?;
-        let (owned, name, files) = (path.to_owned(), name.to_owned(), self.files.clone());
-        let secret = blocking(path, move || file::read(&files, &owned, &name)).await??;
-        Ok(secret.filter(|secret| secret.fingerprint() == wanted.fingerprint))
+        let (owned, files) = (path.to_owned(), self.files.clone());
+        let asked = (name.to_owned(), wanted.fingerprint.clone());
+        blocking(path, move || file::read(&files, &owned, &asked)).await?
     }
 
     async fn write(&self, writes: &[Write<'_>], deadline: Deadline) -> Vec<Result<Receipt, SinkError>> {

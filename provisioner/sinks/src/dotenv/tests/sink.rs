@@ -193,36 +193,6 @@ async fn a_folder_that_is_not_there_is_an_error_and_not_an_absent_entry() {
 }
 
 #[tokio::test]
-async fn a_link_is_followed_when_the_place_is_named_and_kept() {
-    let (bench, other) = (Bench::new(), Bench::with("A=1\n"));
-    symlink(other.path(), bench.path()).unwrap();
-    assert_eq!(bench.place("A"), other.place("A"));
-    let secret = mint();
-    bench.write("API_TOKEN", &secret, &Seen::Absent).await.unwrap();
-    assert!(fs::symlink_metadata(bench.path()).unwrap().is_symlink());
-    assert_eq!(other.text(), format!("A=1\nAPI_TOKEN={}\n", secret.expose()));
-}
-
-#[tokio::test]
-async fn a_link_put_there_later_is_read_through_and_never_written_through() {
-    let (bench, other) = (Bench::with("A=1\n"), Bench::with("A=2\n"));
-    let (place, secret) = (bench.place("A"), mint());
-    fs::remove_file(bench.path()).unwrap();
-    symlink(other.path(), bench.path()).unwrap();
-    let seen = only(bench.sink.look(&[&place]).await).unwrap();
-    assert_eq!(held(seen.clone()).fingerprint, Some(Digest::of(b"2").fingerprint()));
-    let marker = marker(&secret);
-    for error in [
-        only(bench.sink.prepare(&[&place]).await).unwrap_err(),
-        only(bench.sink.write(&[write(&place, &secret, &marker, &seen)], soon()).await).unwrap_err(),
-        only(bench.sink.remove(&[Removal { place: &place, seen: &seen }], soon()).await).unwrap_err(),
-    ] {
-        assert!(error.to_string().contains("is now a link to"), "{error}");
-    }
-    assert_eq!(other.text(), "A=2\n");
-}
-
-#[tokio::test]
 async fn no_error_and_no_debug_text_shows_a_value() {
     let canary = mint();
     let value = canary.expose();
