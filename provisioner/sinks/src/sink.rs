@@ -135,8 +135,6 @@ pub struct Delivered<'a> {
     pub place: &'a Place,
     /// The receipt of the last delivery.
     pub receipt: Option<&'a str>,
-    /// Whether the record has the place as declared.
-    pub declared: bool,
 }
 
 /// One entry that a sink is asked to remove.

@@ -198,7 +198,7 @@ async fn note_delivered(sinks: &dyn SinkSet, tokens: impl IntoIterator<Item = &T
                 && let Ok(sink) = sinks.reach(&record.place).await
             {
                 let receipt = record.receipt.as_deref();
-                sink.went_to(&[Delivered { place: &record.place, receipt, declared: record.declared }]);
+                sink.went_to(&[Delivered { place: &record.place, receipt }]);
             }
         }
     }

@@ -21,7 +21,6 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use latchkey::lifetime::Seconds;
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
-use latchkey::place::PlaceId;
 use latchkey::role::Permissions;
 use latchkey::secret::Digest;
 use latchkey::service::UserChange;

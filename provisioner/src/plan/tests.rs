@@ -6,6 +6,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use latchkey::place::Place;
+use latchkey::place::PlaceId;
 use latchkey::protocol::{Arrival, Keeps};
 use latchkey::secret::{Digest, TokenId};
 use latchkey::service::{Origin, Role};

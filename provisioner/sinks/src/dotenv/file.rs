@@ -40,9 +40,6 @@ pub(super) fn look(files: &Files, path: &Path, entries: &[(String, Option<Record
     let look = |(name, recorded): &(String, Option<Recorded>)| {
         let (opened, site) = match &opened {
             Ok(opened) => opened,
-            Err(error) if recorded.as_ref().is_some_and(|recorded| recorded.is_gone(path, error)) => {
-                return Ok(Seen::Absent);
-            }
             Err(error) => return Err(error.clone()),
         };
         match seen(path, opened, name)? {

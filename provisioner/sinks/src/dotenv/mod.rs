@@ -74,7 +74,10 @@ fn warnings(path: &Path, mode: Mode) -> Vec<String> {
     match Site::open(&path).and_then(|site| site.check_replaceable(mode)) {
         // What every look tells.
         Err(FileError::NoFolder { .. } | FileError::Folder { .. } | FileError::NotRegular { .. }) => return warnings,
-        Err(error) => warnings.push(format!("{error}: {}", error.hint())),
+        Err(error) => {
+            warnings.push(format!("{error}: {}", error.hint()));
+            return warnings;
+        }
         Ok(()) => {}
     }
     let (Mode::Exactly(wanted) | Mode::AtMost(wanted)) = mode;

@@ -26,12 +26,10 @@ pub(super) struct Files {
     delivered: Mutex<HashMap<PlaceId, Recorded>>,
 }
 
-/// What is recorded of a place.
+/// The file system that the last delivery went to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Recorded {
-    /// The file system that the last delivery went to.
     volume: String,
-    declared: bool,
 }
 
 impl Files {
@@ -48,9 +46,9 @@ impl Files {
 
     pub(super) fn note(&self, delivered: &[Delivered<'_>]) {
         let mut noted = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
-        for Delivered { place, receipt, declared } in delivered {
+        for Delivered { place, receipt } in delivered {
             if let Some(volume) = receipt.and_then(volume_of) {
-                noted.insert(place.id(), Recorded { volume: volume.to_owned(), declared: *declared });
+                noted.insert(place.id(), Recorded { volume: volume.to_owned() });
             }
         }
     }
@@ -65,8 +63,8 @@ impl Files {
             reason: format!("{shown} is outside the manifest's folder, so it was not opened"),
             hint: "if the manifest is to reach it, pass `--allow-outside`".to_owned(),
         };
-        // By its spelling first: nothing is looked up outside.
-        if !self.bounds.contain(path) {
+        // By its spelling first: nothing is opened outside. That a folder was moved or deleted is told as ever.
+        if !self.bounds.contain(path) && path.parent().is_some_and(Path::exists) {
             return Err(outside(format!("`{}`", path.display())));
         }
         let site = Site::open(path)?;
@@ -80,7 +78,7 @@ impl Files {
         if self.bounds.reserve(site.path()) {
             return Err(refused("belongs to the manifest or to the service's table"));
         }
-        match refusal::of(site.path()) {
+        match refusal::of(site.path(), self.bounds.folder.as_deref()) {
             Some(why) => Err(refused(&why)),
             None => Ok(site),
         }
@@ -92,16 +90,6 @@ impl Recorded {
     /// file system.
     pub(super) fn is_elsewhere(&self, site: &Site) -> bool {
         site.volume().is_some_and(|volume| volume != self.volume)
-    }
-
-    /// Whether the folder of a place that nobody declares any more was deleted. One whose disk is not mounted was not:
-    /// it was on another file system than what is left of its path.
-    pub(super) fn is_gone(&self, path: &Path, error: &SinkError) -> bool {
-        let missing =
-            matches!(error, SinkError::Refused { .. }) && !files::resolve(path).parent().is_some_and(Path::exists);
-        let left = path.ancestors().skip(1).find(|folder| folder.exists());
-        let site = left.and_then(|folder| Site::open(&folder.join("_")).ok());
-        missing && !self.declared && site.is_some_and(|site| !self.is_elsewhere(&site))
     }
 
     /// Why that is not taken for a missing entry.

@@ -80,8 +80,10 @@ const FORMATS: [&str; 36] = [
     "latchkey-tmp",
 ];
 
-/// Why the file at a path is not to be written, as the rest of a sentence about it.
-pub(super) fn of(path: &Path) -> Option<String> {
+/// Why the file at a path is not to be written, as the rest of a sentence about it. Where the manifest's `folder` is,
+/// whoever put it there knows.
+pub(super) fn of(path: &Path, folder: Option<&Path>) -> Option<String> {
+    let path = folder.and_then(|folder| path.strip_prefix(folder).ok()).unwrap_or(path);
     let parts: Vec<String> = path.iter().map(|part| part.to_string_lossy().to_ascii_lowercase()).collect();
     let (name, folders) = parts.split_last()?;
     // `.git` is a file in a work tree that was added.
@@ -117,7 +119,7 @@ mod tests {
             "/home/a/.bashrc",
             "/p/.env.abcdefgh.latchkey-tmp",
         ] {
-            assert!(of(Path::new(path)).is_some(), "{path}");
+            assert!(of(Path::new(path), None).is_some(), "{path}");
         }
         for path in [
             "/p/.env",
@@ -131,7 +133,8 @@ mod tests {
             "/p/releases.db/.env",
             "/p/env.sh",
         ] {
-            assert_eq!(of(Path::new(path)), None, "{path}");
+            assert_eq!(of(Path::new(path), None), None, "{path}");
         }
+        assert_eq!(of(Path::new("/p/.git/.env"), Some(Path::new("/p/.git"))), None);
     }
 }

@@ -31,7 +31,7 @@ impl Settings {
         }
         let path = found.and_then(|found| {
             let path = reading.file(&found, "path")?;
-            let Some(why) = refusal::of(&path) else { return Some(path) };
+            let Some(why) = refusal::of(&path, Some(reading.folder)) else { return Some(path) };
             let message = format!("`{}` {why}", shown(found.text));
             reading.add(Fault::error("bad-path", found.span.clone(), message).hint(refusal::HINT));
             None

@@ -149,13 +149,11 @@ async fn nothing_outside_the_folder_is_opened_whether_named_or_linked() {
 async fn a_missing_entry_on_another_file_system_is_not_taken_for_a_deleted_one() {
     let bench = Bench::with("B=1\n");
     let place = bench.place("A");
-    let note = |receipt: &str, declared| {
-        bench.sink.went_to(&[Delivered { place: &place, receipt: Some(receipt), declared }]);
-    };
+    let note = |receipt: &str| bench.sink.went_to(&[Delivered { place: &place, receipt: Some(receipt) }]);
     // As earlier versions wrote it.
-    note("0123456789ab", true);
+    note("0123456789ab");
     assert_eq!(bench.look("A").await.unwrap(), Seen::Absent);
-    note("0123456789ab@00000000", true);
+    note("0123456789ab@00000000");
     let error = bench.look("A").await.unwrap_err();
     assert!(matches!(&error, SinkError::OtherFiles { hint, .. } if hint.contains("LATCHKEY_MACHINE")), "{error}");
     // An entry that is there is what it is, wherever it went before.
@@ -163,14 +161,6 @@ async fn a_missing_entry_on_another_file_system_is_not_taken_for_a_deleted_one()
     let seen = bench.look("A").await.unwrap();
     assert_eq!(held(seen.clone()).receipt, receipt);
     bench.remove("A", &seen).await.unwrap();
-    note(&receipt.0, true);
+    note(&receipt.0);
     assert_eq!(bench.look("A").await.unwrap(), Seen::Absent);
-    // A folder that is gone from the file system that it was on is deleted, once nobody declares it any more.
-    fs::remove_dir_all(bench.folder.path()).unwrap();
-    assert!(bench.look("A").await.is_err());
-    note(&receipt.0, false);
-    assert_eq!(bench.look("A").await.unwrap(), Seen::Absent);
-    note("0123456789ab@00000000", false);
-    assert!(bench.look("A").await.is_err(), "its disk may not be mounted");
-    fs::create_dir(bench.folder.path()).unwrap();
 }

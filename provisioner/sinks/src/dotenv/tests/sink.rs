@@ -1,7 +1,7 @@
 //! The sink, one step at a time.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use latchkey::secret::Digest;
