@@ -3,7 +3,7 @@
 
 use rustix::fs::{Access, AtFlags, accessat};
 
-use super::access::{Attributes, Unkept};
+use super::access::{AccessList, Attributes, Unkept};
 use super::facts::Facts;
 use super::{FileError, Site};
 
@@ -65,7 +65,7 @@ impl Site {
         may(&self.name, self.path(), Access::READ_OK | Access::WRITE_OK)?;
         let Some(file) = self.open_file()? else { return Ok(None) };
         let attributes = Attributes::read(&file).map_err(|Unkept(name)| FileError::Attribute { path: path(), name })?;
-        let group_bits = attributes.list.as_ref().map_or(facts.mode >> 3 & 0o7, |list| list.group());
+        let group_bits = attributes.list.as_ref().map_or(facts.mode >> 3 & 0o7, AccessList::group);
         let old = facts.mode & !0o070 | group_bits << 3;
         let mode = match mode {
             Mode::Exactly(mode) => mode,

@@ -43,7 +43,12 @@ impl Facts {
         Ok(Self::from_stat(&fstat(file)?))
     }
 
-    #[expect(clippy::unnecessary_cast, clippy::cast_sign_loss, reason = "the types differ from system to system")]
+    #[expect(
+        clippy::unnecessary_cast,
+        clippy::cast_sign_loss,
+        clippy::cast_possible_wrap,
+        reason = "the types differ from system to system"
+    )]
     fn from_stat(stat: &Stat) -> Self {
         Self {
             stamp: Stamp {

@@ -53,12 +53,11 @@ impl<'a> Replacement<'a> {
         let fault = |error: std::io::Error| FileError::writing(site.path(), &error);
         let (mut new, replacement) = beside(site).map_err(fault)?;
         new.write_all(bytes).map_err(fault)?;
-        match kept {
-            Some(kept) => settle(&new, site, &kept)?,
-            None => {
-                let (Mode::Exactly(mode) | Mode::AtMost(mode)) = mode;
-                new.set_permissions(Permissions::from_mode(mode)).map_err(fault)?;
-            }
+        if let Some(kept) = kept {
+            settle(&new, site, &kept)?;
+        } else {
+            let (Mode::Exactly(mode) | Mode::AtMost(mode)) = mode;
+            new.set_permissions(Permissions::from_mode(mode)).map_err(fault)?;
         }
         new.sync_all().map_err(fault)?;
         Ok(replacement)

@@ -472,3 +472,25 @@ fn a_volume_is_the_same_from_run_to_run_and_another_where_another_is_mounted() {
     assert!(Command::new("mount").args(["-t", "tmpfs", "tmpfs"]).arg(&one).status().unwrap().success());
     assert_ne!(volume(&one), before);
 }
+
+/// In a container's own file system files are on other devices than their folders.
+#[test]
+fn a_file_below_an_overlay_is_no_mount_point() {
+    let Some(disk) = Disk::mount("a_file_below_an_overlay_is_no_mount_point") else { return };
+    let lower = tempfile::tempdir().unwrap();
+    put(&lower.path().join("a"), b"old");
+    let [upper, work, merged] = ["upper", "work", "merged"].map(|name| disk.0.path().join(name));
+    for made in [&upper, &work, &merged] {
+        fs::create_dir(made).unwrap();
+    }
+    let [lower, upper, work] = [lower.path(), &upper, &work].map(|folder| folder.display().to_string());
+    let options = format!("lowerdir={lower},upperdir={upper},workdir={work},xino=off,userxattr");
+    let mounted =
+        Command::new("mount").args(["-t", "overlay", "overlay", "-o", &options]).arg(&merged).output().unwrap();
+    assert!(mounted.status.success(), "{NO_LEAVE}: {}", String::from_utf8_lossy(&mounted.stderr));
+    let path = merged.join("a");
+    assert_ne!(fs::metadata(&path).unwrap().dev(), fs::metadata(&merged).unwrap().dev());
+    check(&path).unwrap();
+    write_atomic(&path, b"new", 0o600).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"new");
+}
