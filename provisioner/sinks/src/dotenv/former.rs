@@ -17,25 +17,13 @@ pub(super) fn files(path: &Path) -> Vec<PathBuf> {
     if now == path {
         return Vec::new();
     }
-    let mut found: Vec<(SystemTime, PathBuf)> = Vec::new();
-    for (link, rest) in links(path) {
-        let target = files::resolve(&link);
-        let (Some(beside), Some(name)) = (target.parent(), target.file_name()) else { continue };
-        // Of the link to a file, those that are named alike: `.env` -> `env.41`.
-        let start = if rest.as_os_str().is_empty() { without_number(name) } else { Vec::new() };
-        for entry in fs::read_dir(beside).into_iter().flatten().flatten() {
-            if !entry.file_name().as_encoded_bytes().starts_with(&start) {
-                continue;
-            }
-            // A link beside it leads to one of the others.
-            let file = if start.is_empty() { entry.path().join(&rest) } else { entry.path() };
-            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
-            let changed = fs::metadata(&file).ok().filter(fs::Metadata::is_file).and_then(|file| file.modified().ok());
-            if let Some(changed) = changed.filter(|_| !is_link) {
-                found.push((changed, files::resolve(&file)));
-            }
-        }
-    }
+    let beside = links(path).into_iter().flat_map(|(link, rest)| beside(&link, &rest));
+    let mut found: Vec<(SystemTime, PathBuf)> = beside
+        .filter_map(|file| {
+            let changed = fs::metadata(&file).ok().filter(fs::Metadata::is_file)?.modified().ok()?;
+            Some((changed, files::resolve(&file)))
+        })
+        .collect();
     found.sort_by(|one, other| other.cmp(one));
     let mut files: Vec<PathBuf> = Vec::new();
     for (_, file) in found {
@@ -44,6 +32,34 @@ pub(super) fn files(path: &Path) -> Vec<PathBuf> {
         }
     }
     files
+}
+
+/// Paths like the one that a link leads to, with another folder in the place of one of its own: of `releases/42/dist`
+/// those of `releases/41/dist`. `rest` is what follows the link.
+fn beside(link: &Path, rest: &Path) -> Vec<PathBuf> {
+    let target = files::resolve(link);
+    let folder = files::resolve(link.parent().unwrap_or(link));
+    let Some(base) = target.ancestors().skip(1).find(|base| folder.starts_with(base)) else { return Vec::new() };
+    let Ok(below) = target.strip_prefix(base) else { return Vec::new() };
+    let parts: Vec<&OsStr> = below.iter().collect();
+    let mut paths = Vec::new();
+    for (at, part) in parts.iter().enumerate() {
+        let beside = parts[..at].iter().fold(base.to_owned(), |path, part| path.join(part));
+        // Of a link to a file, those that are named alike: `.env.41` of `.env.42`.
+        let is_file = at + 1 == parts.len() && rest.as_os_str().is_empty();
+        let start = if is_file { without_number(part) } else { Vec::new() };
+        for entry in fs::read_dir(beside).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            // A link beside it leads to one of the others.
+            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            if is_link || name == *part || !name.as_encoded_bytes().starts_with(&start) {
+                continue;
+            }
+            let after = parts[at + 1..].iter().map(Path::new).chain([rest]).filter(|part| !part.as_os_str().is_empty());
+            paths.push(after.fold(entry.path(), |path, part| path.join(part)));
+        }
+    }
+    paths
 }
 
 /// The links in a path, each with what follows it.

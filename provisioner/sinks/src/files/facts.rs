@@ -29,11 +29,7 @@ pub struct Facts {
 impl Facts {
     pub(super) fn read(folder: impl AsFd, name: &OsStr) -> Result<Self, Errno> {
         let folder = folder.as_fd();
-        let stat = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
-        let of_folder = fstat(folder)?;
-        let mut facts = Self::from_stat(&stat);
-        facts.is_mount_point = stat.st_dev != of_folder.st_dev;
-        #[cfg(target_os = "linux")]
+        let mut facts = Self::from_stat(&statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?);
         facts.add_attributes(folder, name);
         Ok(facts)
     }
@@ -66,13 +62,20 @@ impl Facts {
         }
     }
 
-    /// A file that is mounted from the same file system has its folder's device: only the kernel tells. Old ones do not.
+    /// A device tells nothing of a mount: a file may be mounted from its folder's own file system, and in a container's
+    /// files are on other devices than their folders. So only the kernel tells, and old ones do not.
     #[cfg(target_os = "linux")]
     fn add_attributes(&mut self, folder: impl AsFd, name: &OsStr) {
         use rustix::fs::{StatxAttributes as Attributes, StatxFlags, statx};
         let Ok(found) = statx(folder, name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::BASIC_STATS) else { return };
-        self.is_mount_point |= found.stx_attributes.contains(Attributes::MOUNT_ROOT);
+        self.is_mount_point = found.stx_attributes.contains(Attributes::MOUNT_ROOT);
         self.is_immutable = found.stx_attributes.intersects(Attributes::IMMUTABLE | Attributes::APPEND);
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn add_attributes(&mut self, folder: impl AsFd, _: &OsStr) {
+        self.is_mount_point =
+            fstat(folder).is_ok_and(|folder| Self::from_stat(&folder).stamp.file.0 != self.stamp.file.0);
     }
 
     pub(super) fn check_regular(&self, path: &Path) -> Result<(), FileError> {

@@ -86,6 +86,13 @@ fn files_where_a_link_led_before_are_the_newest_of_those_beside_it() {
     assert_eq!(found.len(), 20);
     assert!(!found.contains(&releases.at("releases/25/.env")));
     assert_eq!(former::files(&releases.at("releases/25/.env")), Vec::<PathBuf>::new(), "no link, no other file");
+    // The folder that changes may be further up.
+    for color in ["blue", "green"] {
+        fs::create_dir_all(releases.at(&format!("{color}/app/conf"))).unwrap();
+        put(&releases.at(&format!("{color}/app/conf/.env")), b"A=1\n");
+    }
+    symlink("blue/app", releases.at("live")).unwrap();
+    assert_eq!(former::files(&releases.at("live/conf/.env")), [releases.at("green/app/conf/.env")]);
     // A link to a file may have led to those that are named alike.
     for name in [".env.41", ".env.42", "notes"] {
         put(&releases.at(name), b"A=1\n");
