@@ -95,7 +95,7 @@ fn load(folder: &Path) -> Manifest {
 
 /// Observes, plans and applies once; answers how many tokens had changes.
 async fn once(manifest: &Manifest, client: &Client) -> usize {
-    let sinks = ManifestSinks::new(&manifest.sinks, "bench");
+    let sinks = ManifestSinks::new(&manifest.sinks, "bench", &manifest.bounds);
     let options = Options::default();
     let labels = Labels::new(&manifest.folder, "bench");
     let observation = observe(client.protocol(), &sinks, manifest).await.expect("an observation");

@@ -36,6 +36,8 @@ pub struct PlaceLook {
     pub place: PlaceId,
     /// What it contains.
     pub found: Found,
+    /// Versions of the token that consumers may go back to without a write of this program.
+    pub former: Vec<u32>,
     /// Why consumers may read an older version than its entry shows, or a version although the entry is gone; `None`
     /// where they read the entry itself.
     pub awaits: Option<String>,
@@ -128,7 +130,8 @@ impl Token {
             self.is_going_on(version, evidence.at).then_some(Keeps::Newest),
             self.not_before(version, evidence.at),
             place(&|look| look.found == Found::Unknown).map(Keeps::Unreachable),
-            place(&|look| look.found == Found::Version(version.number)).map(Keeps::HeldBy),
+            place(&|look| look.found == Found::Version(version.number) || look.former.contains(&version.number))
+                .map(Keeps::HeldBy),
             awaits.map(|(place, reason)| Keeps::AwaitsDeployment(place, reason)),
             self.in_use(version.number, evidence),
             self.unrepaired(evidence.places).cloned().map(Keeps::Unrepaired),

@@ -53,6 +53,14 @@ pub enum SinkError {
     /// arrive. Only where the vendor's own code says so.
     #[error("{0}")]
     Rejected(Box<SinkError>),
+    /// What is here is not what was delivered to: another file system is found under the same name.
+    #[error("{reason}")]
+    OtherFiles {
+        /// How that shows.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
     /// The place is on another machine.
     #[error("it is on another machine (`{machine}`)")]
     OtherMachine {
@@ -68,7 +76,8 @@ impl SinkError {
             Self::Login { hint, .. }
             | Self::Denied { hint, .. }
             | Self::Refused { hint, .. }
-            | Self::BeingDeleted { hint, .. } => Some(hint),
+            | Self::BeingDeleted { hint, .. }
+            | Self::OtherFiles { hint, .. } => Some(hint),
             Self::Rejected(error) => error.hint(),
             _ => None,
         }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use latchkey::place::Place;
 
+use super::bounds::Bounds;
 use super::host::Queues;
 use super::login::Login;
 use super::push::PushDeclaration;
@@ -42,7 +43,25 @@ pub trait TypeFacts: Sync {
 
     /// The sink that reaches every place of the type that this machine has, declared or not; `None` where a declaration
     /// says how to reach it.
-    fn undeclared(&self, machine: &str) -> Option<Arc<dyn Sink>>;
+    fn undeclared(&self, machine: &str, files: &RunFiles<'_>) -> Option<Arc<dyn Sink>>;
+}
+
+/// The file of a declared sink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeclaredFile<'a> {
+    /// Where it is, as declared.
+    pub path: &'a Path,
+    /// The permissions that it is to have, where that is set.
+    pub mode: Option<u32>,
+}
+
+/// The files of a run: which it may open, and those of its declared sinks.
+#[derive(Debug, Clone, Copy)]
+pub struct RunFiles<'a> {
+    /// Which it may open.
+    pub bounds: &'a Bounds,
+    /// Those of declared sinks.
+    pub declared: &'a [DeclaredFile<'a>],
 }
 
 /// What is known of a declared sink from its settings alone.
@@ -51,7 +70,7 @@ pub trait SinkFacts: fmt::Debug {
     fn logins(&self) -> Vec<(&'static str, &Login)>;
 
     /// The file that it writes.
-    fn file(&self) -> Option<&Path>;
+    fn file(&self) -> Option<DeclaredFile<'_>>;
 
     /// What its owner should know before a secret goes there, one sentence each. Looks at files, and may run git.
     fn warnings(&self) -> Vec<String>;

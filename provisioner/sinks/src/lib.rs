@@ -36,6 +36,7 @@
 pub mod aws_secrets_manager;
 pub mod azure_key_vault;
 mod bearer;
+mod bounds;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod deadline;
@@ -60,11 +61,14 @@ pub mod transport;
 mod value;
 pub mod vercel;
 
+pub use bounds::{Bounds, is_named_after};
 pub use error::SinkError;
-pub use facts::{Apart, SinkFacts, Spot, Twin, TypeFacts};
+pub use facts::{Apart, DeclaredFile, SinkFacts, Spot, Twin, TypeFacts};
 pub use forgotten::ForgottenBranches;
 pub use kind::{Kind, SinkDeclaration, SinkSettings, label};
 pub use push::PushDeclaration;
 pub use registry::ManifestSinks;
 pub use rights::{LeastRights, PushedEntry, Statement};
-pub use sink::{Capabilities, DeclaredSink, Marker, Receipt, Removal, Seen, SeenEntry, Sink, SinkSet, Write};
+pub use sink::{
+    Capabilities, DeclaredSink, Delivered, Marker, Receipt, Removal, Seen, SeenEntry, Sink, SinkSet, Write,
+};

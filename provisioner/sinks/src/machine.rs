@@ -12,13 +12,19 @@ pub fn name() -> String {
         return name.trim().chars().filter(|character| !character.is_control()).take(64).collect();
     }
     let host = gethostname::gethostname().to_string_lossy().into_owned();
-    let id = ["/etc/machine-id", "/var/lib/dbus/machine-id"]
-        .iter()
-        .find_map(|path| std::fs::read_to_string(path).ok())
-        .filter(|id| !id.trim().is_empty());
+    let id = id();
     match id {
         // The id itself is meant to stay on the machine.
-        Some(id) => format!("{host}-{}", &Digest::of(id.trim().as_bytes()).fingerprint().as_str()[..6]),
+        Some(id) => format!("{host}-{}", &Digest::of(id.as_bytes()).fingerprint().as_str()[..6]),
         None => host,
     }
+}
+
+/// The system's id of this machine, where it has one.
+pub(crate) fn id() -> Option<String> {
+    ["/etc/machine-id", "/var/lib/dbus/machine-id"]
+        .iter()
+        .find_map(|path| std::fs::read_to_string(path).ok())
+        .map(|id| id.trim().to_owned())
+        .filter(|id| !id.is_empty())
 }

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use latchkey::place::{Place, PlaceId};
 
+use super::bounds::Bounds;
 use super::error::SinkError;
+use super::facts::RunFiles;
 use super::forgotten::ForgottenBranches;
 use super::host::Queues;
 use super::kind::{Kind, SinkDeclaration};
@@ -33,13 +35,15 @@ impl fmt::Debug for ManifestSinks {
 }
 
 impl ManifestSinks {
-    /// The sinks that a manifest declares. Contacts nothing.
-    pub fn new(declarations: &BTreeMap<String, SinkDeclaration>, machine: &str) -> Self {
+    /// The sinks that a manifest declares, which open only the files that `bounds` allow. Contacts nothing.
+    pub fn new(declarations: &BTreeMap<String, SinkDeclaration>, machine: &str, bounds: &Bounds) -> Self {
         let queues = Queues::default();
+        let files: Vec<_> = declarations.values().filter_map(|sink| sink.settings.facts().file()).collect();
+        let files = RunFiles { bounds, declared: &files };
         let connect = |(name, sink): (&String, &SinkDeclaration)| {
             Some((name.clone(), sink.settings.facts().connect(machine, &queues)?))
         };
-        let undeclared = |kind: Kind| Some((kind.facts().name(), kind.facts().undeclared(machine)?));
+        let undeclared = |kind: Kind| Some((kind.facts().name(), kind.facts().undeclared(machine, &files)?));
         Self {
             machine: machine.to_owned(),
             declared: declarations.iter().filter_map(connect).collect(),

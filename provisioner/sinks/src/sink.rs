@@ -92,6 +92,8 @@ pub struct SeenEntry {
     pub token_id: Option<TokenId>,
     /// The entry as it is.
     pub receipt: Receipt,
+    /// What consumers of the place may go back to: what the files contain that a path led to before its link was moved.
+    pub former: Vec<Fingerprint>,
     /// Why consumers of the place may still read an older version than the entry shows, whichever it was; `None` where
     /// they read the entry itself. While it is set, no older version of the token may end.
     pub lagging: Option<String>,
@@ -124,6 +126,15 @@ pub struct Write<'a> {
     /// What the place contained at the last look. A sink that can compare must refuse with [`SinkError::Changed`] when
     /// it contains anything else by now (finding already what is to be written is success).
     pub seen: &'a Seen,
+}
+
+/// A place that a version was announced for or delivered to, as the service has recorded.
+#[derive(Debug, Clone, Copy)]
+pub struct Delivered<'a> {
+    /// Where it went.
+    pub place: &'a Place,
+    /// The receipt of the last delivery.
+    pub receipt: Option<&'a str>,
 }
 
 /// One entry that a sink is asked to remove.
@@ -176,6 +187,11 @@ pub trait Sink: Send + Sync {
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
 
+    /// The place that is at the end of this one's links, where it has any: two that lead to one are the same entry.
+    fn leads_to(&self, _place: &Place) -> Option<Place> {
+        None
+    }
+
     /// Places with the same unit are written together, one after another unit.
     fn unit(&self, place: &Place) -> String;
 
@@ -183,8 +199,8 @@ pub trait Sink: Send + Sync {
     async fn prepare(&self, places: &[&Place]) -> Vec<Result<(), SinkError>>;
 
     /// A version went to these places before, as the service has recorded: what is there now may be an older one of ours,
-    /// whatever its marker says. A sink whose looks read values anyway has nothing to note.
-    fn went_to(&self, _places: &[&Place]) {}
+    /// whatever its marker says. A sink to which that makes no difference has nothing to note.
+    fn went_to(&self, _delivered: &[Delivered<'_>]) {}
 
     /// What each place contains now.
     async fn look(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>>;

@@ -21,6 +21,7 @@ pub(crate) fn seen_entry(value: &str, receipt: Receipt) -> SeenEntry {
         fingerprint: Some(Digest::of(value.as_bytes()).fingerprint()),
         token_id: whole.or(within),
         receipt,
+        former: Vec::new(),
         lagging,
     }
 }

@@ -86,6 +86,7 @@ impl Shelf {
             receipt: Receipt(fingerprint.to_string()),
             fingerprint: Some(fingerprint),
             token_id: token_id.or(claimed),
+            former: Vec::new(),
             lagging: None,
         })
     }
@@ -222,6 +223,7 @@ impl Sink for Shelf {
                     receipt: receipt.clone(),
                     fingerprint: Some(write.marker.fingerprint.clone()),
                     token_id: Some(write.marker.token_id.clone()),
+                    former: Vec::new(),
                     lagging: None,
                 };
                 self.contents().remembered.insert(name(write.place).to_owned(), entry);

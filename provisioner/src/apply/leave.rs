@@ -13,7 +13,6 @@ use crate::observe::look;
 use crate::plan::{Change, minute};
 use crate::safeguard::{Safeguard, stands};
 use crate::service::ServiceError;
-use latchkey_sinks::Seen;
 
 /// Removes entries and places that are no longer declared, and deletes tokens that are not.
 pub(super) async fn leave(run: &Run<'_>, works: &mut [Work<'_>]) {
@@ -191,8 +190,7 @@ async fn held_at(run: &Run<'_>, token: &Token, places: impl IntoIterator<Item = 
     let held = |place: &&Place| {
         let id = place.id();
         let Some(seen) = looks.get(&id) else { return true };
-        let lagging = seen.as_ref().ok().and_then(Seen::lagging);
-        place_look(token, &id, &known.classify(Some(token), &id, seen), lagging).may_serve()
+        place_look(token, &id, &known.classify(Some(token), &id, seen), seen.as_ref().ok()).may_serve()
     };
     places.into_iter().find(held).cloned()
 }

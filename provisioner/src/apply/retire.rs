@@ -10,7 +10,7 @@ use crate::observe::keeping::{keeps, place_look};
 use crate::observe::{Looks, look};
 use crate::plan::{Change, kept_as};
 use crate::service::ServiceError;
-use latchkey_sinks::{Marker, Seen, SinkError};
+use latchkey_sinks::{Marker, SinkError};
 
 /// Retires what the plan names, unless a look finds by now what keeps it.
 pub(super) async fn retire(run: &Run<'_>, work: &mut Work<'_>, known: &Known<'_>) -> Result<(), ServiceError> {
@@ -48,9 +48,8 @@ fn place_looks(work: &Work<'_>, known: &Known<'_>, token: &Token, looks: &Looks)
     let unseen = Err(SinkError::Unreachable { reason: "it was not looked at".to_owned() });
     let found = |id: &PlaceId| {
         let seen = looks.get(id).unwrap_or(&unseen);
-        let lagging = seen.as_ref().ok().and_then(Seen::lagging);
         let declared = work.plan.places.iter().any(|place| place.id() == *id);
-        PlaceLook { declared, ..place_look(token, id, &known.classify(Some(token), id, seen), lagging) }
+        PlaceLook { declared, ..place_look(token, id, &known.classify(Some(token), id, seen), seen.as_ref().ok()) }
     };
     token.places.keys().map(found).collect()
 }

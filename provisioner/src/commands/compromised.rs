@@ -64,7 +64,7 @@ pub(super) async fn run(
     let take = Take::Own { steal: arguments.how.steal };
     let lease = lock::lease(printer, (&address, &client), (&manifest.name, take), &arguments.how, &stop).await?;
     let machine = machine::name();
-    let sinks = ManifestSinks::new(&manifest.sinks, &machine);
+    let sinks = ManifestSinks::new(&manifest.sinks, &machine, &manifest.bounds);
     let labels = Labels::new(&manifest.folder, &machine);
     let scene = Scene { printer, client: &client, manifest, sinks: &sinks, labels: &labels };
     let ended = scene.leased(arguments, &tokens, &stop).await;

@@ -11,6 +11,7 @@ use crate::output::Printer;
 use crate::plan::{Blocked, Change, Labels, Options, Plan};
 use latchkey_sinks::plural::count;
 use latchkey_sinks::reading::nearest;
+use latchkey_sinks::{Seen, SinkError};
 
 /// Adds every recorded place of the named machines to those that are forgotten.
 pub(super) fn machines(
@@ -52,6 +53,21 @@ fn unknown(machine: &str, observation: &Observation, known: &BTreeMap<&str, Vec<
         Some(near) => fault.hint(format!("did you mean `{near}`? Machines with places: {}", names.join(", "))),
         None => fault.hint(format!("machines with places: {}", names.join(", "))),
     }
+}
+
+/// Takes the entries for missing that were delivered to another file system and are named to be forgotten: the manifest
+/// declares them, so they are created here. The ids that are left name other places.
+pub(super) fn other_files(observation: &mut Observation, named: &BTreeSet<String>) -> BTreeSet<String> {
+    let declared = observation.tokens.iter().flat_map(|observed| observed.places.iter().flatten());
+    let declared: Vec<_> = declared.map(Place::id).filter(|id| named.contains(id.as_str())).collect();
+    let mut left = named.clone();
+    for id in declared {
+        if matches!(observation.looks.get(&id), Some(Err(SinkError::OtherFiles { .. }))) {
+            left.remove(id.as_str());
+            observation.looks.insert(id, Ok(Seen::Absent));
+        }
+    }
+    left
 }
 
 /// Refuses an id that would be ignored: one that is not recorded, that the manifest declares, or that the run leaves

@@ -77,7 +77,11 @@ async fn of_file(printer: Printer, table: &Path, manifest: &ManifestName, wait: 
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        // A link that somebody put there would make a file elsewhere.
+        options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    }
     let failed = |error: std::io::Error| Fault::new(format!("cannot lock `{}`: {error}", path.display()));
     let file = options.open(&path).map_err(failed)?;
     let until = Deadline::after(wait);

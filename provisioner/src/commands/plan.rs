@@ -28,8 +28,9 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Pla
     let address = open::address(service, Some(&manifest))?;
     let client = open::client(&address, IfMissing::UseEmpty).await?;
     let machine = machine::name();
-    let sinks = ManifestSinks::new(&manifest.sinks, &machine).forgetting(&options.forget_branches);
-    let observation = observe(client.protocol(), &sinks, &manifest).await?;
+    let sinks = ManifestSinks::new(&manifest.sinks, &machine, &manifest.bounds).forgetting(&options.forget_branches);
+    let mut observation = observe(client.protocol(), &sinks, &manifest).await?;
+    let named = forget::other_files(&mut observation, &options.forget);
     let faults = plan::faults(&manifest, &observation);
     if !faults.is_empty() {
         return Err(open::refuse(printer, &manifest, &faults));
@@ -43,7 +44,6 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Pla
     }
     warn(printer, &manifest);
     tell_forgotten(printer, &sinks, &options);
-    let named = options.forget.clone();
     forget::machines(printer, &observation, &mut options, &arguments.may.forget_machine)?;
     let plan = plan::plan(&manifest, &observation, &options);
     let labels = Labels::new(&manifest.folder, &machine);
@@ -159,7 +159,7 @@ pub(super) fn warn(printer: Printer, manifest: &Manifest) {
     for sink in manifest.sinks.values() {
         let facts = sink.settings.facts();
         // One file may be several sinks'.
-        let files = facts.file().is_none_or(|path| told.insert(path));
+        let files = facts.file().is_none_or(|file| told.insert(file.path));
         let of_files = if files { facts.warnings() } else { Vec::new() };
         let of_logins = facts.logins().into_iter().flat_map(|(_, login)| login.warnings());
         for warning in of_files.into_iter().chain(of_logins) {

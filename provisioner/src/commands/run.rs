@@ -92,7 +92,7 @@ async fn leased(
         stop_on_interrupt(printer, stop.clone());
     }
     let machine = machine::name();
-    let sinks = ManifestSinks::new(&manifest.sinks, &machine).forgetting(&wish.may.forget_branches);
+    let sinks = ManifestSinks::new(&manifest.sinks, &machine, &manifest.bounds).forgetting(&wish.may.forget_branches);
     let labels = Labels::new(&manifest.folder, &machine);
     let mut total = Outcome::default();
     let mut last: Option<Plan> = None;
@@ -100,13 +100,15 @@ async fn leased(
     for pass in 1..=PASSES {
         // What an earlier pass did stays done, so whatever stops a later one leaves the run partly done.
         let partly = |fault: Fault| if pass == 1 { fault } else { fault.code(Code::Partly) };
-        let observation = observe(client.protocol(), &sinks, manifest).await.map_err(|error| partly(error.into()))?;
+        let mut observation =
+            observe(client.protocol(), &sinks, manifest).await.map_err(|error| partly(error.into()))?;
         if pass == 1 {
             let more = observation.sources(manifest);
             if more.keys().any(|source| !sources.contains_key(source)) {
                 return Ok(Leased::Needs(more));
             }
         }
+        let named = forget::other_files(&mut observation, &wish.may.forget);
         let faults = plan::faults(manifest, &observation);
         if !faults.is_empty() {
             return Err(partly(open::refuse(printer, manifest, &faults)));
@@ -114,7 +116,6 @@ async fn leased(
         if pass == 1 && !wish.only.is_empty() {
             wish.may.only = choose::tokens(manifest, &choose::undeclared(&observation), wish.only)?;
         }
-        let named = wish.may.forget.clone();
         if pass == 1 {
             forget::machines(printer, &observation, &mut wish.may, wish.machines)?;
         }

@@ -1,12 +1,13 @@
-//! Paths whose links leave the manifest's folder: a manifest is untrusted input, and so are the links beside it.
+//! Which files a manifest may reach, and paths whose links leave its folder: a manifest is untrusted input, and so are
+//! the links beside it.
 
 use std::path::Path;
 
 use super::{Manifest, ServiceAddress};
-use latchkey_sinks::SinkSettings;
 use latchkey_sinks::files;
 use latchkey_sinks::login::Login;
-use latchkey_sinks::reading::Fault;
+use latchkey_sinks::reading::{Fault, Reading};
+use latchkey_sinks::{Bounds, SinkSettings};
 
 /// Faults of paths that, links resolved, lie outside the manifest's folder. Reads links, and nothing else.
 pub fn leaving(manifest: &Manifest) -> Vec<Fault> {
@@ -33,9 +34,23 @@ pub fn leaving(manifest: &Manifest) -> Vec<Fault> {
     faults
 }
 
+/// Which files the sinks of a manifest may open: those in its folder, and if it may leave that, others too; never the
+/// manifest itself, nor the service's own table.
+pub(super) fn bounds(reading: &Reading<'_>, service: Option<&ServiceAddress>) -> Bounds {
+    let table = match service {
+        Some(ServiceAddress::Embedded(path)) => Some(path.clone()),
+        _ => None,
+    };
+    let own = reading.path.file_name().map(|name| reading.folder.join(name));
+    Bounds {
+        folder: (!reading.allowances.outside).then(|| reading.folder.to_owned()),
+        reserved: own.into_iter().chain(table).collect(),
+    }
+}
+
 /// All files that a sink names, each with its field in words.
 fn files_of(sink: &SinkSettings) -> Vec<(String, &Path)> {
-    let written = sink.facts().file().map(|path| ("path".to_owned(), path));
+    let written = sink.facts().file().map(|file| ("path".to_owned(), file.path));
     let logins = sink.facts().logins().into_iter().filter_map(|(field, login)| match login {
         Login::File { file } => Some((format!("{field}'s file"), file.as_path())),
         Login::Env { .. } | Login::Command { .. } | Login::Secret { .. } => None,

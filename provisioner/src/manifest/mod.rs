@@ -38,7 +38,7 @@ use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::role::Permissions;
 
 use latchkey_sinks::reading::Span;
-use latchkey_sinks::{PushDeclaration, SinkDeclaration};
+use latchkey_sinks::{Bounds, PushDeclaration, SinkDeclaration};
 
 /// A manifest without faults, its defaults filled in.
 #[derive(Debug, Clone)]
@@ -61,6 +61,8 @@ pub struct Manifest {
     pub sinks: BTreeMap<String, SinkDeclaration>,
     /// The tokens it declares, in the file's order.
     pub tokens: Vec<TokenDeclaration>,
+    /// Which files its sinks may open.
+    pub bounds: Bounds,
 }
 
 /// Where the service is.

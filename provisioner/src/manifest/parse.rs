@@ -7,7 +7,7 @@ use latchkey::name::ManifestName;
 
 use super::agreement::Parts;
 use super::users::Users;
-use super::{Manifest, Moves, moving, roles, service, sinks, tokens, users};
+use super::{Manifest, Moves, links, moving, roles, service, sinks, tokens, users};
 use latchkey_sinks::SinkDeclaration;
 use latchkey_sinks::reading::snippet::floor;
 use latchkey_sinks::reading::{Allowances, Fault, Faults, Fields, Reading, Severity, masking, syntax};
@@ -59,6 +59,7 @@ fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<Manifest> {
     let declaration = |(name, sink): (String, sinks::ReadSink)| {
         Some((name, SinkDeclaration { settings: sink.settings?, span: sink.span }))
     };
+    let bounds = links::bounds(reading, address.as_ref());
     Some(Manifest {
         name: name?,
         path: reading.path.to_owned(),
@@ -69,6 +70,7 @@ fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<Manifest> {
         users: users.declared,
         sinks: sinks.into_iter().filter_map(declaration).collect(),
         tokens,
+        bounds,
     })
 }
 

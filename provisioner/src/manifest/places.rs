@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::sinks::ReadSink;
 use super::{ServiceAddress, TokenDeclaration};
 use latchkey_sinks::reading::{Fault, Reading, Severity, Span, shown};
-use latchkey_sinks::{Apart, Kind, PushDeclaration, Spot};
+use latchkey_sinks::{Apart, Kind, PushDeclaration, Spot, is_named_after};
 
 /// Reports pushes and sinks that meet, as far as the file alone shows.
 pub(super) fn check_places(
@@ -20,7 +20,7 @@ pub(super) fn check_places(
     for push in tokens.iter().flat_map(|token| &token.pushes) {
         let Some(settings) = sinks.get(&push.sink).and_then(|sink| sink.settings.as_ref()) else { continue };
         if let (Some(ServiceAddress::Embedded(file)), Some(written)) = (service, settings.facts().file())
-            && file == written
+            && is_named_after(written.path, file)
         {
             let message = "this push would write into the service's own file";
             reading.add(Fault::error("same-place", push.span.clone(), message));

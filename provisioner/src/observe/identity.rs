@@ -95,6 +95,8 @@ impl Observation {
         };
         let same: Vec<PlaceId> =
             records.flat_map(|token| &token.places).filter(same).map(|(id, _)| id.clone()).collect();
-        declared.into_keys().chain(same).collect()
+        let entries: BTreeSet<PlaceId> = declared.keys().map(|id| self.entry(id)).collect();
+        let led = self.looks.keys().filter(|id| entries.contains(&self.entry(id))).cloned();
+        led.chain(same).chain(declared.keys().cloned()).collect()
     }
 }

@@ -7,18 +7,24 @@ use latchkey::token::{Token, Version};
 
 use super::finding::{Finding, was_deployed};
 use crate::safeguard::{Safeguard, stands};
-use latchkey_sinks::SinkError;
+use latchkey_sinks::{Seen, SinkError};
 
 /// Why consumers may continue to read what a place contained although its entry is gone.
 const GONE: &str = "its entry is gone, and what was deployed with it is unknown";
 
 /// What a look found at a place of `token`, as the rule takes it; whether the place is declared and written is up to the
-/// caller. `lagging` is what the place's consumers wait for.
-pub fn place_look(token: &Token, place: &PlaceId, finding: &Finding, lagging: Option<&str>) -> PlaceLook {
+/// caller.
+pub fn place_look(token: &Token, place: &PlaceId, finding: &Finding, seen: Option<&Seen>) -> PlaceLook {
+    let former = match seen {
+        Some(Seen::Holds(held)) => held.former.iter().filter_map(|value| token.number_of(value)).collect(),
+        _ => Vec::new(),
+    };
+    let lagging = seen.and_then(Seen::lagging);
     let gone = matches!(finding, Finding::Absent) && token.places.get(place).is_some_and(was_deployed);
     PlaceLook {
         place: place.clone(),
         found: found(token, finding, token.places.get(place).is_some_and(|record| record.place.readable)),
+        former,
         awaits: lagging.or(gone.then_some(GONE)).map(str::to_owned),
         declared: false,
         written: false,

@@ -23,7 +23,7 @@ use crate::safeguard::{Safeguard, stands};
 use crate::service::{Records, ServiceError};
 use finding::{Finding, Known};
 use identity::{Identities, identities};
-use latchkey_sinks::{Marker, Seen, Sink, SinkError, SinkSet};
+use latchkey_sinks::{Delivered, Marker, Seen, Sink, SinkError, SinkSet};
 use moving::{Found, Moving, former_key, settle};
 
 /// What looks at places found.
@@ -48,6 +48,8 @@ pub struct Observation {
     pub looks: Looks,
     /// What their sinks call the entries, as far as that is known.
     pub identities: Identities,
+    /// The places at the end of others' links.
+    pub leads: HashMap<PlaceId, PlaceId>,
     /// Where the ids come from that places showed.
     pub origins: HashMap<TokenId, Origin>,
     /// Ids of valid tokens of other manifests that this one may not see.
@@ -110,7 +112,17 @@ impl Observation {
 
     /// Why consumers of a place may still read an older version than its entry shows, if they may.
     pub fn lagging(&self, place: &PlaceId) -> Option<&str> {
-        self.looks.get(place)?.as_ref().ok()?.lagging()
+        self.seen(place)?.lagging()
+    }
+
+    /// What a place shows, if it could be looked at.
+    pub fn seen(&self, place: &PlaceId) -> Option<&Seen> {
+        self.looks.get(place)?.as_ref().ok()
+    }
+
+    /// The same for two places that are one entry: of two paths with links that lead to one file, for instance.
+    pub fn entry(&self, place: &PlaceId) -> PlaceId {
+        self.leads.get(place).unwrap_or(place).clone()
     }
 }
 
@@ -128,6 +140,7 @@ pub async fn observe(
     let mut observed = Vec::with_capacity(tokens.len());
     for (declaration, (record, moving)) in manifest.tokens.iter().zip(tokens) {
         let places = join_all(declaration.pushes.iter().map(|push| sinks.place(push))).await;
+        let places = as_recorded(sinks, places, record.as_ref()).await;
         observed.push(Observed { places, record: record.map(Arc::new), moving });
     }
     let mut places: BTreeMap<PlaceId, Place> = BTreeMap::new();
@@ -137,6 +150,7 @@ pub async fn observe(
     for token in observed.iter().filter_map(|observed| observed.record.as_deref()).chain(&undeclared) {
         places.extend(token.places.iter().map(|(id, record)| (id.clone(), record.place.clone())));
     }
+    let leads = leads(sinks, places.values()).await;
     note_delivered(sinks, observed.iter().filter_map(|observed| observed.record.as_deref()).chain(&undeclared)).await;
     let mut looks = ask(sinks, places.values(), How::Survey).await;
     // A list may be some minutes old: what it shows to be otherwise than it should be is looked at.
@@ -156,6 +170,7 @@ pub async fn observe(
         hidden,
         looks,
         identities,
+        leads,
         available: HashMap::new(),
         machine: sinks.machine().to_owned(),
         expired: BTreeMap::new(),
@@ -166,6 +181,41 @@ pub async fn observe(
     Ok(observation)
 }
 
+/// Where pushes land. A place that was recorded under the path at the end of its links, as earlier versions did, keeps
+/// that one while it is the same file: no entry has two.
+async fn as_recorded(
+    sinks: &dyn SinkSet,
+    places: Vec<Result<Place, SinkError>>,
+    record: Option<&Token>,
+) -> Vec<Result<Place, SinkError>> {
+    let Some(record) = record else { return places };
+    let mut landed = Vec::with_capacity(places.len());
+    for place in places {
+        landed.push(match place {
+            Ok(place) if !record.places.contains_key(&place.id()) => {
+                let led = leads(sinks, [&place]).await.remove(&place.id());
+                let recorded = led.and_then(|led| record.places.get(&led)).map(|recorded| recorded.place.clone());
+                Ok(recorded.unwrap_or(place))
+            }
+            place => place,
+        });
+    }
+    landed
+}
+
+/// The places at the end of these places' links.
+async fn leads(sinks: &dyn SinkSet, places: impl IntoIterator<Item = &Place>) -> HashMap<PlaceId, PlaceId> {
+    let mut leads = HashMap::new();
+    for place in places {
+        if let Ok(sink) = sinks.reach(place).await
+            && let Some(led) = sink.leads_to(place)
+        {
+            leads.insert(place.id(), led.id());
+        }
+    }
+    leads
+}
+
 /// Lets the sinks know where versions went before: a look there knows values, not only markers.
 async fn note_delivered(sinks: &dyn SinkSet, tokens: impl IntoIterator<Item = &Token>) {
     for token in tokens {
@@ -174,7 +224,8 @@ async fn note_delivered(sinks: &dyn SinkSet, tokens: impl IntoIterator<Item = &T
             if (record.receipt.is_some() || announced())
                 && let Ok(sink) = sinks.reach(&record.place).await
             {
-                sink.went_to(&[&record.place]);
+                let receipt = record.receipt.as_deref();
+                sink.went_to(&[Delivered { place: &record.place, receipt }]);
             }
         }
     }

@@ -28,7 +28,7 @@ pub fn faults(manifest: &Manifest, observation: &Observation) -> Vec<Fault> {
             let id = place.id();
             let recorded = observation.tokens[index].record.as_ref().and_then(|record| record.places.get(&id));
             let entry = observation.identity(&id, recorded).and_then(|entry| entries.insert(entry, &push.span));
-            if let Some(first) = landed.insert(id, &push.span).or(entry) {
+            if let Some(first) = landed.insert(observation.entry(&id), &push.span).or(entry) {
                 let message =
                     format!("this push lands in the same place as another one: `{} {}`", push.sink, push.name);
                 let fault = Fault::error("same-place", push.span.clone(), message);

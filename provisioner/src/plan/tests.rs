@@ -135,7 +135,13 @@ enum Holds {
 fn seen(holds: Holds) -> Result<Seen, SinkError> {
     let shown = |digest: Digest, token_id| {
         let fingerprint = Some(digest.fingerprint());
-        Ok(Seen::Holds(SeenEntry { fingerprint, token_id, receipt: Receipt("r1".to_owned()), lagging: None }))
+        Ok(Seen::Holds(SeenEntry {
+            fingerprint,
+            token_id,
+            receipt: Receipt("r1".to_owned()),
+            former: Vec::new(),
+            lagging: None,
+        }))
     };
     match holds {
         Holds::Nothing => Ok(Seen::Absent),
@@ -145,7 +151,7 @@ fn seen(holds: Holds) -> Result<Seen, SinkError> {
         Holds::Alien => shown(digest("alien", 1), None),
         Holds::Altered => {
             let receipt = Receipt("r2".to_owned());
-            Ok(Seen::Holds(SeenEntry { fingerprint: None, token_id: None, receipt, lagging: None }))
+            Ok(Seen::Holds(SeenEntry { fingerprint: None, token_id: None, receipt, former: Vec::new(), lagging: None }))
         }
         Holds::Unknown => Err(SinkError::Unreachable { reason: "down".to_owned() }),
     }
@@ -210,6 +216,7 @@ impl Scene {
         let observation = Observation {
             clock: None,
             identities: std::collections::HashMap::new(),
+            leads: HashMap::new(),
             at: at(now),
             roles: manifest.roles.iter().map(role).collect(),
             users: manifest.users.iter().map(user).collect(),

@@ -44,6 +44,7 @@ impl Traits {
             fingerprint: shown.then(|| Digest::of(entry.value.as_bytes()).fingerprint()),
             token_id: Secret::parse(&entry.value).ok().filter(|_| shown).map(|secret| secret.token_id()),
             receipt: entry.receipt(),
+            former: Vec::new(),
             lagging,
         })
     }

@@ -9,6 +9,7 @@ mod doctor;
 mod dotenv;
 mod exits;
 mod expiry;
+mod files;
 mod help;
 mod interrupt;
 mod job;

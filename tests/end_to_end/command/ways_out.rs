@@ -285,7 +285,7 @@ impl Slow {
     async fn look(world: &World) -> Self {
         let (manifest, _) = load(&world.path("tokens.toml"), &Allowances::default()).unwrap();
         let client = Client::operator(world.service("latchkey.db").await, "slow");
-        let sinks = ManifestSinks::new(&manifest.sinks, "test-machine");
+        let sinks = ManifestSinks::new(&manifest.sinks, "test-machine", &manifest.bounds);
         let observation = observe(client.protocol(), &sinks, &manifest).await.unwrap();
         Self { manifest, client, sinks, observation }
     }

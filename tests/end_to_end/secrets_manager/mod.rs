@@ -65,6 +65,7 @@ impl Version {
             fingerprint: Some(self.marker.fingerprint.clone()),
             token_id: Some(self.marker.token_id.clone()),
             receipt: Receipt(receipt.to_owned()),
+            former: Vec::new(),
             lagging: None,
         })
     }

@@ -1,6 +1,7 @@
 //! What a look tells of a version that somebody else put, of replicas, and of what it is not allowed to see.
 
 use hyper::StatusCode;
+use latchkey_sinks::Delivered;
 use serde_json::json;
 use tests::engines::Fault;
 use tests::sinks::slept;
@@ -34,7 +35,7 @@ async fn rotated(world: &World, name: &str) -> (Place, Version, Version) {
     world.write(&first, &place, &Seen::Absent).await.unwrap();
     let (second, seen) = (first.next(), world.look(&place).await.unwrap());
     world.write(&second, &place, &seen).await.unwrap();
-    world.sink.went_to(&[&place]);
+    world.sink.went_to(&[Delivered { place: &place, receipt: None }]);
     (place, first, second)
 }
 
@@ -105,7 +106,7 @@ async fn a_value_of_ours_under_another_id_is_read_back_and_removed(world: &World
     assert!(world.sink.read(&place, &version.next().marker).await.unwrap().is_none());
     let unseen = world.look(&place).await.unwrap();
     refused(world.remove(&place, &unseen).await, "contains a value that Latchkey did not write");
-    world.sink.went_to(&[&place]);
+    world.sink.went_to(&[Delivered { place: &place, receipt: None }]);
     let seen = world.look(&place).await.unwrap();
     world.remove(&place, &seen).await.unwrap();
     assert!(!world.described(name).await["DeletedDate"].is_null());

@@ -26,6 +26,7 @@ fn looks(first: Found, second: Found) -> Vec<PlaceLook> {
     let look = |(place, found): (Place, Found)| PlaceLook {
         place: place.id(),
         found,
+        former: Vec::new(),
         awaits: None,
         declared: true,
         written: false,

@@ -49,7 +49,9 @@ pub(super) use self::login::login;
 pub use self::rights::{partition, right_to_know_oneself, rights_of_logins};
 pub use self::settings::{PushFields, Settings, read_json_key};
 use crate::deadline::Deadline;
-use crate::{Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, Write};
+use crate::{
+    Capabilities, DeclaredSink, Delivered, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, Write,
+};
 
 /// Its name in a manifest.
 pub const KIND: &str = "aws-secrets-manager";
@@ -177,9 +179,9 @@ impl Sink for AwsSecretsManager {
         .await
     }
 
-    fn went_to(&self, places: &[&Place]) {
-        let mut delivered = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
-        delivered.extend(places.iter().map(|place| place.id()));
+    fn went_to(&self, delivered: &[Delivered<'_>]) {
+        let mut noted = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.extend(delivered.iter().map(|delivered| delivered.place.id()));
     }
 
     async fn look(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>> {

@@ -43,6 +43,7 @@ fn marked(current: &str) -> SeenEntry {
         fingerprint: marker.as_ref().map(|marker| marker.fingerprint.clone()),
         token_id: marker.map(|marker| marker.token_id),
         receipt: Receipt(current.to_owned()),
+        former: Vec::new(),
         lagging: None,
     }
 }

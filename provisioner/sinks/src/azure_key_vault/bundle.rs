@@ -118,6 +118,7 @@ impl Bundle {
             receipt: Receipt(receipt_of(&marker)),
             fingerprint: Some(marker.fingerprint),
             token_id: Some(marker.token_id),
+            former: Vec::new(),
             lagging: None,
         }))
     }

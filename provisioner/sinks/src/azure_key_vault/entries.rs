@@ -41,6 +41,7 @@ impl State {
                 fingerprint: None,
                 token_id: None,
                 receipt: Receipt("disabled".to_owned()),
+                former: Vec::new(),
                 lagging: None,
             }),
             Self::Deleted => return Err(ending(vault, name)),

@@ -7,7 +7,7 @@ use latchkey::place::Place;
 
 use super::shell::{is_own, is_variable};
 use super::{Dotenv, KIND, Settings, warnings};
-use crate::facts::{SinkFacts, Spot, Twin, TypeFacts};
+use crate::facts::{DeclaredFile, RunFiles, SinkFacts, Spot, Twin, TypeFacts};
 use crate::host::Queues;
 use crate::login::Login;
 use crate::push::PushDeclaration;
@@ -50,8 +50,9 @@ impl TypeFacts for Type {
         false
     }
 
-    fn undeclared(&self, machine: &str) -> Option<Arc<dyn Sink>> {
-        Some(Arc::new(Dotenv::of_machine(machine)))
+    fn undeclared(&self, machine: &str, files: &RunFiles<'_>) -> Option<Arc<dyn Sink>> {
+        let modes = files.declared.iter().filter_map(|file| Some((file.path.to_owned(), file.mode?))).collect();
+        Some(Arc::new(Dotenv::of_machine(machine).within(files.bounds.clone(), modes)))
     }
 }
 
@@ -60,12 +61,12 @@ impl SinkFacts for Settings {
         Vec::new()
     }
 
-    fn file(&self) -> Option<&Path> {
-        Some(&self.path)
+    fn file(&self) -> Option<DeclaredFile<'_>> {
+        Some(DeclaredFile { path: &self.path, mode: self.mode })
     }
 
     fn warnings(&self) -> Vec<String> {
-        warnings(&self.path)
+        warnings(&self.path, self.file_mode())
     }
 
     fn check_name(&self, name: &Text<'_>, reading: &mut Reading<'_>) {

@@ -1,19 +1,18 @@
 //! What the sink does to one file: every step here blocks, and is short but for the wait for the lock and for git.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use latchkey::secret::{Digest, Secret};
+use latchkey::secret::{Digest, Fingerprint, Secret};
 
 use super::document::{Document, Held, SetError};
 use super::git::{Tracking, tracking};
+use super::reach::{Files, Recorded, receipt};
 use crate::deadline::Deadline;
-use crate::files::{self, FileError, Replacement, Stamp};
-use crate::{Receipt, Seen, SeenEntry, SinkError};
+use crate::files::{Mode, Replacement, Site, Stamp};
+use crate::{Seen, SeenEntry, SinkError};
 
 /// More than any `.env` file that is one.
 const FILE_MAX: usize = 1 << 20;
-/// What the owner alone may read and write.
-const MODE: u32 = 0o600;
 
 /// One entry to be set (`value`) or removed (none).
 #[derive(Debug)]
@@ -24,50 +23,73 @@ pub(super) struct Edit<'a> {
 }
 
 /// Whether each name could be written.
-pub(super) fn prepare(path: &Path, names: &[String]) -> Vec<Result<(), SinkError>> {
-    let file = check_path(path)
-        .and_then(|()| files::check_writable(path).map_err(SinkError::from))
-        .and_then(|()| check_untracked(path))
-        .and_then(|()| open(path));
-    each(names, file, |name, opened| opened.document.check(name).map_err(|error| unset(path, &error)))
+pub(super) fn prepare(files: &Files, path: &Path, names: &[String]) -> Vec<Result<(), SinkError>> {
+    let prepare = || {
+        let site = files.open(path)?;
+        site.check_replaceable(files.mode(site.path()))?;
+        check_untracked(site.path())?;
+        open(&site)
+    };
+    each(names, prepare(), |name, opened| opened.document.check(name).map_err(|error| unset(path, &error)))
 }
 
 /// What each name holds.
-pub(super) fn look(path: &Path, names: &[String]) -> Vec<Result<Seen, SinkError>> {
-    each(names, open(path), |name, opened| seen(path, &opened.document, name))
+pub(super) fn look(files: &Files, path: &Path, entries: &[(String, Option<Recorded>)]) -> Vec<Result<Seen, SinkError>> {
+    let opened = files.open(path).and_then(|site| Ok((open(&site)?, site)));
+    let former = opened.as_ref().map_or_else(|_| Vec::new(), |_| former(files, path));
+    let look = |(name, recorded): &(String, Option<Recorded>)| {
+        let (opened, site) = match &opened {
+            Ok(opened) => opened,
+            Err(error) => return Err(error.clone()),
+        };
+        match seen(path, opened, name)? {
+            Seen::Absent if recorded.as_ref().is_some_and(|recorded| recorded.is_elsewhere(site)) => {
+                Err(Recorded::elsewhere(path))
+            }
+            Seen::Holds(held) => Ok(Seen::Holds(SeenEntry { former: formerly(&former, name), ..held })),
+            seen => Ok(seen),
+        }
+    };
+    entries.iter().map(look).collect()
 }
 
-/// The secret that `name` holds, if it holds one.
-pub(super) fn read(path: &Path, name: &str) -> Result<Option<Secret>, SinkError> {
-    let held = open(path)?.document.held(name).map_err(|error| unset(path, &error))?;
-    Ok(held.and_then(|held| Secret::parse(&held.value).ok()))
+/// The secret with a fingerprint, if `name` holds it, here or where the path led before.
+pub(super) fn read(
+    files: &Files,
+    path: &Path,
+    (name, wanted): &(String, Fingerprint),
+) -> Result<Option<Secret>, SinkError> {
+    let held = open(&files.open(path)?)?.document.held(name).map_err(|error| unset(path, &error))?;
+    let former = former(files, path).into_iter().filter_map(|document| document.held(name).ok()?);
+    let secrets = held.into_iter().chain(former).filter_map(|held| Secret::parse(&held.value).ok());
+    Ok(secrets.into_iter().find(|secret| secret.fingerprint() == *wanted))
+}
+
+/// The files that the path led to before, as far as they can be read.
+fn former(files: &Files, path: &Path) -> Vec<Document> {
+    let open = |file: &PathBuf| Some(open(&files.open(file).ok()?).ok()?.document);
+    super::former::files(path).iter().filter_map(open).collect()
+}
+
+/// What a name has in them.
+fn formerly(former: &[Document], name: &str) -> Vec<Fingerprint> {
+    let held = former.iter().filter_map(|document| document.held(name).ok()?);
+    held.filter(|held| !held.value.is_empty()).map(|held| Digest::of(held.value.as_bytes()).fingerprint()).collect()
 }
 
 /// Makes all edits in one step, each of them only if its entry still is what was seen. Only under the folder's lock.
-pub(super) fn apply(path: &Path, edits: &[Edit<'_>], deadline: Deadline) -> Vec<Result<(), SinkError>> {
-    let mut opened = match open(path) {
+pub(super) fn apply(site: &Site, edits: &[Edit<'_>], mode: Mode, deadline: Deadline) -> Vec<Result<(), SinkError>> {
+    let mut opened = match open(site) {
         Ok(opened) => opened,
         Err(error) => return edits.iter().map(|_| Err(error.clone())).collect(),
     };
-    files::remove_leftovers(path);
-    let made: Vec<_> = edits.iter().map(|edit| edit.make(path, &mut opened.document)).collect();
+    site.remove_leftovers();
+    let made: Vec<_> = edits.iter().map(|edit| edit.make(site.path(), &mut opened)).collect();
     if !made.iter().any(|change| matches!(change, Ok(true))) {
         return made.into_iter().map(|change| change.map(|_| ())).collect();
     }
-    let replaced = replace(path, &opened, deadline);
+    let replaced = replace(site, &opened, mode, deadline);
     made.into_iter().map(|change| if change? { replaced.clone() } else { Ok(()) }).collect()
-}
-
-/// Whether `path` still leads to itself: a link that was put there since would carry a write to somewhere else.
-pub(super) fn check_path(path: &Path) -> Result<(), SinkError> {
-    let target = files::resolve(path);
-    if target == path {
-        return Ok(());
-    }
-    Err(SinkError::Refused {
-        reason: format!("`{}` is now a link to `{}`", path.display(), target.display()),
-        hint: "set `path` to that file, or replace the link by a file".to_owned(),
-    })
 }
 
 /// Refuses a file that the next commit would publish.
@@ -92,8 +114,9 @@ pub(super) fn check_untracked(path: &Path) -> Result<(), SinkError> {
 
 impl Edit<'_> {
     /// Edits the document; whether that changed anything.
-    fn make(&self, path: &Path, document: &mut Document) -> Result<bool, SinkError> {
-        let now = seen(path, document, self.name)?;
+    fn make(&self, path: &Path, opened: &mut Opened) -> Result<bool, SinkError> {
+        let now = seen(path, opened, self.name)?;
+        let document = &mut opened.document;
         let done = match self.value {
             Some(secret) => {
                 document.get(self.name).is_some_and(|value| Digest::of(value.as_bytes()).matches(&secret.digest()))
@@ -126,26 +149,28 @@ fn agree(seen: &Seen, now: &Seen) -> bool {
 struct Opened {
     document: Document,
     stamp: Option<Stamp>,
+    volume: Option<String>,
 }
 
-fn open(path: &Path) -> Result<Opened, SinkError> {
-    let Some(contents) = files::read(path, FILE_MAX)? else {
-        return Ok(Opened { document: Document::default(), stamp: None });
+fn open(site: &Site) -> Result<Opened, SinkError> {
+    let (path, volume) = (site.path(), site.volume());
+    let Some(contents) = site.read(FILE_MAX)? else {
+        return Ok(Opened { document: Document::default(), stamp: None, volume });
     };
     let text = std::str::from_utf8(&contents.bytes).map_err(|_| SinkError::Refused {
         reason: format!("`{}` is not UTF-8 text", path.display()),
         hint: "save it as UTF-8".to_owned(),
     })?;
     let document = Document::parse(text).map_err(|error| unset(path, &error.into()))?;
-    Ok(Opened { document, stamp: Some(contents.stamp) })
+    Ok(Opened { document, stamp: Some(contents.stamp), volume })
 }
 
-fn replace(path: &Path, opened: &Opened, deadline: Deadline) -> Result<(), SinkError> {
+fn replace(site: &Site, opened: &Opened, mode: Mode, deadline: Deadline) -> Result<(), SinkError> {
     // Before it is renamed nobody sees it.
-    let replacement = Replacement::prepare(path, opened.document.to_text().as_bytes(), MODE);
+    let replacement = Replacement::prepare(site, opened.document.to_text().as_bytes(), mode);
     let replacement = replacement.map_err(|error| SinkError::from(error).rejected())?;
     // Editors take no lock: this leaves them no more than the moment of the renaming.
-    if Stamp::read(path) != opened.stamp {
+    if site.stamp() != opened.stamp {
         return Err(SinkError::Changed);
     }
     if deadline.has_passed() {
@@ -158,15 +183,17 @@ fn replace(path: &Path, opened: &Opened, deadline: Deadline) -> Result<(), SinkE
     })
 }
 
-fn seen(path: &Path, document: &Document, name: &str) -> Result<Seen, SinkError> {
+fn seen(path: &Path, opened: &Opened, name: &str) -> Result<Seen, SinkError> {
+    let document = &opened.document;
     let held = document.held(name).map_err(|error| unset(path, &error))?;
     let Some(Held { value, doubtful }) = held.filter(|held| !held.value.is_empty()) else { return Ok(Seen::Absent) };
     // Of all that stands there, so that a repair is a change.
     let whole = document.get(name).unwrap_or_default();
     Ok(Seen::Holds(SeenEntry {
-        receipt: Receipt(Digest::of(whole.as_bytes()).fingerprint().as_str().to_owned()),
+        receipt: receipt(Digest::of(whole.as_bytes()).fingerprint().as_str(), opened.volume.as_deref()),
         fingerprint: Some(Digest::of(value.as_bytes()).fingerprint()),
         token_id: Secret::parse(&value).ok().map(|secret| secret.token_id()),
+        former: Vec::new(),
         lagging: doubtful.map(|line| format!("readers see different values of `{name}` in line {line}")),
     }))
 }
@@ -184,22 +211,4 @@ fn each<T>(
 
 fn unset(path: &Path, error: &SetError) -> SinkError {
     SinkError::Refused { reason: format!("`{}`: {error}", path.display()), hint: error.hint() }
-}
-
-impl From<FileError> for SinkError {
-    fn from(error: FileError) -> Self {
-        let (reason, hint) = (error.to_string(), error.hint().to_owned());
-        match error {
-            FileError::NoFolder { .. } | FileError::NotRegular { .. } | FileError::TooLarge { .. } => {
-                Self::Refused { reason, hint }
-            }
-            FileError::Denied { .. }
-            | FileError::OtherOwner { .. }
-            | FileError::ReadOnly { .. }
-            | FileError::Full { .. } => Self::Denied { reason, hint },
-            FileError::Busy { .. } | FileError::Held { .. } | FileError::Unsure { .. } | FileError::Io { .. } => {
-                Self::Unreachable { reason }
-            }
-        }
-    }
 }

@@ -8,9 +8,12 @@ mod agreement;
 mod document;
 mod facts;
 mod file;
+mod former;
 mod git;
 mod index;
 mod node;
+mod reach;
+mod refusal;
 mod scan;
 mod settings;
 mod shell;
@@ -20,6 +23,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -30,10 +34,13 @@ use tokio::task::spawn_blocking;
 pub use self::document::{Document, DotenvError, Held, SetError};
 pub(super) use self::facts::Type;
 use self::file::Edit;
+use self::reach::{Files, receipt};
 pub use self::settings::Settings;
 use super::{Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, Write};
+use crate::bounds::Bounds;
 use crate::deadline::Deadline;
-use crate::files;
+use crate::files::{self, FileError, FolderLock, Mode, Site};
+use crate::sink::Delivered;
 
 /// The sink's type, in manifests and places.
 pub const KIND: &str = "dotenv";
@@ -47,25 +54,36 @@ pub struct Dotenv {
     machine: String,
     /// The file that pushes go to, where one is declared.
     file: Option<PathBuf>,
+    files: Arc<Files>,
 }
 
-/// The place of the entry `name` in the file at `path`, which is made absolute, links resolved where they exist.
-/// Whether the path may leave the manifest's folder is for the caller to decide, by the place's part `path`.
+/// The place of the entry `name` in the file at `path`, which is made absolute. Its links stay in it: one that is moved
+/// at each deployment is still one place.
 ///
 /// A path that is not Unicode text names no file that exists: [`Sink::prepare`] reports it.
 pub fn place(machine: &str, path: &Path, name: &str) -> Place {
-    let path = files::resolve(path);
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     Place::new(KIND, &[("machine", machine), ("path", &path.to_string_lossy()), ("name", name)], true)
 }
 
 /// What the owner of the file at `path` should know before a secret goes there, one sentence each. Runs git.
-fn warnings(path: &Path) -> Vec<String> {
+fn warnings(path: &Path, mode: Mode) -> Vec<String> {
     let path = files::resolve(path);
     let mut warnings = Vec::new();
     warnings.extend(git::may_be_added(&path));
-    if let Some(mode) = files::mode(&path).filter(|mode| mode & 0o077 != 0) {
+    match Site::open(&path).and_then(|site| site.check_replaceable(mode)) {
+        // What every look tells.
+        Err(FileError::NoFolder { .. } | FileError::Folder { .. } | FileError::NotRegular { .. }) => return warnings,
+        Err(error) => {
+            warnings.push(format!("{error}: {}", error.hint()));
+            return warnings;
+        }
+        Ok(()) => {}
+    }
+    let (Mode::Exactly(wanted) | Mode::AtMost(wanted)) = mode;
+    if let Some(mode) = files::mode(&path).filter(|mode| mode & 0o077 & !wanted != 0) {
         warnings.push(format!(
-            "`{}` is accessible to others (mode {mode:04o}): the next write sets it to 0600",
+            "`{}` is accessible to others (mode {mode:04o}): the next write sets it to {wanted:04o}",
             path.display()
         ));
     }
@@ -75,12 +93,19 @@ fn warnings(path: &Path) -> Vec<String> {
 impl Dotenv {
     /// The files of the machine that this process runs on; no push goes to any.
     pub fn of_machine(machine: &str) -> Self {
-        Self { machine: machine.to_owned(), file: None }
+        Self { machine: machine.to_owned(), file: None, files: Arc::default() }
     }
 
     /// The same, and pushes go to this file.
     pub fn of_file(machine: &str, file: PathBuf) -> Self {
-        Self { machine: machine.to_owned(), file: Some(file) }
+        Self { machine: machine.to_owned(), file: Some(file), files: Arc::default() }
+    }
+
+    /// The same, and opens only what `bounds` allow; files in `modes` get those permissions.
+    #[must_use]
+    pub fn within(mut self, bounds: Bounds, modes: Vec<(PathBuf, u32)>) -> Self {
+        self.files = Arc::new(Files::new(bounds, modes));
+        self
     }
 
     fn address<'a>(&self, place: &'a Place) -> Result<(&'a Path, &'a str), SinkError> {
@@ -101,8 +126,8 @@ impl Dotenv {
     }
 
     /// Sorts places by file; those that this machine does not have are answered at once.
-    fn sort<'a, T>(&self, places: impl Iterator<Item = &'a Place>) -> (Files<'a>, Answers<T>) {
-        let mut files = Files::new();
+    fn sort<'a, T>(&self, places: impl Iterator<Item = &'a Place>) -> (ByFile<'a>, Answers<T>) {
+        let mut files = ByFile::new();
         let answers = places
             .enumerate()
             .map(|(at, place)| match self.address(place) {
@@ -116,55 +141,69 @@ impl Dotenv {
         (files, Answers(answers))
     }
 
-    /// Asks each file once, away from the threads that drive other requests.
-    async fn ask<T: Send + 'static>(&self, places: &[&Place], question: Question<T>) -> Vec<Result<T, SinkError>> {
-        let (files, mut answers) = self.sort(places.iter().copied());
-        for (path, entries) in files {
-            let owned = path.to_owned();
-            let names: Vec<String> = entries.iter().map(|(_, name)| (*name).to_owned()).collect();
-            let result = blocking(path, move || question(&owned, &names)).await;
+    /// Asks each file once about its entries, away from the threads that drive other requests.
+    async fn ask<E: Send + 'static, T: Send + 'static>(
+        &self,
+        places: &[&Place],
+        entry: impl Fn(&Place, &str) -> E,
+        question: Question<E, T>,
+    ) -> Vec<Result<T, SinkError>> {
+        let (by_file, mut answers) = self.sort(places.iter().copied());
+        for (path, entries) in by_file {
+            let (owned, files) = (path.to_owned(), self.files.clone());
+            let asked: Vec<E> = entries.iter().map(|(at, name)| entry(places[*at], name)).collect();
+            let result = blocking(path, move || question(&files, &owned, &asked)).await;
             answers.fill(&entries, result);
         }
         answers.finish()
     }
 
-    async fn change(&self, edits: Vec<(&Place, Edit<'_>)>, deadline: Deadline) -> Vec<Result<(), SinkError>> {
-        let (files, mut answers) = self.sort(edits.iter().map(|(place, _)| *place));
+    /// Answers each edit with the file system that it was made on.
+    async fn change(
+        &self,
+        edits: Vec<(&Place, Edit<'_>)>,
+        deadline: Deadline,
+    ) -> Vec<Result<Option<String>, SinkError>> {
+        let (by_file, mut answers) = self.sort(edits.iter().map(|(place, _)| *place));
         let mut edits: Vec<_> = edits.into_iter().map(|(_, edit)| Some(edit)).collect();
-        for (path, entries) in files {
+        for (path, entries) in by_file {
             let edits: Vec<_> = entries.iter().filter_map(|(at, _)| edits[*at].take()).collect();
-            answers.fill(&entries, change_file(path, &edits, deadline).await);
+            answers.fill(&entries, self.change_file(path, &edits, deadline).await);
         }
         answers.finish()
     }
-}
 
-/// Waits for git and for the lock elsewhere; the edit itself is done here, in a few milliseconds, so that no secret is
-/// copied to another thread.
-async fn change_file(
-    path: &Path,
-    edits: &[Edit<'_>],
-    deadline: Deadline,
-) -> Result<Vec<Result<(), SinkError>>, SinkError> {
-    if deadline.has_passed() {
-        return Err(SinkError::Late);
-    }
-    let owned: PathBuf = path.to_owned();
-    let writes = edits.iter().any(|edit| edit.value.is_some());
-    let _lock = blocking(path, move || {
-        file::check_path(&owned)?;
-        let lock = files::lock_folder(owned.parent().unwrap_or(&owned), LOCK_WAIT.min(deadline.left()))?;
-        // Somebody may have added the file since it was prepared. What only leaves it may leave a tracked one too.
-        if writes {
-            file::check_untracked(&owned)?;
+    /// Waits for git and for the lock elsewhere; the edit itself is done here, in a few milliseconds, so that no secret
+    /// is copied to another thread. Lock and edit are of the folder that was opened first.
+    async fn change_file(
+        &self,
+        path: &Path,
+        edits: &[Edit<'_>],
+        deadline: Deadline,
+    ) -> Result<Vec<Result<Option<String>, SinkError>>, SinkError> {
+        if deadline.has_passed() {
+            return Err(SinkError::Late);
         }
-        Ok::<_, SinkError>(lock)
-    })
-    .await??;
-    if deadline.has_passed() {
-        return Err(SinkError::Late);
+        let (owned, files) = (path.to_owned(), self.files.clone());
+        let writes = edits.iter().any(|edit| edit.value.is_some());
+        let (site, mode, _lock) = blocking(path, move || {
+            let site = files.open(&owned)?;
+            let lock: FolderLock = site.lock(LOCK_WAIT.min(deadline.left()))?;
+            // Somebody may have added the file since it was prepared. What only leaves it may leave a tracked one too.
+            if writes {
+                file::check_untracked(site.path())?;
+            }
+            let mode = files.mode(site.path());
+            Ok::<_, SinkError>((site, mode, lock))
+        })
+        .await??;
+        if deadline.has_passed() {
+            return Err(SinkError::Late);
+        }
+        let volume = site.volume();
+        let made = file::apply(&site, edits, mode, deadline);
+        Ok(made.into_iter().map(|made| made.map(|()| volume.clone())).collect())
     }
-    Ok(file::apply(path, edits, deadline))
 }
 
 async fn blocking<T: Send + 'static>(path: &Path, work: impl FnOnce() -> T + Send + 'static) -> Result<T, SinkError> {
@@ -174,10 +213,10 @@ async fn blocking<T: Send + 'static>(path: &Path, work: impl FnOnce() -> T + Sen
 }
 
 /// Each file's entries: where they stand among what was asked, and their names.
-type Files<'a> = BTreeMap<&'a Path, Vec<(usize, &'a str)>>;
+type ByFile<'a> = BTreeMap<&'a Path, Vec<(usize, &'a str)>>;
 
-/// What a file answers about each of these names.
-type Question<T> = fn(&Path, &[String]) -> Vec<Result<T, SinkError>>;
+/// What a file answers about each of these entries.
+type Question<E, T> = fn(&Files, &Path, &[E]) -> Vec<Result<T, SinkError>>;
 
 /// Answers in the order of what was asked.
 struct Answers<T>(Vec<Option<Result<T, SinkError>>>);
@@ -237,17 +276,29 @@ impl Sink for Dotenv {
     }
 
     fn unit(&self, place: &Place) -> String {
-        place.part("path").unwrap_or_default().to_owned()
+        files::resolve(Path::new(place.part("path").unwrap_or_default())).to_string_lossy().into_owned()
+    }
+
+    fn leads_to(&self, found: &Place) -> Option<Place> {
+        let (path, name) = self.address(found).ok()?;
+        let real = files::resolve(path);
+        let led =
+            Place::new(KIND, &[("machine", &self.machine), ("path", &real.to_string_lossy()), ("name", name)], true);
+        (real != path).then_some(led)
     }
 
     async fn prepare(&self, places: &[&Place]) -> Vec<Result<(), SinkError>> {
-        self.ask(places, file::prepare).await
+        self.ask(places, |_, name| name.to_owned(), file::prepare).await
+    }
+
+    fn went_to(&self, delivered: &[Delivered<'_>]) {
+        self.files.note(delivered);
     }
 
     /// A file that does not exist holds nothing. A folder that does not exist is an error: its disk may not be
-    /// mounted.
+    /// mounted. Nor is an entry absent where it was delivered to a file of that name on another file system.
     async fn look(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>> {
-        self.ask(places, file::look).await
+        self.ask(places, |place, name| (name.to_owned(), self.files.recorded(place)), file::look).await
     }
 
     /// The file that a path leads to by now: a folder may have become a link.
@@ -261,9 +312,9 @@ impl Sink for Dotenv {
 
     async fn read(&self, place: &Place, wanted: &Marker) -> Result<Option<Secret>, SinkError> {
         let (path, name) = self.address(place)?;
-        let (owned, name) = (path.to_owned(), name.to_owned());
-        let secret = blocking(path, move || file::read(&owned, &name)).await??;
-        Ok(secret.filter(|secret| secret.fingerprint() == wanted.fingerprint))
+        let (owned, files) = (path.to_owned(), self.files.clone());
+        let asked = (name.to_owned(), wanted.fingerprint.clone());
+        blocking(path, move || file::read(&files, &owned, &asked)).await?
     }
 
     async fn write(&self, writes: &[Write<'_>], deadline: Deadline) -> Vec<Result<Receipt, SinkError>> {
@@ -272,8 +323,10 @@ impl Sink for Dotenv {
             (write.place, Edit { name, seen: write.seen, value: Some(write.secret) })
         });
         let answers = self.change(edits.collect(), deadline).await;
-        let receipts = writes.iter().map(|write| Receipt(write.secret.fingerprint().as_str().to_owned()));
-        answers.into_iter().zip(receipts).map(|(answer, receipt)| answer.map(|()| receipt)).collect()
+        let receipt = |(answer, write): (Result<Option<String>, SinkError>, &Write<'_>)| {
+            answer.map(|volume| receipt(write.secret.fingerprint().as_str(), volume.as_deref()))
+        };
+        answers.into_iter().zip(writes).map(receipt).collect()
     }
 
     async fn remove(&self, removals: &[Removal<'_>], deadline: Deadline) -> Vec<Result<(), SinkError>> {
@@ -281,6 +334,6 @@ impl Sink for Dotenv {
             let name = removal.place.part("name").unwrap_or_default();
             (removal.place, Edit { name, seen: removal.seen, value: None })
         });
-        self.change(edits.collect(), deadline).await
+        self.change(edits.collect(), deadline).await.into_iter().map(|made| made.map(drop)).collect()
     }
 }

@@ -1,11 +1,13 @@
 //! An advisory lock on a folder, so that the lock leaves no file behind.
 
 use std::fs::{File, TryLockError};
-use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use super::FileError;
+use rustix::fs::{Mode, OFlags, openat};
+
+use super::site::open_folder;
+use super::{FileError, resolve};
 use crate::deadline::Deadline;
 
 const PAUSE: Duration = Duration::from_millis(5);
@@ -22,10 +24,13 @@ pub struct FolderLock {
 /// # Errors
 /// When another process or thread holds it for that long, or the folder cannot be opened or locked.
 pub fn lock_folder(folder: &Path, wait: Duration) -> Result<FolderLock, FileError> {
-    let file = File::open(folder).map_err(|error| match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => FileError::NoFolder { path: folder.to_owned() },
-        _ => FileError::from_io("lock", folder, &error),
-    })?;
+    let opened = openat(open_folder(&resolve(folder))?, ".", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    let opened = opened.map_err(|error| FileError::from_io("lock", folder, &error.into()))?;
+    lock(opened.into(), folder, wait)
+}
+
+/// Takes the lock on a folder that is open.
+pub(super) fn lock(file: File, folder: &Path, wait: Duration) -> Result<FolderLock, FileError> {
     let deadline = Deadline::after(wait);
     loop {
         match file.try_lock() {

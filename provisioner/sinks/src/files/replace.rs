@@ -1,116 +1,145 @@
 //! Replacing a file in one step: whoever reads it sees the old content or the new, and a crash leaves one of the two.
 
-use std::fs::{self, File, Permissions};
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, Permissions};
 use std::io::{ErrorKind, Write as _};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use tempfile::NamedTempFile;
+use latchkey::entropy::{Entropy as _, SystemEntropy};
+use rustix::fs::{AtFlags, Mode as CreateMode, OFlags, openat, renameat, unlinkat};
 
-use super::{FileError, check_writable, folder_of, resolve};
+use super::access::Unkept;
+use super::check::Kept;
+use super::{FileError, Mode, Site};
 
 /// Follows the file's own name, so that a pattern like `.env.*` in `.gitignore` covers what a crash leaves behind.
-const LEFTOVER: &str = ".latchkey-tmp";
+const LEFTOVER: &[u8] = b".latchkey-tmp";
+/// How many random characters a new file's name has.
+const RANDOM: usize = 8;
+/// How often a name is chosen when there is already a file of that name.
+const TRIES: usize = 16;
 
 /// New content that waits beside the file it is to replace. Dropping it leaves the file as it was.
 #[derive(Debug)]
 #[must_use = "nothing is replaced before `commit`"]
-pub struct Replacement {
-    new: NamedTempFile,
-    target: PathBuf,
+pub struct Replacement<'a> {
+    site: &'a Site,
+    /// Its name, until it has taken the other's place.
+    name: Option<OsString>,
 }
 
-/// Replaces the content of the file at `path`, or creates it; see [`Replacement::prepare`].
+/// Replaces the content of the file at `path`, or creates it with `mode`; see [`Replacement::prepare`]. What the mode
+/// of a file that is there has beyond `mode` is removed.
 ///
 /// # Errors
 /// What prevents it. The old file is intact, unless the error is [`FileError::Unsure`].
 pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
-    Replacement::prepare(path, bytes, mode)?.commit()
+    Replacement::prepare(&Site::open(path)?, bytes, Mode::AtMost(mode))?.commit()
 }
 
-impl Replacement {
-    /// Writes `bytes` to a new file beside the one at `path`, and flushes them to the disk. Where `path` is a link,
-    /// what it leads to is replaced, and the link stays.
+impl<'a> Replacement<'a> {
+    /// Writes `bytes` to a new file beside the one at `site`, and flushes them to the disk. Where a path was a link, what
+    /// it leads to is replaced, and the link stays.
     ///
-    /// A file that did not exist gets `mode`, whatever the umask. One that did keeps its owner and group, and its mode
-    /// is tightened to `mode`: what `mode` does not allow is removed, nothing is added. Access lists and extended
-    /// attributes are not carried over.
+    /// A file that did not exist gets `mode`, whatever the umask. One that did keeps its owner, its group, its access
+    /// list and its other attributes.
     ///
     /// # Errors
     /// What prevents it; the old file is intact and nothing is left beside it.
-    pub fn prepare(path: &Path, bytes: &[u8], mode: u32) -> Result<Self, FileError> {
-        check_writable(path)?;
-        let target = resolve(path);
-        let fault = |error: std::io::Error| FileError::writing(&target, &error);
-        let mut new = beside(&target).map_err(fault)?;
+    pub fn prepare(site: &'a Site, bytes: &[u8], mode: Mode) -> Result<Self, FileError> {
+        let kept = site.kept(mode)?;
+        let fault = |error: std::io::Error| FileError::writing(site.path(), &error);
+        let (mut new, replacement) = beside(site).map_err(fault)?;
         new.write_all(bytes).map_err(fault)?;
-        settle(new.as_file(), &target, mode)?;
-        new.as_file().sync_all().map_err(fault)?;
-        Ok(Self { new, target })
+        if let Some(kept) = kept {
+            settle(&new, site, &kept)?;
+        } else {
+            let (Mode::Exactly(mode) | Mode::AtMost(mode)) = mode;
+            new.set_permissions(Permissions::from_mode(mode)).map_err(fault)?;
+        }
+        new.sync_all().map_err(fault)?;
+        Ok(replacement)
     }
 
     /// Puts the new file in the old one's place, and flushes the folder.
     ///
     /// # Errors
     /// What prevents it. The old file is intact, unless the error is [`FileError::Unsure`].
-    pub fn commit(self) -> Result<(), FileError> {
-        let Self { new, target } = self;
-        // A failed `persist` hands the new file back inside the error, whose drop deletes it.
-        new.persist(&target).map_err(|error| FileError::writing(&target, &error.error))?;
-        let flushed = File::open(folder_of(&target)?).and_then(|folder| folder.sync_all());
-        match flushed {
+    pub fn commit(mut self) -> Result<(), FileError> {
+        let site = self.site;
+        if let Some(name) = &self.name {
+            let renamed = renameat(&site.folder, name, &site.folder, &site.name);
+            renamed.map_err(|error| FileError::writing(site.path(), &error.into()))?;
+        }
+        self.name = None;
+        let flushed = site.reopen_folder("write").and_then(|folder| match folder.sync_all() {
             // Some file systems cannot flush a folder.
             Err(error) if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {
-                Err(FileError::Unsure { path: target, reason: error.to_string() })
+                Err(FileError::from_io("write", site.folder_path(), &error))
             }
             _ => Ok(()),
+        });
+        flushed.map_err(|error| FileError::Unsure { path: site.path().to_owned(), reason: error.to_string() })
+    }
+}
+
+impl Drop for Replacement<'_> {
+    fn drop(&mut self) {
+        if let Some(name) = self.name.take() {
+            // Best effort: the next writer removes what is left.
+            let _ = unlinkat(&self.site.folder, name, AtFlags::empty());
         }
     }
 }
 
-/// Deletes what killed writers left beside the file at `path`. Only for who holds the lock on its folder: every such
-/// file is then nobody's. Failures do no harm.
-pub fn remove_leftovers(path: &Path) {
-    let target = resolve(path);
-    let (Some(folder), Some(name)) = (target.parent(), target.file_name()) else { return };
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    let start = format!("{}.", name.to_string_lossy());
-    for entry in entries.flatten() {
-        let found = entry.file_name();
-        let middle = found.to_str().and_then(|found| found.strip_prefix(&start)?.strip_suffix(LEFTOVER));
-        if middle.is_some_and(|middle| middle.len() == RANDOM && middle.bytes().all(|b| b.is_ascii_alphanumeric())) {
-            // Best effort: the next writer tries again.
-            let _ = fs::remove_file(entry.path());
-        }
-    }
+/// Whether `found` is what a killed writer of the file `name` left.
+pub(super) fn is_leftover(name: &OsStr, found: &[u8]) -> bool {
+    let rest = found.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"."));
+    let middle = rest.and_then(|rest| rest.strip_suffix(LEFTOVER));
+    middle.is_some_and(|middle| middle.len() == RANDOM && middle.iter().all(u8::is_ascii_alphanumeric))
 }
-
-/// How many random characters a new file's name has.
-const RANDOM: usize = 8;
 
 /// A new file, mode 0600 from its first moment.
-fn beside(target: &Path) -> std::io::Result<NamedTempFile> {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    tempfile::Builder::new()
-        .prefix(&format!("{name}."))
-        .rand_bytes(RANDOM)
-        .suffix(LEFTOVER)
-        .permissions(Permissions::from_mode(0o600))
-        .tempfile_in(target.parent().unwrap_or(target))
+fn beside(site: &Site) -> std::io::Result<(File, Replacement<'_>)> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut last = std::io::Error::from(ErrorKind::AlreadyExists);
+    for _ in 0..TRIES {
+        let name = new_name(&site.name)?;
+        match openat(&site.folder, &name, flags, CreateMode::RUSR | CreateMode::WUSR) {
+            Ok(file) => return Ok((File::from(file), Replacement { site, name: Some(name) })),
+            Err(error) => last = error.into(),
+        }
+        if last.kind() != ErrorKind::AlreadyExists {
+            break;
+        }
+    }
+    Err(last)
 }
 
-/// Gives the new file the old one's owner, and the mode it is to have.
-fn settle(new: &File, target: &Path, mode: u32) -> Result<(), FileError> {
-    let fault = |error: std::io::Error| FileError::writing(target, &error);
-    let Ok(old) = fs::metadata(target) else {
-        return new.set_permissions(Permissions::from_mode(mode)).map_err(fault);
-    };
+fn new_name(name: &OsStr) -> std::io::Result<OsString> {
+    const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let mut random = [0; RANDOM];
+    SystemEntropy.fill(&mut random).map_err(|error| std::io::Error::other(error.to_string()))?;
+    let random = random.map(|byte| LETTERS[usize::from(byte) % LETTERS.len()]);
+    Ok(OsString::from_vec([name.as_bytes(), b".", &random, LEFTOVER].concat()))
+}
+
+/// Gives the new file what the old one had. The mode comes last but for the access list, which a changed owner or mode
+/// would change too.
+fn settle(new: &File, site: &Site, kept: &Kept) -> Result<(), FileError> {
+    let path = || site.path().to_owned();
+    let fault = |error: std::io::Error| FileError::writing(site.path(), &error);
     let ours = new.metadata().map_err(fault)?;
-    if ours.uid() != old.uid() {
-        fchown(new, Some(old.uid()), None).map_err(|_| FileError::OtherOwner { path: target.to_owned() })?;
+    if ours.uid() != kept.owner {
+        fchown(new, Some(kept.owner), None).map_err(|_| FileError::OtherOwner { path: path() })?;
     }
-    let group_kept = ours.gid() == old.gid() || fchown(new, None, Some(old.gid())).is_ok();
-    // Rights that were meant for another group go to none.
-    let kept = if group_kept { 0o777 } else { 0o707 };
-    new.set_permissions(Permissions::from_mode(old.mode() & mode & kept)).map_err(fault)
+    // Without permissions for the group it does not matter which one it is.
+    if ours.gid() != kept.group && fchown(new, None, Some(kept.group)).is_err() && kept.mode & 0o070 != 0 {
+        return Err(FileError::Group { path: path(), group: kept.group });
+    }
+    new.set_permissions(Permissions::from_mode(kept.mode)).map_err(fault)?;
+    let given = kept.attributes.give(new, kept.mode);
+    given.map_err(|Unkept(name)| FileError::Attribute { path: path(), name })
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use latchkey::place::Place;
 
 use super::{Heroku, KIND, Settings, Stage, Target};
-use crate::facts::{SinkFacts, Spot, Twin, TypeFacts};
+use crate::facts::{DeclaredFile, RunFiles, SinkFacts, Spot, Twin, TypeFacts};
 use crate::host::Queues;
 use crate::login::Login;
 use crate::push::PushDeclaration;
@@ -62,7 +62,7 @@ impl TypeFacts for Type {
         false
     }
 
-    fn undeclared(&self, _: &str) -> Option<Arc<dyn Sink>> {
+    fn undeclared(&self, _: &str, _: &RunFiles<'_>) -> Option<Arc<dyn Sink>> {
         None
     }
 }
@@ -79,7 +79,7 @@ impl SinkFacts for Settings {
         vec![("login", &self.login)]
     }
 
-    fn file(&self) -> Option<&Path> {
+    fn file(&self) -> Option<DeclaredFile<'_>> {
         None
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use latchkey::place::Place;
 
 use super::{KIND, Keyring, Session, Settings};
-use crate::facts::{SinkFacts, Spot, Twin, TypeFacts};
+use crate::facts::{DeclaredFile, RunFiles, SinkFacts, Spot, Twin, TypeFacts};
 use crate::host::Queues;
 use crate::login::Login;
 use crate::push::PushDeclaration;
@@ -47,7 +47,7 @@ impl TypeFacts for Type {
         false
     }
 
-    fn undeclared(&self, _: &str) -> Option<Arc<dyn Sink>> {
+    fn undeclared(&self, _: &str, _: &RunFiles<'_>) -> Option<Arc<dyn Sink>> {
         None
     }
 }
@@ -57,7 +57,7 @@ impl SinkFacts for Settings {
         Vec::new()
     }
 
-    fn file(&self) -> Option<&Path> {
+    fn file(&self) -> Option<DeclaredFile<'_>> {
         None
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use latchkey::place::Place;
 
 use super::{Environment, KIND, Settings, Vercel};
-use crate::facts::{SinkFacts, Spot, Twin, TypeFacts};
+use crate::facts::{DeclaredFile, RunFiles, SinkFacts, Spot, Twin, TypeFacts};
 use crate::host::Queues;
 use crate::login::Login;
 use crate::push::PushDeclaration;
@@ -91,7 +91,7 @@ impl TypeFacts for Type {
         true
     }
 
-    fn undeclared(&self, _: &str) -> Option<Arc<dyn Sink>> {
+    fn undeclared(&self, _: &str, _: &RunFiles<'_>) -> Option<Arc<dyn Sink>> {
         None
     }
 }
@@ -107,7 +107,7 @@ impl SinkFacts for Settings {
         std::iter::once(("login", &self.login)).chain(hook).collect()
     }
 
-    fn file(&self) -> Option<&Path> {
+    fn file(&self) -> Option<DeclaredFile<'_>> {
         None
     }
 

@@ -121,12 +121,14 @@ impl Row {
                 fingerprint: Some(comment.marker.fingerprint),
                 token_id: Some(comment.marker.token_id),
                 receipt: self.receipt(),
+                former: Vec::new(),
                 lagging: None,
             },
             None => SeenEntry {
                 fingerprint: None,
                 token_id: self.comment.as_deref().and_then(claimed),
                 receipt: self.receipt(),
+                former: Vec::new(),
                 lagging: Some("its value is unknown, as something else changed the variable last".to_owned()),
             },
         }

@@ -25,7 +25,7 @@ pub(super) fn files(manifest: &Manifest) -> Vec<Diagnosis> {
     let mut seen = BTreeSet::new();
     for sink in manifest.sinks.values() {
         let facts = sink.settings.facts();
-        let Some(path) = facts.file() else { continue };
+        let Some(path) = facts.file().map(|file| file.path) else { continue };
         if !seen.insert(path.to_owned()) {
             continue;
         }

@@ -68,7 +68,7 @@ impl State {
 pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Doctor) -> Result<Code, Fault> {
     if arguments.policy {
         let manifest = open::load(printer, &arguments.file, &arguments.allow)?;
-        let sinks = ManifestSinks::new(&manifest.sinks, &machine::name());
+        let sinks = ManifestSinks::new(&manifest.sinks, &machine::name(), &manifest.bounds);
         let address = open::address(service, Some(&manifest))?;
         let rights = policy::rights(&manifest, &sinks, &address).await;
         return policy::print(printer, &rights);
@@ -119,7 +119,7 @@ async fn findings(printer: Printer, service: Option<&str>, arguments: &Doctor) -
     };
     findings.extend(checks::files(&manifest));
     let machine = machine::name();
-    let sinks = ManifestSinks::new(&manifest.sinks, &machine);
+    let sinks = ManifestSinks::new(&manifest.sinks, &machine, &manifest.bounds);
     let opened = match open::address(service, Some(&manifest)) {
         Ok(address) => {
             findings.extend(checks::table_file(&address, &manifest));

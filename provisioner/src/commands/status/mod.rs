@@ -21,7 +21,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Sta
     let manifest = open::load(printer, &arguments.file, &arguments.allow)?;
     let client = open::client(&open::address(service, Some(&manifest))?, IfMissing::UseEmpty).await?;
     let machine = machine::name();
-    let sinks = ManifestSinks::new(&manifest.sinks, &machine);
+    let sinks = ManifestSinks::new(&manifest.sinks, &machine, &manifest.bounds);
     let observation = observe(client.protocol(), &sinks, &manifest).await?;
     let plan = plan::plan(&manifest, &observation, &Options::default());
     let labels = Labels::new(&manifest.folder, &machine);

@@ -190,14 +190,20 @@ fn a_path_outside_needs_leave_and_is_then_absolute() {
     assert_eq!(codes(&text), ["outside-folder"]);
     let allowances = Allowances { outside: true, ..Allowances::default() };
     let (manifest, _) = parse(Path::new(STATED), Path::new("/repo"), &text, &allowances).unwrap();
-    assert_eq!(manifest.sinks["dev"].settings.facts().file(), Some(Path::new("/other/.env")));
+    assert_eq!(manifest.sinks["dev"].settings.facts().file().unwrap().path, Path::new("/other/.env"));
 }
 
 #[test]
 fn a_push_never_writes_into_the_services_own_file() {
-    let text = SINK.replace(".env", "./latchkey.db")
-        + "service.embedded = \"latchkey.db\"\n[tokens.prod-api]\nuser = \"ci\"\npush = [{ sink = \"dev\", name = \"A\" }]";
-    assert_eq!(codes(&text), ["same-place"]);
+    let check = |table: &str, path: &str| {
+        let rest = "[tokens.prod-api]\nuser = \"ci\"\npush = [{ sink = \"dev\", name = \"A\" }]";
+        codes(&format!("{}service.embedded = \"{table}\"\n{rest}", SINK.replace(".env", path)))
+    };
+    for path in ["./table", "table-wal", "table.acme.lock"] {
+        assert_eq!(check("table", path), ["same-place"], "{path}");
+    }
+    assert_eq!(check("table", "tables"), Vec::<&str>::new());
+    assert_eq!(check("latchkey.db", "./latchkey.db"), ["bad-path"]);
 }
 
 #[test]

@@ -136,6 +136,7 @@ fn many_sudden_rotations_are_stopped_and_due_ones_are_not() {
                 fingerprint: Some(digest(record.name.as_str(), 1).fingerprint()),
                 token_id: Some(record.id.clone()),
                 receipt: Receipt("r1".to_owned()),
+                former: Vec::new(),
                 lagging: None,
             };
             let place = place("a", &record.name.as_str().to_uppercase());

@@ -103,7 +103,11 @@ impl Case<'_> {
     }
 
     pub(super) fn unreachable(&self, id: &PlaceId, error: &SinkError) -> Blocked {
-        let tracked = if self.recorded.contains(id) { Tracked::Declared } else { Tracked::New };
+        let tracked = match error {
+            SinkError::OtherFiles { .. } => Tracked::Recorded,
+            _ if self.recorded.contains(id) => Tracked::Declared,
+            _ => Tracked::New,
+        };
         Blocked::unreachable(id, error, tracked)
     }
 }

@@ -71,7 +71,7 @@ fn place_looks(case: &Case<'_>, record: &Token, brought: &[Change]) -> Vec<Place
         })
     };
     let look = |id: &PlaceId, find: &Finding, declared: bool| {
-        let look = place_look(record, id, find, case.observation.lagging(id));
+        let look = place_look(record, id, find, case.observation.seen(id));
         PlaceLook { declared, written: writes(id), ..look }
     };
     let declared = case.declared.iter().map(|(id, find)| look(id, find, true));

@@ -2,9 +2,14 @@
 
 use std::process::Command;
 
-use super::super::{index, warnings};
+use super::super::{index, warnings as warnings_for};
 use super::{Bench, mint, put};
+use crate::files::Mode;
 use crate::{Seen, Sink as _, SinkError};
+
+fn warnings(path: &std::path::Path) -> Vec<String> {
+    warnings_for(path, Mode::AtMost(0o600))
+}
 
 /// Runs git in the bench's folder.
 fn git(bench: &Bench, arguments: &[&str]) {

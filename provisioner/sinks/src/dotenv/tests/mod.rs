@@ -1,6 +1,7 @@
 //! What the sink promises, on real files.
 
 mod document;
+mod files;
 mod git;
 mod readers;
 mod sink;
