@@ -5,6 +5,7 @@ mod faults;
 mod gain;
 mod introspection;
 mod matrix;
+mod moving;
 mod requests;
 mod scene;
 mod schemathesis;
