@@ -81,12 +81,13 @@ pub(crate) struct TimeSeen {
 }
 
 impl TimeSeen {
-    /// A table that sees its first time, or whose operator says that the clock is right.
+    /// A table whose operator says that the clock is right.
     pub(crate) fn only(now: Timestamp) -> Self {
         Self { highest: now, certain: now, leapt_to: now }
     }
 
-    /// Nothing seen yet.
+    /// Nothing seen yet. The first time is a leap, too: a table that was in use before times were noted may see it by a
+    /// clock that is ahead.
     pub(crate) fn nothing() -> Self {
         Self::only(first())
     }
@@ -94,10 +95,6 @@ impl TimeSeen {
     /// Takes note of a time.
     pub(crate) fn note(&mut self, now: Timestamp) {
         if now <= self.highest {
-            return;
-        }
-        if *self == Self::nothing() {
-            *self = Self::only(now);
             return;
         }
         if STEP_MAX.after(self.highest) < now {
@@ -171,6 +168,15 @@ mod tests {
         assert_eq!(seen.behind(right).map(|behind| behind.seen), Some(Seconds::hours(2).after(ahead)));
         assert_eq!(seen.for_checks(right), right);
         assert_eq!(seen.for_checks(Seconds::days(5).before(now)), now, "before the leap time was certain");
+    }
+
+    #[test]
+    fn the_first_time_that_is_noted_locks_nobody_out_either() {
+        let mut seen = TimeSeen::nothing();
+        seen.note(at("2069-12-31T19:42:00Z"));
+        let right = at("2026-11-27T12:00:00Z");
+        assert!(seen.behind(right).is_some());
+        assert_eq!(seen.for_checks(right), right);
     }
 
     #[test]

@@ -112,7 +112,9 @@ impl Service {
             {
                 let mut known = guard.known();
                 known.written = written;
-                written.into_iter().for_each(|written| known.seen.join(written));
+                if let Some(written) = written {
+                    known.seen.join(written);
+                }
             }
             let behind = guard.known().seen.behind(now);
             if let Some(behind) = behind {

@@ -3,6 +3,7 @@
 pub mod finding;
 pub mod identity;
 pub mod keeping;
+mod links;
 pub mod moving;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -24,6 +25,7 @@ use crate::service::{Records, ServiceError};
 use finding::{Finding, Known};
 use identity::{Identities, identities};
 use latchkey_sinks::{Delivered, Marker, Seen, Sink, SinkError, SinkSet};
+use links::{as_recorded, leads};
 use moving::{Found, Moving, former_key, settle};
 
 /// What looks at places found.
@@ -119,11 +121,6 @@ impl Observation {
     pub fn seen(&self, place: &PlaceId) -> Option<&Seen> {
         self.looks.get(place)?.as_ref().ok()
     }
-
-    /// The same for two places that are one entry: of two paths with links that lead to one file, for instance.
-    pub fn entry(&self, place: &PlaceId) -> PlaceId {
-        self.leads.get(place).unwrap_or(place).clone()
-    }
 }
 
 /// Observes service and sinks. Reads only.
@@ -179,41 +176,6 @@ pub async fn observe(
     observation.expired = expired(client, manifest, &observation).await?;
     observation.available = available(client, sinks, manifest, &observation).await?;
     Ok(observation)
-}
-
-/// Where pushes land. A place that was recorded under the path at the end of its links, as earlier versions did, keeps
-/// that one while it is the same file: no entry has two.
-async fn as_recorded(
-    sinks: &dyn SinkSet,
-    places: Vec<Result<Place, SinkError>>,
-    record: Option<&Token>,
-) -> Vec<Result<Place, SinkError>> {
-    let Some(record) = record else { return places };
-    let mut landed = Vec::with_capacity(places.len());
-    for place in places {
-        landed.push(match place {
-            Ok(place) if !record.places.contains_key(&place.id()) => {
-                let led = leads(sinks, [&place]).await.remove(&place.id());
-                let recorded = led.and_then(|led| record.places.get(&led)).map(|recorded| recorded.place.clone());
-                Ok(recorded.unwrap_or(place))
-            }
-            place => place,
-        });
-    }
-    landed
-}
-
-/// The places at the end of these places' links.
-async fn leads(sinks: &dyn SinkSet, places: impl IntoIterator<Item = &Place>) -> HashMap<PlaceId, PlaceId> {
-    let mut leads = HashMap::new();
-    for place in places {
-        if let Ok(sink) = sinks.reach(place).await
-            && let Some(led) = sink.leads_to(place)
-        {
-            leads.insert(place.id(), led.id());
-        }
-    }
-    leads
 }
 
 /// Lets the sinks know where versions went before: a look there knows values, not only markers.

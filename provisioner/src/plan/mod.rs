@@ -2,6 +2,7 @@
 //! A change is a value, shown by `plan` and carried out by `apply`, so that the two cannot differ.
 
 mod ahead;
+mod blocked;
 pub mod calendar;
 mod causes;
 mod change;
@@ -10,6 +11,7 @@ mod expiry;
 mod faults;
 mod merging;
 mod moving;
+mod note;
 mod ownership;
 mod prune;
 mod select;
@@ -34,8 +36,10 @@ use crate::manifest::Manifest;
 use crate::observe::Observation;
 use latchkey_sinks::plural;
 
-pub use change::{Blocked, Change, Field, Note, Reason, TokenField, TokenPlan, Tracked, UserField};
+pub use blocked::{Blocked, Tracked};
+pub use change::{Change, Field, Reason, TokenField, TokenPlan, UserField};
 pub use faults::faults;
+pub use note::Note;
 pub use prune::Stop;
 
 /// Which tokens get a new version besides those that need one.

@@ -29,6 +29,10 @@ pub(super) fn files(manifest: &Manifest) -> Vec<Diagnosis> {
         if !seen.insert(path.to_owned()) {
             continue;
         }
+        // What is no file is the sink's to tell.
+        if path.exists() && !path.is_file() {
+            continue;
+        }
         let what = format!("file `{}`", path.strip_prefix(&manifest.folder).unwrap_or(path).display());
         let warnings = facts.warnings();
         if warnings.is_empty() {

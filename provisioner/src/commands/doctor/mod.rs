@@ -4,6 +4,8 @@ mod checks;
 mod policy;
 mod sinks;
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::arguments::Doctor;
@@ -134,6 +136,10 @@ async fn findings(printer: Printer, service: Option<&str>, arguments: &Doctor) -
         Err(fault) => findings.push(Diagnosis::of_fault("service", &fault)),
     }
     sinks::check(&mut findings, &manifest, &sinks).await;
+    // What stops a sink is no mere note.
+    let problems = findings.iter().filter(|finding| finding.state == State::Problem);
+    let problems: BTreeSet<String> = problems.map(|finding| finding.words.clone()).collect();
+    findings.retain(|finding| finding.state != State::Note || !problems.contains(&finding.words));
     findings
 }
 

@@ -199,11 +199,13 @@ fn a_push_never_writes_into_the_services_own_file() {
         let rest = "[tokens.prod-api]\nuser = \"ci\"\npush = [{ sink = \"dev\", name = \"A\" }]";
         codes(&format!("{}service.embedded = \"{table}\"\n{rest}", SINK.replace(".env", path)))
     };
-    for path in ["./table", "table-wal", "table.acme.lock"] {
+    for path in ["./table", "table-wal", "table.old"] {
         assert_eq!(check("table", path), ["same-place"], "{path}");
     }
     assert_eq!(check("table", "tables"), Vec::<&str>::new());
+    // By its end it is no such file, whatever the table is called.
     assert_eq!(check("latchkey.db", "./latchkey.db"), ["bad-path"]);
+    assert_eq!(check("table", "table.acme.lock"), ["bad-path"]);
 }
 
 #[test]

@@ -408,3 +408,24 @@ fn a_record_from_the_future_makes_its_token_due() {
     let blocked = Scene::new(ONE, &[&token], HOUR).look("a", Holds::Unknown);
     assert_eq!(blocked.words(), "! unreachable a, . recorded ahead");
 }
+
+/// Nothing was learned of either place: what one look shows of a vendor's own ids is enough.
+#[test]
+fn an_entry_whose_receipt_is_that_of_a_declared_place_is_never_removed() {
+    let row = |project| Place::new("vercel", &[("project", project), ("name", "API"), ("target", "production")], false);
+    let (former, declared) = (row("acme-web"), row("prj_1"));
+    let token = rotated(super::token("api", api_id(), &[former.clone(), declared.clone()]), 0);
+    let words = |receipt: &str| {
+        let mut scene = Scene::new(ONE, &[&token], HOUR).with(|options| options.prune = true);
+        scene.observation.tokens[0].places = vec![Ok(declared.clone())];
+        let mut shown = seen(Holds::Api(1));
+        scene.observation.looks.insert(declared.id(), shown.clone());
+        if let Ok(Seen::Holds(held)) = &mut shown {
+            held.receipt = Receipt(receipt.to_owned());
+        }
+        scene.observation.looks.insert(former.id(), shown);
+        scene.words()
+    };
+    assert_eq!(words("r1"), "update places, merge ? into ?");
+    assert_eq!(words("r2"), "update places, remove ?", "another row");
+}
