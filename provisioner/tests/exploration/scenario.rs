@@ -71,14 +71,15 @@ impl Scenario {
                 let short = Doing { short: true, ..all.clone() };
                 (vec![short.clone(), all, short.clone()], short)
             }
-            Self::PlaceAddedAndRemoved => (vec![all, less.pruning(), less.clone()], less.pruning()),
+            Self::PlaceAddedAndRemoved | Self::RefusedWherePlaceLeaves => {
+                (vec![all, less.pruning(), less.clone()], less.pruning())
+            }
             Self::PlaceGone => (vec![less.clone(), less.clone(), less.pruning()], less.pruning()),
             Self::Undeclared => (vec![all.rotating(), all.clone(), two.clone()], two),
             Self::PlaceMoved => {
                 let moved = Doing::one(&sinks[1..]);
                 (vec![moved.clone(), moved.pruning(), moved.clone()], moved.pruning())
             }
-            Self::RefusedWherePlaceLeaves => (vec![all, less.pruning(), less.clone()], less.pruning()),
             Self::PlaceForgotten => (vec![less.clone(), all, less.clone()], less.pruning()),
             Self::FirstApplyOfTwo => (vec![two.clone(); 3], two),
             Self::Rotate => (vec![all.rotating(), all.clone(), all.clone()], all),

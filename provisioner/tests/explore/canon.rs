@@ -130,7 +130,9 @@ impl<'a> Canon<'a> {
         }
         for (place, read) in &state.read {
             self.add(place);
-            read.iter().for_each(|value| self.value(value));
+            for value in read {
+                self.value(value);
+            }
             self.add(state.former(place).is_some());
         }
         for late in &state.late {

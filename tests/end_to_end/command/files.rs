@@ -307,7 +307,7 @@ fn two_paths_to_one_file_are_one_place_and_pruning_one_leaves_the_other() {
     world.edit("[sinks.dev]", "[sinks.other]\ntype = \"dotenv\"\npath = \"link/.env\"\n\n[sinks.dev]");
     world.edit("sink = \"dev\", name = \"DEPLOY_TOKEN\"", "sink = \"other\", name = \"BUILD_TOKEN\"");
     let refused = world.run("plan").exits(1);
-    assert!(refused.stderr.contains("this push lands in the same place as another one"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("two pushes write to the same place"), "{}", refused.stderr);
 }
 
 #[test]

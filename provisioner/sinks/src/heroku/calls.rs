@@ -141,13 +141,11 @@ impl Calls {
         let path = self.path();
         let ask = || Ask::new("PATCH", &*path, Effect::Once(deadline)).header("accept", ACCEPT).json(changes);
         let answer = self.api.ask(ask).await?;
-        match answer.status {
-            200 => Ok(()),
-            _ => {
-                let error = failed(&answer, &self.whose(), &format!("change the config vars of {}", self.whose()));
-                Err(self.api.of_change(&answer, error))
-            }
+        if answer.status == 200 {
+            return Ok(());
         }
+        let error = failed(&answer, &self.whose(), &format!("change the config vars of {}", self.whose()));
+        Err(self.api.of_change(&answer, error))
     }
 
     /// The newest releases of an app, newest first.

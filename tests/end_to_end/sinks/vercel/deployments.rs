@@ -7,7 +7,7 @@ use latchkey_sinks::vercel::Environment;
 use latchkey_sinks::{DeclaredSink as _, ForgottenBranches, PushDeclaration, Seen, SeenEntry, Sink as _};
 
 use super::super::{Version, held, look, write};
-use super::{Sink, moved, place, preview, readable, started};
+use super::{Sink, place, preview, readable, started};
 
 #[tokio::test]
 async fn consumers_lag_until_a_deployment_of_their_environment_is_newer() {
@@ -114,7 +114,7 @@ async fn a_push_names_the_branches_that_count_and_a_run_those_that_do_not() {
         ..PushDeclaration::plain("web", "API_TOKEN")
     };
     let place = sink.place(&named(&["staging", "qa"])).await.unwrap();
-    assert_eq!(place.id(), place(&bench.sink_for(&bench.settings()), "API_TOKEN", preview(None)).await.id());
+    assert_eq!(place.id(), super::place(&bench.sink_for(&bench.settings()), "API_TOKEN", preview(None)).await.id());
     let first = Version::first();
     write(&sink, &place, &first, &Seen::Absent).await.unwrap();
     for branch in ["staging", "qa", "merged"] {
