@@ -9,3 +9,4 @@ mod moving;
 mod requests;
 mod scene;
 mod schemathesis;
+mod withdrawing;

@@ -1,6 +1,7 @@
 //! The command `provision`, as its users meet it: the real binary, real files, and what it says word for word.
 
 mod canary;
+mod changing;
 mod clock;
 mod compromised;
 mod counts;

@@ -51,6 +51,10 @@ async fn every_change_adds_exactly_one_event_with_who_what_which_and_when() {
     one_more("version.promote", "ci", Some("deploy")).await;
     let staged = service.stage(&caller, token).await.unwrap();
     one_more("version.stage", "ci", Some("deploy")).await;
+    let announced = service.announce(&caller, token, 2, &place.id()).await.unwrap();
+    one_more("version.announce", "ci", Some("deploy")).await;
+    service.withdraw(&caller, token, 2, (&place.id(), announced.announcement)).await.unwrap();
+    one_more("version.withdraw", "ci", Some("deploy")).await;
     service.announce(&caller, token, 2, &place.id()).await.unwrap();
     one_more("version.announce", "ci", Some("deploy")).await;
     service.deliver(&caller, token, 2, &Arrival::new(&place.id(), "receipt")).await.unwrap();
