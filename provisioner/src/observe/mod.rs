@@ -4,6 +4,7 @@ pub mod finding;
 pub mod identity;
 pub mod keeping;
 mod links;
+mod looking;
 pub mod moving;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -24,8 +25,10 @@ use crate::safeguard::{Safeguard, stands};
 use crate::service::{Records, ServiceError};
 use finding::{Finding, Known};
 use identity::{Identities, identities};
-use latchkey_sinks::{Delivered, Marker, Seen, Sink, SinkError, SinkSet};
+use latchkey_sinks::{Delivered, Marker, Seen, SinkError, SinkSet};
 use links::{as_recorded, leads};
+pub use looking::look;
+use looking::{How, ask};
 use moving::{Found, Moving, former_key, settle};
 
 /// What looks at places found.
@@ -308,52 +311,6 @@ async fn origins(
     ids.retain(|id| !origins.contains_key(id));
     let hidden = if ids.is_empty() { Vec::new() } else { client.elsewhere(&manifest.name, &ids).await? };
     Ok((origins, hidden.into_iter().collect()))
-}
-
-/// Looks at places, each sink asked once for all of its own.
-pub async fn look(sinks: &dyn SinkSet, places: impl IntoIterator<Item = &Place>) -> Looks {
-    ask(sinks, places, How::Look).await
-}
-
-/// How places are looked at.
-#[derive(Clone, Copy)]
-enum How {
-    /// By the sink's cheapest list.
-    Survey,
-    /// One by one, as they are now.
-    Look,
-    /// The same, where a survey is another thing.
-    Confirm,
-}
-
-async fn ask(sinks: &dyn SinkSet, places: impl IntoIterator<Item = &Place>, how: How) -> Looks {
-    let mut looks = Looks::new();
-    let mut groups: Vec<(Arc<dyn Sink>, Vec<&Place>)> = Vec::new();
-    for place in places {
-        match sinks.reach(place).await {
-            Err(error) => {
-                looks.insert(place.id(), Err(error));
-            }
-            Ok(sink) => match groups.iter_mut().find(|(other, _)| Arc::ptr_eq(other, &sink)) {
-                Some((_, group)) => group.push(place),
-                None => groups.push((sink, vec![place])),
-            },
-        }
-    }
-    if matches!(how, How::Confirm) {
-        groups.retain(|(sink, _)| sink.capabilities().surveys);
-    }
-    let found = join_all(groups.iter().map(|(sink, places)| async move {
-        match how {
-            How::Survey => sink.survey(places).await,
-            How::Look | How::Confirm => sink.look(places).await,
-        }
-    }))
-    .await;
-    for ((_, places), found) in groups.iter().zip(found) {
-        looks.extend(places.iter().map(|place| place.id()).zip(found));
-    }
-    looks
 }
 
 /// For tokens whose places differ, which version's secret can be read back somewhere.
