@@ -48,6 +48,9 @@ pub enum BoundsError {
     /// A label has no name: `DynamoDB` takes no name in a map that is empty.
     #[error("a label needs a name")]
     LabelWithoutName,
+    /// A label is no plain line.
+    #[error("names and values of labels are plain text, each one line without control characters")]
+    LabelNotPlain,
     /// The labels take too much.
     #[error(
         "the labels of a token take at most {LABELS_MAX} bytes together, each its name, its value and {LABEL_EXTRA} \
@@ -67,7 +70,10 @@ pub enum BoundsError {
     )]
     Verification(usize),
     /// Not a place that can be stored.
-    #[error("a place has a kind in lower case, and 1 to {PLACE_PARTS_MAX} parts of at most {PLACE_MAX} bytes together")]
+    #[error(
+        "a place has a kind in lower case, and 1 to {PLACE_PARTS_MAX} parts of at most {PLACE_MAX} bytes together, \
+         without control characters"
+    )]
     Place,
 }
 
@@ -79,7 +85,14 @@ pub fn check_description(text: &str) -> Result<(), BoundsError> {
     if text.len() > DESCRIPTION_MAX {
         return Err(BoundsError::DescriptionTooLong(text.len()));
     }
-    if text.chars().any(char::is_control) { Err(BoundsError::DescriptionNotPlain) } else { Ok(()) }
+    if is_plain(text) { Ok(()) } else { Err(BoundsError::DescriptionNotPlain) }
+}
+
+/// Whether a text is one line as everybody sees it: without control characters, separators of lines, and what turns the
+/// direction of a line around, by which a terminal or a log would show something else.
+pub fn is_plain(text: &str) -> bool {
+    let turns = |found: char| matches!(found, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    !text.chars().any(|found| found.is_control() || turns(found))
 }
 
 /// What one label takes of [`LABELS_MAX`].
@@ -94,6 +107,9 @@ pub fn label_size(name: &str, value: &str) -> usize {
 pub fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), BoundsError> {
     if labels.contains_key("") {
         return Err(BoundsError::LabelWithoutName);
+    }
+    if !labels.iter().all(|(name, value)| is_plain(name) && is_plain(value)) {
+        return Err(BoundsError::LabelNotPlain);
     }
     let size: usize = labels.iter().map(|(name, value)| label_size(name, value)).sum();
     if size > LABELS_MAX { Err(BoundsError::Labels(size)) } else { Ok(()) }
@@ -137,7 +153,7 @@ pub fn check_places(places: &[Place]) -> Result<(), BoundsError> {
         let length: usize = place.parts.iter().map(|(part, value)| part.len() + value.len()).sum();
         word && (1..=32).contains(&kind.len())
             && (1..=PLACE_PARTS_MAX).contains(&place.parts.len())
-            && place.parts.iter().all(|(part, _)| !part.is_empty())
+            && place.parts.iter().all(|(part, value)| !part.is_empty() && is_plain(part) && is_plain(value))
             && length <= PLACE_MAX
     };
     if places.iter().all(fits) { Ok(()) } else { Err(BoundsError::Place) }
@@ -168,7 +184,19 @@ mod tests {
     fn a_description_is_one_line_of_so_many_bytes() {
         assert_eq!(check_description(&"é".repeat(128)), Ok(()));
         assert_eq!(check_description(&"é".repeat(129)), Err(BoundsError::DescriptionTooLong(258)));
-        assert_eq!(check_description("two\nlines"), Err(BoundsError::DescriptionNotPlain));
+        for text in ["two\nlines", "\u{1b}[2J", "\u{202e}evil", "one\u{2028}two", "\u{2066}x", "\u{9b}1m"] {
+            assert_eq!(check_description(text), Err(BoundsError::DescriptionNotPlain), "{text:?}");
+            let labels = BTreeMap::from([("team".to_owned(), text.to_owned())]);
+            assert_eq!(check_labels(&labels), Err(BoundsError::LabelNotPlain), "{text:?}");
+            let labels = BTreeMap::from([(text.to_owned(), "a".to_owned())]);
+            assert_eq!(check_labels(&labels), Err(BoundsError::LabelNotPlain), "{text:?}");
+            assert_eq!(
+                check_places(&[Place::new("dotenv", &[("path", text)], true)]),
+                Err(BoundsError::Place),
+                "{text:?}"
+            );
+        }
+        assert_eq!(check_description("Räume · 日本語 👩‍💻"), Ok(()));
     }
 
     #[test]

@@ -10,17 +10,19 @@ pub struct Moving {
     pub from: Option<ManifestName>,
     /// The manifest that may take it from now on; `Some(None)` takes the consent back.
     pub to: Option<Option<ManifestName>>,
+    /// Releases it: no manifest declares it any more.
+    pub release: bool,
 }
 
 impl Moving {
     /// Takes something from a manifest.
     pub fn from(manifest: ManifestName) -> Self {
-        Self { from: Some(manifest), to: None }
+        Self { from: Some(manifest), ..Self::default() }
     }
 
     /// Agrees that a manifest takes something, or takes that back.
     pub fn to(manifest: Option<ManifestName>) -> Self {
-        Self { from: None, to: Some(manifest) }
+        Self { to: Some(manifest), ..Self::default() }
     }
 
     /// Whether `manifest` takes what `owner` declares and has agreed to move to `moved_to`.
@@ -72,6 +74,9 @@ impl Owner<'_> {
     /// # Errors
     /// When it is another's, or there is nothing to agree to.
     pub fn change(&mut self, manifest: Option<&ManifestName>, moving: &Moving) -> Result<(), MoveError> {
+        if moving.release {
+            (*self.managed_by, *self.moved_to) = (None, None);
+        }
         if let Some(manifest) = manifest {
             self.declare(manifest, moving.from.as_ref())?;
         }
@@ -116,7 +121,7 @@ mod tests {
     fn declared(owner: &str, to: &str, by: &str, from: &str) -> (Result<(), MoveError>, String) {
         let some = |text: &str| (!text.is_empty()).then(|| name(text));
         let (mut managed_by, mut moved_to) = (some(owner), some(to));
-        let moving = Moving { from: some(from), to: None };
+        let moving = Moving { from: some(from), ..Moving::default() };
         let mut owner = Owner { managed_by: &mut managed_by, moved_to: &mut moved_to };
         let result = owner.change(Some(&name(by)), &moving);
         let text = |name: &Option<ManifestName>| name.as_ref().map(ToString::to_string).unwrap_or_default();

@@ -102,6 +102,29 @@ name!(
     }
 );
 
+name!(
+    /// A name of a user or role, or the beginning of such names followed by `*`: what a manifest may create.
+    NamePattern,
+    r"^[a-z0-9][a-z0-9._@+-]{0,127}\*?$|^\*$",
+    "a name or the beginning of names, such as `acme-*`, is up to 128 of `a-z`, `0-9` and `._@+-`, then perhaps `*`",
+    |bytes| {
+        let start = bytes.strip_suffix(b"*").unwrap_or(bytes);
+        let fits = |byte: &u8| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b'@' | b'+' | b'-')
+        };
+        start.len() <= 128
+            && start.iter().all(fits)
+            && start.first().map_or(bytes == b"*", |first| first.is_ascii_lowercase() || first.is_ascii_digit())
+    }
+);
+
+impl NamePattern {
+    /// Whether it is this name, or one that begins like it.
+    pub fn matches(&self, name: &str) -> bool {
+        self.0.strip_suffix('*').map_or(self.0 == name, |start| name.starts_with(start))
+    }
+}
+
 fn is_kebab(bytes: &[u8]) -> bool {
     (1..=64).contains(&bytes.len())
         && bytes[0].is_ascii_lowercase()

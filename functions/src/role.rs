@@ -26,6 +26,9 @@ pub struct PermissionError;
 
 const PART_MAX: usize = 64;
 
+/// The resources whose permissions Latchkey itself asks for.
+pub const OWN_RESOURCES: [&str; 4] = ["admin", "manifests", "manifests-read", "tokens"];
+
 fn is_part(text: &str) -> bool {
     let kebab = || {
         let bytes = text.as_bytes();
@@ -48,10 +51,17 @@ impl Permission {
         &self.action
     }
 
-    /// Whether holding `self` allows `other`.
+    /// Whether holding `self` allows `other`, as a user's service asks.
     pub fn covers(&self, other: &Self) -> bool {
         let part = |mine: &str, theirs: &str| mine == "*" || mine == theirs;
         part(&self.resource, &other.resource) && part(&self.action, &other.action)
+    }
+
+    /// Whether holding `self` gives `other`, as Latchkey itself asks: `*` as a resource does not reach into its
+    /// [own ones](OWN_RESOURCES), unless it is `*:*`.
+    pub fn holds(&self, other: &Self) -> bool {
+        let reaches = self.resource != "*" || self.action == "*" || !OWN_RESOURCES.contains(&other.resource());
+        reaches && self.covers(other)
     }
 
     /// What both allow; `None` when there is nothing.
@@ -122,6 +132,16 @@ impl Permissions {
     /// Whether everything that `other` allows lies within the set.
     pub fn cover(&self, other: &Self) -> bool {
         other.0.iter().all(|wanted| self.allow(wanted))
+    }
+
+    /// Whether the set gives `wanted`; see [`Permission::holds`].
+    pub fn hold(&self, wanted: &Permission) -> bool {
+        self.0.iter().any(|held| held.holds(wanted))
+    }
+
+    /// Whether the set gives everything that `other` does; see [`Permission::holds`].
+    pub fn contain(&self, other: &Self) -> bool {
+        other.0.iter().all(|wanted| self.hold(wanted))
     }
 
     /// What both sets allow.

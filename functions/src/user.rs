@@ -54,6 +54,13 @@ pub struct User {
     /// When the user was created.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub created: Timestamp,
+    /// When the last user who had the name before was deleted: what was before it was somebody else's.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "jiff::fmt::serde::timestamp::millisecond::optional"
+    )]
+    pub former: Option<Timestamp>,
     /// True from a change of roles or suspension until all tokens have it.
     #[serde(default)]
     pub sweeping: bool,

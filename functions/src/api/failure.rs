@@ -52,8 +52,10 @@ impl From<Denied> for Problem {
                 .with("permission", permission.clone())
                 .challenge(Challenge::Scope(permission)),
             Denied::Permissions(beyond) => Self::new(403, "gain_refused", detail).with("permissions", beyond),
-            Denied::Networks => Self::new(403, "gain_refused", detail),
-            Denied::Outlives(until) => Self::new(403, "gain_refused", detail).with("until", until.to_string()),
+            Denied::Networks | Denied::Bound => Self::new(403, "gain_refused", detail),
+            Denied::Outlives(until) | Denied::Brief(until) => {
+                Self::new(403, "gain_refused", detail).with("until", until.to_string())
+            }
             Denied::NotGranted { manifest, .. } => {
                 Self::new(403, "not_granted", detail).with("manifest", manifest.to_string())
             }
@@ -109,7 +111,7 @@ impl From<BoundsError> for Problem {
     fn from(error: BoundsError) -> Self {
         let pointer = match &error {
             BoundsError::DescriptionTooLong(_) | BoundsError::DescriptionNotPlain => "/description",
-            BoundsError::LabelWithoutName | BoundsError::Labels(_) => "/labels",
+            BoundsError::LabelWithoutName | BoundsError::LabelNotPlain | BoundsError::Labels(_) => "/labels",
             BoundsError::Roles(_) => "/roles",
             BoundsError::Networks(_) => "/allowed_ips",
             BoundsError::Place => "/places",
@@ -223,6 +225,7 @@ impl From<RoleError> for Problem {
             RoleError::InUse { holders, .. } => Self::new(409, "in_use", detail).with("holders", holders),
             RoleError::OtherManifest { manifest, .. } => other_manifest(detail, &manifest),
             RoleError::Moving { error, .. } => not_moved(detail, &error),
+            RoleError::Reserved => Self::new(403, "reserved", detail),
             RoleError::TooMany => Self::field("/permissions", detail),
             RoleError::NotByManifest(permission) => not_by_manifest(detail, permission),
             RoleError::Denied(denied) => denied.into(),

@@ -163,19 +163,25 @@ impl Api {
         let (key, UsesOfToken { from, to, id }) = (asked.path()?, &asked.given);
         asked.caller().may_audit(&key.user)?;
         let span = self.span(from, to)?;
-        let id = self.id_of(&key, id.read("is not the id of a token")?).await?;
+        let since = self.service.past_of(asked.caller(), &key.user).await?;
+        let id = self.id_of(&key, id.read("is not the id of a token")?, since).await?;
         Ok(Json::new(self.usage_of(id, Some(key.name), &span).await?))
     }
 
     /// The id of an active token, or of one that ended if it is named.
-    async fn id_of(&self, key: &TokenKey, id: Option<TokenId>) -> Result<TokenId, Problem> {
+    async fn id_of(&self, key: &TokenKey, id: Option<TokenId>, since: Option<Timestamp>) -> Result<TokenId, Problem> {
         let Some(id) = id else {
             let token = self.service.holder(key).await?.ok_or_else(Problem::not_found)?;
             return Ok(token.id);
         };
         let origins = self.service.origins(std::slice::from_ref(&id)).await?;
         let known = origins.iter().any(|origin| origin.user == key.user && origin.name == key.name);
-        if known { Ok(id) } else { Err(Problem::not_found()) }
+        let active = self.service.holder(key).await?.is_some_and(|token| token.id == id);
+        let own = match since {
+            Some(since) if known && !active => self.service.ended_since(&key.user, &id, since).await?,
+            _ => known,
+        };
+        if own { Ok(id) } else { Err(Problem::not_found()) }
     }
 
     async fn user_usage(&self, asked: &RoutedRequest<'_, UserName, UsesOfUser>) -> Result<Json<UserUsage>, Problem> {
@@ -212,8 +218,14 @@ impl Api {
         let (key, EventsOfToken { id, month, limit, cursor }) = (asked.path()?, &asked.given);
         asked.caller().may_audit(&key.user)?;
         let id = id.read("is not the id of a token")?;
+        let since = self.service.past_of(asked.caller(), &key.user).await?;
+        if let (Some(id), Some(_)) = (&id, since) {
+            self.id_of(&key, Some(id.clone()), since).await?;
+        }
         let of_token = |event: &Event| {
-            event.token.as_ref() == Some(&key.name) && id.as_ref().is_none_or(|id| event.id.as_ref() == Some(id))
+            since.is_none_or(|since| event.at >= since)
+                && event.token.as_ref() == Some(&key.name)
+                && id.as_ref().is_none_or(|id| event.id.as_ref() == Some(id))
         };
         self.event_list(Some(&key.user), (month, limit, cursor), of_token).await
     }

@@ -7,7 +7,7 @@ use super::document::{ALWAYS, Document, Operation};
 use super::http::Request;
 use super::path::decode;
 use super::problem::Problem;
-use super::reading::{check_size, read_json};
+use super::reading::{check_size, read_json, shown};
 use super::replies::{IntoResponse, Json};
 use super::request::RequestBody;
 use super::routes::{Handler, Route};
@@ -112,6 +112,10 @@ fn read(request: &Request) -> Result<(Introspect, Option<IpAddr>), Problem> {
 }
 
 fn read_form(body: &[u8]) -> Result<Introspect, Problem> {
+    if body.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| *byte == b'{') {
+        let detail = "the body looks like JSON: send it as `content-type: application/json`";
+        return Err(Problem::new(415, "unsupported_media_type", detail));
+    }
     let bad = || Problem::invalid_request("the form is badly encoded");
     let text = std::str::from_utf8(body).map_err(|_| bad())?;
     let mut asked = Introspect::default();
@@ -122,7 +126,7 @@ fn read_form(body: &[u8]) -> Result<Introspect, Problem> {
         let name = decode(&name.replace('+', " ")).ok_or_else(bad)?;
         let value = decode(&value.replace('+', " ")).ok_or_else(bad)?;
         if seen.contains(&name) {
-            return Err(Problem::field(format!("/{name}"), "is given more than once"));
+            return Err(Problem::field(format!("/{}", shown(&name)), "is given more than once"));
         }
         match name.as_str() {
             "token" => token = Some(value),
@@ -132,7 +136,7 @@ fn read_form(body: &[u8]) -> Result<Introspect, Problem> {
                 let count = value.parse().map_err(|_| Problem::field("/count", "is `true` or `false`"))?;
                 asked.count = Some(count);
             }
-            _ => return Err(Problem::field(format!("/{name}"), "no such field")),
+            _ => return Err(Problem::field(format!("/{}", shown(&name)), "no such field")),
         }
         seen.push(name);
     }

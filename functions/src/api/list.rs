@@ -1,5 +1,7 @@
 //! The function `list`: tokens.
 
+use jiff::Timestamp;
+
 use super::Api;
 use super::parameters::{Given, Limit, query};
 use super::problem::Problem;
@@ -51,7 +53,10 @@ impl Api {
         };
         Ok(Json::new(match state {
             TokenState::Active => self.active(&user, limit, cursor).await?,
-            TokenState::Deleted | TokenState::Expired => self.ended(&user, limit, cursor, state).await?,
+            TokenState::Deleted | TokenState::Expired => {
+                let since = self.service.past_of(asked.caller(), &user).await?;
+                self.ended(&user, (limit, cursor), state, since).await?
+            }
         }))
     }
 
@@ -67,9 +72,9 @@ impl Api {
     async fn ended(
         &self,
         user: &UserName,
-        limit: i32,
-        cursor: &Given<String>,
+        (limit, cursor): (i32, &Given<String>),
         state: TokenState,
+        since: Option<Timestamp>,
     ) -> Result<TokenList, Problem> {
         let from = cursor
             .text()
@@ -89,7 +94,7 @@ impl Api {
                 }
             }
         }
-        let page = self.service.list_ended(user, limit, from).await?;
+        let page = self.service.list_ended(user, (limit, from), since).await?;
         tokens.extend(page.tokens.into_iter().filter(|token| token.state(now) == state));
         let next = page.next.and_then(|key| key.strip_prefix(ENDED).map(|position| position.replace('#', ".")));
         Ok(TokenList { tokens: tokens.iter().map(|token| TokenRecord::of(token, now)).collect(), next })

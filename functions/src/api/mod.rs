@@ -178,6 +178,14 @@ impl Api {
 }
 
 /// Refusals that somebody has to hear of.
-const AUDITED: [&str; 5] = ["role_not_held", "gain_refused", "not_granted", "not_by_manifest", "token_replaced"];
+const AUDITED: [&str; 7] = [
+    "insufficient_scope",
+    "reserved",
+    "role_not_held",
+    "gain_refused",
+    "not_granted",
+    "not_by_manifest",
+    "token_replaced",
+];
 /// All headers together; the gateway's own limit is 10 KB.
 const HEADERS_MAX: usize = 16 * 1024;

@@ -56,13 +56,22 @@ fn said(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     let text = text.strip_suffix(&place).unwrap_or(&text);
-    match text.split_once("invalid type: ").or_else(|| text.split_once("invalid value: ")) {
-        Some((_, rest)) => {
-            let wanted = rest.rsplit_once("expected ").map_or("another type", |(_, wanted)| wanted);
-            format!("expected {wanted}")
+    let quotes = ["invalid type: ", "invalid value: ", "unknown variant ", "unknown field ", "duplicate field "];
+    match quotes.into_iter().find(|words| text.contains(words)) {
+        Some("duplicate field ") => "is given more than once".to_owned(),
+        Some(words) => {
+            let wanted = text.rsplit_once("expected ").map_or("another type", |(_, wanted)| wanted);
+            let missing = if words == "unknown field " { "no such field; " } else { "" };
+            format!("{missing}expected {wanted}")
         }
         None => text.to_owned(),
     }
+}
+
+/// A field's name as it may be shown. Whoever puts a secret in a wrong place may have put it here.
+pub(super) fn shown(name: &str) -> &str {
+    let plain = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-');
+    if name.len() <= 32 && name.bytes().all(plain) { name } else { "?" }
 }
 
 /// RFC 6901.
@@ -77,7 +86,7 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
             }
             Segment::Map { key } | Segment::Enum { variant: key } => {
                 pointer.push('/');
-                pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+                pointer.push_str(shown(key));
             }
             Segment::Unknown => pointer.push_str("/?"),
         }

@@ -122,8 +122,9 @@ impl Api {
         let body = asked.body()?;
         let mut fields = Fields::default();
         let permissions: Permissions = fields.list("/permissions", &body.permissions).into_iter().collect();
-        let manifest = fields.maybe("/manifest", body.manifest.as_deref());
+        let manifest = fields.maybe("/manifest", body.manifest.as_ref().and_then(Option::as_deref));
         let moving = read_moving(&mut fields, manifest.as_ref(), body.moved_from.as_deref(), body.moved_to.as_ref());
+        let moving = Moving { release: body.manifest == Some(None), ..moving };
         fields.done()?;
         let declared = (manifest.as_ref(), &moving);
         let role = self.service.declare_role(asked.caller(), &name, &permissions, declared).await?;
@@ -153,8 +154,9 @@ impl Api {
         let body = asked.body()?;
         let mut fields = Fields::default();
         let roles = body.roles.as_deref().map(|roles| fields.list("/roles", roles));
-        let managed_by = fields.maybe("/manifest", body.manifest.as_deref());
+        let managed_by = fields.maybe("/manifest", body.manifest.as_ref().and_then(Option::as_deref));
         let moving = read_moving(&mut fields, managed_by.as_ref(), body.moved_from.as_deref(), body.moved_to.as_ref());
+        let moving = Moving { release: body.manifest == Some(None), ..moving };
         fields.done()?;
         let (kind, max_tokens, suspended) = (body.kind, body.max_tokens, body.suspended);
         let change = UserChange { kind, roles, max_tokens, suspended, managed_by, moving };
@@ -179,7 +181,7 @@ fn read_moving(
     if from.is_some() && manifest.is_none() {
         fields.fault("/moved_from", "comes with `manifest` only");
     }
-    Moving { from, to: to.map(|to| fields.maybe("/moved_to", to.as_deref())) }
+    Moving { from, to: to.map(|to| fields.maybe("/moved_to", to.as_deref())), release: false }
 }
 
 fn read_edit(body: &EditToken) -> Result<(Option<TokenId>, Edit), Problem> {

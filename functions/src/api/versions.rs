@@ -11,6 +11,7 @@ use super::replies::{Created, Json};
 use super::request::RoutedRequest;
 use super::rows::routes;
 use super::wire::{DeliverVersion, Delivered, DeliveryState, IssuedRecord, PromoteVersion, StageVersion, TokenRecord};
+use crate::bounds::is_plain;
 use crate::place::PlaceId;
 use crate::protocol::{Arrival, Look};
 use crate::secret::TokenId;
@@ -105,6 +106,9 @@ impl Api {
                 }
             }
             (DeliveryState::Delivered, Some(receipt)) => {
+                if !is_plain(&receipt) {
+                    return Err(Problem::field("/receipt", "is one line without control characters"));
+                }
                 let identity = identity.as_deref();
                 let arrival = Arrival { place: &place, receipt: &receipt, looked_at, repairs, identity };
                 Delivered::of(&self.service.deliver(asked.caller(), &token, number, &arrival).await?, now)

@@ -160,12 +160,9 @@ impl<H: EventHandler> Running<H> {
         Self { handler, api, cold: Cell::new(true), flushes: Flushes::default() }
     }
 
-    /// Connects and reads ahead. What fails here is done again by the first invocation.
+    /// Connects, and reads the settings. What fails here is done again by the first invocation.
     pub(super) async fn warm(&self) {
-        let reads = async {
-            let api = self.api.opened().await?;
-            api.service().warm().await
-        };
+        let reads = async { self.api.opened().await.map(drop) };
         let late = |late: tokio::time::error::Elapsed| Err(TableError::Unreachable(late.to_string()));
         if let Err(error) = timeout(WARM, reads).await.unwrap_or_else(late) {
             self.note(Level::Warn, "the table did not answer before the first request", &error);

@@ -17,7 +17,9 @@ pub(super) fn refuse_for_manifests(permissions: &Permissions) -> Result<(), Crea
 
 /// The first permission that no manifest may grant.
 pub(super) fn not_by_manifest(permissions: &Permissions) -> Option<&Permission> {
-    permissions.iter().find(|permission| matches!(permission.resource(), "*" | "admin" | "manifests"))
+    permissions
+        .iter()
+        .find(|permission| matches!(permission.resource(), "*" | "admin" | "manifests" | "manifests-read"))
 }
 
 impl Service {

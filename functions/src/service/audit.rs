@@ -1,5 +1,8 @@
 //! Audit: every change, written in the same transaction as the change.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,6 +20,27 @@ const KEPT: i64 = 400 * 86_400;
 const AT: &str = "at";
 /// The partition of events about roles; no user can have this name.
 const ROLES: &str = ":roles";
+
+/// How many refusals of one caller a process records in an hour.
+const REFUSALS_MAX: u32 = 20;
+
+/// Refusals by caller, of the hour that is.
+#[derive(Debug, Default)]
+pub(super) struct Refusals(Mutex<(i64, BTreeMap<String, u32>)>);
+
+impl Refusals {
+    /// Counts one more of a caller's.
+    fn count(&self, actor: &str, now: Timestamp) -> u32 {
+        let hour = now.as_second().div_euclid(3600);
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if counted.0 != hour {
+            *counted = (hour, BTreeMap::new());
+        }
+        let count = counted.1.entry(actor.to_owned()).or_default();
+        *count = count.saturating_add(1);
+        *count
+    }
+}
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +86,7 @@ pub(super) type Owned<'a> = (Option<&'a ManifestName>, Option<&'a ManifestName>)
 pub(super) fn moved(old: Option<Owned<'_>>, (owner, moved_to): Owned<'_>) -> String {
     let Some((was_owner, was_moved_to)) = old else { return String::new() };
     match (was_owner, owner) {
+        (Some(from), None) => format!("; released from `{from}`"),
         (Some(from), Some(to)) if from != to => format!("; moved from `{from}` to `{to}`"),
         _ if was_moved_to != moved_to => format!("; moved_to {}", moved_to.map_or("none", ManifestName::as_str)),
         _ => String::new(),
@@ -153,8 +178,18 @@ impl Service {
         token: Option<&TokenName>,
         detail: &str,
     ) -> Result<(), TableError> {
-        let subject = user.map_or(ROLES, UserName::as_str);
-        let mut event = Event::of(caller, "refused", subject, self.now()).with(detail);
+        let now = self.now();
+        let last = match self.refusals.count(&caller.actor, now) {
+            count if count < REFUSALS_MAX => "",
+            REFUSALS_MAX => "; more refusals of this caller within the hour are not recorded",
+            _ => return Ok(()),
+        };
+        // Nobody fills the history of a user who is not there.
+        let subject = match user {
+            Some(user) if self.user(user).await?.is_some() => user.as_str(),
+            _ => ROLES,
+        };
+        let mut event = Event::of(caller, "refused", subject, now).with(format!("{detail}{last}"));
         event.token = token.cloned();
         let mut transaction = crate::table::Transaction::default();
         transaction.add(self.event(&event)?);

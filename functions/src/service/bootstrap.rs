@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{Caller, ChangeError, CreateError, Life, NewToken, RoleError, Service, UserChange, UserError};
 use crate::name::{RoleName, UserName};
-use crate::role::Permissions;
+use crate::role::{Permission, Permissions};
 use crate::secret::{Secret, TokenId};
 use crate::table::keys::Item;
 use crate::table::{TableError, Update, Write, keys};
@@ -14,6 +14,11 @@ use crate::user::UserKind;
 
 /// The role of the first admin: it allows everything.
 pub const ADMIN_ROLE: &str = "admin";
+
+/// What an admin may do.
+pub(super) fn everything() -> Permissions {
+    "*:*".parse::<Permission>().into_iter().collect()
+}
 
 /// The first admin's token.
 #[derive(Debug)]
@@ -100,7 +105,7 @@ impl Service {
         if let (Some(former), false) = (&former, replace) {
             return Err(BootstrapError::Done { id: former.id.clone(), user: former.key.user.clone() });
         }
-        let role = self.ready_admin(caller, &key.user).await?;
+        let role = self.ready_admin(caller, &key.user, former.is_some()).await?;
         if let Some(former) = former.as_ref().filter(|former| former.key == *key) {
             // Its name has to be free for the new one.
             self.end_former(caller, former).await?;
@@ -140,18 +145,20 @@ impl Service {
         Ok(Bootstrapped { token: created.token, secret: created.secret, replaced, unended })
     }
 
-    async fn ready_admin(&self, caller: &Caller, user: &UserName) -> Result<RoleName, BootstrapError> {
+    /// Readies the role and the user. A role that allowed everything once, and was narrowed, does so again.
+    async fn ready_admin(&self, caller: &Caller, user: &UserName, again: bool) -> Result<RoleName, BootstrapError> {
         let unreadable = |error: String| BootstrapError::Table(TableError::Codec(error));
         let role: RoleName = ADMIN_ROLE.parse().map_err(|_| unreadable("the admin role's name".to_owned()))?;
-        let all = "*:*".parse().map_err(|_| unreadable("the admin role's permission".to_owned()))?;
-        let permissions: Permissions = [all].into_iter().collect();
+        let permissions = everything();
         match self.role(&role).await? {
             None => drop(self.put_role(caller, &role, &permissions, None).await?),
-            // Widening it would make admins of all who hold it.
-            Some(found) if found.permissions != permissions || found.managed_by.is_some() => {
-                return Err(BootstrapError::RoleTaken);
+            Some(found) if found.permissions == permissions && found.managed_by.is_none() => {}
+            // Whoever holds it was an admin: nobody else gives it.
+            Some(found) if again && found.managed_by.is_none() => {
+                drop(self.put_role(caller, &role, &permissions, None).await?);
             }
-            Some(_) => {}
+            // Widening it would make admins of all who hold it.
+            Some(_) => return Err(BootstrapError::RoleTaken),
         }
         let held = self.user(user).await?;
         if held.as_ref().is_some_and(|user| user.suspended) {

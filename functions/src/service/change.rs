@@ -20,8 +20,19 @@ pub(super) struct Precondition<'a> {
     pub(super) manifest: Option<&'a ManifestName>,
     /// What the change gives to whoever makes it.
     pub(super) wanted: Gain,
+    /// Whether only who runs the token's manifest may make it, where it has one.
+    pub(super) by_run: bool,
     /// The owner as the change assumes it to be, checked in the transaction.
     pub(super) owner: Option<&'a User>,
+}
+
+/// Who may make a change of a token that a manifest declares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// Its owner and admins too.
+    Anybody,
+    /// Who runs the manifest: what its runs go by is theirs to record.
+    Run,
 }
 
 /// Why a token was not changed.
@@ -95,11 +106,11 @@ impl Service {
         &self,
         caller: &Caller,
         token: &TokenRef,
-        wanted: Gain,
+        (wanted, by): (Gain, By),
         action: &str,
         mut rule: impl FnMut(&mut Token) -> Result<(T, String), E>,
     ) -> Result<(Token, T), ChangeError<E>> {
-        let guard = Precondition { id: Some(&token.id), wanted, ..Precondition::default() };
+        let guard = Precondition { id: Some(&token.id), wanted, by_run: by == By::Run, ..Precondition::default() };
         for race in 0..RACE_RETRIES {
             if let Some(changed) = self.change_once(caller, &token.key, guard, action, &mut rule).await? {
                 return Ok(changed);
@@ -138,6 +149,9 @@ impl Service {
         let old = self.load(key).await?;
         self.may_touch(caller, &key.user, old.as_ref(), guard.manifest).await?;
         let old = old.ok_or_else(missing)?;
+        if let Some(manifest) = old.managed_by.as_ref().filter(|_| guard.by_run) {
+            caller.may_join(manifest)?;
+        }
         // What has ended by its own expiry stays ended; a managed token comes back with its next version.
         if old.expires_at.is_some_and(|end| end <= self.now()) {
             return Err(missing());

@@ -51,6 +51,12 @@ pub struct Edit {
 }
 
 impl Edit {
+    /// Whether it changes what a run of the manifest goes by.
+    fn steers_runs(&self) -> bool {
+        let recorded = self.places.is_some() || self.forget.is_some() || self.leaving.is_some();
+        recorded || self.terms.is_some() || self.name.is_some()
+    }
+
     /// Whether what is recorded depends on the time.
     fn goes_by_time(&self) -> bool {
         let forgets = self.forget.as_ref().is_some_and(|forget| forget.looked_at.is_some());
@@ -137,6 +143,10 @@ impl Service {
             if let Some(manifest) = joins {
                 caller.may_join(manifest)?;
             }
+            let owner = token.as_ref().and_then(|token| token.managed_by.as_ref());
+            if let Some(manifest) = edit.managed_by.as_ref().or(owner).filter(|_| edit.steers_runs()) {
+                caller.may_join(manifest)?;
+            }
         }
         if edit.goes_by_time() {
             self.check_clock().await?;
@@ -159,9 +169,10 @@ impl Service {
                 roles = Some(self.roles_for(owner, Some(wanted)).map_err(create)?);
             }
             let grants = edit.roles.is_some() || edit.managed_by.is_some();
-            let defined = if grants { Some(self.roles_read().await?) } else { None };
+            let defined = if grants { Some(self.defined(key, roles.as_deref()).await?) } else { None };
             let manifest = edit.managed_by.as_ref();
-            let guard = Precondition { id, revision, wanted: Gain::Difference, manifest, owner: owner.as_ref() };
+            let wanted = Gain::Difference;
+            let guard = Precondition { id, revision, wanted, manifest, owner: owner.as_ref(), by_run: false };
             let edited = self
                 .change_once(caller, key, guard, edit.action(), |token| {
                     caller
@@ -173,8 +184,10 @@ impl Service {
                     }
                     if let (Some(defined), true) = (&defined, token.managed_by.is_some()) {
                         let mut handed_out = Permissions::default();
-                        for permissions in token.roles.iter().filter_map(|role| defined.get(role)) {
-                            handed_out.extend(permissions);
+                        for role in &token.roles {
+                            // The token's roles changed since they were read.
+                            let raced = || TableError::Busy("another request changed the same token".to_owned());
+                            handed_out.extend(defined.get(role).ok_or_else(|| CreateError::Table(raced()))?);
                         }
                         refuse_for_manifests(&handed_out)?;
                     }
@@ -187,6 +200,18 @@ impl Service {
             self.table.pause_after_race(race).await;
         }
         Err(TableError::Busy("other requests are changing the same token".to_owned()).into())
+    }
+
+    /// What the roles of a token allow that it has, or is to have.
+    async fn defined(
+        &self,
+        key: &TokenKey,
+        roles: Option<&[RoleName]>,
+    ) -> Result<BTreeMap<RoleName, Permissions>, TableError> {
+        match roles {
+            Some(roles) => self.permissions_by_role(roles).await,
+            None => self.permissions_by_role(&self.load(key).await?.map(|token| token.roles).unwrap_or_default()).await,
+        }
     }
 
     async fn free_name(&self, key: &TokenKey) -> Result<(), CreateError> {
@@ -223,7 +248,7 @@ impl Edit {
         match self.moving {
             Moving { from: Some(_), .. } => "token.move",
             Moving { to: Some(_), .. } => "token.agree",
-            Moving { from: None, to: None } => "token.edit",
+            Moving { from: None, to: None, .. } => "token.edit",
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::allowed::not_by_manifest;
 use super::rights::{beyond, list};
-use super::{Caller, Denied, Event, ManifestRecord, RACE_RETRIES, Service};
-use crate::name::{ManifestName, RoleName, UserName};
+use super::{Caller, Denied, Event, ManifestRecord, NEW_MAX, RACE_RETRIES, Service};
+use crate::name::{ManifestName, NamePattern, RoleName, UserName};
 use crate::role::Permissions;
 use crate::table::TableError;
 use crate::user::User;
@@ -24,6 +25,25 @@ pub struct Grant {
     /// Users that it may use although it does not declare them.
     #[serde(default)]
     pub users: BTreeSet<UserName>,
+    /// Users that it may create: names, or beginnings of names that end in `*`. Those in `users` too.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub new_users: BTreeSet<NamePattern>,
+    /// Roles that it may create: names, or beginnings of names that end in `*`. Those in `roles` too.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub new_roles: BTreeSet<NamePattern>,
+    /// How many users it may create; [`NEW_MAX`](super::NEW_MAX) when `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_users: Option<u32>,
+    /// How many roles it may create; [`NEW_MAX`](super::NEW_MAX) when `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_roles: Option<u32>,
+    /// When it was set: a name in it means nobody who came to it later, after its former holder was deleted.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "jiff::fmt::serde::timestamp::millisecond::optional"
+    )]
+    pub at: Option<Timestamp>,
 }
 
 /// The most permissions, roles and users that a grant may name each.
@@ -61,7 +81,8 @@ impl Service {
     ) -> Result<ManifestRecord, GrantError> {
         caller.must_have("admin:roles")?;
         caller.must_have("admin:tokens")?;
-        if grant.permissions.len().max(grant.roles.len()).max(grant.users.len()) > GRANT_MAX {
+        let names = [grant.roles.len(), grant.users.len(), grant.new_roles.len(), grant.new_users.len()];
+        if names.into_iter().fold(grant.permissions.len(), usize::max) > GRANT_MAX {
             return Err(GrantError::TooLarge);
         }
         if let Some(permission) = not_by_manifest(&grant.permissions) {
@@ -71,18 +92,25 @@ impl Service {
         let mut handed_out = self.permissions_of(&roles).await?;
         handed_out.extend(&grant.permissions);
         caller.covers(&handed_out)?;
+        let before = self.grant_of(name).await?;
+        if before.grows_to(grant) {
+            caller.may_widen(self.now())?;
+        }
         let words = |words: Vec<String>| words.join(" ");
         let detail = format!(
-            "{name}: permissions: {}; roles: {}; users: {}",
+            "{name}: permissions: {}; roles: {}; users: {}; new users: {}; new roles: {}",
             words(grant.permissions.iter().map(ToString::to_string).collect()),
             words(grant.roles.iter().map(ToString::to_string).collect()),
             words(grant.users.iter().map(ToString::to_string).collect()),
+            words(grant.new_users.iter().map(ToString::to_string).collect()),
+            words(grant.new_roles.iter().map(ToString::to_string).collect()),
         );
         for race in 0..RACE_RETRIES {
             let old = self.manifest(name).await?;
             let revision = old.as_ref().map_or(0, |old| old.revision) + 1;
             let applied = old.as_ref().and_then(|old| old.applied);
-            let new = ManifestRecord { name: name.clone(), applied, grant: Some(grant.clone()), revision };
+            let grant = Grant { at: Some(self.now()), ..grant.clone() };
+            let new = ManifestRecord { name: name.clone(), applied, grant: Some(grant), revision };
             let event = Event::on_role(caller, "manifest.grant", &detail, self.now());
             if self.save_manifest(old.as_ref(), &new, &event).await? {
                 return Ok(new);
@@ -99,6 +127,17 @@ impl Service {
 }
 
 impl Grant {
+    /// Whether another grant allows anything that this one does not.
+    fn grows_to(&self, other: &Self) -> bool {
+        !self.permissions.contain(&other.permissions)
+            || !other.roles.is_subset(&self.roles)
+            || !other.users.is_subset(&self.users)
+            || !other.new_roles.is_subset(&self.new_roles)
+            || !other.new_users.is_subset(&self.new_users)
+            || other.max_roles.unwrap_or(NEW_MAX) > self.max_roles.unwrap_or(NEW_MAX)
+            || other.max_users.unwrap_or(NEW_MAX) > self.max_users.unwrap_or(NEW_MAX)
+    }
+
     /// Demands that a manifest may name a user: its own, or a granted one. One that is not there is told no different
     /// from a foreign one.
     pub(super) fn names_user(
@@ -108,7 +147,9 @@ impl Grant {
         user: Option<&User>,
     ) -> Result<(), Denied> {
         let own = user.is_some_and(|user| user.managed_by.as_ref() == Some(manifest));
-        if own || self.users.contains(name) {
+        // Whoever took a name after it was granted is somebody else.
+        let later = user.and_then(|user| user.former).is_some_and(|former| self.at.is_none_or(|at| former >= at));
+        if own || (self.users.contains(name) && !later) {
             return Ok(());
         }
         Err(Denied::NotGranted { manifest: manifest.clone(), what: format!("tokens of the user `{name}`") })

@@ -5,10 +5,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Caller, Denied, RACE_RETRIES, Service};
+use super::{Caller, Denied, Event, RACE_RETRIES, Service};
 use crate::lifetime::Seconds;
 use crate::name::ManifestName;
-use crate::table::{TableError, Update, decode, keys};
+use crate::table::{TableError, TransactError, Transaction, Update, Write, decode, keys};
 use crate::token::TokenKey;
 
 /// How long a lease lasts that nobody renews.
@@ -94,6 +94,9 @@ impl Service {
     ) -> Result<Lease, LeaseError> {
         for race in 0..RACE_RETRIES {
             let now = self.now();
+            let held = self.lease(manifest).await?;
+            let renews = held.as_ref().is_some_and(|held| held.holder == holder);
+            let action = if held.is_some() && !renews { "lease.steal" } else { "lease.take" };
             let lease = Lease { holder: holder.to_owned(), by: caller.actor.clone(), until: LEASE.after(now) };
             let mut update = Update::default();
             update.set("holder", AttributeValue::S(lease.holder.clone()));
@@ -108,8 +111,17 @@ impl Service {
                 let at = update.value(AttributeValue::N(now.as_millisecond().to_string()));
                 format!("attribute_not_exists({until}) OR {until} <= {at} OR {held} = {mine}")
             };
-            if self.table.update(&keys::lease(manifest), update, &condition).await? {
-                return Ok(lease);
+            let mut transaction = Transaction::default();
+            transaction.add(Write::Update { key: keys::lease(manifest), update, condition });
+            if !renews {
+                let from = held.map(|held| format!("{manifest}, from {}", held.by));
+                let detail = from.unwrap_or_else(|| manifest.to_string());
+                transaction.add(self.event(&Event::on_role(caller, action, &detail, now))?);
+            }
+            match self.table.transact(transaction).await {
+                Ok(()) => return Ok(lease),
+                Err(TransactError::Table(error)) => return Err(error.into()),
+                Err(TransactError::Cancelled(_)) => {}
             }
             if let Some(held) = self.lease(manifest).await? {
                 return Err(LeaseError::Held(held));

@@ -1,7 +1,10 @@
 //! Listing tokens.
 
-use super::Service;
+use jiff::Timestamp;
+
+use super::{Caller, Service};
 use crate::name::UserName;
+use crate::secret::TokenId;
 use crate::table::keys::{self, Item};
 use crate::table::{Range, TableError, decode_token};
 use crate::token::{Token, TokenKey, TokenState};
@@ -48,12 +51,55 @@ impl Service {
         self.page(user, keys::ACTIVE, false, limit, from).await
     }
 
-    /// A user's deleted and expired tokens, newest first.
+    /// A user's deleted and expired tokens, newest first; those from before `since` are left out.
     ///
     /// # Errors
     /// When the table cannot be read.
-    pub async fn list_ended(&self, user: &UserName, limit: i32, from: Option<String>) -> Result<TokenPage, TableError> {
-        self.page(user, keys::ENDED, true, limit, from).await
+    pub async fn list_ended(
+        &self,
+        user: &UserName,
+        (limit, from): (i32, Option<String>),
+        since: Option<Timestamp>,
+    ) -> Result<TokenPage, TableError> {
+        let mut page = self.page(user, keys::ENDED, true, limit, from).await?;
+        if let Some(since) = since {
+            let all = page.tokens.len();
+            page.tokens.retain(|token| token.created >= since);
+            if page.tokens.len() < all {
+                page.next = None;
+            }
+        }
+        Ok(page)
+    }
+
+    /// Since when what is recorded of a user is this user's: before it the name was somebody else's. `None` where nobody
+    /// had it, and for whoever may see that too.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn past_of(&self, caller: &Caller, user: &UserName) -> Result<Option<Timestamp>, TableError> {
+        if caller.sees_former() {
+            return Ok(None);
+        }
+        Ok(self.user(user).await?.and_then(|user| user.former))
+    }
+
+    /// Whether an ended token is one of a user's since `since`.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn ended_since(&self, user: &UserName, id: &TokenId, since: Timestamp) -> Result<bool, TableError> {
+        let mut from = None;
+        loop {
+            let page = self.list_ended(user, (100, from), Some(since)).await?;
+            if page.tokens.iter().any(|token| token.id == *id) {
+                return Ok(true);
+            }
+            from = page.next;
+            if from.is_none() {
+                return Ok(false);
+            }
+        }
     }
 
     async fn page(

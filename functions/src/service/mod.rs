@@ -9,6 +9,7 @@ mod bootstrap;
 mod change;
 mod clock_guard;
 mod create;
+mod created;
 mod delete;
 mod edit;
 mod expire;
@@ -17,15 +18,14 @@ mod introspect;
 mod lease;
 mod list;
 mod manifests;
+mod permissions;
 mod rights;
 mod roles;
 mod usage;
 mod users;
 mod verify;
 mod versions;
-mod warm;
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
@@ -36,6 +36,7 @@ pub use bootstrap::{ADMIN_ROLE, BootstrapError, Bootstrapped};
 pub use change::ChangeError;
 pub use clock_guard::AcceptError;
 pub use create::{CreateError, Life, NewToken};
+pub use created::NEW_MAX;
 pub use edit::{Edit, EditError, Forget};
 pub use grant::{GRANT_MAX, Grant, GrantError};
 pub use introspect::{Introspection, Presented};
@@ -51,10 +52,7 @@ pub use versions::{Announced, Issued};
 
 use crate::clock::Clock;
 use crate::entropy::Entropy;
-use crate::lifetime::Seconds;
-use crate::name::RoleName;
 use crate::policy::Policy;
-use crate::role::Permissions;
 use crate::table::{Table, TableError, decode, encode, keys, with_key};
 
 /// Who asks: `operator:<OS user>` or `<user>/<token>`, from where, and with which rights.
@@ -74,12 +72,6 @@ impl Caller {
     }
 }
 
-/// What roles allow may be this old; everything about tokens and users acts at once.
-const ROLES_FRESH: Seconds = Seconds(5);
-
-/// What every role allows, and when it was read.
-type RolesRead = (Timestamp, Arc<BTreeMap<RoleName, Permissions>>);
-
 /// The token service on one table.
 #[derive(Debug)]
 pub struct Service {
@@ -88,7 +80,8 @@ pub struct Service {
     entropy: Arc<dyn Entropy>,
     policy: Policy,
     process: String,
-    roles: Mutex<Option<RolesRead>>,
+    roles: permissions::RolesRead,
+    refusals: audit::Refusals,
     usage: Mutex<usage::Tally>,
     /// Where the clock is the machine's own.
     guard: Option<clock_guard::ClockGuard>,
@@ -110,8 +103,18 @@ impl Service {
         let mut process = [0_u8; 6];
         entropy.fill(&mut process).map_err(|error| TableError::Unreachable(error.to_string()))?;
         let process = crate::secret::Digest::of(&process).fingerprint().to_string();
-        let (roles, usage) = (Mutex::new(None), Mutex::default());
-        Ok(Self { table, clock, entropy, policy, process, roles, usage, guard: None })
+        let (roles, usage) = (permissions::RolesRead::default(), Mutex::default());
+        Ok(Self {
+            table,
+            clock,
+            entropy,
+            policy,
+            process,
+            roles,
+            refusals: audit::Refusals::default(),
+            usage,
+            guard: None,
+        })
     }
 
     /// Replaces the deployment's settings.

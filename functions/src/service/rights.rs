@@ -10,10 +10,14 @@ use jiff::Timestamp;
 pub use self::admission::Visibility;
 pub(super) use self::admission::{AdmitError, Gain};
 use super::{Caller, Valid};
+use crate::lifetime::Seconds;
 use crate::name::{ManifestName, UserName};
 use crate::protocol::STAGED_LIFE;
 use crate::role::{Permission, Permissions};
 use crate::token::Token;
+
+/// How long a token has to be valid still to widen roles and grants.
+const WIDENS_FROM: Seconds = Seconds::days(1);
 
 /// What a caller may do.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,8 +59,20 @@ pub enum Denied {
     /// It would outlive the caller's token.
     #[error("this would outlive this token, which expires at {0:.0}")]
     Outlives(Timestamp),
+    /// It would widen a role or a grant for good, by a token that is bound to networks.
+    #[error(
+        "this token is bound to `allowed_ips`, and only a token without them is allowed to widen a role or a grant"
+    )]
+    Bound,
+    /// It would widen a role or a grant for good, by a token that ends soon.
+    #[error(
+        "this token expires at {0:.0}, and only a token that is valid for another day is allowed to widen a role or a grant"
+    )]
+    Brief(Timestamp),
     /// A manifest's grant does not cover it.
-    #[error("the manifest `{manifest}` is not allowed to grant {what}; ask an admin to extend its grant")]
+    #[error(
+        "the manifest `{manifest}` is not allowed to grant {what}; ask an admin to extend its grant: `provision manifest grant {manifest} --from tokens.toml`"
+    )]
     NotGranted {
         /// Which.
         manifest: ManifestName,
@@ -115,7 +131,7 @@ impl Caller {
     /// Whether the caller has a permission.
     fn has(&self, permission: &str) -> bool {
         let Ok(wanted) = permission.parse::<Permission>() else { return false };
-        self.holder().is_none_or(|holder| holder.permissions.allow(&wanted))
+        self.holder().is_none_or(|holder| holder.permissions.hold(&wanted))
     }
 
     /// Demands a permission.
@@ -137,12 +153,20 @@ impl Caller {
         if self.runs(manifest) { Ok(()) } else { Err(Denied::Hidden) }
     }
 
-    /// Demands that the caller may put a token into a manifest: its run acts on every token that is in it.
+    /// Demands that the caller may read what a plan of a manifest needs: who runs it, and whoever has
+    /// `manifests-read:<name>`.
+    ///
+    /// # Errors
+    /// [`Denied::Hidden`].
+    pub fn may_plan(&self, manifest: &ManifestName) -> Result<(), Denied> {
+        let reads = self.has(&format!("manifests-read:{manifest}")) || self.has("manifests-read:*");
+        if reads { Ok(()) } else { self.must_run(manifest) }
+    }
+
+    /// Demands that the caller may put a token into a manifest, whose run acts on every token that is in it, or may
+    /// change what such a run goes by: who runs the manifest does.
     pub(super) fn may_join(&self, manifest: &ManifestName) -> Result<(), Denied> {
-        if self.runs(manifest) || self.has("admin:tokens") {
-            return Ok(());
-        }
-        Err(Denied::Lacks(format!("manifests:{manifest}")))
+        if self.runs(manifest) { Ok(()) } else { Err(Denied::Lacks(format!("manifests:{manifest}"))) }
     }
 
     /// Demands that the caller may read what is known of a manifest: its grant is an admin's matter too.
@@ -150,7 +174,7 @@ impl Caller {
     /// # Errors
     /// [`Denied::Hidden`].
     pub fn may_read_manifest(&self, manifest: &ManifestName) -> Result<(), Denied> {
-        if self.has("admin:roles") { Ok(()) } else { self.must_run(manifest) }
+        if self.has("admin:roles") { Ok(()) } else { self.may_plan(manifest) }
     }
 
     /// Demands that the caller may read the tokens of a manifest.
@@ -158,7 +182,7 @@ impl Caller {
     /// # Errors
     /// [`Denied::Hidden`].
     pub fn may_read_tokens_of(&self, manifest: &ManifestName) -> Result<(), Denied> {
-        if self.has("admin:tokens") { Ok(()) } else { self.must_run(manifest) }
+        if self.has("admin:tokens") { Ok(()) } else { self.may_plan(manifest) }
     }
 
     /// Demands that the caller may read all roles.
@@ -210,6 +234,11 @@ impl Caller {
         let Some(holder) = self.holder() else { return Ok(()) };
         let own = holder.user == *user && (holder.person || self.has("tokens:write"));
         if own || self.has("admin:tokens") { Ok(()) } else { Err(Denied::Hidden) }
+    }
+
+    /// Whether the caller sees what was before a user's name went to somebody else.
+    pub fn sees_former(&self) -> bool {
+        self.has("admin:tokens") || self.has("admin:audit")
     }
 
     /// Demands that the caller may read what was done to a user's tokens.
@@ -273,29 +302,33 @@ impl Caller {
         self.outlives(lasts(token, now))
     }
 
-    /// Demands that what a change adds to a token lies within the caller's own.
-    fn contains_difference(
+    /// Demands that a change adds nothing to a token that the caller's own does not contain. Permissions, networks and
+    /// life are one box: where any side of it grows, all of what comes out has to lie within.
+    fn contains_growth(
         &self,
         (old, new): (&Token, &Token),
         (before, after): (&Permissions, &Permissions),
         now: Timestamp,
     ) -> Result<(), Denied> {
-        if !before.cover(after) {
-            self.covers(after)?;
+        let grows =
+            !before.contain(after) || !within(&new.allowed_ips, &old.allowed_ips) || lasts(new, now) > lasts(old, now);
+        if grows { self.contains(new, after, now) } else { Ok(()) }
+    }
+
+    /// Demands that the caller may widen what others hold already, a role or a grant: that outlives and leaves the
+    /// networks of every token, so a token that is bound to networks, or ends within a day, is no reason to do it.
+    pub(super) fn may_widen(&self, now: Timestamp) -> Result<(), Denied> {
+        let Some(holder) = self.holder() else { return Ok(()) };
+        if !holder.allowed_ips.is_empty() {
+            return Err(Denied::Bound);
         }
-        if !within(&new.allowed_ips, &old.allowed_ips) {
-            self.reaches(&new.allowed_ips)?;
-        }
-        if lasts(new, now) > lasts(old, now) {
-            self.outlives(lasts(new, now))?;
-        }
-        Ok(())
+        if holder.expires < WIDENS_FROM.after(now) { Err(Denied::Brief(holder.expires)) } else { Ok(()) }
     }
 }
 
 /// The permissions that `held` does not cover.
 pub(super) fn beyond(held: &Permissions, wanted: &Permissions) -> Vec<String> {
-    wanted.iter().filter(|permission| !held.allow(permission)).map(ToString::to_string).collect()
+    wanted.iter().filter(|permission| !held.hold(permission)).map(ToString::to_string).collect()
 }
 
 /// Whether one list of networks lies within another; an empty list is everywhere.
@@ -315,7 +348,93 @@ fn lasts(token: &Token, now: Timestamp) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use super::within;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::token::TokenKey;
+
+    /// One side of a box each: what it allows, from where, and for how many hours.
+    type Sides = (Vec<&'static str>, Vec<&'static str>, i64);
+
+    fn sides() -> impl Strategy<Value = Sides> {
+        let permission = prop::sample::select(vec!["a:r", "a:w", "a:*", "*:r", "tokens:r", "*:*"]);
+        let network = prop::sample::select(vec!["10.0.0.0/8", "10.1.0.0/16", "192.0.2.0/24"]);
+        let (permissions, networks) = (prop::collection::vec(permission, 0..3), prop::collection::vec(network, 0..3));
+        (permissions, networks, prop::sample::select(vec![1, 30, 700]))
+    }
+
+    fn now() -> Timestamp {
+        "2026-03-01T12:00:00Z".parse().unwrap()
+    }
+
+    fn until(hours: i64) -> Timestamp {
+        Seconds(hours.unsigned_abs() * 3600).after(now())
+    }
+
+    fn held(sides: &Sides) -> Permissions {
+        sides.0.iter().map(|text| text.parse::<Permission>().unwrap()).collect()
+    }
+
+    fn token(sides: &Sides) -> Token {
+        let key = TokenKey::new("u".parse().unwrap(), "t".parse().unwrap());
+        let mut token = Token::new("0123456789abcdef".parse().unwrap(), key, "u/t", now());
+        token.allowed_ips = networks(&sides.1);
+        token.expires_at = Some(until(sides.2));
+        token
+    }
+
+    /// Every single thing that a box lets its holder do, counted out: what, from where, when.
+    fn counted_out(
+        (permissions, networks, hours): &Sides,
+    ) -> std::collections::BTreeSet<(&'static str, &'static str, i64)> {
+        let allows = |wanted: &str| {
+            permissions.iter().any(|held| match (held.split_once(':').unwrap(), wanted.split_once(':').unwrap()) {
+                (("*", "*"), _) => true,
+                (("*", _), ("tokens", _)) => false,
+                ((resource, action), (of, act)) => {
+                    (resource == "*" || resource == of) && (action == "*" || action == act)
+                }
+            })
+        };
+        let reaches = |address: &str| {
+            let inside = |network: &&str| {
+                network.parse::<IpNet>().unwrap().contains(&address.parse::<std::net::IpAddr>().unwrap())
+            };
+            networks.is_empty() || networks.iter().any(|network| inside(network))
+        };
+        let mut all = std::collections::BTreeSet::new();
+        for what in ["a:r", "a:w", "a:x", "b:r", "b:w", "tokens:r", "tokens:x"].into_iter().filter(|what| allows(what))
+        {
+            for from in ["10.1.0.1", "10.2.0.1", "192.0.2.1", "198.51.100.1"].into_iter().filter(|from| reaches(from)) {
+                all.extend([1, 30, 700].into_iter().filter(|at| at <= hours).map(|at| (what, from, at)));
+            }
+        }
+        all
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+        #[test]
+        fn whoever_changes_a_token_gains_nothing_by_it(caller in sides(), old in sides(), new in sides()) {
+            let holder = Holder {
+                user: "u".parse().unwrap(),
+                person: true,
+                permissions: held(&caller),
+                allowed_ips: networks(&caller.1),
+                expires: until(caller.2),
+            };
+            let caller_now = Caller { actor: "u/t".to_owned(), from: None, rights: Rights::Token(Box::new(holder)) };
+            let admitted = caller_now.contains_growth((&token(&old), &token(&new)), (&held(&old), &held(&new)), now());
+            let (own, before, after) = (counted_out(&caller), counted_out(&old), counted_out(&new));
+            if admitted.is_ok() {
+                prop_assert!(after.is_subset(&before) || after.is_subset(&own), "{caller:?} made {new:?} of {old:?}");
+            }
+            // What only shrinks is never held back.
+            if held(&old).contain(&held(&new)) && within(&networks(&new.1), &networks(&old.1)) && new.2 <= old.2 {
+                prop_assert!(admitted.is_ok());
+            }
+        }
+    }
 
     fn networks(texts: &[&str]) -> Vec<ipnet::IpNet> {
         texts.iter().map(|text| text.parse().unwrap()).collect()

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::allowed::refuse_for_manifests;
 use super::audit::{Owned, moved};
+use super::bootstrap::ADMIN_ROLE;
+use super::created::{New, foreign};
 use super::{Caller, Denied, Event, RACE_RETRIES, Service};
 use crate::bounds::PERMISSIONS_MAX;
 use crate::moving::{MoveError, Moving, Owner};
@@ -69,6 +71,11 @@ pub enum RoleError {
         /// Why.
         error: MoveError,
     },
+    /// The first admin's role: no manifest declares it, and no token changes it.
+    #[error(
+        "the role `{ADMIN_ROLE}` is reserved: no manifest declares it, and only an operator of the table changes it"
+    )]
+    Reserved,
     /// Too many permissions.
     #[error("a role has at most {PERMISSIONS_MAX} permissions")]
     TooMany,
@@ -129,6 +136,9 @@ impl Service {
         if !manifest.is_some_and(|manifest| caller.runs(manifest)) {
             caller.must_have("admin:roles")?;
         }
+        if name.as_str() == ADMIN_ROLE && (manifest.is_some() || !caller.is_operator()) {
+            return Err(RoleError::Reserved);
+        }
         if permissions.len() > PERMISSIONS_MAX {
             return Err(RoleError::TooMany);
         }
@@ -139,7 +149,7 @@ impl Service {
         }
         for race in 0..RACE_RETRIES {
             let old = self.role(name).await?;
-            self.admit_role(caller, old.as_ref(), (name, permissions), (manifest, moving)).await?;
+            let counted = self.admit_role(caller, old.as_ref(), (name, permissions), (manifest, moving)).await?;
             let new = changed_role(old.as_ref(), name, permissions, (manifest, moving))?;
             if old.as_ref() == Some(&new) {
                 return Ok(new);
@@ -158,13 +168,14 @@ impl Service {
                 }
             };
             write.map(|write| transaction.add(write));
+            counted.map(|write| transaction.add(write));
             let text: Vec<String> = new.permissions.iter().map(ToString::to_string).collect();
             let detail = format!("{name}: {}{}", text.join(" "), moved(old.as_ref().map(Role::owner), new.owner()));
             let event = Event::on_role(caller, "role.put", &detail, self.now());
             transaction.add(self.event(&event)?);
             match self.table.transact(transaction).await {
                 Ok(()) => {
-                    self.forget_roles();
+                    self.forget_role(name);
                     return Ok(new);
                 }
                 Err(TransactError::Cancelled(_)) => self.table.pause_after_race(race).await,
@@ -174,36 +185,43 @@ impl Service {
         Err(TableError::Busy("other requests are changing the same role".to_owned()).into())
     }
 
-    /// Whoever widens a role grants what it allows more; a manifest grants what its grant holds.
+    /// Whoever widens a role grants what it allows more; a manifest grants what its grant holds. What comes back counts
+    /// a role that a grant lets it create.
     async fn admit_role(
         &self,
         caller: &Caller,
         old: Option<&Role>,
         (name, permissions): (&RoleName, &Permissions),
         (manifest, moving): (Option<&ManifestName>, &Moving),
-    ) -> Result<(), RoleError> {
+    ) -> Result<Option<Write>, RoleError> {
         if caller.is_operator() {
-            return Ok(());
+            return Ok(None);
         }
+        caller.may_give(old.and_then(|old| old.managed_by.as_ref()), manifest)?;
         caller.may_agree(old.and_then(|old| old.managed_by.as_ref()), moving, "admin:roles")?;
         let gained: Permissions = match old {
-            Some(old) => permissions.iter().filter(|permission| !old.permissions.allow(permission)).cloned().collect(),
+            Some(old) => permissions.iter().filter(|permission| !old.permissions.hold(permission)).cloned().collect(),
             None => permissions.clone(),
         };
-        let personal = caller.must_have("admin:roles").and_then(|()| caller.covers(&gained));
+        let widens = |()| if gained.is_empty() { Ok(()) } else { caller.may_widen(self.now()) };
+        let personal = caller.must_have("admin:roles").and_then(|()| caller.covers(&gained)).and_then(widens);
         let (Err(_), Some(manifest)) = (&personal, manifest.filter(|manifest| caller.runs(manifest))) else {
-            return Ok(personal?);
+            return Ok(personal.map(|()| None)?);
         };
         let grant = self.grant_of(manifest).await?;
+        let counted = match old {
+            Some(_) => None,
+            None => Some(self.admit_new::<RoleError>(manifest, &grant, New::Role(name)).await?),
+        };
         if let Some(old) = old
             && old.managed_by.as_ref() != Some(manifest)
             && !moving.takes(old.owner(), manifest)
         {
             // A grant lets it name such a role, not change it: others hold it too.
-            let what = format!("other permissions to the role `{name}`, which it does not own");
-            return Err(Denied::NotGranted { manifest: manifest.clone(), what }.into());
+            return Err(foreign(manifest, New::Role(name)).into());
         }
-        Ok(grant.covers(manifest, permissions)?)
+        grant.covers(manifest, permissions)?;
+        Ok(counted)
     }
 
     /// Deletes a role that no user has.
@@ -212,18 +230,23 @@ impl Service {
     /// [`RoleError::InUse`] while users have it, [`RoleError::NoSuchRole`].
     pub async fn delete_role(&self, caller: &Caller, name: &RoleName) -> Result<(), RoleError> {
         caller.must_have("admin:roles")?;
+        if name.as_str() == ADMIN_ROLE && !caller.is_operator() {
+            return Err(RoleError::Reserved);
+        }
         for race in 0..RACE_RETRIES {
             let role = self.role(name).await?.ok_or_else(|| RoleError::NoSuchRole(name.clone()))?;
             if role.holders > 0 {
                 return Err(RoleError::InUse { role: name.clone(), holders: role.holders });
             }
             // Holders are counted under the role's revision, so that none can come between.
+            let gone = self.count_gone(role.managed_by.as_ref(), New::Role(name)).await?;
             let mut transaction = Transaction::default();
+            gone.map(|write| transaction.add(write));
             transaction.add(Write::Delete { key: keys::role(name), revision: Some(role.revision) });
             transaction.add(self.event(&Event::on_role(caller, "role.delete", name.as_str(), self.now()))?);
             match self.table.transact(transaction).await {
                 Ok(()) => {
-                    self.forget_roles();
+                    self.forget_role(name);
                     return Ok(());
                 }
                 Err(TransactError::Table(error)) => return Err(error.into()),

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 
 use super::allowed::not_by_manifest;
 use super::audit::{Owned, moved};
+use super::bootstrap::{ADMIN_ROLE, everything};
+use super::created::{New, foreign};
 use super::verify::{SWEPT, Verification};
 use super::{Caller, Denied, Event, RACE_RETRIES, Service};
 use crate::bounds::ROLES_MAX;
@@ -130,8 +133,11 @@ impl Service {
     pub async fn put_user(&self, caller: &Caller, name: &UserName, change: &UserChange) -> Result<User, UserError> {
         for race in 0..RACE_RETRIES {
             let old = self.user(name).await?;
-            self.admit_user(caller, old.as_ref(), name, change).await?;
+            let counted = self.admit_user(caller, old.as_ref(), name, change).await?;
             let mut new = changed_user(old.as_ref(), name, change, self.now())?;
+            if old.is_none() {
+                new.former = self.former(name).await?;
+            }
             if old.as_ref() != Some(&new) {
                 let mut lost = false;
                 if let Some(old) = &old {
@@ -141,11 +147,15 @@ impl Service {
                 if change.managed_by.is_some() {
                     let held = old.as_ref().map(|old| old.roles.as_slice()).unwrap_or_default();
                     let gained: Vec<RoleName> = new.roles.iter().filter(|role| !held.contains(role)).cloned().collect();
-                    if let Some(permission) = not_by_manifest(&self.permissions_of(&gained).await?) {
+                    let mut permissions = self.permissions_of(&gained).await?;
+                    if gained.iter().any(|role| role.as_str() == ADMIN_ROLE) {
+                        permissions.extend(&everything());
+                    }
+                    if let Some(permission) = not_by_manifest(&permissions) {
                         return Err(UserError::NotByManifest(permission.to_string()));
                     }
                 }
-                match self.write_user(caller, old.as_ref(), &new).await {
+                match self.write_user(caller, old.as_ref(), &new, counted).await {
                     Ok(()) => {}
                     Err(TransactError::Table(error)) => return Err(error.into()),
                     Err(TransactError::Cancelled(_)) => {
@@ -184,8 +194,22 @@ impl Service {
         Ok(())
     }
 
-    async fn write_user(&self, caller: &Caller, old: Option<&User>, new: &User) -> Result<(), TransactError> {
+    /// When the last user of that name was deleted.
+    async fn former(&self, name: &UserName) -> Result<Option<Timestamp>, TableError> {
+        let item = self.table.get(&keys::former_user(name)).await?;
+        let deleted = item.and_then(|item| item.get("deleted")?.as_n().ok()?.parse().ok());
+        Ok(deleted.and_then(|millis| Timestamp::from_millisecond(millis).ok()))
+    }
+
+    async fn write_user(
+        &self,
+        caller: &Caller,
+        old: Option<&User>,
+        new: &User,
+        counted: Option<Write>,
+    ) -> Result<(), TransactError> {
         let mut transaction = Transaction::default();
+        counted.map(|write| transaction.add(write));
         let mut will = encode(new)?;
         let key = keys::user(&new.name);
         match old {
@@ -214,25 +238,32 @@ impl Service {
         self.table.transact(transaction).await
     }
 
-    /// Whoever gives a role must have what it allows; a manifest gives what its grant holds, to users of its own.
+    /// Whoever gives a role must have what it allows; a manifest gives what its grant holds, to users of its own. What
+    /// comes back counts a user whom a grant lets it create.
     async fn admit_user(
         &self,
         caller: &Caller,
         old: Option<&User>,
         name: &UserName,
         change: &UserChange,
-    ) -> Result<(), UserError> {
+    ) -> Result<Option<Write>, UserError> {
         if caller.is_operator() {
-            return Ok(());
+            return Ok(None);
         }
+        let owner_now = old.and_then(|old| old.managed_by.as_ref());
+        caller.may_give(owner_now, change.managed_by.as_ref())?;
         caller.may_agree(old.and_then(|old| old.managed_by.as_ref()), &change.moving, "admin:users")?;
         let held = old.map(|old| old.roles.as_slice()).unwrap_or_default();
         let wanted = change.roles.as_deref().unwrap_or_default();
         let gained: Vec<RoleName> = wanted.iter().filter(|role| !held.contains(role)).cloned().collect();
-        let permissions = self.permissions_of(&gained).await?;
+        let mut permissions = self.permissions_of(&gained).await?;
+        if gained.iter().any(|role| role.as_str() == ADMIN_ROLE) {
+            // Whatever it was narrowed to: `bootstrap --replace` makes it everything again.
+            permissions.extend(&everything());
+        }
         let personal = caller.must_have("admin:users").and_then(|()| caller.covers(&permissions));
         let manifest = change.managed_by.as_ref().filter(|manifest| caller.runs(manifest));
-        let (Err(_), Some(manifest)) = (&personal, manifest) else { return Ok(personal?) };
+        let (Err(_), Some(manifest)) = (&personal, manifest) else { return Ok(personal.map(|()| None)?) };
         let grant = self.grant_of(manifest).await?;
         // Whoever is taken from another manifest is admitted like somebody new: with all roles.
         let taken = old.filter(|old| change.moving.takes(owner(old), manifest));
@@ -251,12 +282,12 @@ impl Service {
             None => change.kind != Some(UserKind::Service) && !grant.users.contains(name),
         };
         if other {
-            let what = match old {
-                Some(_) => format!("roles to the user `{name}`, which it does not own"),
-                None => format!("an account to the person `{name}`, only to service accounts"),
-            };
-            return Err(Denied::NotGranted { manifest: manifest.clone(), what }.into());
+            return Err(foreign(manifest, New::User(name)).into());
         }
+        let counted = match old {
+            Some(_) => None,
+            None => Some(self.admit_new::<UserError>(manifest, &grant, New::User(name)).await?),
+        };
         for role in &gained {
             let defined = self.role(role).await?;
             grant.names_role(manifest, role, defined.as_ref().and_then(|role| role.managed_by.as_ref()))?;
@@ -266,7 +297,7 @@ impl Service {
             // No manifest suspends or restores anybody.
             caller.must_have("admin:users")?;
         }
-        Ok(())
+        Ok(counted)
     }
 
     /// Brings a user's suspension and loss of roles to all tokens. The user was written first, and creates check the
@@ -342,7 +373,12 @@ impl Service {
             }
             self.move_expired(&token).await?;
         }
+        let gone = self.count_gone(user.managed_by.as_ref(), New::User(name)).await?;
         let mut transaction = Transaction::default();
+        gone.map(|write| transaction.add(write));
+        let mut former = with_key(keys::Item::new(), &keys::former_user(name));
+        former.insert("deleted".to_owned(), AttributeValue::N(now.as_millisecond().to_string()));
+        transaction.add(Write::Put { item: former, how: Put::Over });
         transaction.add(Write::DeleteIdle { key: keys::user(name), revision: user.revision });
         transaction.add(Write::Delete { key: keys::user_in_list(name), revision: None });
         for role in user.roles.iter().chain(&user.losing) {
@@ -379,6 +415,7 @@ fn changed_user(
         managed_by: None,
         moved_to: None,
         created: now,
+        former: None,
         sweeping: false,
         losing: Vec::new(),
         revision: 0,

@@ -2,18 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ROLES_FRESH, Service};
+use super::Service;
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
 use crate::role::Permissions;
 use crate::secret::{Digest, Fingerprint, KnownDigest, Secret, SecretError, TokenId};
-use crate::table::{Range, TableError, Update, decode, keys};
+use crate::table::{TableError, Update, decode, keys};
 use crate::token::{EndState, Token};
 use crate::user::{User, UserKind};
 
@@ -242,7 +241,7 @@ impl Service {
         match self.judge(&verification, secret, from) {
             Err(invalid) => Ok(Verdict::Invalid(invalid)),
             Ok((version, expires)) => {
-                let permissions = self.permissions_of(&verification.roles).await?;
+                let permissions = self.permissions_in_check(&verification.roles).await?;
                 Ok(Verdict::Valid(Box::new(Valid {
                     user: verification.user,
                     name: verification.name,
@@ -284,44 +283,5 @@ impl Service {
             return Err(Invalid::Address);
         }
         Ok((version, deadline))
-    }
-
-    /// What a list of roles allows. A role that no longer exists allows nothing.
-    ///
-    /// # Errors
-    /// When the roles cannot be read.
-    pub async fn permissions_of(&self, roles: &[RoleName]) -> Result<Permissions, TableError> {
-        let mut all = Permissions::default();
-        if roles.is_empty() {
-            return Ok(all);
-        }
-        let known = self.roles_read().await?;
-        for permissions in roles.iter().filter_map(|role| known.get(role)) {
-            all.extend(permissions);
-        }
-        Ok(all)
-    }
-
-    pub(super) async fn roles_read(&self) -> Result<Arc<BTreeMap<RoleName, Permissions>>, TableError> {
-        let now = self.now();
-        let cached = self.roles.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        if let Some((read, roles)) = cached.filter(|(read, _)| *read <= now && ROLES_FRESH.after(*read) > now) {
-            tracing::trace!(%read, "roles from the cache");
-            return Ok(roles);
-        }
-        let items = self.table.query_all(Range::of(keys::ROLES.to_owned(), None)).await?;
-        let mut roles = BTreeMap::new();
-        for item in items {
-            let role: super::Role = decode(item)?;
-            roles.insert(role.name, role.permissions);
-        }
-        let roles = Arc::new(roles);
-        *self.roles.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some((now, roles.clone()));
-        Ok(roles)
-    }
-
-    /// Forgets what roles allow, after this process changed one.
-    pub(super) fn forget_roles(&self) {
-        *self.roles.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
     }
 }

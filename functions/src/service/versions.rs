@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::change::By;
 use super::rights::Gain;
 use super::{Caller, ChangeError, Service};
 use crate::entropy::EntropyError;
@@ -47,7 +48,7 @@ impl Service {
         let secret = Secret::mint(&self.policy.prefix, &token.id, &*self.entropy).map_err(entropy)?;
         let digest = secret.digest();
         let (token, number) = self
-            .change(caller, token, Gain::Version, "version.stage", |token| {
+            .change(caller, token, (Gain::Version, By::Anybody), "version.stage", |token| {
                 let number = token.stage(digest, self.now())?;
                 Ok((number, format!("version {number}")))
             })
@@ -68,7 +69,7 @@ impl Service {
     ) -> Result<Announced, ChangeError<VersionError>> {
         self.check_clock().await?;
         let (token, Announcement { id, write_before }) = self
-            .change(caller, token, Gain::Version, "version.announce", |token| {
+            .change(caller, token, (Gain::Version, By::Run), "version.announce", |token| {
                 let announcement = token.announce(number, place, self.now())?;
                 Ok((announcement, format!("version {number} to {place}")))
             })
@@ -89,7 +90,7 @@ impl Service {
         (place, announcement): (&PlaceId, u64),
     ) -> Result<Token, ChangeError<VersionError>> {
         let withdrawn = self
-            .change(caller, token, Gain::Nothing, "version.withdraw", |token| {
+            .change(caller, token, (Gain::Nothing, By::Run), "version.withdraw", |token| {
                 token.withdraw(number, place, announcement)?;
                 Ok(((), format!("version {number} to {place}, which refused it")))
             })
@@ -109,7 +110,7 @@ impl Service {
         arrival: &Arrival<'_>,
     ) -> Result<Token, ChangeError<VersionError>> {
         let delivered = self
-            .change(caller, token, Gain::Nothing, "version.deliver", |token| {
+            .change(caller, token, (Gain::Nothing, By::Run), "version.deliver", |token| {
                 token.deliver(number, arrival, self.now())?;
                 Ok(((), format!("version {number} to {}", arrival.place)))
             })
@@ -129,7 +130,7 @@ impl Service {
     ) -> Result<Token, ChangeError<VersionError>> {
         self.check_clock().await?;
         let promoted = self
-            .change(caller, token, Gain::Version, "version.promote", |token| {
+            .change(caller, token, (Gain::Version, By::Run), "version.promote", |token| {
                 token.promote(number, self.now())?;
                 Ok(((), format!("version {number}")))
             })
@@ -151,7 +152,7 @@ impl Service {
     ) -> Result<Token, ChangeError<VersionError>> {
         self.check_clock().await?;
         let retired = self
-            .change(caller, token, Gain::Nothing, "version.retire", |token| {
+            .change(caller, token, (Gain::Nothing, By::Anybody), "version.retire", |token| {
                 token.retire(number, look, force, self.now())?;
                 Ok(((), format!("version {number}")))
             })
@@ -172,7 +173,7 @@ impl Service {
         anyway: bool,
     ) -> Result<Token, ChangeError<VersionError>> {
         let ended = self
-            .change(caller, token, Gain::Nothing, "version.compromised", |token| {
+            .change(caller, token, (Gain::Nothing, By::Anybody), "version.compromised", |token| {
                 let current = token.current().is_some_and(|current| current.number == number);
                 token.end_compromised(number, anyway, self.now())?;
                 let waits = if current { "; no newer version is current yet" } else { "" };

@@ -110,6 +110,11 @@ pub fn user(user: &UserName) -> Key {
     Key::new(user_partition(user), "U")
 }
 
+/// When the last user of a name was deleted.
+pub fn former_user(user: &UserName) -> Key {
+    Key::new(user_partition(user), "X")
+}
+
 /// The partition of all roles.
 pub const ROLES: &str = "R";
 
@@ -169,6 +174,11 @@ pub fn user_in_list(user: &UserName) -> Key {
 /// A manifest in the list of manifests.
 pub fn manifest_in_list(manifest: &ManifestName) -> Key {
     Key::new(LISTS, format!("M#{manifest}"))
+}
+
+/// How many users and roles a manifest has created by a token.
+pub fn created(manifest: &ManifestName) -> Key {
+    Key::new(LISTS, format!("N#{manifest}"))
 }
 
 /// The settings.

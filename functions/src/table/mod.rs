@@ -29,6 +29,15 @@ pub(crate) use transact::{Put, Transaction, Write};
 
 use crate::entropy::{Entropy, SystemEntropy};
 
+/// Whether a read sees every write before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Consistency {
+    /// Each.
+    Strong,
+    /// Those of some seconds ago.
+    Eventual,
+}
+
 /// The table. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Table {
@@ -129,6 +138,16 @@ impl Table {
         keys: &[Key],
         decode: impl Fn(Item) -> Result<T, TableError>,
     ) -> Result<Vec<T>, TableError> {
+        self.get_each_with(keys, Consistency::Strong, decode).await
+    }
+
+    /// The same; an eventually consistent read may be some seconds old, and costs half.
+    pub(crate) async fn get_each_with<T>(
+        &self,
+        keys: &[Key],
+        consistency: Consistency,
+        decode: impl Fn(Item) -> Result<T, TableError>,
+    ) -> Result<Vec<T>, TableError> {
         let mut found = Vec::with_capacity(keys.len());
         let mut seen = HashSet::with_capacity(keys.len());
         // One request must not name a key twice.
@@ -138,7 +157,8 @@ impl Table {
             let mut attempt = 0;
             let deadline = tokio::time::Instant::now() + self.retry_for;
             while !wanted.is_empty() {
-                let request = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(wanted)).build();
+                let strong = consistency == Consistency::Strong;
+                let request = KeysAndAttributes::builder().consistent_read(strong).set_keys(Some(wanted)).build();
                 let request = request.map_err(|error| TableError::Invalid(error.to_string()))?;
                 let output = self
                     .retry(|| {

@@ -1,24 +1,48 @@
 //! `provision manifest`: what manifests are allowed to grant.
 
+use std::path::Path;
+
 use latchkey::api::wire::ManifestView;
-use latchkey::service::Grant;
+use latchkey::name::ManifestName;
+use latchkey::service::{Grant, NEW_MAX};
 use serde_json::{Value, json};
 
-use super::arguments::ManifestCommand;
+use super::arguments::{Allow, ManifestCommand};
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
+use crate::manifest::granted;
 use crate::output::{Format, Printer, table};
 use crate::plan::minute;
 
 /// Runs one of the commands on manifests.
 pub(super) async fn run(printer: Printer, service: Option<&str>, command: ManifestCommand) -> Result<Code, Fault> {
     match command {
-        ManifestCommand::Grant { name, permissions, roles, users, .. } => {
-            let grant = Grant {
+        ManifestCommand::Grant {
+            name,
+            permissions,
+            roles,
+            users,
+            new_users,
+            new_roles,
+            max_users,
+            max_roles,
+            from,
+            allow,
+            ..
+        } => {
+            let mut grant = Grant {
                 permissions: permissions.into_iter().collect(),
                 roles: roles.into_iter().collect(),
                 users: users.into_iter().collect(),
+                new_users: new_users.into_iter().collect(),
+                new_roles: new_roles.into_iter().collect(),
+                max_users,
+                max_roles,
+                at: None,
             };
+            if let Some(file) = &from {
+                grant = granted::with(grant, &declared(printer, &name, file, &allow)?);
+            }
             let client = open::nearest(service, IfMissing::Create).await?;
             client.set_grant(&name, &grant).await?;
             if printer.format == Format::Json {
@@ -49,6 +73,16 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Manife
     Ok(Code::Done)
 }
 
+/// What the manifest in a file needs.
+fn declared(printer: Printer, name: &ManifestName, file: &Path, allow: &Allow) -> Result<Grant, Fault> {
+    let manifest = open::load(printer, file, allow)?;
+    if manifest.name != *name {
+        let message = format!("`{}` is the manifest `{}`, not `{name}`", file.display(), manifest.name);
+        return Err(Fault::new(message).hint("name the manifest that the file declares"));
+    }
+    Ok(granted::needed(&manifest))
+}
+
 fn text(view: &ManifestView) -> String {
     let mut rows: Vec<Vec<String>> = Vec::new();
     let mut row = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
@@ -68,6 +102,8 @@ fn words(grant: &Grant) -> String {
         list("permissions", grant.permissions.iter().map(ToString::to_string).collect()),
         list("roles", grant.roles.iter().map(ToString::to_string).collect()),
         list("tokens of", grant.users.iter().map(ToString::to_string).collect()),
+        list("new users", grant.new_users.iter().map(ToString::to_string).collect()),
+        list("new roles", grant.new_roles.iter().map(ToString::to_string).collect()),
     ]
     .into_iter()
     .flatten()
@@ -76,5 +112,9 @@ fn words(grant: &Grant) -> String {
 }
 
 fn as_json(grant: &Grant) -> Value {
-    json!({ "permissions": grant.permissions, "roles": grant.roles, "users": grant.users })
+    json!({
+        "permissions": grant.permissions, "roles": grant.roles, "users": grant.users,
+        "new_users": grant.new_users, "new_roles": grant.new_roles,
+        "max_users": grant.max_users.unwrap_or(NEW_MAX), "max_roles": grant.max_roles.unwrap_or(NEW_MAX),
+    })
 }

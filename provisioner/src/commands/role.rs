@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::arguments::Role;
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
+use super::user::released;
 use crate::output::{Format, Printer, table};
 use crate::service::ServiceError;
 
@@ -43,6 +44,19 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Role) 
                     vec![role.name.to_string(), allowed(role), role.holders.to_string(), manifest]
                 }));
                 printer.result(&if roles.is_empty() { "No roles".to_owned() } else { table(&rows) })?;
+            }
+        }
+        Role::Release { name, .. } => {
+            let known = client.all_roles().await?.into_iter().find(|role| role.name == name);
+            let known = known
+                .ok_or_else(|| Fault::new(format!("there is no role `{name}`")).hint("see `provision role list`"))?;
+            let moving = Moving { release: true, ..Moving::default() };
+            let put = client.put_role(&name, &known.permissions, (None, &moving)).await;
+            let role = put.map_err(|error| fault(&name, error))?;
+            if printer.format == Format::Json {
+                printer.json(&as_json(&role))?;
+            } else {
+                printer.result(&released("role", name.as_str(), known.managed_by.as_ref()))?;
             }
         }
         Role::Delete { name, .. } => {

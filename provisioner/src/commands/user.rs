@@ -1,7 +1,7 @@
 //! `provision user`.
 
 use latchkey::moving::Moving;
-use latchkey::name::{RoleName, UserName};
+use latchkey::name::{ManifestName, RoleName, UserName};
 use latchkey::service::UserChange;
 use latchkey::user::{User as UserRecord, UserKind};
 use serde_json::{Value, json};
@@ -20,6 +20,19 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: User) 
     match command {
         User::Set(set) => self::set(printer, &client, &set).await,
         User::List { .. } => list(printer, &client).await,
+        User::Release { name, .. } => {
+            let moving = Moving { release: true, ..Moving::default() };
+            let known = client.user(&name).await?;
+            let owner = known.ok_or_else(|| missing(&name))?.managed_by;
+            let change = UserChange { moving, ..UserChange::default() };
+            let user = client.put_user(&name, &change).await.map_err(|error| fault(&name, error))?;
+            if printer.format == Format::Json {
+                printer.json(&as_json(&user))?;
+            } else {
+                printer.result(&released("user", name.as_str(), owner.as_ref()))?;
+            }
+            Ok(Code::Done)
+        }
         User::Delete { name, .. } => {
             client.delete_user(&name).await.map_err(|error| fault(&name, error))?;
             if printer.format == Format::Json {
@@ -29,6 +42,20 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: User) 
             }
             Ok(Code::Done)
         }
+    }
+}
+
+fn missing(user: &UserName) -> Fault {
+    Fault::new(format!("there is no user `{user}`")).hint("see `provision user list`")
+}
+
+/// What became of something that no manifest declares any more.
+pub(super) fn released(kind: &str, name: &str, owner: Option<&ManifestName>) -> String {
+    match owner {
+        Some(owner) => format!(
+            "Released the {kind} `{name}` from `{owner}`; the next apply of a manifest that declares it takes it again"
+        ),
+        None => format!("No manifest declares the {kind} `{name}`; nothing was changed"),
     }
 }
 

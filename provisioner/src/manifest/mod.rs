@@ -3,6 +3,7 @@
 mod agreement;
 pub mod document;
 mod durations;
+pub(crate) mod granted;
 mod links;
 mod load;
 mod moving;

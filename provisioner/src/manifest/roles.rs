@@ -50,7 +50,7 @@ fn permission(found: &Text<'_>, reading: &mut Reading<'_>) -> Option<Permission>
             reading.add(Fault::error("bad-permission", found.span.clone(), message).hint(rule.to_string()));
             None
         }
-        Ok(permission) if matches!(permission.resource(), "admin" | "manifests" | "*") => {
+        Ok(permission) if matches!(permission.resource(), "admin" | "manifests" | "*" | "manifests-read") => {
             let message = format!("no manifest may grant `{permission}`");
             reading.add(Fault::error("forbidden-permission", found.span.clone(), message).hint(
                 "name the resource; permissions on Latchkey itself are granted by an admin, with `provision role set`",

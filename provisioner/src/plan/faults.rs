@@ -182,8 +182,9 @@ fn token_roles(
         .filter_map(|role| observation.roles.get(role))
         .flat_map(|role| role.permissions.iter().cloned())
         .collect();
-    if let Some(never) =
-        permitted.iter().find(|permission| matches!(permission.resource(), "*" | "admin" | "manifests"))
+    if let Some(never) = permitted
+        .iter()
+        .find(|permission| matches!(permission.resource(), "*" | "admin" | "manifests" | "manifests-read"))
     {
         let message = format!("the token would get `{never}`, which no manifest may grant");
         let hint = "name the roles that it needs: `roles = [..]`";

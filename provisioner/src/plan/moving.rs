@@ -51,8 +51,11 @@ pub(super) fn moves(
     let before = found.and_then(|(_, moved_to)| moved_to).filter(|_| !taken);
     let changed = before != declared.to.as_ref();
     let words = |to: Option<&ManifestName>| to.map_or_else(|| "none".to_owned(), ToString::to_string);
-    let moving =
-        moving::Moving { from: declared.from.clone().filter(|_| taken), to: changed.then(|| declared.to.clone()) };
+    let moving = moving::Moving {
+        from: declared.from.clone().filter(|_| taken),
+        to: changed.then(|| declared.to.clone()),
+        release: false,
+    };
     (moving, changed.then(|| (words(before), words(declared.to.as_ref()))))
 }
 

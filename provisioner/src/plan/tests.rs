@@ -200,6 +200,7 @@ impl Scene {
                 moved_to: None,
                 created: at(0),
                 losing: Vec::new(),
+                former: None,
                 sweeping: false,
                 revision: 1,
             };

@@ -235,7 +235,7 @@ impl Administration for Direct {
     }
 
     async fn ended(&self, user: &UserName, limit: i32) -> Result<Vec<Token>, ServiceError> {
-        Ok(self.service.list_ended(user, limit, None).await?.tokens)
+        Ok(self.service.list_ended(user, (limit, None), None).await?.tokens)
     }
 
     async fn show(&self, user: &UserName, name: &TokenName) -> Result<Option<Token>, ServiceError> {

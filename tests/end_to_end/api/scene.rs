@@ -76,6 +76,9 @@ impl Scene {
             permissions: permissions(permits),
             roles: roles.iter().map(|role| name(role)).collect(),
             users: users.iter().map(|user| name(user)).collect(),
+            new_users: [name("new*")].into(),
+            new_roles: [name("own*"), name("sneaky")].into(),
+            ..Grant::default()
         };
         let manifest: ManifestName = name("acme");
         self.world.service.set_grant(&Caller::operator("scene"), &manifest, &grant).await.unwrap();

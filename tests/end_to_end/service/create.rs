@@ -116,7 +116,7 @@ async fn the_name_of_an_expired_token_is_free_and_the_expired_one_stays_listed()
     world.clock.advance(Seconds::days(31));
     let second = world.token("ana", "laptop").await;
     assert_ne!(first.token.id, second.token.id);
-    let ended = world.service.list_ended(&name("ana"), 10, None).await.unwrap().tokens;
+    let ended = world.service.list_ended(&name("ana"), (10, None), None).await.unwrap().tokens;
     let [expired] = ended.as_slice() else { panic!("one ended token, not {}", ended.len()) };
     assert_eq!((&expired.id, expired.state(world.now())), (&first.token.id, TokenState::Expired));
     let how = expired.ended.as_ref().unwrap();
@@ -141,7 +141,7 @@ async fn ten_active_tokens_are_the_most_and_deleted_and_expired_ones_do_not_coun
         world.token("ana", &format!("phone-{number}")).await;
     }
     assert!(matches!(refused(&world, new_token("ana", "phone-10")).await, CreateError::LimitReached { .. }));
-    assert_eq!(world.service.list_ended(&name("ana"), 100, None).await.unwrap().tokens.len(), 11);
+    assert_eq!(world.service.list_ended(&name("ana"), (100, None), None).await.unwrap().tokens.len(), 11);
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ async fn the_next_check_fails_and_the_record_stays_listed_with_who_and_when() {
     world.delete("ana", "laptop").await;
     assert_eq!(world.invalid(made.secret.expose()).await, Some(Invalid::Deleted));
     assert_eq!(world.service.show(&key("ana", "laptop")).await.unwrap(), None);
-    let ended = world.service.list_ended(&name("ana"), 10, None).await.unwrap().tokens;
+    let ended = world.service.list_ended(&name("ana"), (10, None), None).await.unwrap().tokens;
     assert_eq!(ended.len(), 1);
     let how = ended[0].ended.clone().unwrap();
     assert_eq!((how.state, how.at, how.by.as_deref()), (EndState::Deleted, world.now(), Some("operator:admin")));
@@ -76,7 +76,7 @@ async fn an_expired_token_is_not_deleted_but_listed_as_expired() {
     let late = world.service.delete(&world.admin, &key("ana", "laptop"), None).await;
     assert!(matches!(late, Err(ChangeError::NoSuchToken { .. })));
     assert_eq!(world.invalid(made.secret.expose()).await, Some(Invalid::Expired));
-    let ended = world.service.list_ended(&name("ana"), 10, None).await.unwrap().tokens;
+    let ended = world.service.list_ended(&name("ana"), (10, None), None).await.unwrap().tokens;
     assert_eq!(ended[0].state(world.now()), TokenState::Expired);
 }
 

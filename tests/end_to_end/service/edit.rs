@@ -82,7 +82,7 @@ async fn a_token_may_be_renamed_to_the_name_of_an_expired_one() {
     world.clock.advance(Seconds::days(31));
     world.token("ana", "new").await;
     edit(&world, "ana", "new", renamed("old")).await.unwrap();
-    assert_eq!(world.service.list_ended(&name("ana"), 10, None).await.unwrap().tokens.len(), 1);
+    assert_eq!(world.service.list_ended(&name("ana"), (10, None), None).await.unwrap().tokens.len(), 1);
     assert_eq!(world.service.user(&name("ana")).await.unwrap().unwrap().active, 1);
 }
 

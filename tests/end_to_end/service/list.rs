@@ -36,10 +36,10 @@ async fn ended_tokens_come_newest_first() {
         world.clock.advance(Seconds(10));
         world.delete("ana", token).await;
     }
-    let page = world.service.list_ended(&name("ana"), 2, None).await.unwrap();
+    let page = world.service.list_ended(&name("ana"), (2, None), None).await.unwrap();
     let names: Vec<&str> = page.tokens.iter().map(|token| token.name.as_str()).collect();
     assert_eq!(names, ["third", "second"]);
-    let rest = world.service.list_ended(&name("ana"), 2, page.next).await.unwrap();
+    let rest = world.service.list_ended(&name("ana"), (2, page.next), None).await.unwrap();
     assert_eq!(rest.tokens[0].name.as_str(), "first");
 }
 

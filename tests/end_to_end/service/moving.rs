@@ -36,6 +36,7 @@ impl Scene {
             permissions: permissions(&["documents:read"]),
             roles: roles.iter().map(|role| name(role)).collect(),
             users: users.iter().map(|user| name(user)).collect(),
+            ..Grant::default()
         };
         self.world.service.set_grant(&self.world.admin, &name(manifest), &grant).await.unwrap();
     }
@@ -65,7 +66,7 @@ fn agree(to: Option<&str>) -> Edit {
 }
 
 fn take(manifest: &str, from: Option<&str>) -> Edit {
-    let moving = Moving { from: from.map(name), to: None };
+    let moving = Moving { from: from.map(name), ..Moving::default() };
     Edit { managed_by: Some(name(manifest)), moving, ..Edit::default() }
 }
 

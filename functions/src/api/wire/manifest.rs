@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{RoleRecord, TokenRecord, UserRecord};
-use crate::name::{ManifestName, RoleName, TokenName, UserName};
+use crate::name::{ManifestName, NamePattern, RoleName, TokenName, UserName};
 use crate::role::Permission;
 use crate::secret::TokenId;
 use crate::service::{Grant, Lease, ManifestRecord, Origin};
@@ -184,6 +184,23 @@ pub struct PutGrant {
     #[serde(default)]
     #[schemars(with = "Vec<UserName>")]
     pub users: Vec<String>,
+    /// Users that it may create: names, or beginnings of names that end in `*`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<NamePattern>")]
+    pub new_users: Vec<String>,
+    /// Roles that it may create: names, or beginnings of names that end in `*`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<NamePattern>")]
+    pub new_roles: Vec<String>,
+    /// How many users it may create; by default 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_users: Option<u32>,
+    /// How many roles it may create; by default 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_roles: Option<u32>,
+    /// When it was set; what is sent is not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
 }
 
 impl From<&Grant> for PutGrant {
@@ -192,6 +209,11 @@ impl From<&Grant> for PutGrant {
             permissions: grant.permissions.iter().map(ToString::to_string).collect(),
             roles: grant.roles.iter().map(ToString::to_string).collect(),
             users: grant.users.iter().map(ToString::to_string).collect(),
+            new_users: grant.new_users.iter().map(ToString::to_string).collect(),
+            new_roles: grant.new_roles.iter().map(ToString::to_string).collect(),
+            max_users: grant.max_users,
+            max_roles: grant.max_roles,
+            at: None,
         }
     }
 }

@@ -40,10 +40,10 @@ pub struct PutRole {
     /// `resource:action`; `*` may stand for a whole part.
     #[schemars(with = "Vec<Permission>")]
     pub permissions: Vec<String>,
-    /// The manifest that declares it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The manifest that declares it; `null` releases it from its manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::token::present")]
     #[schemars(with = "Option<ManifestName>")]
-    pub manifest: Option<String>,
+    pub manifest: Option<Option<String>>,
     /// The manifest that it is taken from, which has to have agreed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<ManifestName>")]
@@ -113,10 +113,10 @@ pub struct PutUser {
     /// Whether the user is suspended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended: Option<bool>,
-    /// The manifest that declares the user.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The manifest that declares the user; `null` releases it from its manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::token::present")]
     #[schemars(with = "Option<ManifestName>")]
-    pub manifest: Option<String>,
+    pub manifest: Option<Option<String>>,
     /// The manifest that the user is taken from, which has to have agreed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<ManifestName>")]
@@ -151,6 +151,9 @@ pub struct UserRecord {
     pub moved_to: Option<ManifestName>,
     /// Since when.
     pub created: Timestamp,
+    /// When the last user who had the name before was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former: Option<Timestamp>,
     /// Whether a loss of roles or a suspension has not reached all tokens yet: any change of the user continues it.
     #[serde(default)]
     pub sweeping: bool,
@@ -173,6 +176,7 @@ impl From<User> for UserRecord {
             managed_by: user.managed_by,
             moved_to: user.moved_to,
             created: user.created,
+            former: user.former,
             sweeping: user.sweeping,
             losing: user.losing,
             revision: user.revision,
@@ -192,6 +196,7 @@ impl From<UserRecord> for User {
             managed_by: user.managed_by,
             moved_to: user.moved_to,
             created: user.created,
+            former: user.former,
             sweeping: user.sweeping,
             losing: user.losing,
             revision: user.revision,

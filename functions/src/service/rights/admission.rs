@@ -104,7 +104,7 @@ impl Service {
             None => caller.contains(new, &permissions, now)?,
             Some(old) => {
                 let before = self.permissions_of(&old.roles).await?;
-                caller.contains_difference((old, new), (&before, &permissions), now)?;
+                caller.contains_growth((old, new), (&before, &permissions), now)?;
             }
         }
         Ok(())

@@ -222,10 +222,13 @@ impl Arguments {
             },
             Command::User { command } => match command {
                 User::Set(set) => &set.form,
-                User::List { form } | User::Delete { form, .. } => form,
+                User::List { form } | User::Release { form, .. } | User::Delete { form, .. } => form,
             },
             Command::Role { command } => match command {
-                Role::Set { form, .. } | Role::List { form } | Role::Delete { form, .. } => form,
+                Role::Set { form, .. }
+                | Role::List { form }
+                | Role::Release { form, .. }
+                | Role::Delete { form, .. } => form,
             },
         };
         form.format

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
+use latchkey::name::{ManifestName, NamePattern, RoleName, TokenName, UserName};
 use latchkey::role::Permission;
 
-use super::{ClockFlag, Form, OUTPUT, SAFETY};
+use super::{Allow, ClockFlag, Form, OUTPUT, SAFETY};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::commands) enum User {
@@ -20,6 +20,15 @@ pub(in crate::commands) enum User {
     #[command(after_help = "Examples:
   provision user list")]
     List {
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Release a user from the manifest that declares them
+    #[command(after_help = "Examples:
+  provision user release pipeline")]
+    Release {
+        /// Name of the user
+        name: UserName,
         #[command(flatten)]
         form: Form,
     },
@@ -85,6 +94,15 @@ pub(in crate::commands) enum Role {
         #[command(flatten)]
         form: Form,
     },
+    /// Release a role from the manifest that declares it
+    #[command(after_help = "Examples:
+  provision role release reader")]
+    Release {
+        /// Name of the role
+        name: RoleName,
+        #[command(flatten)]
+        form: Form,
+    },
     /// Delete a role that no user has
     #[command(after_help = "Examples:
   provision role delete reader")]
@@ -100,7 +118,8 @@ pub(in crate::commands) enum Role {
 pub(in crate::commands) enum ManifestCommand {
     /// Set what a manifest is allowed to grant, replacing the former grant
     #[command(after_help = "Examples:
-  provision manifest grant acme-platform --permission documents:read,documents:write
+  provision manifest grant acme-platform --from tokens.toml
+  provision manifest grant acme-platform --permission documents:read,documents:write --new-user 'acme-*'
   provision manifest grant acme-platform -p documents:read --role auditor --user ana")]
     Grant {
         /// Name of the manifest
@@ -114,6 +133,23 @@ pub(in crate::commands) enum ManifestCommand {
         /// User that it may use without declaring them (repeatable)
         #[arg(long = "user", short = 'u', value_name = "USER", num_args = 0.., value_delimiter = ',')]
         users: Vec<UserName>,
+        /// User that it may create: a name, or the beginning of names followed by `*` (repeatable)
+        #[arg(long = "new-user", value_name = "NAME|PREFIX*", num_args = 0.., value_delimiter = ',')]
+        new_users: Vec<NamePattern>,
+        /// Role that it may create: a name, or the beginning of names followed by `*` (repeatable)
+        #[arg(long = "new-role", value_name = "NAME|PREFIX*", num_args = 0.., value_delimiter = ',')]
+        new_roles: Vec<NamePattern>,
+        /// Limit of users that it may create [default: 100]
+        #[arg(long, value_name = "N")]
+        max_users: Option<u32>,
+        /// Limit of roles that it may create [default: 100]
+        #[arg(long, value_name = "N")]
+        max_roles: Option<u32>,
+        /// Also allow everything that this manifest declares
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+        #[command(flatten)]
+        allow: Allow,
         #[command(flatten)]
         form: Form,
     },

@@ -4,12 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use latchkey::clock::{Clock as _, ClockBehind, SystemClock};
-use latchkey::name::{RoleName, UserName};
-use latchkey::service::Grant;
 
 use super::Diagnosis;
 use crate::commands::exit::Fault;
-use crate::manifest::{Manifest, ServiceAddress};
+use crate::manifest::{Manifest, ServiceAddress, granted};
 use crate::observe::{Observation, observe};
 use crate::plan::{self, Concern, Labels, Options, Stop};
 use crate::service::{Client, ServiceError};
@@ -137,52 +135,17 @@ async fn grant(findings: &mut Vec<Diagnosis>, client: &Client, manifest: &Manife
         Ok(found) => found.and_then(|info| info.grant).unwrap_or_default(),
         Err(error) => return findings.push(refused(what, manifest, error)),
     };
-    let needed = needed(manifest);
-    let missing = beyond(&needed, &found);
+    let needed = granted::needed(manifest);
+    let missing = granted::beyond(&needed, &found);
     if missing.is_empty() {
         return findings.push(Diagnosis::good(what, "covers everything that the manifest grants"));
     }
     let words = format!("lacks {}; the token in use may have that itself", missing.join(", "));
     // A grant replaces the former one, so all of it is named.
-    let mut whole = found;
-    whole.permissions = whole.permissions.iter().chain(needed.permissions.iter()).cloned().collect();
-    whole.roles.extend(needed.roles);
-    whole.users.extend(needed.users);
+    let whole = granted::with(found, &needed);
     findings.push(Diagnosis::problem(
         what,
         words,
-        Some(&format!("ask an admin to run `{}`", command(manifest, &whole))),
+        Some(&format!("ask an admin to run `{}`", granted::command(manifest, &whole))),
     ));
-}
-
-/// What a manifest grants: what its roles allow, and the roles and users that it uses without declaring them.
-fn needed(manifest: &Manifest) -> Grant {
-    let permissions = manifest.roles.values().flat_map(|role| role.permissions.iter().cloned()).collect();
-    let named = manifest.users.values().flat_map(|user| &user.roles);
-    let named = named.chain(manifest.tokens.iter().flat_map(|token| token.roles.iter().flatten()));
-    let roles: BTreeSet<RoleName> = named.filter(|role| !manifest.roles.contains_key(*role)).cloned().collect();
-    let owners = manifest.tokens.iter().map(|token| &token.user);
-    let users: BTreeSet<UserName> = owners.filter(|user| !manifest.users.contains_key(*user)).cloned().collect();
-    Grant { permissions, roles, users }
-}
-
-fn beyond(needed: &Grant, found: &Grant) -> Vec<String> {
-    let permissions = needed.permissions.iter().filter(|permission| !found.permissions.allow(permission));
-    let mut missing: Vec<String> = permissions.map(|permission| format!("`{permission}`")).collect();
-    missing.extend(needed.roles.difference(&found.roles).map(|role| format!("the role `{role}`")));
-    missing.extend(needed.users.difference(&found.users).map(|user| format!("the user `{user}`")));
-    missing
-}
-
-fn command(manifest: &Manifest, grant: &Grant) -> String {
-    let mut words = vec![format!("provision manifest grant {}", manifest.name)];
-    let mut add = |flag: &str, values: Vec<String>| {
-        if !values.is_empty() {
-            words.push(format!("{flag} {}", values.join(",")));
-        }
-    };
-    add("--permission", grant.permissions.iter().map(ToString::to_string).collect());
-    add("--role", grant.roles.iter().map(ToString::to_string).collect());
-    add("--user", grant.users.iter().map(ToString::to_string).collect());
-    words.join(" ")
 }

@@ -81,7 +81,8 @@ impl Protocol for Remote {
     ) -> Result<Role, ServiceError> {
         let permissions = permissions.iter().map(ToString::to_string).collect();
         let (moved_from, moved_to) = moved(moving);
-        let put = PutRole { permissions, manifest: manifest.map(ToString::to_string), moved_from, moved_to };
+        let manifest = declared(manifest, moving);
+        let put = PutRole { permissions, manifest, moved_from, moved_to };
         let record: RoleRecord = self.line.repeat(Call::new("PUT", format!("/v1/roles/{name}")).body(&put)).await?;
         Ok(record.into())
     }
@@ -93,7 +94,7 @@ impl Protocol for Remote {
             roles: change.roles.as_ref().map(|roles| roles.iter().map(ToString::to_string).collect()),
             max_tokens: change.max_tokens,
             suspended: change.suspended,
-            manifest: change.managed_by.as_ref().map(ToString::to_string),
+            manifest: declared(change.managed_by.as_ref(), &change.moving),
             moved_from,
             moved_to,
         };
@@ -326,4 +327,10 @@ impl Remote {
         token.ended = Some(Ended { state: EndState::Deleted, at: self.now(), by: None });
         token
     }
+}
+
+/// The manifest that a role or user gets, or that it is released from its own.
+#[expect(clippy::option_option, reason = "`null` says something else than nothing")]
+fn declared(manifest: Option<&ManifestName>, moving: &Moving) -> Option<Option<String>> {
+    if moving.release { Some(None) } else { manifest.map(|manifest| Some(manifest.to_string())) }
 }

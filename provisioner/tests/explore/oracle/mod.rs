@@ -130,6 +130,7 @@ impl Oracle {
             managed_by: None,
             moved_to: None,
             created: now,
+            former: None,
             sweeping: false,
             losing: Vec::new(),
             revision: 0,

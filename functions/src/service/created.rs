@@ -1,0 +1,115 @@
+//! What a manifest may create by a token: which names of users and roles, and how many. Without a bound a job's token
+//! could occupy names that people need, and fill the table.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::{Denied, Grant, Service};
+use crate::name::{ManifestName, NamePattern, RoleName, UserName};
+use crate::table::keys::{self, Key};
+use crate::table::{TableError, Update, Write};
+
+/// How many users, and how many roles, a manifest may create by a token where its grant does not say it.
+pub const NEW_MAX: u32 = 100;
+
+/// A user or a role to be created.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum New<'a> {
+    User(&'a UserName),
+    Role(&'a RoleName),
+}
+
+impl New<'_> {
+    fn name(self) -> String {
+        match self {
+            Self::User(name) => name.to_string(),
+            Self::Role(name) => name.to_string(),
+        }
+    }
+
+    /// The attribute that counts.
+    fn attribute(self) -> &'static str {
+        match self {
+            Self::User(_) => "users",
+            Self::Role(_) => "roles",
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::User(_) => "user",
+            Self::Role(_) => "role",
+        }
+    }
+
+    fn bounds(self, grant: &Grant) -> (bool, u32) {
+        let fits = |patterns: &std::collections::BTreeSet<NamePattern>| {
+            patterns.iter().any(|pattern| pattern.matches(&self.name()))
+        };
+        match self {
+            Self::User(name) => {
+                (grant.users.contains(name) || fits(&grant.new_users), grant.max_users.unwrap_or(NEW_MAX))
+            }
+            Self::Role(name) => {
+                (grant.roles.contains(name) || fits(&grant.new_roles), grant.max_roles.unwrap_or(NEW_MAX))
+            }
+        }
+    }
+}
+
+impl Service {
+    /// Demands that a manifest's grant lets it create something, and gives the write that counts it.
+    pub(super) async fn admit_new<E>(&self, manifest: &ManifestName, grant: &Grant, new: New<'_>) -> Result<Write, E>
+    where
+        E: From<Denied> + From<TableError>,
+    {
+        let (named, most) = new.bounds(grant);
+        if !named {
+            return Err(foreign(manifest, new).into());
+        }
+        let key = keys::created(manifest);
+        let count = self.counted(&key, new).await?;
+        if count >= most {
+            let what = format!("more than {most} {}s of its own", new.word());
+            return Err(Denied::NotGranted { manifest: manifest.clone(), what }.into());
+        }
+        Ok(recount(key, new, (count, count + 1)))
+    }
+
+    async fn counted(&self, key: &Key, what: New<'_>) -> Result<u32, TableError> {
+        let item = self.table.get(key).await?;
+        Ok(item.and_then(|item| item.get(what.attribute())?.as_n().ok()?.parse().ok()).unwrap_or(0))
+    }
+
+    /// The write that counts one fewer, where any was counted.
+    pub(super) async fn count_gone(
+        &self,
+        manifest: Option<&ManifestName>,
+        gone: New<'_>,
+    ) -> Result<Option<Write>, TableError> {
+        let Some(manifest) = manifest else { return Ok(None) };
+        let key = keys::created(manifest);
+        let count = self.counted(&key, gone).await?;
+        Ok((count > 0).then(|| recount(key, gone, (count, count - 1))))
+    }
+}
+
+/// Sets a count that nobody has changed since it was read.
+fn recount(key: Key, what: New<'_>, (was, will): (u32, u32)) -> Write {
+    let number = |count: u32| AttributeValue::N(count.to_string());
+    let mut update = Update::default();
+    update.set(what.attribute(), number(will));
+    let (counted, before) = (update.name(what.attribute()), update.value(number(was)));
+    let condition = if was == 0 {
+        format!("attribute_not_exists({counted}) OR {counted} = {before}")
+    } else {
+        format!("{counted} = {before}")
+    };
+    Write::Update { key, update, condition }
+}
+
+/// The refusal of a name that is neither the manifest's own nor one that it may create: the same whether somebody
+/// else's is there or nothing is.
+pub(super) fn foreign(manifest: &ManifestName, what: New<'_>) -> Denied {
+    let what = format!("anything to the {} `{}`, which is not its own", what.word(), what.name());
+    Denied::NotGranted { manifest: manifest.clone(), what }
+}
