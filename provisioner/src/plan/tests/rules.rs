@@ -27,6 +27,19 @@ fn rotation_is_due_at_the_second() {
 }
 
 #[test]
+fn a_token_whose_place_cannot_be_determined_is_warned_of_and_then_shown_to_be_dead() {
+    let token = settled();
+    let nowhere = |now| {
+        let mut scene = seen_by(&token, now);
+        scene.observation.tokens[0].places = vec![Err(SinkError::Unreachable { reason: "down".to_owned() })];
+        scene.words()
+    };
+    assert_eq!(nowhere(60 * DAY - 1), "! no place a API");
+    assert_eq!(nowhere(60 * DAY), "! no place a API, . 1 expires");
+    assert_eq!(nowhere(90 * DAY), "! no place a API, . 1 expired in a");
+}
+
+#[test]
 fn a_changed_duration_makes_a_token_due_once() {
     let token = settled();
     let other = ONE.to_owned() + "rotate_every = \"20d\"\n";
