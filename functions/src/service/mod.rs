@@ -27,7 +27,7 @@ mod warm;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -52,6 +52,7 @@ pub use versions::{Announced, Issued};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::lifetime::Seconds;
+use crate::mutex::Mutex;
 use crate::name::RoleName;
 use crate::policy::Policy;
 use crate::role::Permissions;

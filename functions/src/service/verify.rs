@@ -304,7 +304,7 @@ impl Service {
 
     pub(super) async fn roles_read(&self) -> Result<Arc<BTreeMap<RoleName, Permissions>>, TableError> {
         let now = self.now();
-        let cached = self.roles.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let cached = self.roles.lock().clone();
         if let Some((read, roles)) = cached.filter(|(read, _)| *read <= now && ROLES_FRESH.after(*read) > now) {
             tracing::trace!(%read, "roles from the cache");
             return Ok(roles);
@@ -316,12 +316,12 @@ impl Service {
             roles.insert(role.name, role.permissions);
         }
         let roles = Arc::new(roles);
-        *self.roles.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some((now, roles.clone()));
+        *self.roles.lock() = Some((now, roles.clone()));
         Ok(roles)
     }
 
     /// Forgets what roles allow, after this process changed one.
     pub(super) fn forget_roles(&self) {
-        *self.roles.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+        *self.roles.lock() = None;
     }
 }

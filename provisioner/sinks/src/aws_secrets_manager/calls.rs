@@ -1,7 +1,6 @@
 //! The calls, each with the answers that matter told apart.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
@@ -11,6 +10,7 @@ use aws_sdk_secretsmanager::types::{
 };
 use aws_smithy_async::rt::sleep::{AsyncSleep as _, SharedAsyncSleep};
 use aws_smithy_types::date_time::Format;
+use latchkey::mutex::Mutex;
 use zeroize::Zeroizing;
 
 use super::cutoff::Cutoff;
@@ -130,7 +130,7 @@ impl Calls {
 
     /// Notes whether this login may look at a secret.
     pub(super) fn note_seen(&self, name: &str, is_seen: bool) {
-        let mut unseen = lock(&self.unseen);
+        let mut unseen = self.unseen.lock();
         if is_seen {
             unseen.remove(name);
         } else {
@@ -140,27 +140,27 @@ impl Calls {
 
     /// Whether the last look was refused: then only a write tells.
     pub(super) fn is_unseen(&self, name: &str) -> bool {
-        lock(&self.unseen).contains(name)
+        self.unseen.lock().contains(name)
     }
 
     fn note_arn(&self, name: &str, arn: Option<&str>) {
         if let Some(arn) = arn {
-            lock(&self.arns).insert(name.to_owned(), arn.to_owned());
+            self.arns.lock().insert(name.to_owned(), arn.to_owned());
         }
     }
 
     /// The ARN of a secret that was seen.
     pub(super) fn arn(&self, name: &str) -> Option<String> {
-        lock(&self.arns).get(name).cloned()
+        self.arns.lock().get(name).cloned()
     }
 
     /// Waits until AWS shows a secret that was created here, and answers whether it is worth another look.
     async fn is_yet_to_show(&self, name: &str, tries: usize) -> bool {
-        if !lock(&self.created).contains(name) {
+        if !self.created.lock().contains(name) {
             return false;
         }
         let Some(length) = SHOWS_AFTER.get(tries) else {
-            lock(&self.created).remove(name);
+            self.created.lock().remove(name);
             return false;
         };
         self.pause(*length).await;
@@ -169,12 +169,12 @@ impl Calls {
 
     /// Notes whether a secret can be written.
     pub(super) fn note(&self, name: &str, writable: Result<(), SinkError>) {
-        lock(&self.writable).insert(name.to_owned(), writable);
+        self.writable.lock().insert(name.to_owned(), writable);
     }
 
     /// What was noted last, unless it may have passed.
     pub(super) fn noted(&self, name: &str) -> Option<Result<(), SinkError>> {
-        let noted = lock(&self.writable).get(name).cloned();
+        let noted = self.writable.lock().get(name).cloned();
         noted.filter(|noted| matches!(noted, Ok(()) | Err(SinkError::Refused { .. } | SinkError::BeingDeleted { .. })))
     }
 
@@ -195,7 +195,7 @@ impl Calls {
             let described = self.describe_now(name).await;
             match &described {
                 Ok(Some(description)) if description.current.is_some() => {
-                    lock(&self.created).remove(name);
+                    self.created.lock().remove(name);
                 }
                 Ok(_) | Err(SinkError::Denied { .. }) if self.is_yet_to_show(name, tries).await => {
                     tries += 1;
@@ -281,7 +281,7 @@ impl Calls {
         let call = call.set_kms_key_id(self.kms_key_id.clone()).set_tags(tags);
         match call.customize().interceptor(guard.clone()).send().await {
             Ok(_) => {
-                lock(&self.created).insert(version.name.to_owned());
+                self.created.lock().insert(version.name.to_owned());
                 Ok(Outcome::Done)
             }
             Err(error) if code(&error) == Some("ResourceExistsException") => Ok(Outcome::Taken),
@@ -377,10 +377,6 @@ fn behind(replicas: &[ReplicationStatusType]) -> Option<String> {
     let named: Vec<String> = named.collect();
     let noun = noun_for(named.len(), "replica");
     (!named.is_empty()).then(|| format!("its {noun} in {} may still contain an older version", named.join(", ")))
-}
-
-fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn entry_description(entry: SecretListEntry, region: &str) -> Description {
