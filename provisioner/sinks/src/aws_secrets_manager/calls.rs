@@ -4,24 +4,20 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
-use aws_sdk_secretsmanager::types::{
-    Filter, FilterNameStringType, ReplicationStatusType, SecretListEntry, StatusType, Tag,
-};
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, Tag};
 use aws_smithy_async::rt::sleep::{AsyncSleep as _, SharedAsyncSleep};
-use aws_smithy_types::date_time::Format;
 use latchkey::mutex::Mutex;
 use zeroize::Zeroizing;
 
 use super::cutoff::Cutoff;
+use super::description::{Description, description, entry_description};
 use super::failure::{Asked, code};
 use super::identity::Identity;
 use super::marker::LABEL;
 use crate::SinkError;
 use crate::deadline::Deadline;
-use crate::plural::noun_for;
 
-const CURRENT: &str = "AWSCURRENT";
+pub(super) const CURRENT: &str = "AWSCURRENT";
 /// The most bytes that a value may have.
 pub(super) const VALUE_MAX: usize = 65_536;
 const DESCRIPTION_MAX: usize = 2_048;
@@ -48,26 +44,6 @@ pub(super) struct Calls {
     arns: Mutex<HashMap<String, String>>,
     /// How pauses are waited for.
     sleep: SharedAsyncSleep,
-}
-
-/// What AWS shows of a secret without its value.
-pub(super) struct Description {
-    /// The version that consumers read.
-    pub(super) current: Option<String>,
-    /// All versions with labels, and their labels.
-    pub(super) versions: HashMap<String, Vec<String>>,
-    /// The AWS service that manages it.
-    pub(super) owner: Option<String>,
-    /// AWS rotates it.
-    pub(super) rotates: bool,
-    /// The region that it is a replica of.
-    pub(super) replica_of: Option<String>,
-    /// When it goes, if it is scheduled for deletion.
-    pub(super) deletion: Option<String>,
-    /// Why consumers of its replicas may read an older version, if they may; a list does not tell.
-    pub(super) behind: Option<String>,
-    /// There are replicas, as far as a list tells.
-    pub(super) has_replicas: bool,
 }
 
 /// Which version to read.
@@ -359,51 +335,4 @@ impl Calls {
 /// What a refused swap is answered with: the label, or the version it should move to, is not where it was said to be.
 fn elsewhere(code: Option<&str>) -> bool {
     matches!(code, Some("InvalidParameterException" | "ResourceNotFoundException"))
-}
-
-/// The version that has AWSCURRENT.
-fn current(versions: &HashMap<String, Vec<String>>) -> Option<String> {
-    let holds = |stages: &Vec<String>| stages.iter().any(|stage| stage == CURRENT);
-    versions.iter().find(|(_, stages)| holds(stages)).map(|(id, _)| id.clone())
-}
-
-/// Which replicas are not as the secret is: they keep the version that reached them last.
-fn behind(replicas: &[ReplicationStatusType]) -> Option<String> {
-    let late = replicas.iter().filter(|replica| replica.status() != Some(&StatusType::InSync));
-    let named = late.map(|replica| {
-        let status = replica.status().map_or("no status", StatusType::as_str);
-        format!("`{}` (`{status}`)", replica.region().unwrap_or("?"))
-    });
-    let named: Vec<String> = named.collect();
-    let noun = noun_for(named.len(), "replica");
-    (!named.is_empty()).then(|| format!("its {noun} in {} may still contain an older version", named.join(", ")))
-}
-
-fn entry_description(entry: SecretListEntry, region: &str) -> Description {
-    let versions = entry.secret_versions_to_stages.unwrap_or_default();
-    Description {
-        current: current(&versions),
-        versions,
-        owner: entry.owning_service,
-        rotates: entry.rotation_enabled.unwrap_or(false),
-        // Named only where there are replicas.
-        has_replicas: entry.primary_region.is_some(),
-        behind: None,
-        replica_of: entry.primary_region.filter(|primary| primary != region),
-        deletion: entry.deleted_date.map(|date| date.fmt(Format::DateTime).unwrap_or_default()),
-    }
-}
-
-fn description(answer: DescribeSecretOutput, region: &str) -> Description {
-    let versions = answer.version_ids_to_stages.unwrap_or_default();
-    Description {
-        current: current(&versions),
-        versions,
-        owner: answer.owning_service,
-        rotates: answer.rotation_enabled.unwrap_or(false),
-        has_replicas: answer.replication_status.as_ref().is_some_and(|replicas| !replicas.is_empty()),
-        behind: answer.replication_status.as_deref().and_then(behind),
-        replica_of: answer.primary_region.filter(|primary| primary != region),
-        deletion: answer.deleted_date.map(|date| date.fmt(Format::DateTime).unwrap_or_default()),
-    }
 }

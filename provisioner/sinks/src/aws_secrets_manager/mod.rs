@@ -17,6 +17,7 @@
 mod calls;
 mod connection;
 mod cutoff;
+mod description;
 mod entries;
 mod facts;
 mod failure;
@@ -42,7 +43,8 @@ use latchkey::place::{Place, PlaceId};
 use latchkey::secret::Secret;
 use tokio::sync::OnceCell;
 
-use self::calls::{Calls, Description};
+use self::calls::Calls;
+use self::description::Description;
 use self::entries::{Group, entry, grouped, look_at_secret, prepare_secret, remove_secret, writable, write_secret};
 pub(super) use self::facts::Type;
 pub(super) use self::login::login;
