@@ -137,8 +137,9 @@ async fn a_sign_in_that_does_not_work_is_told_and_nothing_is_staged() {
 }
 
 /// Whoever has three variables to set learns of all three at once, of every sink.
-#[test]
-fn all_credentials_that_are_missing_are_named_in_one_run() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_credentials_that_are_missing_are_named_in_one_run() {
+    let bench = KeyVaultBench::start().await;
     let (start, _) = START.split_once("[sinks.dev]").unwrap();
     let sinks = r#"[sinks.app]
 type = "heroku"
@@ -147,15 +148,18 @@ app = "acme-app"
 [sinks.box]
 type = "azure-key-vault"
 vault = "acme"
+endpoint = "ENDPOINT"
 sign_in = "client-secret"
 
 [tokens.build-api]
 user = "ci"
 push = [{ sink = "app", name = "BUILD_TOKEN" }, { sink = "box", name = "build-token" }]
 "#;
-    let world = World::with(&format!("{start}{sinks}"));
-    world.run("plan").exits(1);
-    world.run("doctor").exits(1);
+    let url = bench.vault.url();
+    let world = World::with(&format!("{start}{}", sinks.replace("ENDPOINT", &url)));
+    let cloud = [("AZURE_AUTHORITY_HOST", url.as_str())];
+    world.run_in(&cloud, "plan").exits(1);
+    world.run_in(&cloud, "doctor").exits(1);
     assert_told!(world);
 }
 
