@@ -311,30 +311,6 @@ async fn a_sink_in_another_region_moves_by_way_of_both() {
     assert!(vault.run("status").exits(0).stdout.contains("all in sync"));
 }
 
-/// The pass that looks again finds what was asked for under way, and does not do it a second time.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rotation_whose_look_fails_is_finished_in_the_same_run_and_not_begun_again() {
-    let vault = Vault::start().await;
-    vault.run("apply").exits(0);
-    let first = vault.value("prod/build-token").await;
-    let count = |what: &str| vault.manager.count(what);
-    let (looks, writes) = (count("DescribeSecret"), count("PutSecretValue"));
-    vault.run("rotate tokens.toml build-api").exits(0);
-    // The last look of a run is the one at what it wrote.
-    let (looks, writes) = (count("DescribeSecret") - looks, count("PutSecretValue") - writes);
-    let second = vault.value("prod/build-token").await;
-    let denied = Fault::Refuse(400.try_into().unwrap(), "AccessDeniedException", "not authorized".to_owned());
-    vault.manager.fail("DescribeSecret", looks, denied);
-    let before = count("PutSecretValue");
-    let ran = vault.run("rotate tokens.toml build-api").exits(0);
-    assert_eq!(vault.manager.pending("DescribeSecret"), 0, "the look met it");
-    assert_eq!(count("PutSecretValue") - before, writes, "one new version is enough: {}", ran.stderr);
-    let third = vault.value("prod/build-token").await;
-    assert!(third != second && second != first);
-    assert!([first, second, third].iter().all(|secret| vault.world.is_valid(secret)), "nothing ends in such a run");
-    vault.run("plan --detailed-exitcode").exits(0);
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_secret_by_two_spellings_of_an_endpoint_is_one_and_is_not_pruned() {
     let vault = Vault::start().await;
