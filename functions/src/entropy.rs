@@ -54,9 +54,8 @@ mod tests {
 
 #[cfg(test)]
 pub(crate) mod seeded {
-    use std::sync::Mutex;
-
     use super::{Entropy, EntropyError};
+    use crate::mutex::Mutex;
 
     /// Bytes that follow from a seed, for tests: a xorshift generator.
     #[derive(Debug)]
@@ -70,7 +69,7 @@ pub(crate) mod seeded {
 
     impl Entropy for Seeded {
         fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyError> {
-            let mut state = self.0.lock().unwrap();
+            let mut state = self.0.lock();
             for byte in buffer {
                 *state ^= *state << 13;
                 *state ^= *state >> 7;

@@ -19,6 +19,7 @@ pub mod entropy;
 pub mod lambda;
 pub mod lifetime;
 pub mod moving;
+pub mod mutex;
 pub mod name;
 pub mod place;
 pub mod policy;

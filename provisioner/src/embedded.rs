@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::Client;
@@ -22,6 +21,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use dynoxide::Database;
 use dynoxide::errors::DynoxideError;
+use latchkey::mutex::Mutex;
 use latchkey::table::{Table, TableError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -60,7 +60,7 @@ pub async fn open(path: &Path) -> Result<Table, EmbeddedError> {
     let name = path.to_str().ok_or_else(|| engine("its path is not UTF-8".to_owned()))?;
     let database = Database::new(name).map_err(|error| engine(error.to_string()))?;
     if let Ok(metadata) = std::fs::metadata(path) {
-        IN_USE.lock().unwrap_or_else(PoisonError::into_inner).insert(identity(&metadata));
+        IN_USE.lock().insert(identity(&metadata));
     }
     Ok(on(InProcess { database }).await?)
 }
@@ -120,7 +120,7 @@ fn claim(path: &Path) -> io::Result<Claimed> {
     if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file"));
     }
-    if is_private(&metadata) && IN_USE.lock().unwrap_or_else(PoisonError::into_inner).contains(&identity(&metadata)) {
+    if is_private(&metadata) && IN_USE.lock().contains(&identity(&metadata)) {
         return Ok(Claimed::Ours);
     }
     let mut file = options.open(path)?;

@@ -1,12 +1,12 @@
 //! Time and randomness that a test decides.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
 use latchkey::clock::Clock;
 use latchkey::entropy::{Entropy, EntropyError};
 use latchkey::lifetime::Seconds;
+use latchkey::mutex::Mutex;
 
 /// A clock that stands still until it is set.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl SeededEntropy {
 
 impl Entropy for SeededEntropy {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyError> {
-        let mut state = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut state = self.0.lock();
         for chunk in buffer.chunks_mut(8) {
             *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
             let mut mixed = *state;

@@ -6,7 +6,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
@@ -23,6 +23,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use latchkey::entropy::{Entropy, SystemEntropy};
+use latchkey::mutex::Mutex;
 use latchkey::table::Table;
 use tokio::sync::Notify;
 
@@ -138,7 +139,7 @@ static SERVER: Mutex<Weak<Server>> = Mutex::new(Weak::new());
 
 impl Server {
     fn shared(engine: Engine) -> (Option<Arc<Self>>, String) {
-        let mut shared = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared = SERVER.lock();
         let server = shared.upgrade().unwrap_or_else(|| Arc::new(Self::start(engine)));
         *shared = Arc::downgrade(&server);
         let endpoint = server.endpoint.clone();
@@ -264,15 +265,15 @@ impl Faults {
 
     /// No faults any more; whether one was still to come.
     pub fn mend(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().is_some_and(|(left, _)| left > 0)
+        self.0.lock().take().is_some_and(|(left, _)| left > 0)
     }
 
     fn plan(&self, count: u64, fault: Fault) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((count, fault));
+        *self.0.lock() = Some((count, fault));
     }
 
     fn next(&self) -> Option<Fault> {
-        let mut plan = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut plan = self.0.lock();
         let (left, fault) = plan.as_mut()?;
         if *left > 0 {
             *left -= 1;

@@ -4,10 +4,11 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
+use latchkey::mutex::{Mutex, MutexGuard};
 use provisioner::embedded::InProcess;
 
 use crate::provision::World;
@@ -139,7 +140,7 @@ impl Proxy {
     }
 
     fn plan(&self) -> MutexGuard<'_, Plan> {
-        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+        self.plan.lock()
     }
 }
 
@@ -159,7 +160,7 @@ impl Plan {
 
 fn serve(mut near: &TcpStream, plan: &Mutex<Plan>, upstream: &str) {
     let Some(sent) = read(near) else { return };
-    let trouble = plan.lock().unwrap_or_else(PoisonError::into_inner).next(&sent);
+    let trouble = plan.lock().next(&sent);
     let answer = match trouble {
         Some(Trouble::RequestLost) => None,
         Some(Trouble::Refused(status, after)) => {
@@ -246,7 +247,7 @@ impl DynamoDb {
 
     /// What it was asked for since the last time.
     pub fn sent(&self) -> Vec<Sent> {
-        std::mem::take(&mut self.sent.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.sent.lock())
     }
 
     pub fn url(&self) -> String {
@@ -272,7 +273,7 @@ pub fn environment(url: &str) -> Vec<(String, String)> {
 
 fn answer(mut near: &TcpStream, engine: &InProcess, noted: &Mutex<Vec<Sent>>) -> bool {
     let Some(sent) = read(near) else { return false };
-    noted.lock().unwrap_or_else(PoisonError::into_inner).push(sent.clone());
+    noted.lock().push(sent.clone());
     let target = sent.head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("x-amz-target").then(|| value.trim().to_owned())

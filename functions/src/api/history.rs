@@ -223,7 +223,7 @@ impl Api {
             self.id_of(&key, Some(id.clone()), since).await?;
         }
         let of_token = |event: &Event| {
-            since.is_none_or(|since| event.at >= since)
+            since.is_none_or(|since| event.at > since)
                 && event.token.as_ref() == Some(&key.name)
                 && id.as_ref().is_none_or(|id| event.id.as_ref() == Some(id))
         };

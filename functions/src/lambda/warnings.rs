@@ -72,13 +72,13 @@ mod tests {
 
     #[test]
     fn fields_stand_behind_the_message() {
-        struct Keep(std::sync::Arc<std::sync::Mutex<Told>>);
+        struct Keep(std::sync::Arc<crate::mutex::Mutex<Told>>);
         impl Subscriber for Keep {
             fn enabled(&self, metadata: &Metadata<'_>) -> bool {
                 Warnings(Function::LIST).enabled(metadata)
             }
             fn event(&self, event: &Event<'_>) {
-                event.record(&mut *self.0.lock().unwrap());
+                event.record(&mut *self.0.lock());
             }
             fn new_span(&self, attributes: &Attributes<'_>) -> Id {
                 Warnings(Function::LIST).new_span(attributes)
@@ -88,13 +88,13 @@ mod tests {
             fn enter(&self, _: &Id) {}
             fn exit(&self, _: &Id) {}
         }
-        let told = std::sync::Arc::new(std::sync::Mutex::new(Told::default()));
+        let told = std::sync::Arc::new(crate::mutex::Mutex::new(Told::default()));
         tracing::subscriber::with_default(Keep(told.clone()), || {
             tracing::warn!(error = %"gone", attempt = 2, "a use was not recorded");
             tracing::info!("not passed on");
             tracing::error!(target: "aws_smithy_runtime", "nor is this");
         });
-        let told = told.lock().unwrap();
+        let told = told.lock();
         assert_eq!((told.message.as_str(), told.rest.as_str()), ("a use was not recorded", "error: gone, attempt: 2"));
     }
 }

@@ -1,13 +1,13 @@
 //! Audit: every change, written in the same transaction as the change.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Caller, Service};
+use crate::mutex::Mutex;
 use crate::name::{ManifestName, TokenName, UserName};
 use crate::secret::TokenId;
 use crate::table::keys::{self, Item, Key};
@@ -32,7 +32,7 @@ impl Refusals {
     /// Counts one more of a caller's.
     fn count(&self, actor: &str, now: Timestamp) -> u32 {
         let hour = now.as_second().div_euclid(3600);
-        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counted = self.0.lock();
         if counted.0 != hour {
             *counted = (hour, BTreeMap::new());
         }

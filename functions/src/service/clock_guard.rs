@@ -1,14 +1,13 @@
 //! The guard on a clock that is the machine's own: what the table has seen is read when the service opens and, hours
 //! apart, written by what creates or ends something. A check reads and writes nothing for it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use super::{Caller, Denied, Event, Service};
 use crate::clock::{ClockBehind, TimeSeen};
 use crate::lifetime::Seconds;
+use crate::mutex::{Mutex, MutexGuard};
 use crate::table::{Put, TableError, TransactError, Transaction, Update, Write, decode, encode, keys, with_key};
 
 /// How far time goes on until it is written again.
@@ -28,7 +27,7 @@ struct Known {
 
 impl ClockGuard {
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

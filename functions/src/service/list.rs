@@ -64,7 +64,7 @@ impl Service {
         let mut page = self.page(user, keys::ENDED, true, limit, from).await?;
         if let Some(since) = since {
             let all = page.tokens.len();
-            page.tokens.retain(|token| token.created >= since);
+            page.tokens.retain(|token| token.created > since);
             if page.tokens.len() < all {
                 page.next = None;
             }

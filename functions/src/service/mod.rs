@@ -27,7 +27,7 @@ mod verify;
 mod versions;
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -52,6 +52,7 @@ pub use versions::{Announced, Issued};
 
 use crate::clock::Clock;
 use crate::entropy::Entropy;
+use crate::mutex::Mutex;
 use crate::policy::Policy;
 use crate::table::{Table, TableError, decode, encode, keys, with_key};
 

@@ -2,12 +2,12 @@
 //! slower. Checks keep what they read for some seconds; whoever decides what a caller gains reads it anew.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
 use super::Service;
 use crate::lifetime::Seconds;
+use crate::mutex::Mutex;
 use crate::name::RoleName;
 use crate::role::Permissions;
 use crate::table::{Consistency, TableError, decode, keys};
@@ -27,7 +27,7 @@ pub(super) struct RolesRead {
 
 impl RolesRead {
     fn all(&self, roles: &[RoleName], now: Timestamp) -> Option<Permissions> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept.lock();
         let mut all = Permissions::default();
         for role in roles {
             all.extend(kept.get(role).filter(|(read, _)| is_fresh(*read, now)).map(|(_, permissions)| permissions)?);
@@ -36,13 +36,13 @@ impl RolesRead {
     }
 
     fn missing(&self, roles: &[RoleName], now: Timestamp) -> Vec<RoleName> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept.lock();
         let fresh = |role: &RoleName| kept.get(role).is_some_and(|(read, _)| is_fresh(*read, now));
         roles.iter().filter(|role| !fresh(role)).cloned().collect()
     }
 
     fn keep(&self, read: BTreeMap<RoleName, Permissions>, now: Timestamp) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock();
         if kept.len() + read.len() > KEPT_MAX {
             kept.clear();
         }
@@ -50,7 +50,7 @@ impl RolesRead {
     }
 
     fn forget(&self, role: &RoleName) {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).remove(role);
+        self.kept.lock().remove(role);
     }
 }
 
@@ -75,7 +75,9 @@ impl Service {
             self.roles.keep(read.clone(), now);
             let rest: Vec<RoleName> = roles.iter().filter(|role| !missing.contains(role)).cloned().collect();
             let mut all = self.roles.all(&rest, now).unwrap_or_default();
-            read.values().for_each(|permissions| all.extend(permissions));
+            for permissions in read.values() {
+                all.extend(permissions);
+            }
             return Ok(all);
         }
         Ok(self.roles.all(roles, now).unwrap_or_default())
@@ -87,7 +89,9 @@ impl Service {
     /// When the roles cannot be read.
     pub async fn permissions_of(&self, roles: &[RoleName]) -> Result<Permissions, TableError> {
         let mut all = Permissions::default();
-        self.permissions_by_role(roles).await?.values().for_each(|permissions| all.extend(permissions));
+        for permissions in self.permissions_by_role(roles).await?.values() {
+            all.extend(permissions);
+        }
         Ok(all)
     }
 

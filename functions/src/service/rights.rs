@@ -400,7 +400,7 @@ mod tests {
             let inside = |network: &&str| {
                 network.parse::<IpNet>().unwrap().contains(&address.parse::<std::net::IpAddr>().unwrap())
             };
-            networks.is_empty() || networks.iter().any(|network| inside(network))
+            networks.is_empty() || networks.iter().any(inside)
         };
         let mut all = std::collections::BTreeSet::new();
         for what in ["a:r", "a:w", "a:x", "b:r", "b:w", "tokens:r", "tokens:x"].into_iter().filter(|what| allows(what))

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{MutexGuard, PoisonError};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
@@ -13,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Service, Valid};
 use crate::lifetime::Seconds;
+use crate::mutex::MutexGuard;
 use crate::secret::TokenId;
 use crate::table::keys::{self, Key};
 use crate::table::{Range, TableError, Update, decode, encode, use_attribute};
@@ -108,7 +108,7 @@ impl Service {
     }
 
     fn tally(&self) -> MutexGuard<'_, Tally> {
-        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
+        self.usage.lock()
     }
 
     /// Counts a use, and tells whether it is to be written.

@@ -1,5 +1,7 @@
 //! Users: creating, changing, suspending and deleting them.
 
+mod sweep;
+
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -9,15 +11,13 @@ use super::allowed::not_by_manifest;
 use super::audit::{Owned, moved};
 use super::bootstrap::{ADMIN_ROLE, everything};
 use super::created::{New, foreign};
-use super::verify::{SWEPT, Verification};
 use super::{Caller, Denied, Event, RACE_RETRIES, Service};
 use crate::bounds::ROLES_MAX;
 use crate::moving::{MoveError, Moving, Owner};
 use crate::name::{ManifestName, RoleName, UserName};
 use crate::table::{
-    Put, Range, TableError, TransactError, Transaction, Update, Write, decode, decode_token, encode, keys, with_key,
+    Put, Range, TableError, TransactError, Transaction, Write, decode, decode_token, encode, keys, with_key,
 };
-use crate::token::Token;
 use crate::user::{User, UserKind};
 
 /// What is to change of a user; what is `None` stays, or has its default when the user is new.
@@ -298,63 +298,6 @@ impl Service {
             caller.must_have("admin:users")?;
         }
         Ok(counted)
-    }
-
-    /// Brings a user's suspension and loss of roles to all tokens. The user was written first, and creates check the
-    /// user in their transaction, so no token can slip through. When somebody changes the user meanwhile, it goes on
-    /// with what the user is then.
-    async fn sweep(&self, caller: &Caller, mut user: User) -> Result<User, TableError> {
-        for race in 0..RACE_RETRIES {
-            if let Some(swept) = self.sweep_once(caller, &user).await? {
-                return Ok(swept);
-            }
-            self.table.pause_after_race(race).await;
-            match self.user(&user.name).await? {
-                Some(found) if found.sweeping => user = found,
-                // Whoever changed the user has swept.
-                Some(found) => return Ok(found),
-                None => return Ok(user),
-            }
-        }
-        Err(TableError::Busy("other requests are changing the same user".to_owned()))
-    }
-
-    /// `None` when somebody changed the user, or a token that has to change, meanwhile.
-    async fn sweep_once(&self, caller: &Caller, user: &User) -> Result<Option<User>, TableError> {
-        let items = self.table.query_all(Range::of(keys::user_partition(&user.name), Some(keys::ACTIVE))).await?;
-        let tokens: Vec<Token> = items.into_iter().map(decode_token).collect::<Result<_, _>>()?;
-        for token in &tokens {
-            let holds_more = token.roles.iter().any(|role| !user.roles.contains(role));
-            if holds_more && !self.drop_roles(caller, token, user).await? {
-                return Ok(None);
-            }
-        }
-        for token in &tokens {
-            let mut update = Update::default();
-            Verification::set_suspended(&mut update, user);
-            let (placeholder, swept) = (update.name(keys::PK), update.name(SWEPT));
-            let at = update.value(AttributeValue::N(user.revision.to_string()));
-            let condition =
-                format!("attribute_exists({placeholder}) AND (attribute_not_exists({swept}) OR {swept} <= {at})");
-            self.table.update(&keys::verification(&token.id), update, &condition).await?;
-        }
-        // Only now is the user no longer a holder: a role that were deleted and made again earlier would come back to
-        // tokens that still name it.
-        let mut done = user.clone();
-        done.sweeping = false;
-        done.losing.clear();
-        done.revision += 1;
-        let (was, will) = (encode(user)?, encode(&done)?);
-        let mut transaction = Transaction::default();
-        Write::change(keys::user(&user.name), &was, &will, user.revision).map(|write| transaction.add(write));
-        for lost in &user.losing {
-            transaction.add(Self::count_holder(lost, -1));
-        }
-        match self.table.transact(transaction).await {
-            Ok(()) => Ok(Some(done)),
-            Err(TransactError::Cancelled(_)) => Ok(None),
-            Err(TransactError::Table(error)) => Err(error),
-        }
     }
 
     /// Deletes a user without active tokens. What the user's ended tokens were stays listed in the table.

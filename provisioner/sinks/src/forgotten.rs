@@ -3,7 +3,8 @@
 #![warn(missing_docs)]
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+
+use latchkey::mutex::Mutex;
 
 /// The name that stands for what was deployed without a branch. Git allows no branch of that name.
 pub(crate) const NO_BRANCH: &str = "@";
@@ -26,14 +27,14 @@ impl ForgottenBranches {
     pub fn covers(&self, branch: &str) -> bool {
         let covers = self.names.contains(branch);
         if covers {
-            self.met.lock().unwrap_or_else(PoisonError::into_inner).insert(branch.to_owned());
+            self.met.lock().insert(branch.to_owned());
         }
         covers
     }
 
     /// Those that nothing would have waited for: slips, most likely.
     pub fn unmet(&self) -> Vec<String> {
-        let met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        let met = self.met.lock();
         self.names.difference(&met).cloned().collect()
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use latchkey::mutex::Mutex;
 use latchkey::place::{Place, PlaceId};
 
 use super::bounds::Bounds;
@@ -79,7 +80,7 @@ impl SinkSet for ManifestSinks {
             hint: "declare it under `[sinks]`".to_owned(),
         })?;
         let place = sink.place(push).await?;
-        let mut serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut serving = self.serving.lock();
         serving.insert(place.id(), sink.clone());
         Ok(place)
     }
@@ -88,7 +89,7 @@ impl SinkSet for ManifestSinks {
         if let Some(sink) = self.undeclared.get(place.kind.as_str()) {
             return Ok(sink.clone());
         }
-        let serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner).get(&place.id()).cloned();
+        let serving = self.serving.lock().get(&place.id()).cloned();
         if let Some(sink) = serving {
             return Ok(sink);
         }

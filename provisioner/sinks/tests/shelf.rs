@@ -2,9 +2,10 @@
 //! promise there is a mistake that a sink could make, which it must notice.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use latchkey::mutex::{Mutex, MutexGuard};
 use latchkey::place::Place;
 use latchkey::secret::{Digest, Secret};
 use latchkey_sinks::conformance::{self, Bench, On, Trouble};
@@ -61,7 +62,7 @@ impl Shelf {
     }
 
     fn contents(&self) -> MutexGuard<'_, Contents> {
-        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
+        self.contents.lock()
     }
 
     /// The trouble that a request of that kind meets now.

@@ -7,7 +7,7 @@ use latchkey::name::ManifestName;
 use latchkey::service::{Grant, NEW_MAX};
 use serde_json::{Value, json};
 
-use super::arguments::{Allow, ManifestCommand};
+use super::arguments::{Allow, ManifestCommand, ManifestGrant};
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use crate::manifest::granted;
@@ -17,32 +17,9 @@ use crate::plan::minute;
 /// Runs one of the commands on manifests.
 pub(super) async fn run(printer: Printer, service: Option<&str>, command: ManifestCommand) -> Result<Code, Fault> {
     match command {
-        ManifestCommand::Grant {
-            name,
-            permissions,
-            roles,
-            users,
-            new_users,
-            new_roles,
-            max_users,
-            max_roles,
-            from,
-            allow,
-            ..
-        } => {
-            let mut grant = Grant {
-                permissions: permissions.into_iter().collect(),
-                roles: roles.into_iter().collect(),
-                users: users.into_iter().collect(),
-                new_users: new_users.into_iter().collect(),
-                new_roles: new_roles.into_iter().collect(),
-                max_users,
-                max_roles,
-                at: None,
-            };
-            if let Some(file) = &from {
-                grant = granted::with(grant, &declared(printer, &name, file, &allow)?);
-            }
+        ManifestCommand::Grant(wanted) => {
+            let grant = read(printer, &wanted)?;
+            let name = wanted.name;
             let client = open::nearest(service, IfMissing::Create).await?;
             client.set_grant(&name, &grant).await?;
             if printer.format == Format::Json {
@@ -71,6 +48,24 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Manife
         }
     }
     Ok(Code::Done)
+}
+
+/// The grant that was asked for.
+fn read(printer: Printer, wanted: &ManifestGrant) -> Result<Grant, Fault> {
+    let grant = Grant {
+        permissions: wanted.permissions.iter().cloned().collect(),
+        roles: wanted.roles.iter().cloned().collect(),
+        users: wanted.users.iter().cloned().collect(),
+        new_users: wanted.new_users.iter().cloned().collect(),
+        new_roles: wanted.new_roles.iter().cloned().collect(),
+        max_users: wanted.max_users,
+        max_roles: wanted.max_roles,
+        at: None,
+    };
+    match &wanted.from {
+        Some(file) => Ok(granted::with(grant, &declared(printer, &wanted.name, file, &wanted.allow)?)),
+        None => Ok(grant),
+    }
 }
 
 /// What the manifest in a file needs.

@@ -1,9 +1,9 @@
 //! Progress: a bar on a terminal; elsewhere a line per token, or, where there are many, a count now and then.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use latchkey::mutex::Mutex;
 
 use super::Printer;
 use crate::apply::{Failure, Reporter};
@@ -59,13 +59,13 @@ impl Progress {
     }
 
     fn bar(&self) -> Option<ProgressBar> {
-        self.bar.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.bar.lock().clone()
     }
 
     /// Counts a token, and reports how far it is if that is due.
     fn count(&self, add: impl FnOnce(&mut Count)) {
         let line = {
-            let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut count = self.count.lock();
             add(&mut count);
             if count.is_short() { None } else { count.line(Instant::now()) }
         };
@@ -75,7 +75,7 @@ impl Progress {
     }
 
     fn is_short(&self) -> bool {
-        self.count.lock().unwrap_or_else(PoisonError::into_inner).is_short()
+        self.count.lock().is_short()
     }
 
     /// Takes the bar away.
@@ -90,7 +90,7 @@ impl Reporter for Progress {
     fn begin(&self, tokens: usize) {
         // Roles and users were reported one by one, and are not counted.
         let fresh = Count { of: tokens, done: 0, failed: 0, told: 0, told_at: Instant::now() };
-        *self.count.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        *self.count.lock() = fresh;
         if !self.printer.watched() || tokens == 0 {
             return;
         }
@@ -98,7 +98,7 @@ impl Reporter for Progress {
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} tokens {msg}") {
             bar.set_style(style);
         }
-        *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar);
+        *self.bar.lock() = Some(bar);
     }
 
     fn done(&self, subject: &str, words: &str) {

@@ -21,6 +21,7 @@ use latchkey_sinks::{Receipt, Seen, SeenEntry, SinkError};
 mod lagging;
 mod matrix;
 mod properties;
+mod retiring;
 mod rules;
 mod select;
 

@@ -1,9 +1,9 @@
 //! The time of a server, taken from the `Date` of its answers.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use latchkey::mutex::Mutex;
 
 use latchkey_sinks::deadline::Elapsed;
 
@@ -25,7 +25,7 @@ impl ServerTime {
     /// An answer came with this `Date`.
     pub fn note(&self, date: Timestamp) {
         let seen = date.as_millisecond() - millis((self.elapsed)());
-        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ahead = self.ahead.lock();
         *ahead = Some(ahead.map_or(seen, |ahead| ahead.max(seen)));
     }
 
@@ -38,7 +38,7 @@ impl ServerTime {
 
     /// The server's time, once it has answered anything.
     pub fn now(&self) -> Option<Timestamp> {
-        let ahead = (*self.ahead.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let ahead = (*self.ahead.lock())?;
         Timestamp::from_millisecond(ahead + millis((self.elapsed)())).ok()
     }
 }

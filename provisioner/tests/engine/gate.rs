@@ -1,8 +1,9 @@
 //! The gate that every call of a run passes: it counts them, and does one fault at one of them.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use latchkey::mutex::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::world::World;
@@ -82,7 +83,7 @@ impl Gate {
     }
 
     fn locked(&self) -> MutexGuard<'_, Vec<Kind>> {
-        self.steps.lock().unwrap_or_else(PoisonError::into_inner)
+        self.steps.lock()
     }
 
     /// What it is the gate of.

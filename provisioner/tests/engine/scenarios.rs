@@ -42,7 +42,7 @@ impl Scenario {
         world.pass(HOUR);
         let in_b = place("b", "API", world.traits[1].readable).id();
         let older = world.places().get(&in_b).map(|entry| entry.value.clone());
-        *world.older.lock().unwrap() = older;
+        *world.older.lock() = older;
         match self {
             Self::Edited => world.by_hand(&in_b, "edited"),
             Self::EntryGone | Self::PlaceForgotten => {

@@ -2,13 +2,14 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use latchkey::clock::Clock;
 use latchkey::entropy::SystemEntropy;
+use latchkey::mutex::{Mutex, MutexGuard};
 use latchkey::place::PlaceId;
 use latchkey::role::Permissions;
 use latchkey::secret::Secret;
@@ -83,10 +84,6 @@ pub(crate) struct World {
     pub(crate) older: Mutex<Option<String>>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl World {
     /// An empty one, at the beginning of time.
     pub(crate) async fn new(traits: [Traits; 2], way: Way) -> Arc<Self> {
@@ -114,12 +111,12 @@ impl World {
 
     /// What the places hold.
     pub(crate) fn places(&self) -> MutexGuard<'_, BTreeMap<PlaceId, Entry>> {
-        lock(&self.places)
+        self.places.lock()
     }
 
     /// Writes under way.
     pub(crate) fn late(&self) -> MutexGuard<'_, Vec<LateWrite>> {
-        lock(&self.late)
+        self.late.lock()
     }
 
     /// The service as a person's hand reaches it.
@@ -146,7 +143,7 @@ impl World {
 
     /// A person puts an older secret back, as the engine had written it.
     pub(crate) fn roll_back(&self, place: &PlaceId) {
-        let Some(value) = lock(&self.older).clone() else { return };
+        let Some(value) = self.older.lock().clone() else { return };
         let entry = Entry { value, stamp: self.stamp(), marked: true };
         self.places().insert(place.clone(), entry);
     }
@@ -154,7 +151,7 @@ impl World {
     /// A person writes into a place where nothing of ours has ever been.
     pub(crate) fn foreign(&self, place: &PlaceId) {
         self.by_hand(place, "somebody-elses");
-        lock(&self.foreign).insert(place.clone(), "somebody-elses".to_owned());
+        self.foreign.lock().insert(place.clone(), "somebody-elses".to_owned());
     }
 
     /// Everything that is under way arrives.
@@ -177,20 +174,20 @@ impl World {
     /// Notes what breaks an invariant.
     pub(crate) fn broke(&self, text: String) {
         self.note(format!("BROKEN {text}"));
-        lock(&self.broken).push(text);
+        self.broken.lock().push(text);
     }
 
     /// Notes a call, so that a case that breaks something can be followed.
     pub(crate) fn note(&self, text: String) {
-        lock(&self.trace).push(text);
+        self.trace.lock().push(text);
     }
 
     pub(crate) fn trace(&self) -> Vec<String> {
-        lock(&self.trace).clone()
+        self.trace.lock().clone()
     }
 
     pub(crate) fn broken(&self) -> Vec<String> {
-        lock(&self.broken).clone()
+        self.broken.lock().clone()
     }
 
     /// How often the invariants were checked.
@@ -214,7 +211,7 @@ impl World {
             }
         }
         let places = self.places();
-        for (place, value) in lock(&self.foreign).iter() {
+        for (place, value) in self.foreign.lock().iter() {
             if places.get(place).map(|entry| &entry.value) != Some(value) {
                 self.broke(format!("C: after {when}: a foreign value is gone"));
             }

@@ -99,7 +99,7 @@ impl Records for Asked {
             let by_name = state.service.mistake == Some(crate::oracle::Mistake::NameUsedAgain);
             let places = state.service.active.values().flat_map(|token| &token.places);
             let declared = places.filter(|(_, record)| record.declared).map(|(id, _)| id.clone());
-            *self.gate.declared.lock().unwrap() = declared.collect();
+            *self.gate.declared.lock() = declared.collect();
             let found = state.service.holders(&[token.key()]);
             let same = found.into_iter().find(|found| by_name || found.id == token.id);
             same.ok_or_else(|| ServiceError::Gone("the token was deleted meanwhile".to_owned()))
@@ -185,7 +185,7 @@ impl Protocol for Asked {
         let promote = |state: &mut State| {
             let old = state.service.active.get(&token.key()).cloned();
             let token = state.service.promote(token, number, now())?;
-            state.promotes(old.as_ref(), &token, number, &self.gate.looks.lock().unwrap());
+            state.promotes(old.as_ref(), &token, number, &self.gate.looks.lock());
             Ok(token)
         };
         self.ask(About::of(Step::Promote, token, number), promote).await

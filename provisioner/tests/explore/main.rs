@@ -27,10 +27,10 @@ mod stopping;
 mod world;
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use exploration::Scenario;
+use latchkey::mutex::Mutex;
 use scenarios::Sinks;
 use search::{Found, Job, Limits, search};
 use step::{Covered, Fault, Step};
@@ -48,7 +48,7 @@ fn side_by_side<J: Sync, T: Send>(jobs: &[J], of: impl Fn(&J) -> T + Sync, mut d
             scope.spawn(|| {
                 while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let result = of(job);
-                    (done.lock().unwrap())(job, result);
+                    (done.lock())(job, result);
                 }
             });
         }

@@ -125,8 +125,8 @@ impl FakeSink {
             state.read.remove(&id);
         }
         let ours = now.is_some_and(|entry| state.values.contains_key(&entry.value));
-        let declared = ours && self.gate.declared.lock().unwrap().contains(&id);
-        if declared && self.gate.looks.lock().unwrap().get(&id) >= state.changed.get(&id) {
+        let declared = ours && self.gate.declared.lock().contains(&id);
+        if declared && self.gate.looks.lock().get(&id) >= state.changed.get(&id) {
             state.broke("C: an entry was removed that its token declares".to_owned());
         }
         state.remove(&id);
@@ -155,7 +155,7 @@ impl Sink for FakeSink {
     async fn look(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>> {
         let look = |state: &mut State, go: Go| {
             let looks = places.iter().map(|place| (place.id(), state.stamps));
-            self.gate.looks.lock().unwrap().extend(looks);
+            self.gate.looks.lock().extend(looks);
             self.look_at(state, places, go)
         };
         self.gate.pass(about(Step::Look, places), look).await

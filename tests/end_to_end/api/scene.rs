@@ -76,8 +76,8 @@ impl Scene {
             permissions: permissions(permits),
             roles: roles.iter().map(|role| name(role)).collect(),
             users: users.iter().map(|user| name(user)).collect(),
-            new_users: [name("new*")].into(),
-            new_roles: [name("own*"), name("sneaky")].into(),
+            new_users: [name("new*"), name("acme-*")].into(),
+            new_roles: [name("own*"), name("sneaky"), name("acme-*")].into(),
             ..Grant::default()
         };
         let manifest: ManifestName = name("acme");

@@ -136,6 +136,33 @@ async fn a_sign_in_that_does_not_work_is_told_and_nothing_is_staged() {
     assert_eq!(vault.bench.vault.changes(), 0);
 }
 
+/// Whoever has three variables to set learns of all three at once, of every sink.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_credentials_that_are_missing_are_named_in_one_run() {
+    let bench = KeyVaultBench::start().await;
+    let (start, _) = START.split_once("[sinks.dev]").unwrap();
+    let sinks = r#"[sinks.app]
+type = "heroku"
+app = "acme-app"
+
+[sinks.box]
+type = "azure-key-vault"
+vault = "acme"
+endpoint = "ENDPOINT"
+sign_in = "client-secret"
+
+[tokens.build-api]
+user = "ci"
+push = [{ sink = "app", name = "BUILD_TOKEN" }, { sink = "box", name = "build-token" }]
+"#;
+    let url = bench.vault.url();
+    let world = World::with(&format!("{start}{}", sinks.replace("ENDPOINT", &url)));
+    let cloud = [("AZURE_AUTHORITY_HOST", url.as_str())];
+    world.run_in(&cloud, "plan").exits(1);
+    world.run_in(&cloud, "doctor").exits(1);
+    assert_told!(world);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_client_secret_stands_in_secrets_manager() {
     let vault = Vault::start().await;

@@ -181,9 +181,9 @@ async fn manifests(all: &mut Deployed) {
     let job = text(&made["secret"]);
     let acme = "/v1/manifests/acme";
     all.ask_as(&job, "GET", acme, none.clone(), 404).await;
-    let grant = json!({"permissions": ["documents:read", "documents:list"], "roles": ["reader"], "users": ["ana"]});
+    let grant = json!({"permissions": ["documents:read", "documents:list"], "roles": ["reader"], "users": ["ana"], "new_users": ["ci"], "new_roles": ["o*"]});
     all.ask("PUT", &format!("{acme}/grant"), grant, 200).await;
-    let less = json!({"permissions": ["documents:read", "documents:list", "documents:write"], "roles": ["reader"], "users": ["ana"]});
+    let less = json!({"permissions": ["documents:read", "documents:list", "documents:write"], "roles": ["reader"], "users": ["ana"], "new_users": ["ci"], "new_roles": ["o*"]});
     all.ask("PUT", &format!("{acme}/grant"), less, 200).await;
     all.ask_as(&job, "PUT", &format!("{acme}/lease"), json!({"holder": "run"}), 200).await;
     all.ask("PUT", &format!("{acme}/lease"), json!({"holder": "other"}), 409).await;

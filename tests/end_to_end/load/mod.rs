@@ -4,14 +4,15 @@
 
 mod client;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use client::Client;
 use jiff::ToSpan;
 use latchkey::clock::{Clock, SystemClock};
 use latchkey::entropy::{Entropy, SystemEntropy};
+use latchkey::mutex::Mutex;
 use latchkey::secret::TokenId;
 use latchkey::service::{Caller, Life, NewToken, Service, UserChange};
 use provisioner::embedded;
@@ -51,7 +52,7 @@ struct Board {
 
 impl Board {
     fn with<T>(&self, act: impl FnOnce(&mut Vec<Known>) -> T) -> T {
-        act(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.known.lock())
     }
 }
 

@@ -1,8 +1,9 @@
 //! Lost replies, throttles, deadlines, refusals; and that nothing of it ever shows a secret.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use latchkey::mutex::Mutex;
 use serde_json::json;
 use tests::engines::Fault;
 use tracing_subscriber::fmt::MakeWriter;
@@ -25,7 +26,7 @@ async fn faults_lose_nothing_and_show_nothing() {
     a_refused_login_says_so(&world).await;
     // Errors alone: the SDK's own trace shows what a service answers, so the command's log leaves the SDK's trace out.
     an_echo_is_not_repeated(&world).await;
-    let log = log.0.lock().unwrap();
+    let log = log.0.lock();
     let log = String::from_utf8_lossy(&log);
     assert!(log.contains("transmitting request"), "the log holds what the SDK traces");
     for version in versions {
@@ -181,7 +182,7 @@ struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        self.0.lock().extend_from_slice(bytes);
         Ok(bytes.len())
     }
 

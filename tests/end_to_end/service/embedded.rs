@@ -3,8 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use latchkey::mutex::Mutex;
 use latchkey::service::{Caller, Edit, Service, UserChange};
 use provisioner::embedded::{self, EmbeddedError};
 use tests::clock::{ManualClock, SeededEntropy};
@@ -119,7 +120,7 @@ struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        self.0.lock().extend_from_slice(bytes);
         Ok(bytes.len())
     }
     fn flush(&mut self) -> std::io::Result<()> {
@@ -180,7 +181,7 @@ async fn no_secret_is_logged_shown_or_stored() {
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         stored.extend(std::fs::read(entry.unwrap().path()).unwrap());
     }
-    let logged = log.0.lock().unwrap().clone();
+    let logged = log.0.lock().clone();
     let shown = shown.into_bytes();
     for secret in secrets {
         let text = secret.expose();

@@ -36,6 +36,8 @@ impl Scene {
             permissions: permissions(&["documents:read"]),
             roles: roles.iter().map(|role| name(role)).collect(),
             users: users.iter().map(|user| name(user)).collect(),
+            new_users: [name("*")].into(),
+            new_roles: [name("*")].into(),
             ..Grant::default()
         };
         self.world.service.set_grant(&self.world.admin, &name(manifest), &grant).await.unwrap();

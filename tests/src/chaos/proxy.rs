@@ -2,10 +2,11 @@
 //! stand still for a while.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use latchkey::mutex::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
@@ -56,7 +57,7 @@ struct Dice {
 impl Dice {
     fn roll(&self, begins: bool) -> Deed {
         let one_in = self.one_in.load(Ordering::Relaxed);
-        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut random = self.random.lock();
         if one_in == 0 || random.below(one_in) != 0 {
             return Deed::Pass;
         }

@@ -1,7 +1,7 @@
 //! What a function asks of the table, as IAM sees it: actions and leading keys.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
@@ -10,6 +10,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use serde_json::Value;
 
+use latchkey::mutex::Mutex;
 use latchkey::table::keys::PK;
 
 /// One action on one leading key.
@@ -40,14 +41,14 @@ impl Recorder {
 
     /// What was asked for since the last time.
     pub fn take(&self) -> BTreeSet<Access> {
-        std::mem::take(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner).1)
+        std::mem::take(&mut self.seen.lock().1)
     }
 
     fn note(&self, request: &HttpRequest) {
         let target = request.headers().get("x-amz-target").expect("an operation");
         let operation = target.split_once('.').expect("a version before it").1;
         let body: Value = serde_json::from_slice(request.body().bytes().expect("a body in memory")).expect("JSON");
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock();
         seen.0 += 1;
         let number = seen.0;
         let accesses = accesses(operation, &body).into_iter();

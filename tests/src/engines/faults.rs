@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Mutex;
 
 use hyper::StatusCode;
+use latchkey::mutex::Mutex;
 
 use super::http::Answer;
 
@@ -68,30 +68,30 @@ struct Planned {
 impl Ledger {
     pub(super) fn plan(&self, target: &str, nth: usize, fault: Fault) {
         let planned = Planned { target: target.to_owned(), left: nth, fault };
-        self.planned.lock().expect("no holder panics").push(planned);
+        self.planned.lock().push(planned);
     }
 
     pub(super) fn pending(&self, target: &str) -> usize {
-        let planned = self.planned.lock().expect("no holder panics");
+        let planned = self.planned.lock();
         planned.iter().filter(|plan| plan.target == target).count()
     }
 
     pub(super) fn forgive(&self) {
-        self.planned.lock().expect("no holder panics").clear();
+        self.planned.lock().clear();
     }
 
     pub(super) fn count(&self, target: &str) -> usize {
-        self.counts.lock().expect("no holder panics").get(target).copied().unwrap_or(0)
+        self.counts.lock().get(target).copied().unwrap_or(0)
     }
 
     pub(super) fn targets(&self) -> Vec<String> {
-        self.counts.lock().expect("no holder panics").keys().cloned().collect()
+        self.counts.lock().keys().cloned().collect()
     }
 
     /// Notes a request; the faults that it meets.
     pub(super) fn note(&self, target: &str) -> Vec<Fault> {
-        *self.counts.lock().expect("no holder panics").entry(target.to_owned()).or_default() += 1;
-        let mut planned = self.planned.lock().expect("no holder panics");
+        *self.counts.lock().entry(target.to_owned()).or_default() += 1;
+        let mut planned = self.planned.lock();
         for plan in planned.iter_mut().filter(|plan| plan.target == target) {
             plan.left = plan.left.saturating_sub(1);
         }

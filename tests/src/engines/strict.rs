@@ -45,7 +45,7 @@ struct Inner {
     /// Looks at secrets that do not exist are denied, as to a login whose rights are for existing ones by their ARNs.
     denies_missing: AtomicBool,
     /// The replicas of secrets, as `DescribeSecret` shows them.
-    replicas: std::sync::Mutex<BTreeMap<String, Value>>,
+    replicas: latchkey::mutex::Mutex<BTreeMap<String, Value>>,
 }
 
 /// Somebody at the console: their calls follow the same rules, are not counted and meet no faults.
@@ -87,7 +87,7 @@ impl StrictSecretsManager {
             turn: Mutex::default(),
             versions: AtomicUsize::new(0),
             denies_missing: AtomicBool::new(false),
-            replicas: std::sync::Mutex::default(),
+            replicas: latchkey::mutex::Mutex::default(),
         });
         let listening = tokio::spawn(listen(listener, Arc::clone(&inner)));
         Self { inner, address, listening, _moto: moto }
@@ -132,7 +132,7 @@ impl StrictSecretsManager {
     pub fn replicate(&self, name: &str, replicas: &[(&str, &str, &str)]) {
         let one = |(region, status, message): &(&str, &str, &str)| json!({ "Region": region, "Status": status, "StatusMessage": message });
         let replicas = replicas.iter().map(one).collect();
-        self.inner.replicas.lock().expect("no holder panics").insert(name.to_owned(), replicas);
+        self.inner.replicas.lock().insert(name.to_owned(), replicas);
     }
 
     /// Every operation that was asked for, STS's among them, in the order of the alphabet.
@@ -189,7 +189,7 @@ impl Inner {
         if !matches!(operation, "DescribeSecret" | "ListSecrets") || answer.status != StatusCode::OK {
             return answer;
         }
-        let replicas = self.replicas.lock().expect("no holder panics");
+        let replicas = self.replicas.lock();
         let mut value = answer.value();
         let replicas_of = |secret: &Value| replicas.get(secret["Name"].as_str().unwrap_or_default()).cloned();
         if let Some(secrets) = value["SecretList"].as_array_mut() {

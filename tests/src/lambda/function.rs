@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use latchkey::mutex::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
@@ -144,7 +145,7 @@ impl Said {
         tokio::spawn(async move {
             let mut lines = BufReader::new(pipe).lines();
             while let Ok(Some(line)) = lines.next_line().await {
-                said.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+                said.0.lock().push(line);
             }
         });
     }
@@ -193,7 +194,7 @@ impl Started {
 
     /// All that it wrote to stdout and stderr.
     pub fn lines(&self) -> Vec<String> {
-        self.said.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.said.0.lock().clone()
     }
 
     /// Tells it to end, as Lambda does, and waits.

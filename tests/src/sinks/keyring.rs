@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use latchkey::mutex::{Mutex, MutexGuard};
 use latchkey::place::Place;
 use latchkey::secret::Secret;
 use latchkey_sinks::conformance::{Bench, On, Trouble};
@@ -72,7 +73,7 @@ impl PrivateKeyring {
     }
 
     fn daemon(&self) -> MutexGuard<'_, Option<Child>> {
-        self.daemon.lock().unwrap_or_else(PoisonError::into_inner)
+        self.daemon.lock()
     }
 
     /// Starts the daemon again if it has ended by itself; whether it had.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
@@ -14,6 +14,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::Timestamp;
 use latchkey::clock::Clock;
+use latchkey::mutex::Mutex;
 use latchkey_sinks::conformance::{On, Trouble};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -118,10 +119,6 @@ impl<V: Vendor> fmt::Debug for Listening<V> {
     }
 }
 
-fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    of.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl<V: Vendor> Listening<V> {
     /// Listens on loopback.
     pub async fn serve(vendor: V) -> Self {
@@ -144,27 +141,27 @@ impl<V: Vendor> Listening<V> {
 
     /// The next such request meets trouble.
     pub fn meets(&self, trouble: Trouble, on: On) {
-        lock(&self.ledger).troubles.push((trouble, on));
+        self.ledger.lock().troubles.push((trouble, on));
     }
 
     /// How many requests came, troubles included.
     pub fn requests(&self) -> usize {
-        lock(&self.ledger).requests
+        self.ledger.lock().requests
     }
 
     /// How many requests came whose method and path start so, for instance `PATCH /apps/acme-worker`.
     pub fn count(&self, start: &str) -> usize {
-        lock(&self.ledger).counts.iter().filter(|(asked, _)| asked.starts_with(start)).map(|(_, count)| count).sum()
+        self.ledger.lock().counts.iter().filter(|(asked, _)| asked.starts_with(start)).map(|(_, count)| count).sum()
     }
 
     /// How many requests changed something.
     pub fn changes(&self) -> usize {
-        lock(&self.ledger).changes
+        self.ledger.lock().changes
     }
 
     /// What differed from the contract so far, and forgets it: for tests that differ on purpose.
     pub fn complaints(&self) -> Vec<String> {
-        std::mem::take(&mut lock(&self.ledger).complaints)
+        std::mem::take(&mut self.ledger.lock().complaints)
     }
 }
 
@@ -213,7 +210,7 @@ async fn handle<V: Vendor>(
     let call = read(request).await?;
     let is_read = call.method == "GET";
     let trouble = {
-        let mut ledger = lock(ledger);
+        let mut ledger = ledger.lock();
         ledger.requests += 1;
         *ledger.counts.entry(format!("{} /{}", call.method, call.path.join("/"))).or_default() += 1;
         let on = if is_read { On::Read } else { On::Write };
@@ -228,7 +225,7 @@ async fn handle<V: Vendor>(
         Some(Trouble::Unanswered) | None => answer(&call, &**vendor, ledger),
     };
     if !is_read && (200..300).contains(&reply.status) {
-        lock(ledger).changes += 1;
+        ledger.lock().changes += 1;
     }
     if trouble == Some(Trouble::Unanswered) {
         return Err(Dropped);
@@ -245,7 +242,7 @@ fn answer<V: Vendor>(call: &Call, vendor: &V, ledger: &Mutex<Ledger>) -> Reply {
     let covered = !vendor.is_outside(call);
     let complain = |complaint: Result<(), String>| {
         if let Err(complaint) = complaint {
-            lock(ledger).complaints.push(complaint);
+            ledger.lock().complaints.push(complaint);
         }
     };
     if covered {

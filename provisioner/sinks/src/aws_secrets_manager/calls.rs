@@ -1,27 +1,23 @@
 //! The calls, each with the answers that matter told apart.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
-use aws_sdk_secretsmanager::types::{
-    Filter, FilterNameStringType, ReplicationStatusType, SecretListEntry, StatusType, Tag,
-};
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, Tag};
 use aws_smithy_async::rt::sleep::{AsyncSleep as _, SharedAsyncSleep};
-use aws_smithy_types::date_time::Format;
+use latchkey::mutex::Mutex;
 use zeroize::Zeroizing;
 
 use super::cutoff::Cutoff;
+use super::description::{Description, description, entry_description};
 use super::failure::{Asked, code};
 use super::identity::Identity;
 use super::marker::LABEL;
 use crate::SinkError;
 use crate::deadline::Deadline;
-use crate::plural::noun_for;
 
-const CURRENT: &str = "AWSCURRENT";
+pub(super) const CURRENT: &str = "AWSCURRENT";
 /// The most bytes that a value may have.
 pub(super) const VALUE_MAX: usize = 65_536;
 const DESCRIPTION_MAX: usize = 2_048;
@@ -48,26 +44,6 @@ pub(super) struct Calls {
     arns: Mutex<HashMap<String, String>>,
     /// How pauses are waited for.
     sleep: SharedAsyncSleep,
-}
-
-/// What AWS shows of a secret without its value.
-pub(super) struct Description {
-    /// The version that consumers read.
-    pub(super) current: Option<String>,
-    /// All versions with labels, and their labels.
-    pub(super) versions: HashMap<String, Vec<String>>,
-    /// The AWS service that manages it.
-    pub(super) owner: Option<String>,
-    /// AWS rotates it.
-    pub(super) rotates: bool,
-    /// The region that it is a replica of.
-    pub(super) replica_of: Option<String>,
-    /// When it goes, if it is scheduled for deletion.
-    pub(super) deletion: Option<String>,
-    /// Why consumers of its replicas may read an older version, if they may; a list does not tell.
-    pub(super) behind: Option<String>,
-    /// There are replicas, as far as a list tells.
-    pub(super) has_replicas: bool,
 }
 
 /// Which version to read.
@@ -130,7 +106,7 @@ impl Calls {
 
     /// Notes whether this login may look at a secret.
     pub(super) fn note_seen(&self, name: &str, is_seen: bool) {
-        let mut unseen = lock(&self.unseen);
+        let mut unseen = self.unseen.lock();
         if is_seen {
             unseen.remove(name);
         } else {
@@ -140,27 +116,27 @@ impl Calls {
 
     /// Whether the last look was refused: then only a write tells.
     pub(super) fn is_unseen(&self, name: &str) -> bool {
-        lock(&self.unseen).contains(name)
+        self.unseen.lock().contains(name)
     }
 
     fn note_arn(&self, name: &str, arn: Option<&str>) {
         if let Some(arn) = arn {
-            lock(&self.arns).insert(name.to_owned(), arn.to_owned());
+            self.arns.lock().insert(name.to_owned(), arn.to_owned());
         }
     }
 
     /// The ARN of a secret that was seen.
     pub(super) fn arn(&self, name: &str) -> Option<String> {
-        lock(&self.arns).get(name).cloned()
+        self.arns.lock().get(name).cloned()
     }
 
     /// Waits until AWS shows a secret that was created here, and answers whether it is worth another look.
     async fn is_yet_to_show(&self, name: &str, tries: usize) -> bool {
-        if !lock(&self.created).contains(name) {
+        if !self.created.lock().contains(name) {
             return false;
         }
         let Some(length) = SHOWS_AFTER.get(tries) else {
-            lock(&self.created).remove(name);
+            self.created.lock().remove(name);
             return false;
         };
         self.pause(*length).await;
@@ -169,12 +145,12 @@ impl Calls {
 
     /// Notes whether a secret can be written.
     pub(super) fn note(&self, name: &str, writable: Result<(), SinkError>) {
-        lock(&self.writable).insert(name.to_owned(), writable);
+        self.writable.lock().insert(name.to_owned(), writable);
     }
 
     /// What was noted last, unless it may have passed.
     pub(super) fn noted(&self, name: &str) -> Option<Result<(), SinkError>> {
-        let noted = lock(&self.writable).get(name).cloned();
+        let noted = self.writable.lock().get(name).cloned();
         noted.filter(|noted| matches!(noted, Ok(()) | Err(SinkError::Refused { .. } | SinkError::BeingDeleted { .. })))
     }
 
@@ -195,7 +171,7 @@ impl Calls {
             let described = self.describe_now(name).await;
             match &described {
                 Ok(Some(description)) if description.current.is_some() => {
-                    lock(&self.created).remove(name);
+                    self.created.lock().remove(name);
                 }
                 Ok(_) | Err(SinkError::Denied { .. }) if self.is_yet_to_show(name, tries).await => {
                     tries += 1;
@@ -281,7 +257,7 @@ impl Calls {
         let call = call.set_kms_key_id(self.kms_key_id.clone()).set_tags(tags);
         match call.customize().interceptor(guard.clone()).send().await {
             Ok(_) => {
-                lock(&self.created).insert(version.name.to_owned());
+                self.created.lock().insert(version.name.to_owned());
                 Ok(Outcome::Done)
             }
             Err(error) if code(&error) == Some("ResourceExistsException") => Ok(Outcome::Taken),
@@ -359,55 +335,4 @@ impl Calls {
 /// What a refused swap is answered with: the label, or the version it should move to, is not where it was said to be.
 fn elsewhere(code: Option<&str>) -> bool {
     matches!(code, Some("InvalidParameterException" | "ResourceNotFoundException"))
-}
-
-/// The version that has AWSCURRENT.
-fn current(versions: &HashMap<String, Vec<String>>) -> Option<String> {
-    let holds = |stages: &Vec<String>| stages.iter().any(|stage| stage == CURRENT);
-    versions.iter().find(|(_, stages)| holds(stages)).map(|(id, _)| id.clone())
-}
-
-/// Which replicas are not as the secret is: they keep the version that reached them last.
-fn behind(replicas: &[ReplicationStatusType]) -> Option<String> {
-    let late = replicas.iter().filter(|replica| replica.status() != Some(&StatusType::InSync));
-    let named = late.map(|replica| {
-        let status = replica.status().map_or("no status", StatusType::as_str);
-        format!("`{}` (`{status}`)", replica.region().unwrap_or("?"))
-    });
-    let named: Vec<String> = named.collect();
-    let noun = noun_for(named.len(), "replica");
-    (!named.is_empty()).then(|| format!("its {noun} in {} may still contain an older version", named.join(", ")))
-}
-
-fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    of.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn entry_description(entry: SecretListEntry, region: &str) -> Description {
-    let versions = entry.secret_versions_to_stages.unwrap_or_default();
-    Description {
-        current: current(&versions),
-        versions,
-        owner: entry.owning_service,
-        rotates: entry.rotation_enabled.unwrap_or(false),
-        // Named only where there are replicas.
-        has_replicas: entry.primary_region.is_some(),
-        behind: None,
-        replica_of: entry.primary_region.filter(|primary| primary != region),
-        deletion: entry.deleted_date.map(|date| date.fmt(Format::DateTime).unwrap_or_default()),
-    }
-}
-
-fn description(answer: DescribeSecretOutput, region: &str) -> Description {
-    let versions = answer.version_ids_to_stages.unwrap_or_default();
-    Description {
-        current: current(&versions),
-        versions,
-        owner: answer.owning_service,
-        rotates: answer.rotation_enabled.unwrap_or(false),
-        has_replicas: answer.replication_status.as_ref().is_some_and(|replicas| !replicas.is_empty()),
-        behind: answer.replication_status.as_deref().and_then(behind),
-        replica_of: answer.primary_region.filter(|primary| primary != region),
-        deletion: answer.deleted_date.map(|date| date.fmt(Format::DateTime).unwrap_or_default()),
-    }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use latchkey::place::Place;
 
-use super::calls::{Calls, Description};
+use super::calls::Calls;
+use super::description::Description;
 use super::marker::not_ours;
 use super::shared::{Edit, Found};
 use super::{plain, shared};

@@ -17,6 +17,7 @@
 mod calls;
 mod connection;
 mod cutoff;
+mod description;
 mod entries;
 mod facts;
 mod failure;
@@ -31,18 +32,19 @@ mod shared;
 mod survey;
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_secretsmanager::types::Tag;
 use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, TokioSleep};
 use futures_util::stream::{self, StreamExt as _};
+use latchkey::mutex::Mutex;
 use latchkey::place::{Place, PlaceId};
 use latchkey::secret::Secret;
 use tokio::sync::OnceCell;
 
-use self::calls::{Calls, Description};
+use self::calls::Calls;
+use self::description::Description;
 use self::entries::{Group, entry, grouped, look_at_secret, prepare_secret, remove_secret, writable, write_secret};
 pub(super) use self::facts::Type;
 pub(super) use self::login::login;
@@ -102,7 +104,7 @@ impl AwsSecretsManager {
     }
 
     fn was_delivered(&self, place: &Place) -> bool {
-        self.delivered.lock().unwrap_or_else(PoisonError::into_inner).contains(&place.id())
+        self.delivered.lock().contains(&place.id())
     }
 
     async fn calls(&self) -> Result<&Calls, SinkError> {
@@ -180,7 +182,7 @@ impl Sink for AwsSecretsManager {
     }
 
     fn went_to(&self, delivered: &[Delivered<'_>]) {
-        let mut noted = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut noted = self.delivered.lock();
         noted.extend(delivered.iter().map(|delivered| delivered.place.id()));
     }
 

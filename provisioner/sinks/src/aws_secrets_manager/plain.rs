@@ -2,7 +2,8 @@
 
 use latchkey::secret::Secret;
 
-use super::calls::{Calls, Description, Outcome, Value, Version, Which};
+use super::calls::{Calls, Outcome, Value, Version, Which};
+use super::description::Description;
 use super::marker::{is_version, marker_of, not_ours, version_id};
 use crate::deadline::Deadline;
 use crate::value::seen_entry;

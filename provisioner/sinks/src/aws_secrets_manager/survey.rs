@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::calls::{Calls, Description};
+use super::calls::Calls;
+use super::description::Description;
 use crate::SinkError;
 
 /// Fewer secrets than that are asked for one by one.

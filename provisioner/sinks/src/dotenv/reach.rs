@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
+use latchkey::mutex::Mutex;
 use latchkey::place::{Place, PlaceId};
 
 use super::refusal;
@@ -45,7 +45,7 @@ impl Files {
     }
 
     pub(super) fn note(&self, delivered: &[Delivered<'_>]) {
-        let mut noted = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut noted = self.delivered.lock();
         for Delivered { place, receipt } in delivered {
             if let Some(volume) = receipt.and_then(volume_of) {
                 noted.insert(place.id(), Recorded { volume: volume.to_owned() });
@@ -54,7 +54,7 @@ impl Files {
     }
 
     pub(super) fn recorded(&self, place: &Place) -> Option<Recorded> {
-        self.delivered.lock().unwrap_or_else(PoisonError::into_inner).get(&place.id()).cloned()
+        self.delivered.lock().get(&place.id()).cloned()
     }
 
     /// Opens the folder of a place's file.

@@ -1,9 +1,10 @@
 //! The queue of one host.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use latchkey::mutex::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::deadline::Elapsed;
@@ -18,7 +19,7 @@ pub struct Queues(Arc<Mutex<BTreeMap<String, Arc<Queue>>>>);
 impl Queues {
     /// The queue of the host at that address.
     pub(super) fn queue(&self, address: &str) -> Arc<Queue> {
-        let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queues = self.0.lock();
         queues.entry(address.to_owned()).or_default().clone()
     }
 }
@@ -45,12 +46,12 @@ impl Queue {
 
     /// How long to wait before anything is sent.
     pub(super) fn pause(&self, elapsed: Elapsed) -> Duration {
-        self.not_before.lock().unwrap_or_else(PoisonError::into_inner).saturating_sub(elapsed())
+        self.not_before.lock().saturating_sub(elapsed())
     }
 
     /// The host asks for a pause.
     pub(super) fn hold(&self, elapsed: Elapsed, pause: Duration) {
-        let mut not_before = self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut not_before = self.not_before.lock();
         *not_before = (*not_before).max(elapsed().saturating_add(pause));
     }
 }

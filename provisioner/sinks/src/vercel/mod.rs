@@ -27,11 +27,12 @@ mod waiting;
 mod write;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use aws_smithy_async::rt::sleep::AsyncSleep;
 use futures_util::future::join_all;
+use latchkey::mutex::Mutex;
 use latchkey::place::Place;
 use latchkey::secret::Secret;
 
@@ -165,7 +166,7 @@ impl Vercel {
     }
 
     fn remark(&self, text: String) {
-        let mut remarks = self.remarks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut remarks = self.remarks.lock();
         if !remarks.contains(&text) {
             remarks.push(text);
         }
@@ -302,7 +303,7 @@ impl Sink for Vercel {
     }
 
     async fn written(&self, places: &[&Place]) -> Result<Option<String>, SinkError> {
-        let remarks = std::mem::take(&mut *self.remarks.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let remarks = std::mem::take(&mut *self.remarks.lock());
         let mut said = remarks;
         if let Some(hook) = self.hook.as_ref().filter(|_| !places.is_empty()) {
             match hook.call().await {

@@ -2,9 +2,10 @@
 //! rows.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use futures_util::future::join_all;
+use latchkey::mutex::Mutex;
 use latchkey::place::{Place, PlaceId};
 
 use super::calls::{Calls, Listed};
@@ -25,7 +26,7 @@ pub(super) struct Branches {
 impl Branches {
     /// Only these branches count for a place; all of them where `names` are none.
     pub(super) fn count(&self, place: &PlaceId, names: Option<&[String]>) {
-        let mut counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counting = self.counting.lock();
         match names {
             Some(names) => drop(counting.insert(place.clone(), names.to_vec())),
             None => drop(counting.remove(place)),
@@ -38,7 +39,7 @@ impl Branches {
     }
 
     fn of(&self, place: &PlaceId) -> Option<Vec<String>> {
-        self.counting.lock().unwrap_or_else(PoisonError::into_inner).get(place).cloned()
+        self.counting.lock().get(place).cloned()
     }
 
     fn is_forgotten(&self, branch: &str) -> bool {

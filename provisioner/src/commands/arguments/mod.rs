@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
-pub(super) use people::{Bootstrap, Copy, ManifestCommand, Role, Serve, User, UserSet};
+pub(super) use people::{Bootstrap, Copy, ManifestCommand, ManifestGrant, Role, Serve, User, UserSet};
 pub(super) use runs::{Allow, Apply, Check, ClockFlag, Doctor, Plan, PlanFlags, Rotate, RunFlags, Status};
 pub(super) use tokens::{Token, TokenSet};
 
@@ -209,7 +209,8 @@ impl Arguments {
             Command::Bootstrap(bootstrap) => &bootstrap.form,
             Command::Copy(copy) => &copy.form,
             Command::Manifest { command } => match command {
-                ManifestCommand::Grant { form, .. } | ManifestCommand::Show { form, .. } => form,
+                ManifestCommand::Grant(grant) => &grant.form,
+                ManifestCommand::Show { form, .. } => form,
             },
             Command::Token { command } => match command {
                 Token::Set(set) => &set.form,

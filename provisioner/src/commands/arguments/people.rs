@@ -121,38 +121,7 @@ pub(in crate::commands) enum ManifestCommand {
   provision manifest grant acme-platform --from tokens.toml
   provision manifest grant acme-platform --permission documents:read,documents:write --new-user 'acme-*'
   provision manifest grant acme-platform -p documents:read --role auditor --user ana")]
-    Grant {
-        /// Name of the manifest
-        name: ManifestName,
-        /// Permission that its roles and tokens may have, `resource:action` (repeatable)
-        #[arg(long = "permission", short = 'p', value_name = "PERMISSION", num_args = 0.., value_delimiter = ',')]
-        permissions: Vec<Permission>,
-        /// Role that it may use without declaring it (repeatable)
-        #[arg(long = "role", value_name = "ROLE", num_args = 0.., value_delimiter = ',')]
-        roles: Vec<RoleName>,
-        /// User that it may use without declaring them (repeatable)
-        #[arg(long = "user", short = 'u', value_name = "USER", num_args = 0.., value_delimiter = ',')]
-        users: Vec<UserName>,
-        /// User that it may create: a name, or the beginning of names followed by `*` (repeatable)
-        #[arg(long = "new-user", value_name = "NAME|PREFIX*", num_args = 0.., value_delimiter = ',')]
-        new_users: Vec<NamePattern>,
-        /// Role that it may create: a name, or the beginning of names followed by `*` (repeatable)
-        #[arg(long = "new-role", value_name = "NAME|PREFIX*", num_args = 0.., value_delimiter = ',')]
-        new_roles: Vec<NamePattern>,
-        /// Limit of users that it may create [default: 100]
-        #[arg(long, value_name = "N")]
-        max_users: Option<u32>,
-        /// Limit of roles that it may create [default: 100]
-        #[arg(long, value_name = "N")]
-        max_roles: Option<u32>,
-        /// Also allow everything that this manifest declares
-        #[arg(long, value_name = "FILE")]
-        from: Option<PathBuf>,
-        #[command(flatten)]
-        allow: Allow,
-        #[command(flatten)]
-        form: Form,
-    },
+    Grant(Box<ManifestGrant>),
     /// Show the grant, the last revision and the current run of a manifest
     #[command(after_help = "Examples:
   provision manifest show acme-platform")]
@@ -162,6 +131,40 @@ pub(in crate::commands) enum ManifestCommand {
         #[command(flatten)]
         form: Form,
     },
+}
+
+#[derive(Debug, Args)]
+pub(in crate::commands) struct ManifestGrant {
+    /// Name of the manifest
+    pub(in crate::commands) name: ManifestName,
+    /// Permission that its roles and tokens may have, `resource:action` (repeatable)
+    #[arg(long = "permission", short = 'p', value_name = "PERMISSION", num_args = 0.., value_delimiter = ',')]
+    pub(in crate::commands) permissions: Vec<Permission>,
+    /// Role that it may use without declaring it (repeatable)
+    #[arg(long = "role", value_name = "ROLE", num_args = 0.., value_delimiter = ',')]
+    pub(in crate::commands) roles: Vec<RoleName>,
+    /// User that it may use without declaring them (repeatable)
+    #[arg(long = "user", short = 'u', value_name = "USER", num_args = 0.., value_delimiter = ',')]
+    pub(in crate::commands) users: Vec<UserName>,
+    /// User that it may create: a name, or the beginning of names followed by `*` (repeatable)
+    #[arg(long = "new-user", value_name = "NAME|PREFIX*", num_args = 0.., value_delimiter = ',')]
+    pub(in crate::commands) new_users: Vec<NamePattern>,
+    /// Role that it may create: a name, or the beginning of names followed by `*` (repeatable)
+    #[arg(long = "new-role", value_name = "NAME|PREFIX*", num_args = 0.., value_delimiter = ',')]
+    pub(in crate::commands) new_roles: Vec<NamePattern>,
+    /// Limit of users that it may create [default: 100]
+    #[arg(long, value_name = "N")]
+    pub(in crate::commands) max_users: Option<u32>,
+    /// Limit of roles that it may create [default: 100]
+    #[arg(long, value_name = "N")]
+    pub(in crate::commands) max_roles: Option<u32>,
+    /// Also allow everything that this manifest declares
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::commands) from: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::commands) allow: Allow,
+    #[command(flatten)]
+    pub(in crate::commands) form: Form,
 }
 
 #[derive(Debug, Args)]

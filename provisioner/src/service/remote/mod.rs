@@ -11,11 +11,12 @@ mod in_process;
 mod plans;
 mod tokens;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use latchkey::api::wire;
 use latchkey::clock::{Clock, ClockBehind, SystemClock};
+use latchkey::mutex::Mutex;
 use latchkey::name::UserName;
 use latchkey::secret::Secret;
 use zeroize::Zeroizing;

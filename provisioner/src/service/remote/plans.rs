@@ -1,7 +1,5 @@
 //! What a plan reads of its manifest.
 
-use std::sync::PoisonError;
-
 use async_trait::async_trait;
 use jiff::Timestamp;
 use latchkey::api::wire::{Confirm, Confirmed, LookUp, LookedUp, ManifestTokens, TokenRecord};
@@ -34,7 +32,7 @@ impl Records for Remote {
 
     /// As it came with the manifest's tokens.
     async fn clock_behind(&self) -> Result<Option<ClockBehind>, ServiceError> {
-        Ok(*self.behind.lock().unwrap_or_else(PoisonError::into_inner))
+        Ok(*self.behind.lock())
     }
 
     async fn managed_tokens(&self, manifest: &ManifestName) -> Result<Managed, ServiceError> {
@@ -48,8 +46,7 @@ impl Records for Remote {
             let page: ManifestTokens = self.line.repeat(call).await?;
             managed.tokens.extend(page.tokens.into_iter().map(TokenRecord::into_token));
             managed.max_tokens = page.max_tokens;
-            *self.behind.lock().unwrap_or_else(PoisonError::into_inner) =
-                page.clock_behind.map(|behind| ClockBehind::new(behind.now, behind.seen));
+            *self.behind.lock() = page.clock_behind.map(|behind| ClockBehind::new(behind.now, behind.seen));
             cursor = page.next;
             if cursor.is_none() {
                 managed.tokens.sort_by(|one, other| (&one.user, &one.name).cmp(&(&other.user, &other.name)));

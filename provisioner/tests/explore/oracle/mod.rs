@@ -22,11 +22,11 @@ pub(crate) use mistake::Mistake;
 
 /// Bytes that follow from a count.
 #[derive(Debug)]
-struct Counted(std::sync::Mutex<u64>);
+struct Counted(latchkey::mutex::Mutex<u64>);
 
 impl Entropy for Counted {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyError> {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.0.lock();
         for chunk in buffer.chunks_mut(8) {
             *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
             let mut mixed = *state;
@@ -61,7 +61,7 @@ impl Oracle {
 
     fn entropy(&mut self) -> Counted {
         self.minted += 1;
-        Counted(std::sync::Mutex::new(self.minted.wrapping_mul(0xd6e8_feb8_6659_fd93)))
+        Counted(latchkey::mutex::Mutex::new(self.minted.wrapping_mul(0xd6e8_feb8_6659_fd93)))
     }
 
     /// A record as a mistake lets it be seen.

@@ -4,10 +4,11 @@ mod promises;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use latchkey::mutex::{Mutex, MutexGuard};
 use latchkey::place::{Place, PlaceId};
 use latchkey::secret::{Secret, TokenId};
 use latchkey::token::TokenKey;
@@ -110,7 +111,7 @@ impl World {
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

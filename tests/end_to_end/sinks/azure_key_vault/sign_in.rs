@@ -130,6 +130,19 @@ async fn half_a_set_of_variables_names_the_rest_and_is_never_passed_over() {
         assert!(told(&error).contains(&format!("`{missing}`")), "{given:?}: {}", told(&error));
     }
     assert_eq!(bench.vault.issued(), 0, "nobody signed in as somebody else");
+    for (given, missing) in [
+        (vec![secret], vec!["AZURE_TENANT_ID", "AZURE_CLIENT_ID"]),
+        (vec![file], vec!["AZURE_TENANT_ID", "AZURE_CLIENT_ID"]),
+        (vec![tenant], vec!["AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE"]),
+        (vec![url, client], vec!["ACTIONS_ID_TOKEN_REQUEST_TOKEN", "AZURE_TENANT_ID"]),
+        (vec![token, client], vec!["ACTIONS_ID_TOKEN_REQUEST_URL", "AZURE_TENANT_ID"]),
+    ] {
+        let error = look(&bench, None, &with(Vec::new(), &given)).await.unwrap_err();
+        for missing in missing {
+            assert!(error.to_string().contains(&format!("`{missing}`")), "{given:?}: {error}");
+            assert!(error.hint().unwrap().contains(missing) || given == [tenant], "{given:?}: {}", told(&error));
+        }
+    }
 }
 
 #[tokio::test]

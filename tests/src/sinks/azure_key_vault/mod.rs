@@ -11,8 +11,9 @@ mod sign_in;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use latchkey::mutex::{Mutex, MutexGuard};
 use latchkey_sinks::conformance::{On, Trouble};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -250,7 +251,7 @@ impl KeyVault {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
@@ -11,6 +11,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use latchkey::mutex::Mutex;
 use latchkey_sinks::conformance::{On, Trouble};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -68,7 +69,7 @@ async fn respond(state: &Mutex<State>, request: Request<Incoming>) -> Result<Res
         headers: parts.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
         body,
     };
-    let reply = state.lock().unwrap_or_else(PoisonError::into_inner).answer(&call)?;
+    let reply = state.lock().answer(&call)?;
     let mut response = Response::builder().status(reply.status).header("content-type", "application/json");
     for (name, value) in reply.headers {
         response = response.header(name, value);

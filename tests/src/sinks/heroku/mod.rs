@@ -4,9 +4,10 @@ mod bench;
 mod copies;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock};
 
 use latchkey::clock::{Clock, SystemClock};
+use latchkey::mutex::{Mutex, MutexGuard};
 use latchkey_sinks::conformance::Trouble;
 use serde_json::{Map, Value, json};
 
@@ -139,7 +140,7 @@ impl Heroku {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// The release of the next change stays pending for so many looks at the list of releases.

@@ -4,9 +4,10 @@ mod bench;
 mod deployments;
 mod rows;
 
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock};
 
 use latchkey::clock::{Clock, SystemClock};
+use latchkey::mutex::{Mutex, MutexGuard};
 use latchkey_sinks::conformance::Trouble;
 use serde_json::{Value, json};
 
@@ -79,7 +80,7 @@ impl Vercel {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn now(&self) -> i64 {

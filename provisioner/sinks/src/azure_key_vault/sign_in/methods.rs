@@ -76,36 +76,39 @@ fn workload(variables: &Variables) -> Result<Kind, SinkError> {
     if let Some(file) = variables.get(FILE) {
         return Ok(Kind::File(application(FILE, variables)?, PathBuf::from(file.as_str())));
     }
-    match (variables.get(GITHUB_URL), variables.get(GITHUB_TOKEN)) {
+    let (because, names) = match (variables.get(GITHUB_URL), variables.get(GITHUB_TOKEN)) {
         (Some(url), Some(token)) => {
-            Ok(Kind::GitHub(application(GITHUB_URL, variables)?, url.as_str().to_owned(), token))
+            return Ok(Kind::GitHub(application(GITHUB_URL, variables)?, url.as_str().to_owned(), token));
         }
-        (Some(_), None) => Err(missing(GITHUB_TOKEN, GITHUB_URL)),
-        (None, Some(_)) => Err(missing(GITHUB_URL, GITHUB_TOKEN)),
-        (None, None) => Err(SinkError::Login {
-            reason: "no workload identity was found".to_owned(),
-            hint: format!("set `{FILE}`, or in GitHub Actions give the job `permissions: id-token: write`"),
-        }),
-    }
+        (Some(_), None) => (GITHUB_URL, [GITHUB_TOKEN, TENANT, CLIENT]),
+        (None, Some(_)) => (GITHUB_TOKEN, [GITHUB_URL, TENANT, CLIENT]),
+        (None, None) => {
+            let error = SinkError::Login {
+                reason: "no workload identity was found".to_owned(),
+                hint: format!("set `{FILE}`, or in GitHub Actions give the job `permissions: id-token: write`"),
+            };
+            return Err(also(error, &absent(&[TENANT, CLIENT], variables)));
+        }
+    };
+    Err(missing(&absent(&names, variables), because))
 }
 
 async fn secret(login: Option<&Keeper>, variables: &Variables) -> Result<Kind, SinkError> {
-    let (because, secret) = match login {
-        Some(login) => ("login", login.get().await?),
-        None => (
-            SECRET,
-            variables.get(SECRET).ok_or_else(|| SinkError::Login {
-                reason: format!("the environment variable `{SECRET}` is unset or empty"),
-                hint: format!("set `{SECRET}`, in CI from its secrets, or set where it is: `login = {{ .. }}`"),
-            })?,
-        ),
+    let found = match login {
+        Some(login) => login.get().await.map(|secret| ("login", secret)),
+        None => variables.get(SECRET).map(|secret| (SECRET, secret)).ok_or_else(|| SinkError::Login {
+            reason: format!("the environment variable `{SECRET}` is unset or empty"),
+            hint: format!("set `{SECRET}`, in CI from its secrets, or set where it is: `login = {{ .. }}`"),
+        }),
     };
+    let (because, secret) = found.map_err(|error| also(error, &absent(&[TENANT, CLIENT], variables)))?;
     Ok(Kind::Secret(application(because, variables)?, secret))
 }
 
 fn application(because: &str, variables: &Variables) -> Result<Application, SinkError> {
-    let tenant = variables.get(TENANT).ok_or_else(|| missing(TENANT, because))?.to_string();
-    let client = variables.get(CLIENT).ok_or_else(|| missing(CLIENT, because))?.to_string();
+    let (Some(tenant), Some(client)) = (variables.get(TENANT), variables.get(CLIENT)) else {
+        return Err(missing(&absent(&[TENANT, CLIENT], variables), because));
+    };
     // It becomes a part of a path: nothing in it may lead elsewhere.
     if !tenant.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte)) || tenant.starts_with('.') {
         return Err(SinkError::Login {
@@ -113,25 +116,59 @@ fn application(because: &str, variables: &Variables) -> Result<Application, Sink
             hint: "`az account show --query tenantId` prints the id".to_owned(),
         });
     }
-    Ok(Application { tenant, client })
+    Ok(Application { tenant: tenant.to_string(), client: client.to_string() })
 }
 
-fn missing(name: &str, because: &str) -> SinkError {
+/// Those of the variables that are unset or empty: all are named at once, so that nobody learns of the next one only
+/// when the first is set.
+fn absent<'a>(names: &[&'a str], variables: &Variables) -> Vec<&'a str> {
+    names.iter().copied().filter(|name| variables.get(name).is_none()).collect()
+}
+
+fn missing(names: &[&str], because: &str) -> SinkError {
+    let (all, are) = all_of(names);
     SinkError::Login {
-        reason: format!("incomplete Azure credentials: `{because}` is set, but `{name}` is not"),
-        hint: format!("set `{name}` too, or choose the way to sign in: `sign_in = \"az\"`"),
+        reason: format!("incomplete Azure credentials: `{because}` is set, but {all} {are} not"),
+        hint: format!("set {all} too, or choose the way to sign in: `sign_in = \"az\"`"),
+    }
+}
+
+/// The error, and what else is missing beside it.
+fn also(error: SinkError, names: &[&str]) -> SinkError {
+    match error {
+        SinkError::Login { reason, hint } if !names.is_empty() => {
+            let (all, are) = all_of(names);
+            SinkError::Login {
+                reason: format!("{reason}, and {all} {are} not set"),
+                hint: format!("{hint}; set {all} too"),
+            }
+        }
+        error => error,
+    }
+}
+
+/// The names in one phrase, and the verb that follows them.
+fn all_of(names: &[&str]) -> (String, &'static str) {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => (last.clone(), "is"),
+        Some((last, rest)) => (format!("{} and {last}", rest.join(", ")), "are"),
+        None => (String::new(), "are"),
     }
 }
 
 fn unfinished(variables: &Variables) -> SinkError {
-    if variables.get(CLIENT).is_none() {
-        return missing(CLIENT, TENANT);
-    }
-    SinkError::Login {
-        reason: format!(
-            "incomplete Azure credentials: `{TENANT}` and `{CLIENT}` are set, but neither `{SECRET}` nor `{FILE}` is"
+    let neither = format!("neither `{SECRET}` nor `{FILE}` is");
+    let (reason, set) = match variables.get(CLIENT) {
+        Some(_) => (format!("`{TENANT}` and `{CLIENT}` are set, but {neither}"), "set one of them".to_owned()),
+        None => (
+            format!("`{TENANT}` is set, but `{CLIENT}` is not, and {neither}"),
+            format!("set `{CLIENT}` and one of the two"),
         ),
-        hint: "set one of them, or choose the way to sign in: `sign_in = \"managed-identity\"`".to_owned(),
+    };
+    SinkError::Login {
+        reason: format!("incomplete Azure credentials: {reason}"),
+        hint: format!("{set}, or choose the way to sign in: `sign_in = \"managed-identity\"`"),
     }
 }
 
