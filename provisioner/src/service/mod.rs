@@ -15,6 +15,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use latchkey::name::UserName;
+use latchkey::role::Permissions;
 use latchkey::service::{Caller, Service};
 
 use direct::Direct;
@@ -32,6 +33,11 @@ pub use time::ServerTime;
 pub trait Connection: Protocol + Administration + Debug {
     /// The user of the token in hand, where a token is; an operator is none.
     fn me(&self) -> Option<&UserName> {
+        None
+    }
+
+    /// What the token in hand allows, where a token is.
+    fn own_permissions(&self) -> Option<&Permissions> {
         None
     }
 

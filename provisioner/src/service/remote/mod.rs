@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use latchkey::api::wire;
 use latchkey::clock::{Clock, ClockBehind, SystemClock};
 use latchkey::name::UserName;
+use latchkey::role::Permissions;
 use latchkey::secret::Secret;
 use zeroize::Zeroizing;
 
@@ -32,6 +33,8 @@ pub use in_process::{InProcess, http_date, request_id};
 pub struct Remote {
     line: Line,
     me: UserName,
+    /// What the token allowed when the run began.
+    permissions: Permissions,
     /// What the server said of its clock last.
     behind: Mutex<Option<ClockBehind>>,
 }
@@ -77,7 +80,7 @@ impl Remote {
     ) -> Result<Self, ServiceError> {
         let line = Line::new(name, transport, secret.expose(), elapsed);
         let me: wire::Me = line.repeat(Call::new("GET", "/v1/me")).await?;
-        Ok(Self { line, me: me.user, behind: Mutex::default() })
+        Ok(Self { line, me: me.user, permissions: me.permissions, behind: Mutex::default() })
     }
 
     /// Asks a server who a secret is. This is a use of it.
@@ -97,6 +100,10 @@ impl Remote {
 impl Connection for Remote {
     fn me(&self) -> Option<&UserName> {
         Some(&self.me)
+    }
+
+    fn own_permissions(&self) -> Option<&Permissions> {
+        Some(&self.permissions)
     }
 }
 

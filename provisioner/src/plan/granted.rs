@@ -1,0 +1,159 @@
+//! What a manifest grants, held against what it may: the service refuses the rest when it is applied with a token. Pure.
+
+use std::collections::BTreeSet;
+
+use latchkey::name::{ManifestName, RoleName, UserName};
+use latchkey::role::{Permission, Permissions};
+use latchkey::service::Grant;
+use latchkey::user::UserKind;
+
+use super::unwritable::block;
+use super::{Blocked, Change, Plan, Stop, TokenField, TokenPlan};
+use crate::manifest::Manifest;
+use crate::observe::Observation;
+
+/// What allows a run by token to grant: the manifest's grant, or what the token itself may.
+#[derive(Debug, Clone, Default)]
+pub struct Granting {
+    pub grant: Grant,
+    /// What the token in use allows.
+    pub own: Permissions,
+}
+
+impl Granting {
+    /// Those that neither the grant nor the token allows. `admin` is what the token needs to grant what it has.
+    fn beyond<'a>(&self, permissions: impl IntoIterator<Item = &'a Permission>, admin: &str) -> Vec<String> {
+        let own = self.may(admin);
+        let is_covered = |wanted: &&Permission| self.grant.permissions.allow(wanted) || own && self.own.allow(wanted);
+        permissions.into_iter().filter(|wanted| !is_covered(wanted)).map(|wanted| format!("`{wanted}`")).collect()
+    }
+
+    fn may(&self, permission: &str) -> bool {
+        permission.parse::<Permission>().is_ok_and(|permission| self.own.allow(&permission))
+    }
+}
+
+/// Stops a plan, or blocks a token of it, where the service would refuse what is granted.
+pub fn refuse(plan: &mut Plan, manifest: &Manifest, observation: &Observation, granting: &Granting) {
+    let cure = || cure(manifest, &granting.grant);
+    let mut missing: BTreeSet<String> = BTreeSet::new();
+    for role in plan.roles.iter().filter(|role| role.new || !role.gains.is_empty()) {
+        missing.extend(granting.beyond(role.permissions.iter(), "admin:roles"));
+    }
+    missing.extend(owned_by_others(plan, observation, granting));
+    if !missing.is_empty() {
+        let missing = missing.into_iter().collect();
+        plan.guards.push(Stop::NotGranted { manifest: plan.manifest.clone(), missing, cure: cure() });
+        return;
+    }
+    for token in plan.tokens.iter_mut().filter(|token| gives(token)) {
+        let permissions = token.roles.iter().flat_map(|role| {
+            let declared = manifest.roles.get(role).map(|role| &role.permissions);
+            let found = declared.or_else(|| observation.roles.get(role).map(|role| &role.permissions));
+            found.into_iter().flat_map(Permissions::iter)
+        });
+        let mut missing = granting.beyond(permissions, "admin:tokens");
+        if !granting.may("admin:tokens") {
+            missing.extend(foreign(token, manifest, observation, &granting.grant));
+        }
+        if !missing.is_empty() {
+            missing.sort();
+            missing.dedup();
+            block(token, vec![Blocked::NotGranted { missing, cure: cure() }]);
+        }
+    }
+}
+
+/// Roles and users that the run would change and that are not the manifest's.
+fn owned_by_others(plan: &Plan, observation: &Observation, granting: &Granting) -> Vec<String> {
+    let mut missing = Vec::new();
+    let is_ours = |owner: Option<&ManifestName>| owner == Some(&plan.manifest);
+    let roles = plan.roles.iter().filter(|role| !role.new && role.moving.from.is_none());
+    for role in roles.filter(|_| !granting.may("admin:roles")) {
+        let owner = observation.roles.get(&role.name).and_then(|role| role.managed_by.as_ref());
+        if !is_ours(owner) {
+            missing.push(format!("other permissions to the role `{}`, which it does not own", role.name));
+        }
+    }
+    let users = plan.users.iter().filter(|user| user.change.moving.from.is_none());
+    for user in users.filter(|user| !granting.may("admin:users") && !granting.grant.users.contains(&user.name)) {
+        match observation.users.get(&user.name) {
+            Some(found) if !is_ours(found.managed_by.as_ref()) => {
+                missing.push(format!("roles to the user `{}`, which it does not own", user.name));
+            }
+            // A person's name says who acted: no manifest makes one up.
+            None if user.change.kind != Some(UserKind::Service) => {
+                missing.push(format!("an account to the person `{}`", user.name));
+            }
+            _ => {}
+        }
+    }
+    missing
+}
+
+/// Roles and users that a token needs and that are neither the manifest's nor granted to it.
+fn foreign(token: &TokenPlan, manifest: &Manifest, observation: &Observation, grant: &Grant) -> Vec<String> {
+    let is_ours = |owner: Option<&ManifestName>| owner == Some(&manifest.name);
+    let role = |name: &&RoleName| {
+        let owned = observation.roles.get(*name).is_some_and(|role| is_ours(role.managed_by.as_ref()));
+        !owned && !manifest.roles.contains_key(*name) && !grant.roles.contains(*name)
+    };
+    let mut missing: Vec<String> = token.roles.iter().filter(role).map(|role| format!("the role `{role}`")).collect();
+    let owned = observation.users.get(&token.user).is_some_and(|user| is_ours(user.managed_by.as_ref()));
+    if !owned && !manifest.users.contains_key(&token.user) && !grant.users.contains(&token.user) {
+        missing.push(format!("tokens of the user `{}`", token.user));
+    }
+    missing
+}
+
+/// Whether a plan gives out what a token allows: a new version, or other roles.
+fn gives(token: &TokenPlan) -> bool {
+    token.changes.iter().any(|change| match change {
+        Change::Create | Change::NewVersion(_) | Change::TakeOver => true,
+        Change::Update(fields) => fields.iter().any(|field| field.name == TokenField::Roles),
+        _ => false,
+    })
+}
+
+/// What a manifest grants: what its roles allow, and the roles and users that it uses without declaring them.
+pub fn needed(manifest: &Manifest) -> Grant {
+    let permissions = manifest.roles.values().flat_map(|role| role.permissions.iter().cloned()).collect();
+    let named = manifest.users.values().flat_map(|user| &user.roles);
+    let named = named.chain(manifest.tokens.iter().flat_map(|token| token.roles.iter().flatten()));
+    let roles: BTreeSet<RoleName> = named.filter(|role| !manifest.roles.contains_key(*role)).cloned().collect();
+    let owners = manifest.tokens.iter().map(|token| &token.user);
+    let users: BTreeSet<UserName> = owners.filter(|user| !manifest.users.contains_key(*user)).cloned().collect();
+    Grant { permissions, roles, users }
+}
+
+/// What of it a grant does not cover.
+pub fn beyond(needed: &Grant, found: &Grant) -> Vec<String> {
+    let permissions = needed.permissions.iter().filter(|permission| !found.permissions.allow(permission));
+    let mut missing: Vec<String> = permissions.map(|permission| format!("`{permission}`")).collect();
+    missing.extend(needed.roles.difference(&found.roles).map(|role| format!("the role `{role}`")));
+    missing.extend(needed.users.difference(&found.users).map(|user| format!("the user `{user}`")));
+    missing
+}
+
+/// How an admin extends a grant to what the manifest needs.
+pub fn cure(manifest: &Manifest, found: &Grant) -> String {
+    // A grant replaces the former one, so all of it is named.
+    let (needed, mut whole) = (needed(manifest), found.clone());
+    whole.permissions = whole.permissions.iter().chain(needed.permissions.iter()).cloned().collect();
+    whole.roles.extend(needed.roles);
+    whole.users.extend(needed.users);
+    format!("ask an admin to run `{}`", command(&manifest.name, &whole))
+}
+
+fn command(manifest: &ManifestName, grant: &Grant) -> String {
+    let mut words = vec![format!("provision manifest grant {manifest}")];
+    let mut add = |flag: &str, values: Vec<String>| {
+        if !values.is_empty() {
+            words.push(format!("{flag} {}", values.join(",")));
+        }
+    };
+    add("--permission", grant.permissions.iter().map(ToString::to_string).collect());
+    add("--role", grant.roles.iter().map(ToString::to_string).collect());
+    add("--user", grant.users.iter().map(ToString::to_string).collect());
+    words.join(" ")
+}
