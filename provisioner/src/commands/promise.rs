@@ -30,11 +30,11 @@ pub(super) async fn keep(
 
 /// What allows this caller to grant; `None` for an operator, and where the caller may not see it.
 async fn granting(client: &Client, manifest: &Manifest) -> Result<Option<Granting>, Fault> {
-    let Some(own) = client.own_permissions() else { return Ok(None) };
+    let Some((own, until)) = client.own_rights() else { return Ok(None) };
     match client.manifest(&manifest.name).await {
         Ok(found) => {
             let grant = found.and_then(|found| found.grant).unwrap_or_default();
-            Ok(Some(Granting { grant, own: own.clone() }))
+            Ok(Some(Granting { grant, own: own.clone(), until }))
         }
         Err(ServiceError::Refused(_)) => Ok(None),
         Err(error) => Err(error.into()),

@@ -60,7 +60,8 @@ pub fn annotation(level: Level, spot: Spot<'_>, title: &str, message: &str) -> S
 fn data(text: &str) -> String {
     // Of what a command is one line of, line breaks have escapes of its own.
     let lines: Vec<_> = text.split('\n').map(|line| gate::line(line.trim_end_matches('\r'))).collect();
-    lines.join("\n").replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    // An older form of a command is looked for anywhere in a line.
+    lines.join("\n").replace("##[", "## [").replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 /// A property's value, so that it ends where it should.

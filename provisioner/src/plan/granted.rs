@@ -2,28 +2,30 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use latchkey::name::{ManifestName, RoleName, UserName};
+use latchkey::protocol::STAGED_LIFE;
 use latchkey::role::{Permission, Permissions};
 use latchkey::service::Grant;
 use latchkey::user::UserKind;
 
-use super::unwritable::block;
 use super::{Blocked, Change, Plan, Stop, TokenField, TokenPlan};
 use crate::manifest::Manifest;
 use crate::observe::Observation;
 
 /// What allows a run by token to grant: the manifest's grant, or what the token itself may.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Granting {
     pub grant: Grant,
     /// What the token in use allows.
     pub own: Permissions,
+    /// When it expires: what it creates by its own rights must not outlive it.
+    pub until: Timestamp,
 }
 
 impl Granting {
-    /// Those that neither the grant nor the token allows. `admin` is what the token needs to grant what it has.
-    fn beyond<'a>(&self, permissions: impl IntoIterator<Item = &'a Permission>, admin: &str) -> Vec<String> {
-        let own = self.may(admin);
+    /// Those that neither the grant nor the token allows. `own` is whether the token may grant what it has.
+    fn beyond<'a>(&self, permissions: impl IntoIterator<Item = &'a Permission>, own: bool) -> Vec<String> {
         let is_covered = |wanted: &&Permission| self.grant.permissions.allow(wanted) || own && self.own.allow(wanted);
         permissions.into_iter().filter(|wanted| !is_covered(wanted)).map(|wanted| format!("`{wanted}`")).collect()
     }
@@ -37,8 +39,8 @@ impl Granting {
 pub fn refuse(plan: &mut Plan, manifest: &Manifest, observation: &Observation, granting: &Granting) {
     let cure = || cure(manifest, &granting.grant);
     let mut missing: BTreeSet<String> = BTreeSet::new();
-    for role in plan.roles.iter().filter(|role| role.new || !role.gains.is_empty()) {
-        missing.extend(granting.beyond(role.permissions.iter(), "admin:roles"));
+    for role in plan.roles.iter().filter(|role| role.new || !role.gains.is_empty() || role.moving.from.is_some()) {
+        missing.extend(granting.beyond(role.permissions.iter(), granting.may("admin:roles")));
     }
     missing.extend(owned_by_others(plan, observation, granting));
     if !missing.is_empty() {
@@ -46,20 +48,27 @@ pub fn refuse(plan: &mut Plan, manifest: &Manifest, observation: &Observation, g
         plan.guards.push(Stop::NotGranted { manifest: plan.manifest.clone(), missing, cure: cure() });
         return;
     }
-    for token in plan.tokens.iter_mut().filter(|token| gives(token)) {
+    for token in &mut plan.tokens {
+        let Some(gives) = gives(token) else { continue };
+        let terms = token.declaration.map(|index| manifest.tokens[index].terms.expires_in);
+        let life = terms.unwrap_or(STAGED_LIFE).max(STAGED_LIFE);
+        let own = granting.may("admin:tokens") && (!gives || life.after(observation.at) <= granting.until);
+        if own && !gives {
+            continue;
+        }
         let permissions = token.roles.iter().flat_map(|role| {
             let declared = manifest.roles.get(role).map(|role| &role.permissions);
             let found = declared.or_else(|| observation.roles.get(role).map(|role| &role.permissions));
             found.into_iter().flat_map(Permissions::iter)
         });
-        let mut missing = granting.beyond(permissions, "admin:tokens");
-        if !granting.may("admin:tokens") {
+        let mut missing: BTreeSet<String> = granting.beyond(permissions, own).into_iter().collect();
+        if !own {
             missing.extend(foreign(token, manifest, observation, &granting.grant));
         }
         if !missing.is_empty() {
-            missing.sort();
-            missing.dedup();
-            block(token, vec![Blocked::NotGranted { missing, cure: cure() }]);
+            // The service refuses whatever is done to its record.
+            token.changes.clear();
+            token.blocked.push(Blocked::NotGranted { missing: missing.into_iter().collect(), cure: cure() });
         }
     }
 }
@@ -106,13 +115,15 @@ fn foreign(token: &TokenPlan, manifest: &Manifest, observation: &Observation, gr
     missing
 }
 
-/// Whether a plan gives out what a token allows: a new version, or other roles.
-fn gives(token: &TokenPlan) -> bool {
-    token.changes.iter().any(|change| match change {
-        Change::Create | Change::NewVersion(_) | Change::TakeOver => true,
-        Change::Update(fields) => fields.iter().any(|field| field.name == TokenField::Roles),
-        _ => false,
-    })
+/// Whether a plan changes a token's record, and if so, whether it gives out what the token allows.
+fn gives(token: &TokenPlan) -> Option<bool> {
+    let gives = |change: &Change| match change {
+        Change::Create | Change::NewVersion(_) | Change::TakeOver | Change::Move { .. } => Some(true),
+        Change::Update(fields) => Some(fields.iter().any(|field| field.name == TokenField::Roles)),
+        Change::Rename { .. } => Some(false),
+        _ => None,
+    };
+    token.changes.iter().filter_map(gives).reduce(|one, other| one || other)
 }
 
 /// What a manifest grants: what its roles allow, and the roles and users that it uses without declaring them.

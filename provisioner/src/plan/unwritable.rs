@@ -29,7 +29,7 @@ pub fn refuse(plan: &mut Plan, refusals: &Refusals) {
 }
 
 /// Blocks a token for what is found out after it was planned: what depends on a delivery is not done either.
-pub(super) fn block(token: &mut TokenPlan, blocked: Vec<Blocked>) {
+fn block(token: &mut TokenPlan, blocked: Vec<Blocked>) {
     token.blocked.extend(blocked);
     token.changes.retain(|change| matches!(change, Change::Forget { .. } | Change::Update(_)));
     let undeclares = undeclares(token);

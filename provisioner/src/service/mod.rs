@@ -14,6 +14,7 @@ use std::fmt::Debug;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use latchkey::name::UserName;
 use latchkey::role::Permissions;
 use latchkey::service::{Caller, Service};
@@ -36,8 +37,8 @@ pub trait Connection: Protocol + Administration + Debug {
         None
     }
 
-    /// What the token in hand allows, where a token is.
-    fn own_permissions(&self) -> Option<&Permissions> {
+    /// What the token in hand allows and when it expires, where a token is.
+    fn own_rights(&self) -> Option<(&Permissions, Timestamp)> {
         None
     }
 

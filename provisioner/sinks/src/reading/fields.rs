@@ -178,6 +178,14 @@ impl<'a> Fields<'a> {
         reading.faults.extend(self.missing.into_iter().map(|(_, fault)| fault));
     }
 
+    /// Whether the table has nothing but tables that are no fields: a dotted name has made it, and nothing else is missing.
+    pub fn is_part_of_a_name(&self) -> bool {
+        let is_part = |(key, value): (&Spanned<Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
+            !self.asked.contains(&&**key.get_ref()) && value.get_ref().is_table()
+        };
+        self.section.is_some() && !self.table.is_empty() && self.table.iter().all(is_part)
+    }
+
     /// The fault of a table that is no field, in the table of something that has a name: a dot in a name divides it.
     fn dotted(&self, key: &Spanned<Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> Option<Fault> {
         let section = self.section.as_ref()?;
@@ -196,11 +204,7 @@ impl<'a> Fields<'a> {
 
     /// Reports missing fields, and the fields that nobody asked for.
     pub fn finish(mut self, reading: &mut Reading<'_>) {
-        // Of what a dotted name has made nothing but a table of tables, nothing else is missing.
-        let is_part = |(key, value): (&Spanned<Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
-            !self.asked.contains(&&**key.get_ref()) && value.get_ref().is_table()
-        };
-        if self.section.is_some() && !self.table.is_empty() && self.table.iter().all(is_part) {
+        if self.is_part_of_a_name() {
             self.missing.clear();
         }
         for (key, value) in self.table {

@@ -35,6 +35,8 @@ pub struct Remote {
     me: UserName,
     /// What the token allowed when the run began.
     permissions: Permissions,
+    /// When the token expires.
+    until: Timestamp,
     /// What the server said of its clock last.
     behind: Mutex<Option<ClockBehind>>,
 }
@@ -80,7 +82,7 @@ impl Remote {
     ) -> Result<Self, ServiceError> {
         let line = Line::new(name, transport, secret.expose(), elapsed);
         let me: wire::Me = line.repeat(Call::new("GET", "/v1/me")).await?;
-        Ok(Self { line, me: me.user, permissions: me.permissions, behind: Mutex::default() })
+        Ok(Self { line, me: me.user, permissions: me.permissions, until: me.works_until, behind: Mutex::default() })
     }
 
     /// Asks a server who a secret is. This is a use of it.
@@ -102,8 +104,8 @@ impl Connection for Remote {
         Some(&self.me)
     }
 
-    fn own_permissions(&self) -> Option<&Permissions> {
-        Some(&self.permissions)
+    fn own_rights(&self) -> Option<(&Permissions, Timestamp)> {
+        Some((&self.permissions, self.until))
     }
 }
 
