@@ -33,7 +33,7 @@ pub(super) fn run(printer: Printer, init: &Init) -> Result<Code, Fault> {
     })?;
     file.write_all(starter(name.as_str()).as_bytes())
         .map_err(|error| Fault::new(format!("cannot write `{shown}`: {error}")))?;
-    if let Some(other) = open::above(|path| path.is_file()).filter(|_| init.file == Path::new("tokens.toml")) {
+    if let Some(other) = open::above(Path::is_file).filter(|_| init.file == Path::new("tokens.toml")) {
         let other = other.display();
         printer.warning(&format!("`{other}` is a manifest too, which commands in this folder used until now"));
     }

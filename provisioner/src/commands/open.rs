@@ -51,7 +51,7 @@ pub(super) fn not_loaded(error: &LoadError, named: Option<&Path>) -> Fault {
     let starter = "`provision init` writes a starter";
     let Some(named) = named else {
         let fault = Fault::new(format!("there is no manifest: no `{MANIFEST}` in this folder or above it"));
-        let hint = match above(|path| path.is_file()) {
+        let hint = match above(Path::is_file) {
             Some(other) => {
                 let other = other.display();
                 format!("`{other}` belongs to another user, so it was not read; pass it by name if you trust it")

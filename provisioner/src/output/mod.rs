@@ -146,7 +146,9 @@ impl Printer {
     /// An error with lines of details, on stderr.
     pub fn error_with(self, message: &str, details: &[String], hint: Option<&str>) {
         self.error(message, None);
-        details.iter().for_each(|line| self.talk(&format!("  {line}")));
+        for line in details {
+            self.talk(&format!("  {line}"));
+        }
         self.help(hint);
     }
 

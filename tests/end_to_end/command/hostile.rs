@@ -185,9 +185,9 @@ fn nothing_that_a_file_says_is_more_than_text() {
     }
     // A manifest's lines are shown with its faults.
     world.write("tokens.toml", &format!("# {HOSTILE}\n{START}\u{1b}[2J = \u{202e}\n"));
+    let colours = regex::Regex::new("\u{1b}\\[[0-9;]*m").unwrap();
     for environment in [&[][..], &[("GITHUB_ACTIONS", "true")], &[("CLICOLOR_FORCE", "1")]] {
         let ran = world.run_in(environment, "check").exits(1);
-        let colours = regex::Regex::new("\u{1b}\\[[0-9;]*m").unwrap();
         is_plain(
             environment.iter().any(|(name, _)| *name == "GITHUB_ACTIONS"),
             "check",

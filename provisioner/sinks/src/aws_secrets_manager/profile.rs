@@ -10,9 +10,14 @@ use crate::reading::{listed, nearest};
 /// The most profiles that are named.
 const SHOWN_MAX: usize = 10;
 
+#[expect(clippy::default_trait_access, reason = "the type's name is in a crate that nothing else here needs")]
+async fn profiles() -> Option<ProfileSet> {
+    load(&Fs::real(), &Env::real(), &Default::default(), None).await.ok()
+}
+
 /// That the profile `name`, which `named_by` names, is in neither file; `None` where it is, or the files cannot be read.
 pub async fn missing_profile(name: &str, named_by: &str) -> Option<SinkError> {
-    let profiles = load(&Fs::real(), &Env::real(), &Default::default(), None).await.ok()?;
+    let profiles = profiles().await?;
     if profiles.get_profile(name).is_some() {
         return None;
     }
