@@ -23,6 +23,7 @@ use latchkey::clock::{Clock, SystemClock};
 use latchkey::table::{Table, TableError};
 
 use crate::service::ServerTime;
+use latchkey_sinks::aws_secrets_manager::missing_profile_of_environment;
 use latchkey_sinks::deadline::since_boot;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -48,6 +49,9 @@ pub enum DynamoDbError {
     /// Who is logged in could not be found out.
     #[error("cannot find out who is logged in to AWS: {0}")]
     Login(String),
+    /// The profile that the environment names is not there.
+    #[error("{reason}")]
+    Profile { reason: String, hint: String },
     /// Two clocks that should agree do not.
     #[error("this machine's clock and the table's are {0} s apart")]
     Skew(i64),
@@ -57,12 +61,13 @@ pub enum DynamoDbError {
 
 impl DynamoDbError {
     /// What to do.
-    pub fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> &str {
         match self {
             Self::Region => "set `region = \"..\"` in `[service]`, or `AWS_REGION`",
             Self::Login(_) => {
                 "log in as AWS's own tools do: `AWS_PROFILE`, `aws sso login`, or keys in the environment"
             }
+            Self::Profile { hint, .. } => hint,
             Self::Skew(_) => "nothing was changed; set the clock of this machine, for example by NTP",
             Self::Table(TableError::Missing(_)) => "check name, region and account; the template in `infra` creates it",
             Self::Table(TableError::Denied(_)) => "the credentials may not read or write the table, or have expired",
@@ -75,7 +80,10 @@ impl DynamoDbError {
 pub async fn open(name: &str, region: Option<&str>, endpoint: Option<&str>) -> Result<Opened, DynamoDbError> {
     let region = match region {
         Some(region) => Region::new(region.to_owned()),
-        None => default_region().await.ok_or(DynamoDbError::Region)?,
+        None => match default_region().await {
+            Some(region) => region,
+            None => return Err(missing_profile().await.unwrap_or(DynamoDbError::Region)),
+        },
     };
     let config = sdk_config(&region).await;
     let endpoint = endpoint.map(str::to_owned).or_else(|| endpoint_of("DynamoDB", &config));
@@ -128,9 +136,15 @@ async fn caller(config: &SdkConfig, elsewhere: bool) -> Result<Option<String>, D
             while let Some(next) = cause.source() {
                 cause = next;
             }
-            Err(DynamoDbError::Login(cause.to_string()))
+            Err(missing_profile().await.unwrap_or_else(|| DynamoDbError::Login(cause.to_string())))
         }
     }
+}
+
+/// That the profile which the environment names is not there, if that is so.
+async fn missing_profile() -> Option<DynamoDbError> {
+    let error = missing_profile_of_environment().await?;
+    Some(DynamoDbError::Profile { reason: error.to_string(), hint: error.hint().unwrap_or_default().to_owned() })
 }
 
 /// The table's clock, and this machine's until the table has answered.

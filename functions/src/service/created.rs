@@ -4,7 +4,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{Denied, Grant, Service};
-use crate::name::{ManifestName, NamePattern, RoleName, UserName};
+use crate::name::{ManifestName, RoleName, UserName};
 use crate::table::keys::{self, Key};
 use crate::table::{TableError, Update, Write};
 
@@ -41,18 +41,24 @@ impl New<'_> {
         }
     }
 
+    /// Whether a grant names it, and how many of its kind it allows.
     fn bounds(self, grant: &Grant) -> (bool, u32) {
-        let fits = |patterns: &std::collections::BTreeSet<NamePattern>| {
-            patterns.iter().any(|pattern| pattern.matches(&self.name()))
-        };
         match self {
-            Self::User(name) => {
-                (grant.users.contains(name) || fits(&grant.new_users), grant.max_users.unwrap_or(NEW_MAX))
-            }
-            Self::Role(name) => {
-                (grant.roles.contains(name) || fits(&grant.new_roles), grant.max_roles.unwrap_or(NEW_MAX))
-            }
+            Self::User(name) => (grant.creates_user(name), grant.max_users.unwrap_or(NEW_MAX)),
+            Self::Role(name) => (grant.creates_role(name), grant.max_roles.unwrap_or(NEW_MAX)),
         }
+    }
+}
+
+impl Grant {
+    /// Whether it lets its manifest create a user of that name.
+    pub fn creates_user(&self, name: &UserName) -> bool {
+        self.users.contains(name) || self.new_users.iter().any(|pattern| pattern.matches(name.as_str()))
+    }
+
+    /// Whether it lets its manifest create a role of that name.
+    pub fn creates_role(&self, name: &RoleName) -> bool {
+        self.roles.contains(name) || self.new_roles.iter().any(|pattern| pattern.matches(name.as_str()))
     }
 }
 

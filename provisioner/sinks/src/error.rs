@@ -83,6 +83,19 @@ impl SinkError {
         }
     }
 
+    /// Whether asking again can give another answer although nobody changes anything.
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::BeingDeleted { .. } | Self::Changed | Self::Late => true,
+            Self::Rejected(error) => error.passes(),
+            Self::Login { .. }
+            | Self::Denied { .. }
+            | Self::Refused { .. }
+            | Self::OtherFiles { .. }
+            | Self::OtherMachine { .. } => false,
+        }
+    }
+
     /// The same, of a write that had no effect and never will.
     #[must_use]
     pub fn rejected(self) -> Self {

@@ -11,7 +11,7 @@ use latchkey::protocol::WRITE_BEFORE;
 use latchkey::secret::Secret;
 use latchkey::token::Token;
 
-use super::stage::{interrupted, service_failure, targets};
+use super::stage::{interrupted, service_failure};
 use super::written::Written;
 use super::{Failure, Run, SIDE_BY_SIDE, Work};
 use crate::observe::Observation;
@@ -104,7 +104,7 @@ async fn pushes<'w>(
         let (Some((number, secret)), Some(token), None) = (&work.carried, &work.token, &work.failure) else {
             continue;
         };
-        for place in targets(work.plan) {
+        for place in work.plan.targets() {
             let sink = match run.sinks.reach(place).await {
                 Ok(sink) => sink,
                 Err(error) => {
@@ -297,6 +297,7 @@ async fn look_again(
             message: format!("{} was written by somebody else meanwhile", run.labels.of(push.place)),
             state: "it contains what they wrote, and every other place a valid version".to_owned(),
             hint: "check it, then run `provision apply` again".to_owned(),
+            passes: true,
         }),
         (_, Ok(seen)) => Ok(Known::believed(push.token, &push.place.id(), &seen)),
         (_, Err(error)) => Err(sink_failure(run, work, push.place, &error)),
@@ -313,5 +314,6 @@ fn sink_failure(run: &Run<'_>, work: &Work<'_>, place: &Place, error: &SinkError
         message: format!("{}: {error}", run.labels.of(place)),
         state: state.to_owned(),
         hint: error.hint().map_or_else(|| "run `provision apply` again to continue".to_owned(), str::to_owned),
+        passes: error.passes(),
     }
 }

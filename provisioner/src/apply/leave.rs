@@ -141,6 +141,7 @@ async fn delete(run: &Run<'_>, subject: &str, token: &Token) -> Result<Left, Fai
             message: format!("not deleted, as {} may contain a version of it", run.labels.of(&place)),
             state: "the token stays valid".to_owned(),
             hint: "run `provision apply --prune` again".to_owned(),
+            passes: true,
         });
     }
     let look = Look { at, revision: token.revision };

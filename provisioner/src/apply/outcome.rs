@@ -11,6 +11,8 @@ pub struct Failure {
     pub state: String,
     /// What to do next.
     pub hint: String,
+    /// Whether running again can help although nobody changes anything.
+    pub passes: bool,
 }
 
 /// What a run did.
@@ -26,6 +28,18 @@ pub struct Outcome {
     pub another_pass: bool,
     /// It was stopped from outside.
     pub stopped: bool,
+}
+
+impl Outcome {
+    /// Whether all was done that was to be.
+    pub fn is_good(&self) -> bool {
+        self.failures.is_empty() && !self.stopped
+    }
+
+    /// Whether another run has something to continue: this one did a part, or what it met may pass by itself.
+    pub fn can_continue(&self) -> bool {
+        self.done > 0 || self.waiting > 0 || self.stopped || self.failures.iter().any(|failure| failure.passes)
+    }
 }
 
 /// Receives the progress of a run.

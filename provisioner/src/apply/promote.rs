@@ -44,6 +44,7 @@ pub(super) async fn promote(run: &Run<'_>, works: &mut [Work<'_>], seen: &SeenAf
                 message: format!("{} does not show version {number}", run.labels.of(place)),
                 state: "the version is not current yet; it and the older ones are valid".to_owned(),
                 hint: "run `provision apply` again".to_owned(),
+                passes: true,
             });
             continue;
         }

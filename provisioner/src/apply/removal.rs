@@ -27,6 +27,7 @@ pub(super) async fn remove(
         message: format!("{} was not removed: {error}", run.labels.of(place)),
         state: "the entry is still there and its secret stays valid".to_owned(),
         hint: error.hint().map_or_else(|| "run it again".to_owned(), str::to_owned),
+        passes: error.passes(),
     };
     let sink = run.sinks.reach(place).await.map_err(|error| failure(&error))?;
     let deadline = run.client.deadline(REMOVE_WITHIN);

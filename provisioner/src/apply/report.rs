@@ -71,6 +71,7 @@ async fn report_one(run: &Run<'_>, work: &Work<'_>, (place, receipt): &(Place, R
         message,
         state: state.to_owned(),
         hint: "run `provision apply` again".to_owned(),
+        passes: true,
     };
     let held = match seen.looks.get(&id) {
         Some(Ok(Seen::Holds(held))) if !stands(Safeguard::ReportSeen) || is_as_written(work, place, receipt, held) => {

@@ -2,11 +2,10 @@
 //! the version that goes to the places is staged, or read back from where it is.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
 use latchkey::name::{ManifestName, UserName};
-use latchkey::place::{Place, PlaceId};
+use latchkey::place::Place;
 use latchkey::service::{Edit, Life, NewToken};
 use latchkey::token::{Token, TokenKey};
 
@@ -14,62 +13,30 @@ use super::retire::retire;
 use super::{Failure, Run, SIDE_BY_SIDE, Work};
 use crate::manifest::TokenDeclaration;
 use crate::observe::finding::Known;
+use crate::observe::preparing::refusals;
 use crate::observe::{Looks, Observation, recover};
 use crate::plan::{Change, TokenField, TokenPlan};
 use crate::service::ServiceError;
-use latchkey_sinks::{Sink, SinkError};
-
-/// The places that a token's plan writes to.
-pub(super) fn targets(plan: &TokenPlan) -> Vec<&Place> {
-    let mut wanted: Vec<&PlaceId> = Vec::new();
-    for change in &plan.changes {
-        match change {
-            Change::Create | Change::NewVersion(_) => return plan.places.iter().collect(),
-            Change::Resume { to, .. } => wanted.extend(to),
-            Change::Mend { to, .. } => wanted.push(to),
-            _ => {}
-        }
-    }
-    plan.places.iter().filter(|place| wanted.contains(&&place.id())).collect()
-}
-
-/// A sink with the places in it, each with the number of its work.
-type Group<'a> = (Arc<dyn Sink>, Vec<(usize, &'a Place)>);
+use latchkey_sinks::SinkError;
 
 /// Checks credentials and permissions of every sink that will be written to, so that nothing is staged in vain.
 pub(super) async fn prepare(run: &Run<'_>, works: &mut [Work<'_>]) {
-    let mut groups: Vec<Group<'_>> = Vec::new();
-    let mut failures: Vec<(usize, Failure)> = Vec::new();
-    for (index, work) in works.iter().enumerate() {
-        for place in targets(work.plan) {
-            match run.sinks.reach(place).await {
-                Err(error) => failures.push((index, refused(run, work, place, &error))),
-                Ok(sink) => match groups.iter_mut().find(|(other, _)| Arc::ptr_eq(other, &sink)) {
-                    Some((_, group)) => group.push((index, place)),
-                    None => groups.push((sink, vec![(index, place)])),
-                },
-            }
+    let refusals = refusals(run.sinks, works.iter().flat_map(|work| work.plan.targets())).await;
+    for work in works {
+        let refused = work.plan.targets().into_iter().find_map(|place| Some((place, refusals.get(&place.id())?)));
+        if let Some((place, refusal)) = refused {
+            work.fail(refused_write(run, work, place, &refusal.error));
         }
-    }
-    for (sink, group) in &groups {
-        let places: Vec<&Place> = group.iter().map(|(_, place)| *place).collect();
-        for ((index, place), result) in group.iter().zip(sink.prepare(&places).await) {
-            if let Err(error) = result {
-                failures.push((*index, refused(run, &works[*index], place, &error)));
-            }
-        }
-    }
-    for (index, failure) in failures {
-        works[index].fail(failure);
     }
 }
 
-fn refused(run: &Run<'_>, work: &Work<'_>, place: &Place, error: &SinkError) -> Failure {
+fn refused_write(run: &Run<'_>, work: &Work<'_>, place: &Place, error: &SinkError) -> Failure {
     Failure {
         subject: work.subject(),
         message: format!("cannot write {}: {error}", run.labels.of(place)),
         state: "nothing was staged, and no place was changed".to_owned(),
         hint: error.hint().map_or_else(|| "fix it and run `provision apply` again".to_owned(), str::to_owned),
+        passes: error.passes(),
     }
 }
 
@@ -104,6 +71,7 @@ pub(super) fn interrupted(work: &Work<'_>) -> Failure {
         message: STOPPED.to_owned(),
         state: "the pushes in flight have ended, and no place was left half-written".to_owned(),
         hint: "run `provision apply` again to continue".to_owned(),
+        passes: true,
     }
 }
 
@@ -158,6 +126,7 @@ async fn read_back(
         message: format!("version {number} can no longer be read back"),
         state: "nothing was written".to_owned(),
         hint: "run `provision apply` again".to_owned(),
+        passes: true,
     };
     let version = token.version(number).ok_or_else(gone)?;
     let found = recover((run.client, &run.manifest.name), run.sinks, token, version, looks).await;
@@ -238,5 +207,6 @@ pub(super) fn service_failure(subject: &str, error: &ServiceError) -> Failure {
         message: error.to_string(),
         state: "no place was changed by what failed".to_owned(),
         hint: hint.to_owned(),
+        passes: !matches!(error, ServiceError::Refused(_)),
     }
 }

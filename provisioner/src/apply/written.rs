@@ -43,6 +43,7 @@ impl Written {
                         ),
                         state: "the values are in place; consumers read them after their next deployment".to_owned(),
                         hint: error.hint().map_or_else(|| "redeploy them by hand".to_owned(), str::to_owned),
+                        passes: error.passes(),
                     };
                     run.reporter.failed(&failure);
                     outcome.failures.push(failure);

@@ -13,7 +13,7 @@ use crate::plan::{Options, Rotate};
 /// Creates, updates and rotates tokens so that everything matches the manifest.
 pub(super) async fn apply(printer: Printer, service: Option<&str>, arguments: &Apply) -> Result<Code, Fault> {
     let saved = arguments.plan.as_deref().map(saved::read).transpose()?;
-    let manifest = open::load(printer, &arguments.file, &arguments.allow)?;
+    let manifest = open::load(printer, arguments.file.as_deref(), &arguments.allow)?;
     let may = match &saved {
         Some(saved) => saved.options()?,
         None => options(&manifest, &arguments.may, Rotate::Due)?,
@@ -34,8 +34,8 @@ pub(super) async fn rotate(
     let is_file = words.first().is_some_and(|word| {
         std::path::Path::new(word).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
     });
-    let file = if is_file { PathBuf::from(words.remove(0)) } else { PathBuf::from("tokens.toml") };
-    let manifest = open::load(printer, &file, &arguments.allow)?;
+    let file = is_file.then(|| PathBuf::from(words.remove(0)));
+    let manifest = open::load(printer, file.as_deref(), &arguments.allow)?;
     if !arguments.compromised.is_empty() {
         if let Some(word) = words.first() {
             return Err(Fault::new(format!("cannot combine `{word}` with `--compromised`")).hint(format!(
@@ -44,7 +44,7 @@ pub(super) async fn rotate(
         }
         return compromised::run(printer, service, &manifest, arguments).await;
     }
-    let names = choose::tokens(&manifest, &[], &words)?;
+    let names = choose::tokens(&manifest, &[], &words).map_err(|fault| no_token(&words, fault))?;
     let rotate = match (arguments.all, names.is_empty()) {
         (true, _) => Rotate::All,
         (false, true) => Rotate::Due,
@@ -59,7 +59,18 @@ pub(super) async fn rotate(
         sinks: choose::sinks(&manifest, &arguments.sink)?,
         ..Options::default()
     };
-    let (only, machines) = (&arguments.only, &arguments.forget_machine);
+    // Who names a token means that one and no other.
+    let only = if arguments.only.is_empty() { &words } else { &arguments.only };
+    let machines = &arguments.forget_machine;
     let wish = RunRequest { how: &arguments.how, may, only, machines, plan_id: None, saved: None };
     run(printer, service, &manifest, wish).await
+}
+
+/// A word that is no token may be a file that was meant as the manifest.
+fn no_token(words: &[String], fault: Fault) -> Fault {
+    match words.iter().find(|word| std::path::Path::new(word).is_file()) {
+        Some(word) => Fault::new(format!("`{word}` is a file, not a token of the manifest"))
+            .hint("nothing was rotated; a manifest's name ends in `.toml`, and it comes before the tokens"),
+        None => fault,
+    }
 }

@@ -97,11 +97,11 @@ fn show(printer: Printer, made: &Bootstrapped, file: Option<File>, path: Option<
             Some(path) => value["file"] = json!(path),
             None => value["secret"] = json!(secret),
         }
-        return printer.json(&value);
+        return printer.secret_json(&value);
     }
     match path {
         Some(path) => printer.result(&format!("Wrote the secret to `{}`", path.display())),
-        None => printer.result(secret),
+        None => printer.secret(secret),
     }
 }
 

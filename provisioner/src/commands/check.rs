@@ -15,16 +15,17 @@ pub(super) fn run(printer: Printer, check: &Check) -> Result<Code, Fault> {
     if printer.format == Format::Json {
         return as_json(printer, check);
     }
-    let manifest = open::load(printer, &check.file, &check.allow)?;
+    let manifest = open::load(printer, check.file.as_deref(), &check.allow)?;
     let good = |words: &str| if printer.format == Format::Markdown { markdown::text(words) } else { words.to_owned() };
     let pushes: usize = manifest.tokens.iter().map(|token| token.pushes.len()).sum();
     let (tokens, pushes) = (count(manifest.tokens.len(), "token"), count(pushes, "push"));
-    printer.result(&good(&format!("`{}` is valid: {tokens}, {pushes}", check.file.display())))?;
+    printer.result(&good(&format!("`{}` is valid: {tokens}, {pushes}", manifest.path.display())))?;
     Ok(Code::Done)
 }
 
 fn as_json(printer: Printer, check: &Check) -> Result<Code, Fault> {
-    let (faults, text) = match manifest::load(&check.file, &check.allow.allowances()) {
+    let file = open::manifest_file(check.file.as_deref());
+    let (faults, text) = match manifest::load(&file, &check.allow.allowances()) {
         Ok((manifest, mut faults)) => {
             if !check.allow.allow_outside {
                 faults.extend(manifest::leaving(&manifest));
@@ -33,10 +34,7 @@ fn as_json(printer: Printer, check: &Check) -> Result<Code, Fault> {
             (faults, manifest.text)
         }
         Err(LoadError::Faults(faults)) => (faults.faults, faults.text),
-        Err(error) => {
-            let hint = error.hint().map(str::to_owned);
-            return Err(Fault { hint, ..Fault::new(error.to_string()) });
-        }
+        Err(error) => return Err(open::not_loaded(&error, check.file.as_deref())),
     };
     let bad = faults.iter().any(|fault| fault.severity == Severity::Error);
     let faults: Vec<_> = faults
@@ -53,7 +51,7 @@ fn as_json(printer: Printer, check: &Check) -> Result<Code, Fault> {
             })
         })
         .collect();
-    printer.json(&json!({ "file": check.file, "good": !bad, "faults": faults }))?;
+    printer.json(&json!({ "file": file, "good": !bad, "faults": faults }))?;
     Ok(if bad { Code::Error } else { Code::Done })
 }
 

@@ -18,7 +18,7 @@ use super::{choose, clock, lock};
 use crate::apply::{Outcome, Run, apply as carry_out};
 use crate::manifest::Manifest;
 use crate::observe::observe;
-use crate::output::{Format, Printer, Progress, markdown, outcome_json};
+use crate::output::{Format, Printer, Progress, gate, markdown, outcome_json};
 use crate::plan::compromised::{Leak, as_plan, leaks};
 use crate::plan::{self, Labels, Options, minute};
 use crate::service::{Client, ServiceError, Take};
@@ -102,7 +102,7 @@ impl Scene<'_> {
             printer.lines(&plan::lines(&plan, self.labels))?;
         }
         for leak in &leaks {
-            printer.talk(&self.warning(leak));
+            printer.talk_block(&self.warning(leak));
         }
         if !arguments.yes {
             leaks.iter().try_for_each(|leak| confirm(printer, leak))?;
@@ -253,7 +253,7 @@ impl Scene<'_> {
             lines.push(format!("  whoever last used version {number}, at {}{from}", minute(used.last)));
         }
         lines.push("  every process that loaded the secret at startup, until it is restarted".to_owned());
-        lines.join("\n")
+        lines.iter().map(|line| gate::line(line)).collect::<Vec<_>>().join("\n")
     }
 
     fn finish(&self, leaks: &[Leak], ended: Vec<Became>, outcome: &Outcome) -> Result<Code, Fault> {

@@ -12,7 +12,8 @@ pub enum Code {
     Done,
     /// An error; `token verify`: not valid.
     Error,
-    /// `plan --detailed-exitcode`: there are changes; `token verify`: could not tell.
+    /// `plan --detailed-exitcode`: there are changes; `status --detailed-exitcode`: something needs attention; `token
+    /// verify`: could not tell.
     Changes,
     /// Incomplete; another run continues.
     Partly,
@@ -41,6 +42,8 @@ impl Code {
 pub struct Fault {
     /// What went wrong, in one sentence.
     pub message: String,
+    /// What more there is to know, a line each.
+    pub details: Vec<String>,
     /// What to do.
     pub hint: Option<String>,
     /// The exit code.
@@ -49,7 +52,7 @@ pub struct Fault {
 
 impl Fault {
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, code: Code::Error }
+        Self { message: message.into(), details: Vec::new(), hint: None, code: Code::Error }
     }
 
     /// The same with a hint.
@@ -57,6 +60,18 @@ impl Fault {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// The same with more to know.
+    #[must_use]
+    pub fn details(mut self, details: Vec<String>) -> Self {
+        self.details = details;
+        self
+    }
+
+    /// The message with all there is to know.
+    pub fn whole(&self) -> String {
+        std::iter::once(&self.message).chain(&self.details).cloned().collect::<Vec<_>>().join("; ")
     }
 
     /// The same with another exit code.

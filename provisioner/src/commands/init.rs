@@ -8,6 +8,7 @@ use latchkey::name::ManifestName;
 
 use super::arguments::Init;
 use super::exit::{Code, Fault};
+use super::open;
 use crate::manifest::starter;
 use crate::output::Printer;
 use latchkey_sinks::files::FileError;
@@ -32,6 +33,10 @@ pub(super) fn run(printer: Printer, init: &Init) -> Result<Code, Fault> {
     })?;
     file.write_all(starter(name.as_str()).as_bytes())
         .map_err(|error| Fault::new(format!("cannot write `{shown}`: {error}")))?;
+    if let Some(other) = open::above(Path::is_file).filter(|_| init.file == Path::new("tokens.toml")) {
+        let other = other.display();
+        printer.warning(&format!("`{other}` is a manifest too, which commands in this folder used until now"));
+    }
     printer.result(&format!("Wrote `{shown}`; review it, then run `provision apply {shown}`"))?;
     Ok(Code::Done)
 }

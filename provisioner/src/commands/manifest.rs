@@ -43,7 +43,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Manife
                     "lease": lease,
                 }))?;
             } else {
-                printer.result(&text(&view))?;
+                printer.block(&text(&view))?;
             }
         }
     }

@@ -18,6 +18,7 @@ mod lock;
 mod manifest;
 mod open;
 mod plan;
+mod promise;
 mod role;
 mod run;
 mod saved;
@@ -66,7 +67,9 @@ fn log() {
         let target = metadata.target();
         target.starts_with("latchkey") || target.starts_with("provisioner") || *metadata.level() <= tracing::Level::INFO
     });
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_ansi(Printer { format: Format::Text }.watched())
+        .with_writer(std::io::stderr);
     tracing_subscriber::registry().with(layer.with_filter(filter).with_filter(ours)).init();
 }
 
@@ -92,15 +95,16 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 
         Ok(code) => code.number(),
         Err(fault) => {
             // A program reads stdout; a person the same on stderr.
-            let page = markdown::fault(&fault.message, fault.hint.as_deref());
+            let (message, hint) = (fault.whole(), fault.hint.as_deref());
+            let page = markdown::fault(&message, hint);
             match printer.format {
-                Format::Json => drop(printer.json(&serde_json::json!({ "error": fault.message, "help": fault.hint }))),
-                Format::Markdown => drop(printer.result(&page)),
+                Format::Json => drop(printer.json(&serde_json::json!({ "error": message, "help": fault.hint }))),
+                Format::Markdown => drop(printer.block(&page)),
                 Format::Text => {}
             }
             actions::summarise(&page);
-            actions::fault(printer, &fault.message, fault.hint.as_deref());
-            printer.error(&fault.message, fault.hint.as_deref());
+            actions::fault(&message, hint);
+            printer.error_with(&fault.message, &fault.details, hint);
             fault.code.number()
         }
     }

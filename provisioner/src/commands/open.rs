@@ -15,15 +15,61 @@ use super::exit::{Code, Fault};
 use super::server;
 use crate::dynamodb::{self, DynamoDbError};
 use crate::embedded::{self, EmbeddedError};
-use crate::manifest::{self, LoadError, Manifest, ServiceAddress};
+use crate::manifest::{self, LoadError, Manifest, ReadError, ServiceAddress};
 use crate::output::{Format, Printer, actions, markdown};
 use crate::service::Client;
 use latchkey_sinks::files::FileError;
 use latchkey_sinks::plural::count;
 use latchkey_sinks::reading::{Fault as ManifestFault, snippet};
 
+/// What a manifest is called where nobody names one.
+const MANIFEST: &str = "tokens.toml";
+
+/// The manifest's file: the one that was named, else the nearest `tokens.toml`, in this folder or above it.
+pub(super) fn manifest_file(named: Option<&Path>) -> PathBuf {
+    let here = || PathBuf::from(MANIFEST);
+    match named {
+        Some(named) => named.to_owned(),
+        None if here().symlink_metadata().is_ok() => here(),
+        None => above(is_trusted).unwrap_or_else(here),
+    }
+}
+
+/// The nearest `tokens.toml` in a folder above this one, as a path from here.
+pub(super) fn above(is_meant: impl Fn(&Path) -> bool) -> Option<PathBuf> {
+    let here = std::env::current_dir().ok()?;
+    let mut files = (1..here.ancestors().count()).map(|up| PathBuf::from("../".repeat(up)).join(MANIFEST));
+    files.find(|path| is_meant(path))
+}
+
+/// Why a manifest was not loaded. Where nobody named it, what was looked for is told.
+pub(super) fn not_loaded(error: &LoadError, named: Option<&Path>) -> Fault {
+    if !matches!(error, LoadError::File(ReadError::Missing(_))) {
+        let fault = Fault::new(error.to_string());
+        return Fault { hint: error.hint().map(str::to_owned), ..fault };
+    }
+    let starter = "`provision init` writes a starter";
+    let Some(named) = named else {
+        let fault = Fault::new(format!("there is no manifest: no `{MANIFEST}` in this folder or above it"));
+        let hint = match above(Path::is_file) {
+            Some(other) => {
+                let other = other.display();
+                format!("`{other}` belongs to another user, so it was not read; pass it by name if you trust it")
+            }
+            None => format!("{starter}, or pass the file: `provision plan FILE`"),
+        };
+        return fault.hint(hint);
+    };
+    let fault = Fault::new(format!("no manifest at `{}`", named.display()));
+    match above(is_trusted).filter(|_| named.file_name().is_some_and(|name| name == MANIFEST)) {
+        Some(nearest) => fault.hint(format!("the nearest one is `{}`; {starter}", nearest.display())),
+        None => fault.hint(starter),
+    }
+}
+
 /// Loads a manifest, prints its warnings, and on faults prints them all.
-pub(super) fn load(printer: Printer, path: &Path, allow: &Allow) -> Result<Manifest, Fault> {
+pub(super) fn load(printer: Printer, named: Option<&Path>, allow: &Allow) -> Result<Manifest, Fault> {
+    let path = &manifest_file(named);
     match manifest::load(path, &allow.allowances()) {
         Ok((manifest, warnings)) => {
             let leaving = if allow.allow_outside { Vec::new() } else { manifest::leaving(&manifest) };
@@ -34,20 +80,13 @@ pub(super) fn load(printer: Printer, path: &Path, allow: &Allow) -> Result<Manif
             Ok(manifest)
         }
         Err(LoadError::Faults(faults)) => {
-            printer.talk(faults.render(printer.colour()).trim_end());
-            actions::faults(printer, path, &faults.text, &faults.faults);
+            printer.rendered(faults.render(printer.colour()).trim_end());
+            actions::faults(path, &faults.text, &faults.faults);
             page(printer, path, &faults.render(false));
             let errors = count(faults.errors(), "error");
             Err(Fault::new(format!("`{}` has {errors}, nothing was done", path.display())))
         }
-        Err(error) => {
-            let hint = error.hint();
-            let fault = Fault::new(error.to_string());
-            Err(match hint {
-                Some(hint) => fault.hint(hint),
-                None => fault,
-            })
-        }
+        Err(error) => Err(not_loaded(&error, named)),
     }
 }
 
@@ -57,7 +96,7 @@ fn page(printer: Printer, path: &Path, rendered: &str) {
     actions::summarise(&page);
     if printer.format == Format::Markdown {
         // Without stdout there is stderr, which has it too.
-        let _ = printer.result(&page);
+        let _ = printer.block(&page);
     }
 }
 
@@ -65,8 +104,8 @@ fn show_warnings(printer: Printer, manifest: &Manifest, warnings: &[ManifestFaul
     if !warnings.is_empty() && printer.format != Format::Json {
         let path = manifest.path.display().to_string();
         let text = snippet::render(warnings, &path, &manifest.text, printer.colour());
-        printer.talk(text.trim_end());
-        actions::faults(printer, &manifest.path, &manifest.text, warnings);
+        printer.rendered(text.trim_end());
+        actions::faults(&manifest.path, &manifest.text, warnings);
     }
 }
 
@@ -74,8 +113,8 @@ fn show_warnings(printer: Printer, manifest: &Manifest, warnings: &[ManifestFaul
 pub(super) fn refuse(printer: Printer, manifest: &Manifest, faults: &[ManifestFault]) -> Fault {
     let path = manifest.path.display().to_string();
     let text = snippet::render(faults, &path, &manifest.text, printer.colour());
-    printer.talk(text.trim_end());
-    actions::faults(printer, &manifest.path, &manifest.text, faults);
+    printer.rendered(text.trim_end());
+    actions::faults(&manifest.path, &manifest.text, faults);
     page(printer, &manifest.path, &snippet::render(faults, &path, &manifest.text, false));
     Fault::new(format!("`{path}` has {}, nothing was changed", count(faults.len(), "error")))
 }
@@ -151,7 +190,7 @@ pub(super) fn nearest_address(flag: Option<&str>) -> Result<ServiceAddress, Faul
     })?;
     let allow = Allow::default();
     // Its warnings are for `check`, not for every command that only needs the service.
-    let manifest = load(Printer { format: Format::Json }, &path, &allow)
+    let manifest = load(Printer { format: Format::Json }, Some(&path), &allow)
         .map_err(|fault| fault.hint("fix it, or pass `--service embedded:FILE`"))?;
     address(None, Some(&manifest))
 }
@@ -205,7 +244,7 @@ pub(super) async fn client(address: &ServiceAddress, absent: IfMissing) -> Resul
 /// The service on a table of AWS, as whoever is logged in there.
 async fn on_aws(name: &str, region: Option<&str>, endpoint: Option<&str>) -> Result<Client, Fault> {
     let fault = |error: DynamoDbError| {
-        let hint = error.hint();
+        let hint = error.hint().to_owned();
         Fault::new(error.to_string()).hint(hint)
     };
     let opened = dynamodb::open(name, region, endpoint).await.map_err(fault)?;
@@ -255,6 +294,11 @@ pub(super) async fn user(client: &Client, wanted: &str) -> Result<UserName, Faul
     if client.me().is_some() || client.user(&name).await?.is_some() {
         return Ok(name);
     }
+    Err(no_such_user(client, &name).await?)
+}
+
+/// That there is no such user, and who may be meant.
+pub(super) async fn no_such_user(client: &Client, name: &UserName) -> Result<Fault, Fault> {
     let users = client.all_users().await?;
     let near = users
         .iter()
@@ -265,5 +309,5 @@ pub(super) async fn user(client: &Client, wanted: &str) -> Result<UserName, Faul
         || format!("create it with `provision user set {name}`, or see `provision user list`"),
         |(_, user)| format!("did you mean `{}`?", user.name),
     );
-    Err(Fault::new(format!("there is no user `{name}`")).hint(hint))
+    Ok(Fault::new(format!("there is no user `{name}`")).hint(hint))
 }

@@ -6,7 +6,7 @@ use latchkey::lifetime::parse_expiry;
 use super::arguments::{Plan, PlanFlags};
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
-use super::{choose, forget, saved};
+use super::{choose, forget, promise, saved};
 use crate::manifest::Manifest;
 use crate::observe::observe;
 use crate::output::{Format, Printer, actions, calendar, markdown, plan_json};
@@ -20,7 +20,7 @@ const CALENDAR_MAX: latchkey::lifetime::Seconds = latchkey::lifetime::Seconds::d
 
 /// Shows what `apply` would change.
 pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Plan) -> Result<Code, Fault> {
-    let manifest = open::load(printer, &arguments.file, &arguments.allow)?;
+    let manifest = open::load(printer, arguments.file.as_deref(), &arguments.allow)?;
     if arguments.offline {
         return offline(printer, &manifest);
     }
@@ -42,16 +42,18 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Pla
         calendar::print(printer, &manifest, (observation.at, until), &dates)?;
         return Ok(Code::Done);
     }
-    warn(printer, &manifest);
     tell_forgotten(printer, &sinks, &options);
     forget::machines(printer, &observation, &mut options, &arguments.may.forget_machine)?;
-    let plan = plan::plan(&manifest, &observation, &options);
+    promise::can_be_created(&address)?;
+    let mut plan = plan::plan(&manifest, &observation, &options);
+    promise::keep(&mut plan, (&client, &sinks), (&manifest, &observation)).await?;
+    warn(printer, &manifest, &plan);
     let labels = Labels::new(&manifest.folder, &machine);
     forget::check(&plan, &observation, (&options, &named), &labels)?;
     let page = markdown::plan(&plan, &labels);
     match printer.format {
         Format::Json => printer.json(&plan_json(&plan, &labels))?,
-        Format::Markdown => printer.result(&page)?,
+        Format::Markdown => printer.block(&page)?,
         Format::Text => {
             actions::grouped(printer, &format!("Plan of {}", plan.manifest), &plan::lines(&plan, &labels))?;
             printer.result(&plan::summary(&plan))?;
@@ -61,7 +63,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Pla
         }
     }
     actions::summarise(&page);
-    actions::plan(printer, &manifest, &plan, &labels);
+    actions::plan(&manifest, &plan, &labels);
     if let Some(path) = &arguments.out {
         let made = saved::Made { plan: &plan, manifest: &manifest, labels: &labels };
         saved::write(path, made, (&address, observation.at), &options)?;
@@ -77,7 +79,12 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Pla
 /// The date until which everything that falls due is listed.
 fn until(text: &str, now: Timestamp) -> Result<Timestamp, Fault> {
     let fault = |reason: String| Fault::new(format!("invalid date `{text}`")).hint(reason);
-    let until = parse_expiry(text).map_err(|error| fault(error.to_string()))?;
+    let until = parse_expiry(text).map_err(|_| {
+        fault(
+            "pass a date such as `2027-03-31` (the end of that day, UTC) or an instant: `2027-03-31T12:00:00Z`"
+                .to_owned(),
+        )
+    })?;
     if until <= now {
         return Err(fault("it is in the past; pass a later date".to_owned()));
     }
@@ -153,8 +160,11 @@ pub(super) fn tell_forgotten(printer: Printer, sinks: &ManifestSinks, options: &
     }
 }
 
-/// What a user should know of the places before secrets go there.
-pub(super) fn warn(printer: Printer, manifest: &Manifest) {
+/// What a user should know of the places before secrets go there. What blocks a token is told with it.
+pub(super) fn warn(printer: Printer, manifest: &Manifest, plan: &plan::Plan) {
+    let blocked = plan.tokens.iter().flat_map(|token| &token.blocked);
+    let reasons: Vec<&str> = blocked.filter_map(plan::Blocked::reason).collect();
+    let is_told = |warning: &String| warning.split_once(": ").is_some_and(|(reason, _)| reasons.contains(&reason));
     let mut told = std::collections::BTreeSet::new();
     for sink in manifest.sinks.values() {
         let facts = sink.settings.facts();
@@ -162,7 +172,7 @@ pub(super) fn warn(printer: Printer, manifest: &Manifest) {
         let files = facts.file().is_none_or(|file| told.insert(file.path));
         let of_files = if files { facts.warnings() } else { Vec::new() };
         let of_logins = facts.logins().into_iter().flat_map(|(_, login)| login.warnings());
-        for warning in of_files.into_iter().chain(of_logins) {
+        for warning in of_files.into_iter().chain(of_logins).filter(|warning| !is_told(warning)) {
             printer.warning(&warning);
         }
     }

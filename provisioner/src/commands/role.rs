@@ -43,7 +43,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Role) 
                     let manifest = role.managed_by.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
                     vec![role.name.to_string(), allowed(role), role.holders.to_string(), manifest]
                 }));
-                printer.result(&if roles.is_empty() { "No roles".to_owned() } else { table(&rows) })?;
+                printer.block(&if roles.is_empty() { "No roles".to_owned() } else { table(&rows) })?;
             }
         }
         Role::Release { name, .. } => {

@@ -15,13 +15,13 @@ use super::leases::Leases;
 use super::open::IfMissing;
 use super::plan::{tell_forgotten, warn};
 use super::saved::{self, Saved};
-use super::{choose, clock, forget, open};
+use super::{choose, clock, forget, open, promise};
 use crate::apply::{Outcome, Run, apply as carry_out};
 use crate::manifest::Manifest;
 use crate::observe::observe;
 use crate::output::{Format, Printer, Progress, actions, markdown, outcome_json, plan_json};
 use crate::plan::{self, Labels, Options, Plan};
-use crate::service::Client;
+use crate::service::{Client, ServiceError};
 use latchkey_sinks::ManifestSinks;
 use latchkey_sinks::machine;
 
@@ -88,7 +88,6 @@ async fn leased(
     clock::accept(printer, client, &how.clock).await?;
     check_revision(client, manifest, how).await?;
     if sources.is_empty() {
-        warn(printer, manifest);
         stop_on_interrupt(printer, stop.clone());
     }
     let machine = machine::name();
@@ -123,8 +122,10 @@ async fn leased(
         if pass == 1 {
             tell_forgotten(printer, &sinks, may);
         }
-        let plan = plan::plan(manifest, &observation, may);
+        let mut plan = plan::plan(manifest, &observation, may);
+        promise::keep(&mut plan, (client, &sinks), (manifest, &observation)).await.map_err(partly)?;
         if pass == 1 {
+            warn(printer, manifest, &plan);
             // What a saved plan forgets was checked when it was made, and it has to be the same.
             if wish.saved.is_none() {
                 forget::check(&plan, &observation, (may, &named), &labels)?;
@@ -140,11 +141,7 @@ async fn leased(
         let run = Run { client, sinks: &sinks, manifest, options: may, labels: &labels, reporter: &progress, stop };
         let outcome = carry_out(&run, &plan, &observation).await;
         progress.finish();
-        let outcome = outcome.map_err(|error| {
-            let fault = Fault::from(error);
-            let first = fault.hint.clone().map(|hint| format!("{hint}; ")).unwrap_or_default();
-            fault.hint(format!("{first}completed changes are kept; run it again to continue")).code(Code::Partly)
-        })?;
+        let outcome = outcome.map_err(|error| cut_short(error, total.done > 0 || progress.has_done()))?;
         changed |= plan.has_changes();
         last = Some(plan);
         total.waiting += outcome.waiting;
@@ -193,13 +190,25 @@ fn show(printer: Printer, manifest: &Manifest, plan: &Plan, labels: &Labels) -> 
         actions::grouped(printer, &format!("Plan of {}", plan.manifest), &plan::lines(plan, labels))?;
         printer.result(&plan::summary(plan))?;
     }
-    actions::plan(printer, manifest, plan, labels);
+    actions::plan(manifest, plan, labels);
     if let Some(guard) = plan.guards.first() {
-        return Err(Fault::new(guard.to_string())
-            .hint(format!("nothing was changed; {}", guard.hint()))
-            .code(Code::Guard));
+        // No flag lets a run pass that is not granted what it needs.
+        let code = if matches!(guard, plan::Stop::NotGranted { .. }) { Code::Error } else { Code::Guard };
+        return Err(Fault::new(guard.to_string()).hint(format!("nothing was changed; {}", guard.hint())).code(code));
     }
     Ok(())
+}
+
+/// A role or user could not be written, which stops the run: tokens depend on them.
+fn cut_short(error: ServiceError, has_done: bool) -> Fault {
+    let is_refused = matches!(error, ServiceError::Refused(_));
+    let fault = Fault::from(error);
+    if is_refused && !has_done {
+        let hint = fault.hint.clone().map(|hint| format!("; {hint}")).unwrap_or_default();
+        return fault.hint(format!("nothing was changed{hint}"));
+    }
+    let first = fault.hint.clone().map(|hint| format!("{hint}; ")).unwrap_or_default();
+    fault.hint(format!("{first}completed changes are kept; run it again to continue")).code(Code::Partly)
 }
 
 fn finish(
@@ -210,7 +219,9 @@ fn finish(
     labels: &Labels,
 ) -> Result<Code, Fault> {
     let blocked = plan.is_some_and(Plan::is_blocked);
-    let good = total.failures.is_empty() && !blocked && !total.stopped;
+    let good = total.is_good() && !blocked;
+    let passes =
+        plan.is_some_and(|plan| plan.tokens.iter().flat_map(|token| &token.blocked).any(plan::Blocked::passes));
     let failed = total.failures.len()
         + plan.map_or(0, |plan| plan.tokens.iter().filter(|token| !token.blocked.is_empty()).count());
     let sum = if good {
@@ -225,7 +236,7 @@ fn finish(
             let plan = plan.map(|plan| plan_json(plan, labels));
             printer.json(&json!({ "plan": plan, "result": outcome_json(total) }))?;
         }
-        Format::Markdown => printer.result(&page)?,
+        Format::Markdown => printer.block(&page)?,
         Format::Text if changed || !good => printer.result(&sum)?,
         Format::Text => {}
     }
@@ -233,5 +244,9 @@ fn finish(
     if total.stopped {
         printer.talk("stopped: no entry was left half-written; run it again to continue");
     }
-    Ok(if good { Code::Done } else { Code::Partly })
+    Ok(match good {
+        true => Code::Done,
+        false if passes || total.can_continue() => Code::Partly,
+        false => Code::Error,
+    })
 }

@@ -199,13 +199,13 @@ impl Saved {
             differences.push("the same lines in another order, or different places with the same names".to_owned());
         }
         let message = format!(
-            "the plan is stale: its id is now `{}`, not `{}` as at {}\n  {}",
+            "the plan is stale: its id is now `{}`, not `{}` as at {}",
             made.plan.id(),
             self.plan_id,
             plan::minute(self.made),
-            differences.join("\n  ")
         );
         Fault::new(message)
+            .details(differences)
             .hint("nothing was changed; run `provision plan` again and review what differs")
             .code(Code::Busy)
     }

@@ -15,7 +15,7 @@ use latchkey_sinks::plural::count;
 pub(super) fn completions(printer: Printer, shell: Shell) -> Result<Code, Fault> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "provision", &mut script);
-    printer.result(String::from_utf8_lossy(&script).trim_end())?;
+    printer.block(String::from_utf8_lossy(&script).trim_end())?;
     Ok(Code::Done)
 }
 
@@ -24,7 +24,7 @@ pub(super) fn man(printer: Printer, out: Option<&Path>) -> Result<Code, Fault> {
     let command = Arguments::command();
     let Some(folder) = out else {
         let page = render(command)?;
-        printer.result(String::from_utf8_lossy(&page).trim_end())?;
+        printer.block(String::from_utf8_lossy(&page).trim_end())?;
         return Ok(Code::Done);
     };
     let mut written = 0;

@@ -72,8 +72,18 @@ fn fault(user: &UserName, error: ServiceError) -> Fault {
     Fault { hint, ..Fault::new(error.to_string()) }
 }
 
+/// Whether what is asked for makes sense for a user who does not exist yet: a slip in a name must not create anybody.
+fn creates(set: &UserSet) -> bool {
+    let changes_only = set.suspend || set.restore || !set.remove_role.is_empty();
+    let describes = set.kind.is_some() || set.roles.is_some() || !set.add_role.is_empty();
+    !changes_only && (describes || set.max_tokens.is_none())
+}
+
 async fn set(printer: Printer, client: &Client, set: &UserSet) -> Result<Code, Fault> {
     let old = client.user(&set.name).await?;
+    if old.is_none() && !creates(set) {
+        return Err(open::no_such_user(client, &set.name).await?);
+    }
     let mut roles = set.roles.clone();
     if !set.add_role.is_empty() || !set.remove_role.is_empty() {
         let mut held: Vec<RoleName> = old.as_ref().map(|old| old.roles.clone()).unwrap_or_default();
@@ -167,6 +177,6 @@ async fn list(printer: Printer, client: &Client) -> Result<Code, Fault> {
         ]);
     }
     let text = if users.is_empty() { "No users".to_owned() } else { table(&rows) };
-    printer.result(&text)?;
+    printer.block(&text)?;
     Ok(Code::Done)
 }

@@ -45,8 +45,14 @@ pub(crate) fn beyond(needed: &Grant, found: &Grant) -> Vec<String> {
     missing
 }
 
+/// How an admin extends a grant to what the manifest needs.
+pub(crate) fn cure(manifest: &Manifest, found: &Grant) -> String {
+    // A grant replaces the former one, so all of it is named.
+    format!("ask an admin to run `{}`", command(manifest, &with(found.clone(), &needed(manifest))))
+}
+
 /// The command that sets a grant.
-pub(crate) fn command(manifest: &Manifest, grant: &Grant) -> String {
+fn command(manifest: &Manifest, grant: &Grant) -> String {
     let mut words = vec![format!("provision manifest grant {}", manifest.name)];
     let mut add = |flag: &str, values: Vec<String>| {
         if !values.is_empty() {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use latchkey::bounds::{PERMISSIONS_MAX, ROLES_MAX};
 use latchkey::name::RoleName;
 use latchkey::role::Permission;
+use latchkey::service::ADMIN_ROLE;
 
 use super::moving::moves;
 use super::{Moves, RoleDeclaration};
@@ -20,6 +21,11 @@ pub(super) fn roles(
     for section in sections(section, reading) {
         let name = reading.name(&section.key, "a role's name");
         let declaration = role(&section, whole, reading);
+        if name.as_ref().is_some_and(|name: &RoleName| name.as_str() == ADMIN_ROLE) {
+            let message = format!("the role `{ADMIN_ROLE}` is reserved: no manifest declares it");
+            let hint = "choose another name; `provision bootstrap` creates and restores that role";
+            reading.add(Fault::error("reserved-role", section.key.span.clone(), message).hint(hint));
+        }
         if let Some(name) = name {
             roles.insert(name, declaration);
         }

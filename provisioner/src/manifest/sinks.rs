@@ -54,7 +54,11 @@ fn sink(section: &Section<'_>, reading: &mut Reading<'_>) -> ReadSink {
             None
         }
         (None, None) => {
-            fields.finish_open(reading);
+            if fields.is_part_of_a_name() {
+                fields.finish(reading);
+            } else {
+                fields.finish_open(reading);
+            }
             None
         }
     };

@@ -6,6 +6,7 @@ pub mod keeping;
 mod links;
 mod looking;
 pub mod moving;
+pub mod preparing;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

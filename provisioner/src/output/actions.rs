@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::Printer;
+use super::{Printer, gate};
 use crate::manifest::Manifest;
 use crate::plan::{Labels, Line, Plan, Tone, remarks};
 use latchkey_sinks::reading::snippet::position;
@@ -58,7 +58,10 @@ pub fn annotation(level: Level, spot: Spot<'_>, title: &str, message: &str) -> S
 
 /// What follows `::`, so that it stays one line.
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    // Of what a command is one line of, line breaks have escapes of its own.
+    let lines: Vec<_> = text.split('\n').map(|line| gate::line(line.trim_end_matches('\r'))).collect();
+    // An older form of a command is looked for anywhere in a line.
+    lines.join("\n").replace("##[", "## [").replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 /// A property's value, so that it ends where it should.
@@ -74,8 +77,13 @@ fn in_repository(file: &Path) -> PathBuf {
     resolved(&absolute).strip_prefix(resolved(&root)).map_or_else(|_| file.to_owned(), Path::to_owned)
 }
 
+/// Gives the runner a command, on stderr.
+fn command(line: &str) {
+    super::say(line);
+}
+
 /// Annotates faults of a manifest at their lines.
-pub fn faults(printer: Printer, path: &Path, text: &str, faults: &[Fault]) {
+pub fn faults(path: &Path, text: &str, faults: &[Fault]) {
     if !runs_here() {
         return;
     }
@@ -85,7 +93,7 @@ pub fn faults(printer: Printer, path: &Path, text: &str, faults: &[Fault]) {
             Some(hint) => format!("{}\nhelp: {hint}", fault.message),
             None => fault.message.clone(),
         };
-        printer.talk(&annotation(level, spot(path, text, &fault.span), fault.code, &message));
+        command(&annotation(level, spot(path, text, &fault.span), fault.code, &message));
     }
 }
 
@@ -95,7 +103,7 @@ fn spot<'a>(file: &'a Path, text: &str, span: &Span) -> Spot<'a> {
 }
 
 /// Annotates what is blocked in a plan, and what expires soon, at the tokens that it is about.
-pub fn plan(printer: Printer, manifest: &Manifest, plan: &Plan, labels: &Labels) {
+pub fn plan(manifest: &Manifest, plan: &Plan, labels: &Labels) {
     if !runs_here() {
         return;
     }
@@ -119,7 +127,7 @@ pub fn plan(printer: Printer, manifest: &Manifest, plan: &Plan, labels: &Labels)
         let spot = Spot { file: &manifest.path, line: 1, column: 1 };
         said.push(annotation(Level::Error, spot, "guard", &format!("{guard}\nhelp: {}", guard.hint())));
     }
-    said.iter().take(ANNOTATIONS_MAX).for_each(|line| printer.talk(line));
+    said.iter().take(ANNOTATIONS_MAX).for_each(|line| command(line));
 }
 
 /// Prints lines of a plan, folded in the log of a job.
@@ -129,24 +137,18 @@ pub fn plan(printer: Printer, manifest: &Manifest, plan: &Plan, labels: &Labels)
 pub fn grouped(printer: Printer, title: &str, lines: &[Line]) -> std::io::Result<()> {
     let folds = runs_here() && !lines.is_empty();
     if folds {
-        printer.result(&format!("::group::{}", data(title)))?;
+        super::unless_closed(super::put(&format!("::group::{}", data(title))))?;
     }
     printer.lines(lines)?;
-    if folds { printer.result("::endgroup::") } else { Ok(()) }
+    if folds { super::unless_closed(super::put("::endgroup::")) } else { Ok(()) }
 }
 
 /// Annotates why a command failed. Faults of a manifest were annotated at their lines, and the error that counts them
 /// has no hint.
-pub fn fault(printer: Printer, message: &str, hint: Option<&str>) {
+pub fn fault(message: &str, hint: Option<&str>) {
     if let Some(hint) = hint.filter(|_| runs_here()) {
-        printer.talk(&format!("::error title=provision::{}", data(&format!("{message}\nhelp: {hint}"))));
+        command(&format!("::error title=provision::{}", data(&format!("{message}\nhelp: {hint}"))));
     }
-}
-
-/// A line that no runner takes for a command: the older form is looked for anywhere in a line, and a manifest may
-/// contain anything.
-pub fn tamed(line: &str) -> std::borrow::Cow<'_, str> {
-    if runs_here() && line.contains("##[") { line.replace("##[", "## [").into() } else { line.into() }
 }
 
 /// Adds a page to the step's summary. Without one, or where it cannot be written, nothing happens: the log has it all.
@@ -169,6 +171,6 @@ mod tests {
     fn an_annotation_is_one_command_whatever_it_says() {
         let spot = Spot { file: Path::new("a,b:c.toml"), line: 3, column: 7 };
         let line = annotation(Level::Error, spot, "bad:name,x", "100 %\r\n::add-mask::x");
-        insta::assert_snapshot!(line, @"::error file=a%2Cb%3Ac.toml,line=3,col=7,title=bad%3Aname%2Cx::100 %25%0D%0A::add-mask::x");
+        insta::assert_snapshot!(line, @"::error file=a%2Cb%3Ac.toml,line=3,col=7,title=bad%3Aname%2Cx::100 %25%0A::add-mask::x");
     }
 }

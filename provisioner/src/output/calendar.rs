@@ -54,7 +54,7 @@ pub fn print(
                     vec![format!("{when}{mark}"), format!("{}/{}", date.user, date.name), date.what.words()]
                 };
                 let rows: Vec<Vec<String>> = std::iter::once(heads).chain(dates.iter().map(row)).collect();
-                printer.result(&table(&rows))?;
+                printer.block(&table(&rows))?;
             }
             printer.result(&format!("{sum}, assuming that"))?;
             for assumption in ASSUMPTIONS {

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use super::gate;
 use crate::apply::Outcome;
 use crate::plan::{self, Labels, Line, Plan, Tone};
 use latchkey_sinks::plural::count;
@@ -42,6 +43,7 @@ pub fn code(literal: &str) -> String {
 /// Everything that Markdown, HTML or GitHub would read as more than itself, as a character reference. Mentions and
 /// references to issues are made after that, of the finished text: an empty comment keeps them apart.
 fn escape(text: &str, out: &mut String) {
+    let text = &*gate::line(text);
     let mut rest = text.chars().peekable();
     let mut before = ' ';
     while let Some(character) = rest.next() {
@@ -55,8 +57,7 @@ fn escape(text: &str, out: &mut String) {
                 out.push(character);
                 out.push_str("<!-- -->");
             }
-            ' ' | '\n' | '\r' | '\t' => out.push(' '),
-            character if character.is_control() => {}
+            ' ' => out.push(' '),
             character if character.is_ascii_alphanumeric() || !character.is_ascii() => out.push(character),
             ',' | ';' | '-' | '+' | '/' | '?' | '(' | ')' | '%' | '=' => out.push(character),
             character => {
@@ -80,6 +81,7 @@ pub fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
 
 /// Text as it is, in a block that it cannot leave.
 pub fn block(text: &str) -> String {
+    let text = &*gate::lines(text);
     let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     format!("{fence}text\n{text}\n{fence}")
@@ -100,7 +102,7 @@ pub fn page(parts: &[String]) -> String {
 fn all_lines(lines: &[Line], room: usize) -> String {
     let mut shown = String::new();
     for (index, line) in lines.iter().enumerate() {
-        let line = line.plain();
+        let line = gate::line(&line.plain()).into_owned();
         if shown.len() + line.len() > room {
             let _ = writeln!(shown, "... and {} more", count(lines.len() - index, "line"));
             break;

@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod calendar;
+pub mod gate;
 mod json;
 pub mod markdown;
 mod progress;
@@ -65,7 +66,7 @@ impl Printer {
     /// When stdin cannot be read.
     pub fn ask(self, question: &str) -> io::Result<String> {
         let mut stderr = anstream::stderr().lock();
-        let _ = write!(stderr, "{}", actions::tamed(question));
+        let _ = write!(stderr, "{}", gate::tame(&gate::line(question)));
         let _ = stderr.flush();
         let mut answer = String::new();
         io::stdin().read_line(&mut answer)?;
@@ -81,55 +82,100 @@ impl Printer {
         Ok(Zeroizing::new(typed.trim().to_owned()))
     }
 
-    /// Part of the result, on stdout.
+    /// A line of the result, on stdout. Whoever reads it may have seen enough: a closed pipe is no error.
+    ///
+    /// # Errors
+    /// When stdout is full.
+    pub fn result(self, line: &str) -> io::Result<()> {
+        unless_closed(put(&gate::tame(&gate::line(line))))
+    }
+
+    /// Lines of the result, on stdout.
+    ///
+    /// # Errors
+    /// When stdout is full.
+    pub fn block(self, text: &str) -> io::Result<()> {
+        unless_closed(put(&gate::tame(&gate::lines(text))))
+    }
+
+    /// A secret, on stdout. Nobody else has it, so a closed pipe loses it.
     ///
     /// # Errors
     /// When stdout is closed or full.
-    pub fn result(self, text: &str) -> io::Result<()> {
-        let mut stdout = anstream::stdout().lock();
-        writeln!(stdout, "{text}")?;
-        stdout.flush()
+    pub fn secret(self, text: &str) -> io::Result<()> {
+        put(text)
+    }
+
+    /// JSON with a secret, on stdout, see [`Printer::secret`].
+    ///
+    /// # Errors
+    /// When stdout is closed or full.
+    pub fn secret_json(self, value: &serde_json::Value) -> io::Result<()> {
+        put(&gate::json(&serde_json::to_string_pretty(value)?))
     }
 
     /// The result as JSON, on stdout.
     ///
     /// # Errors
-    /// When stdout is closed or full.
+    /// When stdout is full.
     pub fn json(self, value: &serde_json::Value) -> io::Result<()> {
-        self.result(&serde_json::to_string_pretty(value)?)
+        unless_closed(self.secret_json(value))
     }
 
     /// A message, on stderr. A closed stderr is no error.
-    pub fn talk(self, text: &str) {
-        let _ = writeln!(anstream::stderr().lock(), "{}", actions::tamed(text));
+    pub fn talk(self, line: &str) {
+        say(&gate::tame(&gate::line(line)));
+    }
+
+    /// A message of several lines, of which every part went through [`gate::line`].
+    pub fn talk_block(self, text: &str) {
+        say(&gate::tame(&gate::lines(text)));
+    }
+
+    /// A message of several lines that is coloured already.
+    pub fn rendered(self, text: &str) {
+        say(&gate::tame(&gate::coloured(text)));
     }
 
     /// An error and what to do about it, on stderr.
     pub fn error(self, message: &str, hint: Option<&str>) {
-        self.talk(&format!("{RED}{BOLD}error{PLAIN}: {message}"));
+        self.rendered(&format!("{RED}{BOLD}error{PLAIN}: {}", gate::line(message)));
+        self.help(hint);
+    }
+
+    /// An error with lines of details, on stderr.
+    pub fn error_with(self, message: &str, details: &[String], hint: Option<&str>) {
+        self.error(message, None);
+        for line in details {
+            self.talk(&format!("  {line}"));
+        }
+        self.help(hint);
+    }
+
+    fn help(self, hint: Option<&str>) {
         if let Some(hint) = hint {
-            self.talk(&format!("  {BOLD}help{PLAIN}: {hint}"));
+            self.rendered(&format!("  {BOLD}help{PLAIN}: {}", gate::line(hint)));
         }
     }
 
     /// A warning, on stderr.
     pub fn warning(self, message: &str) {
-        self.talk(&format!("{YELLOW}{BOLD}warning{PLAIN}: {message}"));
+        self.rendered(&format!("{YELLOW}{BOLD}warning{PLAIN}: {}", gate::line(message)));
     }
 
     /// A page, on stdout and, in GitHub Actions, in the step's summary.
     ///
     /// # Errors
-    /// When stdout is closed or full.
+    /// When stdout is full.
     pub fn markdown(self, page: &str) -> io::Result<()> {
         actions::summarise(page);
-        self.result(page)
+        self.block(page)
     }
 
     /// Lines of a plan, on stdout.
     ///
     /// # Errors
-    /// When stdout is closed or full.
+    /// When stdout is full.
     pub fn lines(self, lines: &[Line]) -> io::Result<()> {
         for line in lines {
             let colour = match line.tone {
@@ -139,7 +185,8 @@ impl Printer {
                 Tone::Detail => "",
                 Tone::Note => DIM,
             };
-            self.result(&format!("{colour}{}{PLAIN}", actions::tamed(&line.plain())))?;
+            let plain = line.plain();
+            unless_closed(put(&format!("{colour}{}{PLAIN}", gate::tame(&gate::line(&plain)))))?;
         }
         Ok(())
     }
@@ -150,5 +197,25 @@ impl Printer {
             &format!("token `{}`: {}", failure.subject, failure.message),
             Some(&format!("{}; {}", failure.state, failure.hint)),
         );
+    }
+}
+
+/// Puts a line on stdout as it is.
+fn put(line: &str) -> io::Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    writeln!(stdout, "{line}")?;
+    stdout.flush()
+}
+
+/// Puts a line on stderr as it is.
+fn say(line: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
+/// What a command is for goes on, and its exit code is that of the work, when nobody reads on.
+fn unless_closed(printed: io::Result<()>) -> io::Result<()> {
+    match printed {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
     }
 }

@@ -1,11 +1,12 @@
 //! Progress: a bar on a terminal; elsewhere a line per token, or, where there are many, a count now and then.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use latchkey::mutex::Mutex;
 
-use super::Printer;
+use super::{Printer, gate};
 use crate::apply::{Failure, Reporter};
 
 /// Up to so many tokens each has a line of its own.
@@ -20,6 +21,7 @@ pub struct Progress {
     printer: Printer,
     bar: Mutex<Option<ProgressBar>>,
     count: Mutex<Count>,
+    any: AtomicBool,
 }
 
 /// How far a run has come.
@@ -55,7 +57,7 @@ impl Progress {
     /// Progress through `printer`.
     pub fn new(printer: Printer) -> Self {
         let count = Count { of: 0, done: 0, failed: 0, told: 0, told_at: Instant::now() };
-        Self { printer, bar: Mutex::new(None), count: Mutex::new(count) }
+        Self { printer, bar: Mutex::new(None), count: Mutex::new(count), any: AtomicBool::new(false) }
     }
 
     fn bar(&self) -> Option<ProgressBar> {
@@ -76,6 +78,11 @@ impl Progress {
 
     fn is_short(&self) -> bool {
         self.count.lock().is_short()
+    }
+
+    /// Whether anything was done.
+    pub fn has_done(&self) -> bool {
+        self.any.load(Ordering::Relaxed)
     }
 
     /// Takes the bar away.
@@ -102,9 +109,10 @@ impl Reporter for Progress {
     }
 
     fn done(&self, subject: &str, words: &str) {
+        self.any.store(true, Ordering::Relaxed);
         if let Some(bar) = self.bar() {
             bar.inc(1);
-            bar.set_message(format!("{subject}: {words}"));
+            bar.set_message(gate::line(&format!("{subject}: {words}")).into_owned());
             return;
         }
         if self.is_short() {

@@ -38,9 +38,29 @@ pub enum Blocked {
         /// What to do, as its sink has it.
         hint: Option<String>,
         tracked: Tracked,
+        /// Whether it may be reachable later although nobody changes anything.
+        passes: bool,
     },
+    /// A place could be read and not be written to.
+    Unwritable {
+        place: PlaceId,
+        reason: String,
+        /// What to do, as its sink has it.
+        hint: Option<String>,
+        /// Whether that may pass by itself.
+        passes: bool,
+    },
+    /// The manifest's grant does not cover it.
+    NotGranted { missing: Vec<String>, cure: String },
     /// A declared push whose place cannot be determined.
-    NoPlace(String, String, Option<String>),
+    NoPlace {
+        push: String,
+        reason: String,
+        /// What to do, as its sink has it.
+        hint: Option<String>,
+        /// Whether that may pass by itself.
+        passes: bool,
+    },
     /// It looks as if another token had been renamed.
     Renamed {
         /// The token that is no longer declared and is delivered to the same place.
@@ -84,13 +104,54 @@ pub enum Blocked {
 impl Blocked {
     pub(super) fn unreachable(place: &PlaceId, error: &SinkError, tracked: Tracked) -> Self {
         let (reason, hint) = (error.to_string(), error.hint().map(str::to_owned));
-        Self::Unreachable { place: place.clone(), reason, hint, tracked }
+        Self::Unreachable { place: place.clone(), reason, hint, tracked, passes: error.passes() }
+    }
+
+    pub(super) fn no_place(push: String, error: &SinkError) -> Self {
+        let (reason, hint) = (error.to_string(), error.hint().map(str::to_owned));
+        Self::NoPlace { push, reason, hint, passes: error.passes() }
+    }
+
+    pub(super) fn unwritable(place: &PlaceId, error: &SinkError) -> Self {
+        let (reason, hint) = (error.to_string(), error.hint().map(str::to_owned));
+        Self::Unwritable { place: place.clone(), reason, hint, passes: error.passes() }
+    }
+
+    /// Whether running again can help although nobody changes anything.
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::Unreachable { passes, .. } | Self::Unwritable { passes, .. } | Self::NoPlace { passes, .. } => {
+                *passes
+            }
+            Self::TooManyVersions { until, .. } => until.is_some(),
+            Self::NotQuiet { .. } | Self::UsedLately { .. } => true,
+            Self::Foreign(_)
+            | Self::OtherManifest { .. }
+            | Self::HiddenManifest(_)
+            | Self::NotAgreed { .. }
+            | Self::MovesWhole(_)
+            | Self::NotGranted { .. }
+            | Self::Renamed { .. }
+            | Self::OtherUser(_)
+            | Self::Everywhere { .. }
+            | Self::UserLeftOut(_) => false,
+        }
     }
 
     pub(super) fn other_manifest(place: &PlaceId, other: OtherManifest<'_>) -> Self {
         let OtherManifest::Known { origin, manifest } = other else { return Self::HiddenManifest(place.clone()) };
         let (user, name) = (origin.user.clone(), origin.name.clone());
         Self::OtherManifest { place: place.clone(), manifest: manifest.clone(), user, name }
+    }
+
+    /// What its sink said, where one did.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Unreachable { reason, .. } | Self::Unwritable { reason, .. } | Self::NoPlace { reason, .. } => {
+                Some(reason)
+            }
+            _ => None,
+        }
     }
 
     /// The place that it is about.
@@ -100,8 +161,10 @@ impl Blocked {
             | Self::HiddenManifest(place)
             | Self::OtherManifest { place, .. }
             | Self::Unreachable { place, .. }
+            | Self::Unwritable { place, .. }
             | Self::NotQuiet { place, .. } => Some(place),
-            Self::NoPlace(..)
+            Self::NoPlace { .. }
+            | Self::NotGranted { .. }
             | Self::Renamed { .. }
             | Self::OtherUser(_)
             | Self::NotAgreed { .. }

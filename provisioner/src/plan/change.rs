@@ -106,6 +106,22 @@ pub struct TokenPlan {
     pub findings: Vec<(Place, Finding)>,
 }
 
+impl TokenPlan {
+    /// The places that it writes to.
+    pub fn targets(&self) -> Vec<&Place> {
+        let mut wanted: Vec<&PlaceId> = Vec::new();
+        for change in &self.changes {
+            match change {
+                Change::Create | Change::NewVersion(_) => return self.places.iter().collect(),
+                Change::Resume { to, .. } => wanted.extend(to),
+                Change::Mend { to, .. } => wanted.push(to),
+                _ => {}
+            }
+        }
+        self.places.iter().filter(|place| wanted.contains(&&place.id())).collect()
+    }
+}
+
 /// One thing that is done to a token.
 #[derive(Debug, Clone)]
 pub enum Change {

@@ -103,7 +103,7 @@ fn leak(manifest: &Manifest, observation: &Observation, mut token: TokenPlan) ->
     token.places.retain(|place| reached.contains(&place.id()) && recorded(&place.id()));
     token.changes = vec![Change::NewVersion(Reason::Compromised)];
     token.notes.clear();
-    token.blocked.retain(|blocked| matches!(blocked, Blocked::NoPlace(..)));
+    token.blocked.retain(|blocked| matches!(blocked, Blocked::NoPlace { .. }));
     let ending: Vec<u32> = record.versions.iter().map(|version| version.number).collect();
     let used = ending
         .iter()

@@ -9,6 +9,7 @@ mod change;
 pub mod compromised;
 mod expiry;
 mod faults;
+pub mod granted;
 mod merging;
 mod moving;
 mod note;
@@ -21,6 +22,7 @@ mod tests;
 mod text;
 mod token;
 mod unknown;
+mod unwritable;
 
 use std::collections::BTreeSet;
 
@@ -41,6 +43,7 @@ pub use change::{Change, Field, Reason, TokenField, TokenPlan, UserField};
 pub use faults::faults;
 pub use note::Note;
 pub use prune::Stop;
+pub use unwritable::refuse;
 
 /// Which tokens get a new version besides those that need one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -138,6 +141,8 @@ pub struct RoleChange {
     pub permissions: Permissions,
     /// Whether it is new.
     pub new: bool,
+    /// What it allows today; nothing for a new one.
+    pub before: Permissions,
     /// What it will allow beyond today.
     pub gains: Vec<String>,
     /// What it will no longer allow.
@@ -231,9 +236,13 @@ impl Plan {
 
 pub use text::{Concern, Labels, Line, Remark, Tone, concerns, kept_as, lines, remarks, summary};
 
-/// `at` to the minute, for people.
+/// `at` to the minute, for people. What was set as the end of a day is shown on that day.
 pub fn minute(at: Timestamp) -> String {
     let zoned = at.to_zoned(jiff::tz::TimeZone::UTC);
+    let is_end = zoned.time() == jiff::civil::Time::midnight();
+    if let Some(day) = zoned.date().yesterday().ok().filter(|_| is_end) {
+        return format!("{day} 24:00 UTC");
+    }
     zoned.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 

@@ -39,6 +39,13 @@ pub enum Note {
         /// When the token is to be rotated, which waits for the place.
         due: Option<Timestamp>,
     },
+    /// The login of this run may not write to a place, so a run of another one has to.
+    LoginMayNot {
+        place: PlaceId,
+        reason: String,
+        /// What to do, as its sink has it.
+        hint: Option<String>,
+    },
     /// A version that a place contains expires soon.
     Expires { number: u32, at: Timestamp },
     /// A version that was in use is no longer valid.

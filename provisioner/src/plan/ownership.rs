@@ -42,6 +42,7 @@ fn role(manifest: &Manifest, name: &RoleName, declared: &RoleDeclaration, old: O
         name: name.clone(),
         permissions: declared.permissions.clone(),
         new: old.is_none(),
+        before: old.map(|old| old.permissions.clone()).unwrap_or_default(),
         gains: after.difference(&before).cloned().collect(),
         losses: before.difference(&after).cloned().collect(),
         taken_over,

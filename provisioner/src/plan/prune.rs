@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use latchkey::clock::ClockBehind;
 use latchkey::lifetime::Seconds;
+use latchkey::name::ManifestName;
 use latchkey::place::PlaceId;
 use latchkey::token::{Token, Use};
 
@@ -42,6 +43,8 @@ pub enum Stop {
         /// Of how many.
         of: usize,
     },
+    /// The manifest's grant does not cover a role or user that the run would change.
+    NotGranted { manifest: ManifestName, missing: Vec<String>, cure: String },
 }
 
 impl std::fmt::Display for Stop {
@@ -54,6 +57,9 @@ impl std::fmt::Display for Stop {
             Self::Rotations { rotations, of } => {
                 let of = count(*of, "token");
                 write!(formatter, "this would rotate {rotations} of {of}, none of them due or named")
+            }
+            Self::NotGranted { manifest, missing, .. } => {
+                write!(formatter, "the manifest `{manifest}` is not allowed to grant {}", missing.join(", "))
             }
         }
     }
@@ -70,6 +76,7 @@ impl Stop {
             Self::Clock(_) => "set the clock of the table's machine, for example by NTP".to_owned(),
             Self::Deletes { deletes, .. } => format!("if this is intended, pass `--allow-deletes {deletes}`"),
             Self::Rotations { rotations, .. } => format!("if this is intended, pass `--allow-rotations {rotations}`"),
+            Self::NotGranted { cure, .. } => cure.clone(),
         }
     }
 }

@@ -116,8 +116,7 @@ fn carry(
         let place = match place {
             Ok(place) => place,
             Err(error) => {
-                let (push, hint) = (format!("{} {}", push.sink, push.name), error.hint().map(str::to_owned));
-                plan.blocked.push(Blocked::NoPlace(push, error.to_string(), hint));
+                plan.blocked.push(Blocked::no_place(format!("{} {}", push.sink, push.name), error));
                 continue;
             }
         };

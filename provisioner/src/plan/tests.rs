@@ -316,7 +316,7 @@ fn blocked_words(blocked: &Blocked) -> String {
         Blocked::Foreign(place) => format!("foreign {}", sink_of(place)),
         Blocked::OtherManifest { place, manifest, .. } => format!("{manifest}'s {}", sink_of(place)),
         Blocked::Unreachable { place, .. } => format!("unreachable {}", sink_of(place)),
-        Blocked::NoPlace(push, ..) => format!("no place {push}"),
+        Blocked::NoPlace { push, .. } => format!("no place {push}"),
         Blocked::Renamed { from, .. } => format!("renamed {from}"),
         Blocked::HiddenManifest(place) => format!("somebody's {}", sink_of(place)),
         Blocked::NotAgreed { manifest, name, .. } => format!("{manifest} keeps {name}"),
@@ -328,6 +328,8 @@ fn blocked_words(blocked: &Blocked) -> String {
         Blocked::UsedLately { number, .. } => format!("{number} used lately"),
         Blocked::Everywhere { sinks, .. } => format!("everywhere, also {}", sinks.join("+")),
         Blocked::UserLeftOut(user) => format!("needs {user}"),
+        Blocked::Unwritable { place, .. } => format!("unwritable {}", sink_of(place)),
+        Blocked::NotGranted { missing, .. } => format!("not granted {}", missing.join("+")),
     }
 }
 
@@ -344,6 +346,7 @@ fn note_words(note: &Note) -> String {
         Note::StaysWhileLagging { place, .. } => format!("stays {}", sink_of(place)),
         Note::Leaving { place, .. } => format!("leaving {}", sink_of(place)),
         Note::OutOfSight { place, .. } => format!("unseen {}", sink_of(place)),
+        Note::LoginMayNot { place, .. } => format!("not by this login {}", sink_of(place)),
         Note::Expires { number, .. } => format!("{number} expires"),
         Note::Expired { number, places, unseen, .. } => {
             let all: Vec<&str> = places.iter().chain(unseen).map(sink_of).collect();

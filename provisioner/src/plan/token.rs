@@ -18,9 +18,8 @@ use ending::{is_forceable, leave, repairs, retire};
 use record::{about, update};
 
 use super::merging::merge;
-use super::{
-    Blocked, Change, Note, Options, Reason, Rotate, TokenField, TokenPlan, Tracked, ahead, expiry, moving, unknown,
-};
+use super::unwritable::{keep_records, undeclares};
+use super::{Blocked, Change, Note, Options, Reason, Rotate, TokenPlan, Tracked, ahead, expiry, moving, unknown};
 use crate::manifest::{Manifest, TokenDeclaration};
 use crate::observe::finding::{Finding, Known};
 use crate::observe::{Observation, Observed};
@@ -53,11 +52,9 @@ pub(super) fn decide(
     for (push, place) in declaration.pushes.iter().zip(&observed.places) {
         match place {
             Ok(place) => plan.places.push(place.clone()),
-            Err(error) => plan.blocked.push(Blocked::NoPlace(
-                format!("{} {}", push.sink, push.name),
-                error.to_string(),
-                error.hint().map(str::to_owned),
-            )),
+            Err(error) => {
+                plan.blocked.push(Blocked::no_place(format!("{} {}", push.sink, push.name), error));
+            }
         }
     }
     if !moving::begin(&mut plan, &manifest.name, observed, declaration) {
@@ -89,7 +86,7 @@ pub(super) fn decide(
         plan.changes.extend(rest);
         leave(&mut plan, &case, &record);
         merge(&mut plan, &case.twins, &record, observation);
-        settle(&mut plan, &record);
+        settle(&mut plan);
         count_changes(&mut plan, &record, observation.at);
         warn(&mut plan, observation, &record);
     } else if check_places(&mut plan, &case) {
@@ -171,7 +168,7 @@ fn check_places(plan: &mut TokenPlan, case: &Case<'_>) -> bool {
 }
 
 /// What was decided apart, brought together.
-fn settle(plan: &mut TokenPlan, record: &Token) {
+fn settle(plan: &mut TokenPlan) {
     // Once is enough to tell that a place cannot be reached.
     let told = |id: &PlaceId| {
         plan.blocked.iter().any(|blocked| matches!(blocked, Blocked::Unreachable { place, .. } if place == id))
@@ -184,28 +181,8 @@ fn settle(plan: &mut TokenPlan, record: &Token) {
     if plan.blocked.is_empty() || delivers {
         return;
     }
-    // Only a place that is recorded as no longer declared can be forgotten.
-    let undeclares = plan.changes.iter().any(|change| match change {
-        Change::Forget { place } => record.places.get(place).is_some_and(|place| place.declared),
-        _ => false,
-    });
-    // A place recorded as declared, or a duration, that nothing can be delivered for would only be in the way of
-    // whoever can.
-    for change in &mut plan.changes {
-        if let Change::Update(fields) = change {
-            fields.retain(|field| match field.name {
-                TokenField::Places => undeclares,
-                TokenField::ExpiresIn | TokenField::RotateEvery | TokenField::Overlap => false,
-                TokenField::Description
-                | TokenField::Roles
-                | TokenField::Labels
-                | TokenField::AllowedIps
-                | TokenField::Leaving
-                | TokenField::MovedTo => true,
-            });
-        }
-    }
-    plan.changes.retain(|change| !matches!(change, Change::Update(fields) if fields.is_empty()));
+    let undeclares = undeclares(plan);
+    keep_records(plan, undeclares);
 }
 
 /// Tells of places that are changed again and again, as each repair keeps older versions valid.

@@ -14,7 +14,9 @@ use std::fmt::Debug;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use latchkey::name::UserName;
+use latchkey::role::Permissions;
 use latchkey::service::{Caller, Service};
 
 use direct::Direct;
@@ -32,6 +34,11 @@ pub use time::ServerTime;
 pub trait Connection: Protocol + Administration + Debug {
     /// The user of the token in hand, where a token is; an operator is none.
     fn me(&self) -> Option<&UserName> {
+        None
+    }
+
+    /// What the token in hand allows and when it expires, where a token is.
+    fn own_rights(&self) -> Option<(&Permissions, Timestamp)> {
         None
     }
 

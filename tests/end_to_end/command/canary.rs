@@ -84,7 +84,7 @@ fn no_secret_is_printed_logged_or_stored() {
     world.edit("path = \"other.env\"", "path = \".env\"");
     let text = world.read(".env");
     world.write(".env", &format!("{text}OPEN=\"{}", text.lines().next().unwrap()));
-    seen.run(&world, "apply").exits(3);
+    seen.run(&world, "apply").exits(1);
     world.write(".env", &text.replace("BUILD_TOKEN", "MOVED"));
     seen.run(&world, "apply").exits(0);
     world.clock(2 * DAY);

@@ -110,7 +110,7 @@ fn a_renamed_token_is_refused_until_moved_from_says_so_and_keeps_its_secret() {
     let _ = world.told();
     world.edit("[tokens.build-api]", "[tokens.builder-api]");
     world.run("plan").exits(1);
-    world.run("apply").exits(3);
+    world.run("apply").exits(1);
     assert!(world.is_valid(&secret));
     world.edit("[tokens.builder-api]\n", "[tokens.builder-api]\nmoved_from = \"build-api\"\n");
     world.run("apply").exits(0);

@@ -53,7 +53,7 @@ fn a_tracked_file_is_a_problem_and_an_unignored_one_a_note() {
     };
     git(&["init", "--quiet"]);
     let noted = world.run("doctor").exits(0);
-    assert!(noted.stdout.contains("is not ignored by git") && noted.stdout.contains("1 note"), "{}", noted.stdout);
+    assert!(noted.stdout.contains("is not ignored by git") && noted.stdout.contains("2 notes"), "{}", noted.stdout);
     git(&["add", ".env"]);
     let tracked = world.run("doctor").exits(1);
     assert!(tracked.stdout.contains("problem  sink `dev`"), "{}", tracked.stdout);

@@ -127,7 +127,7 @@ fn a_blocked_token_that_expired_is_still_shown_to_be_dead() {
     assert!(plan.contains("build-api`: blocked: `.env MORE`"), "{plan}");
     assert!(plan.contains("build-api`: warning: version 1 expired at"), "{plan}");
     assert!(plan.contains("`.env BUILD_TOKEN` still contains it"), "{plan}");
-    assert!(world.run("status").exits(0).stdout.contains("1 blocked, 2 expired"));
+    assert!(world.run("status").exits(0).stdout.contains("2 expired, 1 blocked"));
 }
 
 #[test]

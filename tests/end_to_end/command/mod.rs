@@ -1,6 +1,8 @@
 //! The command `provision`, as its users meet it: the real binary, real files, and what it says word for word.
 
+mod calm;
 mod canary;
+mod cases;
 mod changing;
 mod clock;
 mod compromised;
@@ -12,6 +14,7 @@ mod exits;
 mod expiry;
 mod files;
 mod help;
+mod hostile;
 mod interrupt;
 mod job;
 mod json;
@@ -22,6 +25,7 @@ mod markdown;
 mod moving;
 mod overview;
 mod people;
+mod promises;
 mod prune;
 mod saved;
 mod selection;

@@ -42,7 +42,7 @@ fn a_leaving_place_is_not_said_to_be_valid_after_it_expired() {
     world.run("rotate build-api").exits(0);
     leaving("is no longer valid");
     let status = world.run("status").exits(0).stdout;
-    assert!(status.contains("1 leaving, 1 expired") && !status.contains("in sync"), "{status}");
+    assert!(status.contains("1 expired, 1 leaving") && !status.contains("in sync"), "{status}");
     assert!(status.contains("leaving  `ci/build-api`: `.env OLD`") && status.contains("--forget "), "{status}");
 }
 

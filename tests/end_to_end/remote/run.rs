@@ -59,17 +59,41 @@ fn an_entry_that_was_changed_by_hand_is_mended_from_another_place() {
 }
 
 #[test]
-fn what_the_grant_does_not_cover_is_refused_with_the_request_id_and_the_way_out() {
+fn what_the_grant_does_not_cover_is_refused_in_the_plan_with_the_way_out() {
     let remote = Remote::start();
     remote.world.edit("documents:read", "documents:write");
-    let refused = remote.run("apply");
-    assert_ne!(refused.code, Some(0));
+    let plan = remote.run("plan").exits(1).stdout;
+    assert!(plan.contains("the manifest `acme` is not allowed to grant `documents:write`"), "{plan}");
+    assert!(plan.contains("`provision manifest grant acme --permission documents:read,documents:write`"), "{plan}");
+    let refused = remote.run("apply").exits(1);
     assert!(refused.stderr.contains("is not allowed to grant `documents:write`"), "{}", refused.stderr);
-    assert!(refused.stderr.contains("(request "), "{}", refused.stderr);
-    assert!(refused.stderr.contains("provision manifest grant acme"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("help: nothing was changed; ask an admin to run"), "{}", refused.stderr);
     remote.admin("manifest grant acme -p documents:write").exits(0);
+    remote.run("plan").exits(0);
     remote.run("apply").exits(0);
     assert!(remote.is_valid(&remote.world.entry(".env", "BUILD_TOKEN")));
+}
+
+#[test]
+fn a_role_of_others_that_allows_more_than_the_grant_blocks_its_token_and_no_other() {
+    let remote = Remote::start();
+    let direct = "--service embedded:latchkey.db";
+    remote.world.run(&format!("role set auditor -p documents:read,audits:read {direct}")).exits(0);
+    remote.world.run(&format!("user set ana --roles auditor {direct}")).exits(0);
+    let text = remote.world.read("tokens.toml");
+    let declared = "user = \"ana\"\nroles = [\"auditor\"]\npush = [{ sink = \"dev\", name = \"ANA_TOKEN\" }]";
+    remote.world.write("tokens.toml", &format!("{text}\n[tokens.ana-api]\n{declared}\n"));
+    remote.admin("manifest grant acme -p documents:read --user ana --role auditor").exits(0);
+    let plan = remote.run("plan").exits(1).stdout;
+    assert!(plan.contains("`ana/ana-api`: blocked: the manifest is not allowed to grant `audits:read`"), "{plan}");
+    assert!(plan.contains("Plan: 4 to create, 1 blocked"), "{plan}");
+    remote.run("apply").exits(3);
+    assert!(remote.is_valid(&remote.world.entry(".env", "BUILD_TOKEN")));
+    remote.run("apply").exits(1);
+    remote.admin("manifest grant acme -p documents:read,audits:read --user ana --role auditor").exits(0);
+    remote.run("plan").exits(0);
+    remote.run("apply").exits(0);
+    assert!(remote.is_valid(&remote.world.entry(".env", "ANA_TOKEN")));
 }
 
 #[test]

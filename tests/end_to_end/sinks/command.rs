@@ -1,6 +1,7 @@
 //! The command itself on the fakes of Vercel and Heroku, as a person at a shell sees it.
 
 use latchkey_sinks::conformance::{On, Trouble};
+use serde_json::json;
 use tests::provision::{DAY, HOUR, Ran, World};
 use tests::sinks::heroku::{Heroku, PIPELINE};
 use tests::sinks::vendor::Listening;
@@ -141,7 +142,7 @@ async fn a_manifest_lives_on_vercel_and_heroku() {
     let push =
         "\n[tokens.search-api]\nuser = \"ci@example.com\"\npush = [{ sink = \"worker\", name = \"SEARCH_TOKEN\" }]\n";
     world.write("tokens.toml", &format!("{tokens}{push}"));
-    shell.run("apply tokens.toml").exits(3);
+    shell.run("apply tokens.toml").exits(1);
     assert_eq!(worker.value(APP, "SEARCH_TOKEN").as_deref(), Some("theirs"));
     world.edit("name = \"SEARCH_TOKEN\"", "name = \"SEARCH_TOKEN\", adopt = true");
     shell.run("apply tokens.toml").exits(0);
@@ -149,8 +150,8 @@ async fn a_manifest_lives_on_vercel_and_heroku() {
     println!("{}", world.told());
 
     // Logins that do not work are told before anything is staged.
-    shell.run_as("wrong", "heroku-login", "rotate tokens.toml production-api").exits(3);
-    shell.run_as("vercel-login", "wrong", "rotate tokens.toml production-api").exits(3);
+    shell.run_as("wrong", "heroku-login", "rotate tokens.toml production-api").exits(1);
+    shell.run_as("vercel-login", "wrong", "rotate tokens.toml production-api").exits(1);
     assert_eq!(shell.secret("API_TOKEN"), third);
     println!("{}", world.told());
 
@@ -269,7 +270,7 @@ async fn refusals_of_a_vendor_lock_no_token_out() {
     for run in 0..9 {
         shell.heroku.meets(Trouble::Forbidden, On::Write);
         shell.vercel.meets(Trouble::Forbidden, On::Write);
-        let refused = shell.run("apply").exits(3);
+        let refused = shell.run("apply").exits(if run == 0 { 3 } else { 1 });
         assert!(refused.stderr.contains("not allowed to create variables"), "run {run}: {}", refused.stderr);
         assert!(!refused.stdout.contains("blocked"), "run {run}: {}", refused.stdout);
     }
@@ -277,6 +278,40 @@ async fn refusals_of_a_vendor_lock_no_token_out() {
     for name in ["API_TOKEN", "BILLING_TOKEN"] {
         shell.secret(name);
     }
+}
+
+/// A row that is read by more than the push is for is refused by every write.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_another_environment_reads_is_blocked_in_the_plan() {
+    let shell = Shell::new().await;
+    shell.vercel.vendor().foreign(&json!({ "key": "BILLING_TOKEN", "target": ["production", "preview"] }));
+    let adopted = "name = \"BILLING_TOKEN\", targets = [\"production\"], adopt = true";
+    shell.world.edit("name = \"BILLING_TOKEN\", targets = [\"production\"]", adopted);
+    let plan = shell.run("plan").exits(1).stdout;
+    assert!(plan.contains("blocked: cannot write") && plan.contains("is also set for preview"), "{plan}");
+    shell.run("apply").exits(3);
+    let ran = shell.run("apply").exits(1);
+    assert!(ran.stdout.contains("Incomplete: 0 changed, 1 failed"), "{}", ran.stdout);
+    let plan = shell.run("plan").exits(1).stdout;
+    assert!(plan.contains("is also set for preview"), "{plan}");
+}
+
+/// A pull request is planned by a login that may only read, and applied by another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_the_login_of_a_plan_may_not_write_is_a_note() {
+    let shell = Shell::new().await;
+    shell.heroku.vendor().scopes("read-protected");
+    let plan = shell.run("plan --out plan.json").exits(0).stdout;
+    assert!(plan.contains("this login cannot write") && plan.contains("Plan: 4 to create"), "{plan}");
+    assert_eq!(shell.run("plan --format json").exits(0).json()["blocked"], false);
+    shell.run("apply").exits(3);
+    let refused = shell.run("apply").exits(1);
+    assert!(refused.stderr.contains("not to change them"), "{}", refused.stderr);
+    assert!(refused.stdout.contains("Incomplete: 0 changed, 2 failed"), "{}", refused.stdout);
+    shell.run("plan --out plan.json").exits(0);
+    shell.heroku.vendor().scopes("global");
+    shell.run("apply --plan plan.json").exits(0);
+    shell.secret("API_TOKEN");
 }
 
 #[test]

@@ -17,6 +17,7 @@ use aws_types::service_config::ServiceConfigKey;
 use super::Settings;
 use super::failure::Asked;
 use super::identity::Identity;
+use super::profile::{missing_profile, missing_profile_of_environment};
 use crate::SinkError;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -30,7 +31,16 @@ pub(super) async fn connect(
     settings: &Settings,
     credentials: Option<&SharedCredentialsProvider>,
 ) -> Result<(Client, Identity), SinkError> {
-    let region = region(settings).await?;
+    // Before the region, which is in the profile too.
+    if let Some(name) = settings.profile.as_deref().filter(|_| credentials.is_none())
+        && let Some(missing) = missing_profile(name, "the sink").await
+    {
+        return Err(missing);
+    }
+    let region = match region(settings).await {
+        Ok(region) => region,
+        Err(error) => return Err(missing_profile_of_environment().await.unwrap_or(error)),
+    };
     let config = sdk_config(settings, credentials, &region).await;
     let mut builder = aws_sdk_secretsmanager::config::Builder::from(&config);
     builder.set_endpoint_url(settings.endpoint.clone().or_else(|| environment_endpoint(&config)));
@@ -41,7 +51,16 @@ pub(super) async fn connect(
     };
     // Behind an endpoint of AWS's own the login may be anybody's, as behind none.
     if settings.endpoint.as_deref().and_then(foreign).is_none() {
-        identity.account = checked_account(settings, &config, &identity).await?;
+        identity.account = match checked_account(settings, &config, &identity).await {
+            Ok(account) => account,
+            Err(error @ SinkError::Login { .. }) => {
+                return Err(missing_profile_of_environment()
+                    .await
+                    .filter(|_| settings.profile.is_none())
+                    .unwrap_or(error));
+            }
+            Err(error) => return Err(error),
+        };
     }
     Ok((Client::from_conf(builder.build()), identity))
 }

@@ -66,11 +66,20 @@ pub fn place(machine: &str, path: &Path, name: &str) -> Place {
     Place::new(KIND, &[("machine", machine), ("path", &path.to_string_lossy()), ("name", name)], true)
 }
 
+/// Why git has the file at the resolved `path` or may offer it to be added: what is wrong, `: ` and what to do. Runs git.
+pub fn git_warning(path: &Path) -> Option<String> {
+    match file::check_untracked(path) {
+        // Git calls no file ignored that it tracks.
+        Err(error) => Some(format!("{error}: {}", error.hint().unwrap_or_default())),
+        Ok(()) => git::may_be_added(path),
+    }
+}
+
 /// What the owner of the file at `path` should know before a secret goes there, one sentence each. Runs git.
 fn warnings(path: &Path, mode: Mode) -> Vec<String> {
     let path = files::resolve(path);
     let mut warnings = Vec::new();
-    warnings.extend(git::may_be_added(&path));
+    warnings.extend(git_warning(&path));
     match Site::open(&path).and_then(|site| site.check_replaceable(mode)) {
         // What every look tells.
         Err(FileError::NoFolder { .. } | FileError::Folder { .. } | FileError::NotRegular { .. }) => return warnings,

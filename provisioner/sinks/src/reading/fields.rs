@@ -28,15 +28,25 @@ pub struct Fields<'a> {
     header: Span,
     asked: Vec<&'static str>,
     missing: Vec<(&'static str, Fault)>,
+    /// Where it is the table of something that has a name.
+    section: Option<Named<'a>>,
+}
+
+/// The name of what a table declares.
+struct Named<'a> {
+    text: &'a str,
+    /// The table of all of its kind.
+    kind: String,
 }
 
 impl<'a> Fields<'a> {
     pub fn new(table: &'a DeTable<'a>, whose: String, header: Span) -> Self {
-        Self { table, whose, header, asked: Vec::new(), missing: Vec::new() }
+        Self { table, whose, header, asked: Vec::new(), missing: Vec::new(), section: None }
     }
 
     pub fn of_section(section: &Section<'a>, word: &str) -> Self {
-        Self::new(section.table, format!("{word} `{}`", shown(section.key.text)), section.header.clone())
+        let fields = Self::new(section.table, format!("{word} `{}`", shown(section.key.text)), section.header.clone());
+        Self { section: Some(Named { text: section.key.text, kind: format!("{word}s") }), ..fields }
     }
 
     /// The value of a field.
@@ -168,8 +178,35 @@ impl<'a> Fields<'a> {
         reading.faults.extend(self.missing.into_iter().map(|(_, fault)| fault));
     }
 
+    /// Whether the table has nothing but tables that are no fields: a dotted name has made it, and nothing else is missing.
+    pub fn is_part_of_a_name(&self) -> bool {
+        let is_part = |(key, value): (&Spanned<Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
+            !self.asked.contains(&&**key.get_ref()) && value.get_ref().is_table()
+        };
+        self.section.is_some() && !self.table.is_empty() && self.table.iter().all(is_part)
+    }
+
+    /// The fault of a table that is no field, in the table of something that has a name: a dot in a name divides it.
+    fn dotted(&self, key: &Spanned<Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> Option<Fault> {
+        let section = self.section.as_ref()?;
+        let mut table = value.get_ref().as_table()?;
+        let mut name = format!("{}.{}", section.text, key.get_ref());
+        // What has nothing but another table in it is a part of the name too.
+        while let (1, Some((key, inner))) = (table.len(), table.iter().next()) {
+            let Some(inner) = inner.get_ref().as_table() else { break };
+            name = format!("{name}.{}", key.get_ref());
+            table = inner;
+        }
+        let message = format!("a dot divides a name: `{}` is a table in {}", shown(key.get_ref()), self.whose);
+        let hint = format!("put a name with dots in quotes: `[{}.\"{}\"]`", section.kind, shown(&name));
+        Some(Fault::error("dotted-name", key.span(), message).hint(hint))
+    }
+
     /// Reports missing fields, and the fields that nobody asked for.
     pub fn finish(mut self, reading: &mut Reading<'_>) {
+        if self.is_part_of_a_name() {
+            self.missing.clear();
+        }
         for (key, value) in self.table {
             let name: &str = key.get_ref();
             // A plain login has a fault of its own.
@@ -179,6 +216,10 @@ impl<'a> Fields<'a> {
                 continue;
             }
             let near = nearest(name, self.asked.iter().copied());
+            if let Some(fault) = self.dotted(key, value).filter(|_| near.is_none()) {
+                reading.add(fault);
+                continue;
+            }
             self.missing.retain(|(missing, _)| Some(*missing) != near);
             let hint = match near {
                 Some(near) => format!("did you mean `{near}`?"),

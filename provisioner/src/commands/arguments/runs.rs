@@ -40,9 +40,8 @@ impl Allow {
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Check {
-    /// Manifest
-    #[arg(default_value = "tokens.toml")]
-    pub(in crate::commands) file: PathBuf,
+    /// Manifest [default: the nearest `tokens.toml`, here or in a folder above]
+    pub(in crate::commands) file: Option<PathBuf>,
     #[command(flatten)]
     pub(in crate::commands) allow: Allow,
     #[command(flatten)]
@@ -103,9 +102,8 @@ pub(in crate::commands) struct PlanFlags {
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Plan {
-    /// Manifest
-    #[arg(default_value = "tokens.toml")]
-    pub(in crate::commands) file: PathBuf,
+    /// Manifest [default: the nearest `tokens.toml`, here or in a folder above]
+    pub(in crate::commands) file: Option<PathBuf>,
     #[command(flatten)]
     pub(in crate::commands) may: PlanFlags,
     #[command(flatten)]
@@ -128,9 +126,8 @@ pub(in crate::commands) struct Plan {
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Apply {
-    /// Manifest
-    #[arg(default_value = "tokens.toml")]
-    pub(in crate::commands) file: PathBuf,
+    /// Manifest [default: the nearest `tokens.toml`, here or in a folder above]
+    pub(in crate::commands) file: Option<PathBuf>,
     #[command(flatten)]
     pub(in crate::commands) may: PlanFlags,
     /// Apply the plan that `plan --out` wrote, with its options; refuse if it is stale
@@ -183,7 +180,7 @@ pub(in crate::commands) struct RunFlags {
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Rotate {
-    /// Manifest [default: tokens.toml], then tokens to rotate now [default: those that are due]
+    /// Manifest [default: the nearest `tokens.toml`], then tokens to rotate now, and no others [default: those that are due]
     #[arg(value_name = "FILE|NAME")]
     pub(in crate::commands) words: Vec<String>,
     /// Rotate every token now
@@ -233,20 +230,21 @@ pub(in crate::commands) struct Rotate {
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Status {
-    /// Manifest
-    #[arg(default_value = "tokens.toml")]
-    pub(in crate::commands) file: PathBuf,
+    /// Manifest [default: the nearest `tokens.toml`, here or in a folder above]
+    pub(in crate::commands) file: Option<PathBuf>,
     #[command(flatten)]
     pub(in crate::commands) allow: Allow,
+    /// Exit with code 2 if anything needs attention
+    #[arg(long, help_heading = OUTPUT)]
+    pub(in crate::commands) detailed_exitcode: bool,
     #[command(flatten)]
     pub(in crate::commands) form: ReportForm,
 }
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Doctor {
-    /// Manifest
-    #[arg(default_value = "tokens.toml")]
-    pub(in crate::commands) file: PathBuf,
+    /// Manifest [default: the nearest `tokens.toml`, here or in a folder above]
+    pub(in crate::commands) file: Option<PathBuf>,
     #[command(flatten)]
     pub(in crate::commands) allow: Allow,
     /// Print only the least privileges that the manifest needs, for AWS as an IAM policy

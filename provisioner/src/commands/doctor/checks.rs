@@ -5,14 +5,15 @@ use std::path::Path;
 
 use latchkey::clock::{Clock as _, ClockBehind, SystemClock};
 
-use super::Diagnosis;
+use super::{Diagnosis, tokens};
 use crate::commands::exit::Fault;
+use crate::commands::promise;
 use crate::manifest::{Manifest, ServiceAddress, granted};
-use crate::observe::{Observation, observe};
-use crate::plan::{self, Concern, Labels, Options, Stop};
+use crate::observe::observe;
+use crate::plan::{self, Stop};
 use crate::service::{Client, ServiceError};
 use latchkey_sinks::ManifestSinks;
-use latchkey_sinks::files;
+use latchkey_sinks::{dotenv, files};
 
 /// How far two clocks may be apart, in seconds.
 const SKEW_MAX: i64 = 60;
@@ -39,20 +40,51 @@ pub(super) fn files(manifest: &Manifest) -> Vec<Diagnosis> {
             continue;
         }
         findings.extend(warnings.iter().map(|warning| {
-            let (words, fix) = warning.split_once(": ").unwrap_or((warning, ""));
-            Diagnosis::note(what.clone(), words, Some(fix).filter(|fix| !fix.is_empty()))
+            let (words, fix) = split(warning);
+            Diagnosis::note(what.clone(), words, Some(fix.as_str()).filter(|fix| !fix.is_empty()))
         }));
     }
     findings
 }
 
-/// The mode of an embedded table: whoever writes it is the service's operator.
-pub(super) fn table_file(address: &ServiceAddress, manifest: &Manifest) -> Option<Diagnosis> {
-    let ServiceAddress::Embedded(path) = address else { return None };
-    let mode = files::mode(&files::resolve(path)).filter(|mode| mode & 0o077 != 0)?;
-    let fix = format!("chmod 600 {}", shell_word(path));
-    let words = format!("open to others (mode {mode:04o}); whoever can write it is the operator");
-    Some(Diagnosis::problem(format!("file `{}`", shown(path, manifest)), words, Some(&fix)))
+/// An embedded table's file: whoever writes it is the service's operator, and so is whoever can commit another one.
+pub(super) fn table_file(address: &ServiceAddress, manifest: &Manifest) -> Vec<Diagnosis> {
+    let ServiceAddress::Embedded(path) = address else { return Vec::new() };
+    let what = || format!("file `{}`", shown(path, manifest));
+    let mut findings = Vec::new();
+    if let Some(mode) = files::mode(&files::resolve(path)).filter(|mode| mode & 0o077 != 0) {
+        let fix = format!("chmod 600 {}", shell_word(path));
+        let words = format!("open to others (mode {mode:04o}); whoever can write it is the operator");
+        findings.push(Diagnosis::problem(what(), words, Some(&fix)));
+    }
+    if let Err(fault) = promise::can_be_created(address) {
+        findings.push(Diagnosis::of_fault(what(), &fault));
+    }
+    // SQLite has files beside it, which are read as a part of it.
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let added = [path.as_path(), Path::new(&log)].into_iter().find_map(|path| what_git_adds(&files::resolve(path)));
+    findings.extend(added.map(|(words, fix)| Diagnosis::note(what(), words, Some(fix.as_str()))));
+    findings
+}
+
+fn what_git_adds(path: &Path) -> Option<(String, String)> {
+    let (words, fix) = split(&dotenv::git_warning(path)?);
+    let fix =
+        if fix.is_empty() { fix } else { "add `latchkey.db*` to `.gitignore`".replace("latchkey.db", &name(path)) };
+    Some((words, fix))
+}
+
+/// The name of a table's file, without what SQLite puts behind it.
+fn name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.strip_suffix("-wal").unwrap_or(&name).to_owned()
+}
+
+/// A warning as what is wrong, and what to do about it.
+fn split(warning: &str) -> (String, String) {
+    let (words, fix) = warning.split_once(": ").unwrap_or((warning, ""));
+    (words.to_owned(), fix.to_owned())
 }
 
 /// A path as the manifest would name it.
@@ -97,7 +129,7 @@ pub(super) async fn service(
     if faults.is_empty() {
         findings.push(Diagnosis::good(what, "all users and roles of the manifest exist"));
     }
-    tokens(findings, manifest, &observation);
+    findings.extend(tokens::check(manifest, &observation));
 }
 
 /// This machine's clock: what the table has seen, and how far the service's is apart.
@@ -110,16 +142,6 @@ fn clock(behind: Option<ClockBehind>, apart: i64) -> Diagnosis {
         return Diagnosis::problem("clock", words, Some("set the clock of this machine, for example by NTP"));
     }
     Diagnosis::good("clock", "in sync with the service")
-}
-
-/// What stops a rotation sooner or later: recorded places that nobody can read from here, and tokens that expire.
-fn tokens(findings: &mut Vec<Diagnosis>, manifest: &Manifest, observation: &Observation) {
-    let labels = Labels::new(&manifest.folder, &observation.machine);
-    let plan = plan::plan(manifest, observation, &Options::default());
-    for Concern { what, text, fix, elsewhere } in plan.tokens.iter().flat_map(|token| plan::concerns(token, &labels)) {
-        let found = if elsewhere { Diagnosis::note } else { Diagnosis::problem };
-        findings.push(found(what, text, fix.as_deref()));
-    }
 }
 
 fn refused(what: String, manifest: &Manifest, error: ServiceError) -> Diagnosis {
@@ -135,17 +157,10 @@ async fn grant(findings: &mut Vec<Diagnosis>, client: &Client, manifest: &Manife
         Ok(found) => found.and_then(|info| info.grant).unwrap_or_default(),
         Err(error) => return findings.push(refused(what, manifest, error)),
     };
-    let needed = granted::needed(manifest);
-    let missing = granted::beyond(&needed, &found);
+    let missing = granted::beyond(&granted::needed(manifest), &found);
     if missing.is_empty() {
         return findings.push(Diagnosis::good(what, "covers everything that the manifest grants"));
     }
     let words = format!("lacks {}; the token in use may have that itself", missing.join(", "));
-    // A grant replaces the former one, so all of it is named.
-    let whole = granted::with(found, &needed);
-    findings.push(Diagnosis::problem(
-        what,
-        words,
-        Some(&format!("ask an admin to run `{}`", granted::command(manifest, &whole))),
-    ));
+    findings.push(Diagnosis::problem(what, words, Some(&granted::cure(manifest, &found))));
 }

@@ -3,6 +3,7 @@
 mod checks;
 mod policy;
 mod sinks;
+mod tokens;
 
 use std::collections::BTreeSet;
 
@@ -69,23 +70,24 @@ impl State {
 /// Checks, or prints the least privileges.
 pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Doctor) -> Result<Code, Fault> {
     if arguments.policy {
-        let manifest = open::load(printer, &arguments.file, &arguments.allow)?;
+        let manifest = open::load(printer, arguments.file.as_deref(), &arguments.allow)?;
         let sinks = ManifestSinks::new(&manifest.sinks, &machine::name(), &manifest.bounds);
         let address = open::address(service, Some(&manifest))?;
         let rights = policy::rights(&manifest, &sinks, &address).await;
         return policy::print(printer, &rights);
     }
-    let findings = findings(printer, service, arguments).await;
+    let findings = findings(service, arguments).await;
     show(printer, &findings)?;
     let bad = findings.iter().any(|finding| finding.state == State::Problem);
     Ok(if bad { Code::Error } else { Code::Done })
 }
 
-async fn findings(printer: Printer, service: Option<&str>, arguments: &Doctor) -> Vec<Diagnosis> {
+async fn findings(service: Option<&str>, arguments: &Doctor) -> Vec<Diagnosis> {
     let mut findings = Vec::new();
     let allow = &arguments.allow;
-    let loaded = manifest::load(&arguments.file, &allow.allowances());
-    let shown = format!("manifest `{}`", arguments.file.display());
+    let file = open::manifest_file(arguments.file.as_deref());
+    let loaded = manifest::load(&file, &allow.allowances());
+    let shown = format!("manifest `{}`", file.display());
     let add = |findings: &mut Vec<Diagnosis>, faults: &[reading::Fault], text: &str| {
         for fault in faults {
             let at = snippet::position(text, fault.span.start);
@@ -111,11 +113,11 @@ async fn findings(printer: Printer, service: Option<&str>, arguments: &Doctor) -
         }
         Err(LoadError::Faults(faults)) => {
             add(&mut findings, &faults.faults, &faults.text);
-            actions::faults(printer, &arguments.file, &faults.text, &faults.faults);
+            actions::faults(&file, &faults.text, &faults.faults);
             return findings;
         }
         Err(error) => {
-            findings.push(Diagnosis::problem(shown, error.to_string(), error.hint()));
+            findings.push(Diagnosis::of_fault(shown, &open::not_loaded(&error, arguments.file.as_deref())));
             return findings;
         }
     };
@@ -174,7 +176,7 @@ fn show(printer: Printer, findings: &[Diagnosis]) -> Result<(), Fault> {
                 .collect();
             printer.json(&json!({ "good": problems == 0, "checks": checks }))?;
         }
-        Format::Markdown => printer.result(&page)?,
+        Format::Markdown => printer.block(&page)?,
         Format::Text => {
             for finding in findings {
                 printer.result(&format!("{:<8} {}: {}", finding.state.word(), finding.what, finding.words))?;

@@ -9,6 +9,7 @@ use latchkey::token::{Token, VersionState};
 use crate::manifest::Manifest;
 use crate::observe::Observation;
 use crate::observe::finding::Finding;
+use crate::output::gate;
 use crate::plan::{Blocked, Labels, Note, Plan, Stop, TokenPlan, remarks};
 
 use super::outstanding::{Outstanding, due};
@@ -47,6 +48,7 @@ pub(super) struct Row {
 pub(super) struct Cell {
     /// The version, when it is one of this token's.
     pub(super) version: Option<u32>,
+    pub(super) is_declared: bool,
     /// It should contain the current version and does not.
     pub(super) drift: bool,
     /// Why its consumers may still read an older one.
@@ -89,13 +91,14 @@ impl Cell {
             Finding::Unknown(SinkError::OtherMachine { .. }) => (Mark::Away, None),
             Finding::Unknown(_) => (Mark::Unknown, None),
         };
-        let declared = token.places.contains(place);
+        let is_declared = token.places.contains(place);
         let lagging = match observation.looks.get(&place.id()) {
-            Some(Ok(Seen::Holds(held))) => held.lagging.clone(),
+            // Nobody waits for a deployment of what somebody else put there.
+            Some(Ok(Seen::Holds(held))) if mark != Mark::Foreign => held.lagging.clone(),
             _ => None,
         };
         let told = !matches!(mark, Mark::Current | Mark::Unknown | Mark::Away);
-        Self { version, drift: declared && current.is_some() && told, lagging, mark }
+        Self { version, is_declared, drift: is_declared && current.is_some() && told, lagging, mark }
     }
 
     pub(super) fn words(&self) -> String {
@@ -270,6 +273,11 @@ impl Grid {
         }
     }
 
+    /// Whether somebody should look.
+    pub(super) fn needs_attention(&self) -> bool {
+        self.outstanding.needs_attention()
+    }
+
     /// How things are as a whole.
     pub(super) fn sum(&self) -> String {
         if self.rows.is_empty() {
@@ -287,11 +295,11 @@ impl Grid {
         let cells = || self.rows.iter().flat_map(|row| &row.cells).flat_map(|cell| cell.split(' '));
         let versions = || self.rows.iter().flat_map(|row| row.version.split(' '));
         let marks: [(bool, &str); 7] = [
-            (versions().any(|part| part.starts_with('+')), "+3: version 3 is being delivered"),
-            (versions().any(|part| part.starts_with('-') && part.len() > 1), "-1: version 1 is still valid"),
-            (cells().any(|cell| cell.ends_with('!')), "1!: an older version, still valid"),
-            (cells().any(|cell| cell.ends_with('x')), "1x: expired or revoked"),
-            (cells().any(|cell| cell.ends_with('~')), "1~: waiting for a deployment"),
+            (versions().any(|part| part.starts_with('+')), "+N: version N is being delivered"),
+            (versions().any(|part| part.starts_with('-') && part.len() > 1), "-N: version N is still valid"),
+            (cells().any(|cell| cell.ends_with('!')), "N!: not the current version, still valid"),
+            (cells().any(|cell| cell.ends_with('x')), "Nx: expired or revoked"),
+            (cells().any(|cell| cell.ends_with('~')), "N~: waiting for a deployment"),
             (cells().any(|cell| cell == "?"), "?: could not be reached"),
             (cells().any(|cell| cell == "away"), "away: on another machine"),
         ];
@@ -301,7 +309,8 @@ impl Grid {
     /// For a terminal.
     pub(super) fn text(&self) -> String {
         if self.rows.is_empty() {
-            return [self.below.clone(), vec![self.sum()]].concat().join("\n");
+            let lines = [self.below.clone(), vec![self.sum()]].concat();
+            return lines.iter().map(|line| gate::line(line)).collect::<Vec<_>>().join("\n");
         }
         let named = self.table(&self.columns);
         let width = |lines: &[String]| lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
@@ -320,7 +329,7 @@ impl Grid {
         parts.push(if legend.is_empty() { Vec::new() } else { vec![legend.join("; ")] });
         parts.push(self.below.clone());
         parts.push(vec![self.sum()]);
-        parts.concat().join("\n")
+        parts.concat().iter().map(|line| gate::line(line)).collect::<Vec<_>>().join("\n")
     }
 
     /// The table's lines: a user's name is above the user's tokens.
@@ -347,7 +356,7 @@ impl Grid {
     }
 }
 
-fn drifted(held: &Cell) -> String {
+pub(super) fn drifted(held: &Cell) -> String {
     match held.mark {
         Mark::Missing => "is missing".to_owned(),
         Mark::Edited => "was changed outside Latchkey".to_owned(),

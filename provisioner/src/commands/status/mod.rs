@@ -3,6 +3,8 @@
 mod grid;
 mod outstanding;
 
+use jiff::Timestamp;
+use latchkey::token::Token;
 use serde_json::json;
 
 use super::arguments::Status;
@@ -16,9 +18,20 @@ use grid::{Cell, Grid};
 use latchkey_sinks::ManifestSinks;
 use latchkey_sinks::machine;
 
+/// The declared places of a token that do not contain its current version, and what they contain.
+pub(super) fn unlike(token: &TokenPlan, observation: &Observation, labels: &Labels) -> Vec<(String, String)> {
+    let cells = token.findings.iter().map(|(place, find)| (place, Cell::of(token, place, find, observation)));
+    cells.filter(|(_, cell)| cell.drift).map(|(place, cell)| (labels.of(place), grid::drifted(&cell))).collect()
+}
+
+/// Since when a rotation is due, if one is.
+pub(super) fn is_due(record: &Token, now: Timestamp) -> Option<Timestamp> {
+    outstanding::due(record, now).filter(|due| *due <= now)
+}
+
 /// Shows where every version is.
 pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Status) -> Result<Code, Fault> {
-    let manifest = open::load(printer, &arguments.file, &arguments.allow)?;
+    let manifest = open::load(printer, arguments.file.as_deref(), &arguments.allow)?;
     let client = open::client(&open::address(service, Some(&manifest))?, IfMissing::UseEmpty).await?;
     let machine = machine::name();
     let sinks = ManifestSinks::new(&manifest.sinks, &machine, &manifest.bounds);
@@ -38,11 +51,11 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Sta
             }
             printer.json(&all)?;
         }
-        Format::Markdown => printer.result(&page)?,
-        Format::Text => printer.result(&grid.text())?,
+        Format::Markdown => printer.block(&page)?,
+        Format::Text => printer.block(&grid.text())?,
     }
     actions::summarise(&page);
-    Ok(Code::Done)
+    Ok(if arguments.detailed_exitcode && grid.needs_attention() { Code::Changes } else { Code::Done })
 }
 
 fn as_json(

@@ -20,6 +20,8 @@ pub(super) struct Outstanding {
     /// Places whose consumers may still read an older version.
     waiting: usize,
     unreachable: usize,
+    /// Declared places with a value of somebody else's.
+    foreign: usize,
     /// Places of other machines.
     elsewhere: usize,
     /// Places that are no longer declared and not forgotten yet.
@@ -50,7 +52,9 @@ impl Outstanding {
         let one = |is: bool| usize::from(is);
         let mut dead = record.is_some_and(|record| record.live(now).next().is_none());
         for cell in cells {
-            self.drifted += one(cell.drift);
+            let is_foreign = cell.is_declared && cell.mark == Mark::Foreign;
+            self.foreign += one(is_foreign);
+            self.drifted += one(cell.drift && !is_foreign);
             self.waiting += one(cell.lagging.is_some());
             self.unreachable += one(cell.mark == Mark::Unknown);
             self.elsewhere += one(cell.mark == Mark::Away);
@@ -72,27 +76,39 @@ impl Outstanding {
         self.unknown += one(any(|note| matches!(note, Note::UnknownVersion { .. })));
     }
 
-    /// In words, nothing when nothing is open.
-    pub(super) fn words(&self) -> Vec<String> {
-        let counts = [
+    /// What there is, with how much of it. What consumers feel first comes first.
+    fn counts(&self) -> [(usize, &'static str); 16] {
+        [
             (self.missing, "not created"),
-            (self.drifted, "drifted"),
-            (self.due, "due"),
-            (self.blocked, "blocked"),
-            (self.waiting, "waiting for a deployment"),
-            (self.unreachable, "unreachable"),
-            (self.elsewhere, "on another machine"),
-            (self.leaving, "leaving"),
-            (self.undeclared, "not declared"),
             (self.expired, "expired"),
             (self.expiring, "about to expire"),
+            (self.unreachable, "unreachable"),
+            (self.waiting, "waiting for a deployment"),
+            (self.foreign, "foreign"),
+            (self.leaving, "leaving"),
+            (self.blocked, "blocked"),
+            (self.drifted, "drifted"),
+            (self.due, "due"),
+            (self.unknown, "with an unknown version"),
+            (self.ahead, "recorded ahead of the clock"),
+            (self.undeclared, "not declared"),
             (self.moving, "moving to another manifest"),
             (self.moved, "moved to another manifest"),
-            (self.ahead, "recorded ahead of the clock"),
-            (self.unknown, "with an unknown version"),
-        ];
+            (self.elsewhere, "on another machine"),
+        ]
+    }
+
+    /// In words, nothing when nothing is open.
+    pub(super) fn words(&self) -> Vec<String> {
+        let counts = self.counts();
         let counted = counts.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}"));
         self.clock_behind.then(|| "the clock is behind".to_owned()).into_iter().chain(counted).collect()
+    }
+
+    /// Whether somebody should look. What another machine has may be as it should be there.
+    pub(super) fn needs_attention(&self) -> bool {
+        let open: usize = self.counts().iter().map(|(count, _)| count).sum();
+        self.clock_behind || open > self.elsewhere
     }
 }
 

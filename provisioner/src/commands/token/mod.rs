@@ -71,11 +71,13 @@ async fn usage(
         printer.json(&json!({ "user": user, "name": name, "from": from, "to": to, "days": days, "uses": uses }))?;
         return Ok(Code::Done);
     }
-    printer.result(&format!("`{user}/{name}` has {} from {from} to {to}", count(uses, "use")))?;
+    // The last ones may not be written yet.
+    let used = count(uses, "use");
+    printer.result(&format!("`{user}/{name}` has {used} from {from} to {to}, counted once a minute"))?;
     if !days.is_empty() {
         let mut rows = vec![["DAY", "USES", "LAST USE"].map(str::to_owned).to_vec()];
         rows.extend(days.iter().map(|day| vec![day.day.to_string(), day.uses.to_string(), minute(day.last)]));
-        printer.result(&table(&rows))?;
+        printer.block(&table(&rows))?;
     }
     Ok(Code::Done)
 }
@@ -133,7 +135,7 @@ fn as_json(client: &Client, token: &TokenRecord) -> Value {
 
 async fn list(printer: Printer, client: &Client, user: &UserName, ended: i32) -> Result<Code, Fault> {
     let now = client.now();
-    let held = client.active(user).await?;
+    let held = client.active(user).await.map_err(|error| not_listed(user, error))?;
     let (active, expired): (Vec<_>, Vec<_>) =
         held.into_iter().partition(|token| token.state(now) == TokenState::Active);
     let mut gone: Vec<TokenRecord> = if ended > 0 { client.ended(user, ended).await? } else { Vec::new() };
@@ -161,10 +163,10 @@ async fn list(printer: Printer, client: &Client, user: &UserName, ended: i32) ->
                 token.description.clone().unwrap_or_default(),
             ]
         }));
-        printer.result(&table(&rows))?;
+        printer.block(&table(&rows))?;
     }
     if !gone.is_empty() {
-        printer.result("\nDeleted and expired tokens, newest first")?;
+        printer.block("\nDeleted and expired tokens, newest first")?;
         let mut rows = vec![["NAME", "ID", "STATE", "WHEN", "BY"].map(str::to_owned).to_vec()];
         rows.extend(gone.iter().map(|token| {
             let at = token.ended.as_ref().map(|ended| ended.at).or_else(|| token.ends_at());
@@ -177,9 +179,21 @@ async fn list(printer: Printer, client: &Client, user: &UserName, ended: i32) ->
                 by.unwrap_or_else(|| "-".to_owned()),
             ]
         }));
-        printer.result(&table(&rows))?;
+        printer.block(&table(&rows))?;
     }
     Ok(Code::Done)
+}
+
+/// A service account's token sees no list of tokens, not even of its own user's.
+fn not_listed(user: &UserName, error: ServiceError) -> Fault {
+    match error {
+        ServiceError::Refused(refusal) if matches!(refusal.code.as_str(), "not_found" | "insufficient_scope") => {
+            let request = refusal.request.map(|id| format!(" (request {id})")).unwrap_or_default();
+            Fault::new(format!("this token is not allowed to list the tokens of `{user}`{request}"))
+                .hint("a person's token lists that person's tokens; for all others use one with `admin:tokens`")
+        }
+        error => error.into(),
+    }
 }
 
 fn no_token(user: &UserName, name: &TokenName) -> Fault {
@@ -247,7 +261,7 @@ async fn show(printer: Printer, client: &Client, user: &UserName, name: &TokenNa
             format!("{} {} by {} {detail}", minute(event.at), event.action, event.actor).trim_end().to_owned(),
         );
     }
-    printer.result(&table(&rows))?;
+    printer.block(&table(&rows))?;
     Ok(Code::Done)
 }
 

@@ -47,9 +47,9 @@ pub(super) async fn set(printer: Printer, client: &Client, set: TokenSet) -> Res
     let printed = if printer.format == Format::Json {
         let mut value = as_json(client, token);
         value["secret"] = json!(created.secret.expose());
-        printer.json(&value)
+        printer.secret_json(&value)
     } else {
-        printer.result(created.secret.expose())
+        printer.secret(created.secret.expose())
     };
     printed.map_err(|error| {
         Fault::new(format!("the token `{user}/{}` was created, but its secret could not be printed: {error}", set.name))
@@ -59,11 +59,9 @@ pub(super) async fn set(printer: Printer, client: &Client, set: TokenSet) -> Res
             ))
     })?;
     let expires = token.ends_at().map_or_else(|| "never".to_owned(), minute);
-    printer.talk(&format!(
-        "Created `{user}/{}` with {}; it expires {expires}\nThe secret is shown only once: store it now",
-        token.name,
-        roles_words(&token.roles)
-    ));
+    let roles = roles_words(&token.roles);
+    printer.talk(&format!("Created `{user}/{}` with {roles}; it expires {expires}", token.name));
+    printer.talk("The secret is shown only once: store it now");
     Ok(Code::Done)
 }
 

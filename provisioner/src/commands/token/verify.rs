@@ -36,7 +36,7 @@ pub(super) async fn verify(printer: Printer, service: Option<&str>) -> Result<Co
             if printer.format == Format::Json {
                 printer.json(&valid_json(&valid)).map_err(|error| unclear(error.into()))?;
             } else {
-                printer.result(&valid_text(now, &valid)).map_err(|error| unclear(error.into()))?;
+                printer.block(&valid_text(now, &valid)).map_err(|error| unclear(error.into()))?;
             }
             Ok(Code::Done)
         }

@@ -72,10 +72,17 @@ pub(super) fn text(token: &TokenPlan, blocked: &Blocked, names: &Names) -> (Stri
             format!("it moves here from the manifest `{manifest}`, with all of its places"),
             Some("run without `--sink`".to_owned()),
         ),
-        Blocked::Unreachable { place: id, reason, hint, tracked } => {
+        Blocked::Unreachable { place: id, reason, hint, tracked, .. } => {
             (format!("cannot read {}: {reason}", names.of(id)), Some(way_out(id, hint.as_deref(), tracked)))
         }
-        Blocked::NoPlace(push, reason, hint) => {
+        Blocked::Unwritable { place: id, reason, hint, .. } => {
+            let help = hint.as_deref().unwrap_or("try again when it is reachable");
+            (format!("cannot write {}: {reason}", names.of(id)), Some(help.to_owned()))
+        }
+        Blocked::NotGranted { missing, cure } => {
+            (format!("the manifest is not allowed to grant {}", missing.join(", ")), Some(cure.clone()))
+        }
+        Blocked::NoPlace { push, reason, hint, .. } => {
             let help =
                 hint.as_deref().unwrap_or("try again when it is reachable, or remove the push from the manifest");
             (format!("cannot determine the place of `{push}`: {reason}"), Some(help.to_owned()))

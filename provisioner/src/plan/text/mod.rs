@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use latchkey::name::ManifestName;
 use latchkey::place::{Place, PlaceId};
+use latchkey::role::Permissions;
 
 use super::causes;
 use super::{Blocked, Change, Field, Note, Plan, TokenPlan, Tracked, UserField};
@@ -111,8 +112,10 @@ pub fn lines(plan: &Plan, labels: &Labels) -> Vec<Line> {
         let (tone, verb) = if role.new { (Tone::Create, "create") } else { (Tone::Change, "change") };
         lines.push(Line { tone, text: format!("role `{}`: {verb}", role.name) });
         let mut detail = |text: String| lines.push(Line { tone: Tone::Detail, text });
-        if !role.gains.is_empty() {
-            detail(format!("allows: {}", role.gains.join(", ")));
+        if role.new && !role.permissions.is_empty() {
+            detail(format!("allows: {}", allowed(&role.permissions)));
+        } else if !role.gains.is_empty() || !role.losses.is_empty() {
+            detail(format!("allows: {} -> {}", allowed(&role.before), allowed(&role.permissions)));
         }
         if !role.losses.is_empty() {
             detail(format!("no longer allows: {}", role.losses.join(", ")));
@@ -148,6 +151,11 @@ pub fn lines(plan: &Plan, labels: &Labels) -> Vec<Line> {
         lines.push(Line::help(&guard.hint()));
     }
     lines
+}
+
+fn allowed(permissions: &Permissions) -> String {
+    let texts: Vec<String> = permissions.iter().map(ToString::to_string).collect();
+    if texts.is_empty() { "nothing".to_owned() } else { texts.join(", ") }
 }
 
 /// What is shown of a role or user that is taken from another manifest.
@@ -214,6 +222,7 @@ pub fn remarks(token: &TokenPlan, labels: &Labels) -> Vec<Remark> {
 fn remark_of(token: &TokenPlan, note: &Note, names: &Names) -> Remark {
     let help = match note {
         Note::OutOfSight { place, hint, tracked, .. } => Some(blocked::way_out(place, hint.as_deref(), tracked)),
+        Note::LoginMayNot { hint, .. } => hint.clone(),
         _ => None,
     };
     let text = notes::text(token, note, names);
@@ -230,6 +239,7 @@ pub fn concerns(token: &TokenPlan, labels: &Labels) -> Vec<Concern> {
             reason,
             hint,
             tracked: tracked @ (Tracked::Recorded | Tracked::Elsewhere { .. }),
+            ..
         } => {
             let fix = blocked::way_out(place, hint.as_deref(), tracked);
             let text = format!("{reason}; {} is blocked by it", subject(token));

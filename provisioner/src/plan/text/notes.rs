@@ -40,6 +40,9 @@ pub(super) fn text(token: &TokenPlan, note: &Note, names: &Names) -> String {
             );
             format!("{} is unreachable: {reason}; {rotation} waits for it", names.of(id))
         }
+        Note::LoginMayNot { place: id, reason, .. } => {
+            format!("this login cannot write {}: {reason}; `provision apply` needs one that can", names.of(id))
+        }
         Note::Expires { number, at } => {
             let taker = token.record.as_ref().and_then(|record| record.moved_to.as_ref());
             let why = match (token.declaration, taker) {

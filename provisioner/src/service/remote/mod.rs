@@ -18,6 +18,7 @@ use latchkey::api::wire;
 use latchkey::clock::{Clock, ClockBehind, SystemClock};
 use latchkey::mutex::Mutex;
 use latchkey::name::UserName;
+use latchkey::role::Permissions;
 use latchkey::secret::Secret;
 use zeroize::Zeroizing;
 
@@ -33,6 +34,10 @@ pub use in_process::{InProcess, http_date, request_id};
 pub struct Remote {
     line: Line,
     me: UserName,
+    /// What the token allowed when the run began.
+    permissions: Permissions,
+    /// When the token expires.
+    until: Timestamp,
     /// What the server said of its clock last.
     behind: Mutex<Option<ClockBehind>>,
 }
@@ -78,7 +83,7 @@ impl Remote {
     ) -> Result<Self, ServiceError> {
         let line = Line::new(name, transport, secret.expose(), elapsed);
         let me: wire::Me = line.repeat(Call::new("GET", "/v1/me")).await?;
-        Ok(Self { line, me: me.user, behind: Mutex::default() })
+        Ok(Self { line, me: me.user, permissions: me.permissions, until: me.works_until, behind: Mutex::default() })
     }
 
     /// Asks a server who a secret is. This is a use of it.
@@ -98,6 +103,10 @@ impl Remote {
 impl Connection for Remote {
     fn me(&self) -> Option<&UserName> {
         Some(&self.me)
+    }
+
+    fn own_rights(&self) -> Option<(&Permissions, Timestamp)> {
+        Some((&self.permissions, self.until))
     }
 }
 
