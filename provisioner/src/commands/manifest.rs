@@ -70,7 +70,7 @@ fn read(printer: Printer, wanted: &ManifestGrant) -> Result<Grant, Fault> {
 
 /// What the manifest in a file needs.
 fn declared(printer: Printer, name: &ManifestName, file: &Path, allow: &Allow) -> Result<Grant, Fault> {
-    let manifest = open::load(printer, file, allow)?;
+    let manifest = open::load(printer, Some(file), allow)?;
     if manifest.name != *name {
         let message = format!("`{}` is the manifest `{}`, not `{name}`", file.display(), manifest.name);
         return Err(Fault::new(message).hint("name the manifest that the file declares"));
