@@ -25,6 +25,7 @@ mod people;
 mod prune;
 mod saved;
 mod selection;
+mod strangers;
 mod tokens;
 mod vault;
 mod verify;

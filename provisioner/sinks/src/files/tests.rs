@@ -132,7 +132,8 @@ fn a_link_stays_a_link() {
     symlink(&target, &link).unwrap();
     // Also one that leads nowhere yet.
     for content in [b"one", b"two"] {
-        write_atomic(&link, content, 0o600).unwrap();
+        let site = Site::open(&link).unwrap();
+        Replacement::prepare(&site, content, Mode::AtMost(0o600)).unwrap().commit().unwrap();
         assert_eq!(fs::read_link(&link).unwrap(), target);
         assert_eq!(fs::read(&target).unwrap(), content);
     }
@@ -230,15 +231,113 @@ fn reading_tells_missing_too_large_and_irregular_apart() {
 }
 
 #[test]
-fn a_folders_lock_is_held_by_one_at_a_time_and_leaves_no_file() {
+fn a_files_lock_is_held_by_one_at_a_time_and_stays_as_an_empty_file_of_its_owner() {
     let folder = tempfile::tempdir().unwrap();
-    let lock = lock_folder(folder.path(), Duration::ZERO).unwrap();
-    let error = lock_folder(folder.path(), Duration::from_millis(20)).unwrap_err();
-    assert!(matches!(error, FileError::Held { .. }));
+    let (path, lock) = (folder.path().join("a"), folder.path().join("a.latchkey-lock"));
+    let take = |wait| Site::open(&path).unwrap().lock(wait);
+    let held = take(Duration::ZERO).unwrap();
+    assert!(matches!(take(Duration::from_millis(20)).unwrap_err(), FileError::Held { .. }));
+    drop(Site::open(&folder.path().join("b")).unwrap().lock(Duration::ZERO).unwrap());
+    drop(held);
+    let first = fs::metadata(&lock).unwrap();
+    assert_eq!((first.mode() & 0o7777, first.len()), (0o600, 0));
+    // What others could open, they could hold.
+    fs::set_permissions(&lock, Permissions::from_mode(0o666)).unwrap();
+    drop(take(Duration::ZERO).unwrap());
+    let second = fs::metadata(&lock).unwrap();
+    assert_eq!((second.mode() & 0o7777, second.ino()), (0o600, first.ino()));
+    assert_eq!(names(folder.path()), ["a.latchkey-lock", "b.latchkey-lock"]);
+}
+
+#[test]
+fn a_folders_lock_that_a_stranger_holds_stops_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    let stranger = File::open(folder.path()).unwrap();
+    stranger.lock().unwrap();
+    let lock = Site::open(&path).unwrap().lock(Duration::from_millis(80)).unwrap();
+    drop(stranger);
     drop(lock);
-    drop(lock_folder(folder.path(), Duration::ZERO).unwrap());
-    assert!(matches!(lock_folder(&folder.path().join("no"), Duration::ZERO), Err(FileError::NoFolder { .. })));
-    assert!(names(folder.path()).is_empty());
+    // An earlier release takes that lock, and waits for who has both.
+    let lock = Site::open(&path).unwrap().lock(Duration::ZERO).unwrap();
+    assert!(File::open(folder.path()).unwrap().try_lock().is_err());
+    drop(lock);
+    File::open(folder.path()).unwrap().try_lock().unwrap();
+}
+
+#[test]
+fn what_somebody_put_in_the_place_of_a_lock_is_not_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, lock, other) = (folder.path().join("a"), folder.path().join("a.latchkey-lock"), folder.path().join("b"));
+    let refused = || Site::open(&path).unwrap().lock(Duration::ZERO).unwrap_err();
+    symlink(&other, &lock).unwrap();
+    assert!(matches!(refused(), FileError::Link { .. }));
+    assert!(!other.exists());
+    fs::remove_file(&lock).unwrap();
+    assert!(Command::new("mkfifo").arg(&lock).status().unwrap().success());
+    assert!(matches!(refused(), FileError::NotRegular { .. }));
+    fs::remove_file(&lock).unwrap();
+    put(&other, b"other");
+    fs::set_permissions(&other, Permissions::from_mode(0o644)).unwrap();
+    fs::hard_link(&other, &lock).unwrap();
+    assert!(matches!(refused(), FileError::HardLinks { .. }));
+    assert_eq!(mode(&other), Some(0o644));
+    fs::remove_file(&lock).unwrap();
+    if chown(&other, Some(4321), None).is_err() {
+        return println!("SKIPPED: needs root for a file of another user");
+    }
+    fs::rename(&other, &lock).unwrap();
+    assert!(matches!(refused(), FileError::OtherOwner { .. }));
+    assert_eq!(fs::metadata(&lock).unwrap().uid(), 4321);
+}
+
+#[test]
+fn a_lock_that_root_makes_belongs_to_the_owner_of_the_file_or_of_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    if chown(folder.path(), Some(4321), Some(8765)).is_err() {
+        return println!("SKIPPED: needs root for a folder of another user");
+    }
+    let owner = |name: &str| {
+        let lock = fs::metadata(folder.path().join(name)).unwrap();
+        (lock.uid(), lock.gid(), lock.mode() & 0o7777)
+    };
+    let (path, mine) = (folder.path().join("a"), folder.path().join("b"));
+    drop(Site::open(&path).unwrap().lock(Duration::ZERO).unwrap());
+    assert_eq!(owner("a.latchkey-lock"), (4321, 8765, 0o600));
+    put(&mine, b"");
+    drop(Site::open(&mine).unwrap().lock(Duration::ZERO).unwrap());
+    assert_eq!(owner("b.latchkey-lock").0, rustix::process::geteuid().as_raw());
+    // The file is given to its user later.
+    chown(&mine, Some(4321), Some(8765)).unwrap();
+    drop(Site::open(&mine).unwrap().lock(Duration::ZERO).unwrap());
+    assert_eq!(owner("b.latchkey-lock"), (4321, 8765, 0o600));
+}
+
+#[test]
+fn a_plain_file_is_neither_read_nor_written_through_a_link() {
+    let folder = tempfile::tempdir().unwrap();
+    let (link, target) = (folder.path().join("link"), folder.path().join("target"));
+    symlink("target", &link).unwrap();
+    for _ in 0..2 {
+        assert!(matches!(write_atomic(&link, b"new", 0o600), Err(FileError::Link { .. })));
+        assert!(matches!(read_plain(&link, 9), Err(FileError::Link { .. })));
+        assert_eq!(fs::read_link(&link).unwrap(), Path::new("target"));
+        assert!(fs::read(&target).map_or(true, |content| content == b"old"));
+        put(&target, b"old");
+    }
+    assert_eq!(*read_plain(&target, 9).unwrap().unwrap().bytes, b"old");
+    // Folders on the way may be links.
+    symlink(folder.path(), folder.path().join("here")).unwrap();
+    write_atomic(&folder.path().join("here/target"), b"new", 0o600).unwrap();
+    assert_eq!(*read_plain(&folder.path().join("here/target"), 9).unwrap().unwrap().bytes, b"new");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_has_content_and_no_size_is_no_file() {
+    for path in ["/proc/self/environ", "/proc/self/status"] {
+        assert!(matches!(read(Path::new(path), 1 << 20), Err(FileError::NotRegular { .. })), "{path}");
+    }
 }
 
 #[test]
@@ -428,8 +527,10 @@ fn a_folder_that_is_swapped_meanwhile_is_not_written_to() {
     fs::rename(&here, &gone).unwrap();
     symlink(&other, &here).unwrap();
     let lock = site.lock(Duration::ZERO).unwrap();
-    assert!(matches!(lock_folder(&gone, Duration::ZERO), Err(FileError::Held { .. })), "the folder that was opened");
-    drop(lock_folder(&other, Duration::ZERO).unwrap());
+    let again = |folder: &Path| Site::open(&folder.join("a")).unwrap().lock(Duration::ZERO);
+    assert!(matches!(again(&gone), Err(FileError::Held { .. })), "the folder that was opened");
+    drop(again(&other).unwrap());
+    fs::remove_file(other.join("a.latchkey-lock")).unwrap();
     replacement.commit().unwrap();
     drop(lock);
     assert_eq!(fs::read(gone.join("a")).unwrap(), b"new");
