@@ -39,10 +39,11 @@ fn as_json(printer: Printer, check: &Check) -> Result<Code, Fault> {
         }
     };
     let bad = faults.iter().any(|fault| fault.severity == Severity::Error);
+    let mut positions = snippet::Positions::of(&text);
     let faults: Vec<_> = faults
         .iter()
         .map(|fault| {
-            let at = snippet::position(&text, fault.span.start);
+            let at = positions.at(fault.span.start);
             json!({
                 "severity": fault.severity,
                 "code": fault.code,

@@ -9,7 +9,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 use super::context::Reading;
 use super::fault::{Fault, Span};
 use super::masking::{LOGINS, shown};
-use super::nearest::{listed, nearest};
+use super::nearest::listed;
 use super::text::{Text, text_of};
 
 /// A key of the file with its table.
@@ -178,7 +178,7 @@ impl<'a> Fields<'a> {
             {
                 continue;
             }
-            let near = nearest(name, self.asked.iter().copied());
+            let near = reading.nearest(name, self.asked.iter().copied());
             self.missing.retain(|(missing, _)| Some(*missing) != near);
             let hint = match near {
                 Some(near) => format!("did you mean `{near}`?"),
