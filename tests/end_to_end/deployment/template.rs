@@ -167,6 +167,10 @@ fn access_logs_hold_no_header_and_browsers_are_kept_out_unless_asked_for() {
     let template = template();
     let format = template.resource("ApiStage")["Properties"]["AccessLogSettings"]["Format"].as_str().unwrap();
     assert!(serde_json::from_str::<Value>(format).unwrap().is_object());
+    // Only what no caller writes is put between quotes: other words are not escaped.
+    let variable = regex::Regex::new(r"\$context\.([A-Za-z.]+)").unwrap();
+    let words: BTreeSet<&str> = variable.captures_iter(format).map(|found| found.get(1).unwrap().as_str()).collect();
+    assert!(!words.contains("error.message") && words.contains("error.responseType"), "{words:?}");
     for word in ["header", "authoriz", "$context.path", "querystring"] {
         assert!(!format.to_lowercase().contains(&word.to_lowercase()), "{format}");
     }
