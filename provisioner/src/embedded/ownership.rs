@@ -128,7 +128,8 @@ fn check(path: &Path) -> Result<(), EmbeddedError> {
         }
     }
     check_untracked(&files_of(&real))?;
-    let named = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
+    let named = files::resolve(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }).join(name);
     if named == real { Ok(()) } else { check_untracked(&[named]) }
 }
 

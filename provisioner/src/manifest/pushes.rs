@@ -94,6 +94,9 @@ fn push(
     }
 }
 
+/// After how many faults none lists what is declared.
+const LISTS_MAX: usize = 100;
+
 /// Notes that a sink is used, and reports one that is not declared.
 fn note_use(sink: &Text<'_>, sinks: &BTreeMap<String, ReadSink>, reading: &mut Reading<'_>) {
     reading.used.insert(sink.text.to_owned());
@@ -102,7 +105,10 @@ fn note_use(sink: &Text<'_>, sinks: &BTreeMap<String, ReadSink>, reading: &mut R
     }
     let hint = match reading.nearest(sink.text, sinks.keys().map(String::as_str)) {
         Some(near) => format!("did you mean `{}`?", shown(near)),
-        None if sinks.is_empty() => format!("declare it: `[sinks.{}]`", shown(sink.text)),
+        // Nobody reads the same list a hundred times.
+        None if sinks.is_empty() || reading.faults.len() > LISTS_MAX => {
+            format!("declare it: `[sinks.{}]`", shown(sink.text))
+        }
         None => format!("declared sinks: {}", listed_of(sinks.keys().map(|name| shown(name)), sinks.len())),
     };
     let message = format!("there is no sink `{}`", shown(sink.text));
