@@ -95,7 +95,7 @@ pub(super) fn claim<T>(path: &Path, open: impl FnOnce() -> Result<T, EmbeddedErr
         narrow(&file).map_err(|source| EmbeddedError::File { path: file.clone(), source })?;
     }
     let opened = open()?;
-    in_use.extend(fs::metadata(path).ok().map(|found| identity(&found)));
+    in_use.extend(fs::metadata(path).ok().as_ref().map(identity));
     Ok(opened)
 }
 
@@ -110,7 +110,7 @@ fn check(path: &Path) -> Result<(), EmbeddedError> {
         return refused(&real, Danger::OtherOwner);
     }
     // A link to a table is followed where its user made it, or root.
-    let link = fs::symlink_metadata(path).ok().filter(|found| found.is_symlink());
+    let link = fs::symlink_metadata(path).ok().filter(Metadata::is_symlink);
     if link.is_some_and(|link| is_foreign(&link) && link.uid() != 0) {
         return refused(path, Danger::OtherOwner);
     }

@@ -12,8 +12,13 @@ use latchkey_sinks::reading::Allowances;
 #[derive(Debug, Default, Args)]
 #[expect(clippy::struct_field_names, reason = "the fields are the flags")]
 pub(in crate::commands) struct Allow {
-    /// Allow the manifest to use this host as an endpoint, even loopback (repeatable) [env: LATCHKEY_ALLOW_HOSTS]
-    #[arg(long, value_name = "HOST", help_heading = TRUST)]
+    /// Other hosts that an endpoint may name.
+    #[arg(
+        long,
+        value_name = "HOST",
+        help_heading = TRUST,
+        help = "Allow the manifest to use this host as an endpoint, even loopback (repeatable) [env: LATCHKEY_ALLOW_HOSTS]"
+    )]
     pub(in crate::commands) allow_host: Vec<String>,
     /// Allow the manifest to use paths outside its folder
     #[arg(long, help_heading = TRUST)]
