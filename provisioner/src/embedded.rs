@@ -3,9 +3,9 @@
 //! Nothing listens: requests go from the client to the engine through a connector in memory, so that no other user of
 //! the machine can reach them. The file and its companions have mode 0600.
 
-use std::collections::BTreeSet;
-use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Read};
+mod ownership;
+
+use std::io;
 use std::path::{Path, PathBuf};
 
 use aws_credential_types::Credentials;
@@ -26,6 +26,9 @@ use latchkey::table::{Table, TableError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use ownership::Danger;
+pub(crate) use ownership::check_untracked;
+
 /// The name of the table in an embedded file.
 pub const TABLE: &str = "latchkey";
 
@@ -41,6 +44,13 @@ pub enum EmbeddedError {
         /// What the engine reported.
         reason: String,
     },
+    /// It, or what is beside it, may be somebody else's.
+    #[error("`{}` {danger}, so the table was not opened", path.display())]
+    NotOurs {
+        /// The file, or the companion.
+        path: PathBuf,
+        danger: Danger,
+    },
     /// The table in it.
     #[error(transparent)]
     Table(#[from] TableError),
@@ -52,16 +62,8 @@ pub enum EmbeddedError {
 /// When the file cannot be opened or is something else.
 pub async fn open(path: &Path) -> Result<Table, EmbeddedError> {
     let engine = |reason: String| EmbeddedError::Engine { path: path.to_owned(), reason };
-    let file = |source| EmbeddedError::File { path: path.to_owned(), source };
-    match claim(path).map_err(file)? {
-        Claimed::Ours => {}
-        Claimed::Foreign => return Err(engine("it contains something else, and was not changed".to_owned())),
-    }
     let name = path.to_str().ok_or_else(|| engine("its path is not UTF-8".to_owned()))?;
-    let database = Database::new(name).map_err(|error| engine(error.to_string()))?;
-    if let Ok(metadata) = std::fs::metadata(path) {
-        IN_USE.lock().insert(identity(&metadata));
-    }
+    let database = ownership::claim(path, || Database::new(name).map_err(|error| engine(error.to_string())))?;
     Ok(on(InProcess { database }).await?)
 }
 
@@ -90,115 +92,6 @@ pub async fn on(connector: impl HttpClient + 'static) -> Result<Table, TableErro
 pub fn engine_in_memory() -> Result<SharedHttpClient, EmbeddedError> {
     let engine = |error: DynoxideError| EmbeddedError::Engine { path: ":memory:".into(), reason: error.to_string() };
     Ok(SharedHttpClient::new(InProcess { database: Database::memory().map_err(engine)? }))
-}
-
-/// Whose a file is.
-enum Claimed {
-    /// New, empty or one of the engine's, with mode 0600.
-    Ours,
-    /// Something else; it was not touched.
-    Foreign,
-}
-
-/// Creates the file with mode 0600, or narrows its mode to that. The engine gives its companion files the same mode.
-///
-/// A file that is private already is not opened: closing it would drop the locks of a table that this process may have
-/// open on it.
-fn claim(path: &Path) -> io::Result<Claimed> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true);
-    let metadata = match std::fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            options.create(true).truncate(false).open(path)?;
-            return Ok(Claimed::Ours);
-        }
-        Err(error) => return Err(error),
-    };
-    if !metadata.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file"));
-    }
-    if is_private(&metadata) && IN_USE.lock().contains(&identity(&metadata)) {
-        return Ok(Claimed::Ours);
-    }
-    let mut file = options.open(path)?;
-    if !is_ours(&mut file, path)? {
-        return Ok(Claimed::Foreign);
-    }
-    if !is_private(&metadata) {
-        narrow(&file)?;
-    }
-    Ok(Claimed::Ours)
-}
-
-/// Files that this process has open as tables, by device and inode.
-static IN_USE: Mutex<BTreeSet<(u64, u64)>> = Mutex::new(BTreeSet::new());
-
-#[cfg(unix)]
-fn identity(metadata: &Metadata) -> (u64, u64) {
-    use std::os::unix::fs::MetadataExt;
-    (metadata.dev(), metadata.ino())
-}
-
-#[cfg(not(unix))]
-fn identity(_: &Metadata) -> (u64, u64) {
-    (0, 0)
-}
-
-/// What every SQLite file starts with.
-const MAGIC: &[u8] = b"SQLite format 3\0";
-
-/// How the engine's own bookkeeping reads in the schema of its files.
-const OWN: &[u8] = b"CREATE TABLE _tables";
-/// As much of a file as its schema can take.
-const SCHEMA_MAX: u64 = 1 << 20;
-
-/// Whether a file is empty or contains the engine's own tables, and not another program's.
-fn is_ours(file: &mut File, path: &Path) -> io::Result<bool> {
-    let mut start = Vec::new();
-    file.take(SCHEMA_MAX).read_to_end(&mut start)?;
-    if start.is_empty() {
-        return Ok(true);
-    }
-    if !start.starts_with(MAGIC) {
-        return Ok(false);
-    }
-    // No table at all: another process is creating its first ones right now. The count of entries of the schema's page
-    // is at byte 103.
-    if start.get(103..105) == Some(&[0, 0]) {
-        return Ok(true);
-    }
-    // A process that was killed may have left the schema in the log beside the file.
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    if let Ok(log) = File::open(log) {
-        log.take(SCHEMA_MAX).read_to_end(&mut start)?;
-    }
-    Ok(start.windows(OWN.len()).any(|window| window == OWN))
-}
-
-#[cfg(unix)]
-fn is_private(metadata: &Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    metadata.permissions().mode().trailing_zeros() >= 6
-}
-
-#[cfg(unix)]
-fn narrow(file: &File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(std::fs::Permissions::from_mode(0o600))
-}
-
-#[cfg(not(unix))]
-fn is_private(_: &Metadata) -> bool {
-    true
-}
-
-#[cfg(not(unix))]
-fn narrow(_: &File) -> io::Result<()> {
-    Ok(())
 }
 
 /// A client of an engine in this process. The table has retries of its own, so the client has none.

@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 pub use check::Mode;
 pub use facts::Facts;
 pub use fault::FileError;
-pub use lock::{FolderLock, lock_folder};
+pub use lock::{FileLock, LOCK};
 pub use replace::{Replacement, write_atomic};
 pub use site::Site;
 
@@ -41,12 +41,26 @@ pub struct Stamp {
     changed: (i64, i64),
 }
 
+impl Stamp {
+    fn is_empty(self) -> bool {
+        self.length == 0
+    }
+}
+
 /// Reads the regular file at `path`, links followed; `None` when its folder has no such file.
 ///
 /// # Errors
 /// When the folder does not exist, the file is not a regular one, has more than `limit` bytes or cannot be read.
 pub fn read(path: &Path, limit: usize) -> Result<Option<Contents>, FileError> {
     Site::open(path)?.read(limit)
+}
+
+/// The same, and a link in the place of the file is not followed.
+///
+/// # Errors
+/// As for [`read`], and when there is a link.
+pub fn read_plain(path: &Path, limit: usize) -> Result<Option<Contents>, FileError> {
+    Site::plain(path)?.read(limit)
 }
 
 /// The mode of the regular file at `path`, if there is one.

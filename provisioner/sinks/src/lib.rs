@@ -45,6 +45,7 @@ mod error;
 mod facts;
 pub mod files;
 mod forgotten;
+pub mod git;
 pub mod heroku;
 pub mod host;
 pub mod keyring;

@@ -37,10 +37,11 @@ fn as_json(printer: Printer, check: &Check) -> Result<Code, Fault> {
         Err(error) => return Err(open::not_loaded(&error, check.file.as_deref())),
     };
     let bad = faults.iter().any(|fault| fault.severity == Severity::Error);
+    let mut positions = snippet::Positions::of(&text);
     let faults: Vec<_> = faults
         .iter()
         .map(|fault| {
-            let at = snippet::position(&text, fault.span.start);
+            let at = positions.at(fault.span.start);
             json!({
                 "severity": fault.severity,
                 "code": fault.code,

@@ -1,7 +1,7 @@
 //! The advisory lease of a run: on an embedded table a lock on a file that dies with its process, elsewhere a record of
 //! the service that is renewed during the run. Safety never depends on it.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,11 +12,13 @@ use latchkey::token::TokenKey;
 
 use super::arguments::RunFlags;
 use super::exit::{Code, Fault};
+use crate::embedded;
 use crate::manifest::ServiceAddress;
 use crate::output::Printer;
 use crate::service::remote::request_id;
 use crate::service::{Client, LeaseHolder, Take};
 use latchkey_sinks::deadline::Deadline;
+use latchkey_sinks::files::{FileError, Site};
 
 const POLL_FILE: Duration = Duration::from_millis(100);
 const POLL_SERVICE: Duration = Duration::from_secs(1);
@@ -71,19 +73,14 @@ pub(super) async fn lease(
 }
 
 async fn of_file(printer: Printer, table: &Path, manifest: &ManifestName, wait: Duration) -> Result<Lease, Fault> {
-    let mut path = table.as_os_str().to_owned();
-    path.push(format!(".{manifest}.lock"));
-    let path = PathBuf::from(path);
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        // A link that somebody put there would make a file elsewhere.
-        options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
-    }
-    let failed = |error: std::io::Error| Fault::new(format!("cannot lock `{}`: {error}", path.display()));
-    let file = options.open(&path).map_err(failed)?;
+    let fault = |error: FileError| Fault::new(error.to_string()).hint(error.hint());
+    let site = Site::plain(table).map_err(fault)?;
+    let end = format!(".{manifest}.lock");
+    let mut path = site.path().as_os_str().to_owned();
+    path.push(&end);
+    embedded::check_untracked(&[PathBuf::from(&path)]).map_err(super::open::not_opened)?;
+    let file = site.open_lock(&end).map_err(fault)?;
+    let failed = |error: std::io::Error| fault(FileError::from_io("lock", Path::new(&path), &error));
     let until = Deadline::after(wait);
     let mut told = false;
     loop {

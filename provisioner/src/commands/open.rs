@@ -224,7 +224,16 @@ pub(super) async fn client(address: &ServiceAddress, absent: IfMissing) -> Resul
         IfMissing::UseEmpty if missing => embedded::memory().await,
         _ => embedded::open(path).await,
     };
-    let table = table.map_err(|error| match error {
+    let table = table.map_err(not_opened)?;
+    let broken = |error: TableError| Fault::new(error.to_string()).code(Code::Error);
+    let service = Service::open(table, Arc::new(SystemClock), Arc::new(SystemEntropy)).await.map_err(broken)?;
+    let service = service.mistrusting_its_clock().await.map_err(broken)?;
+    Ok(Client::operator(service, &operator()))
+}
+
+/// Why an embedded table was not opened.
+pub(super) fn not_opened(error: EmbeddedError) -> Fault {
+    match error {
         EmbeddedError::File { path, source } => {
             let error = match source.kind() {
                 ErrorKind::InvalidInput => FileError::NotRegular { path },
@@ -232,13 +241,10 @@ pub(super) async fn client(address: &ServiceAddress, absent: IfMissing) -> Resul
             };
             Fault::new(error.to_string()).hint(error.hint())
         }
+        EmbeddedError::NotOurs { ref path, danger } => Fault::new(error.to_string()).hint(danger.hint(path)),
         error => Fault::new(error.to_string())
             .hint("check the file, the permissions of its folder and the free disk space; the file was not changed"),
-    })?;
-    let broken = |error: TableError| Fault::new(error.to_string()).code(Code::Error);
-    let service = Service::open(table, Arc::new(SystemClock), Arc::new(SystemEntropy)).await.map_err(broken)?;
-    let service = service.mistrusting_its_clock().await.map_err(broken)?;
-    Ok(Client::operator(service, &operator()))
+    }
 }
 
 /// The service on a table of AWS, as whoever is logged in there.

@@ -11,7 +11,7 @@ use super::places::check_places;
 use super::sinks::ReadSink;
 use super::users::Users;
 use super::{RoleDeclaration, ServiceAddress, TokenDeclaration};
-use latchkey_sinks::reading::{Fault, Reading, Span, listed, nearest, shown};
+use latchkey_sinks::reading::{Fault, Reading, Span, listed, shown};
 
 /// How many tokens a user may have by default, see `max_tokens`.
 const MAX_TOKENS_DEFAULT: usize = 10;
@@ -49,7 +49,7 @@ impl Parts<'_> {
     /// A role that the file does not declare may well exist; one that is nearly declared is likelier a slip.
     fn check_declared(&self, roles: &[RoleName], spans: &[Span], reading: &mut Reading<'_>) {
         for (role, span) in roles.iter().zip(spans).filter(|(role, _)| !self.roles.contains_key(*role)) {
-            if let Some(near) = nearest(role.as_str(), self.roles.keys().map(RoleName::as_str)) {
+            if let Some(near) = reading.nearest(role.as_str(), self.roles.keys().map(RoleName::as_str)) {
                 let message = format!("role `{}` is not declared here", shown(role.as_str()));
                 reading.add(
                     Fault::warning("undeclared-role", span.clone(), message).hint(format!("did you mean `{near}`?")),
@@ -60,7 +60,7 @@ impl Parts<'_> {
 
     fn check_owner(&self, token: &TokenDeclaration, reading: &mut Reading<'_>) {
         let Some(user) = self.users.declared.get(&token.user) else {
-            if let Some(near) = nearest(token.user.as_str(), self.users.declared.keys().map(UserName::as_str)) {
+            if let Some(near) = reading.nearest(token.user.as_str(), self.users.declared.keys().map(UserName::as_str)) {
                 let message = format!("user `{}` is not declared here", shown(token.user.as_str()));
                 let fault = Fault::warning("undeclared-user", token.user_span.clone(), message);
                 reading.add(fault.hint(format!("did you mean `{near}`?")));
@@ -76,7 +76,7 @@ impl Parts<'_> {
                 continue;
             }
             let held: Vec<&str> = user.roles.iter().map(RoleName::as_str).collect();
-            let hint = match nearest(role.as_str(), held.iter().copied()) {
+            let hint = match reading.nearest(role.as_str(), held.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if held.is_empty() => "the user has no roles".to_owned(),
                 None => format!("roles of the user: {}", listed(&held)),

@@ -7,6 +7,9 @@ use super::{ServiceAddress, TokenDeclaration};
 use latchkey_sinks::reading::{Fault, Reading, Severity, Span, shown};
 use latchkey_sinks::{Apart, Kind, PushDeclaration, Spot, is_named_after};
 
+/// How many pushes to one entry are compared: more values, one for each JSON key, do not fit into a secret.
+const LANDINGS_MAX: usize = 900;
+
 /// Reports pushes and sinks that meet, as far as the file alone shows.
 pub(super) fn check_places(
     service: Option<&ServiceAddress>,
@@ -28,6 +31,17 @@ pub(super) fn check_places(
         let Spot { owner, name, apart } = settings.facts().spot(push);
         let landings = spots.entry((settings.kind(), owner, name)).or_default();
         let landing = Landing { push, apart };
+        if landings.len() == LANDINGS_MAX {
+            let message = format!("more than {LANDINGS_MAX} pushes write to one entry");
+            let hint = "deliver some of them elsewhere: no secret has room for so many values";
+            reading.add(Fault::error("too-many", push.span.clone(), message).hint(hint));
+        }
+        if landings.len() >= LANDINGS_MAX {
+            // One more is enough to have said so.
+            landings.truncate(LANDINGS_MAX);
+            landings.push(landing);
+            continue;
+        }
         if let Some(fault) = landings.iter().find_map(|earlier| earlier.clash(&landing)) {
             reading.add(fault);
         }

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::sinks::ReadSink;
-use latchkey_sinks::reading::{Fault, Fields, Reading, Text, listed, nearest, shown, wrong_type};
+use latchkey_sinks::reading::{Fault, Fields, Reading, Text, listed_of, shown, wrong_type};
 use latchkey_sinks::vercel::Environments;
 use latchkey_sinks::{PushDeclaration, aws_secrets_manager};
 
@@ -94,17 +94,22 @@ fn push(
     }
 }
 
+/// After how many faults none lists what is declared.
+const LISTS_MAX: usize = 100;
+
 /// Notes that a sink is used, and reports one that is not declared.
 fn note_use(sink: &Text<'_>, sinks: &BTreeMap<String, ReadSink>, reading: &mut Reading<'_>) {
     reading.used.insert(sink.text.to_owned());
     if sinks.contains_key(sink.text) {
         return;
     }
-    let names: Vec<String> = sinks.keys().map(|name| shown(name)).collect();
-    let hint = match nearest(sink.text, sinks.keys().map(String::as_str)) {
+    let hint = match reading.nearest(sink.text, sinks.keys().map(String::as_str)) {
         Some(near) => format!("did you mean `{}`?", shown(near)),
-        None if names.is_empty() => format!("declare it: `[sinks.{}]`", shown(sink.text)),
-        None => format!("declared sinks: {}", listed(&names)),
+        // Nobody reads the same list a hundred times.
+        None if sinks.is_empty() || reading.faults.len() > LISTS_MAX => {
+            format!("declare it: `[sinks.{}]`", shown(sink.text))
+        }
+        None => format!("declared sinks: {}", listed_of(sinks.keys().map(|name| shown(name)), sinks.len())),
     };
     let message = format!("there is no sink `{}`", shown(sink.text));
     reading.add(Fault::error("unknown-sink", sink.span.clone(), message).hint(hint));

@@ -74,6 +74,10 @@ pub(super) fn role_names(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> 
         let message = format!("at most {ROLES_MAX} roles, not {}", list.len());
         reading.add(Fault::error("too-many", list[ROLES_MAX].span.clone(), message));
     }
-    let named = list.into_iter().filter_map(|found| Some((reading.name(&found, "a role's name")?, found.span)));
+    // What is too much is not looked at: each token is compared with all roles of its user.
+    let named = list
+        .into_iter()
+        .take(ROLES_MAX + 1)
+        .filter_map(|found| Some((reading.name(&found, "a role's name")?, found.span)));
     Some(named.unzip())
 }

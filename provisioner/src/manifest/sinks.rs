@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use latchkey_sinks::reading::{Fault, Fields, Reading, Section, Span, Text, listed, nearest, sections, shown};
+use latchkey_sinks::reading::{Fault, Fields, Reading, Section, Span, Text, listed, sections, shown};
 use latchkey_sinks::{Kind, SinkSettings};
 
 const RULE: &str = "a sink's name is 1 to 64 of `a-z`, `0-9` and `-`, and starts with a letter";
@@ -50,7 +50,8 @@ fn sink(section: &Section<'_>, reading: &mut Reading<'_>) -> ReadSink {
         (Some(kind), _) => kind.read(fields, reading),
         (None, Some(name)) => {
             // The fields of a type that is not known cannot be wrong.
-            reading.add(unknown_type(&name));
+            let fault = unknown_type(&name, reading);
+            reading.add(fault);
             None
         }
         (None, None) => {
@@ -72,9 +73,10 @@ fn types() -> Vec<&'static str> {
     types.into()
 }
 
-fn unknown_type(name: &Text<'_>) -> Fault {
+fn unknown_type(name: &Text<'_>, reading: &mut Reading<'_>) -> Fault {
     let types = types();
-    let hint = nearest(name.text, types.iter().copied())
+    let hint = reading
+        .nearest(name.text, types.iter().copied())
         .map_or_else(|| format!("known types: {}", listed(&types)), |near| format!("did you mean `{near}`?"));
     Fault::error("unknown-type", name.span.clone(), format!("`{}` is not a type of sink", shown(name.text))).hint(hint)
 }

@@ -13,6 +13,7 @@ mod linked;
 mod links;
 mod rules;
 mod validator;
+mod work;
 
 const STATED: &str = "tokens.toml";
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use latchkey::bounds::ROLES_MAX;
 use latchkey::name::UserName;
 
 use super::moving::moves;
@@ -37,7 +38,7 @@ fn user(section: &Section<'_>, whole: &Moves, reading: &mut Reading<'_>) -> (Use
     let mut fields = Fields::of_section(section, "user");
     let service = is_service(&mut fields, reading);
     let roles = role_names(&mut fields, reading);
-    let sure = roles.is_some() || !fields.has("roles");
+    let sure = roles.as_ref().map_or(!fields.has("roles"), |(names, _)| names.len() <= ROLES_MAX);
     let max_tokens = fields.count("max_tokens", reading);
     let max_tokens_span = fields.key_span("max_tokens");
     let moves = moves(&mut fields, whole, reading);

@@ -3,7 +3,10 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 use super::{Printer, gate};
 use crate::manifest::Manifest;
@@ -158,7 +161,9 @@ pub fn summarise(page: &str) {
     if length + page.len() as u64 + 2 > SUMMARY_MAX {
         return;
     }
-    if let Ok(mut file) = OpenOptions::new().append(true).create(true).open(path) {
+    // A step before this one may have put something else there.
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    if let Ok(mut file) = OpenOptions::new().append(true).create(true).custom_flags(flags).open(path) {
         let _ = file.write_all(format!("{page}\n\n").as_bytes());
     }
 }

@@ -138,8 +138,10 @@ fn a_tracked_file_is_refused_where_git_is_not_installed_too() {
     assert!(done.stderr.contains("cannot tell whether git ignores"), "{}", done.stderr);
     assert!(world.is_valid(&world.entry(".env", "BUILD_TOKEN")));
     git(&world, &["update-index", "--index-version", "4"]);
-    let refused = run("rotate tokens.toml --all").exits(1);
-    assert!(refused.stdout.contains("as `git` is not installed\n"), "{}", refused.stdout);
+    let refused = run("apply").exits(1);
+    assert!(refused.stderr.contains("whose index cannot be read, so the table was not opened"), "{}", refused.stderr);
+    let refused = run("apply --service embedded:../home/elsewhere.db").exits(1);
+    assert!(refused.stdout.contains("as `git` is not installed\n"), "{}", refused.stderr);
 }
 
 /// A line of blanks above hid the entry from `node --env-file`.

@@ -64,8 +64,9 @@ fn a_second_signal_ends_it_at_once_and_says_what_may_be_half_done() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let world = World::with(&manifest);
         std::fs::create_dir(world.path("env")).unwrap();
-        // Somebody else writes in that folder, so the first push waits.
-        let lock = latchkey_sinks::files::lock_folder(&world.path("env"), std::time::Duration::from_secs(5)).unwrap();
+        // Somebody else writes to that file, so the first push waits.
+        let site = latchkey_sinks::files::Site::open(&world.path("env/.env")).unwrap();
+        let lock = site.lock(std::time::Duration::from_secs(5)).unwrap();
         let mut child = world.command(["apply"]).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         while !world.run("token show build-api -u ci").stdout.contains("version.announce") {

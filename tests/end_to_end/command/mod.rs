@@ -29,6 +29,7 @@ mod promises;
 mod prune;
 mod saved;
 mod selection;
+mod strangers;
 mod tokens;
 mod vault;
 mod verify;

@@ -352,6 +352,29 @@ async fn hold_roles_against_calls() {
                 faults.push(format!("{function}: may not: {wanted:?}"));
             }
         }
+        // What strangers may call changes what it notes, and nothing that decides who may do what.
+        if ["authorize", "introspect"].contains(function) {
+            for held in allowed.iter().filter(|held| held.action == "UpdateItem") {
+                for name in ["roles", "versions", "revision", "suspended", "expires_at", "allowed_ips", "grant"] {
+                    assert!(!held.attributes.is_empty() && !held.names(name), "{function} may change `{name}`");
+                }
+                let named = |own: &String| {
+                    made.iter().any(|access| {
+                        held.covers(access)
+                            && access
+                                .attributes
+                                .iter()
+                                .any(|name| own.strip_suffix('*').map_or(own == name, |start| name.starts_with(start)))
+                    })
+                };
+                faults.extend(
+                    held.attributes
+                        .iter()
+                        .filter(|own| !named(own))
+                        .map(|own| format!("{function}: never names: {own}")),
+                );
+            }
+        }
         for held in &allowed {
             if !made.iter().any(|access| held.covers(access)) {
                 faults.push(format!("{function}: never does: {} {:?} {}", held.action, held.index, held.keys));

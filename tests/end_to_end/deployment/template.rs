@@ -29,6 +29,42 @@ fn the_templates_pass_cfn_lint_without_a_word() {
     }
 }
 
+/// What reviewers ask for is a parameter, or left out for a reason that stands beside it.
+#[test]
+fn checkov_has_nothing_to_say_of_the_template() {
+    let checkov = root().join("target/engines/checkov/bin/checkov");
+    if !checkov.exists() {
+        tests::skip!("needs checkov, see `tests/engines.sh`");
+    }
+    let mut command = Command::new(checkov);
+    command.args(["--framework", "cloudformation", "--compact", "--skip-download", "--output", "json", "--file"]);
+    let output = command.arg(root().join("infra/template.yaml")).output().unwrap();
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let failed = told["results"]["failed_checks"].as_array().unwrap();
+    let failed: Vec<String> =
+        failed.iter().map(|check| format!("{} {}", check["check_id"], check["resource"])).collect();
+    assert!(failed.is_empty() && told["summary"]["passed"].as_u64() > Some(100), "{failed:#?} {}", told["summary"]);
+    let skipped = told["results"]["skipped_checks"].as_array().unwrap();
+    assert!(
+        skipped
+            .iter()
+            .all(|check| check["check_result"]["suppress_comment"].as_str().is_some_and(|why| why.len() > 20))
+    );
+}
+
+#[test]
+fn checks_have_calls_of_their_own_where_that_is_asked_for() {
+    let template = template();
+    for function in Function::ALL {
+        let is_check = ["authorize", "introspect"].contains(&function.as_str());
+        let (condition, parameter) =
+            if is_check { ("ReservesChecks", "CheckConcurrency") } else { ("ReservesOthers", "OtherConcurrency") };
+        let properties = &template.resource(&resource(function, "Function"))["Properties"];
+        let wanted = json!({ "Fn::If": [condition, { "Ref": parameter }, { "Ref": "AWS::NoValue" }] });
+        assert_eq!(properties["ReservedConcurrentExecutions"], wanted, "{function}");
+    }
+}
+
 #[test]
 fn every_route_leads_to_its_function_and_there_are_no_others() {
     let template = template();
@@ -167,6 +203,10 @@ fn access_logs_hold_no_header_and_browsers_are_kept_out_unless_asked_for() {
     let template = template();
     let format = template.resource("ApiStage")["Properties"]["AccessLogSettings"]["Format"].as_str().unwrap();
     assert!(serde_json::from_str::<Value>(format).unwrap().is_object());
+    // Only what no caller writes is put between quotes: other words are not escaped.
+    let variable = regex::Regex::new(r"\$context\.([A-Za-z.]+)").unwrap();
+    let words: BTreeSet<&str> = variable.captures_iter(format).map(|found| found.get(1).unwrap().as_str()).collect();
+    assert!(!words.contains("error.message") && words.contains("error.responseType"), "{words:?}");
     for word in ["header", "authoriz", "$context.path", "querystring"] {
         assert!(!format.to_lowercase().contains(&word.to_lowercase()), "{format}");
     }

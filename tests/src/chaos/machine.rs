@@ -98,6 +98,7 @@ impl Machine {
         let program = program();
         let mut command = Command::new(&program);
         command.args(words).current_dir(&self.folder).env_clear();
+        command.env("LATCHKEY_ALLOW_HOSTS", "localhost,127.0.0.1");
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", &self.home).env("LATCHKEY_MACHINE", &self.name).env("LATCHKEY_TEST_CLOCK", &self.clock);
         command.env("AWS_ACCESS_KEY_ID", "tests").env("AWS_SECRET_ACCESS_KEY", "tests");

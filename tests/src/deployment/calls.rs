@@ -24,6 +24,8 @@ pub struct Access {
     pub index: Option<String>,
     /// The partition key's value.
     pub key: String,
+    /// The attributes that an update names, its keys included; of other actions none are kept.
+    pub attributes: BTreeSet<String>,
 }
 
 /// Passes requests on to a table and notes what they ask for.
@@ -51,9 +53,28 @@ impl Recorder {
         let mut seen = self.seen.lock();
         seen.0 += 1;
         let number = seen.0;
-        let accesses = accesses(operation, &body).into_iter();
-        seen.1.extend(accesses.map(|(action, index, key)| Access { request: number, action, index, key }));
+        let attributes = if operation == "UpdateItem" { attributes(&body) } else { BTreeSet::new() };
+        let access =
+            |(action, index, key)| Access { request: number, action, index, key, attributes: attributes.clone() };
+        seen.1.extend(accesses(operation, &body).into_iter().map(access));
     }
+}
+
+/// The top-level attributes that an update names, as IAM lists them.
+fn attributes(body: &Value) -> BTreeSet<String> {
+    let names = &body["ExpressionAttributeNames"];
+    let text = |field: &str| body[field].as_str().unwrap_or_default().to_owned();
+    let expressions = format!("{} {}", text("UpdateExpression"), text("ConditionExpression"));
+    let of_path = |(at, _): (usize, &str)| {
+        let is_nested = expressions[..at].ends_with('.');
+        let rest = &expressions[at..];
+        let end = rest[1..]
+            .find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+            .map_or(rest.len(), |end| end + 1);
+        (!is_nested).then(|| names[&rest[..end]].as_str().expect("a name for each placeholder").to_owned())
+    };
+    let keys = body["Key"].as_object().expect("a key").keys().cloned();
+    expressions.match_indices('#').filter_map(of_path).chain(keys).collect()
 }
 
 /// The actions that a request needs, each with its index and its leading key.

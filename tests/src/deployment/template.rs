@@ -27,12 +27,23 @@ pub struct Allowed {
     pub index: Option<String>,
     /// What the leading keys must be like.
     pub keys: String,
+    /// What each attribute that is named must be like; any where there are none.
+    pub attributes: Vec<String>,
 }
 
 impl Allowed {
+    /// Whether an attribute is one of those that it may name.
+    pub fn names(&self, attribute: &str) -> bool {
+        self.attributes.iter().any(|own| like(own, attribute))
+    }
+
     /// Whether it covers a call.
     pub fn covers(&self, access: &Access) -> bool {
-        self.action == access.action && self.index == access.index && like(&self.keys, &access.key)
+        let may_name = |name: &String| self.attributes.is_empty() || self.attributes.iter().any(|own| like(own, name));
+        self.action == access.action
+            && self.index == access.index
+            && like(&self.keys, &access.key)
+            && access.attributes.iter().all(may_name)
     }
 }
 
@@ -79,12 +90,13 @@ impl Template {
             let index = arn.strip_prefix(table).expect("the one table");
             let index = index.strip_prefix("/index/").map(str::to_owned);
             let keys = texts(&value["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]);
+            let attributes = texts(&value["Condition"]["ForAllValues:StringLike"]["dynamodb:Attributes"]);
             assert!(!keys.is_empty(), "`{function}` has a statement that is not held to leading keys: {value}");
             for action in texts(&value["Action"]) {
                 let action = action.strip_prefix("dynamodb:").expect("an action on the table").to_owned();
                 for keys in &keys {
                     let (action, index, keys) = (action.clone(), index.clone(), keys.clone());
-                    all.push(Allowed { statement, action, index, keys });
+                    all.push(Allowed { statement, action, index, keys, attributes: attributes.clone() });
                 }
             }
         }

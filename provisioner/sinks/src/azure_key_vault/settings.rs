@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 
 use super::life::Expires;
 use crate::login::Login;
-use crate::reading::{Fault, Fields, Reading, Text, is_plain, listed, nearest, shown};
+use crate::reading::{Fault, Fields, Reading, Text, is_plain, listed, shown};
 
 /// What Azure's own tools read.
 const VARIABLES: &[&str] = &["AZURE_CLIENT_SECRET"];
@@ -189,7 +189,7 @@ fn one_of<T: Copy, const N: usize>(
         return Some(known);
     }
     let names = all.map(name);
-    let hint = match nearest(found.text, names) {
+    let hint = match reading.nearest(found.text, names) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("`{field}` is one of {}", listed(&names)),
     };

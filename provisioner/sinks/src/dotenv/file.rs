@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use latchkey::secret::{Digest, Fingerprint, Secret};
 
 use super::document::{Document, Held, SetError};
-use super::git::{Tracking, tracking};
 use super::reach::{Files, Recorded, receipt};
 use crate::deadline::Deadline;
 use crate::files::{Mode, Replacement, Site, Stamp};
+use crate::git::{Tracking, tracking};
 use crate::{Seen, SeenEntry, SinkError};
 
 /// More than any `.env` file that is one.
@@ -77,7 +77,7 @@ fn formerly(former: &[Document], name: &str) -> Vec<Fingerprint> {
     held.filter(|held| !held.value.is_empty()).map(|held| Digest::of(held.value.as_bytes()).fingerprint()).collect()
 }
 
-/// Makes all edits in one step, each of them only if its entry still is what was seen. Only under the folder's lock.
+/// Makes all edits in one step, each of them only if its entry still is what was seen. Only under the file's lock.
 pub(super) fn apply(site: &Site, edits: &[Edit<'_>], mode: Mode, deadline: Deadline) -> Vec<Result<(), SinkError>> {
     let mut opened = match open(site) {
         Ok(opened) => opened,

@@ -2,15 +2,13 @@
 //!
 //! An entry contains the whole secret, so that its fingerprint tells which version it is; there is no marker. An empty
 //! value (`NAME=`) counts as absent, because people keep such placeholders: a write fills it in. Writers lock the
-//! file's folder, compare what is there with what was seen, and replace the file in one step.
+//! file, compare what is there with what was seen, and replace the file in one step.
 
 mod agreement;
 mod document;
 mod facts;
 mod file;
 mod former;
-mod git;
-mod index;
 mod node;
 mod reach;
 mod refusal;
@@ -39,13 +37,14 @@ pub use self::settings::Settings;
 use super::{Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, Write};
 use crate::bounds::Bounds;
 use crate::deadline::Deadline;
-use crate::files::{self, FileError, FolderLock, Mode, Site};
+use crate::files::{self, FileError, FileLock, Mode, Site};
+use crate::git;
 use crate::sink::Delivered;
 
 /// The sink's type, in manifests and places.
 pub const KIND: &str = "dotenv";
 
-/// How long a writer waits for another process that writes in the same folder.
+/// How long a writer waits for another process that writes to the same file.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// All `.env` files of one machine, whichever of them pushes go to.
@@ -197,7 +196,7 @@ impl Dotenv {
         let writes = edits.iter().any(|edit| edit.value.is_some());
         let (site, mode, _lock) = blocking(path, move || {
             let site = files.open(&owned)?;
-            let lock: FolderLock = site.lock(LOCK_WAIT.min(deadline.left()))?;
+            let lock: FileLock = site.lock(LOCK_WAIT.min(deadline.left()))?;
             // Somebody may have added the file since it was prepared. What only leaves it may leave a tracked one too.
             if writes {
                 file::check_untracked(site.path())?;

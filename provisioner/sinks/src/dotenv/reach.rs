@@ -121,6 +121,7 @@ impl From<FileError> for SinkError {
             FileError::NoFolder { .. }
             | FileError::Folder { .. }
             | FileError::NotRegular { .. }
+            | FileError::Link { .. }
             | FileError::TooLarge { .. }
             | FileError::MountPoint { .. }
             | FileError::HardLinks { .. }

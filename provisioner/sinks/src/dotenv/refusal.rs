@@ -41,7 +41,7 @@ const FILES: [&str; 32] = [
     ".dockerignore",
 ];
 /// Ends of names of files in another format.
-const FORMATS: [&str; 36] = [
+const FORMATS: [&str; 37] = [
     "json",
     "jsonc",
     "json5",
@@ -78,6 +78,7 @@ const FORMATS: [&str; 36] = [
     "crt",
     "log",
     "latchkey-tmp",
+    "latchkey-lock",
 ];
 
 /// Why the file at a path is not to be written, as the rest of a sentence about it. Where the manifest's `folder` is,
@@ -118,6 +119,7 @@ mod tests {
             "/p/plan.json",
             "/home/a/.bashrc",
             "/p/.env.abcdefgh.latchkey-tmp",
+            "/p/.env.latchkey-lock",
         ] {
             assert!(of(Path::new(path), None).is_some(), "{path}");
         }

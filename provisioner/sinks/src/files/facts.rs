@@ -82,6 +82,7 @@ impl Facts {
         match self.kind {
             FileType::RegularFile => Ok(()),
             FileType::Directory => Err(FileError::Folder { path: path.to_owned() }),
+            FileType::Symlink => Err(FileError::Link { path: path.to_owned() }),
             _ => Err(FileError::NotRegular { path: path.to_owned() }),
         }
     }

@@ -17,6 +17,9 @@ pub enum FileError {
     /// A pipe, a device.
     #[error("`{}` is not a regular file", path.display())]
     NotRegular { path: PathBuf },
+    /// A link, where none is followed.
+    #[error("`{}` is a link, and links are not followed here", path.display())]
+    Link { path: PathBuf },
     /// Larger than its reader takes.
     #[error("`{}` is larger than {limit} bytes", path.display())]
     TooLarge {
@@ -119,6 +122,7 @@ impl FileError {
                 "name a file; if the folder is empty, as Docker leaves one where the file to mount is missing, remove it"
             }
             Self::NotRegular { .. } => "name a regular file",
+            Self::Link { .. } => "name the file itself, or remove the link",
             Self::TooLarge { .. } => "check that the path names the right file",
             Self::Busy { .. } => "run again when nothing else writes to it",
             Self::Denied { .. } => "check the owner and the permissions of the file and of its folder",

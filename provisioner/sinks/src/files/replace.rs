@@ -31,12 +31,12 @@ pub struct Replacement<'a> {
 }
 
 /// Replaces the content of the file at `path`, or creates it with `mode`; see [`Replacement::prepare`]. What the mode
-/// of a file that is there has beyond `mode` is removed.
+/// of a file that is there has beyond `mode` is removed. A link in its place is neither followed nor replaced.
 ///
 /// # Errors
 /// What prevents it. The old file is intact, unless the error is [`FileError::Unsure`].
 pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
-    Replacement::prepare(&Site::open(path)?, bytes, Mode::AtMost(mode))?.commit()
+    Replacement::prepare(&Site::plain(path)?, bytes, Mode::AtMost(mode))?.commit()
 }
 
 impl<'a> Replacement<'a> {
@@ -85,6 +85,18 @@ impl<'a> Replacement<'a> {
     }
 }
 
+impl Replacement<'_> {
+    /// The new file's name, while it waits.
+    pub(super) fn name(&self) -> &OsStr {
+        self.name.as_deref().unwrap_or_default()
+    }
+
+    /// Leaves the new file: it was renamed.
+    pub(super) fn keep(&mut self) {
+        self.name = None;
+    }
+}
+
 impl Drop for Replacement<'_> {
     fn drop(&mut self) {
         if let Some(name) = self.name.take() {
@@ -102,7 +114,7 @@ pub(super) fn is_leftover(name: &OsStr, found: &[u8]) -> bool {
 }
 
 /// A new file, mode 0600 from its first moment.
-fn beside(site: &Site) -> std::io::Result<(File, Replacement<'_>)> {
+pub(super) fn beside(site: &Site) -> std::io::Result<(File, Replacement<'_>)> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut last = std::io::Error::from(ErrorKind::AlreadyExists);
     for _ in 0..TRIES {

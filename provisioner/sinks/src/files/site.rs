@@ -6,14 +6,13 @@ use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
-use std::time::Duration;
 
 use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, openat, unlinkat};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use super::facts::Facts;
-use super::{Contents, FileError, FolderLock, Stamp, resolve};
+use super::{Contents, FileError, Stamp, resolve};
 
 /// How a folder on the way is opened: to be passed through, not to be read.
 #[cfg(target_os = "linux")]
@@ -43,6 +42,20 @@ impl Site {
             return Err(FileError::Folder { path });
         };
         Ok(Self { folder: open_folder(folder)?, name: name.to_owned(), path })
+    }
+
+    /// Opens the folder of `path`, and takes what is there by its name as it is: of a link in its place nothing is read,
+    /// and nothing is written through it.
+    ///
+    /// # Errors
+    /// When there is no such folder, or none that may be passed through.
+    pub fn plain(path: &Path) -> Result<Self, FileError> {
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let (Some(folder), Some(name)) = (absolute.parent(), absolute.file_name()) else {
+            return Err(FileError::Folder { path: absolute });
+        };
+        let folder = resolve(folder);
+        Ok(Self { folder: open_folder(&folder)?, name: name.to_owned(), path: folder.join(name) })
     }
 
     /// The file's path, links resolved.
@@ -92,7 +105,10 @@ impl Site {
         let read = file.by_ref().take(most).read_to_end(&mut bytes);
         read.map_err(|error| FileError::reading(&self.path, &error))?;
         if bytes.len() != length {
-            return Err(FileError::Busy { path: self.path.clone() });
+            let path = self.path.clone();
+            // What the system makes up while it is read, such as the environment of a process, has no size.
+            let has_none = length == 0 && Facts::of(&file).is_ok_and(|facts| facts.stamp.is_empty());
+            return Err(if has_none { FileError::NotRegular { path } } else { FileError::Busy { path } });
         }
         Ok(Some(Contents { bytes, stamp: facts.stamp }))
     }
@@ -107,21 +123,13 @@ impl Site {
         }
     }
 
-    /// Takes the lock on the folder that all who replace files in it take; blocks this thread for up to `wait`.
-    ///
-    /// # Errors
-    /// When another process or thread holds it for that long, or the folder cannot be opened or locked.
-    pub fn lock(&self, wait: Duration) -> Result<FolderLock, FileError> {
-        super::lock::lock(self.reopen_folder("lock")?, self.folder_path(), wait)
-    }
-
     /// The folder, opened to be read.
     pub(super) fn reopen_folder(&self, verb: &'static str) -> Result<File, FileError> {
         let opened = openat(&self.folder, ".", OFlags::RDONLY | FOLDER, Mode::empty());
         opened.map(File::from).map_err(|error| FileError::from_io(verb, self.folder_path(), &error.into()))
     }
 
-    /// Deletes what killed writers left beside the file. Only for who has the lock on its folder: every such file is then
+    /// Deletes what killed writers left beside the file. Only for who has its lock: every such file is then
     /// nobody's. Failures do no harm.
     pub fn remove_leftovers(&self) {
         let Ok(folder) = self.reopen_folder("read") else { return };

@@ -1,6 +1,8 @@
 //! What the writer of files promises.
 
 mod access;
+mod lock;
+mod plain;
 mod site;
 
 use std::fs::{self, File, Permissions};
@@ -152,16 +154,4 @@ fn reading_tells_missing_too_large_and_irregular_apart() {
     assert!(matches!(read(folder.path(), 9), Err(FileError::Folder { .. })));
     assert!(matches!(read(&path.join("b"), 9), Err(FileError::NoFolder { .. })));
     assert!(matches!(read(&folder.path().join("no/b"), 9), Err(FileError::NoFolder { .. })));
-}
-
-#[test]
-fn a_folders_lock_is_held_by_one_at_a_time_and_leaves_no_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let lock = lock_folder(folder.path(), Duration::ZERO).unwrap();
-    let error = lock_folder(folder.path(), Duration::from_millis(20)).unwrap_err();
-    assert!(matches!(error, FileError::Held { .. }));
-    drop(lock);
-    drop(lock_folder(folder.path(), Duration::ZERO).unwrap());
-    assert!(matches!(lock_folder(&folder.path().join("no"), Duration::ZERO), Err(FileError::NoFolder { .. })));
-    assert!(names(folder.path()).is_empty());
 }

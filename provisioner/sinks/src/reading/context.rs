@@ -8,12 +8,13 @@ use latchkey::name::NameError;
 
 use super::fault::Fault;
 use super::masking::shown;
+use super::nearest::Slips;
 use super::text::{Text, is_plain};
 
 /// What a manifest may do beyond the vendors' own hosts and its own folder: a manifest in a pull request is untrusted.
 #[derive(Debug, Clone, Default)]
 pub struct Allowances {
-    /// Other hosts that an `endpoint` may name (`--allow-host HOST`).
+    /// Other hosts that an `endpoint` may name (`--allow-host HOST`, `LATCHKEY_ALLOW_HOSTS`).
     pub hosts: Vec<String>,
     /// Whether paths may leave the manifest's folder (`--allow-outside`).
     pub outside: bool,
@@ -34,13 +35,15 @@ pub struct Reading<'a> {
     pub manifest: String,
     /// The sinks that any push names, even one that is left out for another fault.
     pub used: BTreeSet<String>,
+    /// The search for slips in names.
+    pub slips: Slips,
 }
 
 impl<'a> Reading<'a> {
     /// Nothing is read yet. `path` is the file as it was named, `folder` the absolute folder that it is in.
     pub fn new(text: &'a str, path: &'a Path, folder: &'a Path, allowances: &'a Allowances) -> Self {
         let (manifest, faults, used) = (String::new(), Vec::new(), BTreeSet::new());
-        Self { text, path, folder, allowances, faults, manifest, used }
+        Self { text, path, folder, allowances, faults, manifest, used, slips: Slips::default() }
     }
 
     pub fn add(&mut self, fault: Fault) {

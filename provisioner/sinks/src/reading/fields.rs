@@ -9,7 +9,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 use super::context::Reading;
 use super::fault::{Fault, Span};
 use super::masking::{LOGINS, shown};
-use super::nearest::{listed, nearest};
+use super::nearest::listed;
 use super::text::{Text, text_of};
 
 /// A key of the file with its table.
@@ -215,7 +215,7 @@ impl<'a> Fields<'a> {
             {
                 continue;
             }
-            let near = nearest(name, self.asked.iter().copied());
+            let near = reading.nearest(name, self.asked.iter().copied());
             if let Some(fault) = self.dotted(key, value).filter(|_| near.is_none()) {
                 reading.add(fault);
                 continue;

@@ -9,16 +9,15 @@ use crate::transport::{is_loopback, scheme_and_host};
 const AMAZON: &[&str] = &[".amazonaws.com", ".amazonaws.com.cn", ".api.aws"];
 
 impl Reading<'_> {
-    /// An endpoint in place of AWS's own: it gets signed requests, and secrets, so its host must be the vendor's,
-    /// loopback or allowed by whoever runs this. `services` are the parts of Amazon's host names that stand for a service.
+    /// An endpoint in place of AWS's own: it gets signed requests, and secrets, so its host must be the vendor's, or allowed
+    /// by whoever runs this; any user of a machine may listen on its loopback. `services` are the parts of Amazon's host names that stand for a service.
     pub fn endpoint(&mut self, found: Option<Text<'_>>, services: &[&str]) -> Option<String> {
         let found = found?;
         let host = self.address(&found)?;
-        let allowed = self.allowances.hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(&host));
-        if allowed || is_loopback(&host) || is_amazon(&host, services) {
+        if self.is_allowed(&host) || is_amazon(&host, services) {
             return Some(found.text.to_owned());
         }
-        let message = format!("`{}` is neither AWS's own host nor loopback", shown(&host));
+        let message = format!("`{}` is not AWS's own host", shown(&host));
         self.add(Fault::error("foreign-host", found.span.clone(), message).hint(format!(
             "pass `--allow-host {}` to allow it, if you trust it with every secret of this manifest",
             shown(&host)
@@ -31,18 +30,23 @@ impl Reading<'_> {
     pub fn vendor(&mut self, found: Option<Text<'_>>, vendor: &str, own: &[&str]) -> Option<String> {
         let found = found?;
         let host = self.address(&found)?;
-        let listed = self.allowances.hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(&host));
-        if listed || is_loopback(&host) || own.iter().any(|own| own.eq_ignore_ascii_case(&host)) {
+        if self.is_allowed(&host) || own.iter().any(|own| own.eq_ignore_ascii_case(&host)) {
             let endpoint = found.text.trim_end_matches('/');
             let spelled = own.iter().any(|own| endpoint.eq_ignore_ascii_case(&format!("https://{own}")));
             return (!spelled).then(|| endpoint.to_owned());
         }
-        let message = format!("`{}` is neither {vendor}'s own host nor loopback", shown(&host));
+        let message = format!("`{}` is not {vendor}'s own host", shown(&host));
         self.add(Fault::error("foreign-host", found.span.clone(), message).hint(format!(
             "pass `--allow-host {}` to allow it, if you trust it with this sink's credentials and secrets",
             shown(&host)
         )));
         None
+    }
+
+    /// Whether the command or its environment names a host, with brackets or without where it is an IPv6 address.
+    fn is_allowed(&self, host: &str) -> bool {
+        let bare = |host: &str| host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+        self.allowances.hosts.iter().any(|allowed| bare(allowed) == bare(host))
     }
 
     /// The address of a Latchkey server.

@@ -1,6 +1,6 @@
 //! Secrets that are in a manifest: found, and kept out of everything that is shown.
 
-use latchkey::secret::Secret;
+use latchkey::secret::{SECRET_MAX, Secret};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -14,6 +14,9 @@ const SHOWN_MAX: usize = 80;
 
 /// A piece of the file as a message may repeat it: secrets masked, control characters spelled out, not too long.
 pub fn shown(text: &str) -> String {
+    // A name may be as long as the file and be shown with every fault. What is shown of a secret stands before the end.
+    let end = text.char_indices().nth(SHOWN_MAX + SECRET_MAX + 1).map_or(text.len(), |(end, _)| end);
+    let text = &text[..end];
     let masked = mask(text, &secrets(text));
     let mut shown: String = masked.chars().take(SHOWN_MAX).flat_map(visible).collect();
     if masked.chars().nth(SHOWN_MAX).is_some() {
@@ -193,5 +196,25 @@ fn search(value: &Spanned<DeValue<'_>>, found: &mut Vec<Fault>) {
         DeValue::Table(table) => search_table(table, found),
         DeValue::Array(array) => array.iter().for_each(|entry| search(entry, found)),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use latchkey::entropy::SystemEntropy;
+    use latchkey::secret::{Prefix, TokenId};
+
+    use super::*;
+
+    #[test]
+    fn a_secret_where_a_long_text_is_cut_is_masked_and_the_rest_is_not_looked_at() {
+        let id = TokenId::mint(&SystemEntropy).unwrap();
+        let secret = Secret::mint(&Prefix::default(), &id, &SystemEntropy).unwrap();
+        let secret = secret.expose();
+        for before in [0, SHOWN_MAX - 1, SHOWN_MAX] {
+            let text = format!("{} {secret} {}", "x".repeat(before), "y".repeat(1 << 20));
+            assert!(!shown(&text).contains("lk_"), "{before}");
+        }
+        assert_eq!(shown(&"x".repeat(1 << 20)), format!("{}..", "x".repeat(SHOWN_MAX)));
     }
 }

@@ -17,5 +17,5 @@ pub use fault::{Fault, Severity, Span};
 pub use faults::Faults;
 pub use fields::{Fields, Section, sections, wrong_type};
 pub use masking::shown;
-pub use nearest::{listed, nearest};
+pub use nearest::{Slips, listed, listed_of, nearest};
 pub use text::{Text, is_plain, text_of};

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde::Serialize;
 
 use super::fault::{Fault, Severity, Span};
@@ -14,11 +14,50 @@ const TOGETHER_MAX: usize = 60;
 /// Nobody fixes more than this before looking again.
 const SHOWN_MAX: usize = 100;
 
+/// How many bytes of the text are shown in all: a line may be as long as the file, and have all the faults. Beyond it
+/// only where a fault is stands there.
+const SOURCE_MAX: usize = 256 * 1024;
+/// A line that is longer is no help to look at.
+const LINE_MAX: usize = 16 * 1024;
+
 /// A spot in a text, counted from 1; columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Position {
     pub line: usize,
     pub column: usize,
+}
+
+/// Where bytes are, asked in their order: a text with many faults is counted through once.
+#[derive(Debug)]
+pub struct Positions<'a> {
+    text: &'a str,
+    offset: usize,
+    at: Position,
+}
+
+impl<'a> Positions<'a> {
+    /// Of a text, from its start.
+    pub fn of(text: &'a str) -> Self {
+        Self { text, offset: 0, at: Position { line: 1, column: 1 } }
+    }
+
+    /// Where the byte at `offset` is.
+    pub fn at(&mut self, offset: usize) -> Position {
+        let offset = floor(self.text, offset);
+        if offset < self.offset {
+            *self = Self::of(self.text);
+        }
+        let between = &self.text[self.offset..offset];
+        match between.rfind('\n') {
+            Some(end) => {
+                self.at.line += between.matches('\n').count();
+                self.at.column = between[end + 1..].chars().count() + 1;
+            }
+            None => self.at.column += between.chars().count(),
+        }
+        self.offset = offset;
+        self.at
+    }
 }
 
 /// Where the byte at `offset` is.
@@ -43,15 +82,25 @@ pub fn render(faults: &[Fault], path: &str, text: &str, colour: bool) -> String 
     let masked = masking::mask(text, &masking::spans(text, faults));
     let lines = Lines::split(&masked);
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-    let mut shown: Vec<String> =
-        faults.iter().take(SHOWN_MAX).map(|fault| renderer.render(&[group(fault, path, &lines)])).collect();
+    let mut source = SOURCE_MAX;
+    let mut positions = Positions::of(&masked);
+    let mut shown: Vec<String> = faults
+        .iter()
+        .take(SHOWN_MAX)
+        .map(|fault| renderer.render(&[group(fault, path, &lines, (&mut positions, &mut source))]))
+        .collect();
     if faults.len() > SHOWN_MAX {
         shown.push(format!("and {} more", faults.len() - SHOWN_MAX));
     }
     shown.join("\n\n") + if shown.is_empty() { "" } else { "\n" }
 }
 
-fn group<'a>(fault: &'a Fault, path: &'a str, lines: &Lines<'a>) -> Group<'a> {
+fn group<'a>(
+    fault: &'a Fault,
+    path: &'a str,
+    lines: &Lines<'a>,
+    (positions, left): (&mut Positions<'_>, &mut usize),
+) -> Group<'a> {
     let level = match fault.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -59,7 +108,16 @@ fn group<'a>(fault: &'a Fault, path: &'a str, lines: &Lines<'a>) -> Group<'a> {
     let mut spots = vec![Spot { span: lines.first_line_of(&fault.span), words: None }];
     spots
         .extend(fault.related.iter().map(|(span, words)| Spot { span: lines.first_line_of(span), words: Some(words) }));
-    let mut group = level.primary_title(fault.message.as_str()).id(fault.code).elements(excerpts(spots, path, lines));
+    let title = level.primary_title(fault.message.as_str()).id(fault.code);
+    let excerpts = excerpts(spots, lines);
+    let size: usize = excerpts.iter().map(|excerpt| excerpt.range.len()).sum();
+    let mut group = if excerpts.iter().all(|excerpt| excerpt.range.len() <= excerpt.most()) && size <= *left {
+        *left -= size;
+        title.elements(excerpts.into_iter().map(|excerpt| excerpt.snippet(path, lines)))
+    } else {
+        let Position { line, column } = positions.at(fault.span.start);
+        title.element(Origin::path(path).line(line).char_column(column))
+    };
     if let Some(hint) = &fault.hint {
         group = group.element(Level::HELP.message(hint.as_str()));
     }
@@ -71,27 +129,45 @@ struct Spot<'a> {
     words: Option<&'a str>,
 }
 
+/// Lines of the text with the spots on them.
+struct Excerpt<'a> {
+    /// The first line, from 0, and how many there are.
+    first: usize,
+    count: usize,
+    range: Range<usize>,
+    spots: Vec<Spot<'a>>,
+}
+
 /// One excerpt for spots that stand near the fault, and one for each other.
-fn excerpts<'a>(spots: Vec<Spot<'a>>, path: &'a str, lines: &Lines<'a>) -> Vec<Snippet<'a, Annotation<'a>>> {
+fn excerpts<'a>(spots: Vec<Spot<'a>>, lines: &Lines<'a>) -> Vec<Excerpt<'a>> {
     let home = spots.first().map_or(0, |spot| lines.line_of(spot.span.start));
     let (near, far): (Vec<_>, Vec<_>) =
         spots.into_iter().partition(|spot| lines.line_of(spot.span.start).abs_diff(home) <= TOGETHER_MAX);
     std::iter::once(near)
         .chain(far.into_iter().map(|spot| vec![spot]))
-        .map(|spots| excerpt(spots, path, lines))
+        .map(|spots| {
+            let numbers = || spots.iter().map(|spot| lines.line_of(spot.span.start));
+            let (first, last) = (numbers().min().unwrap_or(0), numbers().max().unwrap_or(0));
+            Excerpt { first, count: last - first + 1, range: lines.range(first, last), spots }
+        })
         .collect()
 }
 
-fn excerpt<'a>(spots: Vec<Spot<'a>>, path: &'a str, lines: &Lines<'a>) -> Snippet<'a, Annotation<'a>> {
-    let numbers = || spots.iter().map(|spot| lines.line_of(spot.span.start));
-    let (first, last) = (numbers().min().unwrap_or(0), numbers().max().unwrap_or(0));
-    let range = lines.range(first, last);
-    let source = lines.text.get(range.clone()).unwrap_or_default();
-    let annotations = spots.into_iter().map(|spot| {
-        let kind = if spot.words.is_some() { AnnotationKind::Context } else { AnnotationKind::Primary };
-        kind.span(spot.span.start - range.start..spot.span.end - range.start).label(spot.words)
-    });
-    Snippet::source(source).line_start(first + 1).path(path).annotations(annotations)
+impl<'a> Excerpt<'a> {
+    /// How many bytes it may have.
+    fn most(&self) -> usize {
+        LINE_MAX.saturating_mul(self.count.min(4))
+    }
+
+    fn snippet(self, path: &'a str, lines: &Lines<'a>) -> Snippet<'a, Annotation<'a>> {
+        let Self { first, range, spots, .. } = self;
+        let source = lines.text.get(range.clone()).unwrap_or_default();
+        let annotations = spots.into_iter().map(|spot| {
+            let kind = if spot.words.is_some() { AnnotationKind::Context } else { AnnotationKind::Primary };
+            kind.span(spot.span.start - range.start..spot.span.end - range.start).label(spot.words)
+        });
+        Snippet::source(source).line_start(first + 1).path(path).annotations(annotations)
+    }
 }
 
 /// A text and where its lines start.

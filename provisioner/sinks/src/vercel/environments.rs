@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 
 use super::KIND;
-use crate::reading::{Fault, Fields, Reading, Span, Text, is_plain, listed, nearest, shown};
+use crate::reading::{Fault, Fields, Reading, Span, Text, is_plain, listed, shown};
 
 /// The longest name of a branch that Vercel takes.
 const BRANCH_MAX: usize = 250;
@@ -137,7 +137,7 @@ fn check_type(fields: &Fields<'_>, kind: Option<&str>, reading: &mut Reading<'_>
 fn target(found: &Text<'_>, reading: &mut Reading<'_>) -> Option<Target> {
     let target = Target::named(found.text);
     if target.is_none() {
-        let hint = nearest(found.text, Target::NAMES).map_or_else(
+        let hint = reading.nearest(found.text, Target::NAMES).map_or_else(
             || {
                 format!(
                     "the targets are {}; list custom environments in `environments`, by slug",

@@ -12,8 +12,13 @@ use latchkey_sinks::reading::Allowances;
 #[derive(Debug, Default, Args)]
 #[expect(clippy::struct_field_names, reason = "the fields are the flags")]
 pub(in crate::commands) struct Allow {
-    /// Allow the manifest to use this host as an endpoint (repeatable)
-    #[arg(long, value_name = "HOST", help_heading = TRUST)]
+    /// Other hosts that an endpoint may name.
+    #[arg(
+        long,
+        value_name = "HOST",
+        help_heading = TRUST,
+        help = "Allow the manifest to use this host as an endpoint, even loopback (repeatable) [env: LATCHKEY_ALLOW_HOSTS]"
+    )]
     pub(in crate::commands) allow_host: Vec<String>,
     /// Allow the manifest to use paths outside its folder
     #[arg(long, help_heading = TRUST)]
@@ -30,12 +35,21 @@ impl Allow {
     /// What the manifest may do.
     pub(in crate::commands) fn allowances(&self) -> Allowances {
         Allowances {
-            hosts: self.allow_host.clone(),
+            hosts: self.allow_host.iter().cloned().chain(hosts_in_environment()).collect(),
             outside: self.allow_outside,
             variables: self.allow_env.clone(),
             commands: self.allow_commands,
         }
     }
+}
+
+/// Hosts that are allowed where there is no flag to set, separated by commas or spaces.
+const ALLOW_HOSTS: &str = "LATCHKEY_ALLOW_HOSTS";
+
+fn hosts_in_environment() -> Vec<String> {
+    let named = std::env::var(ALLOW_HOSTS).unwrap_or_default();
+    let hosts = named.split(|character: char| character == ',' || character.is_whitespace());
+    hosts.filter(|host| !host.is_empty()).map(str::to_owned).collect()
 }
 
 #[derive(Debug, Args)]

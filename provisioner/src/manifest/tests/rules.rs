@@ -140,17 +140,25 @@ fn whoever_applies_may_allow_what_a_login_needs() {
 }
 
 #[test]
-fn an_endpoint_is_the_vendors_loopback_or_allowed() {
+fn an_endpoint_is_the_vendors_or_allowed_also_on_loopback() {
     for good in [
         "https://secretsmanager.eu-west-1.amazonaws.com",
         "https://secretsmanager-fips.us-gov-west-1.amazonaws.com",
         "https://secretsmanager.cn-north-1.amazonaws.com.cn",
         "https://vpce-1-a.secretsmanager.eu-west-1.vpce.amazonaws.com",
-        "http://localhost:4566",
-        "http://127.0.0.1:4566",
-        "http://[::1]:4566",
     ] {
         assert_eq!(codes(&with_endpoint(good)), Vec::<&str>::new(), "{good}");
+    }
+    // Any user of this machine may listen there.
+    for (local, host) in [
+        ("http://localhost:4566", "localhost"),
+        ("http://127.0.0.1:4566", "127.0.0.1"),
+        ("http://[::1]:4566", "::1"),
+        ("https://[::1]:4566", "[::1]"),
+    ] {
+        assert_eq!(codes(&with_endpoint(local)), ["foreign-host"], "{local}");
+        let allowances = Allowances { hosts: vec![host.to_owned()], ..Allowances::default() };
+        assert!(parse(Path::new(STATED), Path::new("/repo"), &with_endpoint(local), &allowances).is_ok(), "{local}");
     }
     for foreign in [
         "https://secretsmanager.eu-west-1.amazonaws.com.evil.example",

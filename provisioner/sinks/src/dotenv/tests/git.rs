@@ -2,9 +2,10 @@
 
 use std::process::Command;
 
-use super::super::{index, warnings as warnings_for};
+use super::super::warnings as warnings_for;
 use super::{Bench, mint, put};
 use crate::files::Mode;
+use crate::git::index;
 use crate::{Seen, Sink as _, SinkError};
 
 fn warnings(path: &std::path::Path) -> Vec<String> {

@@ -87,7 +87,7 @@ impl Bench {
     fn litter(&self) -> Vec<String> {
         let names = fs::read_dir(self.folder.path()).unwrap();
         let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        names.filter(|name| name != ".env" && name != ".git").collect()
+        names.filter(|name| ![".env", ".env.latchkey-lock", ".git"].contains(&name.as_str())).collect()
     }
 }
 

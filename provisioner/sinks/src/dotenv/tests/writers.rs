@@ -83,7 +83,7 @@ async fn a_writer_that_is_killed_leaves_a_file_that_the_next_one_removes() {
 }
 
 #[tokio::test]
-async fn a_writer_waits_for_another_process_that_holds_the_lock() {
+async fn a_writer_waits_for_another_process_that_holds_the_folders_lock_as_earlier_releases_do() {
     let bench = Bench::with("A=1\n");
     // `flock` of util-linux stands for any other program.
     let folder = bench.folder.path();
@@ -102,11 +102,20 @@ async fn a_writer_waits_for_another_process_that_holds_the_lock() {
 #[tokio::test]
 async fn a_lock_that_is_held_past_the_deadline_stops_the_write() {
     let bench = Bench::with("A=1\n");
-    let lock = files::lock_folder(bench.folder.path(), std::time::Duration::ZERO).unwrap();
+    let path = fs::canonicalize(bench.folder.path()).unwrap().join(".env");
+    let lock = files::Site::open(&path).unwrap().lock(std::time::Duration::ZERO).unwrap();
     let deadline = crate::deadline::Deadline::after(std::time::Duration::from_millis(30));
     let error = bench.write_by("API_TOKEN", &mint(), &Seen::Absent, deadline).await.unwrap_err();
-    let folder = fs::canonicalize(bench.folder.path()).unwrap();
-    assert_eq!(error.to_string(), format!("another process holds the lock on `{}`", folder.display()));
+    assert_eq!(error.to_string(), format!("another process holds the lock on `{}`", path.display()));
     drop(lock);
     bench.write_by("API_TOKEN", &mint(), &Seen::Absent, soon()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stranger_who_holds_the_folders_lock_delays_a_write_and_stops_none() {
+    let bench = Bench::with("A=1\n");
+    let stranger = fs::File::open(bench.folder.path()).unwrap();
+    stranger.lock().unwrap();
+    bench.write("API_TOKEN", &mint(), &Seen::Absent).await.unwrap();
+    drop(stranger);
 }

@@ -9,7 +9,8 @@ fn a_link_stays_a_link() {
     symlink(&target, &link).unwrap();
     // Also one that leads nowhere yet.
     for content in [b"one", b"two"] {
-        write_atomic(&link, content, 0o600).unwrap();
+        let site = Site::open(&link).unwrap();
+        Replacement::prepare(&site, content, Mode::AtMost(0o600)).unwrap().commit().unwrap();
         assert_eq!(fs::read_link(&link).unwrap(), target);
         assert_eq!(fs::read(&target).unwrap(), content);
     }
@@ -79,8 +80,10 @@ fn a_folder_that_is_swapped_meanwhile_is_not_written_to() {
     fs::rename(&here, &gone).unwrap();
     symlink(&other, &here).unwrap();
     let lock = site.lock(Duration::ZERO).unwrap();
-    assert!(matches!(lock_folder(&gone, Duration::ZERO), Err(FileError::Held { .. })), "the folder that was opened");
-    drop(lock_folder(&other, Duration::ZERO).unwrap());
+    let again = |folder: &Path| Site::open(&folder.join("a")).unwrap().lock(Duration::ZERO);
+    assert!(matches!(again(&gone), Err(FileError::Held { .. })), "the folder that was opened");
+    drop(again(&other).unwrap());
+    fs::remove_file(other.join("a.latchkey-lock")).unwrap();
     replacement.commit().unwrap();
     drop(lock);
     assert_eq!(fs::read(gone.join("a")).unwrap(), b"new");

@@ -9,7 +9,7 @@ const ENTRY: usize = 62;
 const CHECKSUM: usize = 20;
 
 /// Whether the file at the resolved `path` is in the index of the repository that it is in.
-pub(super) fn has(path: &Path) -> Option<bool> {
+pub(crate) fn has(path: &Path) -> Option<bool> {
     let root = path.ancestors().skip(1).find(|folder| folder.join(".git").symlink_metadata().is_ok())?;
     let repository = root.join(".git");
     if !repository.is_dir() {
