@@ -55,7 +55,7 @@ fn sink(section: &Section<'_>, reading: &mut Reading<'_>) -> ReadSink {
             None
         }
         (None, None) => {
-            if fields.is_part_of_a_name() {
+            if fields.is_part_of_a_name(reading.text) {
                 fields.finish(reading);
             } else {
                 fields.finish_open(reading);

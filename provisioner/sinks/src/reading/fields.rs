@@ -179,9 +179,9 @@ impl<'a> Fields<'a> {
     }
 
     /// Whether the table has nothing but tables that are no fields: a dotted name has made it, and nothing else is missing.
-    pub fn is_part_of_a_name(&self) -> bool {
+    pub fn is_part_of_a_name(&self, text: &str) -> bool {
         let is_part = |(key, value): (&Spanned<Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
-            !self.asked.contains(&&**key.get_ref()) && value.get_ref().is_table()
+            !self.asked.contains(&&**key.get_ref()) && is_divided(value, text)
         };
         self.section.is_some() && !self.table.is_empty() && self.table.iter().all(is_part)
     }
@@ -204,7 +204,7 @@ impl<'a> Fields<'a> {
 
     /// Reports missing fields, and the fields that nobody asked for.
     pub fn finish(mut self, reading: &mut Reading<'_>) {
-        if self.is_part_of_a_name() {
+        if self.is_part_of_a_name(reading.text) {
             self.missing.clear();
         }
         for (key, value) in self.table {
@@ -216,7 +216,7 @@ impl<'a> Fields<'a> {
                 continue;
             }
             let near = reading.nearest(name, self.asked.iter().copied());
-            if let Some(fault) = self.dotted(key, value).filter(|_| near.is_none()) {
+            if let Some(fault) = self.dotted(key, value).filter(|_| near.is_none() && is_divided(value, reading.text)) {
                 reading.add(fault);
                 continue;
             }
@@ -230,6 +230,11 @@ impl<'a> Fields<'a> {
         }
         self.finish_open(reading);
     }
+}
+
+/// Whether a value is a table that a dot in a name has made; one in braces is a field.
+fn is_divided(value: &Spanned<DeValue<'_>>, text: &str) -> bool {
+    value.get_ref().is_table() && !text.get(value.span()).is_some_and(|text| text.starts_with('{'))
 }
 
 /// The tables in a table, in the file's order.
