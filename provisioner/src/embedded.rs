@@ -21,7 +21,6 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use dynoxide::Database;
 use dynoxide::errors::DynoxideError;
-use latchkey::mutex::Mutex;
 use latchkey::table::{Table, TableError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

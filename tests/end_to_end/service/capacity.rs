@@ -6,7 +6,7 @@ use latchkey::place::Place;
 use latchkey::service::NewToken;
 use latchkey::table::keys;
 use tests::engine::Engine;
-use tests::world::{World, item_size, managed_token, name, new_token};
+use tests::world::{World, item_size, managed_token, new_token};
 
 #[tokio::test]
 async fn a_check_reads_one_unit_in_one_call() {
