@@ -56,9 +56,8 @@ fn said(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     let text = text.strip_suffix(&place).unwrap_or(&text);
-    let quotes = ["invalid type: ", "invalid value: ", "unknown variant ", "unknown field ", "duplicate field "];
+    let quotes = ["invalid type: ", "invalid value: ", "unknown variant ", "unknown field "];
     match quotes.into_iter().find(|words| text.contains(words)) {
-        Some("duplicate field ") => "is given more than once".to_owned(),
         Some(words) => {
             let wanted = text.rsplit_once("expected ").map_or("another type", |(_, wanted)| wanted);
             let missing = if words == "unknown field " { "no such field; " } else { "" };

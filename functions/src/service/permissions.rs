@@ -113,6 +113,7 @@ impl Service {
         if read.is_empty() {
             return Ok(read);
         }
+        tracing::trace!(roles = read.len(), ?consistency, "roles are read");
         let keys: Vec<_> = read.keys().map(keys::role).collect();
         for role in self.table.get_each_with(&keys, consistency, decode::<super::Role>).await? {
             read.insert(role.name, role.permissions);

@@ -62,10 +62,15 @@ fn command(manifest: &Manifest, grant: &Grant) -> String {
     add("--permission", grant.permissions.iter().map(ToString::to_string).collect());
     add("--role", grant.roles.iter().map(ToString::to_string).collect());
     add("--user", grant.users.iter().map(ToString::to_string).collect());
-    let quoted = |patterns: &BTreeSet<NamePattern>| patterns.iter().map(|pattern| format!("'{pattern}'")).collect();
-    add("--new-user", quoted(&grant.new_users));
-    add("--new-role", quoted(&grant.new_roles));
+    let all = |patterns: &BTreeSet<NamePattern>| patterns.iter().map(quoted).collect();
+    add("--new-user", all(&grant.new_users));
+    add("--new-role", all(&grant.new_roles));
     add("--max-users", grant.max_users.iter().map(ToString::to_string).collect());
     add("--max-roles", grant.max_roles.iter().map(ToString::to_string).collect());
     words.join(" ")
+}
+
+/// A pattern as a shell takes it.
+fn quoted(pattern: &NamePattern) -> String {
+    if pattern.as_str().contains('*') { format!("'{pattern}'") } else { pattern.to_string() }
 }

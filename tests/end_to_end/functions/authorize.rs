@@ -134,7 +134,7 @@ async fn the_reply_does_not_wait_for_the_first_use_to_be_written() {
     started.invoke(&events::authorizer(created.secret.expose())).await.unwrap();
     started.runtime.polled(2).await;
     let log = started.log(1).await;
-    assert_eq!(log[0]["table_calls"], 1, "roles and settings were read ahead, and nothing was written yet");
+    assert_eq!(log[0]["table_calls"], 2, "settings were read ahead, and nothing was written yet");
     let record = endpoint.service.show(&key("ana", "laptop")).await.unwrap().unwrap();
     let noted = &record.uses["1"];
     assert_eq!(noted.ip.as_deref(), Some(events::SOURCE));

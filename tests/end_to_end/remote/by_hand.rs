@@ -78,7 +78,7 @@ fn roles_and_users_are_set_listed_and_deleted_by_url() {
 #[test]
 fn a_grant_is_set_and_shown_by_url() {
     let remote = Remote::start();
-    remote.admin("manifest grant acme -p documents:read,documents:write --user ann").exits(0);
+    remote.admin("manifest grant acme -p documents:read,documents:write --user ann --new-user * --new-role *").exits(0);
     let shown = remote.run("manifest show acme --format json").exits(0).json();
     assert_eq!(shown["grant"]["permissions"], serde_json::json!(["documents:read", "documents:write"]));
     assert_eq!(shown["grant"]["users"], serde_json::json!(["ann"]));

@@ -48,7 +48,7 @@ impl Remote {
         for words in [
             "role set job -p manifests:acme",
             "user set pipeline --kind service --roles job",
-            "manifest grant acme -p documents:read",
+            "manifest grant acme -p documents:read --new-user ci --new-role reader",
         ] {
             world.run(&format!("{words} --service embedded:latchkey.db")).exits(0);
         }

@@ -58,11 +58,13 @@ fn a_job_takes_a_token_by_url_when_the_other_agreed_and_its_grant_covers_it() {
     // Its grant names neither the user nor the role, then not what the role allows.
     let refused = both.other("apply umbrella.toml").exits(1);
     assert!(refused.stderr.contains("there is no user `ci`"), "{}", refused.stderr);
-    both.remote.admin("manifest grant umbrella --user ci --role reader").exits(0);
+    both.remote.admin("manifest grant umbrella --user ci --role reader --new-user * --new-role *").exits(0);
     let refused = both.other("apply umbrella.toml").exits(1);
     assert!(refused.stdout.contains("is not allowed to grant `documents:read`"), "{}", refused.stdout);
     assert_eq!(both.manager("build-api"), "acme");
-    both.remote.admin("manifest grant umbrella --user ci --role reader -p documents:read").exits(0);
+    both.remote
+        .admin("manifest grant umbrella --user ci --role reader -p documents:read --new-user * --new-role *")
+        .exits(0);
     both.other("apply umbrella.toml").exits(0);
     both.other("plan umbrella.toml --detailed-exitcode").exits(0);
     assert_eq!(both.manager("build-api"), "umbrella");
@@ -76,7 +78,9 @@ fn a_job_takes_a_token_by_url_when_the_other_agreed_and_its_grant_covers_it() {
 #[test]
 fn a_job_whose_counterpart_has_not_agreed_is_blocked() {
     let both = Both::start(TAKES);
-    both.remote.admin("manifest grant umbrella --user ci --role reader -p documents:read").exits(0);
+    both.remote
+        .admin("manifest grant umbrella --user ci --role reader -p documents:read --new-user * --new-role *")
+        .exits(0);
     let plan = both.other("apply umbrella.toml").exits(1).stdout;
     assert!(plan.contains("set `moved_to = \"umbrella\"` in the declaration of `build-api` in `acme`"), "{plan}");
     assert_eq!(both.manager("build-api"), "acme");
@@ -85,11 +89,11 @@ fn a_job_whose_counterpart_has_not_agreed_is_blocked() {
 #[test]
 fn a_job_agrees_to_what_its_grant_covers() {
     let both = Both::start(TAKES);
-    both.remote.admin("manifest grant acme -p documents:write").exits(0);
+    both.remote.admin("manifest grant acme -p documents:write --new-user * --new-role *").exits(0);
     both.remote.world.edit(AGREES.0, AGREES.1);
     let refused = both.remote.run("apply").exits(1);
     assert!(refused.stdout.contains("is not allowed to grant `documents:read`"), "{}", refused.stdout);
-    both.remote.admin("manifest grant acme -p documents:read").exits(0);
+    both.remote.admin("manifest grant acme -p documents:read --new-user * --new-role *").exits(0);
     both.remote.run("apply").exits(0);
 }
 
@@ -99,7 +103,9 @@ fn a_place_that_lacks_the_secret_of_a_token_that_moves_gets_it_read_back() {
     let both = Both::start(&takes);
     let secret = both.remote.world.entry(".env", "BUILD_TOKEN");
     both.agree();
-    both.remote.admin("manifest grant umbrella --user ci --role reader -p documents:read").exits(0);
+    both.remote
+        .admin("manifest grant umbrella --user ci --role reader -p documents:read --new-user * --new-role *")
+        .exits(0);
     both.other("apply umbrella.toml").exits(0);
     assert_eq!(both.remote.world.entry(".env", "WEB_TOKEN"), secret);
 }
@@ -117,7 +123,7 @@ fn a_renamed_manifest_takes_its_users_and_roles_by_url_as_if_it_created_them() {
     both.remote.world.write("tokens.toml", &file("manifest = \"umbrella\"\nmoved_from = \"acme\"\n"));
     let refused = both.other("apply").exits(1);
     assert!(refused.stderr.contains("is not allowed to grant `documents:read`"), "{}", refused.stderr);
-    both.remote.admin("manifest grant umbrella -p documents:read").exits(0);
+    both.remote.admin("manifest grant umbrella -p documents:read --new-user * --new-role *").exits(0);
     both.other("apply").exits(0);
     both.other("plan --detailed-exitcode").exits(0);
     assert_eq!((both.manager("build-api"), both.manager("deploy-api")), ("umbrella".to_owned(), "umbrella".to_owned()));
@@ -131,7 +137,7 @@ fn the_secret_of_a_manifest_that_a_job_may_not_see_is_not_adopted() {
     let adopts = "[roles.viewer]\npermissions = [\"documents:read\"]\n[users.robot]\nkind = \"service\"\nroles = [\"viewer\"]\n[tokens.robot-api]\nuser = \"robot\"\npush = [{ sink = \"dev\", name = \"BUILD_TOKEN\", adopt = true }]\n";
     let both = Both::start(adopts);
     let secret = both.remote.world.entry(".env", "BUILD_TOKEN");
-    both.remote.admin("manifest grant umbrella -p documents:read").exits(0);
+    both.remote.admin("manifest grant umbrella -p documents:read --new-user * --new-role *").exits(0);
     let plan = both.other("apply umbrella.toml").exits(3).stdout;
     assert!(plan.contains("contains the secret of a valid token of another manifest"), "{plan}");
     assert!(!plan.contains("acme") && !plan.contains("build-api"), "no more than that is told: {plan}");

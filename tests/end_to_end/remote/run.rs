@@ -64,11 +64,11 @@ fn what_the_grant_does_not_cover_is_refused_in_the_plan_with_the_way_out() {
     remote.world.edit("documents:read", "documents:write");
     let plan = remote.run("plan").exits(1).stdout;
     assert!(plan.contains("the manifest `acme` is not allowed to grant `documents:write`"), "{plan}");
-    assert!(plan.contains("`provision manifest grant acme --permission documents:read,documents:write`"), "{plan}");
+    assert!(plan.contains("`provision manifest grant acme --permission documents:read,documents:write --new-user ci --new-role reader`"), "{plan}");
     let refused = remote.run("apply").exits(1);
     assert!(refused.stderr.contains("is not allowed to grant `documents:write`"), "{}", refused.stderr);
     assert!(refused.stderr.contains("help: nothing was changed; ask an admin to run"), "{}", refused.stderr);
-    remote.admin("manifest grant acme -p documents:write").exits(0);
+    remote.admin("manifest grant acme -p documents:write --new-user * --new-role *").exits(0);
     remote.run("plan").exits(0);
     remote.run("apply").exits(0);
     assert!(remote.is_valid(&remote.world.entry(".env", "BUILD_TOKEN")));
@@ -83,14 +83,16 @@ fn a_role_of_others_that_allows_more_than_the_grant_blocks_its_token_and_no_othe
     let text = remote.world.read("tokens.toml");
     let declared = "user = \"ana\"\nroles = [\"auditor\"]\npush = [{ sink = \"dev\", name = \"ANA_TOKEN\" }]";
     remote.world.write("tokens.toml", &format!("{text}\n[tokens.ana-api]\n{declared}\n"));
-    remote.admin("manifest grant acme -p documents:read --user ana --role auditor").exits(0);
+    remote.admin("manifest grant acme -p documents:read --user ana --role auditor --new-user * --new-role *").exits(0);
     let plan = remote.run("plan").exits(1).stdout;
     assert!(plan.contains("`ana/ana-api`: blocked: the manifest is not allowed to grant `audits:read`"), "{plan}");
     assert!(plan.contains("Plan: 4 to create, 1 blocked"), "{plan}");
     remote.run("apply").exits(3);
     assert!(remote.is_valid(&remote.world.entry(".env", "BUILD_TOKEN")));
     remote.run("apply").exits(1);
-    remote.admin("manifest grant acme -p documents:read,audits:read --user ana --role auditor").exits(0);
+    remote
+        .admin("manifest grant acme -p documents:read,audits:read --user ana --role auditor --new-user * --new-role *")
+        .exits(0);
     remote.run("plan").exits(0);
     remote.run("apply").exits(0);
     assert!(remote.is_valid(&remote.world.entry(".env", "ANA_TOKEN")));

@@ -62,7 +62,7 @@ async fn child() {
                 region: Some(REGION.to_owned()),
                 ..Settings::default()
             };
-            login_error(place(settings).await, "no AWS credentials were found");
+            login_error(place(settings).await, "there is no AWS profile `missing`, which the sink names");
         }
         // Somebody runs all ignored tests.
         _ => {}
