@@ -257,7 +257,12 @@ async fn job(service: &Service) -> Secret {
     service.put_role(&admin, &role, &permissions, None).await.unwrap();
     let change = UserChange { kind: Some(UserKind::Service), roles: Some(vec![role]), ..UserChange::default() };
     service.put_user(&admin, &user, &change).await.unwrap();
-    let grant = Grant { permissions: std::iter::once("documents:read".parse().unwrap()).collect(), ..Grant::default() };
+    let grant = Grant {
+        permissions: std::iter::once("documents:read".parse().unwrap()).collect(),
+        new_users: ["ci".parse().unwrap()].into(),
+        new_roles: ["reader".parse().unwrap()].into(),
+        ..Grant::default()
+    };
     service.set_grant(&admin, &"acme".parse().unwrap(), &grant).await.unwrap();
     let life = Life::Until(Some(TestClock.now() + jiff::SignedDuration::from_hours(24 * 300)));
     let key = TokenKey::new(user, "main-pipeline".parse().unwrap());

@@ -28,6 +28,7 @@ mod world;
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use exploration::Scenario;
 use latchkey::mutex::Mutex;
@@ -42,9 +43,8 @@ fn full() -> bool {
 /// Does jobs on all cores, and hands each result over.
 fn side_by_side<J: Sync, T: Send>(jobs: &[J], of: impl Fn(&J) -> T + Sync, mut done: impl FnMut(&J, T) + Send) {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(&mut done));
-    let workers = std::thread::available_parallelism().map_or(2, usize::from).min(16);
     std::thread::scope(|scope| {
-        for _ in 0..workers {
+        for _ in 0..workers() {
             scope.spawn(|| {
                 while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let result = of(job);
@@ -53,6 +53,15 @@ fn side_by_side<J: Sync, T: Send>(jobs: &[J], of: impl Fn(&J) -> T + Sync, mut d
             });
         }
     });
+}
+
+/// How many minutes a full exploration has; it goes to its end when nothing is said.
+fn minutes() -> Option<u32> {
+    full().then(|| std::env::var("LATCHKEY_EXPLORE_MINUTES").ok()?.parse().ok()).flatten()
+}
+
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from).min(16)
 }
 
 fn jobs() -> Vec<Job> {
@@ -80,7 +89,11 @@ fn jobs() -> Vec<Job> {
         }
         for (index, sinks) in chosen.into_iter().enumerate() {
             let runs = if full() || (index + turn).is_multiple_of(2) && sinks.len() == 2 { 3 } else { 2 };
-            jobs.push(Job { scenario, sinks, limits: Limits { kinds: &[], departures, most, runs, first: false } });
+            jobs.push(Job {
+                scenario,
+                sinks,
+                limits: Limits { kinds: &[], departures, most, runs, first: false, time: None },
+            });
         }
     }
     jobs
@@ -92,36 +105,45 @@ fn jobs() -> Vec<Job> {
 fn the_invariants_hold_wherever_anything_goes_wrong() {
     let mut states: HashSet<u64> = HashSet::new();
     let (mut covered, mut steps, mut paths) = (Covered::new(), BTreeSet::new(), 0);
+    let mut parts = 0;
     let mut broken: Vec<String> = Vec::new();
     let only = std::env::var("LATCHKEY_EXPLORE_ONLY").unwrap_or_default();
     let mut jobs = jobs();
     jobs.retain(|job| format!("{:?}", job.scenario).contains(&only));
+    if let Some(minutes) = minutes() {
+        // Each has its share, so that none is left out.
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let each = Duration::from_secs(u64::from(minutes) * 60) * number(workers()) / number(jobs.len());
+        jobs.iter_mut().for_each(|job| job.limits.time = Some(each));
+    }
     side_by_side(
         &jobs,
         |job| {
-            let begun = std::time::Instant::now();
+            let begun = Instant::now();
             let found = search(job, |_| {});
             (found, begun.elapsed())
         },
-        |job, (found, took): (Found, std::time::Duration)| {
+        |job, (found, took): (Found, Duration)| {
             println!(
-                "{:?}, {} sinks, {} runs: {} paths, {} states, {:.1} s",
+                "{:?}, {} sinks, {} runs: {} paths, {} states, {:.1} s{}",
                 job.scenario,
                 job.sinks.len(),
                 job.limits.runs,
                 found.paths,
                 found.states.len(),
-                took.as_secs_f64()
+                took.as_secs_f64(),
+                if found.in_part { ", in part" } else { "" }
             );
             found.broken.iter().take(1).for_each(|broken| println!("{broken}"));
             states.extend(found.states);
             covered.extend(found.covered);
             steps.extend(found.steps);
             paths += found.paths;
+            parts += usize::from(found.in_part);
             broken.extend(found.broken);
         },
     );
-    println!("{paths} paths, {} distinct states", states.len());
+    println!("{paths} paths, {} distinct states, {parts} of {} searches in part", states.len(), jobs.len());
     assert!(broken.is_empty(), "{} paths break an invariant, such as\n{}", broken.len(), broken[0]);
     if !only.is_empty() {
         return;

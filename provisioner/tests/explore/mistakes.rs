@@ -114,7 +114,7 @@ fn broken_by(wrongs: &[Wrong], scenario: Scenario, kinds: &'static [Kind]) -> Op
     let (departures, runs) = (kinds.len().max(1), if kinds.is_empty() { 2 } else { 3 });
     for departures in [0, departures] {
         for sinks in sinks_of(scenario) {
-            let limits = Limits { kinds, departures, most: usize::MAX, runs, first: true };
+            let limits = Limits { kinds, departures, most: usize::MAX, runs, first: true, time: None };
             safeguard::remove(out.first().copied());
             let found = search(&Job { scenario, sinks, limits }, |state| {
                 for wrong in wrongs {

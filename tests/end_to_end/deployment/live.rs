@@ -92,7 +92,12 @@ async fn strangers_are_told_to_log_in(live: &Live) {
 /// A token that may read documents, and one that may not.
 async fn make_tokens(live: &Live) -> (String, String) {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    live.ask(("PUT", "/v1/roles/reader"), Some(json!({"permissions": ["documents:read"]})), 200).await;
+    live.ask(
+        ("PUT", "/v1/roles/reader"),
+        Some(json!({"permissions": ["documents:read"], "new_users": ["acme-*"], "new_roles": ["acme-*"]})),
+        200,
+    )
+    .await;
     let user = "/v1/users/bot@example.com";
     live.ask(("PUT", user), Some(json!({"kind": "service", "roles": ["reader"]})), 200).await;
     let tokens = "/v1/users/bot@example.com/tokens";

@@ -77,7 +77,7 @@ async fn setting(path: &std::path::Path) -> (String, String) {
     for (role, permits) in [
         ("reader", &["documents:read"][..]),
         ("gateway", &["tokens:introspect"]),
-        ("maker", &["documents:read", "admin:tokens"]),
+        ("maker", &["documents:read", "admin:tokens", "manifests:load"]),
     ] {
         service.put_role(&operator, &name(role), &permissions(permits), None).await.unwrap();
     }

@@ -9,6 +9,7 @@ mod settling;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::Hasher;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::canon::Fold;
 use crate::exploration::{Doing, Scenario};
@@ -33,6 +34,8 @@ pub(crate) struct Limits {
     pub(crate) runs: usize,
     /// Stops at the first path that breaks something.
     pub(crate) first: bool,
+    /// How long it may take; it goes to its end when there is none.
+    pub(crate) time: Option<Duration>,
 }
 
 /// One situation between certain sinks.
@@ -53,6 +56,8 @@ pub(crate) struct Found {
     pub(crate) steps: BTreeSet<Step>,
     pub(crate) paths: usize,
     pub(crate) broken: Vec<String>,
+    /// Its time was over before its end.
+    pub(crate) in_part: bool,
 }
 
 /// Departures: at which choice, which one.
@@ -71,10 +76,15 @@ pub(crate) fn search(job: &Job, change: impl Fn(&mut State)) -> Found {
     runs.truncate(job.limits.runs);
     let mut search = Search { job, start, runs, last, names, found, seen: HashMap::new(), settled: HashMap::new() };
     let mut paths = vec![Path::new()];
+    let begun = Instant::now();
     for departures in 0..=job.limits.departures {
         // Paths with one departure are all taken.
         let mut more = Chosen::new(if departures == 0 { usize::MAX } else { job.limits.most });
         for path in paths {
+            if job.limits.time.is_some_and(|time| begun.elapsed() >= time) {
+                search.found.in_part = true;
+                return search.found;
+            }
             Play::new(&search, false).play(&mut search, &path, &mut more);
             search.found.paths += 1;
             if search.found.broken.len() > if job.limits.first { 0 } else { 3 } {
