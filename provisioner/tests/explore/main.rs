@@ -114,7 +114,9 @@ fn the_invariants_hold_wherever_anything_goes_wrong() {
         // Each has its share, so that none is left out.
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let each = Duration::from_secs(u64::from(minutes) * 60) * number(workers()) / number(jobs.len());
-        jobs.iter_mut().for_each(|job| job.limits.time = Some(each));
+        for job in &mut jobs {
+            job.limits.time = Some(each);
+        }
     }
     side_by_side(
         &jobs,

@@ -92,12 +92,7 @@ async fn strangers_are_told_to_log_in(live: &Live) {
 /// A token that may read documents, and one that may not.
 async fn make_tokens(live: &Live) -> (String, String) {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    live.ask(
-        ("PUT", "/v1/roles/reader"),
-        Some(json!({"permissions": ["documents:read"], "new_users": ["acme-*"], "new_roles": ["acme-*"]})),
-        200,
-    )
-    .await;
+    live.ask(("PUT", "/v1/roles/reader"), Some(json!({"permissions": ["documents:read"]})), 200).await;
     let user = "/v1/users/bot@example.com";
     live.ask(("PUT", user), Some(json!({"kind": "service", "roles": ["reader"]})), 200).await;
     let tokens = "/v1/users/bot@example.com/tokens";
@@ -221,7 +216,8 @@ async fn a_job_applies_a_manifest_by_url(live: &Live, protected: &str) {
     live.ask(("PUT", "/v1/roles/deployer"), Some(json!({"permissions": ["manifests:acme"]})), 200).await;
     live.ask(("PUT", "/v1/users/job"), Some(json!({"kind": "service", "roles": ["deployer"]})), 200).await;
     let job = live.ask(("POST", "/v1/users/job/tokens"), Some(json!({"name": "actions"})), 201).await;
-    live.ask(("PUT", "/v1/manifests/acme/grant"), Some(json!({"permissions": ["documents:read"]})), 200).await;
+    let grant = json!({"permissions": ["documents:read"], "new_users": ["acme-*"], "new_roles": ["acme-*"]});
+    live.ask(("PUT", "/v1/manifests/acme/grant"), Some(grant), 200).await;
     // A process may go on for 5 seconds with what roles permitted before.
     tokio::time::sleep(Duration::from_secs(6)).await;
     let url = format!("http://{}", live.stack.front(&live.api).await);
