@@ -12,7 +12,7 @@ pub fn line(text: &str) -> Cow<'_, str> {
     spelled(text, |_, character| is_odd(character))
 }
 
-/// Lines that are put together of parts which went through [`line`], or that nobody else wrote.
+/// Lines that are put together of parts which went through [`line()`], or that nobody else wrote.
 pub fn lines(text: &str) -> Cow<'_, str> {
     spelled(text, |_, character| is_odd(character) && !matches!(character, '\n' | '\t'))
 }
