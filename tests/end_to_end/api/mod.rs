@@ -10,4 +10,5 @@ mod moving;
 mod requests;
 mod scene;
 mod schemathesis;
+mod told;
 mod withdrawing;

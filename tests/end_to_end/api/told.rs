@@ -1,0 +1,108 @@
+//! What answers and events tell, and to whom: what a plan needs and no more, who tried what, and never a secret.
+
+use serde_json::{Value, json};
+
+use super::scene::Scene;
+
+#[tokio::test]
+async fn a_right_to_read_for_planning_reads_what_a_plan_needs_and_changes_nothing() {
+    let scene = Scene::new().await;
+    scene.grant(&["documents:read"], &["reader"], &["ada"]).await;
+    scene.world.role("planner", &["manifests-read:acme"]).await;
+    scene.world.user("bob", &["planner"]).await;
+    let planner = scene.actor("bob", "planner", &["planner"]).await;
+    let id = scene.deploy_id().await;
+    for target in ["/v1/manifests/acme", "/v1/manifests/acme/tokens"] {
+        let _ = planner.get(target).await.expect(200);
+    }
+    let wanted = json!({"users": ["ada"], "roles": true, "tokens": [{"user": "ada", "name": "deploy"}]});
+    let _ = planner.json("POST", "/v1/manifests/acme/lookup", &wanted).await.expect(200);
+    let digest = json!({"user": "ada", "name": "deploy", "id": id, "digest": "0".repeat(64)});
+    let _ = planner.json("POST", "/v1/manifests/acme/confirm", &digest).await.expect(200);
+    assert_eq!(planner.get("/v1/manifests/other/tokens").await.status(), 404);
+    let deploy = "/v1/users/ada/tokens/deploy";
+    for (method, target, body) in [
+        ("PUT", "/v1/manifests/acme/lease".to_owned(), json!({"holder": "x"})),
+        ("PUT", "/v1/manifests/acme".to_owned(), json!({"applied": {"revision": 9}})),
+        ("POST", format!("{deploy}/versions"), json!({"id": id})),
+        ("PATCH", deploy.to_owned(), json!({"leaving": true})),
+        ("DELETE", deploy.to_owned(), Value::Null),
+    ] {
+        let reply = planner.json(method, &target, &body).await;
+        assert_eq!(reply.status(), 404, "{method} {target}: {}", reply.body);
+    }
+    let role = json!({"permissions": [], "manifest": "acme"});
+    assert_eq!(planner.json("PUT", "/v1/roles/own", &role).await.status(), 403);
+}
+
+/// Events by what they are about.
+async fn events(scene: &Scene, action: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for item in scene.world.items().await {
+        let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+        if text("action") == action {
+            found.push(format!("{} {} {}", text("user"), text("actor"), text("detail")));
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_missing_right_leaves_an_event_and_one_caller_leaves_so_many() {
+    let scene = Scene::new().await;
+    let bob = scene.actor("bob", "laptop", &["reader"]).await;
+    for number in 0..40 {
+        assert_eq!(bob.json("DELETE", &format!("/v1/users/nobody-{number}"), &Value::Null).await.status(), 403);
+    }
+    let noted = events(&scene, "refused").await;
+    assert_eq!(noted.len(), 20, "{noted:?}");
+    assert!(noted.iter().all(|event| event.starts_with(":roles bob/laptop ")), "nobody's history is filled: {noted:?}");
+    assert_eq!(noted.iter().filter(|event| event.contains("are not recorded")).count(), 1);
+    // Others' attempts are noted all the same.
+    let eve = scene.actor("eve", "laptop", &["auditor"]).await;
+    assert_eq!(eve.json("DELETE", "/v1/users/ada", &Value::Null).await.status(), 403);
+    assert!(events(&scene, "refused").await.iter().any(|event| event.starts_with("ada eve/laptop ")));
+}
+
+#[tokio::test]
+async fn a_lease_that_is_taken_or_stolen_leaves_an_event_and_its_renewal_none() {
+    let scene = Scene::new().await;
+    let job = scene.actor("ci", "github", &["ci-acme"]).await;
+    let lease = "/v1/manifests/acme/lease";
+    for _ in 0..3 {
+        let _ = job.json("PUT", lease, &json!({"holder": "one"})).await.expect(200);
+    }
+    assert_eq!(events(&scene, "lease.take").await, [":roles ci/github acme"]);
+    let root = scene.actor("root", "laptop", &["root"]).await;
+    assert_eq!(root.json("PUT", lease, &json!({"holder": "two"})).await.status(), 409);
+    let _ = root.json("PUT", lease, &json!({"holder": "two", "steal": true})).await.expect(200);
+    assert_eq!(events(&scene, "lease.steal").await, [":roles root/laptop acme, from ci/github"]);
+}
+
+#[tokio::test]
+async fn a_secret_in_a_wrong_place_is_not_said_again() {
+    let scene = Scene::new().await;
+    let secret = scene.secret("ada", "spilt", &["reader"]).await;
+    let root = scene.actor("root", "laptop", &["root"]).await;
+    for (method, target, body) in [
+        ("PUT", "/v1/users/ada", json!({"kind": secret})),
+        ("PUT", "/v1/users/ada", json!({secret.clone(): 1})),
+        ("PUT", "/v1/roles/x", json!({"permissions": [secret]})),
+        ("POST", "/v1/users/ada/tokens", json!({"name": "x", "labels": {secret.clone(): 1}})),
+        ("PATCH", "/v1/users/ada/tokens/spilt", json!({"expires_at": secret})),
+        ("PUT", "/v1/manifests/acme/grant", json!({"new_users": [secret]})),
+        ("POST", "/v1/introspect", json!({"token": "x", secret.clone(): true})),
+        ("POST", "/v1/introspect", json!({"token": "x", "client_ip": secret})),
+    ] {
+        let reply = root.json(method, target, &body).await;
+        assert_eq!(reply.status(), 422, "{method} {target}: {}", reply.body);
+        assert!(!reply.body.to_string().contains(&secret), "{method} {target}: {}", reply.body);
+    }
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    for body in [format!("{secret}=1"), format!("token=a&{secret}=1&{secret}=2"), format!("{{\"token\":\"{secret}\"}}")]
+    {
+        let reply = root.send("POST", "/v1/introspect", &form, body.as_bytes()).await;
+        assert!([415, 422].contains(&reply.status()), "{}", reply.body);
+        assert!(!reply.body.to_string().contains(&secret), "{}", reply.body);
+    }
+}
