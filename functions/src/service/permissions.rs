@@ -35,12 +35,6 @@ impl RolesRead {
         Some(all)
     }
 
-    fn missing(&self, roles: &[RoleName], now: Timestamp) -> Vec<RoleName> {
-        let kept = self.kept.lock();
-        let fresh = |role: &RoleName| kept.get(role).is_some_and(|(read, _)| is_fresh(*read, now));
-        roles.iter().filter(|role| !fresh(role)).cloned().collect()
-    }
-
     fn keep(&self, read: BTreeMap<RoleName, Permissions>, now: Timestamp) {
         let mut kept = self.kept.lock();
         if kept.len() + read.len() > KEPT_MAX {
@@ -58,29 +52,32 @@ fn is_fresh(read: Timestamp, now: Timestamp) -> bool {
     read <= now && FRESH.after(read) > now
 }
 
+fn together(read: &BTreeMap<RoleName, Permissions>) -> Permissions {
+    let mut all = Permissions::default();
+    for permissions in read.values() {
+        all.extend(permissions);
+    }
+    all
+}
+
 impl Service {
     /// What a list of roles allows in a check, at most 5 seconds old. A role that does not exist allows nothing.
     ///
     /// # Errors
     /// When the roles cannot be read.
     pub(super) async fn permissions_in_check(&self, roles: &[RoleName]) -> Result<Permissions, TableError> {
+        if let Some(all) = self.roles.all(roles, self.now()) {
+            return Ok(all);
+        }
+        let _flight = self.roles.flight.lock().await;
         let now = self.now();
         if let Some(all) = self.roles.all(roles, now) {
             return Ok(all);
         }
-        let _flight = self.roles.flight.lock().await;
-        let missing = self.roles.missing(roles, now);
-        if !missing.is_empty() {
-            let read = self.read_roles(&missing, Consistency::Eventual).await?;
-            self.roles.keep(read.clone(), now);
-            let rest: Vec<RoleName> = roles.iter().filter(|role| !missing.contains(role)).cloned().collect();
-            let mut all = self.roles.all(&rest, now).unwrap_or_default();
-            for permissions in read.values() {
-                all.extend(permissions);
-            }
-            return Ok(all);
-        }
-        Ok(self.roles.all(roles, now).unwrap_or_default())
+        let read = self.read_roles(roles, Consistency::Eventual).await?;
+        let all = together(&read);
+        self.roles.keep(read, now);
+        Ok(all)
     }
 
     /// What a list of roles allows now. A role that does not exist allows nothing.
@@ -88,11 +85,7 @@ impl Service {
     /// # Errors
     /// When the roles cannot be read.
     pub async fn permissions_of(&self, roles: &[RoleName]) -> Result<Permissions, TableError> {
-        let mut all = Permissions::default();
-        for permissions in self.permissions_by_role(roles).await?.values() {
-            all.extend(permissions);
-        }
-        Ok(all)
+        Ok(together(&self.permissions_by_role(roles).await?))
     }
 
     /// What each of the roles allows now, those that do not exist included.

@@ -15,6 +15,7 @@ use super::{Caller, Denied, Event, RACE_RETRIES, Service};
 use crate::bounds::ROLES_MAX;
 use crate::moving::{MoveError, Moving, Owner};
 use crate::name::{ManifestName, RoleName, UserName};
+use crate::role::Permissions;
 use crate::table::{
     Put, Range, TableError, TransactError, Transaction, Write, decode, decode_token, encode, keys, with_key,
 };
@@ -147,11 +148,7 @@ impl Service {
                 if change.managed_by.is_some() {
                     let held = old.as_ref().map(|old| old.roles.as_slice()).unwrap_or_default();
                     let gained: Vec<RoleName> = new.roles.iter().filter(|role| !held.contains(role)).cloned().collect();
-                    let mut permissions = self.permissions_of(&gained).await?;
-                    if gained.iter().any(|role| role.as_str() == ADMIN_ROLE) {
-                        permissions.extend(&everything());
-                    }
-                    if let Some(permission) = not_by_manifest(&permissions) {
+                    if let Some(permission) = not_by_manifest(&self.given(&gained).await?) {
                         return Err(UserError::NotByManifest(permission.to_string()));
                     }
                 }
@@ -192,6 +189,16 @@ impl Service {
             }
         }
         Ok(())
+    }
+
+    /// What whoever gives these roles gives.
+    async fn given(&self, roles: &[RoleName]) -> Result<Permissions, TableError> {
+        let mut permissions = self.permissions_of(roles).await?;
+        if roles.iter().any(|role| role.as_str() == ADMIN_ROLE) {
+            // Whatever it was narrowed to: `bootstrap --replace` makes it everything again.
+            permissions.extend(&everything());
+        }
+        Ok(permissions)
     }
 
     /// When the last user of that name was deleted.
@@ -256,11 +263,7 @@ impl Service {
         let held = old.map(|old| old.roles.as_slice()).unwrap_or_default();
         let wanted = change.roles.as_deref().unwrap_or_default();
         let gained: Vec<RoleName> = wanted.iter().filter(|role| !held.contains(role)).cloned().collect();
-        let mut permissions = self.permissions_of(&gained).await?;
-        if gained.iter().any(|role| role.as_str() == ADMIN_ROLE) {
-            // Whatever it was narrowed to: `bootstrap --replace` makes it everything again.
-            permissions.extend(&everything());
-        }
+        let permissions = self.given(&gained).await?;
         let personal = caller.must_have("admin:users").and_then(|()| caller.covers(&permissions));
         let manifest = change.managed_by.as_ref().filter(|manifest| caller.runs(manifest));
         let (Err(_), Some(manifest)) = (&personal, manifest) else { return Ok(personal.map(|()| None)?) };

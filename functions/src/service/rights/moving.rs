@@ -14,9 +14,7 @@ impl Caller {
         manifest: Option<&ManifestName>,
     ) -> Result<(), Denied> {
         match manifest {
-            Some(manifest) if owner != Some(manifest) && !self.runs(manifest) => {
-                Err(Denied::Lacks(format!("manifests:{manifest}")))
-            }
+            Some(manifest) if owner != Some(manifest) => self.may_join(manifest),
             _ => Ok(()),
         }
     }
