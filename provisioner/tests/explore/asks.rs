@@ -176,7 +176,10 @@ impl Protocol for Asked {
     async fn deliver(&self, token: &Token, number: u32, arrival: &Arrival<'_>) -> Result<Token, ServiceError> {
         let deliver = |state: &mut State| {
             state.check_text(arrival.receipt);
-            state.service.deliver(token, number, arrival, now())
+            let delivered = state.service.deliver(token, number, arrival, now())?;
+            let saw = self.gate.saw.lock().get(arrival.place).cloned();
+            state.delivers(&delivered, number, (arrival, saw.as_deref()));
+            Ok(delivered)
         };
         self.ask(About::of(Step::Report, token, number).at(arrival.place), deliver).await
     }

@@ -51,6 +51,8 @@ pub(crate) struct Gate {
     queue: Mutex<Queue>,
     /// When the run last looked at each place, by stamp.
     pub(crate) looks: Mutex<BTreeMap<PlaceId, u64>>,
+    /// What it saw there.
+    pub(crate) saw: Mutex<BTreeMap<PlaceId, String>>,
     /// Which places were declared when it last read a record.
     pub(crate) declared: Mutex<BTreeSet<PlaceId>>,
 }
@@ -61,6 +63,7 @@ impl Gate {
             world: world.clone(),
             queue: Mutex::default(),
             looks: Mutex::default(),
+            saw: Mutex::default(),
             declared: Mutex::default(),
         })
     }

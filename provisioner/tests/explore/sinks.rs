@@ -120,8 +120,8 @@ impl FakeSink {
         if self.traits.conditional && !state.no_compare && now.is_some() && !unchanged(now, removal.seen) {
             return Err(SinkError::Changed);
         }
-        if state.lagging(&id).is_none() {
-            // Whoever gives a place up gives its consumers up.
+        if removal.seen.lagging().is_none() {
+            // Whoever gives a place up gives its consumers up, those of a write that arrived since the look too.
             state.read.remove(&id);
         }
         let ours = now.is_some_and(|entry| state.values.contains_key(&entry.value));
@@ -156,6 +156,14 @@ impl Sink for FakeSink {
         let look = |state: &mut State, go: Go| {
             let looks = places.iter().map(|place| (place.id(), state.stamps));
             self.gate.looks.lock().extend(looks);
+            let mut saw = self.gate.saw.lock();
+            for id in places.iter().map(|place| place.id()) {
+                match state.places.get(&id) {
+                    Some(entry) => saw.insert(id, entry.value.clone()),
+                    None => saw.remove(&id),
+                };
+            }
+            drop(saw);
             self.look_at(state, places, go)
         };
         self.gate.pass(about(Step::Look, places), look).await

@@ -3,7 +3,7 @@
 use latchkey::place::PlaceId;
 
 use super::hands::{Hand, last_there, older};
-use super::{Moving, Play, Search};
+use super::{Play, Search};
 use crate::gate::Go;
 use crate::step::Step;
 use crate::world::{DAY, HOUR, MINUTE, State};
@@ -98,8 +98,6 @@ impl Play {
         // What rests on a look of more than five minutes ago is refused.
         let fresh = |at: u64| state.seconds <= at + 5 * MINUTE;
         let looked = self.runs.iter().any(|run| run.driven.is_live() && run.looked.is_some_and(fresh));
-        let reports = |run: &&Moving| run.driven.is_live() && run.calls.iter().any(|call| call.step == Step::Report);
-        let reported = self.runs.iter().filter(reports).any(|run| run.seen.is_some_and(fresh));
         let entry = search.job.scenario.entry();
         let lates = |place: &PlaceId| state.late.iter().any(|late| late.place == *place && !late.conditional);
         for (index, sink) in search.names.iter().enumerate() {
@@ -120,9 +118,7 @@ impl Play {
                 .values()
                 .any(|token| token.places.get(&place).is_some_and(|place| place.receipt.is_some()));
             let compared = state.sinks[sink].conditional;
-            if reported {
-                // The place becomes ours by that look.
-            } else if held.is_none() && !delivered && compared {
+            if held.is_none() && !delivered && compared {
                 options.push(Choice::Hand(Hand::Foreign(index)));
             } else if held.is_none() && !delivered && !lates(&place) {
                 options.push(Choice::Hand(Hand::ForeignBefore(index)));

@@ -147,9 +147,6 @@ struct Moving {
     /// Its record was read for an end of something; and places were looked at since.
     read: bool,
     looked: Option<u64>,
-    /// It has written something; and looked at it since, so that it may report it.
-    wrote: bool,
-    seen: Option<u64>,
 }
 
 struct Play {

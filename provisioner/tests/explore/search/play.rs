@@ -64,7 +64,7 @@ impl Play {
             let calls = driven.gate.waiting();
             self.world.state().note(|| format!("run {} begins", self.runs.len()));
             let told = elapsed().as_secs();
-            self.runs.push(Moving { driven, calls, told, read: false, looked: None, wrote: false, seen: None });
+            self.runs.push(Moving { driven, calls, told, read: false, looked: None });
             Some(self.runs.len() - 1)
         } else {
             self.runs.iter().position(live)
@@ -168,11 +168,6 @@ impl Play {
         (go == Go::Well, go == Go::Fails, go == Go::TimesOut, go == Go::Refused, about.hearing).hash(&mut hasher);
         run.told = hasher.finish();
         run.calls = run.driven.gate.waiting();
-        match about.step {
-            Step::Write => (run.wrote, run.seen) = (true, None),
-            Step::Look if run.wrote => run.seen = Some(elapsed().as_secs()),
-            _ => {}
-        }
         match about.step {
             Step::Reread => (run.read, run.looked) = (true, None),
             Step::Look if run.read => run.looked = Some(elapsed().as_secs()),

@@ -247,13 +247,19 @@ impl State {
         }
     }
 
-    /// What a person may take the first branch of a place back to: a version that still works.
+    /// What a person may take the first branch of a place back to: a version that still works, of a token that has not
+    /// forgotten the place. A place is forgotten when nobody reads a version of its token there any more; who goes back
+    /// to one later does it as who puts a value back there, by hand and outside of what is recorded.
     pub(crate) fn former(&self, place: &PlaceId) -> Option<String> {
         let now = now();
         let works =
             |value: &&String| self.values.get(*value).is_some_and(|(id, number)| self.service.works(id, *number, now));
+        let recorded = |value: &&String| {
+            let id = self.values.get(*value).map(|(id, _)| id);
+            self.service.active.values().any(|token| Some(&token.id) == id && token.places.contains_key(place))
+        };
         let reads = &self.read.get(place)?[0];
-        self.served.get(place)?.iter().filter(|value| *value != reads).find(works).cloned()
+        self.served.get(place)?.iter().filter(|value| *value != reads).filter(recorded).find(works).cloned()
     }
 
     /// The service's table is replaced by an older copy of it. What was issued since is no version of it any more.

@@ -6,11 +6,15 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use latchkey::lifetime::Seconds;
 use latchkey::place::PlaceId;
+use latchkey::protocol::Arrival;
 use latchkey::secret::TokenId;
 use latchkey::token::Token;
 
-use super::{DAY, HOUR, State, Which, now};
+use super::{DAY, HOUR, MINUTE, State, Which, now};
 use crate::step::Step;
+
+/// How old a look may be that a report rests on.
+const LOOK_MAX: Seconds = Seconds(5 * MINUTE);
 
 /// What was promised about a version.
 #[derive(Debug, Clone, Default)]
@@ -48,6 +52,17 @@ impl State {
             && !promise.promoted
         {
             promise.works_until = None;
+        }
+    }
+
+    /// A delivery was reported. A place that was seen to hold the version less than five minutes before is ours from that
+    /// look on: who replaces the entry between look and report edits one of ours.
+    pub(crate) fn delivers(&mut self, token: &Token, number: u32, (arrival, saw): (&Arrival<'_>, Option<&str>)) {
+        let which = (token.id.clone(), number);
+        let seen = saw.is_some_and(|value| self.values.get(value) == Some(&which));
+        let fresh = arrival.looked_at.is_some_and(|at| now() <= LOOK_MAX.after(at));
+        if seen && fresh && self.foreign.remove(arrival.place).is_some() {
+            self.note(|| "  what was put there since the look is an edit of ours".to_owned());
         }
     }
 
