@@ -79,3 +79,24 @@ fn a_run_that_repaired_something_retires_nothing_when_it_looks_again() {
     clean(&world, &Doing::one(&SINKS));
     assert!(!works(&world, &first));
 }
+
+#[test]
+fn a_run_that_goes_over_everything_again_rotates_nothing_twice() {
+    // Both compare and can be read.
+    let vaults = [("a", scenarios::VAULT), ("b", scenarios::VAULT)].into_iter().collect();
+    let world = World::new(Scenario::RotateTwo.set_up(State { sinks: vaults, ..State::default() }, &SINKS));
+    let mut run = Driven::start(&world, &Doing::two(&SINKS).rotating());
+    until(&mut run, Step::Write);
+    until(&mut run, Step::Look);
+    // One of the two tokens is not where it was written, so that the run goes over both once more.
+    let place = world.state().place("b", "WEB").id();
+    world.state().put(&place, "edited", false);
+    until(&mut run, Step::Promote);
+    until(&mut run, Step::Observe);
+    to_its_end(&mut run);
+    let state = world.state();
+    assert_eq!(state.broken, [""; 0]);
+    let newest = state.service.active.values().map(|token| (token.name.as_str(), token.highest));
+    assert_eq!(newest.collect::<Vec<_>>(), [("api", 2), ("web", 2)]);
+    assert!(state.service.active.values().all(|token| token.current().is_some_and(|current| current.number == 2)));
+}

@@ -315,7 +315,7 @@ const fn traits(readable: bool, conditional: bool, redeploys: bool, surveys: boo
 }
 
 /// A vault: readable, compares.
-const VAULT: Traits = traits(true, true, false, false, 1);
+pub(crate) const VAULT: Traits = traits(true, true, false, false, 1);
 /// A file that cannot compare.
 const FILE: Traits = traits(true, false, false, false, 2);
 /// Write-only, with a marker; takes effect with the next deployment; its list may be old.
