@@ -326,10 +326,19 @@ async fn a_check_reads_the_roles_that_its_token_names_and_no_others() {
     let service = std::sync::Arc::new(world.another(7).await);
     let before = service.table().counted();
     let mut checks = tokio::task::JoinSet::new();
-    for _ in 0..20 {
+    let mut check = || {
         let (service, secret) = (service.clone(), secret.expose().to_owned());
         checks.spawn(async move { service.verify(&secret, None).await });
+    };
+    // The first one's read of the role takes long, and all others come meanwhile.
+    world.store.faults.hold_after(1);
+    check();
+    world.store.faults.held().await;
+    (1..20).for_each(|_| check());
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
     }
+    world.store.faults.release();
     for verdict in checks.join_all().await {
         assert!(matches!(verdict.unwrap(), latchkey::service::Verdict::Valid(valid) if !valid.permissions.is_empty()));
     }
