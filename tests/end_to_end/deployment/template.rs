@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use latchkey::api::Function;
+use latchkey_sinks::files::write_atomic;
 use serde_json::{Value, json};
 use tests::deployment::{Template, engine, root};
 use tests::engine::{Engine, Store};
@@ -65,8 +66,39 @@ fn checks_have_calls_of_their_own_where_that_is_asked_for() {
     }
 }
 
+/// Where the routes stand in the template.
+const ROUTES: &str = "  # The routes, written from the rows of functions/src/api by \
+                      `LATCHKEY_TEMPLATE=write cargo test --workspace -- every_route_leads`.\n";
+
+/// The routes as the template has them, one after another, in the order of the rows.
+fn written_routes() -> String {
+    let of_row = |(function, route): (Function, &latchkey::api::Route)| {
+        let operation = route.operation;
+        format!(
+            "  {}{}Route:\n    Type: AWS::ApiGatewayV2::Route\n    Properties:\n      ApiId: !Ref Api\n      RouteKey: \
+             {route}\n      Target: !Sub integrations/${{{}}}\n",
+            operation[..1].to_uppercase(),
+            &operation[1..],
+            resource(function, "Integration"),
+        )
+    };
+    routes().map(of_row).collect()
+}
+
 #[test]
 fn every_route_leads_to_its_function_and_there_are_no_others() {
+    let path = root().join("infra/template.yaml");
+    if std::env::var_os("LATCHKEY_TEMPLATE").is_some_and(|wish| wish == "write") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (before, rest) = text.split_once(ROUTES).unwrap();
+        let after = &rest[rest.find("\n\n").unwrap() + 1..];
+        write_atomic(&path, format!("{before}{ROUTES}{}{after}", written_routes()).as_bytes(), 0o644).unwrap();
+    }
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        text.contains(&format!("{ROUTES}{}\n", written_routes())),
+        "the routes in `infra/template.yaml` are out of date: run this test with LATCHKEY_TEMPLATE=write"
+    );
     let template = template();
     let mut held = BTreeMap::new();
     for (name, route) in template.of_type("AWS::ApiGatewayV2::Route") {
