@@ -123,8 +123,7 @@ impl Play {
             } else if held.is_none() && !delivered && !lates(&place) {
                 options.push(Choice::Hand(Hand::ForeignBefore(index)));
             }
-            let known = state.service.active.values().any(|token| token.places.contains_key(&place));
-            if held.is_none() && known && !looked && last_there(state, &place).is_some() {
+            if held.is_none() && !looked && last_there(state, &place).is_some() {
                 options.push(Choice::Hand(Hand::PutBack(index)));
             }
         }

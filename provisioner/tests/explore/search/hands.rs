@@ -105,11 +105,13 @@ impl Play {
     }
 }
 
-/// The newest version that was in a place and still works.
+/// The newest version that was in a place and still works, of a token that has not forgotten the place.
 pub(super) fn last_there(state: &State, place: &PlaceId) -> Option<String> {
     let now = now();
     let works = |(_, which): &(&String, &Which)| {
-        state.been.contains(&(place.clone(), (*which).clone())) && state.service.works(&which.0, which.1, now)
+        state.been.contains(&(place.clone(), (*which).clone()))
+            && state.service.works(&which.0, which.1, now)
+            && state.is_recorded(&which.0, place)
     };
     state.values.iter().filter(works).max_by_key(|(_, which)| which.1).map(|(value, _)| value.clone())
 }

@@ -254,12 +254,14 @@ impl State {
         let now = now();
         let works =
             |value: &&String| self.values.get(*value).is_some_and(|(id, number)| self.service.works(id, *number, now));
-        let recorded = |value: &&String| {
-            let id = self.values.get(*value).map(|(id, _)| id);
-            self.service.active.values().any(|token| Some(&token.id) == id && token.places.contains_key(place))
-        };
+        let recorded = |value: &&String| self.values.get(*value).is_some_and(|(id, _)| self.is_recorded(id, place));
         let reads = &self.read.get(place)?[0];
         self.served.get(place)?.iter().filter(|value| *value != reads).filter(recorded).find(works).cloned()
+    }
+
+    /// Whether a token has the place on its record.
+    pub(crate) fn is_recorded(&self, id: &TokenId, place: &PlaceId) -> bool {
+        self.service.active.values().any(|token| token.id == *id && token.places.contains_key(place))
     }
 
     /// The service's table is replaced by an older copy of it. What was issued since is no version of it any more.
