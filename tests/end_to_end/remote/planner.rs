@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 
+use latchkey_sinks::reading::Allowances;
+use latchkey_sinks::{ManifestSinks, SinkSet as _};
 use tests::provision::{Ran, World};
 
 use super::{Remote, head};
@@ -116,6 +118,32 @@ fn a_right_to_read_is_enough_and_no_login_no_file_and_no_vendor_is_asked() {
     let refused = remote.run_as(&planner, "apply").exits(1);
     assert!(refused.stderr.contains("not found, or this token is not allowed"), "{}", refused.stderr);
     remote.run_as(&planner, "token list --user ci").exits(1);
+}
+
+/// What settings tell of a place is what a run makes of it: else a delivered place would be planned as a new one.
+#[tokio::test]
+async fn the_parts_that_settings_tell_are_those_of_the_place() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let world = World::with(&format!("{}{}", crate::command::START, everywhere(&listener)));
+    let allowances = Allowances { hosts: vec!["127.0.0.1".to_owned()], ..Allowances::default() };
+    let Ok((manifest, _)) = provisioner::manifest::load(&world.path("tokens.toml"), &allowances) else {
+        panic!("the manifest is good")
+    };
+    let sinks = ManifestSinks::new(&manifest.sinks, "here", &manifest.bounds);
+    let mut kinds = std::collections::BTreeSet::new();
+    for push in &manifest.tokens[0].pushes {
+        let settings = &manifest.sinks[&push.sink].settings;
+        // Only a login tells which account a Secrets Manager of AWS's own is in, and here is another one's.
+        let Ok(place) = sinks.place(push).await else { continue };
+        let told = settings.facts().parts(push);
+        let names: Vec<_> = told.iter().map(|(part, _)| *part).collect();
+        assert_eq!(names, place.parts.iter().map(|(part, _)| part.as_str()).collect::<Vec<_>>());
+        for ((part, told), (_, value)) in told.iter().zip(place.parts.iter()) {
+            assert!(told.as_ref().is_none_or(|told| told == value), "{}: {part}: {told:?}, {value}", place.kind);
+        }
+        kinds.insert(place.kind);
+    }
+    assert_eq!(kinds.len(), 6, "{kinds:?}");
 }
 
 #[test]
