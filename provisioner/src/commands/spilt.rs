@@ -45,12 +45,15 @@ fn has_secret(text: &str) -> bool {
     })
 }
 
-/// Whether a text contains a URL with a user or a password in it.
+/// Whether a text contains a URL with a password in it, or whatever stands for one where a user is.
 fn has_credentials(text: &str) -> bool {
     text.match_indices("://").any(|(at, found)| {
         let rest = &text[at + found.len()..];
         let authority = rest.split(['/', '?', '#', ' ']).next().unwrap_or_default();
-        authority.contains('@')
+        let user = authority.rsplit_once('@').map(|(user, _)| user);
+        // By `ssh` a user alone is no secret.
+        let is_web = text[..at].ends_with("http") || text[..at].ends_with("https");
+        user.is_some_and(|user| is_web || user.contains(':'))
     })
 }
 
@@ -81,10 +84,18 @@ mod tests {
 
     #[test]
     fn credentials_are_found_in_urls_and_not_in_addresses_of_people() {
-        for text in ["https://a:b@example.org", "--service=http://token@host/x", "see https://u:p@h now"] {
+        for text in
+            ["https://a:b@example.org", "--service=http://token@host/x", "see https://u:p@h now", "postgres://u:p@h/x"]
+        {
             assert!(has_credentials(text), "{text}");
         }
-        for text in ["ana@example.com", "https://example.org/@ana", "table:latchkey", "https://example.org?x=a@b"] {
+        for text in [
+            "ana@example.com",
+            "https://example.org/@ana",
+            "table:latchkey",
+            "https://example.org?x=a@b",
+            "ssh://git@h/x",
+        ] {
             assert!(!has_credentials(text), "{text}");
         }
     }
