@@ -81,6 +81,10 @@ pub trait SinkFacts: fmt::Debug {
     /// Where a push lands, as far as the settings tell.
     fn spot(&self, push: &PushDeclaration) -> Spot;
 
+    /// The parts of the place that a push lands in, in their order, as far as the settings tell without a login, an
+    /// environment or a file; `None` for a value that they do not.
+    fn parts(&self, push: &PushDeclaration) -> Vec<(&'static str, Option<String>)>;
+
     /// What another sink of the manifest must not, or need not, be at the same time.
     fn twin(&self) -> Option<Twin>;
 

@@ -25,14 +25,14 @@ mod saved;
 mod serve;
 mod server;
 mod shell;
+mod spilt;
 mod status;
 mod token;
 mod user;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use latchkey::secret::Secret;
+use clap::{CommandFactory as _, Parser as _};
 
 pub use exit::{Code, Fault as CommandFault};
 
@@ -76,18 +76,15 @@ fn log() {
 /// Runs the command line and answers the exit code.
 pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 {
     let arguments: Vec<_> = arguments.into_iter().collect();
+    if let Some(fault) = spilt::refusal(&arguments) {
+        Printer { format: Format::Text }.error(&fault.message, fault.hint.as_deref());
+        return usage_code(&arguments);
+    }
     let parsed = match Arguments::try_parse_from(&arguments) {
         Ok(parsed) => parsed,
         Err(error) => {
-            if error.use_stderr() && arguments.iter().any(|word| is_secret(word)) {
-                // clap's message would repeat it.
-                let hint = "pipe it in: `printenv API_TOKEN | provision token verify`; and replace this one, as other \
-                            users of the machine may have seen it in the process list";
-                Printer { format: Format::Text }.error("a secret cannot be passed as an argument", Some(hint));
-            } else {
-                let _ = error.print();
-            }
-            return usage_code(&error, &arguments);
+            let _ = error.print();
+            return if error.use_stderr() { usage_code(&arguments) } else { 0 };
         }
     };
     let printer = Printer { format: parsed.format() };
@@ -110,18 +107,24 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 
     }
 }
 
-fn is_secret(word: &std::ffi::OsStr) -> bool {
-    // `--name=SECRET` too.
-    word.to_str().is_some_and(|word| word.split('=').any(|part| Secret::parse(part).is_ok()))
-}
-
 /// Usage errors exit 1, as errors of every command do; `token verify` keeps 1 for what is not valid.
-fn usage_code(error: &clap::Error, arguments: &[std::ffi::OsString]) -> u8 {
-    if !error.use_stderr() {
-        return 0;
-    }
+fn usage_code(arguments: &[std::ffi::OsString]) -> u8 {
     let verify = arguments.iter().any(|word| word == "token") && arguments.iter().any(|word| word == "verify");
     if verify { 2 } else { 1 }
+}
+
+/// All commands, those that only hold others too, each by its words.
+pub fn grammar() -> Vec<(Vec<String>, clap::Command)> {
+    let mut whole = Arguments::command();
+    whole.build();
+    let mut found = vec![(Vec::new(), whole)];
+    let mut next = 0;
+    while let Some((words, command)) = found.get(next).cloned() {
+        let below = command.get_subcommands().filter(|below| below.get_name() != "help");
+        found.extend(below.map(|below| ([&words[..], &[below.get_name().to_owned()]].concat(), below.clone())));
+        next += 1;
+    }
+    found
 }
 
 async fn dispatch(printer: Printer, arguments: Arguments) -> Result<Code, CommandFault> {

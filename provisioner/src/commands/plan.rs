@@ -8,7 +8,7 @@ use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use super::{choose, forget, promise, saved};
 use crate::manifest::Manifest;
-use crate::observe::observe;
+use crate::observe::{observe, observe_records};
 use crate::output::{Format, Printer, actions, calendar, markdown, plan_json};
 use crate::plan::{self, Labels, Options, Rotate};
 use latchkey_sinks::ManifestSinks;
@@ -20,9 +20,18 @@ const CALENDAR_MAX: latchkey::lifetime::Seconds = latchkey::lifetime::Seconds::d
 
 /// Shows what `apply` would change.
 pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Plan) -> Result<Code, Fault> {
+    if arguments.no_sinks && arguments.out.is_some() {
+        return Err(Fault::new(
+            "a plan by the records alone cannot be saved: `apply` must not run what looked at no place",
+        )
+        .hint("pass `--out` without `--no-sinks`, where the places can be reached"));
+    }
     let manifest = open::load(printer, arguments.file.as_deref(), &arguments.allow)?;
     if arguments.offline {
         return offline(printer, &manifest);
+    }
+    if arguments.no_sinks {
+        return by_records(printer, service, arguments, &manifest).await;
     }
     let mut options = options(&manifest, &arguments.may, Rotate::Due)?;
     let address = open::address(service, Some(&manifest))?;
@@ -50,30 +59,64 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Pla
     warn(printer, &manifest, &plan);
     let labels = Labels::new(&manifest.folder, &machine);
     forget::check(&plan, &observation, (&options, &named), &labels)?;
-    let page = markdown::plan(&plan, &labels);
-    match printer.format {
-        Format::Json => printer.json(&plan_json(&plan, &labels))?,
-        Format::Markdown => printer.block(&page)?,
-        Format::Text => {
-            actions::grouped(printer, &format!("Plan of {}", plan.manifest), &plan::lines(&plan, &labels))?;
-            printer.result(&plan::summary(&plan))?;
-            if plan.has_changes() {
-                printer.result(&format!("Plan id: {}", plan.id()))?;
-            }
-        }
-    }
-    actions::summarise(&page);
-    actions::plan(&manifest, &plan, &labels);
+    show(printer, &manifest, &plan, &labels)?;
     if let Some(path) = &arguments.out {
         let made = saved::Made { plan: &plan, manifest: &manifest, labels: &labels };
         saved::write(path, made, (&address, observation.at), &options)?;
         let path = path.display();
         printer.talk(&format!("Wrote the plan to `{path}`; `provision apply --plan {path}` applies it"));
     }
-    if plan.is_blocked() || !plan.guards.is_empty() {
-        return Ok(Code::Error);
+    Ok(match code(&plan) {
+        Code::Done if arguments.detailed_exitcode && plan.has_changes() => Code::Changes,
+        code => code,
+    })
+}
+
+/// Plans by what the service knows, for a caller who may reach no place: a pull request's job.
+async fn by_records(
+    printer: Printer,
+    service: Option<&str>,
+    arguments: &Plan,
+    manifest: &Manifest,
+) -> Result<Code, Fault> {
+    let mut options = options(manifest, &arguments.may, Rotate::Due)?;
+    let address = open::address(service, Some(manifest))?;
+    let client = open::client(&address, IfMissing::UseEmpty).await?;
+    let machine = machine::name();
+    let observation = observe_records(client.protocol(), manifest, &machine).await?;
+    let faults = plan::faults(manifest, &observation);
+    if !faults.is_empty() {
+        return Err(open::refuse(printer, manifest, &faults));
     }
-    Ok(if arguments.detailed_exitcode && plan.has_changes() { Code::Changes } else { Code::Done })
+    options.only = choose::tokens(manifest, &choose::undeclared(&observation), &arguments.may.select.only)?;
+    let mut plan = plan::plan(manifest, &observation, &options);
+    promise::keep_grant(&mut plan, &client, (manifest, &observation)).await?;
+    show(printer, manifest, &plan, &Labels::new(&manifest.folder, &machine))?;
+    Ok(code(&plan))
+}
+
+/// Prints a plan.
+fn show(printer: Printer, manifest: &Manifest, plan: &plan::Plan, labels: &Labels) -> Result<(), Fault> {
+    let page = markdown::plan(plan, labels);
+    match printer.format {
+        Format::Json => printer.json(&plan_json(plan, labels))?,
+        Format::Markdown => printer.block(&page)?,
+        Format::Text => {
+            actions::grouped(printer, &format!("Plan of {}", plan.manifest), &plan::lines(plan, labels))?;
+            printer.result(&plan::summary(plan))?;
+            if plan.has_changes() && plan.looked_at {
+                printer.result(&format!("Plan id: {}", plan.id()))?;
+            }
+        }
+    }
+    actions::summarise(&page);
+    actions::plan(manifest, plan, labels);
+    Ok(())
+}
+
+/// How a plan ends, changes aside.
+fn code(plan: &plan::Plan) -> Code {
+    if plan.is_blocked() || !plan.guards.is_empty() { Code::Error } else { Code::Done }
 }
 
 /// The date until which everything that falls due is listed.

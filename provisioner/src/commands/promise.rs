@@ -22,6 +22,15 @@ pub(super) async fn keep(
 ) -> Result<(), Fault> {
     let refused = refusals(sinks, plan.tokens.iter().flat_map(TokenPlan::targets)).await;
     plan::refuse(plan, &refused);
+    keep_grant(plan, client, (manifest, observation)).await
+}
+
+/// The same for the manifest's grant alone, which no place is asked for.
+pub(super) async fn keep_grant(
+    plan: &mut Plan,
+    client: &Client,
+    (manifest, observation): (&Manifest, &Observation),
+) -> Result<(), Fault> {
     if let Some(granting) = granting(client, manifest).await? {
         granted::refuse(plan, manifest, observation, &granting);
     }

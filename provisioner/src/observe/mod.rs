@@ -7,6 +7,7 @@ mod links;
 mod looking;
 pub mod moving;
 pub mod preparing;
+mod recorded;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use links::{as_recorded, leads};
 pub use looking::look;
 use looking::{How, ask};
 use moving::{Found, Moving, former_key, settle};
+pub use recorded::observe_records;
 
 /// What looks at places found.
 pub type Looks = HashMap<PlaceId, Result<Seen, SinkError>>;
@@ -68,6 +70,8 @@ pub struct Observation {
     pub expired: BTreeMap<UserName, u32>,
     /// The most active tokens of a user without a number of their own.
     pub max_tokens: u32,
+    /// Whether the places were looked at; without, they are taken to contain what was delivered there last.
+    pub looked_at: bool,
 }
 
 /// A declared token as it was found.
@@ -176,6 +180,7 @@ pub async fn observe(
         machine: sinks.machine().to_owned(),
         expired: BTreeMap::new(),
         max_tokens,
+        looked_at: true,
     };
     observation.expired = expired(client, manifest, &observation).await?;
     observation.available = available(client, sinks, manifest, &observation).await?;

@@ -5,10 +5,10 @@ use latchkey::place::PlaceId;
 use serde_json::{Value, json};
 
 use crate::apply::Outcome;
-use crate::plan::{Change, Labels, Plan, Remark, TokenPlan, Tone, remarks};
+use crate::plan::{Change, Labels, Plan, Remark, TokenPlan, Tone, plan_notes, remarks};
 
 /// A plan. `changes` are in the order in which they are carried out; `problems` have a `message` and mostly
-/// a `help`; `notes` are sentences.
+/// a `help`; `notes` are sentences. A plan by the records alone has no id, and never says that there are no changes.
 pub fn plan(plan: &Plan, labels: &Labels) -> Value {
     let roles: Vec<Value> = plan
         .roles
@@ -38,14 +38,16 @@ pub fn plan(plan: &Plan, labels: &Labels) -> Value {
     let guards: Vec<String> = plan.guards.iter().map(ToString::to_string).collect();
     json!({
         "manifest": plan.manifest,
-        "plan_id": plan.id(),
-        "has_changes": plan.has_changes(),
+        "plan_id": plan.looked_at.then(|| plan.id()),
+        "places_looked_at": plan.looked_at,
+        "has_changes": (plan.looked_at || plan.has_changes()).then(|| plan.has_changes()),
         "blocked": plan.is_blocked(),
         "not_selected": plan.left_out.map(|left| left.tokens),
         "roles": roles,
         "users": users,
         "tokens": tokens,
         "guards": guards,
+        "notes": plan_notes(plan),
     })
 }
 

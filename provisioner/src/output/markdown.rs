@@ -117,10 +117,11 @@ fn all_lines(lines: &[Line], room: usize) -> String {
 pub fn plan(plan: &Plan, labels: &Labels) -> String {
     let lines = plan::lines(plan, labels);
     let mut sum = format!("**{}**", text(&plan::summary(plan)));
-    if plan.has_changes() {
+    if plan.has_changes() && plan.looked_at {
         let _ = write!(sum, ", plan id {}", code(&plan.id()));
     }
     let mut parts = vec![format!("### Plan of {}", code(plan.manifest.as_str())), sum];
+    parts.extend(plan::plan_notes(plan).iter().map(|note| text(note)));
     parts.extend(changes(&lines));
     let used: usize = parts.iter().map(String::len).sum();
     if !lines.is_empty() {

@@ -53,6 +53,8 @@ pub fn as_plan(manifest: &Manifest, leaks: &[Leak]) -> Plan {
         tokens,
         guards: Vec::new(),
         left_out: None,
+        looked_at: true,
+        notes: Vec::new(),
     }
 }
 

@@ -9,7 +9,7 @@ use latchkey::role::{Permission, Permissions};
 use latchkey::service::Grant;
 use latchkey::user::UserKind;
 
-use super::{Blocked, Change, Plan, Stop, TokenField, TokenPlan};
+use super::{Blocked, Change, Note, Plan, PlanNote, Stop, TokenField, TokenPlan};
 use crate::manifest::{Manifest, granted};
 use crate::observe::Observation;
 
@@ -33,9 +33,15 @@ impl Granting {
     fn may(&self, permission: &str) -> bool {
         permission.parse::<Permission>().is_ok_and(|permission| self.own.hold(&permission))
     }
+
+    /// Whether the token in use could apply the manifest at all, and not only plan it.
+    fn can_apply(&self, manifest: &ManifestName) -> bool {
+        self.may(&format!("manifests:{manifest}"))
+    }
 }
 
-/// Stops a plan, or blocks a token of it, where the service would refuse what is granted.
+/// Stops a plan, or blocks a token of it, where the service would refuse what is granted. Where the token in use can only
+/// plan, it is told and stops nothing: whoever applies may be allowed more.
 pub fn refuse(plan: &mut Plan, manifest: &Manifest, observation: &Observation, granting: &Granting) {
     let cure = || granted::cure(manifest, &granting.grant);
     let mut missing: BTreeSet<String> = BTreeSet::new();
@@ -43,8 +49,13 @@ pub fn refuse(plan: &mut Plan, manifest: &Manifest, observation: &Observation, g
         missing.extend(granting.beyond(role.permissions.iter(), granting.may("admin:roles")));
     }
     missing.extend(owned_by_others(plan, observation, granting));
+    let can_apply = granting.can_apply(&manifest.name);
     if !missing.is_empty() {
         let missing = missing.into_iter().collect();
+        if !can_apply {
+            plan.notes.push(PlanNote::GrantLacks { missing, cure: cure() });
+            return;
+        }
         plan.guards.push(Stop::NotGranted { manifest: plan.manifest.clone(), missing, cure: cure() });
         return;
     }
@@ -65,10 +76,13 @@ pub fn refuse(plan: &mut Plan, manifest: &Manifest, observation: &Observation, g
         if !own {
             missing.extend(foreign(token, manifest, observation, &granting.grant));
         }
-        if !missing.is_empty() {
+        let missing: Vec<String> = missing.into_iter().collect();
+        if !missing.is_empty() && !can_apply {
+            token.notes.push(Note::GrantLacks { missing, cure: cure() });
+        } else if !missing.is_empty() {
             // The service refuses whatever is done to its record.
             token.changes.clear();
-            token.blocked.push(Blocked::NotGranted { missing: missing.into_iter().collect(), cure: cure() });
+            token.blocked.push(Blocked::NotGranted { missing, cure: cure() });
         }
     }
 }

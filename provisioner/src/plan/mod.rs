@@ -15,6 +15,7 @@ mod moving;
 mod note;
 mod ownership;
 mod prune;
+mod recorded;
 mod select;
 mod selected_sinks;
 #[cfg(test)]
@@ -41,7 +42,7 @@ use latchkey_sinks::plural;
 pub use blocked::{Blocked, Tracked};
 pub use change::{Change, Field, Reason, TokenField, TokenPlan, UserField};
 pub use faults::faults;
-pub use note::Note;
+pub use note::{Note, PlanNote};
 pub use prune::Stop;
 pub use unwritable::refuse;
 
@@ -122,6 +123,10 @@ pub struct Plan {
     pub guards: Vec<Stop>,
     /// What was not selected and is left as it is: how many tokens, roles and users; `None` when all were meant.
     pub left_out: Option<LeftOut>,
+    /// Whether places were looked at; else it rests on the records alone.
+    pub looked_at: bool,
+    /// What a reader should know of the whole.
+    pub notes: Vec<PlanNote>,
 }
 
 /// What a narrowed run leaves as it is.
@@ -198,11 +203,23 @@ pub fn plan(manifest: &Manifest, observation: &Observation, options: &Options) -
             tokens.push(decided);
         }
     }
-    let mut plan = Plan { manifest: manifest.name.clone(), roles, users, tokens, guards: Vec::new(), left_out: None };
+    let mut plan = Plan {
+        manifest: manifest.name.clone(),
+        roles,
+        users,
+        tokens,
+        guards: Vec::new(),
+        left_out: None,
+        looked_at: observation.looked_at,
+        notes: Vec::new(),
+    };
     select::narrow(&mut plan, manifest, observation, options);
     plan.guards = prune::guards(&plan.tokens, declared, options);
     // Before all others: by such a clock nothing else is certain.
     plan.guards.splice(..0, observation.clock.map(Stop::Clock));
+    if !plan.looked_at {
+        recorded::tell(&mut plan);
+    }
     plan
 }
 
@@ -221,6 +238,10 @@ impl Plan {
     /// finds two plans with one id.
     pub fn id(&self) -> String {
         let mut text = format!("{}\n", self.manifest);
+        if !self.looked_at {
+            // No run has it, as a run looks.
+            text.push_str("by the records alone\n");
+        }
         for line in text::lines(self, &text::Labels::ids()) {
             // What is only worth knowing may change with the hour.
             if line.tone != Tone::Note {
@@ -234,7 +255,7 @@ impl Plan {
     }
 }
 
-pub use text::{Concern, Labels, Line, Remark, Tone, concerns, kept_as, lines, remarks, summary};
+pub use text::{Concern, Labels, Line, Remark, Tone, concerns, kept_as, lines, plan_notes, remarks, summary};
 
 /// `at` to the minute, for people. What was set as the end of a day is shown on that day.
 pub fn minute(at: Timestamp) -> String {

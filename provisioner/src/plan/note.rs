@@ -46,6 +46,16 @@ pub enum Note {
         /// What to do, as its sink has it.
         hint: Option<String>,
     },
+    /// What a place contains is unknown: nobody looked.
+    NotLookedAt {
+        place: PlaceId,
+        /// The version that was delivered there last.
+        number: Option<u32>,
+        /// Whether the manifest declares it.
+        is_declared: bool,
+    },
+    /// The manifest's grant lacks this, which whoever applies may have or not.
+    GrantLacks { missing: Vec<String>, cure: String },
     /// A version that a place contains expires soon.
     Expires { number: u32, at: Timestamp },
     /// A version that was in use is no longer valid.
@@ -108,4 +118,13 @@ impl Note {
                 | Self::UnknownVersion { .. }
         )
     }
+}
+
+/// What a reader should know about a plan as a whole, although it stops nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlanNote {
+    /// It rests on the records alone.
+    NotLookedAt,
+    /// The manifest's grant lacks this for roles and users, which whoever applies may have or not.
+    GrantLacks { missing: Vec<String>, cure: String },
 }

@@ -231,6 +231,7 @@ impl Scene {
             machine: "here".to_owned(),
             expired: BTreeMap::new(),
             max_tokens: 10,
+            looked_at: true,
         };
         Self { manifest, observation, options: Options::default() }
     }
@@ -347,6 +348,8 @@ fn note_words(note: &Note) -> String {
         Note::Leaving { place, .. } => format!("leaving {}", sink_of(place)),
         Note::OutOfSight { place, .. } => format!("unseen {}", sink_of(place)),
         Note::LoginMayNot { place, .. } => format!("not by this login {}", sink_of(place)),
+        Note::NotLookedAt { place, .. } => format!("not looked at {}", sink_of(place)),
+        Note::GrantLacks { missing, .. } => format!("grant lacks {}", missing.join("+")),
         Note::Expires { number, .. } => format!("{number} expires"),
         Note::Expired { number, places, unseen, .. } => {
             let all: Vec<&str> = places.iter().chain(unseen).map(sink_of).collect();

@@ -1,5 +1,6 @@
 //! The HTTP API's promises, in this process.
 
+mod anybody;
 mod boxes;
 mod clients;
 mod faults;

@@ -29,6 +29,7 @@ mod promises;
 mod prune;
 mod saved;
 mod selection;
+mod spilt;
 mod strangers;
 mod tokens;
 mod vault;

@@ -78,6 +78,14 @@ impl SinkFacts for Settings {
         }
     }
 
+    fn parts(&self, push: &PushDeclaration) -> Vec<(&'static str, Option<String>)> {
+        let mut parts = vec![("account", self.account.clone()), ("region", self.region.clone())];
+        parts.extend(self.endpoint.clone().map(|endpoint| ("endpoint", Some(endpoint))));
+        parts.push(("name", Some(push.name.clone())));
+        parts.extend(push.json_key.clone().map(|key| ("json_key", Some(key))));
+        parts
+    }
+
     fn twin(&self) -> Option<Twin> {
         None
     }

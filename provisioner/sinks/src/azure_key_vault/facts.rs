@@ -75,6 +75,14 @@ impl SinkFacts for Settings {
         Spot { owner, name: push.name.to_ascii_lowercase(), apart: None }
     }
 
+    fn parts(&self, push: &PushDeclaration) -> Vec<(&'static str, Option<String>)> {
+        let mut parts = vec![("vault", Some(self.host()))];
+        parts.extend(self.endpoint.clone().map(|endpoint| ("endpoint", Some(endpoint))));
+        // Names are compared without case, as where they land.
+        parts.push(("name", Some(push.name.to_ascii_lowercase())));
+        parts
+    }
+
     fn twin(&self) -> Option<Twin> {
         None
     }

@@ -77,6 +77,11 @@ impl SinkFacts for Settings {
         Spot { owner: crate::files::resolve(&self.path).display().to_string(), name: push.name.clone(), apart: None }
     }
 
+    fn parts(&self, push: &PushDeclaration) -> Vec<(&'static str, Option<String>)> {
+        let path = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
+        vec![("machine", None), ("path", Some(path.to_string_lossy().into_owned())), ("name", Some(push.name.clone()))]
+    }
+
     fn twin(&self) -> Option<Twin> {
         None
     }

@@ -95,6 +95,18 @@ impl SinkFacts for Settings {
         Spot { owner: self.owner(), name: push.name.clone(), apart: None }
     }
 
+    fn parts(&self, push: &PushDeclaration) -> Vec<(&'static str, Option<String>)> {
+        let mut parts = match &self.target {
+            Target::App(app) => vec![("app", Some(app.clone()))],
+            Target::Pipeline { id, stage } => {
+                vec![("pipeline", Some(id.clone())), ("stage", Some(stage.name().to_owned()))]
+            }
+        };
+        parts.push(("name", Some(push.name.clone())));
+        parts.extend(self.endpoint.clone().map(|endpoint| ("endpoint", Some(endpoint))));
+        parts
+    }
+
     /// Two would restart it twice a run, as each sends its own change.
     fn twin(&self) -> Option<Twin> {
         Some(Twin {

@@ -73,6 +73,15 @@ impl SinkFacts for Settings {
         Spot { owner: self.service.clone(), name: push.name.clone(), apart: None }
     }
 
+    fn parts(&self, push: &PushDeclaration) -> Vec<(&'static str, Option<String>)> {
+        vec![
+            ("machine", None),
+            ("user", None),
+            ("service", Some(self.service.clone())),
+            ("name", Some(push.name.clone())),
+        ]
+    }
+
     fn twin(&self) -> Option<Twin> {
         None
     }

@@ -24,6 +24,18 @@ pub enum Environment {
     Custom(String),
 }
 
+impl Environment {
+    /// What a place is told by: the target, and the branch of previews of one.
+    pub(super) fn parts(&self) -> (&str, Option<&str>) {
+        match self {
+            Self::Production => ("production", None),
+            Self::Preview { branch } => ("preview", branch.as_deref()),
+            Self::Development => ("development", None),
+            Self::Custom(slug) => (slug.as_str(), None),
+        }
+    }
+}
+
 /// An environment that every project of Vercel has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
 #[schemars(rename_all = "lowercase")]

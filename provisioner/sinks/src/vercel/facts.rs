@@ -124,6 +124,18 @@ impl SinkFacts for Settings {
         Spot { owner, name: push.name.clone(), apart: None }
     }
 
+    fn parts(&self, push: &PushDeclaration) -> Vec<(&'static str, Option<String>)> {
+        let mut parts: Vec<_> = self.team.clone().map(|team| ("team", Some(team))).into_iter().collect();
+        let (target, branch) = push.environment.as_ref().map_or((None, None), |environment| {
+            let (target, branch) = environment.parts();
+            (Some(target.to_owned()), branch.map(str::to_owned))
+        });
+        parts.extend([("project", Some(self.project.clone())), ("name", Some(push.name.clone())), ("target", target)]);
+        parts.extend(branch.map(|branch| ("branch", Some(branch))));
+        parts.extend(self.endpoint.clone().map(|endpoint| ("endpoint", Some(endpoint))));
+        parts
+    }
+
     /// Two list one project twice.
     fn twin(&self) -> Option<Twin> {
         Some(Twin {

@@ -111,12 +111,7 @@ impl Vercel {
 
     /// Where a push lands.
     fn place_of(&self, name: &str, environment: &Environment, readable: bool) -> Place {
-        let (target, branch) = match environment {
-            Environment::Production => ("production", None),
-            Environment::Preview { branch } => ("preview", branch.as_deref()),
-            Environment::Development => ("development", None),
-            Environment::Custom(slug) => (slug.as_str(), None),
-        };
+        let (target, branch) = environment.parts();
         let team = self.calls.team.as_deref().map(|team| ("team", team));
         let mut parts: Vec<(&str, &str)> = team.into_iter().collect();
         parts.extend([("project", self.calls.project.as_str()), ("name", name), ("target", target)]);

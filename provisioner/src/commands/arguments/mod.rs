@@ -57,6 +57,7 @@ pub(super) enum Command {
     #[command(after_help = "Examples:
   provision plan
   provision plan --out plan.json
+  provision plan --no-sinks
   provision plan --at 2027-03-31")]
     Plan(Plan),
     /// Create, update and rotate tokens so that everything matches the manifest

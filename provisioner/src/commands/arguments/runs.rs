@@ -128,6 +128,12 @@ pub(in crate::commands) struct Plan {
     /// Check the manifest and show what it declares, without contacting anything
     #[arg(long)]
     pub(in crate::commands) offline: bool,
+    /// Plan by the service's records alone, without looking at any place: for those who may only plan
+    #[arg(
+        long,
+        conflicts_with_all = ["offline", "at", "sink", "detailed_exitcode", "forget", "forget_branch", "forget_machine"]
+    )]
+    pub(in crate::commands) no_sinks: bool,
     /// Also write the plan to this file, for `apply --plan`; it contains no secret
     #[arg(long, short = 'o', value_name = "FILE", conflicts_with = "offline", help_heading = OUTPUT)]
     pub(in crate::commands) out: Option<PathBuf>,

@@ -15,7 +15,7 @@ use latchkey::role::Permissions;
 use super::causes;
 use super::{Blocked, Change, Field, Note, Plan, TokenPlan, Tracked, UserField};
 
-pub use notes::kept_as;
+pub use notes::{kept_as, plan_notes};
 pub use summary::summary;
 
 /// What kind of line, which colour may underline but never carry alone.
@@ -107,7 +107,7 @@ impl Names {
 
 /// All lines of a plan, tokens without changes left out unless there is something to know.
 pub fn lines(plan: &Plan, labels: &Labels) -> Vec<Line> {
-    let mut lines = Vec::new();
+    let mut lines: Vec<Line> = plan_notes(plan).into_iter().map(|text| Line { tone: Tone::Note, text }).collect();
     for role in &plan.roles {
         let (tone, verb) = if role.new { (Tone::Create, "create") } else { (Tone::Change, "change") };
         lines.push(Line { tone, text: format!("role `{}`: {verb}", role.name) });
@@ -223,6 +223,7 @@ fn remark_of(token: &TokenPlan, note: &Note, names: &Names) -> Remark {
     let help = match note {
         Note::OutOfSight { place, hint, tracked, .. } => Some(blocked::way_out(place, hint.as_deref(), tracked)),
         Note::LoginMayNot { hint, .. } => hint.clone(),
+        Note::GrantLacks { cure, .. } => Some(cure.clone()),
         _ => None,
     };
     let text = notes::text(token, note, names);

@@ -9,7 +9,7 @@ use latchkey_sinks::plural::count;
 
 use super::Names;
 use super::changes::reason_text;
-use crate::plan::{Note, TokenPlan, minute};
+use crate::plan::{Note, Plan, PlanNote, TokenPlan, minute};
 
 pub(super) fn text(token: &TokenPlan, note: &Note, names: &Names) -> String {
     match note {
@@ -43,6 +43,8 @@ pub(super) fn text(token: &TokenPlan, note: &Note, names: &Names) -> String {
         Note::LoginMayNot { place: id, reason, .. } => {
             format!("this login cannot write {}: {reason}; `provision apply` needs one that can", names.of(id))
         }
+        Note::NotLookedAt { place: id, number, is_declared } => not_looked_at(&names.of(id), *number, *is_declared),
+        Note::GrantLacks { missing, .. } => grant_lacks(missing),
         Note::Expires { number, at } => {
             let taker = token.record.as_ref().and_then(|record| record.moved_to.as_ref());
             let why = match (token.declaration, taker) {
@@ -102,6 +104,38 @@ pub(super) fn text(token: &TokenPlan, note: &Note, names: &Names) -> String {
             "an earlier run left a version staged; run without `--sink` to make it current".to_owned()
         }
     }
+}
+
+/// What a reader should know of a plan as a whole, one sentence each.
+pub fn plan_notes(plan: &Plan) -> Vec<String> {
+    let text = |note: &PlanNote| match note {
+        PlanNote::NotLookedAt => {
+            "places were not looked at: each is taken to contain what was delivered there last, so \
+                                  whether one was changed, cannot be reached or contains a value of somebody else is \
+                                  unknown"
+                .to_owned()
+        }
+        PlanNote::GrantLacks { missing, cure } => format!("{}; {cure}", grant_lacks(missing)),
+    };
+    plan.notes.iter().map(text).collect()
+}
+
+/// A place that a plan by the records knows of.
+fn not_looked_at(name: &str, number: Option<u32>, is_declared: bool) -> String {
+    let known = match number {
+        Some(number) => format!("version {number} was delivered there last"),
+        None => "nothing was delivered there so far".to_owned(),
+    };
+    let left = if is_declared { "" } else { "is no longer declared and " };
+    format!("{name} {left}was not looked at; {known}")
+}
+
+/// What whoever applies needs, where whoever plans cannot apply.
+fn grant_lacks(missing: &[String]) -> String {
+    format!(
+        "`provision apply` with a token needs a wider grant: the manifest is not allowed to grant {}",
+        missing.join(", ")
+    )
 }
 
 /// A token that another manifest may take, and who sees to it until then.

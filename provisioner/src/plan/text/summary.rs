@@ -48,9 +48,28 @@ pub fn summary(plan: &Plan) -> String {
         };
         format!("; not selected and left as they are: {}{others}", count(left.tokens, "token"))
     });
+    if !plan.looked_at {
+        return by_records(plan, tokens, &parts, &left);
+    }
     if parts.is_empty() {
         let tokens = tokens - plan.left_out.map_or(0, |left| left.tokens.min(tokens));
         return format!("No changes: {} of `{}` as declared{left}", count(tokens, "token"), plan.manifest);
     }
     format!("Plan: {}{left}", parts.join(", "))
+}
+
+/// What there is to do as far as records tell: that there is nothing else, nobody knows.
+fn by_records(plan: &Plan, tokens: usize, parts: &[String], left: &str) -> String {
+    let unseen = plan.tokens.iter().flat_map(|token| &token.notes);
+    let unseen = unseen.filter(|note| matches!(note, Note::NotLookedAt { .. })).count();
+    let verb = if unseen == 1 { "was" } else { "were" };
+    let unseen = format!("{} {verb} not looked at", count(unseen, "place"));
+    if parts.is_empty() {
+        return format!(
+            "By the records, nothing to do for {} of `{}`; {unseen}{left}",
+            count(tokens, "token"),
+            plan.manifest
+        );
+    }
+    format!("Plan by the records: {}; {unseen}{left}", parts.join(", "))
 }
