@@ -51,7 +51,7 @@ impl Server {
         let told = ending.clone();
         loop {
             tokio::select! {
-                _ = ending.wait_for(|ending| *ending) => break,
+                () = ended(&mut ending) => break,
                 Some(_) = connections.join_next() => {}
                 _ = rounds.tick() => self.waiting.close_older_than(self.limits.answer_within),
                 accepted = listener.accept() => match accepted {
@@ -116,7 +116,7 @@ impl Server {
             tokio::select! {
                 biased;
                 () = connection.closed() => return,
-                _ = ending.wait_for(|ending| *ending), if !is_ending => {
+                () = ended(&mut ending), if !is_ending => {
                     is_ending = true;
                     served.as_mut().graceful_shutdown();
                 }
@@ -129,4 +129,9 @@ impl Server {
             }
         }
     }
+}
+
+/// Waits until the server is to end, or nobody is left who could say so.
+async fn ended(ending: &mut watch::Receiver<bool>) {
+    let _ = ending.wait_for(|ending| *ending).await;
 }

@@ -3,6 +3,7 @@
 mod boxes;
 mod clients;
 mod faults;
+mod fuzz;
 mod gain;
 mod introspection;
 mod matrix;
