@@ -5,8 +5,9 @@ use super::problem::Problem;
 /// The longest body that is read, in bytes.
 pub const BODY_MAX: usize = 64 * 1024;
 
-/// The same where a caller is checked together with what the body asks about: a secret and three short fields.
-pub(super) const PRESENTED_BODY_MAX: usize = 4 * 1024;
+/// The same where a caller is checked together with what the body asks about: a secret, which whoever asks may have
+/// got from anybody, and three short fields.
+pub(super) const PRESENTED_BODY_MAX: usize = 8 * 1024;
 
 /// The body of a request, as far as it has arrived.
 pub trait IncomingBody: Send {

@@ -137,7 +137,7 @@ impl Api {
     }
 
     /// Answers a request whose body is still to come. It is asked for once the caller's token is known to be valid; where
-    /// the body says what to check with it, once the token has the form of one, and for 4 KiB at the most. Who presents
+    /// the body says what to check with it, once the token has the form of one, and for 8 KiB at the most. Who presents
     /// no token can make no front keep a body.
     pub async fn handle_incoming(&self, mut request: Request, body: &mut impl IncomingBody) -> Reply {
         let mut record = Record::default();

@@ -13,8 +13,8 @@ use tests::chaos::Random;
 
 use super::scene::{Scene, place};
 
-/// How many requests a scene gets before it is too worn.
-const PER_SCENE: usize = 1_500;
+/// How many requests of those who had a token may be refused as nobody's before everybody is made anew.
+const WORN: u64 = 40;
 
 /// Texts that mean something in some place, and texts that mean trouble.
 const WORDS: &[&str] = &[
@@ -352,10 +352,8 @@ async fn no_request_makes_the_server_fail() {
         let scene = Scene::new().await;
         let (mut actors, known) = actors(&scene).await;
         maker.known = known;
-        for _ in 0..PER_SCENE {
-            if started.elapsed() >= length {
-                break;
-            }
+        let mut refused = 0;
+        while refused < WORN && started.elapsed() < length {
             let fuzzed = maker.request();
             let index = maker.random.below(actors.len());
             actors[index].source = if maker.one_in(2) {
@@ -367,6 +365,7 @@ async fn no_request_makes_the_server_fail() {
             let reply = actors[index].send(&fuzzed.method, &fuzzed.target, &headers, &fuzzed.body).await;
             check(&fuzzed, &reply);
             *counts.entry(reply.status()).or_default() += 1;
+            refused += u64::from(index > 1 && reply.status() == 401);
             // What was made is asked about, and presented.
             for pointer in ["/secret", "/token/id", "/next", "/token/places/0/id"] {
                 if let Some(text) = reply.body.pointer(pointer).and_then(Value::as_str) {
@@ -381,5 +380,5 @@ async fn no_request_makes_the_server_fail() {
     let all: u64 = counts.values().sum();
     println!("{all} requests in {:?}, by status: {counts:?}", started.elapsed());
     let done: u64 = counts.range(200..300).map(|(_, count)| count).sum();
-    assert!(done * 20 > all, "too few requests did anything: {counts:?}");
+    assert!(done * 12 > all, "too few requests did anything: {counts:?}");
 }

@@ -137,7 +137,7 @@ pub(super) enum Command {
                that has waited longest without a complete request is closed
   Headers      16 KiB (431), within 15 seconds; a connection may be idle for as long
   Body         64 KiB (413), within 10 seconds (408), read once the token is verified;
-               4 KiB for introspection
+               8 KiB for introspection
 
 Examples:
   provision serve --port 8080")]
