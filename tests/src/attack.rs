@@ -57,9 +57,9 @@ pub struct Attack {
 }
 
 /// How long an attacker stays away.
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(200);
 /// How long a slow one waits between two bytes.
-const BYTE_EVERY: Duration = Duration::from_millis(20);
+const BYTE_EVERY: Duration = Duration::from_millis(100);
 
 impl Attack {
     /// So many attackers of each kind.

@@ -24,11 +24,16 @@ impl Client {
 
     /// Sends a request; the status and the body of its answer.
     pub async fn ask(&mut self, method: &str, target: &str, body: Option<&Value>) -> (u16, Value) {
+        self.try_ask(method, target, body).await.expect("an answer")
+    }
+
+    /// The same; an error if the connection was closed before the answer.
+    pub async fn try_ask(&mut self, method: &str, target: &str, body: Option<&Value>) -> hyper::Result<(u16, Value)> {
         let mut sender = if let Some(sender) = self.sender.take() {
             sender
         } else {
             let connection = tokio::net::TcpStream::connect(&self.address).await.expect("the server listens");
-            let (sender, connection) = http1::handshake(TokioIo::new(connection)).await.expect("a connection");
+            let (sender, connection) = http1::handshake(TokioIo::new(connection)).await?;
             tokio::spawn(connection);
             sender
         };
@@ -38,11 +43,11 @@ impl Client {
             request = request.header("content-type", "application/json");
         }
         let bytes = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
-        sender.ready().await.expect("the connection stays");
-        let answer = sender.send_request(request.body(Full::new(bytes)).expect("a request")).await.expect("an answer");
+        sender.ready().await?;
+        let answer = sender.send_request(request.body(Full::new(bytes)).expect("a request")).await?;
         let status = answer.status().as_u16();
-        let body = answer.into_body().collect().await.expect("all of the answer").to_bytes();
+        let body = answer.into_body().collect().await?.to_bytes();
         self.sender = Some(sender);
-        (status, serde_json::from_slice(&body).unwrap_or_default())
+        Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
     }
 }

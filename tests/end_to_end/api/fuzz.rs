@@ -230,7 +230,8 @@ impl Maker<'_> {
         for (name, form) in schema["properties"].as_object().cloned().unwrap_or_default() {
             let wanted = if required.contains(&Value::from(name.as_str())) { !self.one_in(20) } else { self.one_in(2) };
             if wanted {
-                let value = self.value(&form, depth + 1);
+                let likely = if self.one_in(3) { None } else { self.likely(&name) };
+                let value = likely.unwrap_or_else(|| self.value(&form, depth + 1));
                 object.insert(name, value);
             }
         }
@@ -241,6 +242,26 @@ impl Maker<'_> {
             }
         }
         object.into()
+    }
+
+    /// What a field may well have.
+    fn likely(&mut self, field: &str) -> Option<Value> {
+        Some(match field {
+            "name" => format!("app-{}", self.random.below(1000)).into(),
+            "user" => self.placeholder("user").into(),
+            "id" | "token" => self.known[self.random.below(self.known.len())].clone().into(),
+            "roles" => json!([self.pick(&["reader", "writer", "unused"])]),
+            "permissions" => json!([self.pick(&["documents:read", "documents:write", "other:read"])]),
+            "manifest" => "acme".into(),
+            "expires_in" => "20d".into(),
+            "rotate_every" => "7d".into(),
+            "overlap" => "2h".into(),
+            "expires_at" => "2026-03-20".into(),
+            "allowed_ips" => json!(["192.0.2.0/24"]),
+            "places" => json!([place()]),
+            "labels" => json!({"team": "a"}),
+            _ => return None,
+        })
     }
 
     fn junk(&mut self, depth: usize) -> Value {
