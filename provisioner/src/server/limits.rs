@@ -12,7 +12,7 @@ const HEAD_WITHIN: Duration = Duration::from_secs(15);
 /// How long a body may take: 64 KiB at most, over loopback.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 /// How long a caller may take to receive an answer: the largest has some hundred KiB.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+const ANSWER_WITHIN: Duration = Duration::from_mins(1);
 
 /// The most connections at once. Each takes up to 100 KiB while it is read.
 const CONNECTIONS_MAX: usize = 512;

@@ -2,6 +2,7 @@
 //! refusal is a problem. `LATCHKEY_FUZZ_SECONDS` is how long; three by default. `LATCHKEY_SEED` gives another run.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -185,7 +186,7 @@ impl Maker<'_> {
             } else {
                 parameters[self.random.below(parameters.len())].clone()
             };
-            target.push_str(&format!("{name}={}&", self.word()));
+            let _ = write!(target, "{name}={}&", self.word());
         }
         target
     }

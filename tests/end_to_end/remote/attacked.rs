@@ -15,7 +15,7 @@ const HALF_OPEN: usize = 300;
 /// Asks on a connection of its own; an answer that does not come fails the test.
 async fn ask(served: &Served, secret: &str, method: &str, target: &str, body: Option<&Value>) -> (u16, Value) {
     let mut client = Client::of(served.url(), secret);
-    let answer = tokio::time::timeout(Duration::from_secs(60), client.ask(method, target, body)).await;
+    let answer = tokio::time::timeout(Duration::from_mins(1), client.ask(method, target, body)).await;
     answer.unwrap_or_else(|_| panic!("{method} {target} was not answered"))
 }
 
