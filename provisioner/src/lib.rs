@@ -9,4 +9,5 @@ pub mod observe;
 pub mod output;
 pub mod plan;
 pub mod safeguard;
+mod server;
 pub mod service;

@@ -1,7 +1,9 @@
 //! The harness of the end-to-end tests.
 
 pub mod api;
+pub mod attack;
 pub mod chaos;
+pub mod client;
 pub mod clock;
 pub mod deployment;
 pub mod engine;

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
@@ -23,7 +23,20 @@ pub struct Served {
 impl Served {
     /// Starts it on `table`, and waits until it listens.
     pub fn start(world: &World, table: &str) -> Self {
-        let mut command = world.command(["serve", "--port", "0", "--service", &format!("embedded:{table}")]);
+        Self::run(world.command(["serve", "--port", "0", "--service", &format!("embedded:{table}")]))
+    }
+
+    /// The same with so many open files at the most.
+    pub fn start_with_files(world: &World, table: &str, files: u32) -> Self {
+        let plain = world.command(["serve", "--port", "0", "--service", &format!("embedded:{table}")]);
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\"")]);
+        command.arg(plain.get_program()).args(plain.get_args());
+        world.prepare(&mut command);
+        Self::run(command)
+    }
+
+    fn run(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::null()).spawn().expect("`provision` starts");
         let mut url = String::new();
         BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut url).expect("a line");

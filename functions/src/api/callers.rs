@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use super::http::Request;
 use super::problem::{Challenge, Problem};
 use super::{Api, FirstUse, Record};
-use crate::secret::SECRET_MAX;
-use crate::service::{Caller, Valid, Verdict};
+use crate::secret::{SECRET_MAX, Secret};
+use crate::service::{Caller, Invalid, Valid, Verdict};
 
 /// A verified caller.
 #[derive(Debug)]
@@ -35,6 +35,14 @@ pub(super) fn presented(request: &Request) -> Result<&str, Problem> {
         return Err(not_valid());
     }
     Ok(secret)
+}
+
+/// Refuses what cannot be a secret, before anything else is read.
+pub(super) fn check_form(secret: &str, record: &mut Record) -> Result<(), Problem> {
+    Secret::parse(secret).map(drop).map_err(|error| {
+        record.check = Some(Invalid::from(error).code());
+        not_valid()
+    })
 }
 
 /// The one answer to every secret that is not valid, whatever is wrong with it.

@@ -37,7 +37,7 @@ pub(super) struct Operation<'a> {
 }
 
 /// What every route with a caller may refuse with.
-pub(super) const ALWAYS: &[u16] = &[400, 401, 413, 422, 431, 500, 503];
+pub(super) const ALWAYS: &[u16] = &[400, 401, 408, 413, 422, 431, 500, 503];
 
 impl Document {
     pub(super) fn new() -> Self {
@@ -207,6 +207,7 @@ const PROBLEMS: &[ProblemForm] = &[
         .with("WWW-Authenticate", "The scheme to use, and what is wrong (RFC 6750)"),
     ProblemForm::new(403, "Forbidden", "The token is not allowed to do this, or would gain permissions by it"),
     ProblemForm::new(404, "NotFound", "It does not exist, or the token is not allowed to see it"),
+    ProblemForm::new(408, "RequestTimeout", "The body did not arrive in time"),
     ProblemForm::new(409, "Conflict", "It conflicts with the current state; `code` shows why"),
     ProblemForm::new(412, "PreconditionFailed", "It has changed since the revision in `If-Match`"),
     ProblemForm::new(413, "TooLarge", "The body is too long"),

@@ -5,9 +5,6 @@ use std::net::IpAddr;
 
 use zeroize::Zeroize;
 
-/// The longest body that is read, in bytes.
-pub const BODY_MAX: usize = 64 * 1024;
-
 /// One HTTP request.
 #[derive(Clone, Default)]
 pub struct Request {

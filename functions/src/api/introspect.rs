@@ -7,7 +7,7 @@ use super::document::{ALWAYS, Document, Operation};
 use super::http::Request;
 use super::path::decode;
 use super::problem::Problem;
-use super::reading::{check_size, read_json, shown};
+use super::reading::{read_json, shown};
 use super::replies::{IntoResponse, Json};
 use super::request::RequestBody;
 use super::routes::{Handler, Route};
@@ -19,7 +19,7 @@ pub(super) const ROUTES: &[Route] = &[Route {
     method: "POST",
     path: "/v1/introspect",
     operation: "introspect",
-    handler: Handler::Open(|api, request, record| {
+    handler: Handler::Presented(|api, request, record| {
         Box::pin(async move { api.introspect(request, record).await?.into_response() })
     }),
 }];
@@ -38,7 +38,6 @@ pub(super) fn describe(document: &mut Document) {
 impl Api {
     async fn introspect(&self, request: &Request, record: &mut Record) -> Result<Json<Introspected>, Problem> {
         let secret = presented(request)?;
-        check_size(request)?;
         let asked = read(request);
         // The caller is checked even if the rest cannot be read, so that nobody without a token learns what is wrong.
         let (subject, client) = match &asked {

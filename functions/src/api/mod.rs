@@ -4,6 +4,7 @@
 //! [`Api::authorize`]. Every request is checked inside the function that serves it, so a deleted token is refused at once.
 
 mod authorize;
+mod body;
 mod callers;
 mod create;
 mod delete;
@@ -32,13 +33,16 @@ mod versions;
 pub mod wire;
 
 pub use authorize::Authorized;
+pub use body::{BODY_MAX, BodyFault, IncomingBody};
 pub use functions::{Function, document};
-pub use http::{BODY_MAX, Request, Response};
+pub use http::{Request, Response};
 pub use problem::{FieldFault, Problem};
 pub use routes::Route;
 
 use std::sync::Arc;
 
+use body::{ArrivedBody, PRESENTED_BODY_MAX};
+use callers::{check_form, presented};
 use request::VerifiedRequest;
 use routes::{Found, Handler};
 
@@ -126,14 +130,27 @@ impl Api {
         &self.service
     }
 
-    /// Answers a request.
-    pub async fn handle(&self, request: Request) -> Reply {
+    /// Answers a request that is here as a whole.
+    pub async fn handle(&self, mut request: Request) -> Reply {
+        let mut body = ArrivedBody(std::mem::take(&mut request.body));
+        self.handle_incoming(request, &mut body).await
+    }
+
+    /// Answers a request whose body is still to come. It is asked for once the caller's token is known to be valid; where
+    /// the body says what to check with it, once the token has the form of one, and for 8 KiB at the most. Who presents
+    /// no token can make no front keep a body.
+    pub async fn handle_incoming(&self, mut request: Request, body: &mut impl IncomingBody) -> Reply {
         let mut record = Record::default();
-        let answered = self.answer(&request, &mut record).await;
+        let answered = self.answer(&mut request, body, &mut record).await;
         Reply::new(answered, record, &request.id)
     }
 
-    async fn answer(&self, request: &Request, record: &mut Record) -> Result<Response, Problem> {
+    async fn answer(
+        &self,
+        request: &mut Request,
+        body: &mut impl IncomingBody,
+        record: &mut Record,
+    ) -> Result<Response, Problem> {
         let (route, path) = match routes::find(self.function.routes(), &request.method, &request.path) {
             Found::Route(route, path) => (route, path),
             Found::Method(methods) => {
@@ -152,10 +169,15 @@ impl Api {
         }
         let answer = match route.handler {
             Handler::Open(answer) => return answer(self, request, record).await,
+            Handler::Presented(answer) => {
+                check_form(presented(request)?, record)?;
+                receive(request, body, PRESENTED_BODY_MAX).await?;
+                return answer(self, request, record).await;
+            }
             Handler::Verified(answer) => answer,
         };
         let by = self.caller(request, record).await?;
-        reading::check_size(request)?;
+        receive(request, body, BODY_MAX).await?;
         let verified = VerifiedRequest::new(request, path, by);
         let answered = answer(self, &verified).await;
         if let Err(problem) = &answered {
@@ -175,6 +197,11 @@ impl Api {
             tracing::error!(%error, code = problem.code, "a refusal was not recorded");
         }
     }
+}
+
+async fn receive(request: &mut Request, body: &mut impl IncomingBody, max: usize) -> Result<(), Problem> {
+    request.body = body.read(max).await.map_err(|fault| fault.problem(max))?;
+    Ok(())
 }
 
 /// Refusals that somebody has to hear of.

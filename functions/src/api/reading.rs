@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
-use super::http::{BODY_MAX, Request};
+use super::http::Request;
 use super::problem::{FieldFault, Problem};
 use super::wire::DeclaredTerms;
 use crate::lifetime::{Terms, parse_expiry};
@@ -21,15 +21,7 @@ pub(super) fn read_body<T: DeserializeOwned>(request: &Request) -> Result<T, Pro
     if !kind.eq_ignore_ascii_case("application/json") {
         return Err(Problem::new(415, "unsupported_media_type", "send the body as `content-type: application/json`"));
     }
-    check_size(request)?;
     read_json(&request.body)
-}
-
-pub(super) fn check_size(request: &Request) -> Result<(), Problem> {
-    if request.body.len() > BODY_MAX {
-        return Err(Problem::new(413, "too_large", format!("a body has at most {BODY_MAX} bytes")));
-    }
-    Ok(())
 }
 
 pub(super) fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {

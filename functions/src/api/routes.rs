@@ -29,7 +29,9 @@ pub(super) type ResponseFuture<'a> = Pin<Box<dyn Future<Output = Result<Response
 pub(super) enum Handler {
     /// For callers that are verified.
     Verified(for<'a> fn(&'a Api, &'a VerifiedRequest<'a>) -> ResponseFuture<'a>),
-    /// For anybody, or with a check of its own.
+    /// For whoever presents what may be a token, with a check of its own.
+    Presented(for<'a> fn(&'a Api, &'a Request, &'a mut Record) -> ResponseFuture<'a>),
+    /// For anybody; its body is not read.
     Open(for<'a> fn(&'a Api, &'a Request, &'a mut Record) -> ResponseFuture<'a>),
 }
 

@@ -1,16 +1,11 @@
 //! `provision serve`: the HTTP API on this machine.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
-use latchkey::api::{Api, BODY_MAX, Reply, Request, Response};
+use latchkey::api::Api;
 use latchkey::service::Service;
-use zeroize::Zeroizing;
 
 use super::arguments::Serve;
 use super::clock;
@@ -19,12 +14,10 @@ use super::exit::Fault;
 use super::open::{self, IfMissing};
 use crate::output::Printer;
 use crate::plan::Stop;
-use crate::service::remote::{http_date, request_id};
+use crate::server::{Limits, Server};
 
 /// How often counted uses are written.
 const FLUSH_EVERY: Duration = Duration::from_mins(1);
-/// How long requests under way may take to finish.
-const END_WITHIN: Duration = Duration::from_secs(10);
 
 /// Serves until it is interrupted.
 pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Serve) -> Result<Code, Fault> {
@@ -45,27 +38,20 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Ser
             .hint("choose another port with `--port N`")
     })?;
     let address = listener.local_addr()?;
-    let router = Router::new().fallback(answer).with_state(Api::new(service.clone()));
-    let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>());
+    let server = Server::new(Api::new(service.clone()), Limits::of_this_process());
     // Now that it listens, whoever reads this line may ask.
     printer.result(&format!("http://{address}"))?;
     printer.talk("Serving on this machine only; press Ctrl-C to stop");
     let flushing = tokio::spawn(flush(service.clone()));
-    let (ending, mut ended) = tokio::sync::watch::channel(false);
-    let graceful = server.with_graceful_shutdown(async move {
+    let (ending, told) = tokio::sync::watch::channel(false);
+    let interrupting = tokio::spawn(async move {
         interrupted().await;
         let _ = ending.send(true);
     });
-    let served = tokio::select! {
-        served = async { graceful.await } => served,
-        () = async {
-            let _ = ended.wait_for(|ended| *ended).await;
-            tokio::time::sleep(END_WITHIN).await;
-        } => Ok(()),
-    };
+    server.serve(listener, told).await;
+    interrupting.abort();
     flushing.abort();
     let flushed = service.flush_usage().await;
-    served.map_err(|error| Fault::new(format!("the server failed: {error}")))?;
     flushed.map_err(|error| Fault::new(format!("cannot store the last uses: {error}")))?;
     Ok(Code::Done)
 }
@@ -96,51 +82,4 @@ async fn interrupted() {
         }
     }
     let _ = tokio::signal::ctrl_c().await;
-}
-
-async fn answer(
-    State(api): State<Api>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
-    request: axum::http::Request<Body>,
-) -> axum::http::Response<Body> {
-    let (parts, body) = request.into_parts();
-    // One byte too many is enough for the API to refuse it; no more than that is read.
-    let body = axum::body::to_bytes(body, BODY_MAX).await.map_or_else(|_| vec![0; BODY_MAX + 1], |body| body.to_vec());
-    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let request = Request {
-        method: parts.method.as_str().to_owned(),
-        path: parts.uri.path().to_owned(),
-        query: parts.uri.query().unwrap_or_default().to_owned(),
-        headers: parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
-        body,
-        // Never a forwarded header: whoever asks could write what they like there.
-        source: Some(from.ip()),
-        id: request_id(),
-    };
-    let id = request.id.clone();
-    let Reply { response, record } = api.handle(request).await;
-    tracing::info!(
-        request = id,
-        route = record.route,
-        caller = record.caller,
-        status = response.status,
-        code = record.code,
-        internal = record.internal,
-        "answered"
-    );
-    send(response, &http_date(api.service().now()))
-}
-
-fn send(mut response: Response, date: &str) -> axum::http::Response<Body> {
-    // It may hold a secret, and is wiped once it is sent.
-    let body = Bytes::from_owner(Zeroizing::new(std::mem::take(&mut response.body)));
-    let mut built = axum::http::Response::new(Body::from(body));
-    *built.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let date = ("date", date.to_owned());
-    for (name, value) in response.headers.drain(..).chain([date]) {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            built.headers_mut().insert(HeaderName::from_static(name), value);
-        }
-    }
-    built
 }

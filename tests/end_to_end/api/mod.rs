@@ -4,6 +4,7 @@ mod anybody;
 mod boxes;
 mod clients;
 mod faults;
+mod fuzz;
 mod gain;
 mod introspection;
 mod matrix;

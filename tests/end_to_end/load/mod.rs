@@ -2,13 +2,10 @@
 //!
 //! `LATCHKEY_LOAD_SECONDS` is how long; one minute by default.
 
-mod client;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use client::Client;
 use jiff::ToSpan;
 use latchkey::clock::{Clock, SystemClock};
 use latchkey::entropy::{Entropy, SystemEntropy};
@@ -17,6 +14,7 @@ use latchkey::secret::TokenId;
 use latchkey::service::{Caller, Life, NewToken, Service, UserChange};
 use provisioner::embedded;
 use serde_json::json;
+use tests::client::Client;
 use tests::provision::World;
 use tests::remote::Served;
 use tests::world::{name, new_token, permissions};

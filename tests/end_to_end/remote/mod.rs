@@ -1,6 +1,7 @@
 //! The command against a server, and everything that comes with not having the table in hand.
 
 mod around;
+mod attacked;
 mod by_hand;
 mod clock;
 mod copy;

@@ -133,7 +133,14 @@ pub(super) enum Command {
   provision copy table:latchkey embedded:backup.db")]
     Copy(Copy),
     /// Serve the HTTP API on this machine
-    #[command(after_help = "Examples:
+    #[command(after_help = "Limits:
+  Connections  half of what the limit of open files leaves, at most 512; when all are in use, the one
+               that has waited longest without a complete request is closed
+  Headers      16 KiB (431), within 15 seconds; a connection may be idle for as long
+  Body         64 KiB (413), within 10 seconds (408), read once the token is verified;
+               8 KiB for introspection
+
+Examples:
   provision serve --port 8080")]
     Serve(Serve),
     /// Generate shell completions

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// A caller with a secret.
 #[derive(Debug)]
-pub(crate) struct Client {
+pub struct Client {
     address: String,
     authorization: String,
     sender: Option<SendRequest<Full<Bytes>>>,
@@ -17,18 +17,23 @@ pub(crate) struct Client {
 
 impl Client {
     /// A caller of the server at `url`.
-    pub(crate) fn of(url: &str, secret: &str) -> Self {
+    pub fn of(url: &str, secret: &str) -> Self {
         let address = url.trim_start_matches("http://").to_owned();
         Self { address, authorization: format!("Bearer {secret}"), sender: None }
     }
 
     /// Sends a request; the status and the body of its answer.
-    pub(crate) async fn ask(&mut self, method: &str, target: &str, body: Option<&Value>) -> (u16, Value) {
+    pub async fn ask(&mut self, method: &str, target: &str, body: Option<&Value>) -> (u16, Value) {
+        self.try_ask(method, target, body).await.expect("an answer")
+    }
+
+    /// The same; an error if the connection was closed before the answer.
+    pub async fn try_ask(&mut self, method: &str, target: &str, body: Option<&Value>) -> hyper::Result<(u16, Value)> {
         let mut sender = if let Some(sender) = self.sender.take() {
             sender
         } else {
-            let connection = tokio::net::TcpStream::connect(&self.address).await.unwrap();
-            let (sender, connection) = http1::handshake(TokioIo::new(connection)).await.unwrap();
+            let connection = tokio::net::TcpStream::connect(&self.address).await.expect("the server listens");
+            let (sender, connection) = http1::handshake(TokioIo::new(connection)).await?;
             tokio::spawn(connection);
             sender
         };
@@ -38,11 +43,11 @@ impl Client {
             request = request.header("content-type", "application/json");
         }
         let bytes = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
-        sender.ready().await.unwrap();
-        let answer = sender.send_request(request.body(Full::new(bytes)).unwrap()).await.unwrap();
+        sender.ready().await?;
+        let answer = sender.send_request(request.body(Full::new(bytes)).expect("a request")).await?;
         let status = answer.status().as_u16();
-        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        let body = answer.into_body().collect().await?.to_bytes();
         self.sender = Some(sender);
-        (status, serde_json::from_slice(&body).unwrap_or_default())
+        Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
     }
 }
