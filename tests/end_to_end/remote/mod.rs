@@ -83,6 +83,18 @@ impl Remote {
         let ran = self.world.pipe("token verify --service embedded:latchkey.db", secret);
         ran.code == Some(0)
     }
+
+    /// Adds a token to the manifest whose role others have made, and allows more than the manifest's grant.
+    fn declare_role_beyond_the_grant(&self) {
+        let direct = "--service embedded:latchkey.db";
+        self.world.run(&format!("role set auditor -p documents:read,audits:read {direct}")).exits(0);
+        self.world.run(&format!("user set ana --roles auditor {direct}")).exits(0);
+        let text = self.world.read("tokens.toml");
+        let declared = "user = \"ana\"\nroles = [\"auditor\"]\npush = [{ sink = \"dev\", name = \"ANA_TOKEN\" }]";
+        self.world.write("tokens.toml", &format!("{text}\n[tokens.ana-api]\n{declared}\n"));
+        self.admin("manifest grant acme -p documents:read --user ana --role auditor --new-user * --new-role *")
+            .exits(0);
+    }
 }
 
 fn bootstrap(world: &World, service: &str) -> String {

@@ -252,13 +252,7 @@ fn what_the_grant_lacks_is_a_note_to_who_can_only_plan_and_stops_who_can_apply()
 fn a_role_of_others_beyond_the_grant_is_a_note_to_who_can_only_plan() {
     let remote = Remote::start();
     let planner = remote.planner();
-    let direct = "--service embedded:latchkey.db";
-    remote.world.run(&format!("role set auditor -p documents:read,audits:read {direct}")).exits(0);
-    remote.world.run(&format!("user set ana --roles auditor {direct}")).exits(0);
-    let text = remote.world.read("tokens.toml");
-    let declared = "user = \"ana\"\nroles = [\"auditor\"]\npush = [{ sink = \"dev\", name = \"ANA_TOKEN\" }]";
-    remote.world.write("tokens.toml", &format!("{text}\n[tokens.ana-api]\n{declared}\n"));
-    remote.admin("manifest grant acme -p documents:read --user ana --role auditor --new-user * --new-role *").exits(0);
+    remote.declare_role_beyond_the_grant();
     let note = remote.run_as(&planner, "plan").exits(0).stdout;
     let told = "`ana/ana-api`: `provision apply` with a token needs a wider grant: the manifest is not allowed to grant \
                 `audits:read`";

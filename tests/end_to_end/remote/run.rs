@@ -77,13 +77,7 @@ fn what_the_grant_does_not_cover_is_refused_in_the_plan_with_the_way_out() {
 #[test]
 fn a_role_of_others_that_allows_more_than_the_grant_blocks_its_token_and_no_other() {
     let remote = Remote::start();
-    let direct = "--service embedded:latchkey.db";
-    remote.world.run(&format!("role set auditor -p documents:read,audits:read {direct}")).exits(0);
-    remote.world.run(&format!("user set ana --roles auditor {direct}")).exits(0);
-    let text = remote.world.read("tokens.toml");
-    let declared = "user = \"ana\"\nroles = [\"auditor\"]\npush = [{ sink = \"dev\", name = \"ANA_TOKEN\" }]";
-    remote.world.write("tokens.toml", &format!("{text}\n[tokens.ana-api]\n{declared}\n"));
-    remote.admin("manifest grant acme -p documents:read --user ana --role auditor --new-user * --new-role *").exits(0);
+    remote.declare_role_beyond_the_grant();
     let plan = remote.run("plan").exits(1).stdout;
     assert!(plan.contains("`ana/ana-api`: blocked: the manifest is not allowed to grant `audits:read`"), "{plan}");
     assert!(plan.contains("Plan: 4 to create, 1 blocked"), "{plan}");

@@ -1,5 +1,6 @@
 //! Heroku, as far as config vars and their releases go: stateful, and as strict as Heroku.
 
+mod apps;
 mod bench;
 mod copies;
 
@@ -9,16 +10,15 @@ use std::sync::{Arc, LazyLock};
 use latchkey::clock::{Clock, SystemClock};
 use latchkey::mutex::{Mutex, MutexGuard};
 use latchkey_sinks::conformance::Trouble;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use self::apps::{App, Phase, change, map, release_json};
 use self::copies::Copies;
 use super::contract::Contract;
 use super::vendor::{Call, Listening, Reply, Vendor};
 
 pub use bench::HerokuBench;
 
-/// All config vars of an app together, in bytes.
-const SIZE_MAX: usize = 32 * 1024;
 /// The requests that an account has at the most.
 const BUCKET: i64 = 4500;
 /// The pipeline that there is.
@@ -43,59 +43,6 @@ struct State {
     requests: u64,
     /// How the next releases go.
     phases: Vec<Phase>,
-}
-
-/// A release-phase command of the next release.
-#[derive(Debug, Clone, Copy)]
-struct Phase {
-    /// How often the list of releases says that it is pending.
-    asks: usize,
-    fails: bool,
-}
-
-struct App {
-    vars: BTreeMap<String, String>,
-    releases: Vec<Release>,
-}
-
-struct Release {
-    version: u64,
-    description: String,
-    vars: BTreeMap<String, String>,
-    pending: usize,
-    fails: bool,
-    made: String,
-}
-
-impl Release {
-    fn status(&self) -> &'static str {
-        match (self.pending, self.fails) {
-            (0, false) => "succeeded",
-            (0, true) => "failed",
-            _ => "pending",
-        }
-    }
-}
-
-impl App {
-    /// The release that dynos run.
-    fn serving(&self) -> Option<&Release> {
-        self.releases.iter().rev().find(|release| release.status() == "succeeded")
-    }
-
-    fn release(&mut self, description: &str, phase: Phase, made: String) {
-        let version = self.releases.last().map_or(1, |release| release.version + 1);
-        let (vars, description) = (self.vars.clone(), description.to_owned());
-        self.releases.push(Release { version, description, vars, pending: phase.asks, fails: phase.fails, made });
-    }
-
-    /// What a question shows: while a release-phase command runs, what was there before.
-    fn shown(&self) -> &BTreeMap<String, String> {
-        match self.releases.last().filter(|release| release.status() == "pending") {
-            Some(_) => self.serving().map_or(&self.vars, |release| &release.vars),
-            None => &self.vars,
-        }
-    }
 }
 
 fn uuid(kind: &str, number: u64) -> String {
@@ -252,57 +199,6 @@ impl Heroku {
     pub fn releases(&self, app: &str) -> usize {
         self.state().apps.get(app).map_or(0, |app| app.releases.len())
     }
-}
-
-/// Takes changes, or says why not.
-fn change(vars: &mut BTreeMap<String, String>, changes: &Value, is_app: bool) -> Result<(), Reply> {
-    let invalid = |message: String| refusal(422, "invalid_params", &message);
-    let Some(changes) = changes.as_object() else { return Err(refusal(400, "bad_request", "a map is wanted")) };
-    let mut next = vars.clone();
-    for (name, value) in changes {
-        if is_app && (name.starts_with("HEROKU_") || name.starts_with("__")) {
-            return Err(invalid(format!("{name} is reserved (it was to be {value})")));
-        }
-        match value {
-            Value::Null => next.remove(name),
-            Value::String(value) => next.insert(name.clone(), value.clone()),
-            // It repeats what was sent, as vendors do.
-            other => return Err(invalid(format!("{name} cannot be {other}"))),
-        };
-    }
-    let size: usize = next.iter().map(|(name, value)| name.len() + value.len()).sum();
-    if is_app && size > SIZE_MAX {
-        return Err(invalid(format!(
-            "Config vars are limited to 32kb, last was {}",
-            next.values().last().map_or("", |value| value)
-        )));
-    }
-    *vars = next;
-    Ok(())
-}
-
-fn map(vars: &BTreeMap<String, String>) -> Value {
-    Value::Object(vars.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect::<Map<_, _>>())
-}
-
-fn release_json(name: &str, app: &App, release: &Release) -> Value {
-    let current = app.serving().is_some_and(|serving| serving.version == release.version);
-    json!({
-        "addon_plan_names": [],
-        "artifacts": [{ "type": "slug", "id": uuid("slug", 1) }],
-        "app": { "name": name, "id": uuid(name, 0) },
-        "created_at": release.made,
-        "description": release.description,
-        "id": uuid(name, release.version),
-        "updated_at": release.made,
-        "slug": { "id": uuid("slug", 1) },
-        "status": release.status(),
-        "user": { "id": uuid("user", 1), "email": "ci@example.com" },
-        "version": release.version,
-        "current": current,
-        "output_stream_url": null,
-        "eligible_for_rollback": true,
-    })
 }
 
 /// `version ..; order=desc, max=10`: whether newest first, and how many.

@@ -1,135 +1,35 @@
-//! Random requests on all routes by random callers: whatever is asked, no answer is an error of the server, and every
-//! refusal is a problem. `LATCHKEY_FUZZ_SECONDS` is how long; three by default. `LATCHKEY_SEED` gives another run.
+//! Requests that are made up: most often of the form that a route has, and now and then of none.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::IpAddr;
-use std::time::{Duration, Instant};
 
-use latchkey::api::{Function, Route, document};
-use latchkey::lifetime::Seconds;
+use latchkey::api::Route;
 use serde_json::{Map, Value, json};
-use tests::api::{Actor, Reply};
 use tests::chaos::Random;
 
-use super::scene::{Scene, place};
-
-/// How many requests of those who had a token may be refused as nobody's before everybody is made anew.
-const WORN: u64 = 40;
-
-/// Texts that mean something in some place, and texts that mean trouble.
-const WORDS: &[&str] = &[
-    "ada",
-    "bob",
-    "sue",
-    "root",
-    "robot",
-    "ci",
-    "gateway",
-    "me",
-    "new-one",
-    "acme",
-    "other",
-    "deploy",
-    "laptop",
-    "app",
-    "reader",
-    "writer",
-    "admin",
-    "own-role",
-    "documents:read",
-    "*:*",
-    "admin:users",
-    "manifests:acme",
-    "tokens:write",
-    "1",
-    "2",
-    "0",
-    "-1",
-    "4294967296",
-    "18446744073709551616",
-    "1e400",
-    "true",
-    "false",
-    "null",
-    "active",
-    "deleted",
-    "person",
-    "service",
-    "announced",
-    "delivered",
-    "2026-03-01",
-    "2026-03",
-    "2026-13-45",
-    "2026-03-01T12:00:00Z",
-    "9999-12-31T23:59:59.999999999Z",
-    "-009999-01-01T00:00:00Z",
-    "P1D",
-    "20d",
-    "7d",
-    "2h",
-    "1000000000000d",
-    "0s",
-    "10.0.0.0/8",
-    "::/0",
-    "192.0.2.7",
-    "::ffff:1.2.3.4",
-    "",
-    " ",
-    ".",
-    "..",
-    "a/b",
-    "%2f",
-    "%00",
-    "%zz",
-    "%ff",
-    "\u{0}",
-    "\u{202e}",
-    "ä",
-    "😀",
-    "\r\n",
-    "\"",
-    "\\",
-    "{}",
-    "[]",
-    "#",
-    "U#ada",
-    "K#x",
-    "*",
-    "\"1\"",
-    "W/\"1\"",
-    "lk_",
-    "dotenv",
-    "0123456789abcdef",
-    "new*",
-    "x-padding",
-];
-const METHODS: &[&str] = &["GET", "PUT", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT", "get", ""];
-const TYPES: &[&str] =
-    &["application/json", "application/x-www-form-urlencoded", "text/plain", "", "application/json; x"];
-const HEADERS: &[&str] = &["if-match", "accept", "x-forwarded-for", "content-type", "authorization", "content-length"];
+use super::super::scene::place;
+use super::words::{HEADERS, METHODS, TYPES, WORDS};
 
 /// One request, as it is shown when it finds something.
 #[derive(Debug, Clone)]
-struct Fuzzed {
-    method: String,
-    target: String,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
+pub(super) struct Fuzzed {
+    pub(super) method: String,
+    pub(super) target: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
 }
 
 /// Makes requests up.
-struct Maker<'a> {
-    random: Random,
-    document: Value,
-    routes: Vec<&'static Route>,
+pub(super) struct Maker<'a> {
+    pub(super) random: Random,
+    pub(super) document: Value,
+    pub(super) routes: Vec<&'static Route>,
     /// Secrets, ids and cursors that are real.
-    known: Vec<String>,
-    templates: &'a [&'a str],
+    pub(super) known: Vec<String>,
+    pub(super) templates: &'a [&'a str],
 }
 
 impl Maker<'_> {
-    fn one_in(&mut self, count: usize) -> bool {
+    pub(super) fn one_in(&mut self, count: usize) -> bool {
         self.random.below(count) == 0
     }
 
@@ -302,7 +202,7 @@ impl Maker<'_> {
         body
     }
 
-    fn request(&mut self) -> Fuzzed {
+    pub(super) fn request(&mut self) -> Fuzzed {
         let route = self.routes[self.random.below(self.routes.len())];
         let operation = self.document["paths"][route.path][route.method.to_ascii_lowercase()].clone();
         let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
@@ -321,86 +221,4 @@ impl Maker<'_> {
         }
         Fuzzed { method, target, headers, body }
     }
-}
-
-/// Everybody who asks, newly made.
-async fn actors(scene: &Scene) -> (Vec<Actor>, Vec<String>) {
-    let mut known = vec![scene.deploy_id().await, place().id().to_string()];
-    let mut actors = vec![Actor::anonymous(&scene.api), Actor::with(&scene.api, "lk_not-a-secret")];
-    for (user, role) in [
-        ("ada", "writer"),
-        ("bob", "reader"),
-        ("root", "root"),
-        ("eve", "auditor"),
-        ("ci", "ci-acme"),
-        ("gateway", "introspector"),
-    ] {
-        let secret = scene.secret(user, "fuzzer", &[role]).await;
-        actors.push(Actor::with(&scene.api, &secret));
-        // The root does most, and what it can do to itself is soon done.
-        if user == "root" {
-            actors.push(Actor::with(&scene.api, &scene.secret(user, "fuzzer-2", &[role]).await));
-        }
-        known.push(secret);
-    }
-    scene.grant(&["documents:read"], &["reader"], &["ada", "robot"]).await;
-    (actors, known)
-}
-
-fn check(fuzzed: &Fuzzed, reply: &Reply) {
-    let status = reply.status();
-    assert!((200..500).contains(&status), "{fuzzed:?}: {status} {} {:?}", reply.body, reply.record);
-    if status >= 400 {
-        assert_eq!(reply.body["status"], status, "{fuzzed:?}: {}", reply.body);
-        assert!(!reply.code().is_empty() && !reply.text("/detail").is_empty(), "{fuzzed:?}: {}", reply.body);
-    }
-}
-
-fn length() -> Duration {
-    let seconds = std::env::var("LATCHKEY_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok());
-    Duration::from_secs(seconds.unwrap_or(3))
-}
-
-#[tokio::test]
-async fn no_request_makes_the_server_fail() {
-    let (started, length) = (Instant::now(), length());
-    let routes: Vec<_> = Function::ALL.iter().flat_map(|function| function.routes()).collect();
-    let templates =
-        ["", "/", "//", "/v1", "/v1/", "/v1/users/../roles", "/v1//me", "/v1/me/", "*", "http://x/v1/me", "/V1/ME"];
-    let document = document();
-    let mut maker = Maker { random: Random::seeded(), document, routes, known: Vec::new(), templates: &templates };
-    let mut counts: BTreeMap<u16, u64> = BTreeMap::new();
-    while started.elapsed() < length {
-        let scene = Scene::new().await;
-        let (mut actors, known) = actors(&scene).await;
-        maker.known = known;
-        let mut refused = 0;
-        while refused < WORN && started.elapsed() < length {
-            let fuzzed = maker.request();
-            let index = maker.random.below(actors.len());
-            actors[index].source = if maker.one_in(2) {
-                IpAddr::from([192, 0, 2, 7])
-            } else {
-                IpAddr::from(u128::from(maker.random.number()).to_be_bytes())
-            };
-            let headers: Vec<_> = fuzzed.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-            let reply = actors[index].send(&fuzzed.method, &fuzzed.target, &headers, &fuzzed.body).await;
-            check(&fuzzed, &reply);
-            *counts.entry(reply.status()).or_default() += 1;
-            refused += u64::from(index > 1 && reply.status() == 401);
-            // What was made is asked about, and presented.
-            for pointer in ["/secret", "/token/id", "/next", "/token/places/0/id"] {
-                if let Some(text) = reply.body.pointer(pointer).and_then(Value::as_str) {
-                    maker.known.push(text.to_owned());
-                }
-            }
-            if maker.one_in(200) {
-                scene.world.clock.advance(Seconds::hours(1));
-            }
-        }
-    }
-    let all: u64 = counts.values().sum();
-    println!("{all} requests in {:?}, by status: {counts:?}", started.elapsed());
-    let done: u64 = counts.range(200..300).map(|(_, count)| count).sum();
-    assert!(done * 12 > all, "too few requests did anything: {counts:?}");
 }
