@@ -32,6 +32,44 @@ fn what_was_never_created_is_counted_first() {
 }
 
 #[test]
+fn a_delivery_that_was_cut_short_is_counted_until_it_is_finished() {
+    let world = World::with(&format!("{}{TWO}", START.replace("\".env\"", "\"env/.env\"")));
+    std::fs::create_dir(world.path("env")).unwrap();
+    // Somebody else writes to that file, so the first push waits.
+    let site = latchkey_sinks::files::Site::open(&world.path("env/.env")).unwrap();
+    let lock = site.lock(std::time::Duration::from_secs(5)).unwrap();
+    let mut child = world.command(["apply"]).spawn().unwrap();
+    while ["build-api", "deploy-api"]
+        .iter()
+        .any(|token| !world.run(&format!("token show {token} -u ci")).stdout.contains("version.announce"))
+    {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(lock);
+    assert_eq!(sum(&world, 2), "2 tokens in 1 sink, 2 with an unfinished delivery");
+    let doctor = world.run("doctor").exits(0).stdout;
+    assert_eq!(doctor.matches("version 1 is not current yet").count(), 2, "{doctor}");
+    assert!(!doctor.ends_with("No problems found\n"), "{doctor}");
+    world.run("apply").exits(0);
+    assert_eq!(sum(&world, 0), "2 tokens in 1 sink, all in sync");
+}
+
+#[test]
+fn what_the_manifest_declares_otherwise_is_counted_until_it_is_applied() {
+    let world = applied();
+    world.edit("permissions = [\"documents:read\"]", "permissions = [\"documents:read\", \"documents:list\"]");
+    assert_eq!(sum(&world, 2), "2 tokens in 1 sink, 1 changed in the manifest");
+    assert!(world.run("doctor").exits(0).stdout.contains("role `reader`: differs from the manifest"));
+    world.edit("[tokens.build-api]\n", "[tokens.build-api]\ndescription = \"Builds\"\n");
+    assert_eq!(sum(&world, 2), "2 tokens in 1 sink, 2 changed in the manifest");
+    assert!(world.run("doctor").exits(0).stdout.contains("token `ci/build-api`: differs from the manifest"));
+    world.run("apply").exits(0);
+    assert_eq!(sum(&world, 0), "2 tokens in 1 sink, all in sync");
+}
+
+#[test]
 fn what_expired_and_what_is_due_is_told() {
     let world = applied();
     world.clock(31 * DAY);

@@ -1,5 +1,6 @@
 //! `provision status`: every token, its versions and what its places contain.
 
+mod cell;
 mod grid;
 mod outstanding;
 
@@ -14,14 +15,17 @@ use crate::observe::finding::Finding;
 use crate::observe::{Observation, observe};
 use crate::output::{Format, Printer, actions, markdown};
 use crate::plan::{self, Labels, Options, Remark, TokenPlan, Tone, remarks};
-use grid::{Cell, Grid};
+use cell::{Cell, drifted};
+use grid::Grid;
 use latchkey_sinks::ManifestSinks;
 use latchkey_sinks::machine;
+
+pub(super) use outstanding::{differs, unfinished};
 
 /// The declared places of a token that do not contain its current version, and what they contain.
 pub(super) fn unlike(token: &TokenPlan, observation: &Observation, labels: &Labels) -> Vec<(String, String)> {
     let cells = token.findings.iter().map(|(place, find)| (place, Cell::of(token, place, find, observation)));
-    cells.filter(|(_, cell)| cell.drift).map(|(place, cell)| (labels.of(place), grid::drifted(&cell))).collect()
+    cells.filter(|(_, cell)| cell.drift).map(|(place, cell)| (labels.of(place), drifted(&cell))).collect()
 }
 
 /// Since when a rotation is due, if one is.

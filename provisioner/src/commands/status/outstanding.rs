@@ -3,14 +3,18 @@
 use jiff::Timestamp;
 use latchkey::token::Token;
 
-use super::grid::{Cell, Mark};
-use crate::plan::{Note, TokenPlan};
+use super::cell::{Cell, Mark};
+use crate::plan::{Change, Note, Plan, TokenField, TokenPlan};
 
 /// How much there is of each.
 #[derive(Debug, Default)]
 pub(super) struct Outstanding {
     /// Declared tokens that do not exist yet.
     missing: usize,
+    /// Declared tokens with a version that a run has begun to deliver.
+    unfinished: usize,
+    /// Roles, users and tokens that differ from the manifest.
+    changed: usize,
     /// Places that should contain the current version and do not.
     drifted: usize,
     /// Tokens to be rotated.
@@ -63,6 +67,8 @@ impl Outstanding {
         let any = |wanted: fn(&Note) -> bool| token.notes.iter().any(wanted);
         let has_left = any(|note| matches!(note, Note::Left { .. }));
         self.missing += one(is_declared && record.is_none() && !has_left);
+        self.unfinished += one(unfinished(token, now).is_some());
+        self.changed += one(differs(token));
         self.moved += one(has_left);
         self.moving += one(any(|note| matches!(note, Note::MovesTo { .. })));
         self.due += one(is_declared && record.is_some_and(|record| is_due(record, now)));
@@ -76,10 +82,18 @@ impl Outstanding {
         self.unknown += one(any(|note| matches!(note, Note::UnknownVersion { .. })));
     }
 
+    /// Counts what differs of roles and users, after the tokens: with those that are not created yet theirs are created.
+    pub(super) fn count_others(&mut self, plan: &Plan) {
+        let is_open = |new: bool| !new || self.missing == 0;
+        let roles = plan.roles.iter().filter(|role| is_open(role.new)).count();
+        self.changed += roles + plan.users.iter().filter(|user| is_open(user.new)).count();
+    }
+
     /// What there is, with how much of it. What consumers feel first comes first.
-    fn counts(&self) -> [(usize, &'static str); 16] {
+    fn counts(&self) -> [(usize, &'static str); 18] {
         [
             (self.missing, "not created"),
+            (self.unfinished, "with an unfinished delivery"),
             (self.expired, "expired"),
             (self.expiring, "about to expire"),
             (self.unreachable, "unreachable"),
@@ -89,6 +103,7 @@ impl Outstanding {
             (self.blocked, "blocked"),
             (self.drifted, "drifted"),
             (self.due, "due"),
+            (self.changed, "changed in the manifest"),
             (self.unknown, "with an unknown version"),
             (self.ahead, "recorded ahead of the clock"),
             (self.undeclared, "not declared"),
@@ -110,6 +125,24 @@ impl Outstanding {
         let open: usize = self.counts().iter().map(|(count, _)| count).sum();
         self.clock_behind || open > self.elsewhere
     }
+}
+
+/// The version of a declared token that a run has begun to deliver, and that is not current yet.
+pub(in crate::commands) fn unfinished(token: &TokenPlan, now: Timestamp) -> Option<u32> {
+    let record = token.record.as_deref().filter(|_| token.declaration.is_some())?;
+    let version = record.staged().filter(|version| record.deadline(version) > now)?;
+    // One that was announced nowhere makes way for the next, which is of no concern where another is current.
+    (version.announced.is_some() || record.current().is_none()).then_some(version.number)
+}
+
+/// Whether a token's record is to become as the manifest declares it. Places are counted one by one, by what they contain.
+pub(in crate::commands) fn differs(token: &TokenPlan) -> bool {
+    let is_edit = |change: &Change| match change {
+        Change::Rename { .. } | Change::Move { .. } | Change::TakeOver => true,
+        Change::Update(fields) => fields.iter().any(|field| field.name != TokenField::Places),
+        _ => false,
+    };
+    token.declaration.is_some() && token.changes.iter().any(is_edit)
 }
 
 /// Whether a rotation is due: also where the time of the last one is still to come.
