@@ -23,7 +23,9 @@ use direct::Direct;
 use latchkey_sinks::deadline::{Elapsed, since_boot};
 use remote::Remote;
 
-pub use administration::Administration;
+pub use administration::{
+    Administration, ManifestAdministration, RoleAdministration, TokenAdministration, UserAdministration,
+};
 pub use error::{Refusal, ServiceError};
 pub use latchkey::service::Issued;
 pub use protocol::{Announced, Granted, Protocol, Records};
