@@ -28,6 +28,7 @@ mod people;
 mod promises;
 mod prune;
 mod saved;
+mod schedule;
 mod selection;
 mod spilt;
 mod strangers;
