@@ -20,7 +20,8 @@ pub(super) async fn apply(printer: Printer, service: Option<&str>, arguments: &A
     };
     let (how, plan_id) = (&arguments.how, arguments.plan_id.as_deref());
     let (only, machines) = (&arguments.may.select.only, &arguments.may.forget_machine);
-    let wish = RunRequest { how, may, only, machines, plan_id, saved };
+    let publish = arguments.publish;
+    let wish = RunRequest { how, may, only, machines, plan_id, saved, publish };
     run(printer, service, &manifest, wish).await
 }
 
@@ -62,7 +63,8 @@ pub(super) async fn rotate(
     // Who names a token means that one and no other.
     let only = if arguments.only.is_empty() { &words } else { &arguments.only };
     let machines = &arguments.forget_machine;
-    let wish = RunRequest { how: &arguments.how, may, only, machines, plan_id: None, saved: None };
+    let wish =
+        RunRequest { how: &arguments.how, may, only, machines, plan_id: None, saved: None, publish: false };
     run(printer, service, &manifest, wish).await
 }
 

@@ -16,6 +16,7 @@ mod schema;
 mod service;
 mod sinks;
 mod starter;
+pub(crate) mod stored;
 mod tokens;
 mod users;
 

@@ -6,6 +6,7 @@ mod administration;
 mod direct;
 mod error;
 mod protocol;
+mod publication;
 mod records;
 pub mod remote;
 mod time;
@@ -27,11 +28,12 @@ pub use administration::Administration;
 pub use error::{Refusal, ServiceError};
 pub use latchkey::service::Issued;
 pub use protocol::{Announced, Granted, Protocol, Records};
+pub use publication::Publishing;
 pub use records::{History, LeaseHolder, Managed, Take};
 pub use time::ServerTime;
 
 /// A way to the service: what runs ask of it, and what people ask by hand.
-pub trait Connection: Protocol + Administration + Debug {
+pub trait Connection: Protocol + Administration + Publishing + Debug {
     /// The user of the token in hand, where a token is; an operator is none.
     fn me(&self) -> Option<&UserName> {
         None
@@ -69,6 +71,11 @@ impl Client {
 
     /// What a run works with.
     pub fn protocol(&self) -> &dyn Protocol {
+        &*self.0
+    }
+
+    /// What a publisher works with.
+    pub fn publishing(&self) -> &dyn Publishing {
         &*self.0
     }
 }

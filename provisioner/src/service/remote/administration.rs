@@ -35,7 +35,7 @@ impl Administration for Remote {
     }
 
     async fn note_applied(&self, manifest: &ManifestName, revision: Option<u64>) -> Result<(), ServiceError> {
-        let put = PutManifest { applied: Some(Applied { revision }), document: None };
+        let put = PutManifest { applied: Applied { revision } };
         self.line.repeat_for_nothing(Call::new("PUT", manifest_path(manifest, "")).body(&put)).await
     }
 

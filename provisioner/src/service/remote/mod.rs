@@ -9,6 +9,7 @@ mod answers;
 mod call;
 mod in_process;
 mod plans;
+mod publication;
 mod tokens;
 
 use std::sync::Arc;
