@@ -52,12 +52,7 @@ impl Service {
     ///
     /// # Errors
     /// When the table cannot be read.
-    pub async fn due(
-        &self,
-        until: Timestamp,
-        limit: usize,
-        from: Option<&DuePosition>,
-    ) -> Result<DuePage, TableError> {
+    pub async fn due(&self, until: Timestamp, limit: usize, from: Option<&DuePosition>) -> Result<DuePage, TableError> {
         let mut position = from.cloned().unwrap_or(DuePosition { shard: 0, after: None });
         let mut found: Vec<Key> = Vec::new();
         let mut next = None;
@@ -81,9 +76,8 @@ impl Service {
             };
         }
         let records = self.table.get_each(&found, decode_token).await?;
-        let is_due = |token: &Token| {
-            token.ended.is_none() && token.next_deadline().is_some_and(|deadline| deadline <= until)
-        };
+        let is_due =
+            |token: &Token| token.ended.is_none() && token.next_deadline().is_some_and(|deadline| deadline <= until);
         let mut due: HashMap<Key, Token> =
             records.into_iter().filter(is_due).map(|token| (keys::token(&token.key()), token)).collect();
         Ok(DuePage { tokens: found.iter().filter_map(|key| due.remove(key)).collect(), next })

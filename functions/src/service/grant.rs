@@ -83,7 +83,8 @@ impl Service {
     ) -> Result<ManifestRecord, GrantError> {
         caller.must_have("admin:roles")?;
         caller.must_have("admin:tokens")?;
-        let names = [grant.roles.len(), grant.users.len(), grant.new_roles.len(), grant.new_users.len(), grant.entries.len()];
+        let names =
+            [grant.roles.len(), grant.users.len(), grant.new_roles.len(), grant.new_users.len(), grant.entries.len()];
         if names.into_iter().fold(grant.permissions.len(), usize::max) > GRANT_MAX {
             return Err(GrantError::TooLarge);
         }

@@ -13,9 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Caller, Denied, Event, RACE_RETRIES, Service};
 use crate::name::{ManifestName, TokenName, UserName};
-use crate::table::{
-    Put, Range, TableError, TransactError, Transaction, Write, decode, encode, keys, with_key,
-};
+use crate::table::{Put, Range, TableError, TransactError, Transaction, Write, decode, encode, keys, with_key};
 use crate::token::TokenKey;
 
 /// The longest text of a publication's sinks, in bytes.

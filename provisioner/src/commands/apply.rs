@@ -63,8 +63,7 @@ pub(super) async fn rotate(
     // Who names a token means that one and no other.
     let only = if arguments.only.is_empty() { &words } else { &arguments.only };
     let machines = &arguments.forget_machine;
-    let wish =
-        RunRequest { how: &arguments.how, may, only, machines, plan_id: None, saved: None, publish: false };
+    let wish = RunRequest { how: &arguments.how, may, only, machines, plan_id: None, saved: None, publish: false };
     run(printer, service, &manifest, wish).await
 }
 

@@ -114,7 +114,10 @@ fn text(view: &ManifestView) -> String {
     if let Some(publication) = &view.publication {
         let revision = publication.revision.map(|revision| format!(", revision {revision}")).unwrap_or_default();
         let (tokens, at) = (count(publication.tokens, "token"), minute(publication.published));
-        row("published", format!("{tokens} by {} at {at} (publication {}{revision})", publication.by, publication.number));
+        row(
+            "published",
+            format!("{tokens} by {} at {at} (publication {}{revision})", publication.by, publication.number),
+        );
     }
     if let Some(held) = &view.lease {
         row("being applied", format!("by {} until {}", held.by, minute(held.until)));

@@ -153,9 +153,10 @@ impl Report {
     pub(super) fn as_json(&self) -> Value {
         let Published { publication, written, removed, unchanged } = &self.published;
         let named = |landing: &Landing| json!({ "user": landing.token.user, "name": landing.token.name });
-        let skipped = self.skipped.iter().map(
-            |Skipped { token, reason }| json!({ "user": token.user, "name": token.name, "reason": reason }),
-        );
+        let skipped = self
+            .skipped
+            .iter()
+            .map(|Skipped { token, reason }| json!({ "user": token.user, "name": token.name, "reason": reason }));
         let unknown = self.landings.iter().filter(|landing| !landing.unknown.is_empty());
         json!({
             "number": publication.number,

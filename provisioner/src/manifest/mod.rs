@@ -21,7 +21,7 @@ mod tokens;
 mod users;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use links::leaving;
 pub use load::{LoadError, load};

@@ -47,10 +47,8 @@ impl Publication {
             }
         }
         let declared = document.get("sinks").and_then(Value::as_table);
-        let sinks: Table = used
-            .into_iter()
-            .filter_map(|name| Some((name.to_owned(), in_order(declared?.get(name)?))))
-            .collect();
+        let sinks: Table =
+            used.into_iter().filter_map(|name| Some((name.to_owned(), in_order(declared?.get(name)?)))).collect();
         Self { sinks: printed(&[("sinks", Value::Table(sinks))]), tokens, skipped }
     }
 }

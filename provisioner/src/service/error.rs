@@ -5,8 +5,7 @@ use std::fmt;
 use latchkey::api::Problem;
 use latchkey::protocol::VersionError;
 use latchkey::service::{
-    ChangeError, CreateError, Denied, EditError, GrantError, LeaseError, NoteError, PublishError, RoleError,
-    UserError,
+    ChangeError, CreateError, Denied, EditError, GrantError, LeaseError, NoteError, PublishError, RoleError, UserError,
 };
 use latchkey::table::TableError;
 use serde_json::{Map, Value};
