@@ -125,7 +125,7 @@ impl Applied {
             ("AWS_ACCESS_KEY_ID", "AKIATEST"),
             ("AWS_SECRET_ACCESS_KEY", "login"),
             ("AWS_MAX_ATTEMPTS", "1"),
-            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", url.as_str()),
+            ("AWS_ENDPOINT_URL", url.as_str()),
         ];
         self.world.run_in(&environment, words)
     }
