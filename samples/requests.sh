@@ -67,6 +67,16 @@ request 200 PUT /v1/manifests/acme-platform/lease '{"holder": "requests"}'
 request 204 PUT /v1/manifests/acme-platform '{"applied": {"revision": 1}}'
 request 200 GET /v1/manifests/acme-platform
 
+# What the scheduled job rotates it by: a number, the tokens, then the sinks; and withdrawn again.
+request 200 POST /v1/manifests/acme-platform/publication '{"revision": 1}'
+number="$(field .number)"
+request 204 PUT /v1/manifests/acme-platform/publication/tokens \
+  "{\"number\": $number, \"tokens\": [{\"user\": \"ci@example.com\", \"name\": \"production-api\", \"push\": \"push = []\"}]}"
+request 200 PUT /v1/manifests/acme-platform/publication "{\"number\": $number, \"sinks\": \"\", \"tokens\": 1}"
+request 200 GET /v1/manifests/acme-platform/publication
+request 200 GET /v1/manifests/acme-platform/publication/tokens
+request 204 DELETE /v1/manifests/acme-platform/publication
+
 # A declared token: staged, announced to its place, delivered, promoted.
 request 201 POST /v1/users/ci@example.com/tokens '{
   "name": "production-api", "manifest": "acme-platform",

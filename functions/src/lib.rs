@@ -3,7 +3,7 @@
 //! ## Modules
 //!
 //! Arrows run one way: `lambda` -> `api` -> `service` -> `table` -> the rules, and `Latchkey` is built on `service`.
-//! The rules ([`secret`], [`name`], [`role`], [`lifetime`], [`place`], [`token`], [`protocol`], [`moving`],
+//! The rules ([`secret`], [`name`], [`role`], [`lifetime`], [`place`], [`entry`], [`token`], [`protocol`], [`moving`],
 //! [`user`], [`policy`], [`bounds`]) are pure: no I/O, no clock, no randomness but what is passed in.
 
 #![warn(missing_docs, clippy::missing_errors_doc, clippy::missing_panics_doc)]
@@ -15,6 +15,7 @@ pub mod bounds;
 mod check;
 pub mod clock;
 pub mod entropy;
+pub mod entry;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 pub mod lifetime;

@@ -8,6 +8,7 @@ pub mod manifest;
 pub mod observe;
 pub mod output;
 pub mod plan;
+pub mod publication;
 pub mod safeguard;
 mod server;
 pub mod service;

@@ -8,7 +8,7 @@ use crate::lifetime::Contradiction;
 use crate::moving::MoveError;
 use crate::protocol::VersionError;
 use crate::service::{
-    ChangeError, CreateError, Denied, EditError, GrantError, LeaseError, PublishError, RoleError, UserError,
+    ChangeError, CreateError, Denied, EditError, GrantError, LeaseError, NoteError, PublishError, RoleError, UserError,
 };
 use crate::table::TableError;
 
@@ -266,10 +266,29 @@ impl From<GrantError> for Problem {
     }
 }
 
+impl From<NoteError> for Problem {
+    fn from(error: NoteError) -> Self {
+        match error {
+            NoteError::Denied(denied) => denied.into(),
+            NoteError::Table(error) => error.into(),
+        }
+    }
+}
+
 impl From<PublishError> for Problem {
     fn from(error: PublishError) -> Self {
+        let detail = error.to_string();
         match error {
-            PublishError::TooLarge => Self::field("/document", error.to_string()),
+            PublishError::SinksTooLarge(_) => Self::field("/sinks", detail),
+            PublishError::PushSize { index, .. } => Self::field(format!("/tokens/{index}/push"), detail),
+            PublishError::Rows(_) => Self::field("/tokens", detail),
+            PublishError::Twice { index, .. } => Self::field(format!("/tokens/{index}"), detail),
+            PublishError::OlderRevision { revision, newer, .. } => {
+                Self::new(409, "older_revision", detail).with("revision", revision).with("newer", newer)
+            }
+            PublishError::Overtaken { number } => {
+                Self::new(409, "publication_overtaken", detail).with("number", number)
+            }
             PublishError::Denied(denied) => denied.into(),
             PublishError::Table(error) => error.into(),
         }

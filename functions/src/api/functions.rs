@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::document::Document;
 use super::routes::Route;
-use super::{create, delete, history, introspect, list, manifests, me, openapi, roles, versions};
+use super::{create, delete, history, introspect, list, manifests, me, openapi, publication, roles, versions};
 
 /// A function of the service: a name, and routes with their handlers. A binary that names one holds no other's handlers.
 #[derive(Clone, Copy)]
@@ -52,8 +52,8 @@ functions! {
     ROLES = "roles" [roles];
     /// Stages, announces, promotes and retires versions.
     VERSIONS = "versions" [versions];
-    /// What a declarative run needs: the tokens, grant and lease of its manifest.
-    MANIFESTS = "manifests" [manifests];
+    /// What a declarative run needs: the tokens, grant, lease and publication of its manifest.
+    MANIFESTS = "manifests" [manifests, publication];
     /// Introspects tokens for trusted callers.
     INTROSPECT = "introspect" [introspect];
     /// An authorizer for its users' own APIs; it has no route.

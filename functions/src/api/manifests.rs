@@ -23,11 +23,11 @@ use crate::token::{Token, TokenKey, TokenState};
 
 routes! {
     showManifest: GET "/v1/manifests/{manifest}" => Api::show_manifest {
-        summary: "Shows a manifest: its revision, grant, lease and published text",
+        summary: "Shows a manifest: its revision, grant, lease and publication",
         problems: [404],
     }
-    publishManifest: PUT "/v1/manifests/{manifest}" => Api::publish_manifest {
-        summary: "Records the applied revision, or publishes the manifest for the scheduled job",
+    noteApplied: PUT "/v1/manifests/{manifest}" => Api::note_applied {
+        summary: "Records that a revision of the manifest is about to be applied",
         problems: [404],
     }
     manifestTokens: GET "/v1/manifests/{manifest}/tokens" => Api::manifest_tokens {
@@ -87,10 +87,7 @@ impl Api {
     ) -> Result<Json<ManifestTokens>, Problem> {
         let (manifest, Paging { limit, cursor }) = (asked.path()?, &asked.given);
         asked.caller().may_read_tokens_of(&manifest)?;
-        let from = cursor
-            .text()
-            .map(|text| read_position(text).ok_or_else(|| cursor.fault("is not a cursor from an earlier page")));
-        let (from, limit) = (from.transpose()?, limit.or(PAGE_MAX)?);
+        let (from, limit) = (position(cursor)?, limit.or(PAGE_MAX)?);
         let page = self.service.managed_page(&manifest, limit, from.as_ref()).await?;
         let (now, behind) = (self.service.now(), self.service.clock_behind().await?);
         Ok(Json::new(ManifestTokens {
@@ -110,29 +107,20 @@ impl Api {
     async fn view(&self, manifest: &ManifestName) -> Result<Json<ManifestView>, Problem> {
         let record = self.service.manifest(manifest).await?;
         let lease = self.service.lease(manifest).await?;
-        let document = self.service.published(manifest).await?;
-        if record.is_none() && lease.is_none() && document.is_none() {
+        let publication = self.service.publication(manifest).await?;
+        if record.is_none() && lease.is_none() && publication.is_none() {
             return Err(Problem::not_found());
         }
-        Ok(Json::new(ManifestView::of(manifest, record, lease, document)))
+        Ok(Json::new(ManifestView::of(manifest, record, lease, publication.as_ref())))
     }
 
-    async fn publish_manifest(
+    async fn note_applied(
         &self,
         asked: &RoutedRequest<'_, ManifestName, (), PutManifest>,
     ) -> Result<NoContent, Problem> {
         let manifest = asked.path()?;
-        let body = asked.body()?;
-        asked.caller().must_run(&manifest)?;
-        if body.applied.is_none() && body.document.is_none() {
-            return Err(Problem::field("", "set `applied` or `document`"));
-        }
-        if let Some(applied) = &body.applied {
-            self.service.note_applied(asked.caller(), &manifest, applied.revision).await?;
-        }
-        if let Some(text) = &body.document {
-            self.service.publish(asked.caller(), &manifest, text).await?;
-        }
+        let PutManifest { applied } = asked.body()?;
+        self.service.note_applied(asked.caller(), &manifest, applied.revision).await?;
         Ok(NoContent)
     }
 
@@ -151,6 +139,7 @@ impl Api {
             new_roles: fields.list("/new_roles", &body.new_roles).into_iter().collect(),
             max_users: body.max_users,
             max_roles: body.max_roles,
+            entries: fields.list("/entries", &body.entries).into_iter().collect(),
             at: None,
         };
         fields.done()?;
@@ -304,7 +293,12 @@ impl JsonSchema for Holder {
     }
 }
 
-fn read_position(text: &str) -> Option<TokenKey> {
-    let (user, name) = text.split_once('/')?;
-    Some(TokenKey::new(user.parse().ok()?, name.parse().ok()?))
+/// The token that a page starts after.
+pub(super) fn position(cursor: &Given<String>) -> Result<Option<TokenKey>, Problem> {
+    let read = |text: &str| {
+        let (user, name) = text.split_once('/')?;
+        Some(TokenKey::new(user.parse().ok()?, name.parse().ok()?))
+    };
+    let fault = || cursor.fault("is not a cursor from an earlier page");
+    cursor.text().map(|text| read(text).ok_or_else(fault)).transpose()
 }

@@ -23,6 +23,7 @@ mod openapi;
 mod parameters;
 mod path;
 mod problem;
+mod publication;
 mod reading;
 mod replies;
 mod request;

@@ -18,6 +18,11 @@ pub(super) fn one<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: 
     Ok(Option::<Object<T>>::deserialize(deserializer)?.map(|object| object.0))
 }
 
+/// An object that has to be there.
+pub(super) fn needed<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Object::<T>::deserialize(deserializer)?.0)
+}
+
 /// A list of objects.
 pub(super) fn many<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     Ok(Vec::<Object<T>>::deserialize(deserializer)?.into_iter().map(|object| object.0).collect())

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::allowed::not_by_manifest;
 use super::rights::{beyond, list};
 use super::{Caller, Denied, Event, ManifestRecord, NEW_MAX, RACE_RETRIES, Service};
+use crate::entry::EntryPattern;
 use crate::name::{ManifestName, NamePattern, RoleName, UserName};
+use crate::place::Place;
 use crate::role::Permissions;
 use crate::table::TableError;
 use crate::user::User;
@@ -37,12 +39,16 @@ pub struct Grant {
     /// How many roles it may create; [`NEW_MAX`](super::NEW_MAX) when `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_roles: Option<u32>,
+    /// Entries that the scheduled job may write for it: as [`Place::entry`] spells them, or beginnings that end in `*`.
+    /// None means that the job writes nothing.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub entries: BTreeSet<EntryPattern>,
     /// When it was set: a name in it means nobody who came to it later, after its former holder was deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
 }
 
-/// The most permissions, roles and users that a grant may name each.
+/// The most permissions, roles, users and entries that a grant may name each.
 pub const GRANT_MAX: usize = 200;
 
 /// Why a grant was not set.
@@ -53,7 +59,7 @@ pub enum GrantError {
     #[error("no manifest may grant `{0}`")]
     NotByManifest(String),
     /// Too many.
-    #[error("a grant names at most {GRANT_MAX} permissions, roles and users each")]
+    #[error("a grant names at most {GRANT_MAX} permissions, roles, users and entries each")]
     TooLarge,
     /// The caller is not allowed to.
     #[error(transparent)]
@@ -77,7 +83,8 @@ impl Service {
     ) -> Result<ManifestRecord, GrantError> {
         caller.must_have("admin:roles")?;
         caller.must_have("admin:tokens")?;
-        let names = [grant.roles.len(), grant.users.len(), grant.new_roles.len(), grant.new_users.len()];
+        let names =
+            [grant.roles.len(), grant.users.len(), grant.new_roles.len(), grant.new_users.len(), grant.entries.len()];
         if names.into_iter().fold(grant.permissions.len(), usize::max) > GRANT_MAX {
             return Err(GrantError::TooLarge);
         }
@@ -94,12 +101,13 @@ impl Service {
         }
         let words = |words: Vec<String>| words.join(" ");
         let detail = format!(
-            "{name}: permissions: {}; roles: {}; users: {}; new users: {}; new roles: {}",
+            "{name}: permissions: {}; roles: {}; users: {}; new users: {}; new roles: {}; entries: {}",
             words(grant.permissions.iter().map(ToString::to_string).collect()),
             words(grant.roles.iter().map(ToString::to_string).collect()),
             words(grant.users.iter().map(ToString::to_string).collect()),
             words(grant.new_users.iter().map(ToString::to_string).collect()),
             words(grant.new_roles.iter().map(ToString::to_string).collect()),
+            words(grant.entries.iter().map(ToString::to_string).collect()),
         );
         for race in 0..RACE_RETRIES {
             let old = self.manifest(name).await?;
@@ -130,8 +138,14 @@ impl Grant {
             || !other.users.is_subset(&self.users)
             || !other.new_roles.is_subset(&self.new_roles)
             || !other.new_users.is_subset(&self.new_users)
+            || !other.entries.is_subset(&self.entries)
             || other.max_roles.unwrap_or(NEW_MAX) > self.max_roles.unwrap_or(NEW_MAX)
             || other.max_users.unwrap_or(NEW_MAX) > self.max_users.unwrap_or(NEW_MAX)
+    }
+
+    /// Whether the scheduled job may write an entry for the manifest.
+    pub fn allows_entry(&self, place: &Place) -> bool {
+        self.entries.iter().any(|entry| entry.matches(place))
     }
 
     /// Demands that a manifest may name a user: its own, or a granted one. One that is not there is told no different

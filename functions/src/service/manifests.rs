@@ -27,17 +27,11 @@ pub struct ManifestRecord {
     pub revision: u64,
 }
 
-/// The longest text that is published, in bytes.
-pub const PUBLISHED_MAX: usize = 48 * 1024;
-
-/// Why a manifest was not published or noted.
+/// Why it was not noted that a revision is applied.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum PublishError {
-    /// Too long.
-    #[error("a published manifest has at most {PUBLISHED_MAX} bytes")]
-    TooLarge,
-    /// The caller does not run it.
+pub enum NoteError {
+    /// The caller does not run the manifest.
     #[error(transparent)]
     Denied(#[from] Denied),
     /// The table.
@@ -149,7 +143,7 @@ impl Service {
         caller: &Caller,
         name: &ManifestName,
         applied: Option<u64>,
-    ) -> Result<(), PublishError> {
+    ) -> Result<(), NoteError> {
         caller.must_run(name)?;
         for race in 0..RACE_RETRIES {
             if self.note_applied_once(caller, name, applied).await? {
@@ -204,47 +198,6 @@ impl Service {
             Err(TransactError::Cancelled(_)) => Ok(false),
             Err(TransactError::Table(error)) => Err(error),
         }
-    }
-
-    /// Publishes a manifest's text for the scheduled job; an empty one withdraws it.
-    ///
-    /// # Errors
-    /// See [`PublishError`].
-    pub async fn publish(&self, caller: &Caller, name: &ManifestName, text: &str) -> Result<(), PublishError> {
-        caller.must_run(name)?;
-        if text.len() > PUBLISHED_MAX {
-            return Err(PublishError::TooLarge);
-        }
-        let mut item = with_key(keys::Item::new(), &keys::published(name));
-        item.insert("text".to_owned(), AttributeValue::S(text.to_owned()));
-        let mut transaction = Transaction::default();
-        transaction.add(if text.is_empty() {
-            Write::Delete { key: keys::published(name), revision: None }
-        } else {
-            Write::Put { item, how: Put::Over }
-        });
-        let item = keys::manifest_in_list(name).item();
-        transaction.add(Write::Put { item, how: Put::Over });
-        let digest = crate::secret::Digest::of(text.as_bytes()).fingerprint();
-        let detail = format!("{name}: {} bytes, {digest}", text.len());
-        transaction.add(self.event(&Event::on_role(caller, "manifest.publish", &detail, self.now()))?);
-        match self.table.transact(transaction).await {
-            Ok(()) => Ok(()),
-            Err(TransactError::Table(error)) => Err(error.into()),
-            Err(TransactError::Cancelled(_)) => Err(TableError::Busy("another request changed it".to_owned()).into()),
-        }
-    }
-
-    /// The text that was published.
-    ///
-    /// # Errors
-    /// When the table cannot be read.
-    pub async fn published(&self, name: &ManifestName) -> Result<Option<String>, TableError> {
-        let item = self.table.get(&keys::published(name)).await?;
-        Ok(item.and_then(|mut item| match item.remove("text") {
-            Some(AttributeValue::S(text)) => Some(text),
-            _ => None,
-        }))
     }
 
     /// One page of a manifest's tokens, at most `limit`, from after `from`. Which tokens there are comes from an index,

@@ -11,6 +11,7 @@ mod clock_guard;
 mod create;
 mod created;
 mod delete;
+mod due;
 mod edit;
 mod expire;
 mod grant;
@@ -19,6 +20,7 @@ mod lease;
 mod list;
 mod manifests;
 mod permissions;
+mod publication;
 mod rights;
 mod roles;
 mod usage;
@@ -37,12 +39,17 @@ pub use change::ChangeError;
 pub use clock_guard::AcceptError;
 pub use create::{CreateError, Life, NewToken};
 pub use created::NEW_MAX;
+pub use due::{DuePage, DuePosition};
 pub use edit::{Edit, EditError, Forget};
 pub use grant::{GRANT_MAX, Grant, GrantError};
 pub use introspect::{Introspection, Presented};
 pub use lease::{LEASE, Lease, LeaseError};
 pub use list::TokenPage;
-pub use manifests::{ManagedPage, ManifestRecord, Origin, PUBLISHED_MAX, PublishError};
+pub use manifests::{ManagedPage, ManifestRecord, NoteError, Origin};
+pub use publication::{
+    PUBLISHED_PUSH_MAX, PUBLISHED_ROWS, PUBLISHED_SINKS_MAX, Publication, PublishError, PublishedPage, PublishedRow,
+    PublishedToken,
+};
 pub use rights::{Denied, Visibility};
 pub use roles::{Role, RoleError};
 pub use usage::UsageDay;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::TableError;
-use super::keys::{DUE_PK, DUE_SK, Item, Key, MANAGED_PK, PK, SK};
+use super::keys::{self, DUE_PK, DUE_SK, Item, Key, MANAGED_PK, PK, SK};
 use crate::token::{Token, Use};
 
 /// Uses stand in attributes of their own, `use_<version>`, so that noting one never meets another write.
@@ -99,9 +99,9 @@ pub(crate) fn encode_token(token: &Token) -> Result<Item, TableError> {
             item.insert(MANAGED_PK.to_owned(), AttributeValue::S(format!("M#{manifest}")));
         }
         if let Some(next) = token.next_deadline() {
-            let shard = token.id.as_str().bytes().fold(0_u8, u8::wrapping_add) % 16;
-            item.insert(DUE_PK.to_owned(), AttributeValue::S(format!("DUE#{shard}")));
-            item.insert(DUE_SK.to_owned(), AttributeValue::S(format!("{:015}", next.as_millisecond())));
+            let partition = keys::due_partition(keys::due_shard(&token.id));
+            item.insert(DUE_PK.to_owned(), AttributeValue::S(partition));
+            item.insert(DUE_SK.to_owned(), AttributeValue::S(keys::due_at(next)));
         }
     }
     Ok(item)

@@ -9,7 +9,8 @@
 //! | role | `R` | `<role>` |
 //! | event | `E#<user>#<yyyymm>` | `<ulid>` |
 //! | usage | `Y#<token id>#<yyyymm>` | `<day>#<process>` |
-//! | manifest, its lease, its text | `M#<manifest>` | `M`, `L`, `P` |
+//! | manifest, its lease | `M#<manifest>` | `M`, `L` |
+//! | its publication, a token of that, whose turn it is | `M#<manifest>` | `P`, `P#<user>#<name>`, `Q` |
 //! | lists | `L` | `U#<user>`, `M#<manifest>` |
 //! | settings, the first admin, the highest time seen | `S` | `S`, `B`, `C` |
 
@@ -94,6 +95,25 @@ pub fn token_of(key: &Key) -> Option<TokenKey> {
     Some(TokenKey::new(user, key.sk.strip_prefix(ACTIVE)?.parse().ok()?))
 }
 
+/// The shards of [`DUE`].
+pub const DUE_SHARDS: u8 = 16;
+
+/// The partition of a shard of [`DUE`].
+pub fn due_partition(shard: u8) -> String {
+    format!("DUE#{shard}")
+}
+
+/// The shard of [`DUE`] that a token is in.
+pub fn due_shard(id: &TokenId) -> u8 {
+    id.as_str().bytes().fold(0_u8, u8::wrapping_add) % DUE_SHARDS
+}
+
+/// An instant as a sort key of [`DUE`].
+pub fn due_at(at: Timestamp) -> String {
+    // Zero-padded, so that text order is time order.
+    format!("{:015}", at.as_millisecond())
+}
+
 /// The token that a verification item is of.
 pub fn verified_id(key: &Key) -> Option<TokenId> {
     key.pk.strip_prefix("K#")?.parse().ok()
@@ -153,9 +173,23 @@ pub fn lease(manifest: &ManifestName) -> Key {
     Key::new(format!("M#{manifest}"), "L")
 }
 
-/// A manifest's text for the scheduled job.
-pub fn published(manifest: &ManifestName) -> Key {
+/// What a manifest has published for the scheduled job.
+pub fn publication(manifest: &ManifestName) -> Key {
     Key::new(format!("M#{manifest}"), "P")
+}
+
+/// What all tokens' sort keys of a publication start with.
+pub const PUBLISHED: &str = "P#";
+
+/// A token of a publication.
+pub fn published(manifest: &ManifestName, token: &TokenKey) -> Key {
+    // No name has a `#`.
+    Key::new(format!("M#{manifest}"), format!("{PUBLISHED}{}#{}", token.user, token.name))
+}
+
+/// The number of the last publication that was begun.
+pub fn publishing(manifest: &ManifestName) -> Key {
+    Key::new(format!("M#{manifest}"), "Q")
 }
 
 /// The token of the first admin.

@@ -66,6 +66,8 @@ pub(crate) struct Range<'a> {
     pub(crate) partition: String,
     /// What the sort key starts with.
     pub(crate) prefix: Option<&'a str>,
+    /// The highest sort key, in place of a prefix.
+    pub(crate) up_to: Option<String>,
     /// Highest sort key first.
     pub(crate) backwards: bool,
     /// At most so many items a page.
@@ -77,7 +79,7 @@ pub(crate) struct Range<'a> {
 impl<'a> Range<'a> {
     /// All of a partition, or what starts with `prefix` in it.
     pub(crate) fn of(partition: String, prefix: Option<&'a str>) -> Self {
-        Self { index: None, partition, prefix, backwards: false, limit: None, start: None }
+        Self { index: None, partition, prefix, up_to: None, backwards: false, limit: None, start: None }
     }
 }
 
@@ -220,7 +222,11 @@ impl Table {
             Some(keys::MANAGED) => (keys::MANAGED_PK, keys::PK),
             Some(_) => (keys::DUE_PK, keys::DUE_SK),
         };
-        let condition = if range.prefix.is_some() { "#p = :p AND begins_with(#s, :s)" } else { "#p = :p" };
+        let (condition, bound) = match (range.prefix, &range.up_to) {
+            (Some(prefix), _) => ("#p = :p AND begins_with(#s, :s)", Some(prefix)),
+            (None, Some(up_to)) => ("#p = :p AND #s <= :s", Some(up_to.as_str())),
+            (None, None) => ("#p = :p", None),
+        };
         let output = self
             .retry(|| {
                 let mut query = self
@@ -240,10 +246,10 @@ impl Table {
                     .set_limit(range.limit)
                     .set_exclusive_start_key(range.start.clone())
                     .return_consumed_capacity(ReturnConsumedCapacity::Total);
-                if let Some(prefix) = range.prefix {
+                if let Some(bound) = bound {
                     query = query.expression_attribute_names("#s", sk).expression_attribute_values(
                         ":s",
-                        aws_sdk_dynamodb::types::AttributeValue::S(prefix.to_owned()),
+                        aws_sdk_dynamodb::types::AttributeValue::S(bound.to_owned()),
                     );
                 }
                 query.send()

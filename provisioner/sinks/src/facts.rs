@@ -49,6 +49,9 @@ pub trait TypeFacts: Sync {
     fn undeclared(&self, machine: &str, files: &RunFiles<'_>) -> Option<Arc<dyn Sink>>;
 }
 
+/// Why the scheduled job does not reach a sink with an endpoint.
+pub(crate) const ENDPOINT: &str = "its `endpoint` is set, and the job goes to the vendor's own only";
+
 /// The file of a declared sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeclaredFile<'a> {
@@ -87,6 +90,10 @@ pub trait SinkFacts: fmt::Debug {
     /// The parts of the place that a push lands in, in their order, as far as the settings tell without a login, an
     /// environment or a file; `None` for a value that they do not.
     fn parts(&self, push: &PushDeclaration) -> Vec<(&'static str, Option<String>)>;
+
+    /// Why the scheduled job cannot reach it, a clause about the sink for its user: the job has no files, keyring,
+    /// environment or profiles of this machine, and goes to no address that a manifest names. `None` where it can.
+    fn unpublishable(&self) -> Option<String>;
 
     /// What another sink of the manifest must not, or need not, be at the same time.
     fn twin(&self) -> Option<Twin>;

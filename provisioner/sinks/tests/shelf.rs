@@ -10,8 +10,12 @@ use latchkey::place::Place;
 use latchkey::secret::{Digest, Secret};
 use latchkey_sinks::conformance::{self, Bench, On, Trouble};
 use latchkey_sinks::deadline::Deadline;
+use latchkey_sinks::host::Queues;
+use latchkey_sinks::login::Login;
+use latchkey_sinks::reading::{Reading, Text};
 use latchkey_sinks::{
-    Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, Write,
+    Capabilities, DeclaredFile, DeclaredSink, LeastRights, Marker, PushDeclaration, PushedEntry, Receipt, Removal,
+    Seen, SeenEntry, Sink, SinkError, SinkFacts, Spot, Twin, Write,
 };
 
 latchkey_sinks::conformance!(Some(Shelf::default()));
@@ -34,6 +38,7 @@ enum Mistake {
     CallsAnExpiredLoginUnreachable,
     CallsSilenceCertain,
     SaysTheValue,
+    SendsTheJobThere,
 }
 
 #[derive(Debug, Default)]
@@ -249,6 +254,11 @@ impl Bench for Shelf {
         Arc::new(self.clone())
     }
 
+    fn facts(&self) -> Option<Box<dyn SinkFacts>> {
+        let login = Login::Env { env: "SHELF_KEY".to_owned() };
+        Some(Box::new(Settings { login, published: self.makes(Mistake::SendsTheJobThere) }))
+    }
+
     fn push(&self, name: &str) -> PushDeclaration {
         PushDeclaration::plain("shelf", name)
     }
@@ -272,6 +282,53 @@ impl Bench for Shelf {
 
     async fn changes(&self) -> usize {
         self.contents().changes
+    }
+}
+
+/// What a manifest would say of a shelf.
+#[derive(Debug)]
+struct Settings {
+    login: Login,
+    published: bool,
+}
+
+impl SinkFacts for Settings {
+    fn logins(&self) -> Vec<(&'static str, &Login)> {
+        vec![("login", &self.login)]
+    }
+
+    fn file(&self) -> Option<DeclaredFile<'_>> {
+        None
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn check_name(&self, _: &Text<'_>, _: &mut Reading<'_>) {}
+
+    fn spot(&self, push: &PushDeclaration) -> Spot {
+        Spot { owner: String::new(), name: push.name.clone(), apart: None }
+    }
+
+    fn parts(&self, push: &PushDeclaration) -> Vec<(&'static str, Option<String>)> {
+        vec![("name", Some(push.name.clone()))]
+    }
+
+    fn unpublishable(&self) -> Option<String> {
+        (!self.published).then(|| "its key is in the environment of this machine".to_owned())
+    }
+
+    fn twin(&self) -> Option<Twin> {
+        None
+    }
+
+    fn rights(&self, _: &[PushedEntry<'_>]) -> LeastRights {
+        LeastRights::Words("the key")
+    }
+
+    fn connect(&self, _: &str, _: &Queues) -> Option<Arc<dyn DeclaredSink>> {
+        None
     }
 }
 
@@ -307,5 +364,6 @@ mod mistakes {
         an_expired_login_is_told_by_a_write CallsAnExpiredLoginUnreachable
         a_refusal_is_certain_only_where_nothing_can_arrive CallsSilenceCertain
         nothing_shows_a_secret SaysTheValue
+        what_only_this_machine_reaches_is_told SendsTheJobThere
     }
 }

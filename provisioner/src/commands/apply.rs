@@ -24,7 +24,7 @@ pub(super) async fn apply(printer: Printer, service: Option<&str>, arguments: &A
     let (how, plan_id) = (&arguments.how, arguments.plan_id.as_deref());
     let (only, machines) = (&arguments.may.select.only, &arguments.may.forget_machine);
     let pausing = &BTreeSet::new();
-    let wish = RunRequest { how, may, only, pausing, machines, plan_id, saved };
+    let wish = RunRequest { how, may, only, pausing, machines, plan_id, saved, publish: arguments.publish };
     run(printer, service, &manifest, wish).await
 }
 
@@ -75,7 +75,8 @@ pub(super) async fn rotate(printer: Printer, service: Option<&str>, arguments: R
     let only = if arguments.only.is_empty() { &words } else { &arguments.only };
     let machines = &arguments.forget_machine;
     let pausing = &BTreeSet::new();
-    let wish = RunRequest { how: &arguments.how, may, only, pausing, machines, plan_id: None, saved: None };
+    let wish =
+        RunRequest { how: &arguments.how, may, only, pausing, machines, plan_id: None, saved: None, publish: false };
     run(printer, service, &manifest, wish).await
 }
 

@@ -1,26 +1,35 @@
 //! `provision manifest`: what manifests are allowed to grant.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use latchkey::api::wire::ManifestView;
-use latchkey::name::ManifestName;
+use latchkey::entry::EntryPattern;
 use latchkey::service::{Grant, NEW_MAX};
+use latchkey_sinks::plural::count;
 use serde_json::{Value, json};
 
-use super::arguments::{Allow, ManifestCommand, ManifestGrant};
+use super::arguments::{ManifestCommand, ManifestGrant};
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
-use crate::manifest::granted;
+use crate::manifest::{Manifest, granted};
 use crate::output::{Format, Printer, table};
 use crate::plan::minute;
+use crate::publication::{self, Publication};
+use crate::service::Client;
 
 /// Runs one of the commands on manifests.
 pub(super) async fn run(printer: Printer, service: Option<&str>, command: ManifestCommand) -> Result<Code, Fault> {
     match command {
         ManifestCommand::Grant(wanted) => {
-            let grant = read(printer, &wanted)?;
-            let name = wanted.name;
+            let manifest = wanted.from.as_deref().map(|file| declared(printer, &wanted, file)).transpose()?;
             let client = open::nearest(service, IfMissing::Create).await?;
+            let mut grant = read(&wanted);
+            if let Some(manifest) = &manifest {
+                grant = granted::with(grant, &granted::needed(manifest));
+                grant.entries.extend(entries(printer, &client, manifest).await?);
+            }
+            let name = wanted.name;
             client.set_grant(&name, &grant).await?;
             if printer.format == Format::Json {
                 printer.json(&json!({ "manifest": name, "grant": as_json(&grant) }))?;
@@ -40,6 +49,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Manife
                     "manifest": name,
                     "applied": view.applied,
                     "grant": view.grant.as_ref().map(as_json),
+                    "publication": view.publication,
                     "lease": lease,
                 }))?;
             } else {
@@ -51,8 +61,8 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Manife
 }
 
 /// The grant that was asked for.
-fn read(printer: Printer, wanted: &ManifestGrant) -> Result<Grant, Fault> {
-    let grant = Grant {
+fn read(wanted: &ManifestGrant) -> Grant {
+    Grant {
         permissions: wanted.permissions.iter().cloned().collect(),
         roles: wanted.roles.iter().cloned().collect(),
         users: wanted.users.iter().cloned().collect(),
@@ -60,22 +70,38 @@ fn read(printer: Printer, wanted: &ManifestGrant) -> Result<Grant, Fault> {
         new_roles: wanted.new_roles.iter().cloned().collect(),
         max_users: wanted.max_users,
         max_roles: wanted.max_roles,
+        entries: wanted.entries.iter().cloned().collect(),
         at: None,
-    };
-    match &wanted.from {
-        Some(file) => Ok(granted::with(grant, &declared(printer, &wanted.name, file, &wanted.allow)?)),
-        None => Ok(grant),
     }
 }
 
-/// What the manifest in a file needs.
-fn declared(printer: Printer, name: &ManifestName, file: &Path, allow: &Allow) -> Result<Grant, Fault> {
-    let manifest = open::load(printer, Some(file), allow)?;
+/// The manifest in a file.
+fn declared(printer: Printer, wanted: &ManifestGrant, file: &Path) -> Result<Manifest, Fault> {
+    let (manifest, name) = (open::load(printer, Some(file), &wanted.allow)?, &wanted.name);
     if manifest.name != *name {
         let message = format!("`{}` is the manifest `{}`, not `{name}`", file.display(), manifest.name);
         return Err(Fault::new(message).hint("name the manifest that the file declares"));
     }
-    Ok(granted::needed(&manifest))
+    Ok(manifest)
+}
+
+/// The entries that the scheduled job writes for a manifest: those of its publishable tokens, as its settings tell, or its
+/// records.
+async fn entries(printer: Printer, client: &Client, manifest: &Manifest) -> Result<BTreeSet<EntryPattern>, Fault> {
+    let publication = Publication::of(manifest);
+    let mut landings = publication::landings(manifest, &publication, &[]);
+    if landings.iter().any(|landing| !landing.unknown.is_empty()) {
+        let records = client.managed_tokens(&manifest.name).await?.tokens;
+        landings = publication::landings(manifest, &publication, &records);
+    }
+    for landing in landings.iter().filter(|landing| !landing.unknown.is_empty()) {
+        printer.warning(&format!(
+            "the destinations of `{}` are not known before it is applied, so the job is not allowed to write them",
+            landing.token
+        ));
+    }
+    let places = landings.iter().flat_map(|landing| &landing.places);
+    Ok(places.filter_map(|place| place.entry().parse().ok()).collect())
 }
 
 fn text(view: &ManifestView) -> String {
@@ -85,6 +111,14 @@ fn text(view: &ManifestView) -> String {
     row("revision", view.applied.map_or_else(|| "none".to_owned(), |applied| applied.to_string()));
     let grant = view.grant.as_ref().map_or_else(|| "nothing, as no admin has allowed anything".to_owned(), words);
     row("may grant", grant);
+    if let Some(publication) = &view.publication {
+        let revision = publication.revision.map(|revision| format!(", revision {revision}")).unwrap_or_default();
+        let (tokens, at) = (count(publication.tokens, "token"), minute(publication.published));
+        row(
+            "published",
+            format!("{tokens} by {} at {at} (publication {}{revision})", publication.by, publication.number),
+        );
+    }
     if let Some(held) = &view.lease {
         row("being applied", format!("by {} until {}", held.by, minute(held.until)));
     }
@@ -99,6 +133,7 @@ fn words(grant: &Grant) -> String {
         list("tokens of", grant.users.iter().map(ToString::to_string).collect()),
         list("new users", grant.new_users.iter().map(ToString::to_string).collect()),
         list("new roles", grant.new_roles.iter().map(ToString::to_string).collect()),
+        list("entries of the scheduled job", grant.entries.iter().map(ToString::to_string).collect()),
     ]
     .into_iter()
     .flatten()
@@ -110,6 +145,7 @@ fn as_json(grant: &Grant) -> Value {
     json!({
         "permissions": grant.permissions, "roles": grant.roles, "users": grant.users,
         "new_users": grant.new_users, "new_roles": grant.new_roles,
+        "entries": grant.entries,
         "max_users": grant.max_users.unwrap_or(NEW_MAX), "max_roles": grant.max_roles.unwrap_or(NEW_MAX),
     })
 }

@@ -19,6 +19,7 @@ mod manifest;
 mod open;
 mod plan;
 mod promise;
+mod publish;
 mod role;
 mod run;
 mod saved;
@@ -137,6 +138,7 @@ async fn dispatch(printer: Printer, arguments: Arguments) -> Result<Code, Comman
         Command::Plan(plan) => plan::run(printer, service.as_deref(), &plan).await,
         Command::Apply(apply) => apply::apply(printer, service.as_deref(), &apply).await,
         Command::Rotate(rotate) => apply::rotate(printer, service.as_deref(), rotate).await,
+        Command::Publish(publish) => publish::run(printer, service.as_deref(), &publish).await,
         Command::Status(status) => status::run(printer, service.as_deref(), &status).await,
         Command::Doctor(doctor) => doctor::run(printer, service.as_deref(), &doctor).await,
         Command::Completions { shell } => shell::completions(printer, shell),

@@ -15,7 +15,7 @@ use super::leases::Leases;
 use super::open::IfMissing;
 use super::plan::{tell_forgotten, warn};
 use super::saved::{self, Saved};
-use super::{choose, clock, forget, open, promise};
+use super::{choose, clock, forget, open, promise, publish};
 use crate::apply::{Outcome, Run, apply as carry_out};
 use crate::manifest::{Manifest, ServiceAddress};
 use crate::observe::observe;
@@ -42,6 +42,8 @@ pub(super) struct RunRequest<'a> {
     pub(super) plan_id: Option<&'a str>,
     /// The plan that it must have.
     pub(super) saved: Option<Saved>,
+    /// Whether the manifest is published after a run that ended well.
+    pub(super) publish: bool,
 }
 
 /// How a run went.
@@ -203,8 +205,23 @@ async fn leased(
         wish.may.begin_another_pass();
     }
     let failed = total.failures.iter().map(|failure| failure.subject.clone()).collect();
-    let code = finish(printer, last.as_ref(), changed, &total, &labels)?;
-    Ok(Leased::Ended(Ended { code, failed }))
+    let end = Ending { plan: last.as_ref(), changed, total: &total, labels: &labels };
+    let published = match wish.publish {
+        true if end.code() == Code::Done => {
+            Some(publish::publish(client, manifest, (how.revision, how.force_revision)).await)
+        }
+        _ => None,
+    };
+    let report = published.as_ref().and_then(|published| published.as_ref().ok());
+    end.print(printer, wish.publish.then_some(report))?;
+    if wish.publish && end.code() != Code::Done {
+        printer.talk("nothing was published, as the run did not end well; what was published before is unchanged");
+    }
+    if let (Some(report), Format::Text) = (report, printer.format) {
+        report.show(printer, &manifest.name)?;
+    }
+    published.transpose()?;
+    Ok(Leased::Ended(Ended { code: end.code(), failed }))
 }
 
 /// Refuses an older revision of the manifest than the last one applied.
@@ -262,42 +279,58 @@ fn cut_short(error: ServiceError, has_done: bool) -> Fault {
     fault.hint(format!("{first}completed changes are kept; run it again to continue")).code(Code::Partly)
 }
 
-fn finish(
-    printer: Printer,
-    plan: Option<&Plan>,
+/// How a run ended.
+struct Ending<'a> {
+    plan: Option<&'a Plan>,
     changed: bool,
-    total: &Outcome,
-    labels: &Labels,
-) -> Result<Code, Fault> {
-    let blocked = plan.is_some_and(Plan::is_blocked);
-    let good = total.is_good() && !blocked;
-    let passes =
-        plan.is_some_and(|plan| plan.tokens.iter().flat_map(|token| &token.blocked).any(plan::Blocked::passes));
-    let failed = total.failures.len()
-        + plan.map_or(0, |plan| plan.tokens.iter().filter(|token| !token.blocked.is_empty()).count());
-    let sum = if good {
-        format!("Done: {} changed", total.done)
-    } else {
-        format!("Incomplete: {} changed, {failed} failed", total.done)
-    };
-    let unchanged = || plan.map_or_else(String::new, plan::summary);
-    let page = markdown::outcome(&if good && !changed { unchanged() } else { sum.clone() }, plan, total, labels);
-    match printer.format {
-        Format::Json => {
-            let plan = plan.map(|plan| plan_json(plan, labels));
-            printer.json(&json!({ "plan": plan, "result": outcome_json(total) }))?;
+    total: &'a Outcome,
+    labels: &'a Labels,
+}
+
+impl Ending<'_> {
+    fn is_good(&self) -> bool {
+        self.total.is_good() && !self.plan.is_some_and(Plan::is_blocked)
+    }
+
+    fn code(&self) -> Code {
+        let mut blocked = self.plan.iter().flat_map(|plan| &plan.tokens).flat_map(|token| &token.blocked);
+        match self.is_good() {
+            true => Code::Done,
+            false if blocked.any(plan::Blocked::passes) || self.total.can_continue() => Code::Partly,
+            false => Code::Error,
         }
-        Format::Markdown => printer.block(&page)?,
-        Format::Text if changed || !good => printer.result(&sum)?,
-        Format::Text => {}
     }
-    actions::summarise(&page);
-    if total.stopped {
-        printer.talk("stopped: no entry was left half-written; run it again to continue");
+
+    /// Prints it; `published` is what was published, where that was asked for.
+    fn print(&self, printer: Printer, published: Option<Option<&publish::Report>>) -> Result<(), Fault> {
+        let Self { plan, changed, total, labels } = *self;
+        let good = self.is_good();
+        let failed = total.failures.len()
+            + plan.map_or(0, |plan| plan.tokens.iter().filter(|token| !token.blocked.is_empty()).count());
+        let sum = if good {
+            format!("Done: {} changed", total.done)
+        } else {
+            format!("Incomplete: {} changed, {failed} failed", total.done)
+        };
+        let unchanged = || plan.map_or_else(String::new, plan::summary);
+        let page = markdown::outcome(&if good && !changed { unchanged() } else { sum.clone() }, plan, total, labels);
+        match printer.format {
+            Format::Json => {
+                let plan = plan.map(|plan| plan_json(plan, labels));
+                let mut result = json!({ "plan": plan, "result": outcome_json(total) });
+                if let Some(published) = published {
+                    result["publication"] = json!(published.map(publish::Report::as_json));
+                }
+                printer.json(&result)?;
+            }
+            Format::Markdown => printer.block(&page)?,
+            Format::Text if changed || !good => printer.result(&sum)?,
+            Format::Text => {}
+        }
+        actions::summarise(&page);
+        if total.stopped {
+            printer.talk("stopped: no entry was left half-written; run it again to continue");
+        }
+        Ok(())
     }
-    Ok(match good {
-        true => Code::Done,
-        false if passes || total.can_continue() => Code::Partly,
-        false => Code::Error,
-    })
 }

@@ -95,6 +95,7 @@ impl Schedule {
             machines: &[],
             plan_id: None,
             saved: None,
+            publish: false,
         };
         let at = At { address: &address, client: &opened };
         let ended = run_until(self.printer, at, &manifest, wish, &Stop::Told(signals.begin())).await?;

@@ -17,11 +17,12 @@ mod schema;
 mod service;
 mod sinks;
 mod starter;
+pub(crate) mod stored;
 mod tokens;
 mod users;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use links::leaving;
 pub use load::{LoadError, load};

@@ -18,9 +18,20 @@ pub(super) fn check_places(
     reading: &mut Reading<'_>,
 ) {
     check_sinks(sinks, reading);
-    check_together(sinks, tokens, reading);
+    let pushes: Vec<_> = tokens.iter().flat_map(|token| &token.pushes).collect();
+    check_pushes(service, sinks, &pushes, reading);
+}
+
+/// Reports pushes that meet.
+pub(super) fn check_pushes(
+    service: Option<&ServiceAddress>,
+    sinks: &BTreeMap<String, ReadSink>,
+    pushes: &[&PushDeclaration],
+    reading: &mut Reading<'_>,
+) {
+    check_together(sinks, pushes, reading);
     let mut spots: HashMap<(Kind, String, String), Vec<Landing<'_>>> = HashMap::new();
-    for push in tokens.iter().flat_map(|token| &token.pushes) {
+    for push in pushes.iter().copied() {
         let Some(settings) = sinks.get(&push.sink).and_then(|sink| sink.settings.as_ref()) else { continue };
         if let (Some(ServiceAddress::Embedded(file)), Some(written)) = (service, settings.facts().file())
             && is_named_after(written.path, file)
@@ -49,7 +60,8 @@ pub(super) fn check_places(
     }
 }
 
-fn check_sinks(sinks: &BTreeMap<String, ReadSink>, reading: &mut Reading<'_>) {
+/// Reports sinks that are one.
+pub(super) fn check_sinks(sinks: &BTreeMap<String, ReadSink>, reading: &mut Reading<'_>) {
     let mut found: HashMap<(Kind, String), (&str, Span)> = HashMap::new();
     let mut sinks: Vec<_> = sinks.iter().collect();
     sinks.sort_by_key(|(_, sink)| sink.span.start);
@@ -70,10 +82,10 @@ fn check_sinks(sinks: &BTreeMap<String, ReadSink>, reading: &mut Reading<'_>) {
     }
 }
 
-fn check_together(sinks: &BTreeMap<String, ReadSink>, tokens: &[TokenDeclaration], reading: &mut Reading<'_>) {
+fn check_together(sinks: &BTreeMap<String, ReadSink>, pushes: &[&PushDeclaration], reading: &mut Reading<'_>) {
     for kind in Kind::ALL {
         let is_of_kind = |push: &&PushDeclaration| sinks.get(&push.sink).is_some_and(|sink| sink.kind == Some(kind));
-        let pushes: Vec<_> = tokens.iter().flat_map(|token| &token.pushes).filter(is_of_kind).collect();
+        let pushes: Vec<_> = pushes.iter().copied().filter(is_of_kind).collect();
         kind.facts().check_together(&pushes, reading);
     }
 }

@@ -8,7 +8,7 @@ use latchkey_sinks::reading::{Allowances, Fault, Faults, snippet};
 mod bounds;
 mod broken;
 mod form;
-mod generated;
+pub(crate) mod generated;
 mod linked;
 mod links;
 mod rules;
@@ -18,7 +18,7 @@ mod work;
 const STATED: &str = "tokens.toml";
 
 /// Reads a text that is in `/repo`.
-fn read(text: &str) -> Result<(Manifest, Vec<Fault>), Faults> {
+pub(crate) fn read(text: &str) -> Result<(Manifest, Vec<Fault>), Faults> {
     parse(Path::new(STATED), Path::new("/repo"), text, &Allowances::default())
 }
 

@@ -32,6 +32,7 @@ use links::{as_recorded, leads};
 pub use looking::look;
 use looking::{How, ask};
 use moving::{Found, Moving, former_key, settle};
+pub(crate) use recorded::is_meant;
 pub use recorded::observe_records;
 
 /// What looks at places found.

@@ -89,7 +89,7 @@ fn landing(
 }
 
 /// Whether a recorded place is what the settings of a push tell. A file may be in another checkout of the same folder.
-fn is_meant(place: &Place, parts: &[(&'static str, Option<String>)], folder: &Path) -> bool {
+pub(crate) fn is_meant(place: &Place, parts: &[(&'static str, Option<String>)], folder: &Path) -> bool {
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let is_one = |(recorded, (part, told)): (&(String, String), &(&str, Option<String>))| {
         let (name, value) = recorded;

@@ -5,7 +5,7 @@ use std::fmt;
 use latchkey::api::Problem;
 use latchkey::protocol::VersionError;
 use latchkey::service::{
-    ChangeError, CreateError, Denied, EditError, GrantError, LeaseError, PublishError, RoleError, UserError,
+    ChangeError, CreateError, Denied, EditError, GrantError, LeaseError, NoteError, PublishError, RoleError, UserError,
 };
 use latchkey::table::TableError;
 use serde_json::{Map, Value};
@@ -157,4 +157,4 @@ macro_rules! refusals {
     };
 }
 
-refusals!(CreateError, RoleError, UserError, GrantError, PublishError, LeaseError);
+refusals!(CreateError, RoleError, UserError, GrantError, NoteError, PublishError, LeaseError);

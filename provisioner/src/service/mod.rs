@@ -24,7 +24,7 @@ use latchkey_sinks::deadline::{Elapsed, since_boot};
 use remote::Remote;
 
 pub use administration::{
-    Administration, ManifestAdministration, RoleAdministration, TokenAdministration, UserAdministration,
+    Administration, ManifestAdministration, Publishing, RoleAdministration, TokenAdministration, UserAdministration,
 };
 pub use error::{Refusal, ServiceError};
 pub use latchkey::service::Issued;
@@ -71,6 +71,11 @@ impl Client {
 
     /// What a run works with.
     pub fn protocol(&self) -> &dyn Protocol {
+        &*self.0
+    }
+
+    /// What a publisher works with.
+    pub fn publishing(&self) -> &dyn Publishing {
         &*self.0
     }
 }

@@ -89,6 +89,12 @@ async fn caller(scene: &Scene, kind: &str) -> Actor {
     }
 }
 
+/// The number of a publication that was begun.
+async fn begun(scene: &Scene) -> u64 {
+    let (service, operator) = (&scene.world.service, Caller::operator("x"));
+    service.begin_publication(&operator, &name("acme"), None, false).await.unwrap()
+}
+
 /// A good request for a route.
 async fn request(scene: &Scene, route: &Route) -> (String, Value) {
     let id = scene.deploy_id().await;
@@ -121,7 +127,12 @@ async fn request(scene: &Scene, route: &Route) -> (String, Value) {
         "putUser" => json!({"kind": "service", "roles": ["reader"], "manifest": "acme"}),
         "stageVersion" | "promoteVersion" => json!({"id": id}),
         "deliverVersion" => json!({"id": id, "state": "announced"}),
-        "publishManifest" => json!({"applied": {"revision": 7}}),
+        "noteApplied" => json!({"applied": {"revision": 7}}),
+        "beginPublication" => json!({"revision": 7}),
+        "completePublication" => json!({"number": begun(scene).await, "sinks": "[sinks]", "tokens": 1}),
+        "publishTokens" => {
+            json!({"number": begun(scene).await, "tokens": [{"user": "ada", "name": "deploy", "push": "push = []"}]})
+        }
         "lookUp" => json!({"users": ["ada"], "roles": true, "tokens": [{"user": "ada", "name": "deploy"}]}),
         "confirm" => json!({"user": "ada", "name": "deploy", "id": id, "digest": "0".repeat(64)}),
         "setGrant" => json!({"permissions": ["documents:read"]}),
@@ -137,6 +148,11 @@ async fn request(scene: &Scene, route: &Route) -> (String, Value) {
             target = format!("{target}?id={id}&looked_at={now}&revision={}", token.revision);
         }
         "freeLease" => target.push_str("?holder=run-1"),
+        "showPublication" => {
+            let (service, operator, acme) = (&scene.world.service, Caller::operator("x"), name("acme"));
+            let number = begun(scene).await;
+            service.complete_publication(&operator, &acme, number, ("[sinks]", 0)).await.unwrap();
+        }
         _ => {}
     }
     (target, body)

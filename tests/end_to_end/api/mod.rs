@@ -9,6 +9,7 @@ mod gain;
 mod introspection;
 mod matrix;
 mod moving;
+mod publication;
 mod requests;
 mod scene;
 mod schemathesis;

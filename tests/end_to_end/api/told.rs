@@ -24,6 +24,7 @@ async fn a_right_to_read_for_planning_reads_what_a_plan_needs_and_changes_nothin
     for (method, target, body) in [
         ("PUT", "/v1/manifests/acme/lease".to_owned(), json!({"holder": "x"})),
         ("PUT", "/v1/manifests/acme".to_owned(), json!({"applied": {"revision": 9}})),
+        ("POST", "/v1/manifests/acme/publication".to_owned(), json!({})),
         ("POST", format!("{deploy}/versions"), json!({"id": id})),
         ("PATCH", deploy.to_owned(), json!({"leaving": true})),
         ("DELETE", deploy.to_owned(), Value::Null),

@@ -27,6 +27,7 @@ mod overview;
 mod people;
 mod promises;
 mod prune;
+mod publish;
 mod saved;
 mod schedule;
 mod selection;

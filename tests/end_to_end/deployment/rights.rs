@@ -191,9 +191,20 @@ async fn manifests(all: &mut Deployed) {
     for revision in [1, 2] {
         all.ask_as(&job, "PUT", acme, json!({"applied": {"revision": revision}}), 204).await;
     }
-    all.ask_as(&job, "PUT", "/v1/manifests/acme", json!({"document": "manifest = \"acme\""}), 204).await;
+    let publication = format!("{acme}/publication");
+    for _ in 0..2 {
+        let number = all.ask_as(&job, "POST", &publication, json!({}), 200).await["number"].clone();
+        let row = |push: Value| json!({"number": number, "tokens": [{"user": "ci", "name": "api", "push": push}]});
+        all.ask_as(&job, "PUT", &format!("{publication}/tokens"), row(json!("push = []")), 204).await;
+        let complete = json!({"number": number, "sinks": "", "tokens": 1});
+        all.ask_as(&job, "PUT", &publication, complete, 200).await;
+        all.ask_as(&job, "PUT", &format!("{publication}/tokens"), row(none.clone()), 204).await;
+        all.ask_as(&job, "PUT", &format!("{publication}/tokens"), row(json!("push = []")), 204).await;
+    }
+    all.ask_as(&job, "GET", &publication, none.clone(), 200).await;
+    all.ask_as(&job, "GET", &format!("{publication}/tokens"), none.clone(), 200).await;
     all.ask_as(&job, "GET", acme, none.clone(), 200).await;
-    all.ask_as(&job, "PUT", acme, json!({"document": ""}), 204).await;
+    all.ask_as(&job, "DELETE", &publication, none.clone(), 204).await;
     // What it declares: a role, a user and tokens, of its own and of somebody that its grant names.
     all.ask_as(&job, "PUT", "/v1/roles/own", json!({"permissions": ["documents:read"], "manifest": "acme"}), 200).await;
     let permissions = json!({"permissions": ["documents:list"], "manifest": "acme"});

@@ -11,6 +11,7 @@ mod first_admin;
 mod lease;
 mod moving;
 mod planner;
+mod publish;
 mod run;
 mod table;
 mod trust;

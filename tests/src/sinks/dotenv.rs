@@ -11,9 +11,9 @@ use latchkey::place::Place;
 use latchkey::secret::Secret;
 use latchkey_sinks::conformance::{Bench, On, Trouble};
 use latchkey_sinks::deadline::Deadline;
-use latchkey_sinks::dotenv::{Document, Dotenv};
+use latchkey_sinks::dotenv::{Document, Dotenv, Settings};
 use latchkey_sinks::{
-    Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, Write,
+    Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, SinkFacts, Write,
 };
 use tempfile::TempDir;
 
@@ -67,6 +67,10 @@ impl Bench for DotenvBench {
             path: self.path(),
             changes: self.changes.clone(),
         })
+    }
+
+    fn facts(&self) -> Option<Box<dyn SinkFacts>> {
+        Some(Box::new(Settings { path: self.path(), mode: None }))
     }
 
     fn push(&self, name: &str) -> PushDeclaration {

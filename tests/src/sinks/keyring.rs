@@ -14,7 +14,7 @@ use latchkey_sinks::conformance::{Bench, On, Trouble};
 use latchkey_sinks::deadline::Deadline;
 use latchkey_sinks::keyring::{Keyring, Session, Settings};
 use latchkey_sinks::{
-    Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, Write,
+    Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, SinkFacts, Write,
 };
 use tempfile::TempDir;
 
@@ -271,6 +271,10 @@ impl Bench for KeyringBench {
     fn sink(&self) -> Arc<dyn DeclaredSink> {
         let sink = Keyring::new(settings(), self.keyring.session());
         Arc::new(Counting { sink, keyring: self.keyring.clone(), changes: self.changes.clone() })
+    }
+
+    fn facts(&self) -> Option<Box<dyn SinkFacts>> {
+        Some(Box::new(settings()))
     }
 
     fn push(&self, name: &str) -> PushDeclaration {

@@ -9,7 +9,7 @@ use hyper::StatusCode;
 use latchkey::place::Place;
 use latchkey_sinks::aws_secrets_manager::{AwsSecretsManager, Settings};
 use latchkey_sinks::conformance::{Bench, On, Trouble};
-use latchkey_sinks::{DeclaredSink, PushDeclaration};
+use latchkey_sinks::{DeclaredSink, PushDeclaration, SinkFacts};
 use serde_json::{Value, json};
 
 use super::{Nap, ToolBench};
@@ -65,6 +65,10 @@ impl SecretsManagerBench {
         serde_json::from_str(&text).unwrap_or_default()
     }
 
+    fn settings(&self) -> Settings {
+        Settings { region: Some(REGION.to_owned()), endpoint: Some(self.manager.url()), ..Settings::default() }
+    }
+
     async fn put(&self, name: &str, value: &str) {
         let body = json!({ "SecretId": name, "SecretString": value });
         let answer = self.person.call("PutSecretValue", body).await;
@@ -78,10 +82,12 @@ impl SecretsManagerBench {
 #[async_trait]
 impl Bench for SecretsManagerBench {
     fn sink(&self) -> Arc<dyn DeclaredSink> {
-        let settings =
-            Settings { region: Some(REGION.to_owned()), endpoint: Some(self.manager.url()), ..Settings::default() };
         let login = Credentials::new("key", "login", None, None, "tests");
-        Arc::new(AwsSecretsManager::with_credentials(settings, login).with_sleep(Nap))
+        Arc::new(AwsSecretsManager::with_credentials(self.settings(), login).with_sleep(Nap))
+    }
+
+    fn facts(&self) -> Option<Box<dyn SinkFacts>> {
+        Some(Box::new(self.settings()))
     }
 
     fn push(&self, name: &str) -> PushDeclaration {

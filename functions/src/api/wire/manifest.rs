@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{RoleRecord, TokenRecord, UserRecord};
+use super::{PublicationSummary, RoleRecord, TokenRecord, UserRecord};
+use crate::entry::EntryPattern;
 use crate::name::{ManifestName, NamePattern, RoleName, TokenName, UserName};
 use crate::role::Permission;
 use crate::secret::TokenId;
-use crate::service::{Grant, Lease, ManifestRecord, Origin};
+use crate::service::{Grant, Lease, ManifestRecord, Origin, Publication};
 use crate::token::TokenKey;
 
 /// A page of a manifest's tokens.
@@ -125,9 +126,9 @@ pub struct ManifestView {
     /// Who applies it now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<LeaseRecord>,
-    /// The text that the scheduled job goes by.
+    /// What it has published for the scheduled job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub document: Option<String>,
+    pub publication: Option<PublicationSummary>,
 }
 
 impl ManifestView {
@@ -136,26 +137,23 @@ impl ManifestView {
         name: &ManifestName,
         record: Option<ManifestRecord>,
         lease: Option<Lease>,
-        document: Option<String>,
+        publication: Option<&Publication>,
     ) -> Self {
         let applied = record.as_ref().and_then(|record| record.applied);
         let grant = record.and_then(|record| record.grant);
         // Whoever knows the run's word could renew or free its lease.
         let lease = lease.map(|lease| LeaseRecord { holder: String::new(), ..LeaseRecord::from(lease) });
-        Self { name: name.clone(), applied, grant, lease, document }
+        Self { name: name.clone(), applied, grant, lease, publication: publication.map(PublicationSummary::from) }
     }
 }
 
-/// A revision that is applied, or a text to publish; what is absent stays.
+/// What is about to be applied.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PutManifest {
     /// Records that something is applied, at the revision below if there is one; it never goes back.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::super::object::one")]
-    pub applied: Option<Applied>,
-    /// The manifest's text for the scheduled job, at most 48 KB; an empty one withdraws it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub document: Option<String>,
+    #[serde(deserialize_with = "super::super::object::needed")]
+    pub applied: Applied,
 }
 
 /// A revision that is about to be applied.
@@ -198,6 +196,11 @@ pub struct PutGrant {
     /// How many roles it may create; by default 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_roles: Option<u32>,
+    /// Entries that the scheduled job may write for it: their texts, or beginnings of such that end in `*`. None means
+    /// that the job writes nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<EntryPattern>")]
+    pub entries: Vec<String>,
     /// When it was set; what is sent is not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
@@ -213,6 +216,7 @@ impl From<&Grant> for PutGrant {
             new_roles: grant.new_roles.iter().map(ToString::to_string).collect(),
             max_users: grant.max_users,
             max_roles: grant.max_roles,
+            entries: grant.entries.iter().map(ToString::to_string).collect(),
             at: None,
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use latchkey::place::Place;
 
 use super::{AwsSecretsManager, KIND, Settings, rights};
-use crate::facts::{Apart, DeclaredFile, RunFiles, SinkFacts, Spot, Twin, TypeFacts};
+use crate::facts::{Apart, DeclaredFile, ENDPOINT, RunFiles, SinkFacts, Spot, Twin, TypeFacts};
 use crate::host::Queues;
 use crate::login::Login;
 use crate::push::PushDeclaration;
@@ -88,6 +88,14 @@ impl SinkFacts for Settings {
         parts.push(("name", Some(push.name.clone())));
         parts.extend(push.json_key.clone().map(|key| ("json_key", Some(key))));
         parts
+    }
+
+    fn unpublishable(&self) -> Option<String> {
+        match (&self.endpoint, &self.profile) {
+            (Some(_), _) => Some(ENDPOINT.to_owned()),
+            (None, Some(profile)) => Some(format!("its `profile` is `{profile}`, and the job has no profiles")),
+            (None, None) => None,
+        }
     }
 
     fn twin(&self) -> Option<Twin> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use latchkey::place::Place;
 
 use super::{AzureKeyVault, KIND, Network, Settings, Variables};
-use crate::facts::{DeclaredFile, RunFiles, SinkFacts, Spot, Twin, TypeFacts};
+use crate::facts::{DeclaredFile, ENDPOINT, RunFiles, SinkFacts, Spot, Twin, TypeFacts};
 use crate::host::Queues;
 use crate::login::Login;
 use crate::push::PushDeclaration;
@@ -85,6 +85,16 @@ impl SinkFacts for Settings {
         // Names are compared without case, as where they land.
         parts.push(("name", Some(push.name.to_ascii_lowercase())));
         parts
+    }
+
+    fn unpublishable(&self) -> Option<String> {
+        if self.endpoint.is_some() {
+            return Some(ENDPOINT.to_owned());
+        }
+        match &self.login {
+            Some(login) => login.unpublishable("login"),
+            None => Some("it has no `login`: the job has no identity at Azure of its own".to_owned()),
+        }
     }
 
     fn twin(&self) -> Option<Twin> {

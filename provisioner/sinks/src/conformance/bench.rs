@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use latchkey::place::Place;
 
 use crate::deadline::{Elapsed, since_boot};
-use crate::{DeclaredSink, PushDeclaration};
+use crate::{DeclaredSink, PushDeclaration, SinkFacts};
 
 /// One type of sink and what is behind it: a vendor, an engine, or a fake that refuses what the vendor refuses. Names are
 /// words such as `API_TOKEN`; a bench spells them as its type wants them.
@@ -14,6 +14,9 @@ use crate::{DeclaredSink, PushDeclaration};
 pub trait Bench: Send + Sync {
     /// The sink as a new run has it: nothing is kept from one call to the next but what is behind it.
     fn sink(&self) -> Arc<dyn DeclaredSink>;
+
+    /// The sink as a manifest declares it; `None` for a type that no manifest has.
+    fn facts(&self) -> Option<Box<dyn SinkFacts>>;
 
     /// A push to the entry of that name.
     fn push(&self, name: &str) -> PushDeclaration;

@@ -6,6 +6,8 @@ use latchkey::secret::Digest;
 
 use super::bench::Bench;
 use super::suite::{EDITED, SOMEBODY_ELSES, Suite, left_out};
+use crate::login::Login;
+use crate::reading::is_plain;
 use crate::{Seen, SinkError};
 
 /// What people keep beside our entries.
@@ -206,6 +208,23 @@ pub async fn checks_change_nothing(bench: &dyn Bench) {
         assert_eq!(bench.changes().await, changes);
         assert_eq!(suite.look(&new).await, Seen::Absent);
         suite.assert_consumers_read(&held, &version).await;
+    })
+    .await;
+}
+
+/// A sink that only this machine reaches, or by what only it has, says so in a clause: the scheduled job leaves it alone.
+pub async fn what_only_this_machine_reaches_is_told(bench: &dyn Bench) {
+    Suite::run(bench, async |suite| {
+        let place = suite.place("REACHED").await;
+        let Some(facts) = bench.facts() else { return left_out(&place, "no manifest declares it") };
+        let told = facts.unpublishable();
+        let is_stored = |login: &Login| matches!(login, Login::Secret { .. });
+        let near = ["machine", "endpoint"].iter().any(|part| place.part(part).is_some())
+            || facts.file().is_some()
+            || !facts.logins().iter().all(|(_, login)| is_stored(login));
+        assert!(!near || told.is_some(), "the job would be sent there: {place:?}");
+        let is_clause = |reason: &String| !reason.is_empty() && is_plain(reason) && !reason.ends_with('.');
+        assert!(told.iter().all(is_clause), "{told:?}");
     })
     .await;
 }

@@ -44,6 +44,7 @@ macro_rules! conformance {
             a_batch_is_one_change
             nothing_starts_after_its_deadline
             checks_change_nothing
+            what_only_this_machine_reaches_is_told
             passing_trouble_on_a_look_is_waited_for
             passing_trouble_on_a_write_loses_and_repeats_nothing
             an_expired_login_is_told_by_a_look

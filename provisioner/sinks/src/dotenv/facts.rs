@@ -86,6 +86,10 @@ impl SinkFacts for Settings {
         vec![("machine", None), ("path", Some(path.to_string_lossy().into_owned())), ("name", Some(push.name.clone()))]
     }
 
+    fn unpublishable(&self) -> Option<String> {
+        Some("it is a file of one machine".to_owned())
+    }
+
     fn twin(&self) -> Option<Twin> {
         None
     }

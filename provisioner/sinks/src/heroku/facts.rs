@@ -6,7 +6,7 @@ use std::sync::Arc;
 use latchkey::place::Place;
 
 use super::{Heroku, KIND, Settings, Stage, Target};
-use crate::facts::{DeclaredFile, RunFiles, SinkFacts, Spot, Twin, TypeFacts};
+use crate::facts::{DeclaredFile, ENDPOINT, RunFiles, SinkFacts, Spot, Twin, TypeFacts};
 use crate::host::Queues;
 use crate::login::Login;
 use crate::push::PushDeclaration;
@@ -110,6 +110,11 @@ impl SinkFacts for Settings {
         parts.push(("name", Some(push.name.clone())));
         parts.extend(self.endpoint.clone().map(|endpoint| ("endpoint", Some(endpoint))));
         parts
+    }
+
+    fn unpublishable(&self) -> Option<String> {
+        let endpoint = self.endpoint.as_ref().map(|_| ENDPOINT.to_owned());
+        endpoint.or_else(|| self.login.unpublishable("login"))
     }
 
     /// Two would restart it twice a run, as each sends its own change.

@@ -86,6 +86,10 @@ impl SinkFacts for Settings {
         ]
     }
 
+    fn unpublishable(&self) -> Option<String> {
+        Some("it is the keyring of one machine".to_owned())
+    }
+
     fn twin(&self) -> Option<Twin> {
         None
     }

@@ -47,6 +47,16 @@ impl Login {
         }
     }
 
+    /// Why the scheduled job cannot read what a sink's `field` says: it reads secrets of Secrets Manager only.
+    pub(crate) fn unpublishable(&self, field: &str) -> Option<String> {
+        match self {
+            Self::Secret { .. } => None,
+            Self::Env { .. } | Self::File { .. } | Self::Command { .. } => {
+                Some(format!("its `{field}` is {}, not a `secret` in Secrets Manager", self.source()))
+            }
+        }
+    }
+
     /// What its owner should know before it is used, one sentence each.
     pub fn warnings(&self) -> Vec<String> {
         let Self::File { file } = self else { return Vec::new() };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use latchkey::place::Place;
 
 use super::{Environment, KIND, Settings, Vercel};
-use crate::facts::{DeclaredFile, RunFiles, SinkFacts, Spot, Twin, TypeFacts};
+use crate::facts::{DeclaredFile, ENDPOINT, RunFiles, SinkFacts, Spot, Twin, TypeFacts};
 use crate::host::Queues;
 use crate::login::Login;
 use crate::push::PushDeclaration;
@@ -138,6 +138,12 @@ impl SinkFacts for Settings {
         parts.extend(branch.map(|branch| ("branch", Some(branch))));
         parts.extend(self.endpoint.clone().map(|endpoint| ("endpoint", Some(endpoint))));
         parts
+    }
+
+    fn unpublishable(&self) -> Option<String> {
+        let hook = || self.deploy_hook.as_ref().and_then(|hook| hook.unpublishable("deploy_hook"));
+        let endpoint = self.endpoint.as_ref().map(|_| ENDPOINT.to_owned());
+        endpoint.or_else(|| self.login.unpublishable("login")).or_else(hook)
     }
 
     /// Two list one project twice.

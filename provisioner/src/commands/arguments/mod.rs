@@ -1,6 +1,7 @@
 //! Arguments as they are typed.
 
 mod people;
+mod publish;
 mod runs;
 mod tokens;
 
@@ -10,6 +11,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 pub(super) use people::{Bootstrap, Copy, ManifestCommand, ManifestGrant, Role, Serve, User, UserSet};
+pub(super) use publish::Publish;
 pub(super) use runs::{Allow, Apply, Check, ClockFlag, Doctor, Plan, PlanFlags, Rotate, RunFlags, Status};
 pub(super) use tokens::{Token, TokenSet};
 
@@ -73,6 +75,12 @@ pub(super) enum Command {
   provision rotate --every 1h
   provision rotate --compromised production-api")]
     Rotate(Rotate),
+    /// Publish a manifest, so that the scheduled job rotates its tokens
+    #[command(after_help = "Examples:
+  provision publish
+  provision publish billing.toml --revision 42
+  provision publish --withdraw")]
+    Publish(Publish),
     /// Show every token with its versions and what each sink contains
     #[command(after_help = "Examples:
   provision status
@@ -216,6 +224,7 @@ impl Arguments {
             | Command::Rotate(Rotate { form, .. })
             | Command::Status(Status { form, .. })
             | Command::Doctor(Doctor { form, .. }) => return form.format,
+            Command::Publish(publish) => &publish.form,
             Command::Bootstrap(bootstrap) => &bootstrap.form,
             Command::Copy(copy) => &copy.form,
             Command::Manifest { command } => command.form(),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use latchkey::entry::EntryPattern;
 use latchkey::lifetime::Seconds;
 use latchkey::name::{ManifestName, NamePattern, RoleName, TokenName, UserName};
 use latchkey::role::Permission;
@@ -143,9 +144,10 @@ pub(in crate::commands) enum ManifestCommand {
     #[command(after_help = "Examples:
   provision manifest grant acme-platform --from tokens.toml
   provision manifest grant acme-platform --permission documents:read,documents:write --new-user 'acme-*'
-  provision manifest grant acme-platform -p documents:read --role auditor --user ana")]
+  provision manifest grant acme-platform -p documents:read --role auditor --user ana
+  provision manifest grant acme-platform --from tokens.toml --entry 'vercel:team=acme,project=web,*'")]
     Grant(Box<ManifestGrant>),
-    /// Show the grant, the last revision and the current run of a manifest
+    /// Show the grant, the last revision, the publication and the current run of a manifest
     #[command(after_help = "Examples:
   provision manifest show acme-platform")]
     Show {
@@ -191,6 +193,9 @@ pub(in crate::commands) struct ManifestGrant {
     /// Limit of roles that it may create [default: 100]
     #[arg(long, value_name = "N")]
     pub(in crate::commands) max_roles: Option<u32>,
+    /// Entry that the scheduled job may write, or the beginning of entries followed by `*` (repeatable)
+    #[arg(long = "entry", value_name = "ENTRY|PREFIX*")]
+    pub(in crate::commands) entries: Vec<EntryPattern>,
     /// Also allow everything that this manifest declares
     #[arg(long, value_name = "FILE")]
     pub(in crate::commands) from: Option<PathBuf>,

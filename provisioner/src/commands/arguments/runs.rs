@@ -164,6 +164,9 @@ pub(in crate::commands) struct Apply {
     /// Refuse unless the plan still has this id
     #[arg(long, value_name = "ID", help_heading = SAFETY)]
     pub(in crate::commands) plan_id: Option<String>,
+    /// Publish the manifest after a run that ended well, see `provision publish`
+    #[arg(long)]
+    pub(in crate::commands) publish: bool,
     #[command(flatten)]
     pub(in crate::commands) how: RunFlags,
     #[command(flatten)]

@@ -60,7 +60,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 #[derive(Debug, Clone)]
-struct Generated {
+pub(crate) struct Generated {
     user: String,
     description: Option<String>,
     labels: BTreeMap<String, String>,
@@ -70,7 +70,7 @@ struct Generated {
     secret: bool,
 }
 
-fn generated() -> impl Strategy<Value = Generated> {
+pub(crate) fn generated() -> impl Strategy<Value = Generated> {
     (
         "[a-z0-9][a-z0-9._@+-]{3,20}",
         proptest::option::of("[^\\p{C}]{0,60}"),
@@ -90,7 +90,7 @@ fn generated() -> impl Strategy<Value = Generated> {
 }
 
 /// The tokens as a file, each field written by the TOML writer.
-fn written(tokens: &[Generated]) -> String {
+pub(crate) fn written(tokens: &[Generated]) -> String {
     let quoted = |text: &str| toml::Value::from(text).to_string();
     let mut text = "manifest = \"acme\"\n[sinks.dev]\ntype = \"dotenv\"\npath = \".env\"\n\
                     [sinks.vault]\ntype = \"aws-secrets-manager\"\nregion = \"eu-west-1\"\n"

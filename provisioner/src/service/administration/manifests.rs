@@ -53,9 +53,12 @@ impl ManifestAdministration for Direct {
     }
 
     async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestView>, ServiceError> {
-        let Some(record) = self.service.manifest(name).await? else { return Ok(None) };
-        let (lease, document) = (self.service.lease(name).await?, self.service.published(name).await?);
-        Ok(Some(ManifestView::of(name, Some(record), lease, document)))
+        let (record, publication) = (self.service.manifest(name).await?, self.service.publication(name).await?);
+        if record.is_none() && publication.is_none() {
+            return Ok(None);
+        }
+        let lease = self.service.lease(name).await?;
+        Ok(Some(ManifestView::of(name, record, lease, publication.as_ref())))
     }
 
     async fn set_grant(&self, name: &ManifestName, grant: &Grant) -> Result<(), ServiceError> {
@@ -95,7 +98,7 @@ impl ManifestAdministration for Remote {
     }
 
     async fn note_applied(&self, manifest: &ManifestName, revision: Option<u64>) -> Result<(), ServiceError> {
-        let put = PutManifest { applied: Some(Applied { revision }), document: None };
+        let put = PutManifest { applied: Applied { revision } };
         self.line.repeat_for_nothing(Call::new("PUT", manifest_path(manifest, "")).body(&put)).await
     }
 

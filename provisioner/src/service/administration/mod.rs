@@ -2,22 +2,24 @@
 //! how this process and a server answer it.
 
 mod manifests;
+mod publications;
 mod roles;
 mod tokens;
 mod users;
 
 pub use manifests::ManifestAdministration;
+pub use publications::Publishing;
 pub use roles::RoleAdministration;
 pub use tokens::TokenAdministration;
 pub use users::UserAdministration;
 
 /// The service as commands ask it.
 pub trait Administration:
-    ManifestAdministration + TokenAdministration + UserAdministration + RoleAdministration
+    ManifestAdministration + Publishing + TokenAdministration + UserAdministration + RoleAdministration
 {
 }
 
 impl<T> Administration for T where
-    T: ManifestAdministration + TokenAdministration + UserAdministration + RoleAdministration
+    T: ManifestAdministration + Publishing + TokenAdministration + UserAdministration + RoleAdministration
 {
 }

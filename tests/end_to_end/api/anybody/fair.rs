@@ -222,7 +222,10 @@ impl Fair {
             "deliverVersion" if self.random.below(2) == 0 => json!({"state": "announced"}),
             "deliverVersion" => json!({"state": "delivered", "receipt": "r"}),
             "stageVersion" | "promoteVersion" => json!({}),
-            "publishManifest" => json!({"applied": {"revision": 7}}),
+            "noteApplied" => json!({"applied": {"revision": 7}}),
+            "beginPublication" => json!({"revision": 7}),
+            "completePublication" => json!({"number": 1, "sinks": "[sinks]", "tokens": 1}),
+            "publishTokens" => json!({"number": 1, "tokens": [{"user": "ci", "name": "t", "push": "push = []"}]}),
             "lookUp" => json!({"users": ["ada"], "roles": true}),
             "confirm" => return json!({"user": "ada", "name": "deploy", "id": id, "digest": "0".repeat(64)}),
             "setGrant" => json!({

@@ -10,7 +10,7 @@ use latchkey_sinks::azure_key_vault::{AzureKeyVault, Cloud, Network, Settings, S
 use latchkey_sinks::conformance::{Bench, On, Trouble};
 use latchkey_sinks::deadline::Elapsed;
 use latchkey_sinks::host::Queues;
-use latchkey_sinks::{DeclaredSink, PushDeclaration};
+use latchkey_sinks::{DeclaredSink, PushDeclaration, SinkFacts};
 
 use super::super::{Nap, ToolBench, elapsed};
 use super::{CLIENT_SECRET, KeyVault};
@@ -61,6 +61,10 @@ fn name(place: &Place) -> &str {
 impl Bench for KeyVaultBench {
     fn sink(&self) -> Arc<dyn DeclaredSink> {
         Arc::new(self.sink_with(self.settings(None), Variables::These(self.vault.variables())))
+    }
+
+    fn facts(&self) -> Option<Box<dyn SinkFacts>> {
+        Some(Box::new(self.settings(None)))
     }
 
     fn push(&self, name: &str) -> PushDeclaration {

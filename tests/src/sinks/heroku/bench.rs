@@ -12,7 +12,7 @@ use latchkey_sinks::heroku::{self as sink, Settings, Target};
 use latchkey_sinks::host::Queues;
 use latchkey_sinks::login::Login;
 use latchkey_sinks::transport::{Address, Http};
-use latchkey_sinks::{DeclaredSink, PushDeclaration};
+use latchkey_sinks::{DeclaredSink, PushDeclaration, SinkFacts};
 use tempfile::TempDir;
 
 use super::super::vendor::Listening;
@@ -59,11 +59,14 @@ impl HerokuBench {
         std::fs::write(self.file(), login).expect("a file of one's own can be written");
     }
 
+    fn settings(&self, target: Target) -> Settings {
+        Settings { target, login: Login::File { file: self.file() }, endpoint: Some(self.heroku.url()) }
+    }
+
     /// The sink on an app or a stage.
     pub fn sink_for(&self, target: Target) -> sink::Heroku {
-        let endpoint = self.heroku.url();
-        let address = Address::parse(&endpoint).expect("loopback is an address");
-        let config = Settings { target, login: Login::File { file: self.file() }, endpoint: Some(endpoint) };
+        let config = self.settings(target);
+        let address = Address::parse(&self.heroku.url()).expect("loopback is an address");
         let made = sink::Heroku::new(&config, &Queues::default()).expect("loopback is an address");
         made.with_transport(Arc::new(Http::new(address)), Nap, elapsed)
     }
@@ -73,6 +76,10 @@ impl HerokuBench {
 impl Bench for HerokuBench {
     fn sink(&self) -> Arc<dyn DeclaredSink> {
         Arc::new(self.sink_for(Target::App(APP.to_owned())))
+    }
+
+    fn facts(&self) -> Option<Box<dyn SinkFacts>> {
+        Some(Box::new(self.settings(Target::App(APP.to_owned()))))
     }
 
     fn push(&self, name: &str) -> PushDeclaration {

@@ -13,7 +13,7 @@ use latchkey_sinks::host::Queues;
 use latchkey_sinks::login::Login;
 use latchkey_sinks::transport::{Address, Http};
 use latchkey_sinks::vercel::{self as sink, Environment, Settings};
-use latchkey_sinks::{DeclaredSink, PushDeclaration};
+use latchkey_sinks::{DeclaredSink, PushDeclaration, SinkFacts};
 use tempfile::TempDir;
 
 use super::super::vendor::Listening;
@@ -94,6 +94,10 @@ impl VercelBench {
 impl Bench for VercelBench {
     fn sink(&self) -> Arc<dyn DeclaredSink> {
         Arc::new(self.sink_for(&self.settings()))
+    }
+
+    fn facts(&self) -> Option<Box<dyn SinkFacts>> {
+        Some(Box::new(self.settings()))
     }
 
     fn push(&self, name: &str) -> PushDeclaration {

@@ -1,0 +1,72 @@
+//! A CI job that publishes its manifest by URL.
+
+use serde_json::json;
+use tests::remote::{Proxy, Trouble};
+
+use super::{Remote, head};
+
+const VAULT: &str = r#"
+[sinks.vault]
+type = "aws-secrets-manager"
+region = "eu-west-1"
+account = "123456789012"
+
+[tokens.build-api]
+user = "ci"
+push = [{ sink = "vault", name = "prod/build-token" }]
+"#;
+
+fn start() -> Remote {
+    Remote::with(&format!("{}{VAULT}", head("url = \"URL\"")))
+}
+
+#[test]
+fn a_job_publishes_and_withdraws_by_url() {
+    let remote = start();
+    remote.run("publish --revision 4").exits(0);
+    let shown = remote.run("manifest show acme --format json").exits(0).json();
+    assert_eq!((&shown["publication"]["revision"], &shown["publication"]["tokens"]), (&json!(4), &json!(1)));
+    assert_eq!(shown["publication"]["by"], "pipeline/main-pipeline");
+    let again = remote.run("publish --revision 4 --format json").exits(0).json();
+    assert_eq!(again["unchanged"], true);
+    remote.run("publish --revision 3").exits(4);
+    remote.admin("manifest grant acme --from tokens.toml").exits(0);
+    let granted = remote.run("publish --revision 4 --format json").exits(0).json();
+    assert_eq!(granted["not_granted"], json!([]));
+    remote.run("publish --withdraw").exits(0);
+    let shown = remote.run("manifest show acme --format json").exits(0).json();
+    assert_eq!(shown["publication"], json!(null));
+}
+
+#[test]
+fn publishing_goes_through_whatever_request_or_answer_is_lost() {
+    let remote = start();
+    let proxy = Proxy::before(&remote.url);
+    remote.world.edit(&remote.url, &proxy.url());
+    for trouble in [Trouble::RequestLost, Trouble::AnswerLost] {
+        for (method, ending) in [
+            ("GET", "/publication"),
+            ("POST", "/publication"),
+            ("GET", "/publication/tokens"),
+            ("PUT", "/publication/tokens"),
+            ("PUT", "/publication"),
+        ] {
+            proxy.trouble(method, ending, trouble, 1);
+        }
+    }
+    let url = proxy.url();
+    let run = |words: &str| remote.world.run_in(&[("LATCHKEY_URL", &url), ("LATCHKEY_TOKEN", &remote.job)], words);
+    let published = run("publish --format json").exits(0).json();
+    assert_eq!((&published["tokens"], &published["written"]), (&json!(1), &json!(1)));
+    assert_eq!(run("publish --format json").exits(0).json()["unchanged"], true);
+}
+
+#[test]
+fn a_job_of_another_manifest_publishes_nothing() {
+    let remote = start();
+    remote.world.edit("manifest = \"acme\"", "manifest = \"other\"");
+    let refused = remote.run("publish").exits(1);
+    assert!(refused.stderr.contains("not found, or this token is not allowed to see it"), "{}", refused.stderr);
+    let shown = remote.admin("manifest show other").exits(1);
+    assert!(shown.stderr.contains("does not know the manifest `other`"), "{}", shown.stderr);
+}
