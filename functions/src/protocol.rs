@@ -285,6 +285,7 @@ impl Token {
         version.promoted = Some(now);
         version.expiry = terms.map(|terms| terms.expires_in.after(now));
         version.terms = terms;
+        self.retry = None;
         let overlap_ends = terms.map_or(now, |terms| terms.overlap.after(now));
         for older in self.versions.iter_mut().filter(|older| older.number < number) {
             if older.state == VersionState::Current {

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod key;
+mod retry;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use crate::secret::{Digest, Fingerprint, KnownDigest, TokenId};
 
 pub use delivery::{Delivery, PlaceRecord, Repairs};
 pub use key::{TokenKey, TokenRef};
+pub use retry::Retry;
 
 /// How many fingerprints of retired versions are kept.
 pub const RETIRED_KEPT: usize = 20;
@@ -84,6 +86,9 @@ pub struct Token {
     /// How and when it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Ended>,
+    /// When the scheduled job looks at it again, where it could not do what is due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
     /// Counts changes of this record.
     pub revision: u64,
     /// The last uses of its versions, kept apart from the versions so that noting one disturbs nothing else.
@@ -274,6 +279,7 @@ impl Token {
             highest: 0,
             leaving: None,
             ended: None,
+            retry: None,
             revision: 1,
             uses: BTreeMap::new(),
         }
@@ -368,6 +374,7 @@ impl Token {
     /// The next instant at which something has to be done or ends, for the scheduled job.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let retirements = self.versions.iter().filter_map(|version| version.overlap_ends);
-        self.due().into_iter().chain(self.ends_at()).chain(retirements).min()
+        let next = self.due().into_iter().chain(self.ends_at()).chain(retirements).min()?;
+        Some(self.retry.map_or(next, |retry| next.max(retry.at)))
     }
 }

@@ -4,6 +4,7 @@ pub mod apply;
 pub mod commands;
 pub mod dynamodb;
 pub mod embedded;
+pub mod job;
 pub mod manifest;
 pub mod observe;
 pub mod output;

@@ -189,6 +189,7 @@ impl Token {
             return Err(refusal);
         }
         self.drop_version(number);
+        self.retry = None;
         Ok(())
     }
 

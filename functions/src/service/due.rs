@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
-use super::Service;
+use super::{Caller, Denied, Service};
 use crate::table::keys::{self, Item, Key};
-use crate::table::{Range, TableError, decode_token};
-use crate::token::{Token, TokenKey};
+use crate::table::{Range, TableError, TransactError, Transaction, Write, decode_token, encode_token};
+use crate::token::{Retry, Token, TokenKey, TokenState};
 
 /// A page of what falls due.
 #[derive(Debug, Clone)]
@@ -43,6 +43,18 @@ impl DuePosition {
         let at = row.get(keys::DUE_SK)?.as_s().ok()?.clone();
         Some(Self { shard, after: Some((at, keys::token_of(&Key::of(row)?)?)) })
     }
+}
+
+/// Why nothing was put off.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PutOffError {
+    /// The caller does not run the manifest.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The table.
+    #[error(transparent)]
+    Table(#[from] TableError),
 }
 
 impl Service {
@@ -81,5 +93,39 @@ impl Service {
         let mut due: HashMap<Key, Token> =
             records.into_iter().filter(is_due).map(|token| (keys::token(&token.key()), token)).collect();
         Ok(DuePage { tokens: found.iter().filter_map(|key| due.remove(key)).collect(), next })
+    }
+
+    /// Notes that what is due of a token, as it was read, could not be done: it falls due again at `until`, and without one
+    /// after a pause that grows each time. Nothing is noted where anything about the token has changed since.
+    ///
+    /// # Errors
+    /// When the caller does not run the token's manifest, or the table cannot be written.
+    pub async fn put_off(&self, caller: &Caller, token: &Token, until: Option<Timestamp>) -> Result<(), PutOffError> {
+        if let Some(manifest) = &token.managed_by {
+            caller.must_run(manifest)?;
+        }
+        let now = self.now();
+        let next = Retry::after(token.retry, now);
+        let next = until.filter(|until| *until > now).map_or(next, |at| Retry { at, ..next });
+        let put_off = Token { retry: Some(next), ..token.clone() };
+        let (was, will) = (encode_token(token)?, encode_token(&put_off)?);
+        let mut transaction = Transaction::default();
+        let change = Write::change(keys::token(&token.key()), &was, &will, token.revision);
+        change.map(|change| transaction.add(change));
+        match self.table.transact(transaction).await {
+            Ok(()) | Err(TransactError::Cancelled(_)) => Ok(()),
+            Err(TransactError::Table(error)) => Err(error.into()),
+        }
+    }
+
+    /// Moves a token that has expired for good to the ended ones: its name and its place among its user's tokens are free.
+    /// One that has not, or that comes back with its next version, stays.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn sweep_expired(&self, token: &Token) -> Result<bool, TableError> {
+        let now = self.now();
+        let for_good = token.managed_by.is_none() && token.state(now) == TokenState::Expired;
+        if for_good { self.move_expired(token).await } else { Ok(false) }
     }
 }

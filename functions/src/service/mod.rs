@@ -39,7 +39,7 @@ pub use change::ChangeError;
 pub use clock_guard::AcceptError;
 pub use create::{CreateError, Life, NewToken};
 pub use created::NEW_MAX;
-pub use due::{DuePage, DuePosition};
+pub use due::{DuePage, DuePosition, PutOffError};
 pub use edit::{Edit, EditError, Forget};
 pub use grant::{GRANT_MAX, Grant, GrantError};
 pub use introspect::{Introspection, Presented};

@@ -171,6 +171,19 @@ impl Service {
         Ok(PublishedPage { tokens, next })
     }
 
+    /// What is published of some tokens; those that are not are missing. Calls grow with the tokens, 100 a call.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn published_of(
+        &self,
+        name: &ManifestName,
+        tokens: &[TokenKey],
+    ) -> Result<Vec<PublishedToken>, TableError> {
+        let wanted: Vec<keys::Key> = tokens.iter().map(|token| keys::published(name, token)).collect();
+        self.table.get_each(&wanted, decode).await
+    }
+
     /// Begins a publication: earlier ones that are under way cannot go on. Answers its number.
     ///
     /// # Errors

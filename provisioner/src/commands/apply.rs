@@ -8,8 +8,8 @@ use super::exit::{Code, Fault};
 use super::interrupt::Signals;
 use super::plan::options;
 use super::run::{RunRequest, run};
-use super::schedule::Schedule;
-use super::{choose, compromised, open, saved};
+use super::schedule::{Schedule, What};
+use super::{choose, compromised, job, open, saved};
 use crate::output::Printer;
 use crate::plan::{Options, Rotate};
 
@@ -30,6 +30,9 @@ pub(super) async fn apply(printer: Printer, service: Option<&str>, arguments: &A
 
 /// Rotates what is due, the named tokens, or all; or replaces leaked secrets.
 pub(super) async fn rotate(printer: Printer, service: Option<&str>, arguments: RotateArguments) -> Result<Code, Fault> {
+    if arguments.published {
+        return published(printer, service, &arguments).await;
+    }
     let mut words = arguments.words.clone();
     let is_file = words.first().is_some_and(|word| {
         std::path::Path::new(word).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
@@ -44,7 +47,7 @@ pub(super) async fn rotate(printer: Printer, service: Option<&str>, arguments: R
         open::load(printer, file.as_deref(), &arguments.allow)?;
         let RotateArguments { allow, how, .. } = arguments;
         let service = service.map(str::to_owned);
-        let schedule = Schedule { printer, service, file, allow, how, every };
+        let schedule = Schedule { printer, service, what: What::Manifest { file, allow, how }, every };
         return Ok(schedule.run(None, &Signals::watch(printer)).await);
     }
     let manifest = open::load(printer, file.as_deref(), &arguments.allow)?;
@@ -78,6 +81,20 @@ pub(super) async fn rotate(printer: Printer, service: Option<&str>, arguments: R
     let wish =
         RunRequest { how: &arguments.how, may, only, pausing, machines, plan_id: None, saved: None, publish: false };
     run(printer, service, &manifest, wish).await
+}
+
+/// Rotates what is due of published manifests, once or again and again.
+async fn published(printer: Printer, service: Option<&str>, arguments: &RotateArguments) -> Result<Code, Fault> {
+    if let Some(word) = arguments.words.first() {
+        return Err(Fault::new(format!("cannot combine `{word}` with `--published`"))
+            .hint("`--published` rotates what is due of all manifests that the service's table has"));
+    }
+    let signals = Signals::watch(printer);
+    let Some(every) = arguments.every else {
+        return job::run(printer, service, &signals.begin()).await;
+    };
+    let service = service.map(str::to_owned);
+    Ok(Schedule { printer, service, what: What::Published, every }.run(None, &signals).await)
 }
 
 /// A word that is no token may be a file that was meant as the manifest.

@@ -13,6 +13,7 @@ mod exit;
 mod forget;
 mod init;
 mod interrupt;
+mod job;
 mod leases;
 mod lock;
 mod manifest;

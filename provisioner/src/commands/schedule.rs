@@ -11,6 +11,7 @@ use latchkey::lifetime::Seconds;
 use super::arguments::{Allow, RunFlags};
 use super::exit::{Code, Fault};
 use super::interrupt::Signals;
+use super::job;
 use super::open::{self, IfMissing};
 use super::run::{At, RunRequest, Stop, run_until};
 use crate::output::Printer;
@@ -29,14 +30,25 @@ const JITTER_MAX: Duration = Duration::from_mins(5);
 #[derive(Debug)]
 pub(super) struct Schedule {
     pub(super) printer: Printer,
-    /// Where the service is, where that is not what the manifest says.
+    /// Where the service is, where that is not what a manifest says.
     pub(super) service: Option<String>,
-    /// The manifest, read anew for each run.
-    pub(super) file: Option<PathBuf>,
-    pub(super) allow: Allow,
-    pub(super) how: RunFlags,
+    pub(super) what: What,
     /// From the end of a run to the next.
     pub(super) every: Seconds,
+}
+
+/// What is rotated.
+#[derive(Debug)]
+pub(super) enum What {
+    /// What a manifest declares.
+    Manifest {
+        /// Read anew for each run.
+        file: Option<PathBuf>,
+        allow: Allow,
+        how: RunFlags,
+    },
+    /// What manifests have published.
+    Published,
 }
 
 /// An interval as it is typed.
@@ -74,7 +86,12 @@ impl Schedule {
     }
 
     async fn once(&self, client: Option<&Client>, pauses: &mut Pauses, signals: &Signals) -> Result<Code, Fault> {
-        let manifest = open::load(self.printer, self.file.as_deref(), &self.allow)?;
+        let What::Manifest { file, allow, how } = &self.what else {
+            let service = self.service.as_deref();
+            self.printer.talk(&format!("rotating what is due of published manifests, every {}", self.every));
+            return job::run(self.printer, service, &signals.begin()).await;
+        };
+        let manifest = open::load(self.printer, file.as_deref(), allow)?;
         let address = open::address(self.service.as_deref(), Some(&manifest))?;
         let opened = match client {
             Some(client) => client.clone(),
@@ -88,7 +105,7 @@ impl Schedule {
             self.printer.talk(&format!("{tokens} that failed before will be tried again from {} on", minute(until)));
         }
         let wish = RunRequest {
-            how: &self.how,
+            how,
             may: Options::default(),
             only: &[],
             pausing: &pausing,

@@ -13,7 +13,7 @@ use super::exit::Code;
 use super::exit::Fault;
 use super::interrupt::Signals;
 use super::open::{self, IfMissing};
-use super::schedule::Schedule;
+use super::schedule::{Schedule, What};
 use crate::output::Printer;
 use crate::plan::Stop;
 use crate::server::{Limits, Server};
@@ -73,7 +73,8 @@ pub(super) async fn run(printer: Printer, service: Option<String>, arguments: Se
 async fn rotate(printer: Printer, (service, client): (Option<String>, &Client), arguments: Serve) {
     let Serve { rotate: Some(file), allow, every, .. } = arguments else { return };
     let how = RunFlags { wait: LEASE_WAIT, ..RunFlags::default() };
-    let schedule = Schedule { printer, service, file: Some(file), allow, how, every };
+    let what = What::Manifest { file: Some(file), allow, how };
+    let schedule = Schedule { printer, service, what, every };
     schedule.run(Some(client), &Signals::watch(printer)).await;
 }
 

@@ -11,28 +11,32 @@ use latchkey_sinks::{PushDeclaration, SinkDeclaration};
 
 use super::places;
 use super::pushes;
+use super::rotation::{self, Rotation};
 use super::sinks::{self, ReadSink};
 
 /// What texts are called that are in no file. Nothing is looked up there.
 const NOWHERE: &str = "publication";
 const FOLDER: &str = "/publication";
 
-/// The sinks of a publication.
+/// The sinks of a publication, and when what is due is rotated.
 pub(crate) struct Stored<'a> {
     manifest: &'a ManifestName,
     sinks: BTreeMap<String, ReadSink>,
+    pub(crate) rotation: Rotation,
 }
 
-/// Reads a text that has the tables `[sinks.NAME]` and nothing else, with all that is wrong with it.
+/// Reads a text that has the tables `[sinks.NAME]` and `[rotation]` and nothing else, with all that is wrong with it.
 pub(crate) fn sinks<'a>(manifest: &'a ManifestName, text: &str) -> (Stored<'a>, Vec<Fault>) {
-    let (sinks, faults) = reading(manifest, text, |mut fields, reading| {
+    let ((sinks, rotation), faults) = reading(manifest, text, |mut fields, reading| {
+        let rotation = fields.section("rotation", reading);
+        let rotation = rotation.map_or_else(Rotation::default, |section| rotation::rotation(&section, reading));
         let section = fields.section("sinks", reading);
         let sinks = section.map_or_else(BTreeMap::new, |section| sinks::sinks(&section, reading));
         fields.finish(reading);
         places::check_sinks(&sinks, reading);
-        sinks
+        (sinks, rotation)
     });
-    (Stored { manifest, sinks }, faults)
+    (Stored { manifest, sinks, rotation }, faults)
 }
 
 impl Stored<'_> {

@@ -11,7 +11,7 @@ use crate::manifest::{Manifest, TokenDeclaration};
 /// A publication as it is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publication {
-    /// The tables `[sinks.NAME]` that its tokens use, as TOML.
+    /// The tables `[sinks.NAME]` that its tokens use, and `[rotation]`, as TOML.
     pub sinks: String,
     /// Each token's list `push`, as TOML.
     pub tokens: BTreeMap<TokenKey, String>,
@@ -49,7 +49,9 @@ impl Publication {
         let declared = document.get("sinks").and_then(Value::as_table);
         let sinks: Table =
             used.into_iter().filter_map(|name| Some((name.to_owned(), in_order(declared?.get(name)?)))).collect();
-        Self { sinks: printed(&[("sinks", Value::Table(sinks))]), tokens, skipped }
+        let mut head = vec![("sinks", Value::Table(sinks))];
+        head.extend(document.get("rotation").map(|rotation| ("rotation", in_order(rotation))));
+        Self { sinks: printed(&head), tokens, skipped }
     }
 }
 

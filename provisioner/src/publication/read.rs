@@ -7,13 +7,15 @@ use latchkey::token::TokenKey;
 use latchkey_sinks::reading::{Fault, Severity};
 use latchkey_sinks::{PushDeclaration, SinkDeclaration};
 
-use crate::manifest::stored;
+use crate::manifest::{Rotation, stored};
 
 /// What the job may go by.
 #[derive(Debug)]
 pub struct Readable {
     /// The sinks by name.
     pub sinks: BTreeMap<String, SinkDeclaration>,
+    /// When what is due is rotated.
+    pub rotation: Rotation,
     /// Each token's pushes.
     pub pushes: BTreeMap<TokenKey, Vec<PushDeclaration>>,
     /// The tokens whose rows are wrong, with all that is: the job leaves them alone. One may be of a publication that was
@@ -53,5 +55,6 @@ pub fn read<'a>(
             pushes.insert(token.clone(), read);
         }
     }
-    Ok(Readable { sinks: stored.declared().collect(), pushes, refused })
+    let sinks = stored.declared().collect();
+    Ok(Readable { sinks, rotation: stored.rotation, pushes, refused })
 }

@@ -28,6 +28,7 @@ mod people;
 mod promises;
 mod prune;
 mod publish;
+mod published;
 mod saved;
 mod schedule;
 mod selection;

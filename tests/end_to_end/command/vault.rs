@@ -36,13 +36,13 @@ struct Vault {
 }
 
 /// The way to the vault, which can be shut: then nothing answers.
-struct Gate {
-    url: String,
+pub(super) struct Gate {
+    pub(super) url: String,
     open: Arc<AtomicBool>,
 }
 
 impl Gate {
-    async fn to(url: &str) -> Self {
+    pub(super) async fn to(url: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (gate, vault) = (listener.local_addr().unwrap(), url.trim_start_matches("http://").to_owned());
         let open = Arc::new(AtomicBool::new(true));
@@ -62,7 +62,7 @@ impl Gate {
         Self { url: format!("http://{gate}"), open }
     }
 
-    fn shut(&self, shut: bool) {
+    pub(super) fn shut(&self, shut: bool) {
         self.open.store(!shut, Ordering::SeqCst);
     }
 }

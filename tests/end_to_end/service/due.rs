@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use latchkey::lifetime::Seconds;
-use latchkey::service::{NewToken, UserChange};
+use latchkey::service::{Caller, NewToken, PutOffError, UserChange};
 use latchkey::table::keys;
 use latchkey::token::{Token, TokenKey};
-use tests::world::{World, key, managed_token};
+use tests::world::{TERMS, World, key, managed_token};
 
 /// When a token that was staged at the start and never announced is due, and something more.
 fn soon(world: &World) -> Timestamp {
@@ -149,4 +149,63 @@ async fn a_rotation_falls_due_and_then_no_longer() {
     // The end of the older version's overlap is a deadline too.
     world.clock.advance(Seconds::hours(25));
     assert_eq!(world.service.due(world.now(), 10, None).await.unwrap().tokens.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_put_off_falls_due_again_after_a_pause_that_grows_until_something_is_done() {
+    let world = world().await;
+    make(&world, ["api".to_owned()]).await;
+    let api = key("ci", "api");
+    let read = async || world.service.holder(&api).await.unwrap().unwrap();
+    let is_due = async || !world.service.due(world.now(), 10, None).await.unwrap().tokens.is_empty();
+    let token = read().await.reference();
+    world.service.promote(&world.admin, &token, 1).await.unwrap();
+    world.clock.advance(Seconds::days(31));
+    for minutes in [15, 30, 60] {
+        assert!(is_due().await);
+        world.service.put_off(&world.admin, &read().await, None).await.unwrap();
+        world.clock.advance(Seconds(minutes * 60 - 1));
+        assert!(!is_due().await, "{minutes}");
+        world.clock.advance(Seconds(1));
+    }
+    let until = Seconds::hours(5).after(world.now());
+    let before = read().await;
+    world.service.put_off(&world.admin, &before, Some(until)).await.unwrap();
+    assert_eq!(read().await.revision, before.revision, "no look of anybody is in vain");
+    world.clock.advance(Seconds(5 * 3600 - 1));
+    assert!(!is_due().await);
+    world.clock.advance(Seconds(1));
+    assert!(is_due().await);
+    // Whoever did something since knows more.
+    let before = read().await;
+    world.service.stage(&world.admin, &token).await.unwrap();
+    world.service.put_off(&world.admin, &before, None).await.unwrap();
+    assert!(is_due().await);
+    world.service.put_off(&world.admin, &read().await, None).await.unwrap();
+    world.service.promote(&world.admin, &token, 2).await.unwrap();
+    let promoted = read().await;
+    assert_eq!(promoted.retry, None);
+    assert_eq!(promoted.next_deadline(), Some(TERMS.overlap.after(world.now())));
+    let hers = world.token("ci", "of-a-stranger").await;
+    let stranger = Caller::token(&world.valid(hers.secret.expose()).await, None);
+    let refused = world.service.put_off(&stranger, &promoted, None).await;
+    assert!(matches!(refused, Err(PutOffError::Denied(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn only_what_expired_for_good_is_swept() {
+    let world = world().await;
+    make(&world, ["managed".to_owned()]).await;
+    world.token("ci", "by-hand").await;
+    world.clock.advance(Seconds::days(20));
+    world.token("ci", "later").await;
+    world.clock.advance(Seconds::days(20));
+    for (name, swept) in [("managed", false), ("by-hand", true), ("later", false)] {
+        let token = world.service.holder(&key("ci", name)).await.unwrap().unwrap();
+        assert_eq!(world.service.sweep_expired(&token).await.unwrap(), swept, "{name}");
+        assert_eq!(world.service.holder(&key("ci", name)).await.unwrap().is_none(), swept, "{name}");
+    }
+    let ended = world.service.list_ended(&"ci".parse().unwrap(), (10, None), None).await.unwrap().tokens;
+    assert_eq!(names(&ended), ["by-hand".to_owned()].into());
+    world.token("ci", "by-hand").await;
 }

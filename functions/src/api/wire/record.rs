@@ -276,6 +276,7 @@ impl TokenRecord {
             retired: self.retired,
             highest: self.highest,
             leaving: self.leaving,
+            retry: None,
             ended,
             revision: self.revision,
             uses,

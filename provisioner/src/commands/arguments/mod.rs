@@ -73,6 +73,7 @@ pub(super) enum Command {
   provision rotate
   provision rotate production-api
   provision rotate --every 1h
+  provision rotate --published --service table:latchkey
   provision rotate --compromised production-api")]
     Rotate(Rotate),
     /// Publish a manifest, so that the scheduled job rotates its tokens

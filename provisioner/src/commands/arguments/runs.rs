@@ -210,6 +210,15 @@ pub(in crate::commands) struct Rotate {
     /// Rotate every token now
     #[arg(long, help_heading = SELECTION)]
     pub(in crate::commands) all: bool,
+    /// Rotate what is due of all published manifests instead, on the service's own table
+    #[arg(
+        long,
+        conflicts_with_all = [
+            "all", "compromised", "allow_rotations", "force_retire", "forget", "forget_branch", "forget_machine", "only",
+            "sink", "steal", "revision", "wait"
+        ]
+    )]
+    pub(in crate::commands) published: bool,
     /// Come back and rotate what is due at this interval, until interrupted; SIGUSR1 starts the next run at once
     #[arg(
         long,

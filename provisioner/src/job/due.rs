@@ -1,0 +1,271 @@
+//! A slice of what is due: planned and applied as any run does it, and put off where that is not enough.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use latchkey::name::ManifestName;
+use latchkey::place::{Place, PlaceId};
+use latchkey::service::{Caller, Grant, Publication, PutOffError, Service};
+use latchkey::token::{Token, TokenKey};
+use latchkey_sinks::{ManifestSinks, SinkSet as _};
+
+use super::slice::Slice;
+use super::{Job, Report, Trouble, declared};
+use crate::apply::{Run, apply};
+use crate::manifest::{Manifest, granted};
+use crate::observe::observe;
+use crate::observe::preparing::refusals;
+use crate::plan::{self, Labels, Note, Options, Plan, TokenPlan, Tone};
+use crate::publication;
+use crate::service::ServiceError;
+
+/// How many tokens are worked on at once: what a crash can leave staged, and what memory contains, is bounded by it.
+pub(super) const SLICE: usize = 200;
+
+/// How many passes a slice takes, when a place has to be repaired at once.
+const PASSES: usize = 3;
+
+/// What is due, by whose it is.
+pub(super) struct Due {
+    pub(super) managed: BTreeMap<ManifestName, Vec<Token>>,
+    /// Made by hand.
+    pub(super) unmanaged: Vec<Token>,
+}
+
+impl Due {
+    pub(super) fn of(tokens: Vec<Token>) -> Self {
+        let mut due = Self { managed: BTreeMap::new(), unmanaged: Vec::new() };
+        for token in tokens {
+            match token.managed_by.clone() {
+                Some(manifest) => due.managed.entry(manifest).or_default().push(token),
+                None => due.unmanaged.push(token),
+            }
+        }
+        due
+    }
+}
+
+/// How it went with the tokens of a slice.
+#[derive(Default)]
+struct Went {
+    /// When those that wait go on, where that is known.
+    waiting: BTreeMap<TokenKey, Option<Timestamp>>,
+    failed: BTreeSet<TokenKey>,
+}
+
+impl Job<'_> {
+    /// Brings some tokens of a manifest in sync, and puts off what remains due.
+    pub(super) async fn slice(
+        &self,
+        (service, caller): (&Service, &Caller),
+        publication: &Publication,
+        (name, tokens): (&ManifestName, &[Token]),
+        report: &mut Report,
+    ) -> Result<(), ServiceError> {
+        let keys: Vec<TokenKey> = tokens.iter().map(Token::key).collect();
+        let rows = service.published_of(name, &keys).await?;
+        let rows: BTreeMap<TokenKey, String> = rows.into_iter().map(|row| (row.key(), row.push)).collect();
+        let texts = rows.iter().map(|(token, push)| (token, push.as_str()));
+        let mut went = Went::default();
+        match publication::read(name, &publication.sinks, texts) {
+            Err(faults) => {
+                let why = faults.first().map_or_else(String::new, |fault| format!(": {}", fault.message));
+                for token in &keys {
+                    let reason = format!("what `{name}` has published cannot be read{why}");
+                    report.failed.push(Trouble::new(name, token, reason).hint("publish it again: `provision publish`"));
+                }
+            }
+            Ok(published) => {
+                for (token, faults) in &published.refused {
+                    let why = faults.first().map_or_else(String::new, |fault| format!(": {}", fault.message));
+                    let trouble = Trouble::new(name, token, format!("its published pushes cannot be read{why}"));
+                    report.failed.push(trouble.hint("publish it again: `provision publish`"));
+                }
+                let refused = published.refused.keys().cloned().collect();
+                let manifest = declared::manifest(name, published, tokens);
+                let absent = keys.iter().filter(|key| !rows.contains_key(*key));
+                for token in absent {
+                    let reason =
+                        "it is not published: the job cannot reach one of its places, or nobody has published it yet";
+                    report.skipped.push(Trouble::new(name, token, reason).hint("`provision publish` says which"));
+                }
+                let grant = service.manifest(name).await?.and_then(|record| record.grant).unwrap_or_default();
+                went = self.run(manifest, tokens, (&grant, &refused), report).await?;
+            }
+        }
+        self.put_off((service, caller), (name, &keys), &went, report).await
+    }
+
+    /// Plans and applies what may be done.
+    async fn run(
+        &self,
+        mut manifest: Manifest,
+        tokens: &[Token],
+        (grant, refused): (&Grant, &BTreeSet<TokenKey>),
+        report: &mut Report,
+    ) -> Result<Went, ServiceError> {
+        let sinks = ManifestSinks::new(&manifest.sinks, self.machine, &manifest.bounds);
+        self.keep(&mut manifest, (tokens, refused), (&sinks, grant), report).await;
+        let labels = Labels::new(&manifest.folder, self.machine);
+        let (mut went, mut done) = (Went::default(), 0);
+        if manifest.tokens.is_empty() {
+            return Ok(went);
+        }
+        let wanted = manifest.tokens.iter().map(|token| TokenKey::new(token.user.clone(), token.name.clone()));
+        let slice = Slice { protocol: self.client.protocol(), tokens: wanted.collect() };
+        let mut options = Options::default();
+        for pass in 1..=PASSES {
+            let observation = observe(&slice, &sinks, &manifest).await?;
+            if let Some(fault) = plan::faults(&manifest, &observation).first() {
+                self.fail_all(&manifest, &fault.message, (&mut went, report));
+                break;
+            }
+            let mut plan = plan::plan(&manifest, &observation, &options);
+            let refused = refusals(&sinks, plan.tokens.iter().flat_map(TokenPlan::targets)).await;
+            plan::refuse(&mut plan, &refused);
+            if let Some(guard) = plan.guards.first() {
+                self.fail_all(&manifest, &guard.to_string(), (&mut went, report));
+                break;
+            }
+            note(&plan, &mut went);
+            let (client, options) = (&slice, &mut options);
+            let run = Run {
+                client,
+                sinks: &sinks,
+                manifest: &manifest,
+                options,
+                labels: &labels,
+                reporter: self.reporter,
+                stop: self.stop,
+            };
+            let outcome = apply(&run, &plan, &observation).await?;
+            done += outcome.done;
+            if !outcome.another_pass || outcome.stopped || pass == PASSES {
+                for failure in &outcome.failures {
+                    let Some(token) = slice.tokens.iter().find(|token| failure.subject == token.to_string()) else {
+                        continue;
+                    };
+                    went.failed.insert(token.clone());
+                    let reason = format!("{}; {}", failure.message, failure.state);
+                    report.failed.push(Trouble::new(&manifest.name, token, reason).hint(&failure.hint));
+                }
+                blocked(&plan, &labels, (&mut went, report));
+                report.stopped |= outcome.stopped;
+                break;
+            }
+            options.begin_another_pass();
+        }
+        report.done += done;
+        report.waiting += went.waiting.len();
+        Ok(went)
+    }
+
+    fn fail_all(&self, manifest: &Manifest, reason: &str, (went, report): (&mut Went, &mut Report)) {
+        for token in &manifest.tokens {
+            let key = TokenKey::new(token.user.clone(), token.name.clone());
+            report.failed.push(Trouble::new(&manifest.name, &key, reason));
+            went.failed.insert(key);
+        }
+    }
+
+    /// Leaves out what the job must not touch, before anything is looked at: tokens whose published places are not those
+    /// that they are recorded with, and those with a place that the manifest's grant does not contain.
+    async fn keep(
+        &self,
+        manifest: &mut Manifest,
+        (tokens, refused): (&[Token], &BTreeSet<TokenKey>),
+        (sinks, grant): (&ManifestSinks, &Grant),
+        report: &mut Report,
+    ) {
+        let mut kept = Vec::new();
+        for declaration in std::mem::take(&mut manifest.tokens) {
+            let key = TokenKey::new(declaration.user.clone(), declaration.name.clone());
+            let Some(record) = tokens.iter().find(|token| token.key() == key) else { continue };
+            let foreign = record.places.values().find(|recorded| !grant.allows_entry(&recorded.place));
+            if let Some(foreign) = foreign {
+                let entry = foreign.place.entry();
+                let reason = format!("the grant of `{}` does not contain the entry `{entry}`", manifest.name);
+                // What a grant is set to replaces what it was.
+                let added =
+                    entry.parse().ok().map(|entry| Grant { entries: BTreeSet::from([entry]), ..Grant::default() });
+                let grown = added.map(|added| granted::command(&manifest.name, &granted::with(grant.clone(), &added)));
+                let hint = grown.map_or_else(
+                    || format!("an admin grants the beginning of it: `provision manifest grant {} ..`", manifest.name),
+                    |command| format!("an admin adds it: `{command}`"),
+                );
+                report.skipped.push(Trouble::new(&manifest.name, &key, reason).hint(hint));
+                continue;
+            }
+            let places = join_all(declaration.pushes.iter().map(|push| sinks.place(push))).await;
+            let unknown = places.iter().find_map(|place| place.as_ref().err());
+            if let Some(error) = unknown {
+                report.failed.push(Trouble::new(&manifest.name, &key, error.to_string()));
+                continue;
+            }
+            let published: BTreeSet<PlaceId> = places.iter().flatten().map(Place::id).collect();
+            let recorded = record.places.iter().filter(|(_, place)| place.declared).map(|(id, _)| id.clone());
+            if published != recorded.collect() {
+                let reason = "its published places are not those that it was applied with";
+                let hint = "apply and publish the same manifest: `provision apply --publish`";
+                report.skipped.push(Trouble::new(&manifest.name, &key, reason).hint(hint));
+                continue;
+            }
+            if !refused.contains(&key) {
+                kept.push(declaration);
+            }
+        }
+        manifest.tokens = kept;
+    }
+
+    /// What is still due falls due again later.
+    async fn put_off(
+        &self,
+        (service, caller): (&Service, &Caller),
+        (manifest, keys): (&ManifestName, &[TokenKey]),
+        went: &Went,
+        report: &mut Report,
+    ) -> Result<(), ServiceError> {
+        let now = service.now();
+        for token in service.holders(keys).await? {
+            let still = token.managed_by.as_ref() == Some(manifest) && token.ended.is_none();
+            let Some(due) = token.next_deadline().filter(|due| still && *due <= now) else { continue };
+            report.oldest = Some(report.oldest.map_or(due, |oldest| oldest.min(due)));
+            let until = went.waiting.get(&token.key()).copied().flatten();
+            let until = until.filter(|_| !went.failed.contains(&token.key()));
+            match service.put_off(caller, &token, until).await {
+                Ok(()) => {}
+                Err(PutOffError::Table(error)) => return Err(error.into()),
+                Err(error) => return Err(ServiceError::refused("denied", error.to_string())),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Notes which tokens wait.
+fn note(plan: &Plan, went: &mut Went) {
+    for token in &plan.tokens {
+        let key = TokenKey::new(token.user.clone(), token.name.clone());
+        for note in &token.notes {
+            match note {
+                Note::WaitsForWindow { opens, .. } => drop(went.waiting.insert(key.clone(), Some(*opens))),
+                Note::WaitsForRestarts { .. } => drop(went.waiting.insert(key.clone(), None)),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Notes which tokens something stands in the way of.
+fn blocked(plan: &Plan, labels: &Labels, (went, report): (&mut Went, &mut Report)) {
+    for token in plan.tokens.iter().filter(|token| !token.blocked.is_empty()) {
+        let key = TokenKey::new(token.user.clone(), token.name.clone());
+        let mut remarks = plan::remarks(token, labels).into_iter().filter(|remark| remark.tone == Tone::Problem);
+        if let Some(first) = remarks.next() {
+            let trouble = Trouble::new(&plan.manifest, &key, first.text);
+            report.failed.push(Trouble { hint: first.help, ..trouble });
+        }
+        went.failed.insert(key);
+    }
+}
