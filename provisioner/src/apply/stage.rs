@@ -183,7 +183,7 @@ fn declared(manifest: &ManifestName, plan: &TokenPlan, declaration: &TokenDeclar
         labels: declaration.labels.clone(),
         allowed_ips: declaration.allowed_ips.clone(),
         places: plan.places.clone(),
-        ..NewToken::new(TokenKey::new(declaration.user.clone(), declaration.name.clone()), life)
+        ..NewToken::new(declaration.key(), life)
     }
 }
 

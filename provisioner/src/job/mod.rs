@@ -6,6 +6,7 @@
 mod declared;
 mod due;
 mod report;
+mod restricted;
 mod slice;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -91,7 +92,7 @@ impl Job<'_> {
             report.unpublished += tokens.len();
             return Ok(());
         };
-        for tokens in tokens.chunks(due::SLICE) {
+        for tokens in tokens.chunks(slice::SLICE) {
             // Renewed for each slice: a lease lasts a minute, and safety does not rest on it.
             let how = crate::service::Take::Own { steal: false };
             if self.client.take_lease(manifest, self.holder, how).await?.is_err() {

@@ -1,146 +1,251 @@
-//! The service as the job's engine sees it: some tokens of a manifest and no others, and no change of what is declared.
+//! A slice of what is due: planned and applied as any run does it, and put off where that is not enough.
 
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 
-use async_trait::async_trait;
+use futures_util::future::join_all;
 use jiff::Timestamp;
-use latchkey::clock::ClockBehind;
-use latchkey::moving::Moving;
-use latchkey::name::{ManifestName, RoleName, UserName};
-use latchkey::place::PlaceId;
-use latchkey::protocol::{Arrival, Look};
-use latchkey::role::Permissions;
-use latchkey::secret::{Secret, TokenId};
-use latchkey::service::{Edit, Issued, NewToken, Origin, Role, UserChange};
+use latchkey::name::ManifestName;
+use latchkey::place::{Place, PlaceId};
+use latchkey::service::{Caller, Grant, Publication, PutOffError, Service};
 use latchkey::token::{Token, TokenKey};
-use latchkey::user::User;
-use latchkey_sinks::deadline::Deadline;
+use latchkey_sinks::{ManifestSinks, SinkSet as _};
 
-use crate::service::{Granted, Managed, Protocol, Records, ServiceError};
+use super::restricted::Restricted;
+use super::{Job, Report, Trouble, declared};
+use crate::apply::{Run, apply};
+use crate::manifest::{Manifest, TokenDeclaration, granted};
+use crate::observe::observe;
+use crate::observe::preparing::refusals;
+use crate::plan::{self, Labels, Note, Options, Plan, TokenPlan, Tone};
+use crate::publication;
+use crate::service::ServiceError;
 
-/// Some tokens of a manifest.
-pub(super) struct Slice<'a> {
-    pub(super) protocol: &'a dyn Protocol,
-    pub(super) tokens: Vec<TokenKey>,
+/// How many tokens are worked on at once: what a crash can leave staged, and what memory contains, is bounded by it.
+pub(super) const SLICE: usize = 200;
+
+/// How many passes a slice takes, when a place has to be repaired at once.
+const PASSES: usize = 3;
+
+/// How it went with the tokens of a slice.
+#[derive(Default)]
+struct Went {
+    /// When those that wait go on, where that is known.
+    waiting: BTreeMap<TokenKey, Option<Timestamp>>,
+    failed: BTreeSet<TokenKey>,
 }
 
-/// What no job does: its publication says where secrets go, and nothing else.
-fn never(what: &str) -> ServiceError {
-    ServiceError::refused("not_by_job", format!("the scheduled job {what}"))
-}
-
-#[async_trait]
-impl Records for Slice<'_> {
-    fn now(&self) -> Timestamp {
-        self.protocol.now()
-    }
-
-    async fn clock_behind(&self) -> Result<Option<ClockBehind>, ServiceError> {
-        self.protocol.clock_behind().await
-    }
-
-    /// Those of the slice: whatever else the manifest has is not the run's to judge.
-    async fn managed_tokens(&self, manifest: &ManifestName) -> Result<Managed, ServiceError> {
-        let mut tokens = self.protocol.holders(manifest, &self.tokens).await?;
-        tokens.retain(|token| token.managed_by.as_ref() == Some(manifest) && token.ended.is_none());
-        Ok(Managed { tokens, max_tokens: u32::MAX })
-    }
-
-    async fn holders(&self, manifest: &ManifestName, wanted: &[TokenKey]) -> Result<Vec<Token>, ServiceError> {
-        self.protocol.holders(manifest, wanted).await
-    }
-
-    async fn origins(&self, manifest: &ManifestName, ids: &[TokenId]) -> Result<Vec<Origin>, ServiceError> {
-        self.protocol.origins(manifest, ids).await
-    }
-
-    async fn expired_tokens(&self, manifest: &ManifestName, user: &UserName) -> Result<u32, ServiceError> {
-        self.protocol.expired_tokens(manifest, user).await
-    }
-
-    async fn users(&self, manifest: &ManifestName, names: &[UserName]) -> Result<Vec<User>, ServiceError> {
-        self.protocol.users(manifest, names).await
-    }
-
-    async fn roles(&self, manifest: &ManifestName) -> Result<Vec<Role>, ServiceError> {
-        self.protocol.roles(manifest).await
-    }
-
-    async fn confirm(
+impl Job<'_> {
+    /// Brings some tokens of a manifest in sync, and puts off what remains due.
+    pub(super) async fn slice(
         &self,
-        manifest: &ManifestName,
-        token: &Token,
-        secret: &Secret,
-    ) -> Result<Option<u32>, ServiceError> {
-        self.protocol.confirm(manifest, token, secret).await
-    }
-}
-
-#[async_trait]
-impl Protocol for Slice<'_> {
-    fn deadline(&self, length: Duration) -> Deadline {
-        self.protocol.deadline(length)
-    }
-
-    async fn put_role(
-        &self,
-        _: &RoleName,
-        _: &Permissions,
-        _: (Option<&ManifestName>, &Moving),
-    ) -> Result<Role, ServiceError> {
-        Err(never("changes no role"))
-    }
-
-    async fn put_user(&self, _: &UserName, _: &UserChange) -> Result<User, ServiceError> {
-        Err(never("changes no user"))
-    }
-
-    async fn create(&self, _: NewToken) -> Result<Issued, ServiceError> {
-        Err(never("creates no token"))
-    }
-
-    async fn edit(&self, _: &Token, _: &Edit) -> Result<Token, ServiceError> {
-        Err(never("changes no declaration"))
-    }
-
-    async fn stage(&self, token: &Token) -> Result<Issued, ServiceError> {
-        self.protocol.stage(token).await
-    }
-
-    async fn grant_write(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Granted, ServiceError> {
-        self.protocol.grant_write(token, number, place).await
-    }
-
-    async fn withdraw(&self, token: &Token, number: u32, place: &PlaceId, id: u64) -> Result<(), ServiceError> {
-        self.protocol.withdraw(token, number, place, id).await
-    }
-
-    async fn deliver(&self, token: &Token, number: u32, arrival: &Arrival<'_>) -> Result<Token, ServiceError> {
-        self.protocol.deliver(token, number, arrival).await
-    }
-
-    async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError> {
-        self.protocol.promote(token, number).await
-    }
-
-    async fn retire(&self, token: &Token, number: u32, look: Look, force: bool) -> Result<Token, ServiceError> {
-        self.protocol.retire(token, number, look, force).await
-    }
-
-    async fn end_leaving(&self, _: &Token, _: Look) -> Result<Token, ServiceError> {
-        Err(never("deletes no token"))
-    }
-
-    /// A place that its manifest has left, and that a look found empty.
-    async fn forget(
-        &self,
-        token: &Token,
-        place: &PlaceId,
-        looked_at: Option<Timestamp>,
-    ) -> Result<Token, ServiceError> {
-        match looked_at {
-            Some(_) => self.protocol.forget(token, place, looked_at).await,
-            None => Err(never("forgets no place that nobody looked at")),
+        (service, caller): (&Service, &Caller),
+        publication: &Publication,
+        (name, tokens): (&ManifestName, &[Token]),
+        report: &mut Report,
+    ) -> Result<(), ServiceError> {
+        let keys: Vec<TokenKey> = tokens.iter().map(Token::key).collect();
+        let rows = service.published_of(name, &keys).await?;
+        let rows: BTreeMap<TokenKey, String> = rows.into_iter().map(|row| (row.key(), row.push)).collect();
+        let texts = rows.iter().map(|(token, push)| (token, push.as_str()));
+        let mut went = Went::default();
+        match publication::read(name, &publication.sinks, texts) {
+            Err(faults) => {
+                let why = faults.first().map_or_else(String::new, |fault| format!(": {}", fault.message));
+                for token in &keys {
+                    let reason = format!("what `{name}` has published cannot be read{why}");
+                    report.failed.push(Trouble::new(name, token, reason).hint("publish it again: `provision publish`"));
+                }
+            }
+            Ok(published) => {
+                for (token, faults) in &published.refused {
+                    let why = faults.first().map_or_else(String::new, |fault| format!(": {}", fault.message));
+                    let trouble = Trouble::new(name, token, format!("its published pushes cannot be read{why}"));
+                    report.failed.push(trouble.hint("publish it again: `provision publish`"));
+                }
+                let refused = published.refused.keys().cloned().collect();
+                let manifest = declared::manifest(name, published, tokens);
+                let absent = keys.iter().filter(|key| !rows.contains_key(*key));
+                for token in absent {
+                    let reason =
+                        "it is not published: the job cannot reach one of its places, or nobody has published it yet";
+                    report.skipped.push(Trouble::new(name, token, reason).hint("`provision publish` says which"));
+                }
+                let grant = service.manifest(name).await?.and_then(|record| record.grant).unwrap_or_default();
+                went = self.run(manifest, tokens, (&grant, &refused), report).await?;
+            }
         }
+        self.put_off((service, caller), (name, &keys), &went, report).await
+    }
+
+    /// Plans and applies what may be done.
+    async fn run(
+        &self,
+        mut manifest: Manifest,
+        tokens: &[Token],
+        (grant, refused): (&Grant, &BTreeSet<TokenKey>),
+        report: &mut Report,
+    ) -> Result<Went, ServiceError> {
+        let sinks = ManifestSinks::new(&manifest.sinks, self.machine, &manifest.bounds);
+        self.keep(&mut manifest, (tokens, refused), (&sinks, grant), report).await;
+        let labels = Labels::new(&manifest.folder, self.machine);
+        let (mut went, mut done) = (Went::default(), 0);
+        if manifest.tokens.is_empty() {
+            return Ok(went);
+        }
+        let wanted = manifest.tokens.iter().map(TokenDeclaration::key);
+        let client = Restricted { protocol: self.client.protocol(), tokens: wanted.collect() };
+        let mut options = Options::default();
+        for pass in 1..=PASSES {
+            let observation = observe(&client, &sinks, &manifest).await?;
+            if let Some(fault) = plan::faults(&manifest, &observation).first() {
+                fail_all(&manifest, &fault.message, (&mut went, report));
+                break;
+            }
+            let mut plan = plan::plan(&manifest, &observation, &options);
+            let refused = refusals(&sinks, plan.tokens.iter().flat_map(TokenPlan::targets)).await;
+            plan::refuse(&mut plan, &refused);
+            if let Some(guard) = plan.guards.first() {
+                fail_all(&manifest, &guard.to_string(), (&mut went, report));
+                break;
+            }
+            note(&plan, &mut went);
+            let (client, options) = (&client, &mut options);
+            let run = Run {
+                client,
+                sinks: &sinks,
+                manifest: &manifest,
+                options,
+                labels: &labels,
+                reporter: self.reporter,
+                stop: self.stop,
+            };
+            let outcome = apply(&run, &plan, &observation).await?;
+            done += outcome.done;
+            if !outcome.another_pass || outcome.stopped || pass == PASSES {
+                for failure in &outcome.failures {
+                    let Some(token) = client.tokens.iter().find(|token| failure.subject == token.to_string()) else {
+                        continue;
+                    };
+                    went.failed.insert(token.clone());
+                    let reason = format!("{}; {}", failure.message, failure.state);
+                    report.failed.push(Trouble::new(&manifest.name, token, reason).hint(&failure.hint));
+                }
+                blocked(&plan, &labels, (&mut went, report));
+                report.stopped |= outcome.stopped;
+                break;
+            }
+            options.begin_another_pass();
+        }
+        report.done += done;
+        report.waiting += went.waiting.len();
+        Ok(went)
+    }
+
+    /// Leaves out what the job must not touch, before anything is looked at: tokens whose published places are not those
+    /// that they are recorded with, and those with a place that the manifest's grant does not contain.
+    async fn keep(
+        &self,
+        manifest: &mut Manifest,
+        (tokens, refused): (&[Token], &BTreeSet<TokenKey>),
+        (sinks, grant): (&ManifestSinks, &Grant),
+        report: &mut Report,
+    ) {
+        let mut kept = Vec::new();
+        for declaration in std::mem::take(&mut manifest.tokens) {
+            let key = declaration.key();
+            let Some(record) = tokens.iter().find(|token| token.key() == key) else { continue };
+            let record = record.places.iter();
+            let foreign = record.clone().find(|(_, recorded)| !grant.allows_entry(&recorded.place));
+            if let Some((_, foreign)) = foreign {
+                report.skipped.push(not_granted(&manifest.name, &key, &foreign.place.entry(), grant));
+                continue;
+            }
+            let places = join_all(declaration.pushes.iter().map(|push| sinks.place(push))).await;
+            if let Some(error) = places.iter().find_map(|place| place.as_ref().err()) {
+                report.failed.push(Trouble::new(&manifest.name, &key, error.to_string()));
+                continue;
+            }
+            let published: BTreeSet<PlaceId> = places.iter().flatten().map(Place::id).collect();
+            let recorded = record.filter(|(_, place)| place.declared).map(|(id, _)| id.clone());
+            if published != recorded.collect() {
+                let reason = "its published places are not those that it was applied with";
+                let hint = "apply and publish the same manifest: `provision apply --publish`";
+                report.skipped.push(Trouble::new(&manifest.name, &key, reason).hint(hint));
+            } else if !refused.contains(&key) {
+                kept.push(declaration);
+            }
+        }
+        manifest.tokens = kept;
+    }
+
+    /// What is still due falls due again later.
+    async fn put_off(
+        &self,
+        (service, caller): (&Service, &Caller),
+        (manifest, keys): (&ManifestName, &[TokenKey]),
+        went: &Went,
+        report: &mut Report,
+    ) -> Result<(), ServiceError> {
+        let now = service.now();
+        for token in service.holders(keys).await? {
+            let still = token.managed_by.as_ref() == Some(manifest) && token.ended.is_none();
+            let Some(due) = token.next_deadline().filter(|due| still && *due <= now) else { continue };
+            report.oldest = Some(report.oldest.map_or(due, |oldest| oldest.min(due)));
+            let until = went.waiting.get(&token.key()).copied().flatten();
+            let until = until.filter(|_| !went.failed.contains(&token.key()));
+            match service.put_off(caller, &token, until).await {
+                Ok(()) => {}
+                Err(PutOffError::Table(error)) => return Err(error.into()),
+                Err(error) => return Err(ServiceError::refused("denied", error.to_string())),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// That an entry is not granted, and what an admin runs: what a grant is set to replaces what it was.
+fn not_granted(manifest: &ManifestName, token: &TokenKey, entry: &str, grant: &Grant) -> Trouble {
+    let added = entry.parse().ok().map(|entry| Grant { entries: BTreeSet::from([entry]), ..Grant::default() });
+    let command = added.map(|added| granted::command(manifest, &granted::with(grant.clone(), &added)));
+    let hint = command.map_or_else(
+        || format!("an admin grants the beginning of it: `provision manifest grant {manifest} ..`"),
+        |command| format!("an admin adds it: `{command}`"),
+    );
+    Trouble::new(manifest, token, format!("the grant of `{manifest}` does not contain the entry `{entry}`")).hint(hint)
+}
+
+/// Notes that nothing could be done to any of the tokens.
+fn fail_all(manifest: &Manifest, reason: &str, (went, report): (&mut Went, &mut Report)) {
+    for token in &manifest.tokens {
+        let key = token.key();
+        report.failed.push(Trouble::new(&manifest.name, &key, reason));
+        went.failed.insert(key);
+    }
+}
+
+/// Notes which tokens wait.
+fn note(plan: &Plan, went: &mut Went) {
+    for token in &plan.tokens {
+        let key = token.key();
+        for note in &token.notes {
+            match note {
+                Note::WaitsForWindow { opens, .. } => drop(went.waiting.insert(key.clone(), Some(*opens))),
+                Note::WaitsForRestarts { .. } => drop(went.waiting.insert(key.clone(), None)),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Notes which tokens something stands in the way of.
+fn blocked(plan: &Plan, labels: &Labels, (went, report): (&mut Went, &mut Report)) {
+    for token in plan.tokens.iter().filter(|token| !token.blocked.is_empty()) {
+        let key = token.key();
+        let mut remarks = plan::remarks(token, labels).into_iter().filter(|remark| remark.tone == Tone::Problem);
+        if let Some(first) = remarks.next() {
+            let trouble = Trouble::new(&plan.manifest, &key, first.text);
+            report.failed.push(Trouble { hint: first.help, ..trouble });
+        }
+        went.failed.insert(key);
     }
 }

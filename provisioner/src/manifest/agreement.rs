@@ -98,7 +98,7 @@ impl Parts<'_> {
             let owner = self.users.declared.get(&token.user).filter(|_| !self.users.unsure.contains(&token.user));
             let roles = token.roles.as_ref().or(owner.map(|owner| &owner.roles));
             let roles: BTreeSet<&RoleName> = roles.into_iter().flatten().collect();
-            let key = TokenKey::new(token.user.clone(), token.name.clone());
+            let key = token.key();
             let checked = check_verification(&key, roles, &token.allowed_ips);
             if let Err(error @ BoundsError::Verification(_)) = checked {
                 reading.add(Fault::error("too-large", token.span.clone(), error.to_string()));

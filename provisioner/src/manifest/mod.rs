@@ -40,6 +40,7 @@ use ipnet::IpNet;
 use latchkey::lifetime::Terms;
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::role::Permissions;
+use latchkey::token::TokenKey;
 
 use latchkey_sinks::reading::Span;
 use latchkey_sinks::{Bounds, PushDeclaration, SinkDeclaration};
@@ -147,4 +148,11 @@ pub struct TokenDeclaration {
     pub role_spans: Vec<Span>,
     /// Where `moved_from` is.
     pub moved_from_span: Option<Span>,
+}
+
+impl TokenDeclaration {
+    /// The token by name.
+    pub fn key(&self) -> TokenKey {
+        TokenKey::new(self.user.clone(), self.name.clone())
+    }
 }

@@ -234,14 +234,14 @@ async fn records(
 ) -> Result<(Vec<Declared>, Vec<Token>, u32), ServiceError> {
     let found = client.managed_tokens(&manifest.name).await?;
     let mut managed: HashMap<_, Token> = found.tokens.into_iter().map(|token| (token.key(), token)).collect();
-    let wanted = |declaration: &TokenDeclaration| TokenKey::new(declaration.user.clone(), declaration.name.clone());
-    let missing: Vec<_> = manifest.tokens.iter().map(wanted).filter(|key| !managed.contains_key(key)).collect();
+    let missing: Vec<_> =
+        manifest.tokens.iter().map(TokenDeclaration::key).filter(|key| !managed.contains_key(key)).collect();
     // The index that lists a manifest's tokens is only a hint; by name the records are certain. Whoever else manages a
     // token of that name is found here too.
     let mut others: HashMap<_, Token> =
         client.holders(&manifest.name, &missing).await?.into_iter().map(|token| (token.key(), token)).collect();
     let mut find = |declaration: &TokenDeclaration| {
-        let key = wanted(declaration);
+        let key = declaration.key();
         let found = managed.remove(&key).or_else(|| others.remove(&key));
         // One that expired with no manifest to renew it makes way for a new token.
         found.filter(|token| token.managed_by.is_some() || token.state(now) == TokenState::Active)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::place::{Place, PlaceId};
-use latchkey::token::Token;
+use latchkey::token::{Token, TokenKey};
 
 use super::{Blocked, Note};
 use crate::observe::finding::Finding;
@@ -107,6 +107,11 @@ pub struct TokenPlan {
 }
 
 impl TokenPlan {
+    /// The token by name.
+    pub fn key(&self) -> TokenKey {
+        TokenKey::new(self.user.clone(), self.name.clone())
+    }
+
     /// The places that it writes to.
     pub fn targets(&self) -> Vec<&Place> {
         let mut wanted: Vec<&PlaceId> = Vec::new();
