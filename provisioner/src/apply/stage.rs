@@ -7,7 +7,7 @@ use futures_util::stream::{self, StreamExt};
 use latchkey::name::{ManifestName, UserName};
 use latchkey::place::Place;
 use latchkey::service::{Edit, Life, NewToken};
-use latchkey::token::{Token, TokenKey};
+use latchkey::token::Token;
 
 use super::retire::retire;
 use super::{Failure, Run, SIDE_BY_SIDE, Work};

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use latchkey::bounds::{BoundsError, check_verification};
 use latchkey::name::{RoleName, UserName};
-use latchkey::token::TokenKey;
 
 use super::moving;
 use super::places::check_places;
