@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use latchkey::name::ManifestName;
 use latchkey::token::TokenKey;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::arguments::RunFlags;
 use super::exit::{Code, Fault};
@@ -156,18 +156,19 @@ async fn leased(
         wish.may.begin_another_pass();
     }
     let end = Ending { plan: last.as_ref(), changed, total: &total, labels: &labels };
-    let published = match wish.publish {
-        true if end.code() == Code::Done => {
-            Some(publish::publish(client, manifest, (how.revision, how.force_revision)).await)
-        }
-        _ => None,
+    let ended_well = end.code() == Code::Done;
+    let published = if wish.publish && ended_well {
+        Some(publish::publish(client, manifest, (how.revision, how.force_revision)).await)
+    } else {
+        None
     };
     let report = published.as_ref().and_then(|published| published.as_ref().ok());
-    end.print(printer, wish.publish.then_some(report))?;
-    if wish.publish && end.code() != Code::Done {
+    let told = wish.publish.then(|| report.map_or(Value::Null, publish::Report::as_json));
+    end.print(printer, told)?;
+    if wish.publish && !ended_well {
         printer.talk("nothing was published, as the run did not end well; what was published before is unchanged");
     }
-    if let (Some(report), Format::Text) = (report, printer.format) {
+    if let (Some(report), Format::Text | Format::Markdown) = (report, printer.format) {
         report.show(printer, &manifest.name)?;
     }
     published.transpose()?;
@@ -252,7 +253,7 @@ impl Ending<'_> {
     }
 
     /// Prints it; `published` is what was published, where that was asked for.
-    fn print(&self, printer: Printer, published: Option<Option<&publish::Report>>) -> Result<(), Fault> {
+    fn print(&self, printer: Printer, published: Option<Value>) -> Result<(), Fault> {
         let Self { plan, changed, total, labels } = *self;
         let good = self.is_good();
         let failed = total.failures.len()
@@ -269,7 +270,7 @@ impl Ending<'_> {
                 let plan = plan.map(|plan| plan_json(plan, labels));
                 let mut result = json!({ "plan": plan, "result": outcome_json(total) });
                 if let Some(published) = published {
-                    result["publication"] = json!(published.map(publish::Report::as_json));
+                    result["publication"] = published;
                 }
                 printer.json(&result)?;
             }

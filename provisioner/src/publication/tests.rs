@@ -1,6 +1,7 @@
 //! What is published comes back as it was meant, and what anybody else stored is refused.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use latchkey::name::ManifestName;
 use latchkey::place::Place;
@@ -214,7 +215,7 @@ fn pushes_that_are_too_long_for_a_row_are_skipped() {
         let push =
             (0..count).map(|number| format!("{{ sink = \"vault\", name = \"{token}/{number}{}\" }}", "n".repeat(480)));
         let push: Vec<String> = push.collect();
-        text.push_str(&format!("[tokens.{token}]\nuser = \"ci\"\npush = [{}]\n", push.join(",")));
+        write!(text, "[tokens.{token}]\nuser = \"ci\"\npush = [{}]\n", push.join(",")).unwrap();
     }
     let publication = Publication::of(&manifest(&text));
     assert_eq!(publication.tokens.keys().collect::<Vec<_>>(), [&key("ci", "short-api")]);
