@@ -132,11 +132,12 @@ async fn caller(config: &SdkConfig, elsewhere: bool) -> Result<Option<String>, D
         Ok(answer) => Ok(answer.arn.filter(|arn| !arn.is_empty())),
         Err(_) if elsewhere => Ok(None),
         Err(error) => {
+            let missing = missing_profile().await;
             let mut cause: &dyn std::error::Error = &error;
             while let Some(next) = cause.source() {
                 cause = next;
             }
-            Err(missing_profile().await.unwrap_or_else(|| DynamoDbError::Login(cause.to_string())))
+            Err(missing.unwrap_or_else(|| DynamoDbError::Login(cause.to_string())))
         }
     }
 }

@@ -35,6 +35,9 @@ pub trait TypeFacts: Sync {
     /// that cause it together.
     fn effect(&self, place: &Place) -> Option<String>;
 
+    /// What a write to the place restarts, such as an app, in the same words for all entries that restart it together.
+    fn restarts(&self, place: &Place) -> Option<String>;
+
     /// Whether deployments may still use what the entry at a place contained although the entry is gone.
     fn absence_hides_deployments(&self, place: &Place) -> bool;
 

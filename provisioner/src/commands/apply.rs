@@ -1,11 +1,14 @@
 //! `provision apply` and `provision rotate`: one engine.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::arguments::{Apply, Rotate as RotateArguments};
 use super::exit::{Code, Fault};
+use super::interrupt::Signals;
 use super::plan::options;
 use super::run::{RunRequest, run};
+use super::schedule::Schedule;
 use super::{choose, compromised, open, saved};
 use crate::output::Printer;
 use crate::plan::{Options, Rotate};
@@ -20,22 +23,30 @@ pub(super) async fn apply(printer: Printer, service: Option<&str>, arguments: &A
     };
     let (how, plan_id) = (&arguments.how, arguments.plan_id.as_deref());
     let (only, machines) = (&arguments.may.select.only, &arguments.may.forget_machine);
-    let publish = arguments.publish;
-    let wish = RunRequest { how, may, only, machines, plan_id, saved, publish };
+    let pausing = &BTreeSet::new();
+    let wish = RunRequest { how, may, only, pausing, machines, plan_id, saved, publish: arguments.publish };
     run(printer, service, &manifest, wish).await
 }
 
 /// Rotates what is due, the named tokens, or all; or replaces leaked secrets.
-pub(super) async fn rotate(
-    printer: Printer,
-    service: Option<&str>,
-    arguments: &RotateArguments,
-) -> Result<Code, Fault> {
+pub(super) async fn rotate(printer: Printer, service: Option<&str>, arguments: RotateArguments) -> Result<Code, Fault> {
     let mut words = arguments.words.clone();
     let is_file = words.first().is_some_and(|word| {
         std::path::Path::new(word).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
     });
     let file = is_file.then(|| PathBuf::from(words.remove(0)));
+    if let Some(every) = arguments.every {
+        if let Some(word) = words.first() {
+            return Err(Fault::new(format!("cannot combine `{word}` with `--every`"))
+                .hint("`--every` rotates what is due; rotate a token now in a separate run"));
+        }
+        // What is wrong from the beginning is an error, not something to come back to.
+        open::load(printer, file.as_deref(), &arguments.allow)?;
+        let RotateArguments { allow, how, .. } = arguments;
+        let service = service.map(str::to_owned);
+        let schedule = Schedule { printer, service, file, allow, how, every };
+        return Ok(schedule.run(None, &Signals::watch(printer)).await);
+    }
     let manifest = open::load(printer, file.as_deref(), &arguments.allow)?;
     if !arguments.compromised.is_empty() {
         if let Some(word) = words.first() {
@@ -43,7 +54,7 @@ pub(super) async fn rotate(
                 "pass `--compromised {word}` if it has leaked too; rotate other tokens in a separate run"
             )));
         }
-        return compromised::run(printer, service, &manifest, arguments).await;
+        return compromised::run(printer, service, &manifest, &arguments).await;
     }
     let names = choose::tokens(&manifest, &[], &words).map_err(|fault| no_token(&words, fault))?;
     let rotate = match (arguments.all, names.is_empty()) {
@@ -63,7 +74,9 @@ pub(super) async fn rotate(
     // Who names a token means that one and no other.
     let only = if arguments.only.is_empty() { &words } else { &arguments.only };
     let machines = &arguments.forget_machine;
-    let wish = RunRequest { how: &arguments.how, may, only, machines, plan_id: None, saved: None, publish: false };
+    let pausing = &BTreeSet::new();
+    let wish =
+        RunRequest { how: &arguments.how, may, only, pausing, machines, plan_id: None, saved: None, publish: false };
     run(printer, service, &manifest, wish).await
 }
 

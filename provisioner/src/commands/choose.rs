@@ -37,6 +37,13 @@ pub(super) fn token(manifest: &Manifest, word: &str) -> Result<Key, Fault> {
     }
 }
 
+/// All tokens of a manifest, declared or not, but those whose `user/name` is among `others`.
+pub(super) fn all_but(manifest: &Manifest, observation: &Observation, others: &BTreeSet<String>) -> BTreeSet<Key> {
+    let declared = manifest.tokens.iter().map(|token| (token.user.clone(), token.name.clone()));
+    let all = declared.chain(undeclared(observation));
+    all.filter(|(user, name)| !others.contains(&format!("{user}/{name}"))).collect()
+}
+
 /// The tokens that a manifest manages and no longer declares.
 pub(super) fn undeclared(observation: &Observation) -> Vec<Key> {
     observation.undeclared.iter().map(|token| (token.user.clone(), token.name.clone())).collect()

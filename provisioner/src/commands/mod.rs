@@ -23,6 +23,7 @@ mod publish;
 mod role;
 mod run;
 mod saved;
+mod schedule;
 mod serve;
 mod server;
 mod shell;
@@ -136,7 +137,7 @@ async fn dispatch(printer: Printer, arguments: Arguments) -> Result<Code, Comman
         Command::Schema => check::schema(printer),
         Command::Plan(plan) => plan::run(printer, service.as_deref(), &plan).await,
         Command::Apply(apply) => apply::apply(printer, service.as_deref(), &apply).await,
-        Command::Rotate(rotate) => apply::rotate(printer, service.as_deref(), &rotate).await,
+        Command::Rotate(rotate) => apply::rotate(printer, service.as_deref(), rotate).await,
         Command::Publish(publish) => publish::run(printer, service.as_deref(), &publish).await,
         Command::Status(status) => status::run(printer, service.as_deref(), &status).await,
         Command::Doctor(doctor) => doctor::run(printer, service.as_deref(), &doctor).await,
@@ -148,6 +149,6 @@ async fn dispatch(printer: Printer, arguments: Arguments) -> Result<Code, Comman
         Command::Manifest { command } => manifest::run(printer, service.as_deref(), command).await,
         Command::Bootstrap(bootstrap) => bootstrap::run(printer, service.as_deref(), &bootstrap).await,
         Command::Copy(copy) => copy::run(printer, &copy).await,
-        Command::Serve(serve) => serve::run(printer, service.as_deref(), &serve).await,
+        Command::Serve(serve) => serve::run(printer, service, serve).await,
     }
 }

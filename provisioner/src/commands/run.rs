@@ -1,6 +1,6 @@
 //! A run: it takes the lease, observes, plans, applies and reports what it did.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -17,7 +17,7 @@ use super::plan::{tell_forgotten, warn};
 use super::saved::{self, Saved};
 use super::{choose, clock, forget, open, promise, publish};
 use crate::apply::{Outcome, Run, apply as carry_out};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, ServiceAddress};
 use crate::observe::observe;
 use crate::output::{Format, Printer, Progress, actions, markdown, outcome_json, plan_json};
 use crate::plan::{self, Labels, Options, Plan};
@@ -34,6 +34,8 @@ pub(super) struct RunRequest<'a> {
     pub(super) may: Options,
     /// The tokens it is about, as they were named.
     pub(super) only: &'a [String],
+    /// The tokens that it leaves alone for now, `user/name`: they failed lately.
+    pub(super) pausing: &'a BTreeSet<String>,
     /// The machines whose places it forgets, as they were named.
     pub(super) machines: &'a [String],
     /// The id that its plan must have.
@@ -44,35 +46,78 @@ pub(super) struct RunRequest<'a> {
     pub(super) publish: bool,
 }
 
+/// How a run went.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) code: Code,
+    /// The tokens that it failed at, `user/name`.
+    pub(super) failed: BTreeSet<String>,
+}
+
+/// The service that a run asks, and where it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct At<'a> {
+    pub(super) address: &'a ServiceAddress,
+    pub(super) client: &'a Client,
+}
+
 /// How a run that has its leases went.
 enum Leased {
-    Ended(Code),
+    Ended(Ended),
     /// It takes tokens from these manifests, each named with one of the tokens, whose leases it does not have yet.
     /// Nothing was done.
     Needs(BTreeMap<ManifestName, TokenKey>),
 }
 
-/// Takes the leases and does it.
+/// Takes the leases and does it, until it is interrupted.
 pub(super) async fn run(
     printer: Printer,
     service: Option<&str>,
     manifest: &Manifest,
-    mut wish: RunRequest<'_>,
+    wish: RunRequest<'_>,
 ) -> Result<Code, Fault> {
     let address = open::address(service, Some(manifest))?;
     if let Some(saved) = &wish.saved {
         saved.check(manifest, &address)?;
     }
     let client = open::client(&address, IfMissing::Create).await?;
-    let stop = Arc::new(AtomicBool::new(false));
+    let at = At { address: &address, client: &client };
+    run_until(printer, at, manifest, wish, &Stop::Interrupted(Arc::default())).await.map(|ended| ended.code)
+}
+
+/// What stops a run.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// A signal, which the run itself watches for once it has its leases.
+    Interrupted(Arc<AtomicBool>),
+    /// Whoever set it.
+    Told(Arc<AtomicBool>),
+}
+
+impl Stop {
+    fn flag(&self) -> &Arc<AtomicBool> {
+        match self {
+            Self::Interrupted(flag) | Self::Told(flag) => flag,
+        }
+    }
+}
+
+/// The same, on a service that is open.
+pub(super) async fn run_until(
+    printer: Printer,
+    at: At<'_>,
+    manifest: &Manifest,
+    mut wish: RunRequest<'_>,
+    stop: &Stop,
+) -> Result<Ended, Fault> {
     let mut sources = BTreeMap::new();
     loop {
         let whose = (&manifest.name, &sources);
-        let leases = Leases::take(printer, (&address, &client), whose, wish.how, &stop).await?;
-        let ended = leased(printer, (&client, manifest), (&mut wish, &sources), &stop).await;
+        let leases = Leases::take(printer, (at.address, at.client), whose, wish.how, stop.flag()).await?;
+        let ended = leased(printer, (at.client, manifest), (&mut wish, &sources), stop).await;
         leases.free().await;
         match ended? {
-            Leased::Ended(code) => return Ok(code),
+            Leased::Ended(ended) => return Ok(ended),
             // All are given back first, as those of earlier names come first.
             Leased::Needs(more) => sources.extend(more),
         }
@@ -84,14 +129,15 @@ async fn leased(
     printer: Printer,
     (client, manifest): (&Client, &Manifest),
     (wish, sources): (&mut RunRequest<'_>, &BTreeMap<ManifestName, TokenKey>),
-    stop: &Arc<AtomicBool>,
+    stop: &Stop,
 ) -> Result<Leased, Fault> {
     let how = wish.how;
     clock::accept(printer, client, &how.clock).await?;
     check_revision(client, manifest, how).await?;
-    if sources.is_empty() {
-        stop_on_interrupt(printer, stop.clone());
+    if let (true, Stop::Interrupted(flag)) = (sources.is_empty(), stop) {
+        stop_on_interrupt(printer, flag.clone());
     }
+    let stop = stop.flag();
     let machine = machine::name();
     let sinks = ManifestSinks::new(&manifest.sinks, &machine, &manifest.bounds).forgetting(&wish.may.forget_branches);
     let labels = Labels::new(&manifest.folder, &machine);
@@ -116,6 +162,9 @@ async fn leased(
         }
         if pass == 1 && !wish.only.is_empty() {
             wish.may.only = choose::tokens(manifest, &choose::undeclared(&observation), wish.only)?;
+        }
+        if pass == 1 && !wish.pausing.is_empty() {
+            wish.may.only = choose::all_but(manifest, &observation, wish.pausing);
         }
         if pass == 1 {
             forget::machines(printer, &observation, &mut wish.may, wish.machines)?;
@@ -155,24 +204,11 @@ async fn leased(
         }
         wish.may.begin_another_pass();
     }
+    let failed = total.failures.iter().map(|failure| failure.subject.clone()).collect();
     let end = Ending { plan: last.as_ref(), changed, total: &total, labels: &labels };
-    let ended_well = end.code() == Code::Done;
-    let published = if wish.publish && ended_well {
-        Some(publish::publish(client, manifest, (how.revision, how.force_revision)).await)
-    } else {
-        None
-    };
-    let report = published.as_ref().and_then(|published| published.as_ref().ok());
-    let told = wish.publish.then(|| report.map_or(Value::Null, publish::Report::as_json));
-    end.print(printer, told)?;
-    if wish.publish && !ended_well {
-        printer.talk("nothing was published, as the run did not end well; what was published before is unchanged");
-    }
-    if let (Some(report), Format::Text | Format::Markdown) = (report, printer.format) {
-        report.show(printer, &manifest.name)?;
-    }
-    published.transpose()?;
-    Ok(Leased::Ended(end.code()))
+    let revision = wish.publish.then_some((how.revision, how.force_revision));
+    end.tell(printer, (client, manifest), revision).await?;
+    Ok(Leased::Ended(Ended { code: end.code(), failed }))
 }
 
 /// Refuses an older revision of the manifest than the last one applied.
@@ -252,7 +288,30 @@ impl Ending<'_> {
         }
     }
 
-    /// Prints it; `published` is what was published, where that was asked for.
+    /// Prints it, and publishes the manifest first, where that was asked for and it ended well.
+    async fn tell(
+        &self,
+        printer: Printer,
+        (client, manifest): (&Client, &Manifest),
+        revision: Option<(Option<u64>, bool)>,
+    ) -> Result<(), Fault> {
+        let Some(revision) = revision else { return self.print(printer, None) };
+        if self.code() != Code::Done {
+            self.print(printer, Some(Value::Null))?;
+            printer.talk("nothing was published, as the run did not end well; what was published before is unchanged");
+            return Ok(());
+        }
+        let published = publish::publish(client, manifest, revision).await;
+        let report = published.as_ref().ok();
+        self.print(printer, Some(report.map_or(Value::Null, publish::Report::as_json)))?;
+        let report = published?;
+        match printer.format {
+            Format::Json => Ok(()),
+            Format::Text | Format::Markdown => report.show(printer, &manifest.name),
+        }
+    }
+
+    /// Prints it, with what was published.
     fn print(&self, printer: Printer, published: Option<Value>) -> Result<(), Fault> {
         let Self { plan, changed, total, labels } = *self;
         let good = self.is_good();

@@ -7,22 +7,34 @@ use std::time::Duration;
 use latchkey::api::Api;
 use latchkey::service::Service;
 
-use super::arguments::Serve;
+use super::arguments::{RunFlags, Serve};
 use super::clock;
 use super::exit::Code;
 use super::exit::Fault;
+use super::interrupt::Signals;
 use super::open::{self, IfMissing};
+use super::schedule::Schedule;
 use crate::output::Printer;
 use crate::plan::Stop;
 use crate::server::{Limits, Server};
+use crate::service::Client;
 
 /// How often counted uses are written.
 const FLUSH_EVERY: Duration = Duration::from_mins(1);
 
+/// How many seconds a run that rotates waits for another one of the same manifest.
+const LEASE_WAIT: u64 = 90;
+
 /// Serves until it is interrupted.
-pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Serve) -> Result<Code, Fault> {
-    let client = open::nearest(service, IfMissing::Create).await?;
-    let Some((service, _)) = client.operated() else {
+pub(super) async fn run(printer: Printer, service: Option<String>, arguments: Serve) -> Result<Code, Fault> {
+    let client = match &arguments.rotate {
+        None => open::nearest(service.as_deref(), IfMissing::Create).await?,
+        Some(file) => {
+            let manifest = open::load(printer, Some(file), &arguments.allow)?;
+            open::client(&open::address(service.as_deref(), Some(&manifest))?, IfMissing::Create).await?
+        }
+    };
+    let Some((operated, _)) = client.operated() else {
         return Err(Fault::new("this needs the table of the service, not a server")
             .hint("pass the table itself: `--service table:NAME` or `--service embedded:FILE`"));
     };
@@ -38,22 +50,31 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Ser
             .hint("choose another port with `--port N`")
     })?;
     let address = listener.local_addr()?;
-    let server = Server::new(Api::new(service.clone()), Limits::of_this_process());
+    let server = Server::new(Api::new(operated.clone()), Limits::of_this_process());
     // Now that it listens, whoever reads this line may ask.
     printer.result(&format!("http://{address}"))?;
     printer.talk("Serving on this machine only; press Ctrl-C to stop");
-    let flushing = tokio::spawn(flush(service.clone()));
+    let flushing = tokio::spawn(flush(operated.clone()));
     let (ending, told) = tokio::sync::watch::channel(false);
     let interrupting = tokio::spawn(async move {
         interrupted().await;
         let _ = ending.send(true);
     });
-    server.serve(listener, told).await;
+    // Both end by the same signal; a run that rotates ends after the pushes in flight.
+    tokio::join!(server.serve(listener, told), rotate(printer, (service, &client), arguments));
     interrupting.abort();
     flushing.abort();
-    let flushed = service.flush_usage().await;
+    let flushed = operated.flush_usage().await;
     flushed.map_err(|error| Fault::new(format!("cannot store the last uses: {error}")))?;
     Ok(Code::Done)
+}
+
+/// Rotates what is due of the manifest that `--rotate` names, until it is interrupted.
+async fn rotate(printer: Printer, (service, client): (Option<String>, &Client), arguments: Serve) {
+    let Serve { rotate: Some(file), allow, every, .. } = arguments else { return };
+    let how = RunFlags { wait: LEASE_WAIT, ..RunFlags::default() };
+    let schedule = Schedule { printer, service, file: Some(file), allow, how, every };
+    schedule.run(Some(client), &Signals::watch(printer)).await;
 }
 
 async fn flush(service: Arc<Service>) {

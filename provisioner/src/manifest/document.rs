@@ -30,6 +30,9 @@ pub struct Document {
     /// Defaults for all tokens.
     #[schemars(default)]
     pub defaults: Defaults,
+    /// When tokens that are due are rotated.
+    #[schemars(default)]
+    pub rotation: Rotation,
     /// Named sets of permissions.
     #[schemars(default, extend("propertyNames" = { "pattern": "^[a-z][a-z0-9-]{0,63}$" }))]
     pub roles: BTreeMap<String, Role>,
@@ -87,6 +90,19 @@ pub struct Defaults {
     pub overlap: Option<String>,
     /// Owner of the tokens.
     pub user: Option<String>,
+}
+
+/// When tokens that are due are rotated.
+#[derive(Debug, Default, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Rotation {
+    /// Hours in which tokens that are due are rotated, `Mon-Fri 09:00-16:00 Europe/Berlin`; default: any time. What would
+    /// expire before the next opening is rotated outside it; so is what is named, leaked or expired.
+    #[schemars(regex(pattern = "^([A-Za-z,-]+ )?[0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2} [A-Za-z0-9/_+-]+$"))]
+    pub window: Option<String>,
+    /// Limit of apps that one run restarts for tokens that are due; the others follow in later runs. Default: no limit.
+    #[schemars(range(min = 1))]
+    pub max_restarts: Option<u32>,
 }
 
 /// A named set of permissions.

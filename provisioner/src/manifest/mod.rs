@@ -12,6 +12,7 @@ mod places;
 mod plain_file;
 mod pushes;
 mod roles;
+pub mod rotation;
 mod schema;
 mod service;
 mod sinks;
@@ -28,6 +29,7 @@ pub use load::{LoadError, load};
 pub use moving::{Former, Moves};
 pub use parse::parse;
 pub use plain_file::{ReadError, RefusedTarget, SIZE_MAX};
+pub use rotation::Rotation;
 pub use schema::schema;
 pub use starter::starter;
 
@@ -63,6 +65,8 @@ pub struct Manifest {
     pub sinks: BTreeMap<String, SinkDeclaration>,
     /// The tokens it declares, in the file's order.
     pub tokens: Vec<TokenDeclaration>,
+    /// When what is due is rotated.
+    pub rotation: Rotation,
     /// Which files its sinks may open.
     pub bounds: Bounds,
 }

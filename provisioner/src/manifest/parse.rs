@@ -7,7 +7,7 @@ use latchkey::name::ManifestName;
 
 use super::agreement::Parts;
 use super::users::Users;
-use super::{Manifest, Moves, links, moving, roles, service, sinks, tokens, users};
+use super::{Manifest, Moves, Rotation, links, moving, roles, rotation, service, sinks, tokens, users};
 use latchkey_sinks::SinkDeclaration;
 use latchkey_sinks::reading::snippet::floor;
 use latchkey_sinks::reading::{Allowances, Fault, Faults, Fields, Reading, Severity, masking, syntax};
@@ -45,6 +45,8 @@ fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<Manifest> {
     let address = address.and_then(|section| service::service(&section, reading));
     let defaults = fields.section("defaults", reading);
     let defaults = service::defaults(defaults.as_ref(), reading);
+    let rotation = fields.section("rotation", reading);
+    let rotation = rotation.map_or_else(Rotation::default, |section| rotation::rotation(&section, reading));
     let roles = fields.section("roles", reading);
     let roles = roles.map_or_else(BTreeMap::new, |section| roles::roles(&section, &moves, reading));
     let users = fields.section("users", reading);
@@ -59,6 +61,7 @@ fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<Manifest> {
     let declaration = |(name, sink): (String, sinks::ReadSink)| {
         Some((name, SinkDeclaration { settings: sink.settings?, span: sink.span }))
     };
+    rotation::check(&rotation, &tokens, reading);
     let bounds = links::bounds(reading, address.as_ref());
     Some(Manifest {
         name: name?,
@@ -70,6 +73,7 @@ fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<Manifest> {
         users: users.declared,
         sinks: sinks.into_iter().filter_map(declaration).collect(),
         tokens,
+        rotation,
         bounds,
     })
 }

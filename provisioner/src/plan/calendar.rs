@@ -6,13 +6,14 @@ use latchkey::name::{TokenName, UserName};
 use latchkey::token::{Token, VersionState};
 
 use super::Options;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Rotation};
 use crate::observe::Observation;
 
 /// What a calendar takes for granted, one sentence each.
 pub const ASSUMPTIONS: [&str; 3] = [
     "the manifest, its tokens and their durations stay as they are",
-    "whatever falls due is done at that moment, by a run of `provision rotate`, and reaches every place",
+    "whatever falls due is done at that moment, or when the window opens, by a run of `provision rotate`, and reaches every \
+     place; limits of restarts are not counted",
     "an older version is retired once its overlap ends, no place contains it and nobody uses it, which may be later",
 ];
 
@@ -87,7 +88,7 @@ pub fn calendar(manifest: &Manifest, observation: &Observation, options: &Option
         let moves = observed.record.is_none() && observed.moving.is_some();
         if selected(&declaration.user, &declaration.name) && !moves {
             let book = Book { user: &declaration.user, name: &declaration.name, until, dates: &mut dates };
-            declared(book, observed.record.as_deref(), declaration.terms, observation.at);
+            declared(book, observed.record.as_deref(), (declaration.terms, &manifest.rotation), observation.at);
         }
     }
     let moved = |token: &Token| {
@@ -135,17 +136,21 @@ fn recorded(book: &mut Book<'_>, token: &Token, now: Timestamp) {
     }
 }
 
-fn declared(mut book: Book<'_>, token: Option<&Token>, terms: Terms, now: Timestamp) {
+fn declared(mut book: Book<'_>, token: Option<&Token>, (terms, rotation): (Terms, &Rotation), now: Timestamp) {
     let Some(token) = token else {
         book.note(now, What::Made, true);
-        return rotations(&mut book, terms, (now, 1));
+        return rotations(&mut book, (terms, rotation), (now, 1));
     };
     recorded(&mut book, token, now);
     let current = token.current().filter(|current| token.deadline(current) > now);
     let due = current.and_then(|current| {
         let due = terms.due(current.promoted?, token.deadline(current));
-        // Changed durations act on a new version, which is due at once; so does a clock that was ahead.
-        Some(if current.terms == Some(terms) && token.ahead(now).is_none() { due.max(now) } else { now })
+        if token.ahead(now).is_some() {
+            return Some(now);
+        }
+        // Changed durations act on a new version, which is due at once.
+        let due = if current.terms == Some(terms) { due.max(now) } else { now };
+        Some(rotation.waits_until(due, token.deadline(current), terms).unwrap_or(due))
     });
     let (first, next) = (due.unwrap_or(now), token.highest + 1);
     book.note(first, What::Rotates { to: next }, false);
@@ -153,14 +158,17 @@ fn declared(mut book: Book<'_>, token: Option<&Token>, terms: Terms, now: Timest
         book.note(terms.overlap.after(first), What::OverlapEnds { version: current.number }, true);
     }
     if first <= book.until {
-        rotations(&mut book, terms, (first, next));
+        rotations(&mut book, (terms, rotation), (first, next));
     }
 }
 
-/// The rotations after one at `at` that made `number` current, each at the moment when it is due.
-fn rotations(book: &mut Book<'_>, terms: Terms, (mut at, mut number): (Timestamp, u32)) {
+/// The rotations after one at `at` that made `number` current, each at the moment when it is due, or when the window
+/// opens.
+fn rotations(book: &mut Book<'_>, (terms, rotation): (Terms, &Rotation), (mut at, mut number): (Timestamp, u32)) {
     loop {
-        let next = terms.due(at, terms.expires_in.after(at));
+        let expiry = terms.expires_in.after(at);
+        let due = terms.due(at, expiry);
+        let next = rotation.waits_until(due, expiry, terms).unwrap_or(due);
         // Durations that contradict each other could stand still.
         if next <= at || next > book.until {
             return;

@@ -30,3 +30,8 @@ fn touched(token: &TokenPlan) -> Vec<&Place> {
 fn cause(place: &Place) -> Option<String> {
     Kind::named(&place.kind)?.facts().effect(place)
 }
+
+/// The apps that a token's plan restarts.
+pub(super) fn restarted(token: &TokenPlan) -> BTreeSet<String> {
+    touched(token).into_iter().filter_map(|place| Kind::named(&place.kind)?.facts().restarts(place)).collect()
+}

@@ -29,6 +29,8 @@ fn soon(plan: &mut TokenPlan, observation: &Observation, record: &Token) {
     let now = observation.at;
     let margin = record.terms.map_or(Seconds::days(7), |terms| Seconds(terms.overlap.0.max(terms.expires_in.0 / 3)));
     let current = record.current().map(|current| current.number);
+    let waits =
+        plan.notes.iter().any(|note| matches!(note, Note::WaitsForWindow { .. } | Note::WaitsForRestarts { .. }));
     for version in record.live(now) {
         // An unreachable place contains what was last delivered there, as far as anybody knows.
         let delivered =
@@ -43,7 +45,9 @@ fn soon(plan: &mut TokenPlan, observation: &Observation, record: &Token) {
         // Without a place its secret is wherever somebody put it.
         let held = held || record.places.is_empty();
         let at = record.deadline(version);
-        if held && margin.before(at) <= now {
+        // Whoever reads that its rotation waits knows that it comes in time.
+        let is_told = waits && current == Some(version.number);
+        if held && margin.before(at) <= now && !is_told {
             plan.notes.push(Note::Expires { number: version.number, at });
         }
     }

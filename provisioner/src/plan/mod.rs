@@ -16,6 +16,7 @@ mod note;
 mod ownership;
 mod prune;
 mod recorded;
+mod restarts;
 mod select;
 mod selected_sinks;
 #[cfg(test)]
@@ -214,6 +215,7 @@ pub fn plan(manifest: &Manifest, observation: &Observation, options: &Options) -
         notes: Vec::new(),
     };
     select::narrow(&mut plan, manifest, observation, options);
+    restarts::limit(&mut plan, manifest, observation);
     plan.guards = prune::guards(&plan.tokens, declared, options);
     // Before all others: by such a clock nothing else is certain.
     plan.guards.splice(..0, observation.clock.map(Stop::Clock));

@@ -103,6 +103,22 @@ pub enum Note {
     EndsAfter(Timestamp),
     /// A new version is due or on its way, which a run of selected sinks does not touch.
     WaitsForAll(Option<Reason>),
+    /// A new version is due, and waits for the window to open.
+    WaitsForWindow { reason: Reason, opens: Timestamp },
+    /// A new version is due and does not wait for the window: the version in use expires too soon after it opens.
+    OutsideWindow {
+        /// The version in use.
+        number: u32,
+        expiry: Timestamp,
+        /// When the window opens.
+        opens: Timestamp,
+    },
+    /// A new version is due, and waits for a later run: this one restarts as many apps as the manifest allows.
+    WaitsForRestarts {
+        reason: Reason,
+        /// How many restarts a run may cause.
+        most: u32,
+    },
 }
 
 impl Note {

@@ -24,6 +24,7 @@ mod properties;
 mod retiring;
 mod rules;
 mod select;
+mod timing;
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
@@ -363,6 +364,9 @@ fn note_words(note: &Note) -> String {
         Note::UnknownVersion { places } => format!("unknown in {}", sink_of(&places[0])),
         Note::NotDeclared { .. } => "not declared".to_owned(),
         Note::EndsAfter(_) => "ends later".to_owned(),
+        Note::WaitsForWindow { opens, .. } => format!("window {}", opens.duration_since(at(0)).as_secs()),
+        Note::OutsideWindow { number, .. } => format!("outside for {number}"),
+        Note::WaitsForRestarts { most, .. } => format!("after {most} restarts"),
         Note::WaitsForAll(reason) => format!("waits {}", reason.as_ref().map_or("promotion", Reason::code)),
     }
 }

@@ -3,6 +3,7 @@
 mod case;
 mod ending;
 mod record;
+mod timing;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -169,6 +170,7 @@ fn check_places(plan: &mut TokenPlan, case: &Case<'_>) -> bool {
 
 /// What was decided apart, brought together.
 fn settle(plan: &mut TokenPlan) {
+    timing::settle(plan);
     // Once is enough to tell that a place cannot be reached.
     let told = |id: &PlaceId| {
         plan.blocked.iter().any(|blocked| matches!(blocked, Blocked::Unreachable { place, .. } if place == id))
@@ -268,7 +270,7 @@ fn hold_back(plan: &mut TokenPlan, record: &Token) {
 }
 
 /// Why the token needs a new version, apart from what its places lack.
-fn reason(plan: &TokenPlan, case: &Case<'_>, record: &Token) -> Option<Reason> {
+fn reason(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) -> Option<Reason> {
     let asked = match &case.options.rotate {
         Rotate::Due => false,
         Rotate::All => true,
@@ -289,11 +291,16 @@ fn reason(plan: &TokenPlan, case: &Case<'_>, record: &Token) -> Option<Reason> {
     if record.deadline(current) <= case.now {
         return Some(Reason::Expired);
     }
+    let reason = due(current, case)?;
+    timing::waits(plan, case, current, &reason).is_none().then_some(reason)
+}
+
+/// Why a token is due, if it is.
+fn due(current: &Version, case: &Case<'_>) -> Option<Reason> {
     if current.terms != Some(case.declaration.terms) {
         return Some(Reason::Durations);
     }
-    let expiry = current.expiry?;
-    let due = case.declaration.terms.due(current.promoted?, expiry);
+    let due = case.declaration.terms.due(current.promoted?, current.expiry?);
     (due <= case.now).then_some(Reason::Due(due))
 }
 

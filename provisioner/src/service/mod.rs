@@ -6,7 +6,6 @@ mod administration;
 mod direct;
 mod error;
 mod protocol;
-mod publication;
 mod records;
 pub mod remote;
 mod time;
@@ -24,16 +23,18 @@ use direct::Direct;
 use latchkey_sinks::deadline::{Elapsed, since_boot};
 use remote::Remote;
 
-pub use administration::Administration;
+pub use administration::{
+    Administration, ManifestAdministration, PublicationAdministration, RoleAdministration, TokenAdministration,
+    UserAdministration,
+};
 pub use error::{Refusal, ServiceError};
 pub use latchkey::service::Issued;
 pub use protocol::{Announced, Granted, Protocol, Records};
-pub use publication::Publishing;
 pub use records::{History, LeaseHolder, Managed, Take};
 pub use time::ServerTime;
 
 /// A way to the service: what runs ask of it, and what people ask by hand.
-pub trait Connection: Protocol + Administration + Publishing + Debug {
+pub trait Connection: Protocol + Administration + Debug {
     /// The user of the token in hand, where a token is; an operator is none.
     fn me(&self) -> Option<&UserName> {
         None
@@ -75,7 +76,7 @@ impl Client {
     }
 
     /// What a publisher works with.
-    pub fn publishing(&self) -> &dyn Publishing {
+    pub fn publishing(&self) -> &dyn PublicationAdministration {
         &*self.0
     }
 }

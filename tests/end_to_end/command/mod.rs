@@ -29,6 +29,7 @@ mod promises;
 mod prune;
 mod publish;
 mod saved;
+mod schedule;
 mod selection;
 mod spilt;
 mod strangers;

@@ -38,6 +38,10 @@ impl TypeFacts for Type {
         None
     }
 
+    fn restarts(&self, _: &Place) -> Option<String> {
+        None
+    }
+
     fn absence_hides_deployments(&self, _: &Place) -> bool {
         false
     }

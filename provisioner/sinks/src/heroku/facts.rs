@@ -52,6 +52,11 @@ impl TypeFacts for Type {
         })
     }
 
+    /// A pipeline's config vars restart nothing: new apps take them up.
+    fn restarts(&self, place: &Place) -> Option<String> {
+        place.part("app").map(|app| format!("Heroku app `{app}`"))
+    }
+
     /// Review apps keep their copy.
     fn absence_hides_deployments(&self, place: &Place) -> bool {
         place.part("stage") == Some(Stage::Review.name())

@@ -81,6 +81,10 @@ impl TypeFacts for Type {
         ))
     }
 
+    fn restarts(&self, _: &Place) -> Option<String> {
+        None
+    }
+
     /// A deployment keeps what it was made with.
     fn absence_hides_deployments(&self, _: &Place) -> bool {
         true

@@ -72,6 +72,7 @@ pub(super) enum Command {
     #[command(after_help = "Examples:
   provision rotate
   provision rotate production-api
+  provision rotate --every 1h
   provision rotate --compromised production-api")]
     Rotate(Rotate),
     /// Publish a manifest, so that the scheduled job rotates its tokens
@@ -149,7 +150,8 @@ pub(super) enum Command {
                8 KiB for introspection
 
 Examples:
-  provision serve --port 8080")]
+  provision serve --port 8080
+  provision serve --rotate tokens.toml --every 30m")]
     Serve(Serve),
     /// Generate shell completions
     #[command(after_help = "Examples:
@@ -225,29 +227,10 @@ impl Arguments {
             Command::Publish(publish) => &publish.form,
             Command::Bootstrap(bootstrap) => &bootstrap.form,
             Command::Copy(copy) => &copy.form,
-            Command::Manifest { command } => match command {
-                ManifestCommand::Grant(grant) => &grant.form,
-                ManifestCommand::Show { form, .. } => form,
-            },
-            Command::Token { command } => match command {
-                Token::Set(set) => &set.form,
-                Token::List { form, .. }
-                | Token::Show { form, .. }
-                | Token::Delete { form, .. }
-                | Token::Roles { form, .. }
-                | Token::Usage { form, .. }
-                | Token::Verify { form } => form,
-            },
-            Command::User { command } => match command {
-                User::Set(set) => &set.form,
-                User::List { form } | User::Release { form, .. } | User::Delete { form, .. } => form,
-            },
-            Command::Role { command } => match command {
-                Role::Set { form, .. }
-                | Role::List { form }
-                | Role::Release { form, .. }
-                | Role::Delete { form, .. } => form,
-            },
+            Command::Manifest { command } => command.form(),
+            Command::Token { command } => command.form(),
+            Command::User { command } => command.form(),
+            Command::Role { command } => command.form(),
         };
         form.format
     }

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use latchkey::entry::EntryPattern;
+use latchkey::lifetime::Seconds;
 use latchkey::name::{ManifestName, NamePattern, RoleName, TokenName, UserName};
 use latchkey::role::Permission;
 
 use super::{Allow, ClockFlag, Form, OUTPUT, SAFETY};
+use crate::commands::schedule::interval;
 
 #[derive(Debug, Subcommand)]
 pub(in crate::commands) enum User {
@@ -42,6 +44,16 @@ pub(in crate::commands) enum User {
         #[command(flatten)]
         form: Form,
     },
+}
+
+impl User {
+    /// The output format that was asked for.
+    pub(super) fn form(&self) -> &Form {
+        match self {
+            Self::Set(set) => &set.form,
+            Self::List { form } | Self::Release { form, .. } | Self::Delete { form, .. } => form,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -115,6 +127,17 @@ pub(in crate::commands) enum Role {
     },
 }
 
+impl Role {
+    /// The output format that was asked for.
+    pub(super) fn form(&self) -> &Form {
+        match self {
+            Self::Set { form, .. } | Self::List { form } | Self::Release { form, .. } | Self::Delete { form, .. } => {
+                form
+            }
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(in crate::commands) enum ManifestCommand {
     /// Set what a manifest is allowed to grant, replacing the former grant
@@ -133,6 +156,16 @@ pub(in crate::commands) enum ManifestCommand {
         #[command(flatten)]
         form: Form,
     },
+}
+
+impl ManifestCommand {
+    /// The output format that was asked for.
+    pub(super) fn form(&self) -> &Form {
+        match self {
+            Self::Grant(grant) => &grant.form,
+            Self::Show { form, .. } => form,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -210,6 +243,14 @@ pub(in crate::commands) struct Serve {
     /// Port on this machine; 0 picks a free one
     #[arg(long, default_value_t = 8787)]
     pub(in crate::commands) port: u16,
+    /// Also rotate what is due of this manifest
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::commands) rotate: Option<PathBuf>,
+    /// Interval of `--rotate`
+    #[arg(long, value_name = "DURATION", value_parser = interval, default_value = "1h", requires = "rotate")]
+    pub(in crate::commands) every: Seconds,
+    #[command(flatten)]
+    pub(in crate::commands) allow: Allow,
     #[command(flatten)]
     pub(in crate::commands) clock: ClockFlag,
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use latchkey::lifetime::Seconds;
 
 use super::{OUTPUT, ReportForm, SAFETY, SELECTION, TRUST};
+use crate::commands::schedule::interval;
 use latchkey_sinks::reading::Allowances;
 
 /// What a manifest may do beyond its own folder: it is untrusted input.
@@ -183,7 +184,7 @@ pub(in crate::commands) struct ClockFlag {
 }
 
 /// How a run goes about it.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(in crate::commands) struct RunFlags {
     /// Seconds to wait for another run of the same manifest
     #[arg(long, value_name = "SECONDS", default_value_t = 90, help_heading = SAFETY)]
@@ -209,6 +210,17 @@ pub(in crate::commands) struct Rotate {
     /// Rotate every token now
     #[arg(long, help_heading = SELECTION)]
     pub(in crate::commands) all: bool,
+    /// Come back and rotate what is due at this interval, until interrupted; SIGUSR1 starts the next run at once
+    #[arg(
+        long,
+        value_name = "DURATION",
+        value_parser = interval,
+        conflicts_with_all = [
+            "all", "compromised", "allow_rotations", "force_retire", "forget", "forget_branch", "forget_machine", "only",
+            "sink", "steal", "revision"
+        ]
+    )]
+    pub(in crate::commands) every: Option<Seconds>,
     /// Replace this token's leaked secret and revoke all older versions at once (repeatable)
     #[arg(
         long,

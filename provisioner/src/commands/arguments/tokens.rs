@@ -104,6 +104,21 @@ Examples:
     },
 }
 
+impl Token {
+    /// The output format that was asked for.
+    pub(super) fn form(&self) -> &Form {
+        match self {
+            Self::Set(set) => &set.form,
+            Self::List { form, .. }
+            | Self::Show { form, .. }
+            | Self::Delete { form, .. }
+            | Self::Roles { form, .. }
+            | Self::Usage { form, .. }
+            | Self::Verify { form } => form,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(in crate::commands) struct TokenSet {
     /// Name of the token: what uses it, and where

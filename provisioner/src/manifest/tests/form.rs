@@ -11,6 +11,7 @@ const TABLES: &[(&str, &str)] = &[
     ("@\nmanifest = \"acme\"", ""),
     ("manifest = \"acme\"\n[service]\n@", "/$defs/Service"),
     ("manifest = \"acme\"\n[defaults]\n@", "/$defs/Defaults"),
+    ("manifest = \"acme\"\n[rotation]\n@", "/$defs/Rotation"),
     ("manifest = \"acme\"\n[roles.reader]\n@", "/$defs/Role"),
     ("manifest = \"acme\"\n[users.ci]\n@", "/$defs/User"),
     ("manifest = \"acme\"\n[sinks.dev]\ntype = \"dotenv\"\n@", "/$defs/Sink/oneOf/0"),

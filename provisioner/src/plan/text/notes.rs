@@ -100,6 +100,22 @@ pub(super) fn text(token: &TokenPlan, note: &Note, names: &Names) -> String {
         Note::WaitsForAll(Some(reason)) => {
             format!("needs a new version, {}; run without `--sink` to create it", reason_text(reason, names))
         }
+        Note::WaitsForWindow { reason, opens } => format!(
+            "needs a new version, {}; waits for the window, which opens at {}; `provision rotate {}` does not wait",
+            reason_text(reason, names),
+            minute(*opens),
+            token.name
+        ),
+        Note::OutsideWindow { number, expiry, opens } => format!(
+            "rotated outside the window: version {number} expires at {}, too soon after the window opens at {}",
+            minute(*expiry),
+            minute(*opens)
+        ),
+        Note::WaitsForRestarts { reason, most } => format!(
+            "needs a new version, {}; waits for a later run, as this one restarts {} already (`max_restarts`)",
+            reason_text(reason, names),
+            count(*most, "app")
+        ),
         Note::WaitsForAll(None) => {
             "an earlier run left a version staged; run without `--sink` to make it current".to_owned()
         }

@@ -48,6 +48,7 @@ pub fn summary(plan: &Plan) -> String {
         };
         format!("; not selected and left as they are: {}{others}", count(left.tokens, "token"))
     });
+    let left = format!("{left}{}", waiting(plan));
     if !plan.looked_at {
         return by_records(plan, tokens, &parts, &left);
     }
@@ -56,6 +57,15 @@ pub fn summary(plan: &Plan) -> String {
         return format!("No changes: {} of `{}` as declared{left}", count(tokens, "token"), plan.manifest);
     }
     format!("Plan: {}{left}", parts.join(", "))
+}
+
+/// Rotations that are due and wait.
+fn waiting(plan: &Plan) -> String {
+    let waits = |note: &&Note| matches!(note, Note::WaitsForWindow { .. } | Note::WaitsForRestarts { .. });
+    match plan.tokens.iter().flat_map(|token| &token.notes).filter(waits).count() {
+        0 => String::new(),
+        number => format!("; {} due, waiting", count(number, "rotation")),
+    }
 }
 
 /// What there is to do as far as records tell: that there is nothing else, nobody knows.

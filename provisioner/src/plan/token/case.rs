@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use latchkey::name::ManifestName;
 use latchkey::place::{Place, PlaceId};
 
-use crate::manifest::{Manifest, TokenDeclaration};
+use crate::manifest::{Manifest, Rotation, TokenDeclaration};
 use crate::observe::Observation;
 use crate::observe::finding::{Finding, Known};
 use crate::plan::merging::{Twin, twins};
@@ -23,6 +23,8 @@ pub(super) struct Case<'a> {
     /// Recorded but not declared here.
     pub(super) others: Vec<(PlaceId, Finding, Whose)>,
     pub(super) manifest: &'a ManifestName,
+    /// When what is due is rotated.
+    pub(super) rotation: &'a Rotation,
     /// The record's places.
     pub(super) recorded: BTreeSet<PlaceId>,
     /// Places that a token of the manifest declares.
@@ -85,8 +87,8 @@ pub(super) fn case<'a>(
     let recorded = record.into_iter().flat_map(|record| record.places.keys().cloned()).collect();
     plan.places.extend(kept);
     plan.findings = findings;
-    let (manifest, now) = (&manifest.name, observation.at);
-    Case { declaration, observation, options, declared, others, manifest, recorded, claimed, twins, now }
+    let (rotation, manifest, now) = (&manifest.rotation, &manifest.name, observation.at);
+    Case { declaration, observation, options, declared, others, manifest, rotation, recorded, claimed, twins, now }
 }
 
 impl Case<'_> {

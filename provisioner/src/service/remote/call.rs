@@ -20,9 +20,12 @@ const PAUSE_CAP: Duration = Duration::from_secs(5);
 /// The longest pause that a server may ask for: a longer one is reported.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);
 
+/// How often what may not simply be repeated is begun anew, after a look at what there is.
+pub(in crate::service) const BEGUN: usize = 3;
+
 /// A request to be made.
 #[derive(Debug)]
-pub(super) struct Call {
+pub(in crate::service) struct Call {
     method: &'static str,
     target: String,
     query: Vec<(&'static str, String)>,
@@ -33,7 +36,7 @@ pub(super) struct Call {
 
 /// Why a call that must not be sent twice brought no success.
 #[derive(Debug)]
-pub(super) enum Undone {
+pub(in crate::service) enum Undone {
     /// The server answered that it did not do it.
     Answered(ServiceError),
     /// No answer came, or one that decides nothing: it may have been done.
@@ -50,32 +53,32 @@ impl From<Undone> for ServiceError {
 
 impl Call {
     /// A call without a body. `target` is a path below the server's address.
-    pub(super) fn new(method: &'static str, target: impl Into<String>) -> Self {
+    pub(in crate::service) fn new(method: &'static str, target: impl Into<String>) -> Self {
         let body = Zeroizing::new(Vec::new());
         Self { method, target: target.into(), query: Vec::new(), body, if_match: None, bearer: None }
     }
 
     /// The same with a body.
-    pub(super) fn body<T: Serialize>(mut self, body: &T) -> Self {
+    pub(in crate::service) fn body<T: Serialize>(mut self, body: &T) -> Self {
         // What is sent here are plain records: they always become JSON.
         self.body = Zeroizing::new(serde_json::to_vec(body).unwrap_or_default());
         self
     }
 
     /// The same with a parameter of the query.
-    pub(super) fn query(mut self, name: &'static str, value: impl ToString) -> Self {
+    pub(in crate::service) fn query(mut self, name: &'static str, value: impl ToString) -> Self {
         self.query.push((name, value.to_string()));
         self
     }
 
     /// The same, only if the record is at this revision.
-    pub(super) fn if_match(mut self, revision: u64) -> Self {
+    pub(in crate::service) fn if_match(mut self, revision: u64) -> Self {
         self.if_match = Some(revision);
         self
     }
 
     /// The same with another token than the client's.
-    pub(super) fn bearer(mut self, secret: &str) -> Self {
+    pub(in crate::service) fn bearer(mut self, secret: &str) -> Self {
         self.bearer = Some(Zeroizing::new(secret.to_owned()));
         self
     }
@@ -106,26 +109,41 @@ impl Call {
 
 impl Line {
     /// A call that may be sent again: whoever does twice what it does has done it once.
-    pub(super) async fn repeat<T: DeserializeOwned>(&self, call: Call) -> Result<T, ServiceError> {
+    pub(in crate::service) async fn repeat<T: DeserializeOwned>(&self, call: Call) -> Result<T, ServiceError> {
         parse(&self.answered(&call, true).await?)
     }
 
     /// The same without a body in the answer.
-    pub(super) async fn repeat_for_nothing(&self, call: Call) -> Result<(), ServiceError> {
+    pub(in crate::service) async fn repeat_for_nothing(&self, call: Call) -> Result<(), ServiceError> {
         self.answered(&call, true).await?;
         Ok(())
     }
 
     /// A call that is not sent again once it may have been done. A server that is busy has done nothing.
-    pub(super) async fn once<T: DeserializeOwned>(&self, call: Call) -> Result<T, Undone> {
+    pub(in crate::service) async fn once<T: DeserializeOwned>(&self, call: Call) -> Result<T, Undone> {
         let answer = self.answered(&call, false).await?;
         parse(&answer).map_err(Undone::Unknown)
     }
 
     /// The same without a body in the answer.
-    pub(super) async fn once_for_nothing(&self, call: Call) -> Result<(), Undone> {
+    pub(in crate::service) async fn once_for_nothing(&self, call: Call) -> Result<(), Undone> {
         self.answered(&call, false).await?;
         Ok(())
+    }
+
+    /// Deletes what has a name. If it is gone after a lost answer, an earlier try did it.
+    pub(in crate::service) async fn remove(&self, target: &str, code: &str, missing: &str) -> Result<(), ServiceError> {
+        let mut lost = None;
+        for _ in 0..BEGUN {
+            match self.once_for_nothing(Call::new("DELETE", target)).await {
+                Ok(()) => return Ok(()),
+                Err(Undone::Answered(ServiceError::Gone(_))) if lost.is_some() => return Ok(()),
+                Err(Undone::Answered(ServiceError::Gone(_))) => return Err(ServiceError::refused(code, missing)),
+                Err(Undone::Answered(error)) => return Err(error),
+                Err(Undone::Unknown(error)) => lost = Some(error),
+            }
+        }
+        Err(lost.unwrap_or_else(|| ServiceError::Unavailable("nothing was deleted".to_owned())))
     }
 
     async fn answered(&self, call: &Call, repeatable: bool) -> Result<Incoming, Undone> {

@@ -4,13 +4,11 @@
 //! what nobody has, and what deletes something names what it means. A create may not, so after one whose outcome is
 //! unknown the server is asked what there is.
 
-mod administration;
 mod answers;
-mod call;
+pub(super) mod call;
 mod in_process;
-mod plans;
-mod publication;
-mod tokens;
+pub(super) mod plans;
+pub(super) mod tokens;
 
 use std::sync::Arc;
 
@@ -33,8 +31,8 @@ pub use in_process::{InProcess, http_date, request_id};
 /// A server that knows who asks.
 #[derive(Debug)]
 pub struct Remote {
-    line: Line,
-    me: UserName,
+    pub(super) line: Line,
+    pub(super) me: UserName,
     /// What the token allowed when the run began.
     permissions: Permissions,
     /// When the token expires.
@@ -44,7 +42,7 @@ pub struct Remote {
 }
 
 /// The line to a server: how requests get there, as whom, and what its time is.
-struct Line {
+pub(super) struct Line {
     name: String,
     transport: Arc<dyn Transport>,
     token: Zeroizing<String>,
@@ -111,7 +109,7 @@ impl Connection for Remote {
     }
 }
 
-async fn check(line: &Line, presented: &str) -> Result<Result<wire::Me, String>, ServiceError> {
+pub(super) async fn check(line: &Line, presented: &str) -> Result<Result<wire::Me, String>, ServiceError> {
     // What has not the form of a secret is sent nowhere.
     if let Err(error) = Secret::parse(presented) {
         return Ok(Err(format!("not a secret of this service: {error}")));

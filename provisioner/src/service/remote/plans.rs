@@ -20,7 +20,7 @@ const TOKENS: usize = 200;
 const IDS: usize = 500;
 
 /// The path of a manifest, and of what is below it.
-pub(super) fn manifest_path(manifest: &ManifestName, rest: &str) -> String {
+pub(in crate::service) fn manifest_path(manifest: &ManifestName, rest: &str) -> String {
     format!("/v1/manifests/{manifest}{rest}")
 }
 

@@ -19,19 +19,16 @@ use latchkey::user::User;
 use latchkey_sinks::deadline::Deadline;
 
 use super::Remote;
-use super::call::{Call, Undone};
-use crate::service::{Administration as _, Granted, Protocol, Records as _, ServiceError};
-
-/// How often what may not simply be repeated is begun anew, after a look at what there is.
-pub(super) const BEGUN: usize = 3;
+use super::call::{BEGUN, Call, Undone};
+use crate::service::{Granted, Protocol, Records as _, ServiceError, TokenAdministration as _};
 
 /// The path of a user's tokens.
-pub(super) fn tokens_of(user: &UserName) -> String {
+pub(in crate::service) fn tokens_of(user: &UserName) -> String {
     format!("/v1/users/{user}/tokens")
 }
 
 /// The path of a token, and of what is below it.
-pub(super) fn path(user: &UserName, name: &TokenName, rest: &str) -> String {
+pub(in crate::service) fn path(user: &UserName, name: &TokenName, rest: &str) -> String {
     format!("/v1/users/{user}/tokens/{name}{rest}")
 }
 
@@ -51,7 +48,7 @@ fn moved(moving: &Moving) -> (Option<String>, Option<Option<String>>) {
 }
 
 /// What every new token has.
-pub(super) fn to_be_made(new: &NewToken) -> CreateToken {
+pub(in crate::service) fn to_be_made(new: &NewToken) -> CreateToken {
     CreateToken {
         name: new.key.name.to_string(),
         description: new.description.clone(),
@@ -63,7 +60,7 @@ pub(super) fn to_be_made(new: &NewToken) -> CreateToken {
 }
 
 /// What was issued, from an answer. A secret that cannot be read is of no use to anybody.
-pub(super) fn issued(record: IssuedRecord) -> Result<Issued, ServiceError> {
+pub(in crate::service) fn issued(record: IssuedRecord) -> Result<Issued, ServiceError> {
     record.into_issued().map_err(|_| ServiceError::Unavailable("the server answered with an invalid secret".to_owned()))
 }
 
@@ -309,7 +306,7 @@ impl Remote {
     }
 
     /// Deletes a token. If it is gone after a lost answer, an earlier try did it.
-    pub(super) async fn end(&self, call: impl Fn() -> Call, token: &Token) -> Result<Token, ServiceError> {
+    pub(in crate::service) async fn end(&self, call: impl Fn() -> Call, token: &Token) -> Result<Token, ServiceError> {
         let mut lost = None;
         for _ in 0..BEGUN {
             match self.line.once_for_nothing(call()).await {

@@ -1,26 +1,22 @@
-//! What people ask of a server by hand, and what a command asks around a run.
+//! Tokens that people create, look up, check and revoke by hand.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use latchkey::api::wire::{
-    Applied, CreateToken, EventList, LeaseRecord, ManifestView, Me, PutGrant, PutManifest, RoleList, TakeLease,
-    TokenList, TokenRecord, TokenRoles, TokenUsage, UserList, UserRecord,
-};
+use latchkey::api::wire::{CreateToken, EventList, Me, TokenList, TokenRecord, TokenRoles, TokenUsage};
 use latchkey::lifetime::Seconds;
-use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
+use latchkey::name::{TokenName, UserName};
 use latchkey::protocol::VersionError;
 use latchkey::role::Permissions;
-use latchkey::service::{Grant, Issued, Life, NewToken, Role, UsageDay};
-use latchkey::token::Token;
-use latchkey::user::User;
+use latchkey::service::{ChangeError, Issued, Life, NewToken, UsageDay, Verdict};
+use latchkey::token::{Token, TokenKey};
 
-use super::call::{Call, Undone};
-use super::plans::manifest_path;
-use super::tokens::{BEGUN, issued, path, to_be_made, tokens_of};
-use super::{Remote, check};
-use crate::service::{Administration, History, LeaseHolder, Records as _, ServiceError, Take};
+use crate::service::direct::Direct;
+use crate::service::remote::call::{BEGUN, Call, Undone};
+use crate::service::remote::tokens::{issued, path, to_be_made, tokens_of};
+use crate::service::remote::{Remote, check};
+use crate::service::{History, Records as _, ServiceError};
 
 /// How far the clocks of a server's parts may lie apart.
 const APART: Seconds = Seconds::minutes(1);
@@ -28,53 +24,116 @@ const APART: Seconds = Seconds::minutes(1);
 /// The longest page that the API gives.
 const PAGE: usize = 100;
 
+/// Tokens that people create, look up, check and revoke by hand.
 #[async_trait]
-impl Administration for Remote {
-    async fn applied(&self, manifest: &ManifestName) -> Result<Option<u64>, ServiceError> {
-        Ok(self.view(manifest).await?.and_then(|view| view.applied))
-    }
+pub trait TokenAdministration: Send + Sync {
+    /// Revokes a version that has leaked, at once, wherever it is; with `anyway` the current one too. One that is no
+    /// longer valid is no error.
+    async fn end_compromised(&self, token: &Token, number: u32, anyway: bool) -> Result<Token, ServiceError>;
 
-    async fn note_applied(&self, manifest: &ManifestName, revision: Option<u64>) -> Result<(), ServiceError> {
-        let put = PutManifest { applied: Applied { revision } };
-        self.line.repeat_for_nothing(Call::new("PUT", manifest_path(manifest, "")).body(&put)).await
-    }
+    /// Checks a secret as an application would. On one's own table it counts no use, and the reason why a secret is not
+    /// valid is returned.
+    async fn verify(&self, presented: &str) -> Result<Result<Me, String>, ServiceError>;
 
-    async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestView>, ServiceError> {
-        self.view(name).await
-    }
+    /// Creates a token by hand.
+    async fn make(&self, new: NewToken) -> Result<Issued, ServiceError>;
 
-    async fn set_grant(&self, name: &ManifestName, grant: &Grant) -> Result<(), ServiceError> {
-        let wanted = PutGrant::from(grant);
-        self.line.repeat_for_nothing(Call::new("PUT", manifest_path(name, "/grant")).body(&wanted)).await
-    }
+    /// A user's active tokens by name, those that expired but still occupy their names included.
+    async fn active(&self, user: &UserName) -> Result<Vec<Token>, ServiceError>;
 
-    async fn take_lease(
-        &self,
-        manifest: &ManifestName,
-        holder: &str,
-        how: Take<'_>,
-    ) -> Result<Result<(), LeaseHolder>, ServiceError> {
-        let (steal, token) = match how {
-            Take::Own { steal } => (steal, None),
-            Take::ToMove(token) => (false, Some(token.clone())),
-        };
-        let take = TakeLease { holder: holder.to_owned(), steal, token };
-        match self.line.repeat::<LeaseRecord>(Call::new("PUT", manifest_path(manifest, "/lease")).body(&take)).await {
-            Ok(_) => Ok(Ok(())),
-            Err(ServiceError::Refused(refusal)) if refusal.code == "lease_held" => {
-                let until = refusal.text("until").and_then(|until| until.parse::<Timestamp>().ok());
-                Ok(Err(LeaseHolder { by: refusal.text("by").unwrap_or("somebody").to_owned(), until }))
-            }
-            Err(error) => Err(error),
+    /// A user's last deleted and expired tokens, newest first.
+    async fn ended(&self, user: &UserName, limit: i32) -> Result<Vec<Token>, ServiceError>;
+
+    /// One active token.
+    async fn show(&self, user: &UserName, name: &TokenName) -> Result<Option<Token>, ServiceError>;
+
+    /// This month's changes and uses of a token.
+    async fn history(&self, token: &Token) -> Result<History, ServiceError>;
+
+    /// How often a token was used, by day, from one day to another.
+    async fn usage(&self, token: &Token, from: Date, to: Date) -> Result<Vec<UsageDay>, ServiceError>;
+
+    /// Deletes a token at once, and returns its last record.
+    ///
+    /// # Errors
+    /// [`ServiceError::Gone`] when there is none, or another has the name.
+    async fn delete(&self, token: &Token) -> Result<Token, ServiceError>;
+
+    /// What a token's roles allow.
+    async fn permissions_of(&self, token: &Token) -> Result<Permissions, ServiceError>;
+}
+
+#[async_trait]
+impl TokenAdministration for Direct {
+    async fn end_compromised(&self, token: &Token, number: u32, anyway: bool) -> Result<Token, ServiceError> {
+        match self.service.end_compromised(&self.caller, &token.reference(), number, anyway).await {
+            // It is no longer valid, which is what was wanted.
+            Err(ChangeError::Rule(VersionError::NotLive(_))) => Ok(token.clone()),
+            answer => Ok(answer?),
         }
     }
 
-    async fn free_lease(&self, manifest: &ManifestName, holder: &str) -> Result<(), ServiceError> {
-        self.line
-            .repeat_for_nothing(Call::new("DELETE", manifest_path(manifest, "/lease")).query("holder", holder))
-            .await
+    async fn verify(&self, presented: &str) -> Result<Result<Me, String>, ServiceError> {
+        Ok(match self.service.verify(presented, None).await? {
+            Verdict::Valid(valid) => Ok(Me::from(&*valid)),
+            Verdict::Invalid(invalid) => Err(invalid.to_string()),
+        })
     }
 
+    async fn make(&self, new: NewToken) -> Result<Issued, ServiceError> {
+        Ok(self.service.create(&self.caller, new).await?)
+    }
+
+    async fn active(&self, user: &UserName) -> Result<Vec<Token>, ServiceError> {
+        let (mut tokens, mut from) = (Vec::new(), None);
+        loop {
+            let page = self.service.list_active(user, 500, from).await?;
+            tokens.extend(page.tokens);
+            from = page.next;
+            if from.is_none() {
+                return Ok(tokens);
+            }
+        }
+    }
+
+    async fn ended(&self, user: &UserName, limit: i32) -> Result<Vec<Token>, ServiceError> {
+        Ok(self.service.list_ended(user, (limit, None), None).await?.tokens)
+    }
+
+    async fn show(&self, user: &UserName, name: &TokenName) -> Result<Option<Token>, ServiceError> {
+        Ok(self.service.show(&TokenKey::new(user.clone(), name.clone())).await?)
+    }
+
+    async fn history(&self, token: &Token) -> Result<History, ServiceError> {
+        let now = self.now();
+        let mut events = self.service.events(token.user.as_str(), now, 50).await?;
+        events.retain(|event| event.id.as_ref() == Some(&token.id));
+        Ok(History { events, usage: self.service.usage(&token.id, now).await? })
+    }
+
+    async fn usage(&self, token: &Token, from: Date, to: Date) -> Result<Vec<UsageDay>, ServiceError> {
+        let (mut days, mut month) = (Vec::new(), from.first_of_month());
+        while month <= to {
+            let Ok(start) = month.to_zoned(TimeZone::UTC) else { break };
+            let read = self.service.usage(&token.id, start.timestamp()).await?;
+            days.extend(read.into_iter().filter(|day| (from..=to).contains(&day.day)));
+            let Ok(next) = month.checked_add(1.month()) else { break };
+            month = next;
+        }
+        Ok(days)
+    }
+
+    async fn delete(&self, token: &Token) -> Result<Token, ServiceError> {
+        Ok(self.service.delete(&self.caller, &token.key(), Some(&token.id)).await?)
+    }
+
+    async fn permissions_of(&self, token: &Token) -> Result<Permissions, ServiceError> {
+        Ok(self.service.permissions_of(&token.roles).await?)
+    }
+}
+
+#[async_trait]
+impl TokenAdministration for Remote {
     async fn end_compromised(&self, token: &Token, number: u32, anyway: bool) -> Result<Token, ServiceError> {
         let call =
             Call::new("DELETE", path(&token.user, &token.name, &format!("/versions/{number}"))).query("id", &token.id);
@@ -175,43 +234,9 @@ impl Administration for Remote {
         let roles: TokenRoles = self.line.repeat(Call::new("GET", path(&token.user, &token.name, "/roles"))).await?;
         Ok(roles.permissions)
     }
-
-    async fn user(&self, name: &UserName) -> Result<Option<User>, ServiceError> {
-        match self.line.repeat::<UserRecord>(Call::new("GET", format!("/v1/users/{name}"))).await {
-            Ok(record) => Ok(Some(record.into())),
-            Err(ServiceError::Gone(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn all_users(&self) -> Result<Vec<User>, ServiceError> {
-        let list: UserList = self.line.repeat(Call::new("GET", "/v1/users")).await?;
-        Ok(list.users.into_iter().map(User::from).collect())
-    }
-
-    async fn delete_user(&self, name: &UserName) -> Result<(), ServiceError> {
-        self.remove(&format!("/v1/users/{name}"), "no_such_user", &format!("there is no user `{name}`")).await
-    }
-
-    async fn all_roles(&self) -> Result<Vec<Role>, ServiceError> {
-        let list: RoleList = self.line.repeat(Call::new("GET", "/v1/roles")).await?;
-        Ok(list.roles.into_iter().map(Role::from).collect())
-    }
-
-    async fn delete_role(&self, name: &RoleName) -> Result<(), ServiceError> {
-        self.remove(&format!("/v1/roles/{name}"), "no_such_role", &format!("there is no role `{name}`")).await
-    }
 }
 
 impl Remote {
-    async fn view(&self, manifest: &ManifestName) -> Result<Option<ManifestView>, ServiceError> {
-        match self.line.repeat(Call::new("GET", manifest_path(manifest, ""))).await {
-            Ok(view) => Ok(Some(view)),
-            Err(ServiceError::Gone(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     async fn listed(&self, user: &UserName, state: &str, limit: Option<usize>) -> Result<Vec<Token>, ServiceError> {
         let (mut tokens, mut cursor): (Vec<Token>, Option<String>) = (Vec::new(), None);
         loop {
@@ -227,20 +252,5 @@ impl Remote {
                 return Ok(tokens);
             }
         }
-    }
-
-    /// Deletes what has a name. If it is gone after a lost answer, an earlier try did it.
-    async fn remove(&self, target: &str, code: &str, missing: &str) -> Result<(), ServiceError> {
-        let mut lost = None;
-        for _ in 0..BEGUN {
-            match self.line.once_for_nothing(Call::new("DELETE", target)).await {
-                Ok(()) => return Ok(()),
-                Err(Undone::Answered(ServiceError::Gone(_))) if lost.is_some() => return Ok(()),
-                Err(Undone::Answered(ServiceError::Gone(_))) => return Err(ServiceError::refused(code, missing)),
-                Err(Undone::Answered(error)) => return Err(error),
-                Err(Undone::Unknown(error)) => lost = Some(error),
-            }
-        }
-        Err(lost.unwrap_or_else(|| ServiceError::Unavailable("nothing was deleted".to_owned())))
     }
 }

@@ -1,0 +1,29 @@
+//! What people ask of the service by hand, and what a command asks around a run. One file a subject: what is asked, and
+//! how this process and a server answer it.
+
+mod manifests;
+mod publication;
+mod roles;
+mod tokens;
+mod users;
+
+pub use manifests::ManifestAdministration;
+pub use publication::PublicationAdministration;
+pub use roles::RoleAdministration;
+pub use tokens::TokenAdministration;
+pub use users::UserAdministration;
+
+/// The service as commands ask it.
+pub trait Administration:
+    ManifestAdministration + PublicationAdministration + TokenAdministration + UserAdministration + RoleAdministration
+{
+}
+
+impl<T> Administration for T where
+    T: ManifestAdministration
+        + PublicationAdministration
+        + TokenAdministration
+        + UserAdministration
+        + RoleAdministration
+{
+}
