@@ -32,7 +32,7 @@ pub struct Publication {
     pub revision: Option<u64>,
     /// Counts publications; those that were begun and not completed too.
     pub number: u64,
-    /// The sinks, as TOML.
+    /// The sinks, and when they are rotated, as TOML.
     pub sinks: String,
     /// How many tokens there are.
     pub tokens: u32,

@@ -9,9 +9,8 @@ use latchkey::token::TokenKey;
 use latchkey_sinks::reading::{Allowances, Fault, Fields, Reading, masking, syntax};
 use latchkey_sinks::{PushDeclaration, SinkDeclaration};
 
-use super::places;
-use super::pushes;
 use super::sinks::{self, ReadSink};
+use super::{Rotation, places, pushes, rotation};
 
 /// What texts are called that are in no file. Nothing is looked up there.
 const NOWHERE: &str = "publication";
@@ -21,18 +20,21 @@ const FOLDER: &str = "/publication";
 pub(crate) struct Stored<'a> {
     manifest: &'a ManifestName,
     sinks: BTreeMap<String, ReadSink>,
+    pub(crate) rotation: Rotation,
 }
 
-/// Reads a text that has the tables `[sinks.NAME]` and nothing else, with all that is wrong with it.
+/// Reads a text that has the tables `[sinks.NAME]`, perhaps `[rotation]`, and nothing else, with all that is wrong with it.
 pub(crate) fn sinks<'a>(manifest: &'a ManifestName, text: &str) -> (Stored<'a>, Vec<Fault>) {
-    let (sinks, faults) = reading(manifest, text, |mut fields, reading| {
+    let ((sinks, rotation), faults) = reading(manifest, text, |mut fields, reading| {
+        let rotation = fields.section("rotation", reading);
+        let rotation = rotation.map_or_else(Rotation::default, |section| rotation::rotation(&section, reading));
         let section = fields.section("sinks", reading);
         let sinks = section.map_or_else(BTreeMap::new, |section| sinks::sinks(&section, reading));
         fields.finish(reading);
         places::check_sinks(&sinks, reading);
-        sinks
+        (sinks, rotation)
     });
-    (Stored { manifest, sinks }, faults)
+    (Stored { manifest, sinks, rotation }, faults)
 }
 
 impl Stored<'_> {

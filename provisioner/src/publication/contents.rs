@@ -1,4 +1,5 @@
-//! What a manifest publishes: its sinks and each token's pushes, as the file has them, but for what the job cannot reach.
+//! What a manifest publishes: its sinks, when they are rotated, and each token's pushes, as the file has them, but for what
+//! the job cannot reach.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,7 @@ use crate::manifest::{Manifest, TokenDeclaration};
 /// A publication as it is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publication {
-    /// The tables `[sinks.NAME]` that its tokens use, as TOML.
+    /// The tables `[sinks.NAME]` that its tokens use, and `[rotation]`, as TOML.
     pub sinks: String,
     /// Each token's list `push`, as TOML.
     pub tokens: BTreeMap<TokenKey, String>,
@@ -49,7 +50,9 @@ impl Publication {
         let declared = document.get("sinks").and_then(Value::as_table);
         let sinks: Table =
             used.into_iter().filter_map(|name| Some((name.to_owned(), in_order(declared?.get(name)?)))).collect();
-        Self { sinks: printed(&[("sinks", Value::Table(sinks))]), tokens, skipped }
+        let rotation = document.get("rotation").map(|rotation| ("rotation", in_order(rotation)));
+        let tables: Vec<_> = rotation.into_iter().chain([("sinks", Value::Table(sinks))]).collect();
+        Self { sinks: printed(&tables), tokens, skipped }
     }
 }
 

@@ -1,4 +1,4 @@
-//! PublicationAdministration: what differs is written, in the order that a crash leaves readable.
+//! Publishing: what differs is written, in the order that a crash leaves readable.
 
 use std::collections::BTreeMap;
 

@@ -7,11 +7,13 @@ use latchkey::token::TokenKey;
 use latchkey_sinks::reading::{Fault, Severity};
 use latchkey_sinks::{PushDeclaration, SinkDeclaration};
 
-use crate::manifest::stored;
+use crate::manifest::{Rotation, stored};
 
 /// What the job may go by.
 #[derive(Debug)]
 pub struct Readable {
+    /// When what is due is rotated, and how much of it in one run.
+    pub rotation: Rotation,
     /// The sinks by name.
     pub sinks: BTreeMap<String, SinkDeclaration>,
     /// Each token's pushes.
@@ -53,5 +55,5 @@ pub fn read<'a>(
             pushes.insert(token.clone(), read);
         }
     }
-    Ok(Readable { sinks: stored.declared().collect(), pushes, refused })
+    Ok(Readable { rotation: stored.rotation.clone(), sinks: stored.declared().collect(), pushes, refused })
 }

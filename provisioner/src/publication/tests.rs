@@ -17,6 +17,9 @@ const ALL: &str = r#"
 manifest = "acme"
 [defaults]
 user = "ci"
+[rotation]
+max_restarts = 3
+window = "Mon-Fri 09:00-16:00 Europe/Berlin"
 [sinks.vault]
 type = "aws-secrets-manager"
 region = "eu-west-1"
@@ -110,6 +113,8 @@ fn comes_back(manifest: &Manifest) {
     let found =
         read(&manifest.name, &publication.sinks, rows(&publication)).unwrap_or_else(|faults| panic!("{faults:?}"));
     assert_eq!(found.refused, BTreeMap::new());
+    let when = |rotation: &crate::manifest::Rotation| (format!("{:?}", rotation.window), rotation.max_restarts);
+    assert_eq!(when(&found.rotation), when(&manifest.rotation));
     assert_eq!(publication.tokens.len() + publication.skipped.len(), manifest.tokens.len());
     for token in &manifest.tokens {
         let key = TokenKey::new(token.user.clone(), token.name.clone());
@@ -251,6 +256,8 @@ fn hostile_sinks_are_refused_as_a_whole() {
         ("an unknown type", "[sinks.v]\ntype = \"shelf\"".to_owned()),
         ("an unknown field", format!("{SINKS}more = 1\n")),
         ("another table", format!("{SINKS}[tokens.api]\nuser = \"ci\"\n")),
+        ("a window that never opens", format!("{SINKS}[rotation]\nwindow = \"never\"\n")),
+        ("no restarts", format!("{SINKS}[rotation]\nmax_restarts = 0\n")),
         ("a service", format!("{SINKS}[service]\nurl = \"https://evil.example\"\n")),
         ("one app twice", format!("{SINKS}{}", SINKS.replace("worker", "again"))),
         ("no TOML", "sinks =".to_owned()),
