@@ -97,9 +97,9 @@ async fn an_older_revision_that_begins_while_a_newer_one_is_completed_is_refused
     let world = World::new().await;
     let acme = name("acme");
     let newer = world.service.begin_publication(&world.admin, &acme, Some(7), false).await.unwrap();
+    let slow = world.another(2).await;
     // Both reads of the older one pass, and the read of whose turn it is waits.
     world.store.faults.hold_after(2);
-    let slow = world.another(2).await;
     let older = slow.begin_publication(&world.admin, &acme, Some(6), false);
     let between = async {
         world.store.faults.held().await;
