@@ -1,6 +1,6 @@
 //! Entries as texts: what a grant names, and which places it means.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -87,8 +87,8 @@ fn encode(text: &str, stays: impl Fn(u8) -> bool, entry: &mut String) {
         if stays(byte) {
             entry.push(char::from(byte));
         } else {
-            entry.push('%');
-            entry.push_str(&format!("{byte:02X}"));
+            // Writing to a string does not fail.
+            let _ = write!(entry, "%{byte:02X}");
         }
     }
 }

@@ -32,7 +32,7 @@ pub struct Publication {
     pub revision: Option<u64>,
     /// Counts publications; those that were begun and not completed too.
     pub number: u64,
-    /// The sinks, as TOML.
+    /// The sinks, and when they are rotated, as TOML.
     pub sinks: String,
     /// How many tokens there are.
     pub tokens: u32,
@@ -198,18 +198,30 @@ impl Service {
         force: bool,
     ) -> Result<u64, PublishError> {
         caller.must_run(name)?;
+        let revision_to_check = revision.filter(|_| !force);
+        self.check_revision(name, revision_to_check).await?;
+        let number = self.begin(caller, name, revision).await?;
+        // Who published meanwhile did so before this number was taken; from now on nobody else does.
+        self.check_revision(name, revision_to_check).await?;
+        Ok(number)
+    }
+
+    /// Refuses a revision that is older than the published one or the highest applied.
+    async fn check_revision(&self, name: &ManifestName, revision: Option<u64>) -> Result<(), PublishError> {
+        let Some(revision) = revision else { return Ok(()) };
         let published = self.publication(name).await?.and_then(|publication| publication.revision);
         let applied = self.manifest(name).await?.and_then(|manifest| manifest.applied);
-        let newer = published.max(applied);
-        if let (Some(revision), Some(newer)) = (revision, newer)
-            && revision < newer
-            && !force
-        {
-            return Err(PublishError::OlderRevision { manifest: name.clone(), revision, newer });
+        match published.max(applied).filter(|newer| revision < *newer) {
+            Some(newer) => Err(PublishError::OlderRevision { manifest: name.clone(), revision, newer }),
+            None => Ok(()),
         }
+    }
+
+    /// Takes the next number.
+    async fn begin(&self, caller: &Caller, name: &ManifestName, of: Option<u64>) -> Result<u64, PublishError> {
         for race in 0..RACE_RETRIES {
             let mut transaction = Transaction::default();
-            let number = self.take_turn(name, revision, &mut transaction).await?;
+            let number = self.take_turn(name, of, &mut transaction).await?;
             let detail = format!("{name}: publication {number} is begun");
             transaction.add(self.event(&Event::on_role(caller, "manifest.publish", &detail, self.now()))?);
             match self.table.transact(transaction).await {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use latchkey::api::wire::ManifestView;
 use latchkey::entry::EntryPattern;
-use latchkey::service::{Grant, NEW_MAX};
+use latchkey::service::{GRANT_MAX, Grant, NEW_MAX};
 use latchkey_sinks::plural::count;
 use serde_json::{Value, json};
 
@@ -100,8 +100,18 @@ async fn entries(printer: Printer, client: &Client, manifest: &Manifest) -> Resu
             landing.token
         ));
     }
-    let places = landings.iter().flat_map(|landing| &landing.places);
-    Ok(places.filter_map(|place| place.entry().parse().ok()).collect())
+    let written: BTreeSet<String> =
+        landings.iter().flat_map(|landing| &landing.places).map(latchkey::place::Place::entry).collect();
+    let entries: BTreeSet<EntryPattern> = written.iter().filter_map(|entry| entry.parse().ok()).collect();
+    if entries.len() == written.len() && entries.len() <= GRANT_MAX {
+        return Ok(entries);
+    }
+    printer.warning(&format!(
+        "the job would write {}, too many or too long to name each, so none was granted; pass their beginnings with \
+         `--entry`",
+        count(written.len(), "entry")
+    ));
+    Ok(BTreeSet::new())
 }
 
 fn text(view: &ManifestView) -> String {

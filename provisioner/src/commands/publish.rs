@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use latchkey::entry::EntryPattern;
 use latchkey::name::ManifestName;
-use latchkey::service::Grant;
+use latchkey::service::{GRANT_MAX, Grant};
 use latchkey_sinks::plural::{count, noun_for};
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use super::arguments::Publish;
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use crate::manifest::{Manifest, granted};
-use crate::output::{Format, Printer};
+use crate::output::{Format, Printer, markdown};
 use crate::publication::{self, Landing, Publication, Published, Skipped};
 use crate::service::{Client, ServiceError};
 
@@ -26,7 +26,7 @@ pub(super) struct Report {
     landings: Vec<Landing>,
     /// The entries that the manifest's grant does not have yet.
     missing: BTreeSet<String>,
-    /// What an admin runs to grant them.
+    /// What an admin does to grant them.
     cure: Option<String>,
 }
 
@@ -82,13 +82,18 @@ pub(super) async fn publish(
     Ok(Report { published, skipped: wanted.skipped, landings, missing, cure })
 }
 
-/// What an admin runs, so that the job may write these entries too.
+/// What an admin does, so that the job may write these entries too.
 fn cure(manifest: &Manifest, grant: Grant, missing: &BTreeSet<String>) -> String {
     let entries: BTreeSet<EntryPattern> = missing.iter().filter_map(|entry| entry.parse().ok()).collect();
-    if missing.len() > ENTRIES_NAMED || entries.len() < missing.len() {
-        return format!("provision manifest grant {} --from {}", manifest.name, manifest.path.display());
+    let from = format!("provision manifest grant {} --from {}", manifest.name, manifest.path.display());
+    if entries.len() < missing.len() || grant.entries.len() + missing.len() > GRANT_MAX {
+        return format!("name the beginnings of these entries: `{from} --entry 'BEGINNING*'`");
     }
-    granted::command(&manifest.name, &granted::with(grant, &Grant { entries, ..Grant::default() }))
+    if missing.len() > ENTRIES_NAMED {
+        return format!("run `{from}`");
+    }
+    let wanted = granted::with(grant, &Grant { entries, ..Grant::default() });
+    format!("run `{}`", granted::command(&manifest.name, &wanted))
 }
 
 /// Why nothing of a manifest is published.
@@ -115,38 +120,37 @@ fn refused(error: ServiceError) -> Fault {
 impl Report {
     /// Prints it for people.
     pub(super) fn show(&self, printer: Printer, manifest: &ManifestName) -> Result<(), Fault> {
-        let word = if self.published.unchanged { "Unchanged" } else { "Published" };
-        let publication = &self.published.publication;
-        let tokens = count(self.landings.len(), "token");
-        printer.result(&format!(
-            "{word}: the scheduled job rotates {tokens} of `{manifest}` (publication {})",
-            publication.number
-        ))?;
-        for Skipped { token, reason } in &self.skipped {
-            printer.result(&format!("  skipped by the job: `{token}`: {reason}"))?;
-        }
-        for landing in self.landings.iter().filter(|landing| !landing.applied) {
-            printer.result(&format!("  not applied yet: `{}`: the job starts once it is", landing.token))?;
-        }
-        for landing in self.landings.iter().filter(|landing| !landing.unknown.is_empty()) {
-            let sinks: BTreeSet<String> = landing.unknown.iter().map(|sink| format!("`{sink}`")).collect();
-            let sinks: Vec<String> = sinks.into_iter().collect();
-            printer.result(&format!(
-                "  destination not known yet: `{}` in {} {}",
-                landing.token,
-                noun_for(sinks.len(), "sink"),
-                sinks.join(", ")
-            ))?;
-        }
-        for entry in &self.missing {
-            printer.result(&format!("  not granted: `{entry}`"))?;
+        let lines = self.lines(manifest);
+        match printer.format {
+            Format::Markdown => printer.block(&markdown::text(&lines.join("\n")))?,
+            Format::Text | Format::Json => lines.iter().try_for_each(|line| printer.result(line))?,
         }
         if let Some(cure) = &self.cure {
-            printer.talk(&format!(
-                "help: the job writes only entries that the grant contains; ask an admin to run `{cure}`"
-            ));
+            printer.talk(&format!("help: the job writes only entries that the grant contains; ask an admin to {cure}"));
         }
         Ok(())
+    }
+
+    fn lines(&self, manifest: &ManifestName) -> Vec<String> {
+        let word = if self.published.unchanged { "Unchanged" } else { "Published" };
+        let (tokens, number) = (count(self.landings.len(), "token"), self.published.publication.number);
+        let mut lines =
+            vec![format!("{word}: the scheduled job rotates {tokens} of `{manifest}` (publication {number})")];
+        let skipped = self.skipped.iter();
+        lines.extend(skipped.map(|Skipped { token, reason }| format!("  skipped by the job: `{token}`: {reason}")));
+        let waiting = self.landings.iter().filter(|landing| !landing.applied);
+        let waiting = waiting.map(|landing| &landing.token);
+        lines.extend(waiting.map(|token| format!("  not applied yet: `{token}`: the job skips it until then")));
+        for landing in self.landings.iter().filter(|landing| !landing.unknown.is_empty()) {
+            let sinks: BTreeSet<String> = landing.unknown.iter().map(|sink| format!("`{sink}`")).collect();
+            let (word, sinks) = (noun_for(sinks.len(), "sink"), Vec::from_iter(sinks).join(", "));
+            let token = &landing.token;
+            lines.push(format!(
+                "  destination not known yet: `{token}` in the {word} {sinks}: apply it, then run this again"
+            ));
+        }
+        lines.extend(self.missing.iter().map(|entry| format!("  not granted: `{entry}`")));
+        lines
     }
 
     /// The same for programs.

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use latchkey::name::ManifestName;
 use latchkey::token::TokenKey;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::arguments::RunFlags;
 use super::exit::{Code, Fault};
@@ -206,21 +206,8 @@ async fn leased(
     }
     let failed = total.failures.iter().map(|failure| failure.subject.clone()).collect();
     let end = Ending { plan: last.as_ref(), changed, total: &total, labels: &labels };
-    let published = match wish.publish {
-        true if end.code() == Code::Done => {
-            Some(publish::publish(client, manifest, (how.revision, how.force_revision)).await)
-        }
-        _ => None,
-    };
-    let report = published.as_ref().and_then(|published| published.as_ref().ok());
-    end.print(printer, wish.publish.then_some(report))?;
-    if wish.publish && end.code() != Code::Done {
-        printer.talk("nothing was published, as the run did not end well; what was published before is unchanged");
-    }
-    if let (Some(report), Format::Text) = (report, printer.format) {
-        report.show(printer, &manifest.name)?;
-    }
-    published.transpose()?;
+    let revision = wish.publish.then_some((how.revision, how.force_revision));
+    end.tell(printer, (client, manifest), revision).await?;
     Ok(Leased::Ended(Ended { code: end.code(), failed }))
 }
 
@@ -301,8 +288,31 @@ impl Ending<'_> {
         }
     }
 
-    /// Prints it; `published` is what was published, where that was asked for.
-    fn print(&self, printer: Printer, published: Option<Option<&publish::Report>>) -> Result<(), Fault> {
+    /// Prints it, and publishes the manifest first, where that was asked for and it ended well.
+    async fn tell(
+        &self,
+        printer: Printer,
+        (client, manifest): (&Client, &Manifest),
+        revision: Option<(Option<u64>, bool)>,
+    ) -> Result<(), Fault> {
+        let Some(revision) = revision else { return self.print(printer, None) };
+        if self.code() != Code::Done {
+            self.print(printer, Some(Value::Null))?;
+            printer.talk("nothing was published, as the run did not end well; what was published before is unchanged");
+            return Ok(());
+        }
+        let published = publish::publish(client, manifest, revision).await;
+        let report = published.as_ref().ok();
+        self.print(printer, Some(report.map_or(Value::Null, publish::Report::as_json)))?;
+        let report = published?;
+        match printer.format {
+            Format::Json => Ok(()),
+            Format::Text | Format::Markdown => report.show(printer, &manifest.name),
+        }
+    }
+
+    /// Prints it, with what was published.
+    fn print(&self, printer: Printer, published: Option<Value>) -> Result<(), Fault> {
         let Self { plan, changed, total, labels } = *self;
         let good = self.is_good();
         let failed = total.failures.len()
@@ -319,7 +329,7 @@ impl Ending<'_> {
                 let plan = plan.map(|plan| plan_json(plan, labels));
                 let mut result = json!({ "plan": plan, "result": outcome_json(total) });
                 if let Some(published) = published {
-                    result["publication"] = json!(published.map(publish::Report::as_json));
+                    result["publication"] = published;
                 }
                 printer.json(&result)?;
             }

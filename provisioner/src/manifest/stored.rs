@@ -9,23 +9,21 @@ use latchkey::token::TokenKey;
 use latchkey_sinks::reading::{Allowances, Fault, Fields, Reading, masking, syntax};
 use latchkey_sinks::{PushDeclaration, SinkDeclaration};
 
-use super::places;
-use super::pushes;
-use super::rotation::{self, Rotation};
 use super::sinks::{self, ReadSink};
+use super::{Rotation, places, pushes, rotation};
 
 /// What texts are called that are in no file. Nothing is looked up there.
 const NOWHERE: &str = "publication";
 const FOLDER: &str = "/publication";
 
-/// The sinks of a publication, and when what is due is rotated.
+/// The sinks of a publication.
 pub(crate) struct Stored<'a> {
     manifest: &'a ManifestName,
     sinks: BTreeMap<String, ReadSink>,
     pub(crate) rotation: Rotation,
 }
 
-/// Reads a text that has the tables `[sinks.NAME]` and `[rotation]` and nothing else, with all that is wrong with it.
+/// Reads a text that has the tables `[sinks.NAME]`, perhaps `[rotation]`, and nothing else, with all that is wrong with it.
 pub(crate) fn sinks<'a>(manifest: &'a ManifestName, text: &str) -> (Stored<'a>, Vec<Fault>) {
     let ((sinks, rotation), faults) = reading(manifest, text, |mut fields, reading| {
         let rotation = fields.section("rotation", reading);

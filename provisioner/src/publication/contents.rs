@@ -1,4 +1,5 @@
-//! What a manifest publishes: its sinks and each token's pushes, as the file has them, but for what the job cannot reach.
+//! What a manifest publishes: its sinks, when they are rotated, and each token's pushes, as the file has them, but for what
+//! the job cannot reach.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,9 +50,9 @@ impl Publication {
         let declared = document.get("sinks").and_then(Value::as_table);
         let sinks: Table =
             used.into_iter().filter_map(|name| Some((name.to_owned(), in_order(declared?.get(name)?)))).collect();
-        let mut head = vec![("sinks", Value::Table(sinks))];
-        head.extend(document.get("rotation").map(|rotation| ("rotation", in_order(rotation))));
-        Self { sinks: printed(&head), tokens, skipped }
+        let rotation = document.get("rotation").map(|rotation| ("rotation", in_order(rotation)));
+        let tables: Vec<_> = rotation.into_iter().chain([("sinks", Value::Table(sinks))]).collect();
+        Self { sinks: printed(&tables), tokens, skipped }
     }
 }
 

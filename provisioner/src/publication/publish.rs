@@ -9,7 +9,7 @@ use latchkey::service::{PUBLISHED_ROWS, PublishedRow};
 use latchkey::token::TokenKey;
 
 use super::Publication;
-use crate::service::{Publishing, ServiceError};
+use crate::service::{PublicationAdministration, ServiceError};
 
 /// What a row takes in a request besides its names and its text.
 const ROW_EXTRA: usize = 40;
@@ -34,7 +34,7 @@ pub struct Published {
 /// # Errors
 /// When the service refuses, a later publication was begun meanwhile, or the service does not answer.
 pub async fn publish(
-    service: &dyn Publishing,
+    service: &dyn PublicationAdministration,
     manifest: &ManifestName,
     (revision, force): (Option<u64>, bool),
     wanted: &Publication,

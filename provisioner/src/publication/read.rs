@@ -12,10 +12,10 @@ use crate::manifest::{Rotation, stored};
 /// What the job may go by.
 #[derive(Debug)]
 pub struct Readable {
+    /// When what is due is rotated, and how much of it in one run.
+    pub rotation: Rotation,
     /// The sinks by name.
     pub sinks: BTreeMap<String, SinkDeclaration>,
-    /// When what is due is rotated.
-    pub rotation: Rotation,
     /// Each token's pushes.
     pub pushes: BTreeMap<TokenKey, Vec<PushDeclaration>>,
     /// The tokens whose rows are wrong, with all that is: the job leaves them alone. One may be of a publication that was
@@ -55,6 +55,5 @@ pub fn read<'a>(
             pushes.insert(token.clone(), read);
         }
     }
-    let sinks = stored.declared().collect();
-    Ok(Readable { sinks, rotation: stored.rotation, pushes, refused })
+    Ok(Readable { rotation: stored.rotation.clone(), sinks: stored.declared().collect(), pushes, refused })
 }

@@ -1,6 +1,7 @@
 //! What is published comes back as it was meant, and what anybody else stored is refused.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use latchkey::name::ManifestName;
 use latchkey::place::Place;
@@ -16,6 +17,9 @@ const ALL: &str = r#"
 manifest = "acme"
 [defaults]
 user = "ci"
+[rotation]
+max_restarts = 3
+window = "Mon-Fri 09:00-16:00 Europe/Berlin"
 [sinks.vault]
 type = "aws-secrets-manager"
 region = "eu-west-1"
@@ -109,6 +113,8 @@ fn comes_back(manifest: &Manifest) {
     let found =
         read(&manifest.name, &publication.sinks, rows(&publication)).unwrap_or_else(|faults| panic!("{faults:?}"));
     assert_eq!(found.refused, BTreeMap::new());
+    let when = |rotation: &crate::manifest::Rotation| (format!("{:?}", rotation.window), rotation.max_restarts);
+    assert_eq!(when(&found.rotation), when(&manifest.rotation));
     assert_eq!(publication.tokens.len() + publication.skipped.len(), manifest.tokens.len());
     for token in &manifest.tokens {
         let key = TokenKey::new(token.user.clone(), token.name.clone());
@@ -214,7 +220,7 @@ fn pushes_that_are_too_long_for_a_row_are_skipped() {
         let push =
             (0..count).map(|number| format!("{{ sink = \"vault\", name = \"{token}/{number}{}\" }}", "n".repeat(480)));
         let push: Vec<String> = push.collect();
-        text.push_str(&format!("[tokens.{token}]\nuser = \"ci\"\npush = [{}]\n", push.join(",")));
+        write!(text, "[tokens.{token}]\nuser = \"ci\"\npush = [{}]\n", push.join(",")).unwrap();
     }
     let publication = Publication::of(&manifest(&text));
     assert_eq!(publication.tokens.keys().collect::<Vec<_>>(), [&key("ci", "short-api")]);
@@ -250,6 +256,8 @@ fn hostile_sinks_are_refused_as_a_whole() {
         ("an unknown type", "[sinks.v]\ntype = \"shelf\"".to_owned()),
         ("an unknown field", format!("{SINKS}more = 1\n")),
         ("another table", format!("{SINKS}[tokens.api]\nuser = \"ci\"\n")),
+        ("a window that never opens", format!("{SINKS}[rotation]\nwindow = \"never\"\n")),
+        ("no restarts", format!("{SINKS}[rotation]\nmax_restarts = 0\n")),
         ("a service", format!("{SINKS}[service]\nurl = \"https://evil.example\"\n")),
         ("one app twice", format!("{SINKS}{}", SINKS.replace("worker", "again"))),
         ("no TOML", "sinks =".to_owned()),

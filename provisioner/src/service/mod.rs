@@ -24,7 +24,8 @@ use latchkey_sinks::deadline::{Elapsed, since_boot};
 use remote::Remote;
 
 pub use administration::{
-    Administration, ManifestAdministration, Publishing, RoleAdministration, TokenAdministration, UserAdministration,
+    Administration, ManifestAdministration, PublicationAdministration, RoleAdministration, TokenAdministration,
+    UserAdministration,
 };
 pub use error::{Refusal, ServiceError};
 pub use latchkey::service::Issued;
@@ -75,7 +76,7 @@ impl Client {
     }
 
     /// What a publisher works with.
-    pub fn publishing(&self) -> &dyn Publishing {
+    pub fn publishing(&self) -> &dyn PublicationAdministration {
         &*self.0
     }
 }

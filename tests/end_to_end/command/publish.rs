@@ -56,7 +56,7 @@ fn the_same_is_json_for_programs() {
         ("written", json!(1)),
         ("not_applied", json!([{ "user": "ci", "name": "build-api" }])),
         ("not_granted", json!([entry])),
-        ("help", json!(format!("provision manifest grant acme --entry {entry}"))),
+        ("help", json!(format!("run `provision manifest grant acme --entry {entry}`"))),
     ] {
         assert_eq!(published[field], value, "{field}");
     }
@@ -75,8 +75,8 @@ fn the_command_that_is_shown_grants_what_is_missing_and_keeps_what_there_was() {
     let world = world();
     world.run_words(["manifest", "grant", "acme", "-p", "documents:read", "--entry", "heroku:app=acme,*"]).exits(0);
     let published = world.run("publish --format json").exits(0).json();
-    let command = published["help"].as_str().unwrap().replace('\'', "");
-    world.run(command.strip_prefix("provision ").unwrap()).exits(0);
+    let command = published["help"].as_str().unwrap().replace(['\'', '`'], "");
+    world.run(command.strip_prefix("run provision ").unwrap()).exits(0);
     let published = world.run("publish --format json").exits(0).json();
     assert_eq!((&published["not_granted"], &published["help"]), (&json!([]), &json!(null)));
     let grant = &world.run("manifest show acme --format json").exits(0).json()["grant"];
@@ -84,6 +84,28 @@ fn the_command_that_is_shown_grants_what_is_missing_and_keeps_what_there_was() {
         (grant["permissions"][0].as_str(), grant["entries"].as_array().unwrap().len()),
         (Some("documents:read"), 2)
     );
+}
+
+/// A grant has 200 entries at most: more are named by their beginnings.
+#[test]
+fn entries_that_are_too_many_to_name_each_are_granted_by_their_beginnings() {
+    let token = |number| {
+        format!("[tokens.api-{number}]\nuser = \"ci\"\npush = [{{ sink = \"vault\", name = \"prod/{number}\" }}]\n")
+    };
+    let many: Vec<String> = (0..201).map(token).collect();
+    let world = World::with(
+        &format!("{START}{TOKENS}{}", many.concat())
+            .replace("roles = [\"reader\"]", "roles = [\"reader\"]\nmax_tokens = 500"),
+    );
+    world.run("role set other -p documents:read").exits(0);
+    let published = world.run("publish --format json").exits(0).json();
+    assert_eq!(published["not_granted"].as_array().unwrap().len(), 202);
+    assert!(published["help"].as_str().unwrap().contains("--from tokens.toml --entry 'BEGINNING*'"), "{published}");
+    let warned = world.run("manifest grant acme --from tokens.toml").exits(0);
+    assert!(warned.stderr.contains("pass their beginnings with `--entry`"), "{}", warned.stderr);
+    let beginning = "aws-secrets-manager:account=123456789012,region=eu-west-1,name=prod/*";
+    world.run_words(["manifest", "grant", "acme", "--from", "tokens.toml", "--entry", beginning]).exits(0);
+    assert_eq!(world.run("publish --format json").exits(0).json()["not_granted"], json!([]));
 }
 
 #[test]

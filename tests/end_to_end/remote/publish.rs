@@ -3,6 +3,7 @@
 use serde_json::json;
 use tests::remote::{Proxy, Trouble};
 
+use super::table::Elsewhere;
 use super::{Remote, head};
 
 const VAULT: &str = r#"
@@ -36,6 +37,19 @@ fn a_job_publishes_and_withdraws_by_url() {
     remote.run("publish --withdraw").exits(0);
     let shown = remote.run("manifest show acme --format json").exits(0).json();
     assert_eq!(shown["publication"], json!(null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_publishes_on_a_table_and_withdraws_there() {
+    let there = Elsewhere::start("latchkey").await;
+    let service = "table = \"latchkey\"\nregion = \"us-east-1\"";
+    there.world.write("tokens.toml", &format!("{}{VAULT}", head(service)));
+    let published = there.run("publish --revision 4 --format json").exits(0).json();
+    assert_eq!((&published["tokens"], &published["revision"]), (&json!(1), &json!(4)));
+    assert_eq!(there.run("publish --format json").exits(0).json()["unchanged"], true);
+    there.run("publish --revision 3").exits(4);
+    there.run("publish --withdraw").exits(0);
+    assert_eq!(there.run("publish --withdraw --format json").exits(0).json()["withdrawn"], false);
 }
 
 #[test]

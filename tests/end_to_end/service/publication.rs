@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use latchkey::service::{PUBLISHED_PUSH_MAX, PUBLISHED_SINKS_MAX, PublishError, PublishedRow};
-use latchkey::table::keys::Key;
+use aws_sdk_dynamodb::types::AttributeValue;
+use latchkey::service::{PUBLISHED_PUSH_MAX, PUBLISHED_SINKS_MAX, PublishError, PublishedRow, PublishedToken};
+use latchkey::table::keys::{self, Key};
 use latchkey::token::TokenKey;
 use provisioner::publication::{Publication, publish};
 use provisioner::service::Client;
@@ -60,7 +61,7 @@ async fn what_is_published_comes_back_page_by_page_with_who_published_it_and_whe
     assert_eq!(head.by, "operator:publisher");
     let first = world.service.published_tokens(&acme, 2, None).await.unwrap();
     let rest = world.service.published_tokens(&acme, 2, first.next.as_ref()).await.unwrap();
-    let tokens: Vec<TokenKey> = first.tokens.iter().chain(&rest.tokens).map(|row| row.key()).collect();
+    let tokens: Vec<TokenKey> = first.tokens.iter().chain(&rest.tokens).map(PublishedToken::key).collect();
     assert_eq!(tokens, ["changed", "gone", "same"].map(|token| key("ci", token)));
     assert!(rest.next.is_none());
     let events = world.service.role_events(world.now(), 10).await.unwrap();
@@ -89,6 +90,26 @@ async fn an_older_revision_than_the_published_or_the_applied_one_is_refused_unle
     let number = begin(Some(6), true).await.unwrap();
     let done = world.service.complete_publication(&world.admin, &acme, number, ("", 0)).await.unwrap();
     assert_eq!(done.revision, Some(6));
+}
+
+/// The newer revision is completed after the older one was compared with what was published, and before it has begun.
+#[tokio::test]
+async fn an_older_revision_that_begins_while_a_newer_one_is_completed_is_refused() {
+    let world = World::new().await;
+    let acme = name("acme");
+    let newer = world.service.begin_publication(&world.admin, &acme, Some(7), false).await.unwrap();
+    let slow = world.another(2).await;
+    // Both reads of the older one pass, and the read of whose turn it is waits.
+    world.store.faults.hold_after(2);
+    let older = slow.begin_publication(&world.admin, &acme, Some(6), false);
+    let between = async {
+        world.store.faults.held().await;
+        world.service.complete_publication(&world.admin, &acme, newer, ("newer", 0)).await.unwrap();
+        world.store.faults.release();
+    };
+    let (refused, ()) = tokio::join!(older, between);
+    assert!(matches!(refused, Err(PublishError::OlderRevision { revision: 6, newer: 7, .. })), "{refused:?}");
+    assert_eq!(world.service.publication(&acme).await.unwrap().unwrap().revision, Some(7));
 }
 
 #[tokio::test]
@@ -244,7 +265,6 @@ async fn texts_and_lists_have_their_bounds() {
 
 /// `LATCHKEY_PUBLISHED` sets another number of tokens.
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "the figures are for people")]
 async fn publishing_costs_calls_by_pages_and_what_is_published_already_costs_reads_only() {
     let world = World::on(Engine::Dynoxide).await;
     let many = std::env::var("LATCHKEY_PUBLISHED").ok().and_then(|many| many.parse().ok()).unwrap_or(1500_usize);
@@ -265,8 +285,8 @@ async fn publishing_costs_calls_by_pages_and_what_is_published_already_costs_rea
     publish(publisher.publishing(), &acme, (None, false), &wanted).await.unwrap();
     let (calls, units) = cost();
     println!("{many} tokens, first: {calls} calls, {units} units");
-    // The sinks, then who is next (4), the rows that there are, the rows by 99, and the end (2).
-    assert_eq!(calls, 1 + 4 + 1 + many.div_ceil(99) + 2);
+    // The sinks, then who is next (2), the rows that there are, the rows by 99, and the end (2).
+    assert_eq!(calls, 1 + 2 + 1 + many.div_ceil(99) + 2);
     publish(publisher.publishing(), &acme, (None, false), &wanted).await.unwrap();
     let (calls, units) = cost();
     println!("{many} tokens, unchanged: {calls} calls, {units} units");
@@ -275,5 +295,19 @@ async fn publishing_costs_calls_by_pages_and_what_is_published_already_costs_rea
     publish(publisher.publishing(), &acme, (None, false), &wanted).await.unwrap();
     let (calls, units) = cost();
     println!("{many} tokens, one changed: {calls} calls, {units} units");
-    assert!(calls <= 2 * (2 + many.div_ceil(500)) + 4 + 1 + 2, "{calls}");
+    assert!(calls <= 2 * (2 + many.div_ceil(500)) + 2 + 1 + 2, "{calls}");
+}
+
+/// What an earlier release let manifests publish: a text, which nothing ever read.
+#[tokio::test]
+async fn the_text_of_an_earlier_release_is_no_publication_and_in_nobodys_way() {
+    let world = World::new().await;
+    let acme = name("acme");
+    let mut item = keys::publication(&acme).item();
+    item.insert("text".to_owned(), AttributeValue::S("manifest = \"acme\"".to_owned()));
+    world.store.raw.put_item().table_name(world.store.table.name()).set_item(Some(item)).send().await.unwrap();
+    assert_eq!(world.service.publication(&acme).await.unwrap(), None);
+    let number = world.service.begin_publication(&world.admin, &acme, None, false).await.unwrap();
+    world.service.complete_publication(&world.admin, &acme, number, ("", 0)).await.unwrap();
+    assert_eq!(world.service.publication(&acme).await.unwrap().map(|publication| publication.number), Some(number));
 }

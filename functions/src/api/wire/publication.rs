@@ -41,7 +41,7 @@ impl From<&Publication> for PublicationSummary {
 pub struct PublicationView {
     /// What is known of it.
     pub publication: PublicationSummary,
-    /// The sinks, as TOML: the tables `[sinks.NAME]`.
+    /// The sinks, as TOML: the tables `[sinks.NAME]`, and `[rotation]` where there is one.
     pub sinks: String,
 }
 
@@ -70,7 +70,7 @@ pub struct BegunPublication {
 pub struct CompletePublication {
     /// Its number.
     pub number: u64,
-    /// The sinks, as TOML: the tables `[sinks.NAME]`, at most 48 KB.
+    /// The sinks, as TOML: the tables `[sinks.NAME]`, and `[rotation]` where there is one; at most 48 KB.
     pub sinks: String,
     /// How many tokens it has.
     pub tokens: u32,

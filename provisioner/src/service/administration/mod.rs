@@ -2,24 +2,28 @@
 //! how this process and a server answer it.
 
 mod manifests;
-mod publications;
+mod publication;
 mod roles;
 mod tokens;
 mod users;
 
 pub use manifests::ManifestAdministration;
-pub use publications::Publishing;
+pub use publication::PublicationAdministration;
 pub use roles::RoleAdministration;
 pub use tokens::TokenAdministration;
 pub use users::UserAdministration;
 
 /// The service as commands ask it.
 pub trait Administration:
-    ManifestAdministration + Publishing + TokenAdministration + UserAdministration + RoleAdministration
+    ManifestAdministration + PublicationAdministration + TokenAdministration + UserAdministration + RoleAdministration
 {
 }
 
 impl<T> Administration for T where
-    T: ManifestAdministration + Publishing + TokenAdministration + UserAdministration + RoleAdministration
+    T: ManifestAdministration
+        + PublicationAdministration
+        + TokenAdministration
+        + UserAdministration
+        + RoleAdministration
 {
 }

@@ -1,5 +1,5 @@
-//! What a manifest publishes for the scheduled job. All of it may be asked of a server twice: a number that got lost is
-//! replaced by the next one, and rows and sinks are written as they are.
+//! What a manifest publishes for the scheduled job. All that a server is asked may be asked twice: a number that got lost
+//! is replaced by the next one, and rows and sinks are written as they are.
 
 use async_trait::async_trait;
 use latchkey::api::wire::{
@@ -21,7 +21,7 @@ const PAGE: i32 = 500;
 /// The service as publishers ask it, step by step: take a number, write the rows that differ, complete it, remove the rows
 /// that are no longer in it.
 #[async_trait]
-pub trait Publishing: Send + Sync {
+pub trait PublicationAdministration: Send + Sync {
     /// What is published, but for its tokens.
     async fn publication(&self, manifest: &ManifestName) -> Result<Option<PublicationView>, ServiceError>;
 
@@ -57,7 +57,7 @@ pub trait Publishing: Send + Sync {
 }
 
 #[async_trait]
-impl Publishing for Direct {
+impl PublicationAdministration for Direct {
     async fn publication(&self, manifest: &ManifestName) -> Result<Option<PublicationView>, ServiceError> {
         let found = self.service.publication(manifest).await?;
         Ok(found.map(|found| PublicationView { publication: PublicationSummary::from(&found), sinks: found.sinks }))
@@ -113,7 +113,7 @@ fn path(manifest: &ManifestName, rest: &str) -> String {
 }
 
 #[async_trait]
-impl Publishing for Remote {
+impl PublicationAdministration for Remote {
     async fn publication(&self, manifest: &ManifestName) -> Result<Option<PublicationView>, ServiceError> {
         match self.line.repeat(Call::new("GET", path(manifest, ""))).await {
             Ok(view) => Ok(Some(view)),
