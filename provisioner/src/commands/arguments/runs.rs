@@ -203,6 +203,7 @@ pub(in crate::commands) struct RunFlags {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "the fields are the flags")]
 pub(in crate::commands) struct Rotate {
     /// Manifest [default: the nearest `tokens.toml`], then tokens to rotate now, and no others [default: those that are due]
     #[arg(value_name = "FILE|NAME")]

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use latchkey::lifetime::{Seconds, Terms};
 
 use super::TokenDeclaration;
+use latchkey_sinks::plural::count;
 use latchkey_sinks::reading::{Fault, Fields, Reading, Section, Span, shown};
 
 pub use window::{Window, WindowError};
@@ -70,7 +71,7 @@ pub(super) fn check(rotation: &Rotation, tokens: &[TokenDeclaration], reading: &
     let Some(first) = narrow.first() else { return };
     let others = match narrow.len() {
         1 => String::new(),
-        more => format!(", and {} more", more - 1),
+        more => format!(" and {}", count(more - 1, "other token")),
     };
     let message = format!(
         "the window stays closed for up to {closed}, and `{}`{others} can wait {} at most",

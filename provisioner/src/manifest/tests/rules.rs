@@ -310,3 +310,28 @@ fn what_moves_as_a_whole_moves_with_every_role_user_and_token_under_its_name() {
     assert_eq!(tokens, ["former/a-api third", "former/b-api next", "other/d-api next"]);
     assert_eq!(manifest.tokens[1].moved_from.as_ref().unwrap().1.as_str(), "old-api", "its own former name stays");
 }
+
+/// One sentence for all tokens that the window is too narrow for.
+#[test]
+fn a_window_that_is_closed_longer_than_tokens_can_wait_is_one_fault_at_the_window() {
+    let text = |window: &str| {
+        format!(
+            "manifest = \"acme\"\n[defaults]\nuser = \"ci\"\nexpires_in = \"35d\"\n[rotation]\nwindow = \"{window}\"\n\
+             [sinks.dev]\ntype = \"dotenv\"\npath = \".env\"\n[tokens.billing-api]\npush = [{{ sink = \"dev\", name = \"A\" }}]\n\
+             [tokens.mail-api]\npush = [{{ sink = \"dev\", name = \"B\" }}]\n"
+        )
+    };
+    // They can wait for 35 days less 30 and 1: a weekend is short enough, a week is not.
+    assert!(read(&text("Mon-Fri 09:00-16:00 Europe/Berlin")).is_ok());
+    let found = faults(&text("Wed 09:00-16:00 UTC"));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        found[0].message,
+        "the window stays closed for up to 6d17h, and `billing-api` and 1 other token can wait 4d at most"
+    );
+    for (window, code) in [("Wed 9-16 UTC", "bad-window"), ("09:00-16:00", "bad-window")] {
+        assert_eq!(faults(&text(window))[0].code, code);
+    }
+    let none = text("Wed 09:00-16:00 UTC").replace("window = \"Wed 09:00-16:00 UTC\"", "max_restarts = 0");
+    assert_eq!(faults(&none)[0].code, "bad-number");
+}
