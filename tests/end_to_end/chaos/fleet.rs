@@ -54,6 +54,7 @@ fn a_fleet_in_rough_weather() {
             writeln!(said, "{ended}").unwrap();
         }
         fleet.rough(0);
+        fleet.calm();
         writeln!(said, "{}", puts_right(&fleet, &machine)).unwrap();
         assert_eq!(consumers.lacking(), Vec::<String>::new(), "round {round}");
         if round % DAY == DAY - 1 {

@@ -95,6 +95,14 @@ impl Fleet {
         self.members.iter().filter_map(|member| member.proxy.as_ref()).for_each(|proxy| proxy.rough(one_in));
     }
 
+    /// Waits until every request has arrived that was sent, by whomever: one that stands still can arrive after its sender
+    /// was killed, and after a run that put things right.
+    pub fn calm(&self) {
+        for proxy in self.members.iter().filter_map(|member| member.proxy.as_ref()) {
+            self.runtime.block_on(proxy.calm());
+        }
+    }
+
     /// What the network did so far: passed, and made trouble of.
     pub fn troubles(&self) -> (usize, usize) {
         let met = self.members.iter().filter_map(|member| member.proxy.as_ref()).map(|proxy| {
