@@ -66,6 +66,18 @@ type = "dotenv"
 path = ".env"
 "#;
 
+/// A token that is rotated without the manifest's file.
+pub(crate) const VAULT: &str = r#"
+[sinks.vault]
+type = "aws-secrets-manager"
+region = "eu-west-1"
+account = "123456789012"
+
+[tokens.build-api]
+user = "ci"
+push = [{ sink = "vault", name = "prod/build-token" }]
+"#;
+
 /// Two tokens in one file.
 pub(crate) const TWO: &str = r#"
 [tokens.build-api]

@@ -4,19 +4,10 @@ use serde_json::json;
 use tests::engines::StrictSecretsManager;
 use tests::provision::{Ran, World};
 
-use super::{START, assert_told};
+use super::{START, VAULT, assert_told};
 
-/// A token that the job reaches, and one that it does not.
-const TOKENS: &str = r#"
-[sinks.vault]
-type = "aws-secrets-manager"
-region = "eu-west-1"
-account = "123456789012"
-
-[tokens.build-api]
-user = "ci"
-push = [{ sink = "vault", name = "prod/build-token" }]
-
+/// A token that the job does not reach.
+const LOCAL: &str = r#"
 [tokens.deploy-api]
 user = "ci"
 push = [{ sink = "dev", name = "DEPLOY_TOKEN" }]
@@ -24,7 +15,7 @@ push = [{ sink = "dev", name = "DEPLOY_TOKEN" }]
 
 /// A world with a table, in which nothing is applied yet.
 fn world() -> World {
-    let world = World::with(&format!("{START}{TOKENS}"));
+    let world = World::with(&format!("{START}{VAULT}{LOCAL}"));
     world.run("role set other -p documents:read").exits(0);
     let _ = world.told();
     world
@@ -94,7 +85,7 @@ fn entries_that_are_too_many_to_name_each_are_granted_by_their_beginnings() {
     };
     let many: Vec<String> = (0..201).map(token).collect();
     let world = World::with(
-        &format!("{START}{TOKENS}{}", many.concat())
+        &format!("{START}{VAULT}{LOCAL}{}", many.concat())
             .replace("roles = [\"reader\"]", "roles = [\"reader\"]\nmax_tokens = 500"),
     );
     world.run("role set other -p documents:read").exits(0);

@@ -4,19 +4,11 @@ use serde_json::json;
 use tests::engines::StrictSecretsManager;
 use tests::provision::{DAY, HOUR, Ran, World};
 
-use super::START;
 use super::vault::Gate;
+use super::{START, VAULT};
 
-const TOKENS: &str = r#"
-[sinks.vault]
-type = "aws-secrets-manager"
-region = "eu-west-1"
-account = "123456789012"
-
-[tokens.build-api]
-user = "ci"
-push = [{ sink = "vault", name = "prod/build-token" }]
-
+/// A token that the job does not reach.
+const LOCAL: &str = r#"
 [tokens.local-api]
 user = "ci"
 push = [{ sink = "dev", name = "LOCAL_TOKEN" }]
@@ -83,7 +75,7 @@ impl Published {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_due_is_rotated_without_a_file_and_retired_after_its_overlap() {
-    let published = Published::start(TOKENS).await;
+    let published = Published::start(&format!("{VAULT}{LOCAL}")).await;
     let world = &published.world;
     let (first, local) = (published.value().await, world.entry(".env", "LOCAL_TOKEN"));
     assert_eq!(published.turn().exits(0).stdout, "Nothing is due\n");
@@ -104,8 +96,7 @@ async fn what_is_due_is_rotated_without_a_file_and_retired_after_its_overlap() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_job_writes_no_entry_that_is_not_granted_and_none_that_was_not_applied() {
-    let tokens = TOKENS.split_once("[tokens.local-api]").unwrap().0;
-    let published = Published::ungranted(tokens).await;
+    let published = Published::ungranted(VAULT).await;
     let world = &published.world;
     let first = published.value().await;
     world.clock(31 * DAY);
@@ -129,7 +120,7 @@ async fn the_job_writes_no_entry_that_is_not_granted_and_none_that_was_not_appli
     assert_eq!(grant["permissions"], json!(["documents:read"]), "what was granted before still is: {grant}");
     assert_eq!(grant["entries"].as_array().unwrap().len(), 2, "{grant}");
     // Somebody publishes another destination, and applies it nowhere.
-    let elsewhere = tokens.replace("prod/build-token", "prod/of-another-team");
+    let elsewhere = VAULT.replace("prod/build-token", "prod/of-another-team");
     published.with_file(&elsewhere, |_| {
         published.run("publish").exits(0);
     });
@@ -140,7 +131,7 @@ async fn the_job_writes_no_entry_that_is_not_granted_and_none_that_was_not_appli
         "{}",
         refused.stderr
     );
-    published.with_file(tokens, |_| {
+    published.with_file(VAULT, |_| {
         published.run("publish").exits(0);
     });
     world.clock(31 * DAY + 3 * HOUR);
@@ -150,10 +141,9 @@ async fn the_job_writes_no_entry_that_is_not_granted_and_none_that_was_not_appli
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_turn_keeps_to_the_published_window_and_changes_nothing_that_is_declared() {
-    let tokens = TOKENS.split_once("[tokens.local-api]").unwrap().0;
     let world = World::new();
     let open = world.now().to_zoned(jiff::tz::TimeZone::UTC).date().checked_add(jiff::Span::new().days(33)).unwrap();
-    let window = format!("{tokens}[rotation]\nwindow = \"{} 12:00-13:00 UTC\"\n", open.strftime("%a"));
+    let window = format!("{VAULT}[rotation]\nwindow = \"{} 12:00-13:00 UTC\"\n", open.strftime("%a"));
     let published = Published::start(&window).await;
     let world = &published.world;
     let first = published.value().await;
@@ -176,8 +166,7 @@ async fn a_turn_keeps_to_the_published_window_and_changes_nothing_that_is_declar
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_vault_that_is_down_is_tried_again_after_a_growing_pause_and_two_jobs_do_the_work_once() {
-    let tokens = TOKENS.split_once("[tokens.local-api]").unwrap().0;
-    let published = Published::start(tokens).await;
+    let published = Published::start(VAULT).await;
     let world = &published.world;
     world.clock(31 * DAY);
     published.gate.shut(true);

@@ -1,5 +1,6 @@
 //! The deployment: the template against what the code needs, and the whole of it on a server here.
 
+mod deployed;
 mod live;
 mod readme;
 mod rights;

@@ -2,126 +2,15 @@
 //! allowed that is never used.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
-use std::sync::Arc;
 
-use latchkey::api::{Api, Function, Record, Reply, Request, Route};
+use latchkey::api::Route;
 use latchkey::clock::Clock as _;
 use latchkey::lifetime::Seconds;
 use latchkey::place::Place;
-use latchkey::secret::Secret;
-use latchkey::service::{Caller, Service};
-use latchkey::table::Table;
 use serde_json::{Value, json};
-use tests::clock::{ManualClock, SeededEntropy};
-use tests::deployment::{Access, Recorder, Template, root};
-use tests::engine::client;
-use tests::world::{START, key};
+use tests::deployment::{Access, Template, root};
 
-/// Where all requests come from.
-const HERE: &str = "192.0.2.1";
-
-/// All functions on one table, each a process of its own whose requests are recorded.
-struct Deployed {
-    functions: BTreeMap<&'static str, (Recorder, Api)>,
-    clock: Arc<ManualClock>,
-    /// Routes that answered with success.
-    served: BTreeSet<(&'static str, &'static str)>,
-    admin: Secret,
-}
-
-impl Deployed {
-    async fn new() -> Self {
-        let clock = Arc::new(ManualClock::at(START));
-        let engine = provisioner::embedded::engine_in_memory().unwrap();
-        let open = async |recorder: &Recorder, seed: u64| -> Arc<Service> {
-            let http = aws_smithy_runtime_api::client::http::SharedHttpClient::new(recorder.clone());
-            let table = Table::new(client(http, "http://embedded.invalid"), "latchkey");
-            Arc::new(Service::open(table, clock.clone(), Arc::new(SeededEntropy::new(seed))).await.unwrap())
-        };
-        // The operator's way to the table is not the functions'.
-        let http = engine.clone();
-        let table = Table::new(client(http, "http://embedded.invalid"), "latchkey");
-        table.create_if_absent().await.unwrap();
-        let operator = Service::open(table, clock.clone(), Arc::new(SeededEntropy::new(99))).await.unwrap();
-        let caller = Caller::operator("here");
-        let admin = operator.bootstrap(&caller, &key("root", "first"), None, false).await.unwrap().secret;
-        let mut functions = BTreeMap::new();
-        for (seed, function) in (1..).zip(Function::ALL) {
-            let recorder = Recorder::new(engine.clone());
-            let service = open(&recorder, seed).await;
-            functions.insert(function.as_str(), (recorder, Api::with(service, function)));
-        }
-        Self { functions, clock, served: BTreeSet::new(), admin }
-    }
-
-    /// A request of the admin; its answer's body.
-    async fn ask(&mut self, method: &str, path: &str, body: Value, wanted: u16) -> Value {
-        let secret = self.admin.expose().to_owned();
-        self.ask_as(&secret, method, path, body, wanted).await
-    }
-
-    async fn ask_as(&mut self, secret: &str, method: &str, path: &str, body: Value, wanted: u16) -> Value {
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let (function, route) = route(method, path);
-        let api = &self.functions[function.as_str()].1;
-        let mut headers = vec![("authorization".to_owned(), format!("Bearer {secret}"))];
-        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-        if !body.is_empty() {
-            headers.push(("content-type".to_owned(), "application/json".to_owned()));
-        }
-        let request = Request {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            query: query.to_owned(),
-            headers,
-            body,
-            source: Some(HERE.parse().unwrap()),
-            id: "request".to_owned(),
-        };
-        let Reply { response, record: Record { internal, .. } } = api.handle(request).await;
-        let text = String::from_utf8_lossy(&response.body).into_owned();
-        assert_eq!(response.status, wanted, "{method} {path}: {text} {internal:?}");
-        if response.status < 300 {
-            self.served.insert((route.method, route.path));
-        }
-        // As the functions do after a reply.
-        api.service().write_first_uses().await.unwrap();
-        api.service().flush_usage().await.unwrap();
-        // No function rests on what another one has in its memory.
-        self.clock.advance(Seconds(6));
-        serde_json::from_str(&text).unwrap_or_default()
-    }
-
-    async fn authorize(&self, secret: &str) {
-        let api = &self.functions[Function::AUTHORIZE.as_str()].1;
-        let from: Option<IpAddr> = Some(HERE.parse().unwrap());
-        let verdict = api.authorize(secret, from).await.verdict.unwrap();
-        assert!(matches!(verdict, latchkey::service::Verdict::Valid(_)));
-        api.service().write_first_uses().await.unwrap();
-        api.service().flush_usage().await.unwrap();
-    }
-}
-
-/// The route of a request, and its function.
-pub(super) fn route(method: &str, path: &str) -> (Function, &'static Route) {
-    let matches = |route: &Route| {
-        let (wanted, given): (Vec<&str>, Vec<&str>) = (route.path.split('/').collect(), path.split('/').collect());
-        route.method == method
-            && wanted.len() == given.len()
-            && wanted.iter().zip(given).all(|(wanted, given)| wanted.starts_with('{') || *wanted == given)
-    };
-    routes().find(|(_, route)| matches(route)).unwrap_or_else(|| panic!("no route {method} {path}"))
-}
-
-/// All routes, and their functions.
-pub(super) fn routes() -> impl Iterator<Item = (Function, &'static Route)> {
-    Function::ALL.into_iter().flat_map(|function| function.routes().map(move |route| (function, route)))
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
-}
+use super::deployed::{Deployed, HERE, routes, text};
 
 /// Every route, on every way through it that asks the table for something else.
 async fn use_everything(all: &mut Deployed) {

@@ -19,10 +19,10 @@ fn the_sample_requests_ask_every_route() {
     for found in request.captures_iter(&script) {
         let path = found[2].replace("$tokens", "/v1/users/ci@example.com/tokens");
         let path = path.split('?').next().unwrap();
-        let (_, route) = super::rights::route(&found[1], path);
+        let (_, route) = super::deployed::route(&found[1], path);
         asked.insert((route.method, route.path));
     }
-    let routes: BTreeSet<_> = super::rights::routes().map(|(_, route)| (route.method, route.path)).collect();
+    let routes: BTreeSet<_> = super::deployed::routes().map(|(_, route)| (route.method, route.path)).collect();
     assert_eq!(routes, asked);
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tests::deployment::{Template, engine, root};
 use tests::engine::{Engine, Store};
 
-use super::rights::routes;
+use super::deployed::routes;
 
 fn template() -> Template {
     Template::read(&root().join("infra/template.yaml"))

@@ -5,17 +5,7 @@ use tests::remote::{Proxy, Trouble};
 
 use super::table::Elsewhere;
 use super::{Remote, head};
-
-const VAULT: &str = r#"
-[sinks.vault]
-type = "aws-secrets-manager"
-region = "eu-west-1"
-account = "123456789012"
-
-[tokens.build-api]
-user = "ci"
-push = [{ sink = "vault", name = "prod/build-token" }]
-"#;
+use crate::command::VAULT;
 
 fn start() -> Remote {
     Remote::with(&format!("{}{VAULT}", head("url = \"URL\"")))
