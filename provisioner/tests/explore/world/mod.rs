@@ -274,6 +274,10 @@ impl State {
             // Its number is given out again.
             let gone = (which.0.clone(), which.1 + LOST);
             self.promises.remove(&which);
+            // Where the lost version has been, the one that gets its number has not.
+            let been = std::mem::take(&mut self.been);
+            let renumbered = |(place, of)| if of == which { (place, gone.clone()) } else { (place, of) };
+            self.been = been.into_iter().map(renumbered).collect();
             for place in self.places.keys().chain(self.read.keys()).cloned() {
                 self.excused.insert((place, gone.clone()));
             }
