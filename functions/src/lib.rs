@@ -4,7 +4,7 @@
 //!
 //! Arrows run one way: `lambda` -> `api` -> `service` -> `table` -> the rules, and `Latchkey` is built on `service`.
 //! The rules ([`secret`], [`name`], [`role`], [`lifetime`], [`place`], [`entry`], [`token`], [`protocol`], [`moving`],
-//! [`user`], [`policy`], [`bounds`]) are pure: no I/O, no clock, no randomness but what is passed in.
+//! [`user`], [`policy`], [`bounds`], [`notice`]) are pure: no I/O, no clock, no randomness but what is passed in.
 
 #![warn(missing_docs, clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
@@ -22,6 +22,7 @@ pub mod lifetime;
 pub mod moving;
 pub mod mutex;
 pub mod name;
+pub mod notice;
 pub mod place;
 pub mod policy;
 pub mod protocol;
