@@ -103,7 +103,8 @@ impl World {
         std::fs::write(self.clock_file(), seconds.to_string()).expect("the clock can be set");
     }
 
-    fn clock_file(&self) -> PathBuf {
+    /// The file with that number, which other programs of this world read too.
+    pub fn clock_file(&self) -> PathBuf {
         self.temporary.path().join("clock")
     }
 

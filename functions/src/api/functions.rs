@@ -58,6 +58,8 @@ functions! {
     INTROSPECT = "introspect" [introspect];
     /// An authorizer for its users' own APIs; it has no route.
     AUTHORIZE = "authorize" [];
+    /// The scheduled job: rotates what is due of published manifests. It has no route, and its binary is the tool's.
+    ROTATE = "rotate" [];
 }
 
 impl Function {
@@ -152,7 +154,7 @@ mod tests {
             Function::ALL.iter().flat_map(|one| one.routes()).map(Route::to_string).collect();
         let of_the_server: Vec<String> = Function::SERVER.routes().map(Route::to_string).collect();
         assert_eq!(of_functions, of_the_server);
-        assert_eq!(Function::AUTHORIZE.routes().count(), 0);
+        assert_eq!(Function::AUTHORIZE.routes().count() + Function::ROTATE.routes().count(), 0);
         let document = document();
         let tags: Vec<&Value> = document["tags"].as_array().unwrap().iter().map(|tag| &tag["name"]).collect();
         let with_routes = Function::ALL.iter().filter(|one| one.routes().next().is_some());

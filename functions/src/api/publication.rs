@@ -55,9 +55,9 @@ query! {
 /// The longest page of a publication's tokens.
 const PAGE_MAX: i32 = 500;
 
-fn view(publication: &Publication) -> Json<PublicationView> {
+fn view(publication: &Publication) -> PublicationView {
     let sinks = publication.sinks.clone();
-    Json::new(PublicationView { publication: PublicationSummary::from(publication), sinks })
+    PublicationView { publication: PublicationSummary::from(publication), sinks, last_turn: None, job: None }
 }
 
 impl Api {
@@ -68,7 +68,10 @@ impl Api {
         let manifest = asked.path()?;
         asked.caller().may_read_manifest(&manifest)?;
         let found = self.service.publication(&manifest).await?;
-        Ok(view(&found.ok_or_else(Problem::not_found)?))
+        let view = view(&found.ok_or_else(Problem::not_found)?);
+        let last_turn = self.service.last_turn().await?.map(|turn| turn.at);
+        let job = self.service.manifest_turn(&manifest).await?;
+        Ok(Json::new(PublicationView { last_turn, job, ..view }))
     }
 
     async fn begin_publication(
@@ -88,7 +91,7 @@ impl Api {
         let manifest = asked.path()?;
         let CompletePublication { number, sinks, tokens } = asked.body()?;
         let done = self.service.complete_publication(asked.caller(), &manifest, number, (&sinks, tokens)).await?;
-        Ok(view(&done))
+        Ok(Json::new(view(&done)))
     }
 
     async fn withdraw_publication(&self, asked: &RoutedRequest<'_, ManifestName>) -> Result<NoContent, Problem> {

@@ -21,7 +21,7 @@ use crate::api::{Api, Authorized, Function, Record, Reply};
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::SystemEntropy;
 use crate::service::{Service, Verdict};
-use crate::table::{Counted, Table, TableError};
+use crate::table::{Table, TableError};
 
 /// How long the reads before the first poll may take; a function that starts without them reads later.
 const WARM: Duration = Duration::from_secs(1);
@@ -185,7 +185,7 @@ impl<H: EventHandler> Running<H> {
             outcome: outcome.word,
             latency: started.elapsed(),
             cold: self.cold.replace(false),
-            table: since(before, self.api.table.counted()),
+            table: self.api.table.counted().since(before),
         };
         log::write(line.line());
         outcome.output
@@ -209,15 +209,5 @@ impl<H: EventHandler> Running<H> {
 
     fn note(&self, level: Level, message: &str, error: &TableError) {
         log::write(log::note(SystemClock.now(), level, self.handler.function(), message, &error.to_string()));
-    }
-}
-
-fn since(before: Counted, now: Counted) -> Counted {
-    Counted {
-        calls: now.calls - before.calls,
-        retries: now.retries - before.retries,
-        throttles: now.throttles - before.throttles,
-        units: now.units - before.units,
-        index_units: now.index_units - before.index_units,
     }
 }

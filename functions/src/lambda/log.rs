@@ -154,6 +154,13 @@ impl Metrics {
     }
 }
 
+/// The member of a line that says which of its members are metrics of the function, each with its unit.
+pub(super) fn metrics(at: Timestamp, metrics: &[(&str, &str)]) -> serde_json::Value {
+    let metrics: Vec<_> = metrics.iter().map(|(name, unit)| json!({ "Name": name, "Unit": unit })).collect();
+    let set = json!({ "Namespace": NAMESPACE, "Dimensions": [["function"]], "Metrics": metrics });
+    json!({ "Timestamp": at.as_millisecond(), "CloudWatchMetrics": [set] })
+}
+
 /// A line about something else than an invocation.
 pub(super) fn note(at: Timestamp, level: Level, function: Function, message: &str, internal: &str) -> String {
     let line = json!({

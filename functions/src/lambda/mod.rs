@@ -11,7 +11,9 @@ mod extension;
 mod function;
 mod log;
 mod run;
+mod scheduled;
 mod usage;
 mod warnings;
 
 pub use run::{authorize, serve};
+pub use scheduled::{Done, Failed, Handler, Invocation, work};

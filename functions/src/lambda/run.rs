@@ -73,7 +73,7 @@ async fn respond<H: EventHandler>(
     })
 }
 
-fn failed(function: Function, message: &str, internal: &str) -> ExitCode {
+pub(super) fn failed(function: Function, message: &str, internal: &str) -> ExitCode {
     log::write(log::note(SystemClock.now(), Level::Error, function, message, internal));
     ExitCode::FAILURE
 }

@@ -23,6 +23,7 @@ mod permissions;
 mod publication;
 mod rights;
 mod roles;
+mod turns;
 mod usage;
 mod users;
 mod verify;
@@ -52,6 +53,7 @@ pub use publication::{
 };
 pub use rights::{Denied, Visibility};
 pub use roles::{Role, RoleError};
+pub use turns::{DriftPosition, ManifestTurn, NoteTurnError, TROUBLES_KEPT, Turn, TurnTrouble};
 pub use usage::UsageDay;
 pub use users::{UserChange, UserError};
 pub use verify::{Invalid, Valid, Verdict};

@@ -32,6 +32,19 @@ pub struct Counted {
     pub index_units: f64,
 }
 
+impl Counted {
+    /// What has been added since.
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            calls: self.calls - before.calls,
+            retries: self.retries - before.retries,
+            throttles: self.throttles - before.throttles,
+            units: self.units - before.units,
+            index_units: self.index_units - before.index_units,
+        }
+    }
+}
+
 impl Counters {
     /// Where they stand.
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]

@@ -11,8 +11,9 @@
 //! | usage | `Y#<token id>#<yyyymm>` | `<day>#<process>` |
 //! | manifest, its lease | `M#<manifest>` | `M`, `L` |
 //! | its publication, a token of that, whose turn it is | `M#<manifest>` | `P`, `P#<user>#<name>`, `Q` |
+//! | what the job did with it last | `M#<manifest>` | `J` |
 //! | lists | `L` | `U#<user>`, `M#<manifest>` |
-//! | settings, the first admin, the highest time seen | `S` | `S`, `B`, `C` |
+//! | settings, the first admin, the highest time seen, the last turn of the job | `S` | `S`, `B`, `C`, `J` |
 
 use std::collections::HashMap;
 
@@ -205,9 +206,22 @@ pub fn user_in_list(user: &UserName) -> Key {
     Key::new(LISTS, user_partition(user))
 }
 
+/// What all manifests' sort keys in the lists start with.
+pub const LISTED_MANIFEST: &str = "M#";
+
 /// A manifest in the list of manifests.
 pub fn manifest_in_list(manifest: &ManifestName) -> Key {
-    Key::new(LISTS, format!("M#{manifest}"))
+    Key::new(LISTS, format!("{LISTED_MANIFEST}{manifest}"))
+}
+
+/// The manifest that a row of the lists is of.
+pub fn listed_manifest(key: &Key) -> Option<ManifestName> {
+    key.sk.strip_prefix(LISTED_MANIFEST)?.parse().ok()
+}
+
+/// What the job did with a manifest last.
+pub fn manifest_turn(manifest: &ManifestName) -> Key {
+    Key::new(format!("M#{manifest}"), "J")
 }
 
 /// How many users and roles a manifest has created by a token.
@@ -218,6 +232,11 @@ pub fn created(manifest: &ManifestName) -> Key {
 /// The settings.
 pub fn settings() -> Key {
     Key::new("S", "S")
+}
+
+/// The last turn of the job.
+pub fn turn() -> Key {
+    Key::new("S", "J")
 }
 
 /// The highest time that the table has seen.

@@ -20,7 +20,7 @@ use latchkey::place::Place;
 use latchkey::secret::Secret;
 use latchkey::token::Token;
 
-pub use outcome::{Failure, Outcome, Reporter};
+pub use outcome::{Failure, Outcome, Reporter, Silent};
 
 use crate::manifest::Manifest;
 use crate::observe::Observation;

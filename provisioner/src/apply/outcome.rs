@@ -53,3 +53,14 @@ pub trait Reporter: Send + Sync {
     /// Something could not be done.
     fn failed(&self, failure: &Failure);
 }
+
+/// Reports nothing on the way: what came of a run is in its outcome.
+#[derive(Debug, Clone, Copy)]
+pub struct Silent;
+
+impl Reporter for Silent {
+    fn begin(&self, _: usize) {}
+    fn done(&self, _: &str, _: &str) {}
+    fn remark(&self, _: &str) {}
+    fn failed(&self, _: &Failure) {}
+}

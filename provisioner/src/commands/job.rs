@@ -8,7 +8,7 @@ use latchkey_sinks::plural::count;
 
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
-use crate::job::{Job, Report, Trouble};
+use crate::job::{DRIFT_PLACES, Job, Report, Trouble};
 use crate::output::{Format, Printer, Progress};
 use crate::service::remote::request_id;
 
@@ -20,7 +20,8 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, stop: &Arc<Atom
             .hint("pass the table itself: `--service table:NAME` or `--service embedded:FILE`"));
     }
     let (progress, machine) = (Progress::new(printer), machine::name());
-    let job = Job { client: &client, holder: &request_id(), machine: &machine, reporter: &progress, stop };
+    let (holder, drift) = (request_id(), DRIFT_PLACES);
+    let job = Job { client: &client, holder: &holder, machine: &machine, reporter: &progress, stop, drift };
     let report = job.turn().await;
     progress.finish();
     let report = report?;
@@ -36,12 +37,12 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, stop: &Arc<Atom
 }
 
 fn show(printer: Printer, report: &Report) -> Result<(), Fault> {
-    for Trouble { manifest, user, name, reason, hint } in &report.failed {
-        printer.error(&format!("token `{user}/{name}` of `{manifest}`: {reason}"), hint.as_deref());
+    for Trouble { manifest, token, reason, hint } in &report.failed {
+        printer.error(&format!("token `{token}` of `{manifest}`: {reason}"), hint.as_deref());
     }
-    for Trouble { manifest, user, name, reason, hint } in &report.skipped {
+    for Trouble { manifest, token, reason, hint } in &report.skipped {
         let hint = hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"));
-        printer.warning(&format!("token `{user}/{name}` of `{manifest}` is skipped: {reason}{hint}"));
+        printer.warning(&format!("token `{token}` of `{manifest}` is skipped: {reason}{hint}"));
     }
     for manifest in &report.busy {
         printer.talk(&format!("another run applies `{manifest}`: what is due of it comes at the next turn"));
@@ -52,13 +53,17 @@ fn show(printer: Printer, report: &Report) -> Result<(), Fault> {
             parts.push(format!("{number} {words}"));
         }
     };
+    add(report.rotated, "rotated");
     add(report.waiting, "waiting");
+    add(report.repaired, "repaired of which nothing was due");
     add(report.expired, "expired for good");
     add(report.failed.len(), "failed");
     add(report.skipped.len(), "skipped");
     add(report.unpublished, "of manifests that publish nothing");
     let word = match report {
-        report if report.is_good() && report.due == 0 => return Ok(printer.result("Nothing is due")?),
+        report if report.is_good() && report.due == 0 && report.repaired == 0 => {
+            return Ok(printer.result("Nothing is due")?);
+        }
         report if report.is_good() => "Done",
         _ => "Incomplete",
     };

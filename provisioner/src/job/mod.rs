@@ -4,21 +4,27 @@
 //! how many tokens there are.
 
 mod declared;
+mod drift;
 mod due;
 mod report;
 mod restricted;
+#[cfg(feature = "lambda")]
+mod scheduled;
 mod slice;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use jiff::Timestamp;
 use latchkey::name::ManifestName;
-use latchkey::service::{Caller, Service};
+use latchkey::service::{Caller, NoteTurnError, Service};
 use latchkey::token::Token;
 
 use crate::apply::Reporter;
 use crate::service::{Client, ServiceError};
 use due::Due;
 pub use report::{Report, Trouble};
+#[cfg(feature = "lambda")]
+pub use scheduled::Scheduled;
 
 /// How many rows of the index are read at once.
 const PAGE: usize = 1000;
@@ -36,7 +42,12 @@ pub struct Job<'a> {
     pub reporter: &'a dyn Reporter,
     /// Set from outside to stop after the pushes in flight.
     pub stop: &'a AtomicBool,
+    /// How many places of tokens of which nothing is due a turn looks at.
+    pub drift: usize,
 }
+
+/// How many places of tokens of which nothing is due a turn looks at, where nobody says.
+pub const DRIFT_PLACES: usize = 100;
 
 impl std::fmt::Debug for Job<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -45,7 +56,7 @@ impl std::fmt::Debug for Job<'_> {
 }
 
 impl Job<'_> {
-    /// One turn over everything that is due now.
+    /// One turn: over everything that is due now, then over a few places of which nothing is.
     ///
     /// # Errors
     /// When the service does not answer, or is not in this process: a token does not run other teams' manifests. What was
@@ -54,24 +65,41 @@ impl Job<'_> {
         let (service, caller) = self.client.operated().ok_or_else(|| {
             ServiceError::refused("needs_table", "the scheduled job needs the table of the service, not a server")
         })?;
-        let (now, mut report, mut position) = (service.now(), Report::default(), None);
+        let (began, mut report) = (service.now(), Report::default());
+        let last = service.last_turn().await?.and_then(|turn| turn.drift);
+        self.due((service, caller), began, &mut report).await?;
+        let drift = self.drift((service, caller), last, &mut report).await?;
+        report.stopped |= self.is_stopped();
+        service.note_turn(&report.turn((began, service.now()), &caller.actor, drift)).await?;
+        Ok(report)
+    }
+
+    /// What is due now.
+    async fn due(
+        &self,
+        (service, caller): (&Service, &Caller),
+        now: Timestamp,
+        report: &mut Report,
+    ) -> Result<(), ServiceError> {
+        let mut position = None;
         loop {
             let page = service.due(now, PAGE, position.as_ref()).await?;
             report.due += page.tokens.len();
+            let longest = page.tokens.iter().filter_map(Token::next_deadline).min();
+            report.late_by = report.late_by.max(longest.map_or(0, |due| seconds(due, now)));
             let due = Due::of(page.tokens);
             for token in &due.unmanaged {
                 report.expired += usize::from(service.sweep_expired(token).await?);
             }
             for (manifest, tokens) in &due.managed {
                 if self.is_stopped() {
-                    report.stopped = true;
-                    return Ok(report);
+                    return Ok(());
                 }
-                self.manifest((service, caller), manifest, tokens, &mut report).await?;
+                self.manifest((service, caller), manifest, tokens, report).await?;
             }
             position = page.next;
             if position.is_none() {
-                return Ok(report);
+                return Ok(());
             }
         }
     }
@@ -80,7 +108,7 @@ impl Job<'_> {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// What is due of one manifest, under its lease.
+    /// Brings tokens of one manifest in sync, under its lease, and notes for its runner what came of it.
     async fn manifest(
         &self,
         (service, caller): (&Service, &Caller),
@@ -92,21 +120,33 @@ impl Job<'_> {
             report.unpublished += tokens.len();
             return Ok(());
         };
+        let mut own = Report::default();
         for tokens in tokens.chunks(slice::SLICE) {
             // Renewed for each slice: a lease lasts a minute, and safety does not rest on it.
             let how = crate::service::Take::Own { steal: false };
             if self.client.take_lease(manifest, self.holder, how).await?.is_err() {
-                report.busy.push(manifest.clone());
-                return Ok(());
+                own.busy.push(manifest.clone());
+                break;
             }
-            let done = self.slice((service, caller), &publication, (manifest, tokens), report).await;
+            let done = self.slice((service, caller), &publication, (manifest, tokens), &mut own).await;
             self.client.free_lease(manifest, self.holder).await?;
             done?;
             if self.is_stopped() {
-                report.stopped = true;
                 break;
             }
         }
+        if let Some(turn) = own.of_manifest(service.now()) {
+            service.note_manifest_turn(caller, manifest, &turn).await.map_err(|error| match error {
+                NoteTurnError::Table(error) => ServiceError::from(error),
+                denied => ServiceError::refused("denied", denied.to_string()),
+            })?;
+        }
+        report.absorb(own);
         Ok(())
     }
+}
+
+/// How many seconds have passed between two instants.
+fn seconds(from: Timestamp, to: Timestamp) -> u64 {
+    u64::try_from(to.duration_since(from).as_secs()).unwrap_or(0)
 }

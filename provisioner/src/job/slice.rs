@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use latchkey::lifetime::Seconds;
 use latchkey::name::ManifestName;
 use latchkey::place::{Place, PlaceId};
 use latchkey::service::{Caller, Grant, Publication, PutOffError, Service};
@@ -25,6 +26,9 @@ pub(super) const SLICE: usize = 200;
 
 /// How many passes a slice takes, when a place has to be repaired at once.
 const PASSES: usize = 3;
+
+/// A rotation that has been due for longer is overdue.
+const OVERDUE: Seconds = Seconds::days(1);
 
 /// How it went with the tokens of a slice.
 #[derive(Default)]
@@ -74,7 +78,7 @@ impl Job<'_> {
                 went = self.run(manifest, tokens, (&grant, &refused), report).await?;
             }
         }
-        self.put_off((service, caller), (name, &keys), &went, report).await
+        self.put_off((service, caller), (name, tokens), &went, report).await
     }
 
     /// Plans and applies what may be done.
@@ -131,7 +135,6 @@ impl Job<'_> {
                     report.failed.push(Trouble::new(&manifest.name, token, reason).hint(&failure.hint));
                 }
                 blocked(&plan, &labels, (&mut went, report));
-                report.stopped |= outcome.stopped;
                 break;
             }
             options.begin_another_pass();
@@ -178,21 +181,30 @@ impl Job<'_> {
         manifest.tokens = kept;
     }
 
-    /// What is still due falls due again later.
+    /// What is still due falls due again later; what the turn did not come to stays due.
     async fn put_off(
         &self,
         (service, caller): (&Service, &Caller),
-        (manifest, keys): (&ManifestName, &[TokenKey]),
+        (manifest, before): (&ManifestName, &[Token]),
         went: &Went,
         report: &mut Report,
     ) -> Result<(), ServiceError> {
         let now = service.now();
-        for token in service.holders(keys).await? {
+        let keys: Vec<TokenKey> = before.iter().map(Token::key).collect();
+        for token in service.holders(&keys).await? {
             let still = token.managed_by.as_ref() == Some(manifest) && token.ended.is_none();
+            let was = before.iter().find(|was| was.id == token.id);
+            report.rotated += usize::from(was.is_some_and(|was| is_newer(&token, was)));
+            let failed = went.failed.contains(&token.key());
+            report.overdue += usize::from(still && token.due().is_some_and(|due| OVERDUE.after(due) <= now));
+            report.failed_again += usize::from(failed && was.is_some_and(|was| was.retry.is_some()));
+            if self.is_stopped() && !failed {
+                continue;
+            }
             let Some(due) = token.next_deadline().filter(|due| still && *due <= now) else { continue };
             report.oldest = Some(report.oldest.map_or(due, |oldest| oldest.min(due)));
             let until = went.waiting.get(&token.key()).copied().flatten();
-            let until = until.filter(|_| !went.failed.contains(&token.key()));
+            let until = until.filter(|_| !failed);
             match service.put_off(caller, &token, until).await {
                 Ok(()) => {}
                 Err(PutOffError::Table(error)) => return Err(error.into()),
@@ -212,6 +224,12 @@ fn not_granted(manifest: &ManifestName, token: &TokenKey, entry: &str, grant: &G
         |command| format!("an admin adds it: `{command}`"),
     );
     Trouble::new(manifest, token, format!("the grant of `{manifest}` does not contain the entry `{entry}`")).hint(hint)
+}
+
+/// Whether another version is current than was.
+fn is_newer(token: &Token, was: &Token) -> bool {
+    let current = |token: &Token| token.current().map(|version| version.number);
+    current(token) > current(was)
 }
 
 /// Notes that nothing could be done to any of the tokens.

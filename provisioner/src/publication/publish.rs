@@ -67,7 +67,7 @@ fn is_published(
     revision: Option<u64>,
     wanted: &Publication,
 ) -> bool {
-    let PublicationView { publication, sinks } = stored;
+    let PublicationView { publication, sinks, .. } = stored;
     let (changed, gone) = differences(rows, wanted);
     *sinks == wanted.sinks
         && (revision.is_none() || publication.revision == revision)

@@ -66,6 +66,11 @@ impl Client {
         Self(Arc::new(Direct { service: Arc::new(service), caller: Caller::operator(name), elapsed }))
     }
 
+    /// The same, of a service that others work with too.
+    pub fn operator_of(service: Arc<Service>, name: &str) -> Self {
+        Self(Arc::new(Direct { service, caller: Caller::operator(name), elapsed: since_boot }))
+    }
+
     pub fn remote(remote: Remote) -> Self {
         Self(Arc::new(remote))
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use latchkey::api::Api;
-use provisioner::apply::{Failure, Reporter, Run, apply};
+use provisioner::apply::{Run, Silent, apply};
 use provisioner::observe::observe;
 use provisioner::plan::{Labels, faults, plan};
 use provisioner::service::remote::{InProcess, Remote};
@@ -15,16 +15,6 @@ use crate::gate::{Fault, Gate, Kind};
 use crate::sinks::FakeSinks;
 use crate::table::Wire;
 use crate::world::{World, elapsed, service};
-
-#[derive(Default)]
-struct Silent;
-
-impl Reporter for Silent {
-    fn begin(&self, _: usize) {}
-    fn done(&self, _: &str, _: &str) {}
-    fn remark(&self, _: &str) {}
-    fn failed(&self, _: &Failure) {}
-}
 
 async fn operator(world: &Arc<World>, gate: &Arc<Gate>) -> Client {
     let wire = Wire { engine: world.engine.clone(), gate: Some(gate.clone()) };

@@ -81,7 +81,12 @@ async fn what_is_due_is_rotated_without_a_file_and_retired_after_its_overlap() {
     assert_eq!(published.turn().exits(0).stdout, "Nothing is due\n");
     world.clock(30 * DAY + HOUR);
     let turn = published.turn().exits(1 + 2);
-    assert!(turn.stdout.contains("Incomplete: 1 of 2 due tokens in sync, 1 skipped"), "{}{}", turn.stdout, turn.stderr);
+    assert!(
+        turn.stdout.contains("Incomplete: 1 of 2 due tokens in sync, 1 rotated, 1 skipped"),
+        "{}{}",
+        turn.stdout,
+        turn.stderr
+    );
     assert!(turn.stderr.contains("`ci/local-api` of `acme` is skipped: it is not published"), "{}", turn.stderr);
     let second = published.value().await;
     assert!(first != second && world.is_valid(&first) && world.is_valid(&second));

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use latchkey_sinks::ManifestSinks;
 use latchkey_sinks::reading::Allowances;
-use provisioner::apply::{Failure, Reporter, Run, apply};
+use provisioner::apply::{Run, Silent, apply};
 use provisioner::manifest::{Manifest, load};
 use provisioner::observe::{Observation, observe};
 use provisioner::plan::{Labels, Options, plan};
@@ -300,15 +300,6 @@ impl Slow {
         let outcome = apply(&run, &plan, observation).await.unwrap();
         outcome.failures.into_iter().map(|failure| failure.message).collect()
     }
-}
-
-struct Silent;
-
-impl Reporter for Silent {
-    fn begin(&self, _: usize) {}
-    fn done(&self, _: &str, _: &str) {}
-    fn remark(&self, _: &str) {}
-    fn failed(&self, _: &Failure) {}
 }
 
 #[test]

@@ -3,12 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use latchkey::api::{Api, Function, Record, Reply, Request, Route};
 use latchkey::lifetime::Seconds;
 use latchkey::secret::Secret;
 use latchkey::service::{Caller, Service};
 use latchkey::table::Table;
+use provisioner::apply::Silent;
+use provisioner::job::Job;
+use provisioner::service::Client;
 use serde_json::Value;
 use tests::clock::{ManualClock, SeededEntropy};
 use tests::deployment::Recorder;
@@ -88,6 +92,16 @@ impl Deployed {
         // No function rests on what another one has in its memory.
         self.clock.advance(Seconds(6));
         serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    /// A turn of the scheduled job; what it reports.
+    pub(super) async fn turn(&mut self) -> Value {
+        let client = Client::operator_of(self.functions[Function::ROTATE.as_str()].1.service().clone(), "rotate");
+        let stop = AtomicBool::new(false);
+        let job = Job { client: &client, holder: "turn", machine: "lambda", reporter: &Silent, stop: &stop, drift: 10 };
+        let report = job.turn().await.unwrap();
+        self.clock.advance(Seconds(6));
+        serde_json::json!(report)
     }
 
     pub(super) async fn authorize(&self, secret: &str) {

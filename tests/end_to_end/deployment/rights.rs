@@ -59,7 +59,50 @@ async fn use_everything(all: &mut Deployed) {
     all.ask_as(&secret, "POST", "/v1/introspect", json!({"token": secret}), 403).await;
     manifests(all).await;
     gains(all).await;
+    scheduled(all).await;
     ends(all, &secret).await;
+}
+
+/// What falls due of a published manifest, of one that publishes nothing and of a token that was made by hand.
+async fn scheduled(all: &mut Deployed) {
+    let none = Value::Null;
+    all.ask("PUT", "/v1/roles/runner", json!({"permissions": ["manifests:jobs"]}), 200).await;
+    all.ask("PUT", "/v1/users/runner", json!({"kind": "service", "roles": ["runner"]}), 200).await;
+    let made = all.ask("POST", "/v1/users/runner/tokens", json!({"name": "actions"}), 201).await;
+    let job = text(&made["secret"]);
+    let jobs = "/v1/manifests/jobs";
+    let grant = json!({"permissions": ["documents:read"], "new_users": ["jobs-*"], "new_roles": ["jobs-*"]});
+    all.ask("PUT", &format!("{jobs}/grant"), grant, 200).await;
+    let role = json!({"permissions": ["documents:read"], "manifest": "jobs"});
+    all.ask_as(&job, "PUT", "/v1/roles/jobs-reader", role, 200).await;
+    let user = json!({"kind": "service", "roles": ["jobs-reader"], "manifest": "jobs"});
+    all.ask_as(&job, "PUT", "/v1/users/jobs-bot", user, 200).await;
+    let terms = json!({"expires_in": "90d", "rotate_every": "1d", "overlap": "1h"});
+    let declared = json!({"name": "api", "manifest": "jobs", "terms": terms, "places": []});
+    let made = all.ask_as(&job, "POST", "/v1/users/jobs-bot/tokens", declared, 201).await;
+    let id = text(&made["token"]["id"]);
+    let promote = "/v1/users/jobs-bot/tokens/api/versions/1/promote";
+    all.ask_as(&job, "POST", promote, json!({"id": id}), 200).await;
+    let publication = format!("{jobs}/publication");
+    let number = all.ask_as(&job, "POST", &publication, json!({}), 200).await["number"].clone();
+    let rows = json!({"number": number, "tokens": [{"user": "jobs-bot", "name": "api", "push": "push = []"}]});
+    all.ask_as(&job, "PUT", &format!("{publication}/tokens"), rows, 204).await;
+    let complete = json!({"number": number, "sinks": "", "tokens": 1});
+    all.ask_as(&job, "PUT", &publication, complete, 200).await;
+    let expires = soon(all);
+    all.ask("POST", "/v1/users/ana/tokens", json!({"name": "brief", "expires_at": expires}), 201).await;
+    all.clock.advance(Seconds::days(2));
+    let report = all.turn().await;
+    assert_eq!((&report["rotated"], &report["expired"]), (&json!(1), &json!(1)), "{report}");
+    // Its overlap is over: the older version is retired, and what cannot be done is put off.
+    all.clock.advance(Seconds::hours(12));
+    let report = all.turn().await;
+    assert_eq!(report["done"], 1, "{report}");
+    let unpublished = json!({"number": number, "tokens": [{"user": "jobs-bot", "name": "api", "push": none}]});
+    all.ask_as(&job, "PUT", &format!("{publication}/tokens"), unpublished, 204).await;
+    all.clock.advance(Seconds::days(2));
+    assert_eq!(all.turn().await["skipped"][0]["name"], "api");
+    all.ask_as(&job, "GET", &publication, none, 200).await;
 }
 
 /// A manifest's job, with and without a grant.

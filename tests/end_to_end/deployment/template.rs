@@ -144,7 +144,8 @@ fn there_is_each_function_with_a_role_a_log_and_alarms_of_its_own() {
     let held: BTreeSet<&str> = template.of_type("AWS::Serverless::Function").map(|(name, _)| name).collect();
     let wanted: Vec<String> = Function::ALL.iter().map(|function| resource(*function, "Function")).collect();
     assert_eq!(held, wanted.iter().map(String::as_str).collect());
-    assert_eq!(template.of_type("AWS::IAM::Role").count(), Function::ALL.len());
+    // The schedule's own is one more.
+    assert_eq!(template.of_type("AWS::IAM::Role").count(), Function::ALL.len() + 1);
     for function in Function::ALL {
         let properties = &template.resource(&resource(function, "Function"))["Properties"];
         let mut zip = properties["CodeUri"].as_str().unwrap().rsplit('/');
@@ -167,6 +168,68 @@ fn there_is_each_function_with_a_role_a_log_and_alarms_of_its_own() {
     assert_eq!(template.part("Parameters")["Architecture"]["Default"], "arm64");
 }
 
+/// The job runs by a schedule that may invoke it and nothing else, and what fails for good is kept and told.
+#[test]
+fn a_schedule_invokes_the_job_and_nobody_else_does() {
+    let template = template();
+    let timers: Vec<_> = template.of_type("AWS::Scheduler::Schedule").collect();
+    let [(_, timer)] = timers.as_slice() else { panic!("one schedule: {timers:?}") };
+    let target = &timer["Target"];
+    assert_eq!(target["Arn"]["Fn::GetAtt"][0], "RotateFunction");
+    assert_eq!(target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0], "RotateDeadLetters");
+    assert_eq!(
+        (&timer["ScheduleExpression"]["Ref"], &timer["State"]["Ref"]),
+        (&json!("RotateSchedule"), &json!("RotateState"))
+    );
+    let scheduler = &template.resource("RotateSchedulerRole")["Properties"];
+    let trust = &scheduler["AssumeRolePolicyDocument"]["Statement"][0];
+    assert_eq!(trust["Principal"]["Service"], "scheduler.amazonaws.com");
+    assert_eq!(trust["Condition"]["StringEquals"]["aws:SourceAccount"]["Ref"], "AWS::AccountId");
+    let may = |policy: &Value| -> BTreeSet<(String, String)> {
+        let statements = policy["Statement"].as_array().unwrap().iter();
+        statements
+            .map(|one| {
+                (
+                    one["Action"].as_str().unwrap().to_owned(),
+                    one["Resource"]["Fn::GetAtt"][0].as_str().unwrap().to_owned(),
+                )
+            })
+            .collect()
+    };
+    let wanted = [("lambda:InvokeFunction", "RotateFunction"), ("sqs:SendMessage", "RotateDeadLetters")];
+    let wanted = wanted.map(|(action, resource)| (action.to_owned(), resource.to_owned()));
+    assert_eq!(may(&scheduler["Policies"][0]["PolicyDocument"]), BTreeSet::from(wanted));
+    assert_eq!(
+        template.resource("RotateFunction")["Properties"]["DeadLetterQueue"]["TargetArn"]["Fn::GetAtt"][0],
+        "RotateDeadLetters"
+    );
+}
+
+/// What the job may do in Secrets Manager is what runs of the tool do there, without the removal of anything, and only
+/// with the secrets that the deployment names; its logins it may read.
+#[test]
+fn the_job_writes_the_secrets_that_are_named_and_reads_logins() {
+    let template = template();
+    let secrets = &template.resource("RotateSecretsPolicy");
+    assert_eq!(secrets["Condition"], "HasRotatedSecrets");
+    let statements = secrets["Properties"]["PolicyDocument"]["Statement"].as_array().unwrap();
+    assert_eq!(statements[0]["Resource"]["Ref"], "RotatedSecrets");
+    let allowed: BTreeSet<&str> = statements
+        .iter()
+        .flat_map(|one| match &one["Action"] {
+            Value::Array(actions) => actions.iter().map(|action| action.as_str().unwrap()).collect(),
+            action => vec![action.as_str().unwrap()],
+        })
+        .collect();
+    let done: BTreeSet<&str> = latchkey_sinks::aws_secrets_manager::delivering().into_iter().collect();
+    assert_eq!(allowed, done);
+    let policies = template.resource("RotateRole")["Properties"]["Policies"].as_array().unwrap();
+    let logins = policies.iter().find(|policy| policy["PolicyName"] == "logins").unwrap();
+    let statement = &logins["PolicyDocument"]["Statement"][0];
+    assert_eq!(statement["Action"], "secretsmanager:GetSecretValue");
+    assert!(statement["Resource"]["Fn::Sub"].as_str().unwrap().ends_with(":secret:latchkey/logins/*"));
+}
+
 #[test]
 fn all_alarms_go_to_the_topic_that_is_asked_for() {
     let template = template();
@@ -174,10 +237,13 @@ fn all_alarms_go_to_the_topic_that_is_asked_for() {
     let mut count = 0;
     for (name, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
         assert_eq!(alarm["AlarmActions"], wanted, "{name}");
-        assert_eq!(alarm["TreatMissingData"], "notBreaching", "{name}");
+        // Nothing to measure is good news, but for a job that has to run.
+        let missing = if name == "RotateMissing" { "breaching" } else { "notBreaching" };
+        assert_eq!(alarm["TreatMissingData"], missing, "{name}");
         count += 1;
     }
-    assert_eq!(count, Function::ALL.len() * 3 + 3);
+    // Besides: the API's, the table's two, and four of the job.
+    assert_eq!(count, Function::ALL.len() * 3 + 3 + 4);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod authorize;
 mod ending;
 mod handlers;
 mod log;
+mod rotate;
 mod start;
 mod trust;
 

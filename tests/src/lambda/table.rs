@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
@@ -22,6 +22,7 @@ use rcgen::{
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -37,8 +38,19 @@ pub struct Endpoint {
     pub table: &'static str,
     /// The service on it, which takes no socket.
     pub service: Arc<Service>,
-    calls: Arc<AtomicU64>,
+    calls: Arc<Calls>,
     server: JoinHandle<()>,
+}
+
+/// The requests that came over the socket, and from which one on none is answered.
+#[derive(Debug)]
+struct Calls {
+    count: AtomicU64,
+    /// The last that is answered.
+    last: AtomicU64,
+    /// Whether the first that is not takes effect.
+    takes_effect: AtomicBool,
+    held: Notify,
 }
 
 /// Who signs the certificate of a table over TLS.
@@ -103,7 +115,23 @@ impl Endpoint {
 
     /// How many requests came over the socket.
     pub fn calls(&self) -> u64 {
-        self.calls.load(Ordering::SeqCst)
+        self.calls.count.load(Ordering::SeqCst)
+    }
+
+    /// Answers so many more requests and then none; the first of those that wait takes effect all the same, or does not.
+    pub fn answer_only(&self, more: u64, takes_effect: bool) {
+        self.calls.takes_effect.store(takes_effect, Ordering::SeqCst);
+        self.calls.last.store(self.calls() + more, Ordering::SeqCst);
+    }
+
+    /// Answers again; what waits is never answered.
+    pub fn answer_all(&self) {
+        self.calls.last.store(u64::MAX, Ordering::SeqCst);
+    }
+
+    /// Waits until a request is not answered.
+    pub async fn held(&self) {
+        self.calls.held.notified().await;
     }
 
     async fn serve(tls: Option<Config>) -> Self {
@@ -114,7 +142,12 @@ impl Endpoint {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address: SocketAddr = listener.local_addr().expect("its address");
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let calls = Arc::new(AtomicU64::new(0));
+        let calls = Arc::new(Calls {
+            count: AtomicU64::new(0),
+            last: AtomicU64::new(u64::MAX),
+            takes_effect: AtomicBool::new(false),
+            held: Notify::new(),
+        });
         let server = tokio::spawn(accept(listener, engine, tls, calls.clone()));
         // By name, as a function resolves the name of AWS's endpoint.
         let url = format!("{scheme}://localhost:{}", address.port());
@@ -128,7 +161,7 @@ impl Drop for Endpoint {
     }
 }
 
-async fn accept(listener: TcpListener, engine: InProcess, tls: Option<Config>, calls: Arc<AtomicU64>) {
+async fn accept(listener: TcpListener, engine: InProcess, tls: Option<Config>, calls: Arc<Calls>) {
     // They end with this.
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
@@ -136,7 +169,7 @@ async fn accept(listener: TcpListener, engine: InProcess, tls: Option<Config>, c
     }
 }
 
-async fn connection(stream: TcpStream, engine: InProcess, tls: Option<Config>, calls: Arc<AtomicU64>) {
+async fn connection(stream: TcpStream, engine: InProcess, tls: Option<Config>, calls: Arc<Calls>) {
     // A client that goes away, or does not trust the certificate, is what some tests are about.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else { return requests(stream, engine, calls).await };
@@ -145,11 +178,21 @@ async fn connection(stream: TcpStream, engine: InProcess, tls: Option<Config>, c
     }
 }
 
-async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, engine: InProcess, calls: Arc<AtomicU64>) {
+async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, engine: InProcess, calls: Arc<Calls>) {
     let answer = |request: Request<Incoming>| {
-        let engine = engine.clone();
-        calls.fetch_add(1, Ordering::SeqCst);
-        answer(engine, request)
+        let (engine, calls) = (engine.clone(), calls.clone());
+        let number = calls.count.fetch_add(1, Ordering::SeqCst) + 1;
+        async move {
+            let last = calls.last.load(Ordering::SeqCst);
+            if number <= last {
+                return answer(engine, request).await;
+            }
+            if number == last + 1 && calls.takes_effect.load(Ordering::SeqCst) {
+                answer(engine, request).await?;
+            }
+            calls.held.notify_one();
+            std::future::pending().await
+        }
     };
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)).await;
 }

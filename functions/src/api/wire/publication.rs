@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::name::{TokenName, UserName};
-use crate::service::{Publication, PublishedToken};
+use crate::service::{ManifestTurn, Publication, PublishedToken};
 
 /// What a manifest has published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -43,6 +43,12 @@ pub struct PublicationView {
     pub publication: PublicationSummary,
     /// The sinks, as TOML: the tables `[sinks.NAME]`, and `[rotation]` where there is one.
     pub sinks: String,
+    /// When the scheduled job ended its last turn over all manifests, if it has ever run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_turn: Option<Timestamp>,
+    /// What it did with this manifest when it last had to do with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<ManifestTurn>,
 }
 
 /// A publication to begin.

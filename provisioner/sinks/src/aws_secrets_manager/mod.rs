@@ -50,7 +50,7 @@ use self::entries::{Group, entry, grouped, look_at_secret, prepare_secret, remov
 pub(super) use self::facts::Type;
 pub(super) use self::login::login;
 pub use self::profile::{missing_profile, missing_profile_of_environment};
-pub use self::rights::{partition, right_to_know_oneself, rights_of_logins};
+pub use self::rights::{delivering, partition, right_to_know_oneself, rights_of_logins};
 pub use self::settings::{PushFields, Settings, read_json_key};
 use crate::deadline::Deadline;
 use crate::{

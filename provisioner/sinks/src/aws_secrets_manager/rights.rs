@@ -31,6 +31,11 @@ const KEY: &[&str] = &["kms:Decrypt", "kms:GenerateDataKey"];
 /// Whose login it is: a place is named by its account.
 const WHO: &[&str] = &["sts:GetCallerIdentity"];
 
+/// What a login may do that delivers, lists, and removes nothing.
+pub fn delivering() -> Vec<&'static str> {
+    [DELIVER, LIST].concat()
+}
+
 /// What one sink needs for these entries; nothing where there are none.
 pub(super) fn of_sink(settings: &Settings, entries: &[PushedEntry<'_>]) -> Vec<Statement> {
     // Of each secret, whether it holds one token and nothing else.

@@ -2,6 +2,7 @@
 
 mod cell;
 mod grid;
+mod job;
 mod outstanding;
 
 use jiff::Timestamp;
@@ -17,6 +18,7 @@ use crate::output::{Format, Printer, actions, markdown};
 use crate::plan::{self, Labels, Options, Remark, TokenPlan, Tone, remarks};
 use cell::{Cell, drifted};
 use grid::Grid;
+use job::JobStatus;
 use latchkey_sinks::ManifestSinks;
 use latchkey_sinks::machine;
 
@@ -42,7 +44,10 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Sta
     let observation = observe(client.protocol(), &sinks, &manifest).await?;
     let plan = plan::plan(&manifest, &observation, &Options::default());
     let labels = Labels::new(&manifest.folder, &machine);
-    let grid = Grid::new(&manifest, &observation, &plan, &labels);
+    let mut grid = Grid::new(&manifest, &observation, &plan, &labels);
+    let published = client.publication(&manifest.name).await?;
+    let job = published.as_ref().map(|published| JobStatus::new(published, &plan, observation.at));
+    grid.below.extend(job.iter().flat_map(JobStatus::lines));
     let page = grid.markdown();
     match printer.format {
         Format::Json => {
@@ -53,13 +58,17 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Sta
             if let Some(clock) = clock {
                 all["clock_behind"] = clock;
             }
+            if let Some(job) = &job {
+                all["job"] = job.as_json();
+            }
             printer.json(&all)?;
         }
         Format::Markdown => printer.block(&page)?,
         Format::Text => printer.block(&grid.text())?,
     }
     actions::summarise(&page);
-    Ok(if arguments.detailed_exitcode && grid.needs_attention() { Code::Changes } else { Code::Done })
+    let attention = grid.needs_attention() || job.is_some_and(|job| job.needs_attention());
+    Ok(if arguments.detailed_exitcode && attention { Code::Changes } else { Code::Done })
 }
 
 fn as_json(

@@ -59,8 +59,11 @@ pub trait PublicationAdministration: Send + Sync {
 #[async_trait]
 impl PublicationAdministration for Direct {
     async fn publication(&self, manifest: &ManifestName) -> Result<Option<PublicationView>, ServiceError> {
-        let found = self.service.publication(manifest).await?;
-        Ok(found.map(|found| PublicationView { publication: PublicationSummary::from(&found), sinks: found.sinks }))
+        let Some(found) = self.service.publication(manifest).await? else { return Ok(None) };
+        let last_turn = self.service.last_turn().await?.map(|turn| turn.at);
+        let job = self.service.manifest_turn(manifest).await?;
+        let publication = PublicationSummary::from(&found);
+        Ok(Some(PublicationView { publication, sinks: found.sinks, last_turn, job }))
     }
 
     async fn published_tokens(&self, manifest: &ManifestName) -> Result<Vec<PublishedTokenEntry>, ServiceError> {

@@ -1,0 +1,11 @@
+//! The function `rotate`: one turn of the scheduled job at each invocation.
+
+use std::process::ExitCode;
+
+use latchkey::api::Function;
+use provisioner::job::Scheduled;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    latchkey::lambda::work(Function::ROTATE, Scheduled).await
+}
