@@ -371,10 +371,15 @@ impl Token {
         })
     }
 
-    /// The next instant at which something has to be done or ends, for the scheduled job.
-    pub fn next_deadline(&self) -> Option<Timestamp> {
+    /// The next instant at which something has to be done or ends.
+    pub fn earliest_deadline(&self) -> Option<Timestamp> {
         let retirements = self.versions.iter().filter_map(|version| version.overlap_ends);
-        let next = self.due().into_iter().chain(self.ends_at()).chain(retirements).min()?;
+        self.due().into_iter().chain(self.ends_at()).chain(retirements).min()
+    }
+
+    /// The same for the scheduled job: what it could not do is put off.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let next = self.earliest_deadline()?;
         Some(self.retry.map_or(next, |retry| next.max(retry.at)))
     }
 }

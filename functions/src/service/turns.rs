@@ -23,8 +23,8 @@ pub struct Turn {
     pub took: u64,
     /// Who ran it.
     pub by: String,
-    /// How many tokens were due.
-    pub due: u32,
+    /// How many tokens were due; not `due`, which is an attribute of an index.
+    pub tokens_due: u32,
     /// How many of them were brought in sync.
     pub done: u32,
     /// How many could not be.

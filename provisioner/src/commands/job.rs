@@ -8,7 +8,7 @@ use latchkey_sinks::plural::count;
 
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
-use crate::job::{DRIFT_PLACES, Job, Report, Trouble};
+use crate::job::{DRIFT_PLACES, Job, Report, Trouble, declared_sinks};
 use crate::output::{Format, Printer, Progress};
 use crate::service::remote::request_id;
 
@@ -21,7 +21,8 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, stop: &Arc<Atom
     }
     let (progress, machine) = (Progress::new(printer), machine::name());
     let (holder, drift) = (request_id(), DRIFT_PLACES);
-    let job = Job { client: &client, holder: &holder, machine: &machine, reporter: &progress, stop, drift };
+    let reach = declared_sinks(&machine);
+    let job = Job { client: &client, holder: &holder, reach: &reach, reporter: &progress, stop, drift };
     let report = job.turn().await;
     progress.finish();
     let report = report?;

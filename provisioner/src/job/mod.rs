@@ -18,8 +18,10 @@ use jiff::Timestamp;
 use latchkey::name::ManifestName;
 use latchkey::service::{Caller, NoteTurnError, Service};
 use latchkey::token::Token;
+use latchkey_sinks::{ManifestSinks, SinkSet};
 
 use crate::apply::Reporter;
+use crate::manifest::Manifest;
 use crate::service::{Client, ServiceError};
 use due::Due;
 pub use report::{Report, Trouble};
@@ -36,14 +38,22 @@ pub struct Job<'a> {
     pub client: &'a Client,
     /// What this process is called where a lease is taken: no other has the same word.
     pub holder: &'a str,
-    /// This machine, as places name it.
-    pub machine: &'a str,
+    /// How the sinks of a manifest are reached.
+    pub reach: Reach<'a>,
     /// Where progress is reported.
     pub reporter: &'a dyn Reporter,
     /// Set from outside to stop after the pushes in flight.
     pub stop: &'a AtomicBool,
     /// How many places of tokens of which nothing is due a turn looks at.
     pub drift: usize,
+}
+
+/// Makes the sinks of a manifest.
+pub type Reach<'a> = &'a (dyn Fn(&Manifest) -> Box<dyn SinkSet> + Send + Sync);
+
+/// The sinks as manifests declare them, on a machine that has this name in places.
+pub fn declared_sinks(machine: &str) -> impl Fn(&Manifest) -> Box<dyn SinkSet> + Send + Sync {
+    move |manifest| Box::new(ManifestSinks::new(&manifest.sinks, machine, &manifest.bounds))
 }
 
 /// How many places of tokens of which nothing is due a turn looks at, where nobody says.

@@ -121,7 +121,7 @@ impl Report {
             at: ended,
             took: u64::try_from(ended.duration_since(began).as_millis()).unwrap_or(0),
             by: by.to_owned(),
-            due: small(self.due),
+            tokens_due: small(self.due),
             done: small(self.done),
             failed: small(self.failed.len()),
             oldest: self.oldest,

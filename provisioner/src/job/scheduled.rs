@@ -34,7 +34,7 @@ impl Handler for Scheduled {
         let job = Job {
             client: &client,
             holder: invocation.id,
-            machine: "lambda",
+            reach: &super::declared_sinks("lambda"),
             reporter: &Silent,
             stop: &stop,
             drift: DRIFT_PLACES,

@@ -9,7 +9,7 @@ use latchkey::name::ManifestName;
 use latchkey::place::{Place, PlaceId};
 use latchkey::service::{Caller, Grant, Publication, PutOffError, Service};
 use latchkey::token::{Token, TokenKey};
-use latchkey_sinks::{ManifestSinks, SinkSet as _};
+use latchkey_sinks::SinkSet;
 
 use super::restricted::Restricted;
 use super::{Job, Report, Trouble, declared};
@@ -89,9 +89,10 @@ impl Job<'_> {
         (grant, refused): (&Grant, &BTreeSet<TokenKey>),
         report: &mut Report,
     ) -> Result<Went, ServiceError> {
-        let sinks = ManifestSinks::new(&manifest.sinks, self.machine, &manifest.bounds);
-        self.keep(&mut manifest, (tokens, refused), (&sinks, grant), report).await;
-        let labels = Labels::new(&manifest.folder, self.machine);
+        let sinks = (self.reach)(&manifest);
+        let sinks: &dyn SinkSet = &*sinks;
+        self.keep(&mut manifest, (tokens, refused), (sinks, grant), report).await;
+        let labels = Labels::new(&manifest.folder, sinks.machine());
         let (mut went, mut done) = (Went::default(), 0);
         if manifest.tokens.is_empty() {
             return Ok(went);
@@ -100,13 +101,13 @@ impl Job<'_> {
         let client = Restricted { protocol: self.client.protocol(), tokens: wanted.collect() };
         let mut options = Options::default();
         for pass in 1..=PASSES {
-            let observation = observe(&client, &sinks, &manifest).await?;
+            let observation = observe(&client, sinks, &manifest).await?;
             if let Some(fault) = plan::faults(&manifest, &observation).first() {
                 fail_all(&manifest, &fault.message, (&mut went, report));
                 break;
             }
             let mut plan = plan::plan(&manifest, &observation, &options);
-            let refused = refusals(&sinks, plan.tokens.iter().flat_map(TokenPlan::targets)).await;
+            let refused = refusals(sinks, plan.tokens.iter().flat_map(TokenPlan::targets)).await;
             plan::refuse(&mut plan, &refused);
             if let Some(guard) = plan.guards.first() {
                 fail_all(&manifest, &guard.to_string(), (&mut went, report));
@@ -116,7 +117,7 @@ impl Job<'_> {
             let (client, options) = (&client, &mut options);
             let run = Run {
                 client,
-                sinks: &sinks,
+                sinks,
                 manifest: &manifest,
                 options,
                 labels: &labels,
@@ -150,7 +151,7 @@ impl Job<'_> {
         &self,
         manifest: &mut Manifest,
         (tokens, refused): (&[Token], &BTreeSet<TokenKey>),
-        (sinks, grant): (&ManifestSinks, &Grant),
+        (sinks, grant): (&dyn SinkSet, &Grant),
         report: &mut Report,
     ) {
         let mut kept = Vec::new();
@@ -201,8 +202,10 @@ impl Job<'_> {
             if self.is_stopped() && !failed {
                 continue;
             }
-            let Some(due) = token.next_deadline().filter(|due| still && *due <= now) else { continue };
-            report.oldest = Some(report.oldest.map_or(due, |oldest| oldest.min(due)));
+            if !still || token.next_deadline().is_none_or(|due| due > now) {
+                continue;
+            }
+            report.oldest = report.oldest.into_iter().chain(token.earliest_deadline()).min();
             let until = went.waiting.get(&token.key()).copied().flatten();
             let until = until.filter(|_| !failed);
             match service.put_off(caller, &token, until).await {

@@ -10,8 +10,10 @@ use latchkey::lifetime::Seconds;
 use latchkey::secret::Secret;
 use latchkey::service::{Caller, Service};
 use latchkey::table::Table;
+use latchkey_sinks::{ManifestSinks, SinkSet};
 use provisioner::apply::Silent;
 use provisioner::job::Job;
+use provisioner::manifest::Manifest;
 use provisioner::service::Client;
 use serde_json::Value;
 use tests::clock::{ManualClock, SeededEntropy};
@@ -94,11 +96,14 @@ impl Deployed {
         serde_json::from_str(&text).unwrap_or_default()
     }
 
-    /// A turn of the scheduled job; what it reports.
-    pub(super) async fn turn(&mut self) -> Value {
+    /// A turn of the scheduled job, whose sinks are those of another manifest; what it reports.
+    pub(super) async fn turn(&mut self, sinks: &Manifest) -> Value {
         let client = Client::operator_of(self.functions[Function::ROTATE.as_str()].1.service().clone(), "rotate");
         let stop = AtomicBool::new(false);
-        let job = Job { client: &client, holder: "turn", machine: "lambda", reporter: &Silent, stop: &stop, drift: 10 };
+        let reach = |_: &Manifest| -> Box<dyn SinkSet> {
+            Box::new(ManifestSinks::new(&sinks.sinks, "test-machine", &sinks.bounds))
+        };
+        let job = Job { client: &client, holder: "turn", reach: &reach, reporter: &Silent, stop: &stop, drift: 10 };
         let report = job.turn().await.unwrap();
         self.clock.advance(Seconds(6));
         serde_json::json!(report)

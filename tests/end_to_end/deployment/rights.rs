@@ -7,6 +7,10 @@ use latchkey::api::Route;
 use latchkey::clock::Clock as _;
 use latchkey::lifetime::Seconds;
 use latchkey::place::Place;
+use latchkey_sinks::files::write_atomic;
+use latchkey_sinks::reading::Allowances;
+use latchkey_sinks::{ManifestSinks, SinkSet as _};
+use provisioner::manifest::parse;
 use serde_json::{Value, json};
 use tests::deployment::{Access, Template, root};
 
@@ -63,45 +67,73 @@ async fn use_everything(all: &mut Deployed) {
     ends(all, &secret).await;
 }
 
-/// What falls due of a published manifest, of one that publishes nothing and of a token that was made by hand.
+/// What the job delivers to here: it asks the table for the same, whatever a place is.
+const SINKS: &str = r#"
+manifest = "jobs"
+[users.jobs-bot]
+kind = "service"
+[sinks.vault]
+type = "dotenv"
+path = "job.env"
+[tokens.api]
+user = "jobs-bot"
+push = [{ sink = "vault", name = "API" }]
+"#;
+
+/// The published form of it, which is read and not gone by.
+const PUBLISHED: &str =
+    "[sinks.vault]\ntype = \"heroku\"\napp = \"acme-worker\"\nlogin = { secret = \"latchkey/logins/jobs/heroku\" }\n";
+
+/// What falls due of a published manifest, and of a token that was made by hand.
 async fn scheduled(all: &mut Deployed) {
     let none = Value::Null;
+    let folder = tempfile::tempdir().unwrap();
+    let (manifest, _) =
+        parse(&folder.path().join("tokens.toml"), folder.path(), SINKS, &Allowances::default()).ok().unwrap();
+    let sinks = ManifestSinks::new(&manifest.sinks, "test-machine", &manifest.bounds);
+    let place = sinks.place(&manifest.tokens[0].pushes[0]).await.unwrap();
     all.ask("PUT", "/v1/roles/runner", json!({"permissions": ["manifests:jobs"]}), 200).await;
     all.ask("PUT", "/v1/users/runner", json!({"kind": "service", "roles": ["runner"]}), 200).await;
     let made = all.ask("POST", "/v1/users/runner/tokens", json!({"name": "actions"}), 201).await;
     let job = text(&made["secret"]);
     let jobs = "/v1/manifests/jobs";
-    let grant = json!({"permissions": ["documents:read"], "new_users": ["jobs-*"], "new_roles": ["jobs-*"]});
+    let entries = json!([place.entry()]);
+    let grant = json!({"permissions": ["documents:read"], "new_users": ["jobs-*"], "new_roles": ["jobs-*"], "entries": entries});
     all.ask("PUT", &format!("{jobs}/grant"), grant, 200).await;
     let role = json!({"permissions": ["documents:read"], "manifest": "jobs"});
     all.ask_as(&job, "PUT", "/v1/roles/jobs-reader", role, 200).await;
     let user = json!({"kind": "service", "roles": ["jobs-reader"], "manifest": "jobs"});
     all.ask_as(&job, "PUT", "/v1/users/jobs-bot", user, 200).await;
     let terms = json!({"expires_in": "90d", "rotate_every": "1d", "overlap": "1h"});
-    let declared = json!({"name": "api", "manifest": "jobs", "terms": terms, "places": []});
-    let made = all.ask_as(&job, "POST", "/v1/users/jobs-bot/tokens", declared, 201).await;
-    let id = text(&made["token"]["id"]);
-    let promote = "/v1/users/jobs-bot/tokens/api/versions/1/promote";
-    all.ask_as(&job, "POST", promote, json!({"id": id}), 200).await;
+    let declared = json!({"name": "api", "manifest": "jobs", "terms": terms, "places": [place]});
+    all.ask_as(&job, "POST", "/v1/users/jobs-bot/tokens", declared, 201).await;
     let publication = format!("{jobs}/publication");
     let number = all.ask_as(&job, "POST", &publication, json!({}), 200).await["number"].clone();
-    let rows = json!({"number": number, "tokens": [{"user": "jobs-bot", "name": "api", "push": "push = []"}]});
-    all.ask_as(&job, "PUT", &format!("{publication}/tokens"), rows, 204).await;
-    let complete = json!({"number": number, "sinks": "", "tokens": 1});
+    let push = "push = [{ sink = \"vault\", name = \"API\" }]";
+    let row = |push: Value| json!({"number": number, "tokens": [{"user": "jobs-bot", "name": "api", "push": push}]});
+    all.ask_as(&job, "PUT", &format!("{publication}/tokens"), row(json!(push)), 204).await;
+    let complete = json!({"number": number, "sinks": PUBLISHED, "tokens": 1});
     all.ask_as(&job, "PUT", &publication, complete, 200).await;
     let expires = soon(all);
     all.ask("POST", "/v1/users/ana/tokens", json!({"name": "brief", "expires_at": expires}), 201).await;
+    // Its first version is delivered as drift, as nothing of it is due; then it rotates, and the older one is retired.
+    let report = all.turn(&manifest).await;
+    assert_eq!(report["repaired"], 1, "{report}");
     all.clock.advance(Seconds::days(2));
-    let report = all.turn().await;
+    let report = all.turn(&manifest).await;
     assert_eq!((&report["rotated"], &report["expired"]), (&json!(1), &json!(1)), "{report}");
-    // Its overlap is over: the older version is retired, and what cannot be done is put off.
     all.clock.advance(Seconds::hours(12));
-    let report = all.turn().await;
-    assert_eq!(report["done"], 1, "{report}");
-    let unpublished = json!({"number": number, "tokens": [{"user": "jobs-bot", "name": "api", "push": none}]});
-    all.ask_as(&job, "PUT", &format!("{publication}/tokens"), unpublished, 204).await;
+    let report = all.turn(&manifest).await;
+    assert_eq!((&report["done"], &report["rotated"]), (&json!(1), &json!(0)), "{report}");
+    // A person puts the secret of another token there, whose origin is asked for.
+    write_atomic(&folder.path().join("job.env"), format!("API={job}\n").as_bytes(), 0o600).unwrap();
+    let report = all.turn(&manifest).await;
+    assert_eq!(report["repaired"], 1, "{report}");
+    // What is not published is put off.
+    all.ask_as(&job, "PUT", &format!("{publication}/tokens"), row(none.clone()), 204).await;
     all.clock.advance(Seconds::days(2));
-    assert_eq!(all.turn().await["skipped"][0]["name"], "api");
+    let report = all.turn(&manifest).await;
+    assert_eq!(report["skipped"][0]["name"], "api", "{report}");
     all.ask_as(&job, "GET", &publication, none, 200).await;
 }
 

@@ -45,7 +45,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Sta
     let plan = plan::plan(&manifest, &observation, &Options::default());
     let labels = Labels::new(&manifest.folder, &machine);
     let mut grid = Grid::new(&manifest, &observation, &plan, &labels);
-    let published = client.publication(&manifest.name).await?;
+    let published = client.job(&manifest.name).await?;
     let job = published.as_ref().map(|published| JobStatus::new(published, &plan, observation.at));
     grid.below.extend(job.iter().flat_map(JobStatus::lines));
     let page = grid.markdown();

@@ -7,7 +7,7 @@ use latchkey::api::wire::{
     PublishTokens, PublishedTokenEntry, PublishedTokens,
 };
 use latchkey::name::ManifestName;
-use latchkey::service::PublishedRow;
+use latchkey::service::{Publication, PublishedRow};
 
 use crate::service::ServiceError;
 use crate::service::direct::Direct;
@@ -24,6 +24,9 @@ const PAGE: i32 = 500;
 pub trait PublicationAdministration: Send + Sync {
     /// What is published, but for its tokens.
     async fn publication(&self, manifest: &ManifestName) -> Result<Option<PublicationView>, ServiceError>;
+
+    /// The same, with what the scheduled job did with the manifest last.
+    async fn job(&self, manifest: &ManifestName) -> Result<Option<PublicationView>, ServiceError>;
 
     /// All tokens that are published, by user and name, those of a publication that was not completed too.
     async fn published_tokens(&self, manifest: &ManifestName) -> Result<Vec<PublishedTokenEntry>, ServiceError>;
@@ -59,11 +62,19 @@ pub trait PublicationAdministration: Send + Sync {
 #[async_trait]
 impl PublicationAdministration for Direct {
     async fn publication(&self, manifest: &ManifestName) -> Result<Option<PublicationView>, ServiceError> {
-        let Some(found) = self.service.publication(manifest).await? else { return Ok(None) };
+        let found = self.service.publication(manifest).await?;
+        let view = |found: Publication| {
+            let publication = PublicationSummary::from(&found);
+            PublicationView { publication, sinks: found.sinks, last_turn: None, job: None }
+        };
+        Ok(found.map(view))
+    }
+
+    async fn job(&self, manifest: &ManifestName) -> Result<Option<PublicationView>, ServiceError> {
+        let Some(view) = self.publication(manifest).await? else { return Ok(None) };
         let last_turn = self.service.last_turn().await?.map(|turn| turn.at);
         let job = self.service.manifest_turn(manifest).await?;
-        let publication = PublicationSummary::from(&found);
-        Ok(Some(PublicationView { publication, sinks: found.sinks, last_turn, job }))
+        Ok(Some(PublicationView { last_turn, job, ..view }))
     }
 
     async fn published_tokens(&self, manifest: &ManifestName) -> Result<Vec<PublishedTokenEntry>, ServiceError> {
@@ -123,6 +134,10 @@ impl PublicationAdministration for Remote {
             Err(ServiceError::Gone(_)) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    async fn job(&self, manifest: &ManifestName) -> Result<Option<PublicationView>, ServiceError> {
+        self.publication(manifest).await
     }
 
     async fn published_tokens(&self, manifest: &ManifestName) -> Result<Vec<PublishedTokenEntry>, ServiceError> {
