@@ -84,7 +84,7 @@ push = [{ sink = "vault", name = "API" }]
 const PUBLISHED: &str =
     "[sinks.vault]\ntype = \"heroku\"\napp = \"acme-worker\"\nlogin = { secret = \"latchkey/logins/jobs/heroku\" }\n";
 
-/// What falls due of a published manifest, and of a token that was made by hand.
+/// What falls due of a published manifest, and of a token that was created by hand.
 async fn scheduled(all: &mut Deployed) {
     let none = Value::Null;
     let folder = tempfile::tempdir().unwrap();

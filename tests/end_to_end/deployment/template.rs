@@ -210,9 +210,10 @@ fn a_schedule_invokes_the_job_and_nobody_else_does() {
 #[test]
 fn the_job_writes_the_secrets_that_are_named_and_reads_logins() {
     let template = template();
-    let secrets = &template.resource("RotateSecretsPolicy");
-    assert_eq!(secrets["Condition"], "HasRotatedSecrets");
-    let statements = secrets["Properties"]["PolicyDocument"]["Statement"].as_array().unwrap();
+    let policies = template.resource("RotateRole")["Properties"]["Policies"].as_array().unwrap();
+    let secrets = policies.iter().find_map(|policy| policy["Fn::If"].as_array()).unwrap();
+    assert_eq!((&secrets[0], &secrets[2]), (&json!("HasRotatedSecrets"), &json!({ "Ref": "AWS::NoValue" })));
+    let statements = secrets[1]["PolicyDocument"]["Statement"].as_array().unwrap();
     assert_eq!(statements[0]["Resource"]["Ref"], "RotatedSecrets");
     let allowed: BTreeSet<&str> = statements
         .iter()
@@ -223,7 +224,6 @@ fn the_job_writes_the_secrets_that_are_named_and_reads_logins() {
         .collect();
     let done: BTreeSet<&str> = latchkey_sinks::aws_secrets_manager::delivering().into_iter().collect();
     assert_eq!(allowed, done);
-    let policies = template.resource("RotateRole")["Properties"]["Policies"].as_array().unwrap();
     let logins = policies.iter().find(|policy| policy["PolicyName"] == "logins").unwrap();
     let statement = &logins["PolicyDocument"]["Statement"][0];
     assert_eq!(statement["Action"], "secretsmanager:GetSecretValue");
