@@ -1,19 +1,21 @@
 //! A manifest as the job has it: what is published of some tokens, and everything else as it is recorded, so that nothing
 //! but time makes a difference.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use futures_util::future::join_all;
 use latchkey::name::ManifestName;
+use latchkey::place::PlaceId;
 use latchkey::token::Token;
-use latchkey_sinks::{Bounds, PushDeclaration};
+use latchkey_sinks::{Bounds, PushDeclaration, SinkError, SinkSet};
 
 use crate::manifest::{Manifest, TokenDeclaration};
 use crate::publication::Readable;
 
 /// A manifest that declares these tokens as they are recorded, delivered as they are published. One that is not published,
 /// or that nothing says how long to keep, is left out.
-pub(super) fn manifest(name: &ManifestName, published: Readable, tokens: &[Token]) -> Manifest {
+pub fn manifest(name: &ManifestName, published: Readable, tokens: &[Token]) -> Manifest {
     let Readable { sinks, mut pushes, rotation, .. } = published;
     let declared = tokens.iter().filter_map(|token| declaration(token, pushes.remove(&token.key())?));
     Manifest {
@@ -29,6 +31,22 @@ pub(super) fn manifest(name: &ManifestName, published: Readable, tokens: &[Token
         rotation,
         bounds: Bounds::default(),
     }
+}
+
+/// Whether the places that a declaration leads to are those that its token was applied with.
+///
+/// # Errors
+/// Of a sink that does not know where a push lands.
+pub async fn is_as_applied(
+    sinks: &dyn SinkSet,
+    declaration: &TokenDeclaration,
+    record: &Token,
+) -> Result<bool, SinkError> {
+    let places = join_all(declaration.pushes.iter().map(|push| sinks.place(push))).await;
+    let published = places.iter().map(|place| Ok(place.as_ref().map_err(Clone::clone)?.id()));
+    let published: BTreeSet<PlaceId> = published.collect::<Result<_, SinkError>>()?;
+    let applied = record.places.iter().filter(|(_, place)| place.declared).map(|(id, _)| id.clone());
+    Ok(published == applied.collect())
 }
 
 fn declaration(token: &Token, pushes: Vec<PushDeclaration>) -> Option<TokenDeclaration> {

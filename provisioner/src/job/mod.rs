@@ -23,8 +23,10 @@ use latchkey_sinks::{ManifestSinks, SinkSet};
 use crate::apply::Reporter;
 use crate::manifest::Manifest;
 use crate::service::{Client, ServiceError};
+pub use declared::{is_as_applied, manifest as declared};
 use due::Due;
 pub use report::{Report, Trouble};
+pub use restricted::Restricted;
 #[cfg(feature = "lambda")]
 pub use scheduled::Scheduled;
 

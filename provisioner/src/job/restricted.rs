@@ -18,10 +18,23 @@ use latchkey_sinks::deadline::Deadline;
 
 use crate::service::{Granted, Managed, Protocol, Records, ServiceError};
 
-/// Some tokens of a manifest.
-pub(super) struct Restricted<'a> {
-    pub(super) protocol: &'a dyn Protocol,
+/// The service as the job's engine sees it: some tokens of a manifest and no others, and no change of what is declared.
+pub struct Restricted<'a> {
+    protocol: &'a dyn Protocol,
     pub(super) tokens: Vec<TokenKey>,
+}
+
+impl std::fmt::Debug for Restricted<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Restricted").field("tokens", &self.tokens).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Restricted<'a> {
+    /// Of the service, these tokens.
+    pub fn new(protocol: &'a dyn Protocol, tokens: Vec<TokenKey>) -> Self {
+        Self { protocol, tokens }
+    }
 }
 
 /// What no job does: its publication says where secrets go, and nothing else.

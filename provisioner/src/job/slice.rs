@@ -2,17 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::join_all;
 use jiff::Timestamp;
 use latchkey::lifetime::Seconds;
 use latchkey::name::ManifestName;
-use latchkey::place::{Place, PlaceId};
 use latchkey::service::{Caller, Grant, Publication, PutOffError, Service};
 use latchkey::token::{Token, TokenKey};
 use latchkey_sinks::SinkSet;
 
 use super::restricted::Restricted;
-use super::{Job, Report, Trouble, declared};
+use super::{Job, Report, Trouble, declared, is_as_applied};
 use crate::apply::{Run, apply};
 use crate::manifest::{Manifest, TokenDeclaration, granted};
 use crate::observe::observe;
@@ -67,7 +65,7 @@ impl Job<'_> {
                     report.failed.push(trouble.hint("publish it again: `provision publish`"));
                 }
                 let refused = published.refused.keys().cloned().collect();
-                let manifest = declared::manifest(name, published, tokens);
+                let manifest = declared(name, published, tokens);
                 let absent = keys.iter().filter(|key| !rows.contains_key(*key));
                 for token in absent {
                     let reason =
@@ -98,7 +96,7 @@ impl Job<'_> {
             return Ok(went);
         }
         let wanted = manifest.tokens.iter().map(TokenDeclaration::key);
-        let client = Restricted { protocol: self.client.protocol(), tokens: wanted.collect() };
+        let client = Restricted::new(self.client.protocol(), wanted.collect());
         let mut options = Options::default();
         for pass in 1..=PASSES {
             let observation = observe(&client, sinks, &manifest).await?;
@@ -158,25 +156,20 @@ impl Job<'_> {
         for declaration in std::mem::take(&mut manifest.tokens) {
             let key = declaration.key();
             let Some(record) = tokens.iter().find(|token| token.key() == key) else { continue };
-            let record = record.places.iter();
-            let foreign = record.clone().find(|(_, recorded)| !grant.allows_entry(&recorded.place));
-            if let Some((_, foreign)) = foreign {
+            let foreign = record.places.values().find(|recorded| !grant.allows_entry(&recorded.place));
+            if let Some(foreign) = foreign {
                 report.skipped.push(not_granted(&manifest.name, &key, &foreign.place.entry(), grant));
                 continue;
             }
-            let places = join_all(declaration.pushes.iter().map(|push| sinks.place(push))).await;
-            if let Some(error) = places.iter().find_map(|place| place.as_ref().err()) {
-                report.failed.push(Trouble::new(&manifest.name, &key, error.to_string()));
-                continue;
-            }
-            let published: BTreeSet<PlaceId> = places.iter().flatten().map(Place::id).collect();
-            let recorded = record.filter(|(_, place)| place.declared).map(|(id, _)| id.clone());
-            if published != recorded.collect() {
-                let reason = "its published places are not those that it was applied with";
-                let hint = "apply and publish the same manifest: `provision apply --publish`";
-                report.skipped.push(Trouble::new(&manifest.name, &key, reason).hint(hint));
-            } else if !refused.contains(&key) {
-                kept.push(declaration);
+            match is_as_applied(sinks, &declaration, record).await {
+                Err(error) => report.failed.push(Trouble::new(&manifest.name, &key, error.to_string())),
+                Ok(false) => {
+                    let reason = "its published places are not those that it was applied with";
+                    let hint = "apply and publish the same manifest: `provision apply --publish`";
+                    report.skipped.push(Trouble::new(&manifest.name, &key, reason).hint(hint));
+                }
+                Ok(true) if !refused.contains(&key) => kept.push(declaration),
+                Ok(true) => {}
             }
         }
         manifest.tokens = kept;

@@ -11,7 +11,8 @@ use provisioner::manifest::{Manifest, parse};
 use provisioner::plan::{Options, Rotate};
 
 /// What a run is told to do.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "what a run is told are flags")]
 pub(crate) struct Doing {
     /// The tokens that the manifest declares, each with its sinks.
     pub(crate) tokens: Vec<(&'static str, Vec<&'static str>)>,
@@ -19,11 +20,15 @@ pub(crate) struct Doing {
     pub(crate) prune: bool,
     /// Shorter durations than usual.
     pub(crate) short: bool,
+    /// What is due waits for an hour at night.
+    pub(crate) windowed: bool,
+    /// It is the scheduled job: that is what was published, not what the run declares.
+    pub(crate) by_job: bool,
 }
 
 impl Doing {
     pub(crate) fn one(sinks: &[&'static str]) -> Self {
-        Self { tokens: vec![("api", sinks.to_vec())], rotate: false, prune: false, short: false }
+        Self { tokens: vec![("api", sinks.to_vec())], ..Self::default() }
     }
 
     /// Two tokens in the same sinks.
@@ -39,6 +44,15 @@ impl Doing {
         Self { prune: true, ..self.clone() }
     }
 
+    pub(crate) fn windowed(&self) -> Self {
+        Self { windowed: true, ..self.clone() }
+    }
+
+    /// The scheduled job, for which this was published.
+    pub(crate) fn by_job(&self) -> Self {
+        Self { by_job: true, ..self.clone() }
+    }
+
     fn text(&self) -> String {
         let (life, every) = if self.short { ("20d", "10d") } else { ("90d", "30d") };
         let mut text = format!(
@@ -46,6 +60,9 @@ impl Doing {
             overlap = \"24h\"\n[roles.reader]\npermissions = [\"documents:read\"]\n[users.ci]\nkind = \"service\"\n\
             roles = [\"reader\"]\n"
         );
+        if self.windowed {
+            text.push_str("[rotation]\nwindow = \"03:00-04:00 UTC\"\n");
+        }
         for sink in ["a", "b", "c"] {
             write!(text, "[sinks.{sink}]\ntype = \"dotenv\"\npath = \"{sink}.env\"\n").unwrap();
         }

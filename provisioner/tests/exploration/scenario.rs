@@ -43,6 +43,9 @@ pub(crate) enum Scenario {
     Undeclared,
     PlaceMoved,
     Restored,
+    ByJob,
+    JobWherePlaceLeaves,
+    Window,
 }
 
 impl Scenario {
@@ -91,6 +94,12 @@ impl Scenario {
             Self::PrunedAndBack | Self::PruneBeginsAndBack => (vec![all.pruning(), two.clone(), two.clone()], two),
             Self::Replaced => (vec![next.clone(); 3], next),
             Self::LateWherePlaceLeaves => (vec![all.rotating(), less.pruning(), less.clone()], less.pruning()),
+            Self::ByJob => (vec![all.by_job(), all.clone(), all.by_job()], all),
+            Self::JobWherePlaceLeaves => (vec![all.by_job(), less.pruning(), less.by_job()], less.pruning()),
+            Self::Window => {
+                let all = all.windowed();
+                (vec![all.clone(), all.by_job(), all.clone()], all)
+            }
             Self::PlaceAddedMeanwhile => (vec![less.rotating(), all.clone(), all.clone()], all),
             Self::UndeployedLeaves => (vec![less.pruning(), less.clone(), less.clone()], less.pruning()),
             Self::TakenOver => {
@@ -113,6 +122,7 @@ impl Scenario {
                 | Self::LateWherePlaceLeaves
                 | Self::RefusedWherePlaceLeaves
                 | Self::PlaceMoved
+                | Self::JobWherePlaceLeaves
         )
     }
 }

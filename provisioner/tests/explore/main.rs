@@ -14,6 +14,7 @@ mod canon;
 #[path = "../exploration/mod.rs"]
 mod exploration;
 mod gate;
+mod job;
 #[cfg(feature = "test-clock")]
 mod mistakes;
 mod oracle;

@@ -8,12 +8,16 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use latchkey::place::PlaceId;
 use provisioner::apply::{Failure, Reporter, Run, apply};
+use provisioner::job::Restricted;
+use provisioner::manifest::Manifest;
 use provisioner::observe::observe;
 use provisioner::plan::{Blocked, Labels, Options, Rotate, faults, plan};
+use provisioner::service::{Protocol, Records as _};
 
 use crate::asks::Asked;
 use crate::exploration::{Doing, left_to_do};
 use crate::gate::{Gate, Go};
+use crate::job::work;
 use crate::sinks::FakeSinks;
 use crate::world::{World, now};
 
@@ -37,25 +41,30 @@ impl Reporter for Listening {
 
 /// One run: over everything, and again when a place has to be repaired at once.
 async fn run(world: Arc<World>, gate: Arc<Gate>, doing: Doing) {
-    let (client, sinks, manifest) = (Asked { gate: gate.clone() }, FakeSinks::new(&gate), doing.manifest());
-    let mut options = doing.options();
+    let (asked, sinks, manifest) = (Asked { gate: gate.clone() }, FakeSinks::new(&gate), doing.manifest());
+    if !doing.by_job {
+        return over(&world, (&asked, &sinks), &manifest, doing.options()).await;
+    }
+    let Ok(managed) = asked.managed_tokens(&manifest.name).await else { return };
+    let (manifest, tokens) = work(&manifest, &managed.tokens, &sinks).await;
+    over(&world, (&Restricted::new(&asked, tokens), &sinks), &manifest, Options::default()).await;
+}
+
+async fn over(
+    world: &Arc<World>,
+    (client, sinks): (&dyn Protocol, &FakeSinks),
+    manifest: &Manifest,
+    mut options: Options,
+) {
     for _ in 0..3 {
-        let Ok(observation) = observe(&client, &sinks, &manifest).await else { return };
-        if !faults(&manifest, &observation).is_empty() {
+        let Ok(observation) = observe(client, sinks, manifest).await else { return };
+        if !faults(manifest, &observation).is_empty() {
             return;
         }
-        let plan = plan(&manifest, &observation, &options);
+        let plan = plan(manifest, &observation, &options);
         let labels = Labels::new(&manifest.folder, "here");
         let (reporter, stop) = (Listening(world.clone()), AtomicBool::new(false));
-        let run = Run {
-            client: &client,
-            sinks: &sinks,
-            manifest: &manifest,
-            options: &options,
-            labels: &labels,
-            reporter: &reporter,
-            stop: &stop,
-        };
+        let run = Run { client, sinks, manifest, options: &options, labels: &labels, reporter: &reporter, stop: &stop };
         let Ok(outcome) = apply(&run, &plan, &observation).await else { return };
         if !outcome.another_pass {
             return;

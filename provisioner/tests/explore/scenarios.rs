@@ -10,7 +10,7 @@ use crate::step::Step;
 use crate::world::{DAY, HOUR, MINUTE, State, World};
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 38] = [
+    pub(crate) const ALL: [Self; 41] = [
         Self::FirstApply,
         Self::FirstApplyOfTwo,
         Self::Rotate,
@@ -49,6 +49,9 @@ impl Scenario {
         Self::Undeclared,
         Self::PlaceMoved,
         Self::Restored,
+        Self::ByJob,
+        Self::JobWherePlaceLeaves,
+        Self::Window,
     ];
 
     /// Brings an empty world into the situation.
@@ -176,7 +179,7 @@ impl Scenario {
                 clean(&world, &all);
                 world.state().restore(copy);
             }
-            Self::Due => pass(&world, 31 * DAY),
+            Self::Due | Self::ByJob | Self::JobWherePlaceLeaves | Self::Window => pass(&world, 31 * DAY),
             Self::Pruned | Self::PrunedAndBack => {
                 if self == Self::Pruned {
                     // Announced so lately that its places stay recorded when their entries go.
@@ -227,6 +230,8 @@ impl Scenario {
                 | Self::Rotate
                 | Self::RotateTwice
                 | Self::Due
+                | Self::ByJob
+                | Self::Window
                 | Self::Durations
                 | Self::Superseded
                 | Self::Undeployed
@@ -248,6 +253,7 @@ impl Scenario {
                 | Self::Pruned
                 | Self::EntryGone
                 | Self::Refused
+                | Self::ByJob
         )
     }
 }

@@ -75,6 +75,8 @@ impl Subject {
                 request("POST", "/v1/users/ana/tokens/laptop/versions", Some(body))
             }
             "manifests" => request("GET", "/v1/manifests/acme", None),
+            // A turn in which nothing is due.
+            "rotate" => (json!({}), |answer| answer["due"] == 0),
             other => panic!("no event for `{other}`"),
         }
     }

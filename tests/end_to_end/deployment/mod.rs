@@ -4,6 +4,7 @@ mod deployed;
 mod live;
 mod readme;
 mod rights;
+mod rotation;
 mod samples;
 mod script;
 mod template;

@@ -40,6 +40,11 @@ pub struct Answer {
 impl Stack {
     /// Starts one and waits until it answers.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same, with variables that its functions see too.
+    pub fn start_with(variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
@@ -52,6 +57,7 @@ impl Stack {
             // Where its functions find the table.
             .env("AWS_ENDPOINT_URL", format!("http://{address}"))
             .env("TMPDIR", folder.path())
+            .envs(variables.iter().copied())
             .env_remove("MINISTACK_HOST")
             .stdin(Stdio::null())
             .stdout(log)
