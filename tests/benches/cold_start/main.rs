@@ -4,6 +4,7 @@
 //!
 //! ```sh
 //! cargo build --profile lambda -p latchkey -p bench-parts --features latchkey/lambda --bins
+//! cargo build --profile lambda -p provisioner --features lambda --bin rotate
 //! cargo bench --workspace --bench cold_start --profile dev
 //! ```
 
