@@ -27,6 +27,7 @@ pub(super) fn manifest(name: &ManifestName, published: Readable, tokens: &[Token
         tokens: declared.collect(),
         sinks,
         rotation,
+        notify: BTreeMap::new(),
         bounds: Bounds::default(),
     }
 }
