@@ -212,11 +212,10 @@ pub(super) fn login(
     origin: Origin,
     reading: &mut Reading<'_>,
 ) -> Option<Login> {
-    if !fields.has(name) {
+    let Some(value) = fields.value(name) else {
         fields.missing_fault(name, |fault| fault.hint(LOGIN_FORMS));
         return None;
-    }
-    let value = fields.value(name)?;
+    };
     let Some(table) = value.get_ref().as_table() else {
         let message = format!("`{name}` of a receiver is a secret and must not be here");
         let hint = format!("refer to it instead: {LOGIN_FORMS}; create a new one if this one was exposed");

@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(body["data"]["detail"], HOSTILE);
         assert_eq!(body["data"].get("admin"), None);
         let words: Vec<&str> = body["data"].as_object().unwrap().keys().map(String::as_str).collect();
-        insta::assert_snapshot!(words.join(" "), @"");
+        insta::assert_snapshot!(words.join(" "), @"id kind at actor from user name token_id manifest version expires detail link");
         assert_eq!((&body["type"], &body["timestamp"]), (&json!("token.expiring"), &json!("2026-11-20T12:00:00Z")));
         assert_eq!(body["data"]["link"], "https://tokens.example.com/ci%40example.com/production-api");
     }
