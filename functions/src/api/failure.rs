@@ -115,7 +115,8 @@ impl From<BoundsError> for Problem {
             BoundsError::Roles(_) => "/roles",
             BoundsError::Networks(_) => "/allowed_ips",
             BoundsError::Place => "/places",
-            BoundsError::Verification(_) => "",
+            BoundsError::Email => "/email",
+            BoundsError::Verification(_) | BoundsError::Receiver | BoundsError::Receivers(_) => "",
         };
         Self::field(pointer, error.to_string())
     }

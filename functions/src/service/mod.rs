@@ -19,6 +19,7 @@ mod introspect;
 mod lease;
 mod list;
 mod manifests;
+mod notices;
 mod permissions;
 mod publication;
 mod rights;
@@ -128,8 +129,10 @@ impl Service {
     /// Replaces the deployment's settings.
     ///
     /// # Errors
-    /// When the table cannot be written.
+    /// When the table cannot be written, or a receiver of notices is beyond the bounds.
     pub async fn set_policy(&mut self, policy: Policy) -> Result<(), TableError> {
+        crate::bounds::check_receivers(&policy.notices.receivers)
+            .map_err(|error| TableError::Invalid(error.to_string()))?;
         let mut update = crate::table::Update::default();
         for (name, value) in encode(&policy)? {
             update.set(&name, value);

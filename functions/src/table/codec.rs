@@ -134,6 +134,7 @@ pub(crate) fn use_attribute(number: &str) -> String {
 pub(crate) struct Update {
     sets: Vec<String>,
     removes: Vec<String>,
+    adds: Vec<String>,
     /// Names of attributes by placeholder.
     pub(crate) names: std::collections::HashMap<String, String>,
     /// Values by placeholder.
@@ -183,6 +184,17 @@ impl Update {
         self.sets.push(format!("{placeholder} = {placeholder} {sign} {held}"));
     }
 
+    /// Adds to a set of texts, which is made where there is none.
+    pub(crate) fn add_to_set(&mut self, name: &str, texts: impl IntoIterator<Item = String>) {
+        let texts: Vec<String> = texts.into_iter().collect();
+        // No set is empty.
+        if texts.is_empty() {
+            return;
+        }
+        let (placeholder, held) = (self.name(name), self.value(AttributeValue::Ss(texts)));
+        self.adds.push(format!("{placeholder} {held}"));
+    }
+
     /// A placeholder for a value that a condition compares with.
     pub(crate) fn value(&mut self, value: AttributeValue) -> String {
         let held = format!(":v{}", self.values.len());
@@ -206,7 +218,8 @@ impl Update {
     /// The update expression; `None` when nothing differs.
     pub(crate) fn expression(&self) -> Option<String> {
         let part = |word: &str, list: &[String]| (!list.is_empty()).then(|| format!("{word} {}", list.join(", ")));
-        let parts: Vec<String> = part("SET", &self.sets).into_iter().chain(part("REMOVE", &self.removes)).collect();
+        let clauses = [part("SET", &self.sets), part("REMOVE", &self.removes), part("ADD", &self.adds)];
+        let parts: Vec<String> = clauses.into_iter().flatten().collect();
         (!parts.is_empty()).then(|| parts.join(" "))
     }
 }

@@ -22,6 +22,7 @@ mod list;
 mod manifests;
 mod model;
 mod moving;
+mod notices;
 mod publication;
 mod roles;
 mod usage;
