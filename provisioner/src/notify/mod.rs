@@ -2,21 +2,26 @@
 //! ([`latchkey::notice`]); here it is read, sent and settled.
 
 mod address;
+mod directory;
 mod email;
 mod eventbridge;
 mod failure;
 mod link;
 mod message;
 mod receiver;
+mod send;
 mod sender;
 mod signing;
 mod slack;
 mod stored;
+mod tell;
 mod text;
 mod webhook;
 
 pub use failure::Failure;
 pub use message::Message;
 pub use receiver::{NAME_RULE, Origin, Receiver, Way, is_name, receivers};
-pub use sender::Sender;
+pub use send::{Down, GivenUp, Post, Sent};
+pub use sender::{Sender, Taken};
 pub use stored::{SETTINGS, published, setting};
+pub use tell::{Failed, tell, tell_due};

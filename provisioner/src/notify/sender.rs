@@ -23,6 +23,15 @@ use crate::aws;
 /// How long a receiver may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
+/// What became of a notice that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// The receiver has it.
+    Now,
+    /// It goes to nobody: the token's owner has no address, and there is no other.
+    NobodyAddressed,
+}
+
 /// One receiver.
 pub struct Sender {
     receiver: Receiver,
@@ -69,42 +78,54 @@ impl Sender {
         matches!(&self.receiver.way, Way::Email(settings) if settings.owners)
     }
 
+    /// How it sends mails, where it does.
+    pub(super) fn mails(&self) -> Option<&email::Settings> {
+        match &self.receiver.way {
+            Way::Email(settings) => Some(settings),
+            Way::Webhook(_) | Way::Slack(_) | Way::EmailOf(_) | Way::EventBridge(_) => None,
+        }
+    }
+
     /// Sends a notice, once. `owner` is where the token's owner gets mails.
     ///
     /// # Errors
     /// When it is not certain that the receiver took it.
-    pub async fn send(&self, message: &Message, owner: Option<&str>, now: Timestamp) -> Result<(), Failure> {
+    pub async fn send(&self, message: &Message, owner: Option<&str>, now: Timestamp) -> Result<Taken, Failure> {
         let link = self.receiver.link.as_ref();
         match &self.receiver.way {
             Way::Webhook(settings) => {
                 let web = self.web(&settings.url, Some(&settings.secret)).await?;
                 let Some(key) = &web.key else { return Err(unnamed()) };
-                web.post(webhook::request(web.target.path.to_string(), message, link, (key, now))).await
+                web.post(webhook::request(web.target.path.to_string(), message, link, (key, now))).await?;
             }
             Way::Slack(settings) => {
                 let web = self.web(&settings.url, None).await?;
-                web.post(slack::request(web.target.path.to_string(), message, link)).await
+                web.post(slack::request(web.target.path.to_string(), message, link)).await?;
             }
             Way::Email(settings) => {
-                let Some(request) = email::request(settings, message, link, owner) else { return Ok(()) };
+                let Some(request) = email::request(settings, message, link, owner) else {
+                    return Ok(Taken::NobodyAddressed);
+                };
                 let cloud = self.cloud(email::HOST, "SESv2", (&settings.region, &settings.endpoint)).await?;
-                cloud.post(request, email::SIGNED_AS, now).await.map(drop)
+                cloud.post(request, email::SIGNED_AS, now).await?;
             }
             Way::EventBridge(settings) => {
                 let cloud =
                     self.cloud(eventbridge::HOST, "EventBridge", (&settings.region, &settings.endpoint)).await?;
                 let request = eventbridge::request(settings, message, link);
                 let answer = cloud.post(request, eventbridge::SIGNED_AS, now).await?;
-                match eventbridge::refused(&answer.body) {
-                    None => Ok(()),
-                    Some(code) => Err(Failure::Refused { host: cloud.address.host().to_owned(), code }),
+                if let Some(code) = eventbridge::refused(&answer.body) {
+                    return Err(Failure::Refused { host: cloud.address.host().to_owned(), code });
                 }
             }
-            Way::EmailOf(name) => Err(Failure::Login {
-                reason: format!("the service's settings have no receiver `{name}` of type `email`"),
-                hint: format!("an admin creates it: `provision settings set notify.{name} ..`"),
-            }),
+            Way::EmailOf(name) => {
+                return Err(Failure::Login {
+                    reason: format!("the service's settings have no receiver `{name}` of type `email`"),
+                    hint: format!("an admin creates it: `provision settings set notify.{name} ..`"),
+                });
+            }
         }
+        Ok(Taken::Now)
     }
 
     async fn web(&self, url: &Login, secret: Option<&Login>) -> Result<&Web, Failure> {
