@@ -38,6 +38,8 @@ pub const RECEIPT_MAX: usize = 200;
 pub const RECEIVERS_MAX: usize = 20;
 /// The longest settings of one receiver, in bytes.
 pub const RECEIVER_MAX: usize = 4 * 1024;
+/// How many networks that a token was used from are known apart; one that is used from more is used from anywhere.
+pub const ADDRESSES_MAX: usize = 32;
 /// The longest address of a user, in bytes: RFC 5321 section 4.5.3.1.3 without its angle brackets.
 pub const EMAIL_MAX: usize = 254;
 

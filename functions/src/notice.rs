@@ -73,6 +73,19 @@ impl NoticeKind {
     }
 }
 
+impl NoticeKind {
+    /// What the event of one is called that no change tells; `None` where the change has an event of its own.
+    pub fn action(self) -> Option<&'static str> {
+        match self {
+            Self::Expiring => Some("token.expiring"),
+            Self::Overdue => Some("token.overdue"),
+            Self::RotationFailed => Some("token.rotation_failed"),
+            Self::UsedFromNewAddress => Some("token.new_address"),
+            Self::Created | Self::Deleted | Self::Rotated | Self::Leaked => None,
+        }
+    }
+}
+
 impl fmt::Display for NoticeKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.as_str())

@@ -249,6 +249,7 @@ impl From<UserError> for Problem {
             UserError::Kind { .. } => Self::new(409, "user_kind", detail),
             UserError::NotByManifest(permission) => not_by_manifest(detail, permission),
             UserError::TooManyRoles => Self::field("/roles", detail),
+            UserError::Bounds(error) => error.into(),
             UserError::Denied(denied) => denied.into(),
             UserError::Table(error) => error.into(),
         }

@@ -1,6 +1,7 @@
 //! Audit: every change, written in the same transaction as the change.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
@@ -13,7 +14,7 @@ use crate::name::{ManifestName, TokenName, UserName};
 use crate::secret::TokenId;
 use crate::table::keys::{self, Item, Key};
 use crate::table::{Put, TableError, Write, decode, encode, with_key};
-use crate::token::Token;
+use crate::token::{Token, TokenRef};
 
 /// How long events are kept, in seconds.
 const KEPT: i64 = 400 * 86_400;
@@ -129,6 +130,20 @@ impl Event {
         event.token = Some(token.name.clone());
         event.id = Some(token.id.clone());
         event
+    }
+
+    /// A use of a token, by the token itself.
+    pub(super) fn on_use(action: &str, token: &TokenRef, from: Option<IpAddr>, at: Timestamp) -> Self {
+        Self {
+            at,
+            actor: token.key.to_string(),
+            from: from.map(|address| address.to_string()),
+            action: action.to_owned(),
+            user: token.key.user.to_string(),
+            token: Some(token.key.name.clone()),
+            id: Some(token.id.clone()),
+            detail: None,
+        }
     }
 
     /// The same with a detail.

@@ -3,6 +3,7 @@
 //! An operation loads what it needs, applies pure rules and writes in one transaction, its audit event included.
 //! Nothing here knows HTTP, Lambda or a command line.
 
+mod addresses;
 mod allowed;
 mod audit;
 mod bootstrap;
@@ -24,6 +25,7 @@ mod permissions;
 mod publication;
 mod rights;
 mod roles;
+mod tell;
 mod usage;
 mod users;
 mod verify;

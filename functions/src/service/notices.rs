@@ -56,6 +56,11 @@ impl News {
         Self { kind, manifest: token.managed_by.clone(), version, expires }
     }
 
+    /// News of a use of a token's version, whose record nobody reads for it.
+    pub(super) fn of_use(manifest: Option<ManifestName>, version: u32, expires: Timestamp) -> Self {
+        Self { kind: NoticeKind::UsedFromNewAddress, manifest, version: Some(version), expires: Some(expires) }
+    }
+
     /// The attributes that queue it, to be tried at once.
     pub(super) fn queued(&self, ulid: &str, at: Timestamp) -> Result<Item, TableError> {
         let mut item = encode(self)?;

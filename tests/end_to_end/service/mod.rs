@@ -7,6 +7,7 @@
     reason = "a test reports what it did not expect, in short words"
 )]
 
+mod addresses;
 mod audit;
 mod capacity;
 mod clock;
@@ -25,6 +26,7 @@ mod moving;
 mod notices;
 mod publication;
 mod roles;
+mod telling;
 mod usage;
 mod users;
 mod verify;

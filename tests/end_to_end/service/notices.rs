@@ -14,7 +14,7 @@ use tests::engine::Engine;
 use tests::world::{World, key, managed_token, name};
 
 /// A world in whose settings notices are on.
-async fn told(engine: Engine) -> World {
+pub(super) async fn told(engine: Engine) -> World {
     let mut world = World::on(engine).await;
     let notices = Notices { on: true, receivers: BTreeMap::new() };
     world.another(8).await.set_policy(Policy { notices, ..Policy::default() }).await.unwrap();
@@ -22,7 +22,7 @@ async fn told(engine: Engine) -> World {
     world
 }
 
-async fn waiting(world: &World) -> Vec<Waiting> {
+pub(super) async fn waiting(world: &World) -> Vec<Waiting> {
     world.service.notices(world.now(), 100).await.unwrap()
 }
 
@@ -40,8 +40,8 @@ async fn shown(world: &World) -> Vec<String> {
     waiting.iter().map(show).collect()
 }
 
-/// The rows of events, by their actions.
-async fn events(world: &World) -> BTreeMap<String, keys::Item> {
+/// The rows of events, by their actions, one of each.
+pub(super) async fn events(world: &World) -> BTreeMap<String, keys::Item> {
     let items = world.items().await.into_iter();
     let events = items.filter(|item| keys::Key::of(item).is_some_and(|key| key.pk.starts_with("E#")));
     events.map(|item| (item["action"].as_s().unwrap().clone(), item)).collect()
