@@ -5,6 +5,7 @@
 
 mod declared;
 mod due;
+mod notices;
 mod report;
 mod restricted;
 mod slice;
@@ -13,7 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use latchkey::name::ManifestName;
 use latchkey::service::{Caller, Service};
-use latchkey::token::Token;
+use latchkey::token::{Token, TokenKey};
+use latchkey_sinks::reading::Allowances;
 
 use crate::apply::Reporter;
 use crate::service::{Client, ServiceError};
@@ -36,6 +38,8 @@ pub struct Job<'a> {
     pub reporter: &'a dyn Reporter,
     /// Set from outside to stop after the pushes in flight.
     pub stop: &'a AtomicBool,
+    /// Which hosts receivers of notices may have beside public ones.
+    pub allowances: &'a Allowances,
 }
 
 impl std::fmt::Debug for Job<'_> {
@@ -58,6 +62,7 @@ impl Job<'_> {
         loop {
             let page = service.due(now, PAGE, position.as_ref()).await?;
             report.due += page.tokens.len();
+            let (tokens, failed) = (page.tokens.iter().map(Token::key).collect::<Vec<TokenKey>>(), report.failed.len());
             let due = Due::of(page.tokens);
             for token in &due.unmanaged {
                 report.expired += usize::from(service.sweep_expired(token).await?);
@@ -69,8 +74,10 @@ impl Job<'_> {
                 }
                 self.manifest((service, caller), manifest, tokens, &mut report).await?;
             }
+            self.tell((service, caller), &tokens, &report.failed[failed..]).await?;
             position = page.next;
             if position.is_none() {
+                report.notices = self.send(service).await?;
                 return Ok(report);
             }
         }

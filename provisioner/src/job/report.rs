@@ -5,6 +5,8 @@ use latchkey::name::ManifestName;
 use latchkey::token::TokenKey;
 use serde::Serialize;
 
+use crate::notify::Sent;
+
 /// What one turn did.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
@@ -26,6 +28,8 @@ pub struct Report {
     pub unpublished: usize,
     /// Since when the token is due that is due longest and was not brought in sync.
     pub oldest: Option<Timestamp>,
+    /// How it went with the notices that waited.
+    pub notices: Sent,
     /// It was stopped before it was through.
     pub stopped: bool,
 }
@@ -48,14 +52,18 @@ impl Trouble {
         Self { manifest: manifest.clone(), user, name, reason: reason.into(), hint: None }
     }
 
+    pub(super) fn is_of(&self, token: &TokenKey) -> bool {
+        (self.user.as_str(), self.name.as_str()) == (token.user.as_str(), token.name.as_str())
+    }
+
     pub(super) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 }
 
 impl Report {
-    /// Whether everything that was due and that is the job's was seen to.
+    /// Whether everything that was due and that is the job's was seen to, and no notice was lost.
     pub fn is_good(&self) -> bool {
-        self.failed.is_empty() && self.skipped.is_empty() && !self.stopped
+        self.failed.is_empty() && self.skipped.is_empty() && self.notices.given_up.is_empty() && !self.stopped
     }
 }

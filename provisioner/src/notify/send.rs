@@ -162,7 +162,8 @@ impl Post<'_> {
                 directory.learn(manifest).await?;
             }
             let (lines, whole) = directory.lines(manifest.as_ref());
-            let wanting = lines.filter(|(name, line)| line.wants(waiting.notice.kind) && !waiting.taken.contains(*name));
+            let wanting =
+                lines.filter(|(name, line)| line.wants(waiting.notice.kind) && !waiting.taken.contains(*name));
             let missing = wanting.map(|(name, _)| name.clone()).collect();
             let message = Message::of(&waiting.notice);
             let waiting = Waiting { next: until, ..waiting };
