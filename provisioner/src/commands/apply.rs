@@ -11,7 +11,7 @@ use super::open::IfMissing;
 use super::plan::options;
 use super::run::{RunRequest, run};
 use super::schedule::{Schedule, What};
-use super::{choose, compromised, job, notices, open, saved};
+use super::{choose, compromised, job, notices, open, saved, settings};
 use crate::output::Printer;
 use crate::plan::{Options, Rotate};
 
@@ -60,8 +60,11 @@ pub(super) async fn rotate(printer: Printer, service: Option<&str>, arguments: R
                 "pass `--compromised {word}` if it has leaked too; rotate other tokens in a separate run"
             )));
         }
+        let address = open::address(service, Some(&manifest))?;
+        let client = open::client(&address, IfMissing::Fail).await?;
+        drop(settings::switch_on(printer, client, (&address, &manifest)).await?);
         let code = compromised::run(printer, service, &manifest, &arguments).await?;
-        let client = open::client(&open::address(service, Some(&manifest))?, IfMissing::Fail).await?;
+        let client = open::client(&address, IfMissing::Fail).await?;
         let allowances = arguments.allow.allowances();
         let never = AtomicBool::new(false);
         let sent = notices::at_the_end(printer, (&client, &manifest), &[], (&allowances, &never)).await;
