@@ -128,8 +128,8 @@ pub(super) async fn change(
 fn show(printer: Printer, notices: &Notices) -> Result<(), Fault> {
     if printer.format == Format::Json {
         let receivers = notices.receivers.iter().map(|(name, text)| {
-            let table: toml::Table = text.parse().unwrap_or_default();
-            (name.clone(), json!(table))
+            let table: toml::Table = format!("receiver = {text}").parse().unwrap_or_default();
+            (name.clone(), json!(table.get("receiver")))
         });
         let receivers: serde_json::Map<String, Value> = receivers.collect();
         printer.json(&json!({ "notices": { "on": notices.on, "receivers": receivers } }))?;
@@ -137,8 +137,7 @@ fn show(printer: Printer, notices: &Notices) -> Result<(), Fault> {
     }
     printer.result(&format!("# notices are {}", if notices.on { "on" } else { "off" }))?;
     for (name, text) in &notices.receivers {
-        printer.result(&format!("[notify.{name}]"))?;
-        text.lines().try_for_each(|line| printer.result(line))?;
+        printer.result(&format!("notify.{name} = {text}"))?;
     }
     Ok(())
 }

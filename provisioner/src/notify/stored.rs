@@ -16,7 +16,7 @@ const SETTING: &str = "settings";
 /// A receiver of the settings as it is stored: the fields of its table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
-    /// The fields, as TOML.
+    /// The receiver as an inline table of TOML, in which it is stored.
     pub text: String,
     /// What they say.
     pub receiver: Receiver,
@@ -39,7 +39,7 @@ pub fn setting(name: &str, text: &str, allowances: &Allowances) -> Result<Settin
     let Some(receiver) = receiver.filter(|_| is_good(&faults)) else {
         return Err(Faults::new(faults, Path::new(SETTING), &whole));
     };
-    Ok(Setting { text: fields_of(&whole, name), receiver })
+    Ok(Setting { text: inline(&whole, name), receiver })
 }
 
 /// Reads the receivers of a publication, which is hostile until it is checked. Those that are wrong, or that the job cannot
@@ -84,9 +84,9 @@ fn read(
     (found, faults)
 }
 
-/// The fields of the table, in the form in which they are stored.
-fn fields_of(whole: &str, name: &str) -> String {
+/// The receiver as an inline table: in the lines of one, a table in it would have a header of its own.
+fn inline(whole: &str, name: &str) -> String {
     let document: toml::Table = whole.parse().unwrap_or_default();
-    let table = document.get("notify").and_then(|notify| notify.get(name)).and_then(toml::Value::as_table);
-    table.and_then(|table| toml::to_string(table).ok()).unwrap_or_default()
+    let table = document.get("notify").and_then(|notify| notify.get(name));
+    table.map(ToString::to_string).unwrap_or_default()
 }

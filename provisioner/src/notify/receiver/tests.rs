@@ -77,10 +77,10 @@ fn an_address_that_is_in_the_text_is_a_fault_and_is_not_shown() {
 
 #[test]
 fn a_setting_is_one_receiver_as_lines_or_as_an_inline_table() {
-    let wanted = "type = \"eventbridge\"\nbus = \"ops\"\n";
+    let (wanted, stored) = ("type = \"eventbridge\"\nbus = \"ops\"\n", "{ type = \"eventbridge\", bus = \"ops\" }");
     let lines = setting("ops", wanted, &Allowances::default()).unwrap();
     let inline = setting("ops", "{ type = \"eventbridge\", bus = \"ops\" }", &Allowances::default()).unwrap();
-    assert_eq!((lines.text.as_str(), inline.text.as_str()), (wanted, wanted));
+    assert_eq!((lines.text.as_str(), inline.text.as_str()), (stored, stored));
     assert_eq!(lines.receiver.way, inline.receiver.way);
     for more in [
         format!("{wanted}[notify.other]\n{wanted}"),
@@ -168,12 +168,17 @@ proptest! {
     /// What is stored says the same as what was written.
     #[test]
     fn a_setting_is_read_back_as_it_was_set(
+        logins in prop::sample::select(vec!["env = \"A\"", "file = \"/a b\"", "secret = \"latchkey/logins/_settings/x\""]),
         on in prop::sample::subsequence(NoticeKind::ALL.to_vec(), 1..=NoticeKind::ALL.len()),
         to in prop::collection::vec("[a-z]{1,8}@[a-z]{1,8}\\.example", 1..5),
         owners in any::<bool>(),
     ) {
         let on: Vec<&str> = on.into_iter().map(NoticeKind::as_str).collect();
         let text = format!("type = \"email\"\non = {on:?}\nfrom = \"a@example.com\"\nto = {to:?}\nowners = {owners}\n");
+        let hooks = format!("type = \"webhook\"\non = {on:?}\nurl = {{ {logins} }}\n[notify.ops.secret]\n{logins}\n");
+        let first = setting("ops", &hooks, &Allowances::default()).unwrap();
+        let second = setting("ops", &first.text, &Allowances::default()).unwrap();
+        prop_assert_eq!((&first.receiver.way, &first.receiver.on), (&second.receiver.way, &second.receiver.on));
         let first = setting("ops", &text, &Allowances::default()).unwrap();
         let second = setting("ops", &first.text, &Allowances::default()).unwrap();
         prop_assert_eq!(&first.receiver.way, &second.receiver.way);
