@@ -10,26 +10,30 @@ use crate::notice::{MARKS, NoticeKind};
 /// So long a rotation is due before it is overdue, and so long no failure is told of again.
 const DAY: Seconds = Seconds::days(1);
 
-/// What was told of one version. Of the next one everything is told anew, and so it is when the expiry has moved.
+/// What was told of one version. Of the next one everything is told anew, and so it is when the expiry has moved. It has
+/// short names in the table: a record is paid for by size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
     /// Which version.
+    #[serde(rename = "n")]
     pub version: u32,
     /// When that version expires.
     #[serde(
+        rename = "x",
         default,
         skip_serializing_if = "Option::is_none",
         with = "jiff::fmt::serde::timestamp::millisecond::optional"
     )]
     pub expires: Option<Timestamp>,
     /// The nearest of [`MARKS`] that was told, in days.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<u32>,
     /// Whether it was told that the rotation is overdue.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(rename = "o", default, skip_serializing_if = "std::ops::Not::not")]
     pub overdue: bool,
     /// When it was told last that a rotation failed.
     #[serde(
+        rename = "f",
         default,
         skip_serializing_if = "Option::is_none",
         with = "jiff::fmt::serde::timestamp::millisecond::optional"
