@@ -66,7 +66,7 @@ impl Token {
             }
             NoticeKind::RotationFailed => {
                 let lately = told.failed.is_some_and(|failed| now < DAY.after(failed));
-                (self.managed_by.is_some() && !lately).then(|| Told { failed: Some(now), ..told })
+                (self.managed_by.is_some() && !lately).then_some(Told { failed: Some(now), ..told })
             }
             NoticeKind::Created
             | NoticeKind::Deleted
@@ -128,9 +128,9 @@ mod tests {
     fn token(life: Option<u64>) -> Token {
         let key = TokenKey::new("ci".parse().unwrap(), "deploy".parse().unwrap());
         let mut token = Token::new("0123456789abcdef".parse().unwrap(), key, "operator:ada", day(0));
-        match life {
-            Some(days) => token.expires_at = Some(day(days)),
-            None => (token.managed_by, token.terms) = (Some("acme".parse().unwrap()), Some(TERMS)),
+        token.expires_at = life.map(day);
+        if life.is_none() {
+            (token.managed_by, token.terms) = (Some("acme".parse().unwrap()), Some(TERMS));
         }
         token.stage(Digest::of(b"1"), day(0)).unwrap();
         token.promote(1, day(0)).unwrap();

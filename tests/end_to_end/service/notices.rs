@@ -151,6 +151,20 @@ async fn without_notices_an_event_is_what_it_always_was_and_costs_what_it_did() 
 }
 
 #[tokio::test]
+async fn a_process_that_runs_on_queues_notices_once_it_has_read_that_they_were_turned_on() {
+    let world = World::new().await;
+    world.user("ci", &[]).await;
+    let mut other = world.another(3).await;
+    for (token, on) in [("first", true), ("second", false)] {
+        let notices = Notices { on, receivers: BTreeMap::new() };
+        other.set_policy(Policy { notices, ..Policy::default() }).await.unwrap();
+        world.service.reread_notices().await.unwrap();
+        world.token("ci", token).await;
+    }
+    assert_eq!(shown(&world).await, ["created ci/first 1 until 04-01 by operator:admin"]);
+}
+
+#[tokio::test]
 async fn of_two_that_claim_one_notice_one_gets_it() {
     let world = told(Engine::chosen()).await;
     world.user("ci", &[]).await;
