@@ -384,9 +384,13 @@ impl Token {
     /// The next instant at which something has to be done, ends or is to be told, for the scheduled job. What is to be told
     /// does not wait for the next try of what failed.
     pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.next_step().into_iter().chain(self.next_telling()).min()
+    }
+
+    /// The next instant at which something has to be done or ends.
+    pub fn next_step(&self) -> Option<Timestamp> {
         let retirements = self.versions.iter().filter_map(|version| version.overlap_ends);
         let next = self.due().into_iter().chain(self.ends_at()).chain(retirements).min()?;
-        let next = self.retry.map_or(next, |retry| next.max(retry.at));
-        Some(self.next_telling().map_or(next, |telling| next.min(telling)))
+        Some(self.retry.map_or(next, |retry| next.max(retry.at)))
     }
 }

@@ -79,7 +79,7 @@ impl Service {
         update.add_to_set(ADDRESSES, [text.clone()]);
         let (addresses, address) = (update.name(ADDRESSES), update.value(AttributeValue::S(text)));
         let known = format!("attribute_not_exists({addresses}) OR contains({addresses}, {address})");
-        if self.policy.notices.on {
+        if self.queues_notices() {
             return known;
         }
         let most = update.value(AttributeValue::N(ADDRESSES_MAX.to_string()));
@@ -89,7 +89,7 @@ impl Service {
     /// Adds a network that is new, with the event and the notice that say so. Whether it was: not where another process
     /// told it, where as many as are kept are known, or the token is gone.
     pub(super) async fn tell_new_address(&self, first: &FirstUse, network: Network) -> Result<bool, TableError> {
-        if !self.policy.notices.on {
+        if !self.queues_notices() {
             return Ok(false);
         }
         let text = network.text();

@@ -183,7 +183,7 @@ impl Service {
         let ulid = ulid::Ulid::from_parts(millis, u128::from_be_bytes(bytes)).to_string();
         let key: Key = keys::event(&event.user, event.at, &ulid);
         let mut item = event.to_item()?;
-        if let Some(news) = news.filter(|_| self.policy.notices.on) {
+        if let Some(news) = news.filter(|_| self.queues_notices()) {
             item.extend(news.queued(&ulid, event.at)?);
         }
         let ttl = event.at.as_second() + KEPT;

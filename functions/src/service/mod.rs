@@ -33,6 +33,7 @@ mod versions;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 
@@ -90,6 +91,8 @@ pub struct Service {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     policy: Policy,
+    /// Whether changes queue notices, as the settings had it when they were read last.
+    notices: AtomicBool,
     process: String,
     roles: permissions::RolesRead,
     refusals: audit::Refusals,
@@ -115,11 +118,13 @@ impl Service {
         entropy.fill(&mut process).map_err(|error| TableError::Unreachable(error.to_string()))?;
         let process = crate::secret::Digest::of(&process).fingerprint().to_string();
         let (roles, usage) = (permissions::RolesRead::default(), Mutex::default());
+        let notices = AtomicBool::new(policy.notices.on);
         Ok(Self {
             table,
             clock,
             entropy,
             policy,
+            notices,
             process,
             roles,
             refusals: audit::Refusals::default(),
@@ -142,8 +147,25 @@ impl Service {
         let key = update.name(keys::PK);
         let condition = format!("attribute_exists({key}) OR attribute_not_exists({key})");
         self.table.update(&keys::settings(), update, &condition).await?;
+        self.notices.store(policy.notices.on, Ordering::Relaxed);
         self.policy = policy;
         Ok(())
+    }
+
+    /// Reads again whether changes queue notices: a process that runs for days calls it every minute or so, as a receiver
+    /// may be set meanwhile. What else the settings say is as it was when the service was opened.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn reread_notices(&self) -> Result<(), TableError> {
+        let settings: Option<Policy> = self.table.get(&keys::settings()).await?.map(decode).transpose()?;
+        self.notices.store(settings.is_some_and(|policy| policy.notices.on), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether changes queue notices.
+    fn queues_notices(&self) -> bool {
+        self.notices.load(Ordering::Relaxed)
     }
 
     /// The deployment's settings.

@@ -164,12 +164,11 @@ impl Service {
         let mut update = Update::default();
         update.set(TRIES, AttributeValue::N(waiting.tries.saturating_add(1).to_string()));
         update.add_to_set(TAKEN, taken.iter().cloned());
-        match next {
-            Some(next) => update.set(keys::DUE_SK, AttributeValue::S(keys::due_at(next))),
-            None => {
-                update.remove(keys::DUE_PK);
-                update.remove(keys::DUE_SK);
-            }
+        if let Some(next) = next {
+            update.set(keys::DUE_SK, AttributeValue::S(keys::due_at(next)));
+        } else {
+            update.remove(keys::DUE_PK);
+            update.remove(keys::DUE_SK);
         }
         self.update_notice(waiting, update).await.map(drop)
     }

@@ -50,7 +50,7 @@ impl Service {
         mark.also_told(token.told.as_ref())?;
         let mut transaction = Transaction::default();
         transaction.add(mark);
-        let on = self.policy.notices.on;
+        let on = self.queues_notices();
         if on {
             let version = token.version_to_tell();
             let detail =

@@ -10,26 +10,30 @@ use crate::notice::{MARKS, NoticeKind};
 /// So long a rotation is due before it is overdue, and so long no failure is told of again.
 const DAY: Seconds = Seconds::days(1);
 
-/// What was told of one version. Of the next one everything is told anew, and so it is when the expiry has moved.
+/// What was told of one version. Of the next one everything is told anew, and so it is when the expiry has moved. It has
+/// short names in the table: a record is paid for by size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
     /// Which version.
+    #[serde(rename = "n")]
     pub version: u32,
     /// When that version expires.
     #[serde(
+        rename = "x",
         default,
         skip_serializing_if = "Option::is_none",
         with = "jiff::fmt::serde::timestamp::millisecond::optional"
     )]
     pub expires: Option<Timestamp>,
     /// The nearest of [`MARKS`] that was told, in days.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<u32>,
     /// Whether it was told that the rotation is overdue.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(rename = "o", default, skip_serializing_if = "std::ops::Not::not")]
     pub overdue: bool,
     /// When it was told last that a rotation failed.
     #[serde(
+        rename = "f",
         default,
         skip_serializing_if = "Option::is_none",
         with = "jiff::fmt::serde::timestamp::millisecond::optional"
@@ -62,7 +66,7 @@ impl Token {
             }
             NoticeKind::RotationFailed => {
                 let lately = told.failed.is_some_and(|failed| now < DAY.after(failed));
-                (self.managed_by.is_some() && !lately).then(|| Told { failed: Some(now), ..told })
+                (self.managed_by.is_some() && !lately).then_some(Told { failed: Some(now), ..told })
             }
             NoticeKind::Created
             | NoticeKind::Deleted
@@ -124,9 +128,9 @@ mod tests {
     fn token(life: Option<u64>) -> Token {
         let key = TokenKey::new("ci".parse().unwrap(), "deploy".parse().unwrap());
         let mut token = Token::new("0123456789abcdef".parse().unwrap(), key, "operator:ada", day(0));
-        match life {
-            Some(days) => token.expires_at = Some(day(days)),
-            None => (token.managed_by, token.terms) = (Some("acme".parse().unwrap()), Some(TERMS)),
+        token.expires_at = life.map(day);
+        if life.is_none() {
+            (token.managed_by, token.terms) = (Some("acme".parse().unwrap()), Some(TERMS));
         }
         token.stage(Digest::of(b"1"), day(0)).unwrap();
         token.promote(1, day(0)).unwrap();

@@ -119,7 +119,7 @@ async fn a_crash_while_a_new_address_is_noted_loses_no_notice_and_repeats_none()
 #[tokio::test]
 async fn a_token_that_is_used_from_everywhere_tells_a_bounded_number_of_times_and_costs_nothing_per_use() {
     let (world, valid) = used(told(Engine::Dynoxide).await).await;
-    let from = |number: usize| format!("2001:1db8:1111:{number:x}222::1");
+    let from = |number: usize| format!("2001:1db8:1111:{:x}::1", 0x1000 + number);
     for number in 0..2 * ADDRESSES_MAX {
         note(&world.service, &valid, &from(number)).await;
     }
