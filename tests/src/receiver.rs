@@ -115,10 +115,10 @@ async fn take(State(inner): State<Arc<Inner>>, uri: Uri, headers: HeaderMap, bod
     let body = String::from_utf8_lossy(&body).into_owned();
     inner.got.lock().push(Got { path, headers, body, status, at: inner.clock.now() });
     let status = StatusCode::from_u16(status).expect("a status");
-    match status.is_redirection() {
-        true => (status, [(header::LOCATION, "/elsewhere")], inner.body).into_response(),
-        false => (status, inner.body).into_response(),
+    if status.is_redirection() {
+        return (status, [(header::LOCATION, "/elsewhere")], inner.body).into_response();
     }
+    (status, inner.body).into_response()
 }
 
 /// How many webhooks are signed as Standard Webhooks wants it, by its own library; `None` where it is not installed.

@@ -62,13 +62,16 @@ pub(super) async fn rotate(printer: Printer, service: Option<&str>, arguments: R
         }
         let address = open::address(service, Some(&manifest))?;
         let client = open::client(&address, IfMissing::Fail).await?;
-        drop(settings::switch_on(printer, client, (&address, &manifest)).await?);
+        settings::switch_on(printer, &client, &manifest).await?;
+        drop(client);
         let code = compromised::run(printer, service, &manifest, &arguments).await?;
         let client = open::client(&address, IfMissing::Fail).await?;
         let allowances = arguments.allow.allowances();
         let never = AtomicBool::new(false);
         let sent = notices::at_the_end(printer, (&client, &manifest), &[], (&allowances, &never)).await;
-        sent.iter().for_each(|sent| notices::show(printer, sent));
+        if let Some(sent) = &sent {
+            notices::show(printer, sent);
+        }
         return Ok(code);
     }
     let names = choose::tokens(&manifest, &[], &words).map_err(|fault| no_token(&words, fault))?;

@@ -21,12 +21,11 @@ use crate::service::{Client, ServiceError};
 /// Runs one of the commands on notices.
 pub(super) async fn run(printer: Printer, service: Option<&str>, command: Notify) -> Result<Code, Fault> {
     let Notify::Test { name, file, allow, .. } = command;
-    let receiver = match &file {
-        Some(file) => of_manifest(printer, service, (file, &name), &allow).await?,
-        None => {
-            let client = open::nearest(service, IfMissing::Fail).await?;
-            of_settings(&operated(&client)?.policy().notices.receivers, &name, &allow.allowances())?
-        }
+    let receiver = if let Some(file) = &file {
+        of_manifest(printer, service, (file, &name), &allow).await?
+    } else {
+        let client = open::nearest(service, IfMissing::Fail).await?;
+        of_settings(&operated(&client)?.policy().notices.receivers, &name, &allow.allowances())?
     };
     let now = latchkey::clock::Clock::now(&latchkey::clock::SystemClock);
     let id = format!("test-{}", request_id());
@@ -66,7 +65,7 @@ async fn of_manifest(
 ) -> Result<Receiver, Fault> {
     let manifest = open::load(printer, Some(file), allow)?;
     let names: Vec<&String> = manifest.notify.keys().collect();
-    let receiver = manifest.notify.get(name).ok_or_else(|| unknown(&file.display().to_string(), name, &names))?;
+    let receiver = manifest.notify.get(name).ok_or_else(|| unknown(&format!("`{}`", file.display()), name, &names))?;
     let Way::EmailOf(used) = &receiver.way else { return Ok(receiver.clone()) };
     let client = open::client(&open::address(service, Some(&manifest))?, IfMissing::Fail).await?;
     let stored = of_settings(&operated(&client)?.policy().notices.receivers, used, &allow.allowances())?;
@@ -95,7 +94,7 @@ fn unknown(place: &str, name: &str, names: &[&String]) -> Fault {
             .to_owned(),
         names => format!("there are {}", listed(names)),
     };
-    Fault::new(format!("{place} has no receiver `{name}`")).hint(hint)
+    Fault::new(format!("there is no receiver `{name}` in {place}")).hint(hint)
 }
 
 /// Tells and sends what there is, at the end of a run of a manifest. `None` where notices are off, or the table is not at
@@ -106,7 +105,7 @@ pub(super) async fn at_the_end(
     failures: &[Failure],
     (allowances, stop): (&Allowances, &AtomicBool),
 ) -> Option<Sent> {
-    let (service, caller) = client.operated().filter(|(service, _)| service.policy().notices.on)?;
+    let (service, caller) = client.operated()?;
     let failed: Vec<Failed> = manifest
         .tokens
         .iter()
@@ -118,11 +117,14 @@ pub(super) async fn at_the_end(
         .collect();
     let post = Post { service, at_hand: Some(manifest), allowances, stop };
     let sent = async {
+        if !notify::settings(service).await?.on {
+            return Ok(None);
+        }
         notify::tell_due((service, caller), &failed).await?;
-        post.turn().await
+        post.turn().await.map(Some)
     };
     match sent.await {
-        Ok(sent) => Some(sent),
+        Ok(sent) => sent,
         Err(error) => {
             let error = ServiceError::from(error);
             printer.warning(&format!("notices were not sent: {error}; they wait for the next run"));

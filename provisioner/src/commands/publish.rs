@@ -36,12 +36,11 @@ pub(super) struct Report {
 /// Publishes a manifest, or withdraws what it published.
 pub(super) async fn run(printer: Printer, service: Option<&str>, wanted: &Publish) -> Result<Code, Fault> {
     let manifest = open::load(printer, wanted.file.as_deref(), &wanted.allow)?;
-    let address = open::address(service, Some(&manifest))?;
-    let client = open::client(&address, IfMissing::Fail).await?;
+    let client = open::client(&open::address(service, Some(&manifest))?, IfMissing::Fail).await?;
     if wanted.withdraw {
         return withdraw(printer, &client, &manifest.name).await;
     }
-    let client = settings::switch_on(printer, client, (&address, &manifest)).await?;
+    settings::switch_on(printer, &client, &manifest).await?;
     let report = publish(&client, &manifest, (wanted.revision, wanted.force_revision)).await?;
     match printer.format {
         Format::Json => printer.json(&report.as_json())?,

@@ -84,9 +84,9 @@ pub(super) async fn run(
     if let Some(saved) = &wish.saved {
         saved.check(manifest, &address)?;
     }
-    let mut client = open::client(&address, IfMissing::Create).await?;
+    let client = open::client(&address, IfMissing::Create).await?;
     if wish.notify.is_some() {
-        client = settings::switch_on(printer, client, (&address, manifest)).await?;
+        settings::switch_on(printer, &client, manifest).await?;
     }
     let at = At { address: &address, client: &client };
     run_until(printer, at, manifest, wish, &Stop::Interrupted(Arc::default())).await.map(|ended| ended.code)

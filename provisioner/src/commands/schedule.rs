@@ -102,11 +102,9 @@ impl Schedule {
         let address = open::address(self.service.as_deref(), Some(&manifest))?;
         let opened = match client {
             Some(client) => client.clone(),
-            None => {
-                let client = open::client(&address, IfMissing::Create).await?;
-                settings::switch_on(self.printer, client, (&address, &manifest)).await?
-            }
+            None => open::client(&address, IfMissing::Create).await?,
         };
+        settings::switch_on(self.printer, &opened, &manifest).await?;
         let allowances = allow.allowances();
         let now = opened.protocol().now();
         self.printer.talk(&format!("{}: rotating what is due, every {}", minute(now), self.every));

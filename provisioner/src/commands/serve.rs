@@ -14,7 +14,6 @@ use super::exit::Fault;
 use super::interrupt::Signals;
 use super::open::{self, IfMissing};
 use super::schedule::{Schedule, What};
-use super::settings;
 use crate::output::Printer;
 use crate::plan::Stop;
 use crate::server::{Limits, Server};
@@ -32,9 +31,7 @@ pub(super) async fn run(printer: Printer, service: Option<String>, arguments: Se
         None => open::nearest(service.as_deref(), IfMissing::Create).await?,
         Some(file) => {
             let manifest = open::load(printer, Some(file), &arguments.allow)?;
-            let address = open::address(service.as_deref(), Some(&manifest))?;
-            let client = open::client(&address, IfMissing::Create).await?;
-            settings::switch_on(printer, client, (&address, &manifest)).await?
+            open::client(&open::address(service.as_deref(), Some(&manifest))?, IfMissing::Create).await?
         }
     };
     let Some((operated, _)) = client.operated() else {

@@ -1,19 +1,20 @@
 //! `provision settings`: what a deployment decides for all; so far, who is told of notices.
 
 use std::io::Read as _;
-use std::path::Path;
 use std::sync::Arc;
 
 use latchkey::clock::SystemClock;
 use latchkey::entropy::SystemEntropy;
 use latchkey::policy::{Notices, Policy};
 use latchkey::service::Service;
+use latchkey::table::TableError;
 use latchkey_sinks::plural::count;
 use serde_json::{Value, json};
 
 use super::arguments::Settings;
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
+use crate::manifest::Manifest;
 use crate::notify::{self, NAME_RULE};
 use crate::output::{Format, Printer};
 use crate::service::Client;
@@ -22,7 +23,7 @@ use crate::service::Client;
 const INPUT_MAX: u64 = 64 * 1024;
 
 /// What a change of settings reaches late.
-const LATER: &str = "servers and functions that run already use it once they restart";
+const LATER: &str = "servers and functions that run already use it within minutes";
 
 /// Runs one of the commands on settings.
 pub(super) async fn run(printer: Printer, service: Option<&str>, command: Settings) -> Result<Code, Fault> {
@@ -117,7 +118,7 @@ pub(super) async fn change(
     service: &Service,
     change: impl FnOnce(&mut Notices) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    let broken = |error: latchkey::table::TableError| Fault::new(error.to_string());
+    let broken = |error: TableError| Fault::new(error.to_string());
     let opened = Service::open(service.table().clone(), Arc::new(SystemClock), Arc::new(SystemEntropy)).await;
     let mut opened = opened.map_err(broken)?;
     let mut policy: Policy = opened.policy().clone();
@@ -142,24 +143,20 @@ fn show(printer: Printer, notices: &Notices) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Turns notices on for a manifest that has receivers, where whoever runs it may, and says so. Answers the service to go on
-/// with: what was open before queues none.
-pub(super) async fn switch_on(
-    printer: Printer,
-    client: Client,
-    (address, manifest): (&crate::manifest::ServiceAddress, &crate::manifest::Manifest),
-) -> Result<Client, Fault> {
-    let Some((service, _)) = client.operated().filter(|_| !manifest.notify.is_empty()) else { return Ok(client) };
-    if service.policy().notices.on {
-        return Ok(client);
+/// Turns notices on for a manifest that has receivers, where whoever runs it may, and says so.
+pub(super) async fn switch_on(printer: Printer, client: &Client, manifest: &Manifest) -> Result<(), Fault> {
+    let Some((service, _)) = client.operated().filter(|_| !manifest.notify.is_empty()) else { return Ok(()) };
+    let broken = |error: TableError| Fault::new(error.to_string());
+    if notify::settings(service).await.map_err(broken)?.on {
+        return Ok(());
     }
     change(service, |notices| {
         notices.on = true;
         Ok(())
     })
     .await?;
-    let path: &Path = &manifest.path;
-    printer.talk(&format!("notices are on from now on, as `{}` has receivers; {LATER}", path.display()));
-    drop(client);
-    open::client(address, IfMissing::Create).await
+    // What this run changes is told already.
+    service.reread_notices().await.map_err(broken)?;
+    printer.talk(&format!("notices are on from now on, as `{}` has receivers; {LATER}", manifest.path.display()));
+    Ok(())
 }

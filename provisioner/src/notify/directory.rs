@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use latchkey::clock::SystemClock;
+use latchkey::entropy::SystemEntropy;
 use latchkey::name::ManifestName;
 use latchkey::notice::NoticeKind;
+use latchkey::policy::Notices;
 use latchkey::service::Service;
 use latchkey::table::TableError;
 use latchkey_sinks::reading::Allowances;
@@ -62,10 +65,17 @@ pub(super) struct Directory<'a> {
 
 impl<'a> Directory<'a> {
     /// Those of the settings. `at_hand` is the manifest whose file is here.
-    pub(super) fn new(service: &'a Service, allowances: &'a Allowances, at_hand: Option<&'a Manifest>) -> Self {
-        let stored = &service.policy().notices.receivers;
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub(super) async fn read(
+        service: &'a Service,
+        allowances: &'a Allowances,
+        at_hand: Option<&'a Manifest>,
+    ) -> Result<Self, TableError> {
+        let stored = settings(service).await?.receivers;
         let settings = stored.iter().map(|(name, text)| (name.clone(), Arc::new(line(name, text, allowances))));
-        Self { service, allowances, at_hand, settings: settings.collect(), manifests: BTreeMap::new() }
+        Ok(Self { service, allowances, at_hand, settings: settings.collect(), manifests: BTreeMap::new() })
     }
 
     /// Learns which receivers a manifest has.
@@ -110,6 +120,15 @@ impl<'a> Directory<'a> {
             Some(Line::Broken(_)) | None => receiver,
         }
     }
+}
+
+/// Who is told by the settings as they are now: a process that serves has opened its service long ago.
+///
+/// # Errors
+/// When the table cannot be read.
+pub async fn settings(service: &Service) -> Result<Notices, TableError> {
+    let opened = Service::open(service.table().clone(), Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
+    Ok(opened.policy().notices.clone())
 }
 
 /// A receiver of the settings.

@@ -18,6 +18,7 @@ mod tell;
 mod text;
 mod webhook;
 
+pub use directory::settings;
 pub use failure::Failure;
 pub use message::Message;
 pub use receiver::{NAME_RULE, Origin, Receiver, Way, is_name, receivers};

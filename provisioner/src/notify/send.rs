@@ -121,7 +121,7 @@ impl Post<'_> {
     /// # Errors
     /// When the table cannot be read or written. What was claimed is tried again when the claims are over.
     pub async fn turn(&self) -> Result<Sent, TableError> {
-        let mut directory = Directory::new(self.service, self.allowances, self.at_hand);
+        let mut directory = Directory::read(self.service, self.allowances, self.at_hand).await?;
         let (mut sent, down) = (Sent::default(), Mutex::default());
         let end = Deadline::after(TURN_WITHIN);
         while !self.is_stopped() && !end.has_passed() {

@@ -152,7 +152,7 @@ pub(super) mod tests {
         .unwrap();
         let secret = secret.expose();
         let leaking = Notice { detail: Some(format!("is {secret}")), ..notice(NoticeKind::Created) };
-        let leaking = Notice { actor: format!("x/{}", secret.to_string()), ..leaking };
+        let leaking = Notice { actor: format!("x/{secret}"), ..leaking };
         let message = Message::of(&leaking);
         let all = format!("{message:?} {} {}", message.data(None), lines(&message, None).join("\n"));
         assert!(!all.contains(&secret.to_string()), "{all}");

@@ -31,7 +31,7 @@ async fn happen(told: &Told, day: u32) -> Vec<String> {
         world.service.promote(admin, &deploy.token.reference(), 1).await.unwrap();
         secrets.push(deploy.secret);
     }
-    if day % 5 == 0 {
+    if day.is_multiple_of(5) {
         let description = Some(format!("token of day {day} <!channel>"));
         let of_day = NewToken { life: until(300), description, ..new_token("ana", &format!("day-{day}")) };
         secrets.push(world.create(of_day).await.secret);

@@ -86,9 +86,7 @@ fn a_setting_is_one_receiver_as_lines_or_as_an_inline_table() {
         format!("{wanted}[notify.other]\n{wanted}"),
         format!("{wanted}[policy]\nmax_tokens = 100\n"),
         format!("{{ type = \"eventbridge\", bus = \"ops\" }}\n[notify.other]\n{wanted}"),
-        format!(
-            "{{ type = \"eventbridge\", bus = \"ops\" }}\nnotify.other = {{ type = \"eventbridge\", bus = \"x\" }}"
-        ),
+        "{ type = \"eventbridge\", bus = \"ops\" }\nnotify.other = { type = \"eventbridge\", bus = \"x\" }".to_owned(),
         String::new(),
     ] {
         assert!(!setting_codes(&more).is_empty(), "{more}");
