@@ -172,6 +172,23 @@ install_readers() {
   printf '%s' "$wanted" >"$folder/installed"
 }
 
+# What verifies the signatures of our webhooks: the library of Standard Webhooks itself.
+WEBHOOKS="standardwebhooks==1.0.1"
+
+install_webhooks() {
+  local root folder
+  root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)" || return
+  folder="$root/target/engines/webhooks"
+  if [[ -f "$folder/installed" && "$(<"$folder/installed")" == "$WEBHOOKS" ]]; then
+    return 0
+  fi
+  echo "engines: installing $WEBHOOKS" >&2
+  rm -rf "$folder" || return
+  "$root/target/engines/python/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+    --target "$folder" "$WEBHOOKS" >&2 || return
+  printf '%s' "$WEBHOOKS" >"$folder/installed"
+}
+
 # A folder, then the packages that go there.
 npm_packages() {
   local folder="$1"
@@ -271,4 +288,5 @@ if [[ "${BASH_SOURCE[0]}" == "$0" ]]; then
   install_openapi_tools
   install_checkov
   install_readers
+  install_webhooks
 fi

@@ -34,6 +34,14 @@ pub const PLACE_MAX: usize = 1024;
 pub const OPEN_MAX: usize = 8;
 /// The longest receipt, in bytes.
 pub const RECEIPT_MAX: usize = 200;
+/// The most receivers of notices that the settings may name.
+pub const RECEIVERS_MAX: usize = 20;
+/// The longest settings of one receiver, in bytes.
+pub const RECEIVER_MAX: usize = 4 * 1024;
+/// How many networks that a token was used from are known apart; one that is used from more is used from anywhere.
+pub const ADDRESSES_MAX: usize = 32;
+/// The longest address of a user, in bytes: RFC 5321 section 4.5.3.1.3 without its angle brackets.
+pub const EMAIL_MAX: usize = 254;
 
 /// What is beyond a bound, with what was counted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +83,18 @@ pub enum BoundsError {
          without control characters"
     )]
     Place,
+    /// Not a receiver that can be stored.
+    #[error(
+        "a receiver has a name of at most 64 lower-case letters, digits, `-` and `_` that begins with a letter, and \
+         settings of at most {RECEIVER_MAX} bytes"
+    )]
+    Receiver,
+    /// Too many receivers.
+    #[error("the settings name at most {RECEIVERS_MAX} receivers, not {0}")]
+    Receivers(usize),
+    /// Not an address that mail can be sent to.
+    #[error("an email address is `name@domain` of at most {EMAIL_MAX} bytes, without spaces and control characters")]
+    Email,
 }
 
 /// Holds a description to its bound.
@@ -159,6 +179,31 @@ pub fn check_places(places: &[Place]) -> Result<(), BoundsError> {
     if places.iter().all(fits) { Ok(()) } else { Err(BoundsError::Place) }
 }
 
+/// Holds the receivers of notices to what can be stored with the settings, which every process reads when it starts.
+///
+/// # Errors
+/// [`BoundsError::Receiver`], [`BoundsError::Receivers`].
+pub fn check_receivers(receivers: &BTreeMap<String, String>) -> Result<(), BoundsError> {
+    let word = |name: &str| name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'));
+    let named = |name: &str| name.starts_with(|first: char| first.is_ascii_lowercase()) && name.len() <= 64;
+    if !receivers.iter().all(|(name, table)| word(name) && named(name) && table.len() <= RECEIVER_MAX) {
+        return Err(BoundsError::Receiver);
+    }
+    if receivers.len() > RECEIVERS_MAX { Err(BoundsError::Receivers(receivers.len())) } else { Ok(()) }
+}
+
+/// Holds the address of a user to what no mail's header can be broken by.
+///
+/// # Errors
+/// [`BoundsError::Email`].
+pub fn check_email(text: &str) -> Result<(), BoundsError> {
+    let parts = text
+        .split_once('@')
+        .is_some_and(|(name, domain)| !name.is_empty() && !domain.is_empty() && !domain.contains('@'));
+    let fits = text.len() <= EMAIL_MAX && is_plain(text) && !text.contains(char::is_whitespace);
+    if parts && fits { Ok(()) } else { Err(BoundsError::Email) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,6 +255,29 @@ mod tests {
         let many = vec![network[0]; ALLOWED_IPS_MAX + 1];
         assert_eq!(check_verification(&key, [], &many), Err(BoundsError::Networks(21)));
         assert_eq!(check_roles(&vec![roles[0].clone(); ROLES_MAX + 1]), Err(BoundsError::Roles(21)));
+    }
+
+    #[test]
+    fn an_address_is_one_name_at_one_domain() {
+        let longest = format!("{}@example.com", "n".repeat(EMAIL_MAX - 12));
+        for good in ["ana@example.com", "ana+ci@mail.example", "anä@bücher.example", &longest] {
+            assert_eq!(check_email(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "",
+            "ana",
+            "@example.com",
+            "ana@",
+            "ana@b@c",
+            "a na@example.com",
+            "ana@example.com\nBcc: eve@example.com",
+            "ana@example.com\0",
+            "ana\u{202e}@example.com",
+            "ana@exam\u{a0}ple.com",
+            &format!("n{longest}"),
+        ] {
+            assert_eq!(check_email(bad), Err(BoundsError::Email), "{bad:?}");
+        }
     }
 
     #[test]

@@ -17,6 +17,10 @@ use crate::token::TokenKey;
 pub const MARKS: [u32; 5] = [30, 14, 7, 3, 1];
 /// How long a notice is tried again where a receiver does not take it.
 pub const TRIED_FOR: Seconds = Seconds::days(7);
+/// The first pause between two tries.
+const PAUSE: Seconds = Seconds::minutes(1);
+/// The longest one.
+const PAUSE_MAX: Seconds = Seconds::hours(6);
 
 /// What a notice is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -65,6 +69,17 @@ impl NoticeKind {
             Self::Overdue => "overdue",
             Self::RotationFailed => "rotation_failed",
             Self::UsedFromNewAddress => "used_from_new_address",
+        }
+    }
+
+    /// What the event of one is called that no change tells; `None` where the change has an event of its own.
+    pub fn action(self) -> Option<&'static str> {
+        match self {
+            Self::Expiring => Some("token.expiring"),
+            Self::Overdue => Some("token.overdue"),
+            Self::RotationFailed => Some("token.rotation_failed"),
+            Self::UsedFromNewAddress => Some("token.new_address"),
+            Self::Created | Self::Deleted | Self::Rotated | Self::Leaked => None,
         }
     }
 }
@@ -119,4 +134,58 @@ pub struct Waiting {
     pub taken: BTreeSet<String>,
     /// When it is tried next: who claims it moves this.
     pub next: Timestamp,
+}
+
+impl Waiting {
+    /// When it is tried again after a try at `now` that some receiver did not take: pauses double, from a minute to six
+    /// hours, and the last try is [`TRIED_FOR`] after what it tells of. `None`: it is given up.
+    pub fn next_try(&self, now: Timestamp) -> Option<Timestamp> {
+        let last = TRIED_FOR.after(self.notice.at);
+        let pause = PAUSE.0.saturating_mul(1 << self.tries.min(20)).min(PAUSE_MAX.0);
+        (now < last).then(|| Seconds(pause).after(now).min(last))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_to_six_hours_and_the_last_try_is_a_week_after_what_it_tells_of() {
+        let at = Timestamp::UNIX_EPOCH;
+        let notice = Notice {
+            id: "01".to_owned(),
+            kind: NoticeKind::Created,
+            at,
+            actor: "operator:ada".to_owned(),
+            from: None,
+            token: TokenKey::new("ana".parse().unwrap(), "laptop".parse().unwrap()),
+            token_id: "0123456789abcdef".parse().unwrap(),
+            manifest: None,
+            version: None,
+            expires: None,
+            detail: None,
+        };
+        let mut waiting = Waiting { notice, tries: 0, taken: BTreeSet::new(), next: at };
+        let (mut now, mut pauses) = (at, Vec::new());
+        while let Some(next) = waiting.next_try(now) {
+            pauses.push(next.duration_since(now).as_mins());
+            (waiting.tries, now) = (waiting.tries + 1, next);
+        }
+        assert_eq!(now, TRIED_FOR.after(at));
+        assert_eq!(pauses[..11], [1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360]);
+        assert!(pauses.len() < 40, "{}", pauses.len());
+        waiting.tries = u32::MAX;
+        assert_eq!(waiting.next_try(at), Some(PAUSE_MAX.after(at)));
+        let late = Seconds::days(9).after(at);
+        assert_eq!(waiting.next_try(late), None, "one that waited for a job is tried once all the same");
+    }
+
+    #[test]
+    fn every_kind_is_written_as_settings_name_it() {
+        for kind in NoticeKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        }
+        assert!(NoticeKind::ALL.is_sorted());
+    }
 }

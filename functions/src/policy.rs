@@ -1,7 +1,10 @@
 //! What a deployment decides for all its users.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use crate::bounds::{BoundsError, check_receivers};
 use crate::lifetime::{EXPIRY_DEFAULT, EXPIRY_MAX, Seconds};
 use crate::secret::Prefix;
 
@@ -21,6 +24,32 @@ pub struct Policy {
     pub expiry_max: Seconds,
     /// The longest token name, at most 64.
     pub name_max: usize,
+    /// Who is told of changes.
+    pub notices: Notices,
+}
+
+/// Whether notices are queued, and who gets those of every token.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Notices {
+    /// Whether a change queues its notice. While it does not, a change writes and costs what it would without notices.
+    pub on: bool,
+    /// Each receiver's settings by its name, as the text of a TOML table that nothing here reads.
+    pub receivers: BTreeMap<String, String>,
+}
+
+impl Notices {
+    /// Sets a receiver and turns notices on.
+    ///
+    /// # Errors
+    /// [`BoundsError::Receiver`], [`BoundsError::Receivers`]; nothing has changed then.
+    pub fn set(&mut self, name: &str, table: &str) -> Result<(), BoundsError> {
+        let mut receivers = self.receivers.clone();
+        receivers.insert(name.to_owned(), table.to_owned());
+        check_receivers(&receivers)?;
+        (self.on, self.receivers) = (true, receivers);
+        Ok(())
+    }
 }
 
 impl Default for Policy {
@@ -32,6 +61,30 @@ impl Default for Policy {
             expiry_default: EXPIRY_DEFAULT,
             expiry_max: EXPIRY_MAX,
             name_max: 64,
+            notices: Notices::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bounds::{RECEIVER_MAX, RECEIVERS_MAX};
+
+    #[test]
+    fn a_receiver_turns_notices_on_and_one_beyond_the_bounds_changes_nothing() {
+        let mut notices = Notices::default();
+        for name in ["", "Ops", "a b", "-ops", &"o".repeat(65)] {
+            assert_eq!(notices.set(name, ""), Err(BoundsError::Receiver), "{name:?}");
+        }
+        assert_eq!(notices.set("ops", &"t".repeat(RECEIVER_MAX + 1)), Err(BoundsError::Receiver));
+        assert_eq!(notices, Notices::default());
+        for number in 0..RECEIVERS_MAX {
+            notices.set(&format!("ops-{number}"), &"t".repeat(RECEIVER_MAX)).unwrap();
+        }
+        assert!(notices.on);
+        assert_eq!(notices.set("one-more", ""), Err(BoundsError::Receivers(RECEIVERS_MAX + 1)));
+        assert_eq!(notices.set("ops-0", "type = \"slack\""), Ok(()), "it takes the place of what it was");
+        assert_eq!(notices.receivers.len(), RECEIVERS_MAX);
     }
 }

@@ -3,8 +3,9 @@
 mod delivery;
 mod key;
 mod retry;
+mod told;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -18,6 +19,7 @@ use crate::secret::{Digest, Fingerprint, KnownDigest, TokenId};
 pub use delivery::{Delivery, PlaceRecord, Repairs};
 pub use key::{TokenKey, TokenRef};
 pub use retry::Retry;
+pub use told::Told;
 
 /// How many fingerprints of retired versions are kept.
 pub const RETIRED_KEPT: usize = 20;
@@ -89,11 +91,17 @@ pub struct Token {
     /// When the scheduled job looks at it again, where it could not do what is due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
+    /// What was told of it without a change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
     /// Counts changes of this record.
     pub revision: u64,
     /// The last uses of its versions, kept apart from the versions so that noting one disturbs nothing else.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub uses: BTreeMap<String, Use>,
+    /// The networks that it was used from, at most [`crate::bounds::ADDRESSES_MAX`]; kept apart for the same reason.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub addresses: BTreeSet<String>,
 }
 
 /// The state of a live version. A retired one is no longer live: its digest is gone.
@@ -280,8 +288,10 @@ impl Token {
             leaving: None,
             ended: None,
             retry: None,
+            told: None,
             revision: 1,
             uses: BTreeMap::new(),
+            addresses: BTreeSet::new(),
         }
     }
 
@@ -371,15 +381,21 @@ impl Token {
         })
     }
 
-    /// The next instant at which something has to be done or ends.
+    /// The next instant at which something has to be done or ends, put off or not.
     pub fn earliest_deadline(&self) -> Option<Timestamp> {
         let retirements = self.versions.iter().filter_map(|version| version.overlap_ends);
         self.due().into_iter().chain(self.ends_at()).chain(retirements).min()
     }
 
     /// The same for the scheduled job: what it could not do is put off.
-    pub fn next_deadline(&self) -> Option<Timestamp> {
+    pub fn next_step(&self) -> Option<Timestamp> {
         let next = self.earliest_deadline()?;
         Some(self.retry.map_or(next, |retry| next.max(retry.at)))
+    }
+
+    /// The next instant at which the scheduled job has something to do or to tell. What is to be told does not wait for the
+    /// next try of what failed.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.next_step().into_iter().chain(self.next_telling()).min()
     }
 }

@@ -45,6 +45,9 @@ pub struct User {
     /// How many active tokens there are; expired ones count until a create meets them.
     #[serde(default)]
     pub active: u32,
+    /// Where notices of the user's tokens are sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
     /// The manifest that declared the user first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<ManifestName>,

@@ -3,31 +3,23 @@
 //! The clock is DynamoDB's, by the `Date` of its answers, so that two machines agree on what has ended.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use aws_config::environment::region::EnvironmentVariableRegionProvider;
-use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{Region, SdkConfig};
 use aws_sdk_dynamodb::config::Intercept;
 use aws_sdk_dynamodb::config::interceptors::BeforeDeserializationInterceptorContextRef;
-use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
-use aws_types::service_config::ServiceConfigKey;
 use jiff::Timestamp;
 use latchkey::clock::{Clock, SystemClock};
 use latchkey::table::{Table, TableError};
 
+use crate::aws::{default_region, endpoint_of, sdk_config};
 use crate::service::ServerTime;
 use latchkey_sinks::aws_secrets_manager::missing_profile_of_environment;
 use latchkey_sinks::deadline::since_boot;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How far this machine's clock may be from the table's, in seconds.
 const SKEW_MAX: i64 = 60;
 
@@ -98,33 +90,6 @@ pub async fn open(name: &str, region: Option<&str>, endpoint: Option<&str>) -> R
     // Behind an endpoint of its own the table is not AWS's, and AWS knows nobody there.
     let operator = if elsewhere { None } else { caller(&config, endpoint.is_some()).await? };
     Ok(Opened { table, clock, operator })
-}
-
-async fn default_region() -> Option<Region> {
-    // The metadata of an EC2 machine is not asked: where there is none, that takes seconds.
-    let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
-        .or_else(ProfileFileRegionProvider::builder().build());
-    chain.region().await.filter(|region| !region.as_ref().is_empty())
-}
-
-async fn sdk_config(region: &Region) -> SdkConfig {
-    let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
-    let http = aws_smithy_http_client::Builder::new().tls_provider(provider).build_https();
-    let timeouts =
-        TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
-    aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .region(region.clone())
-        .http_client(http)
-        .timeout_config(timeouts)
-        .load()
-        .await
-}
-
-/// What `AWS_ENDPOINT_URL_<service>`, `AWS_ENDPOINT_URL` or the profile set.
-fn endpoint_of(service: &'static str, config: &SdkConfig) -> Option<String> {
-    let key =
-        ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build().ok()?;
-    config.service_config()?.load_config(key).or_else(|| config.endpoint_url().map(str::to_owned))
 }
 
 async fn caller(config: &SdkConfig, elsewhere: bool) -> Result<Option<String>, DynamoDbError> {

@@ -1,11 +1,13 @@
 //! The declarative tool: reads a manifest, plans, creates and rotates tokens, and delivers their secrets.
 
 pub mod apply;
+mod aws;
 pub mod commands;
 pub mod dynamodb;
 pub mod embedded;
 pub mod job;
 pub mod manifest;
+pub mod notify;
 pub mod observe;
 pub mod output;
 pub mod plan;

@@ -13,6 +13,7 @@ mod deployment;
 mod functions;
 mod library;
 mod load;
+mod notify;
 mod readme;
 mod remote;
 mod secrets_manager;

@@ -13,6 +13,7 @@ pub mod lambda;
 pub mod programs;
 pub mod provision;
 pub mod readers;
+pub mod receiver;
 pub mod remote;
 pub mod sinks;
 pub mod world;

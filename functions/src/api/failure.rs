@@ -115,7 +115,8 @@ impl From<BoundsError> for Problem {
             BoundsError::Roles(_) => "/roles",
             BoundsError::Networks(_) => "/allowed_ips",
             BoundsError::Place => "/places",
-            BoundsError::Verification(_) => "",
+            BoundsError::Email => "/email",
+            BoundsError::Verification(_) | BoundsError::Receiver | BoundsError::Receivers(_) => "",
         };
         Self::field(pointer, error.to_string())
     }
@@ -248,6 +249,7 @@ impl From<UserError> for Problem {
             UserError::Kind { .. } => Self::new(409, "user_kind", detail),
             UserError::NotByManifest(permission) => not_by_manifest(detail, permission),
             UserError::TooManyRoles => Self::field("/roles", detail),
+            UserError::Bounds(error) => error.into(),
             UserError::Denied(denied) => denied.into(),
             UserError::Table(error) => error.into(),
         }

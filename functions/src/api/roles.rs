@@ -158,8 +158,8 @@ impl Api {
         let moving = read_moving(&mut fields, managed_by.as_ref(), body.moved_from.as_deref(), body.moved_to.as_ref());
         let moving = Moving { release: body.manifest == Some(None), ..moving };
         fields.done()?;
-        let (kind, max_tokens, suspended) = (body.kind, body.max_tokens, body.suspended);
-        let change = UserChange { kind, roles, max_tokens, suspended, managed_by, moving };
+        let (kind, max_tokens, suspended, email) = (body.kind, body.max_tokens, body.suspended, body.email.clone());
+        let change = UserChange { kind, roles, max_tokens, suspended, email, managed_by, moving };
         let user = self.service.put_user(asked.caller(), &name, &change).await?;
         Ok(Json::new(user.into()))
     }

@@ -2,7 +2,7 @@
 //!
 //! The first use of a version in 15 minutes and, once in [`EVERY`], the counts are written after the reply is out and
 //! before the process may be frozen, and all of them when it ends. A process that is killed without a word loses the
-//! counts of its last [`EVERY`] of work, and no first use.
+//! counts of its last [`EVERY`] of work, and no first use. As often, it reads again whether changes queue notices.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -34,7 +34,9 @@ impl Flushes {
             service.write_first_uses().await?;
             if due {
                 service.flush_usage().await?;
-                self.0.set(Some(Instant::now()));
+                if self.0.replace(Some(Instant::now())).is_some() {
+                    service.reread_notices().await?;
+                }
             }
             Ok(())
         };

@@ -1,18 +1,20 @@
 //! Audit: every change, written in the same transaction as the change.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::notices::News;
 use super::{Caller, Service};
 use crate::mutex::Mutex;
 use crate::name::{ManifestName, TokenName, UserName};
 use crate::secret::TokenId;
 use crate::table::keys::{self, Item, Key};
 use crate::table::{Put, TableError, Write, decode, encode, with_key};
-use crate::token::Token;
+use crate::token::{Token, TokenRef};
 
 /// How long events are kept, in seconds.
 const KEPT: i64 = 400 * 86_400;
@@ -130,6 +132,20 @@ impl Event {
         event
     }
 
+    /// A use of a token, by the token itself.
+    pub(super) fn on_use(action: &str, token: &TokenRef, from: Option<IpAddr>, at: Timestamp) -> Self {
+        Self {
+            at,
+            actor: token.key.to_string(),
+            from: from.map(|address| address.to_string()),
+            action: action.to_owned(),
+            user: token.key.user.to_string(),
+            token: Some(token.key.name.clone()),
+            id: Some(token.id.clone()),
+            detail: None,
+        }
+    }
+
     /// The same with a detail.
     pub(super) fn with(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
@@ -143,7 +159,7 @@ impl Event {
         Ok(item)
     }
 
-    fn from_item(mut item: Item) -> Result<Self, TableError> {
+    pub(super) fn from_item(mut item: Item) -> Result<Self, TableError> {
         let stored = item.remove(AT).and_then(|at| Timestamp::from_millisecond(at.as_n().ok()?.parse().ok()?).ok());
         let at = stored.ok_or_else(|| TableError::Codec("an event without its time".to_owned()))?;
         item.insert(AT.to_owned(), AttributeValue::S(at.to_string()));
@@ -154,14 +170,22 @@ impl Event {
 impl Service {
     /// The write that records an event.
     pub(super) fn event(&self, event: &Event) -> Result<Write, TableError> {
+        self.event_with(event, None)
+    }
+
+    /// The write that records an event and, where notices are on, queues the notice that it is.
+    pub(super) fn event_with(&self, event: &Event, news: Option<&News>) -> Result<Write, TableError> {
         let mut random = [0_u8; 10];
         self.entropy.fill(&mut random).map_err(|error| TableError::Unreachable(error.to_string()))?;
         let mut bytes = [0_u8; 16];
         bytes[6..].copy_from_slice(&random);
         let millis = event.at.as_millisecond().unsigned_abs();
-        let ulid = ulid::Ulid::from_parts(millis, u128::from_be_bytes(bytes));
-        let key: Key = keys::event(&event.user, event.at, &ulid.to_string());
+        let ulid = ulid::Ulid::from_parts(millis, u128::from_be_bytes(bytes)).to_string();
+        let key: Key = keys::event(&event.user, event.at, &ulid);
         let mut item = event.to_item()?;
+        if let Some(news) = news.filter(|_| self.queues_notices()) {
+            item.extend(news.queued(&ulid, event.at)?);
+        }
         let ttl = event.at.as_second() + KEPT;
         item.insert("ttl".to_owned(), AttributeValue::N(ttl.to_string()));
         Ok(Write::Put { item: with_key(item, &key), how: Put::New })

@@ -1,9 +1,11 @@
 //! One way to change a token: load, apply a pure rule, save guarded by the revision, again when somebody was faster.
 
+use super::notices::News;
 use super::rights::{AdmitError, Gain};
 use super::verify::Verification;
 use super::{Caller, Denied, Event, RACE_RETRIES, Service};
 use crate::name::{ManifestName, TokenName, UserName};
+use crate::notice::NoticeKind;
 use crate::secret::TokenId;
 use crate::table::{TableError, TransactError, Transaction, Write, decode_token, encode, encode_token, keys};
 use crate::token::{Token, TokenKey, TokenRef};
@@ -33,6 +35,26 @@ pub(super) enum By {
     Anybody,
     /// Who runs the manifest: what its runs go by is theirs to record.
     Run,
+}
+
+/// What a change is called in the audit, and what it is for those who are told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Action {
+    name: &'static str,
+    news: Option<(NoticeKind, u32)>,
+}
+
+impl Action {
+    /// One that people are told of: what, and of which version.
+    pub(super) fn telling(name: &'static str, kind: NoticeKind, version: u32) -> Self {
+        Self { name, news: Some((kind, version)) }
+    }
+}
+
+impl From<&'static str> for Action {
+    fn from(name: &'static str) -> Self {
+        Self { name, news: None }
+    }
 }
 
 /// Why a token was not changed.
@@ -107,10 +129,11 @@ impl Service {
         caller: &Caller,
         token: &TokenRef,
         (wanted, by): (Gain, By),
-        action: &str,
+        action: impl Into<Action>,
         mut rule: impl FnMut(&mut Token) -> Result<(T, String), E>,
     ) -> Result<(Token, T), ChangeError<E>> {
         let guard = Precondition { id: Some(&token.id), wanted, by_run: by == By::Run, ..Precondition::default() };
+        let action = action.into();
         for race in 0..RACE_RETRIES {
             if let Some(changed) = self.change_once(caller, &token.key, guard, action, &mut rule).await? {
                 return Ok(changed);
@@ -142,7 +165,7 @@ impl Service {
         caller: &Caller,
         key: &TokenKey,
         guard: Precondition<'_>,
-        action: &str,
+        action: impl Into<Action>,
         rule: impl FnOnce(&mut Token) -> Result<(T, String), E>,
     ) -> Result<Option<(Token, T)>, ChangeError<E>> {
         let missing = || ChangeError::missing(key);
@@ -169,16 +192,23 @@ impl Service {
             return Ok(Some((new, answer)));
         }
         new.revision = old.revision + 1;
-        let event = Event::on_token(caller, action, &old, self.now()).with(detail);
-        match self.save(&old, &new, guard.owner, &event).await {
+        let Action { name, news } = action.into();
+        let event = Event::on_token(caller, name, &old, self.now()).with(detail);
+        let news = news.map(|(kind, version)| News::of(kind, &new, Some(version)));
+        match self.save((&old, &new), guard.owner, self.event_with(&event, news.as_ref())?).await {
             Ok(()) => Ok(Some((new, answer))),
             Err(TransactError::Cancelled(_)) => Ok(None),
             Err(TransactError::Table(error)) => Err(error.into()),
         }
     }
 
-    /// Writes the difference between two states of a token, its name included.
-    async fn save(&self, old: &Token, new: &Token, owner: Option<&User>, event: &Event) -> Result<(), TransactError> {
+    /// Writes the difference between two states of a token, its name included, and the event that goes with it.
+    async fn save(
+        &self,
+        (old, new): (&Token, &Token),
+        owner: Option<&User>,
+        event: Write,
+    ) -> Result<(), TransactError> {
         let mut transaction = Transaction::default();
         if let Some(owner) = owner {
             transaction.add(Write::Check { key: keys::user(&owner.name), revision: owner.revision });
@@ -211,7 +241,7 @@ impl Service {
             let condition = format!("attribute_exists({placeholder})");
             transaction.add(Write::Update { key: keys::verification(&new.id), update, condition });
         }
-        transaction.add(self.event(event)?);
+        transaction.add(event);
         self.table.transact(transaction).await
     }
 }

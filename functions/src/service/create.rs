@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
+use super::notices::News;
 use super::rights::{AdmitError, Gain};
 use super::verify::{SWEPT, Verification};
 use super::{Caller, Denied, Event, Issued, RACE_RETRIES, Service};
@@ -13,6 +14,7 @@ use crate::bounds::{BoundsError, check_description, check_labels, check_places, 
 use crate::entropy::EntropyError;
 use crate::lifetime::{Contradiction, Seconds, Terms};
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
+use crate::notice::NoticeKind;
 use crate::place::Place;
 use crate::protocol::VersionError;
 use crate::secret::{Secret, TokenId};
@@ -285,7 +287,9 @@ impl Service {
         let at = update.value(AttributeValue::N(user.revision.to_string()));
         let condition = format!("{revision} = {at} AND {active} < {most}");
         transaction.add(Write::Update { key: keys::user(&token.user), update, condition });
-        transaction.add(self.event(&Event::on_token(caller, "token.create", token, token.created))?);
+        let event = Event::on_token(caller, "token.create", token, token.created);
+        let news = News::of(NoticeKind::Created, token, Some(token.highest));
+        transaction.add(self.event_with(&event, Some(&news))?);
         also.cloned().map(|write| transaction.add(write));
         self.table.transact(transaction).await
     }

@@ -1,7 +1,9 @@
 //! Deleting a token: immediate and final.
 
+use super::notices::News;
 use super::verify::Verification;
 use super::{Caller, ChangeError, Event, RACE_RETRIES, Service, Valid};
+use crate::notice::NoticeKind;
 use crate::protocol::{LOOK_MAX, Look, VersionError};
 use crate::secret::TokenId;
 use crate::table::{
@@ -131,7 +133,8 @@ impl Service {
         let placeholder = update.name(keys::PK);
         let condition = format!("attribute_exists({placeholder})");
         transaction.add(Write::Update { key: keys::user(&token.user), update, condition });
-        transaction.add(self.event(&Event::on_token(caller, action, token, self.now()))?);
+        let event = Event::on_token(caller, action, token, self.now());
+        transaction.add(self.event_with(&event, Some(&News::of(NoticeKind::Deleted, token, None)))?);
         self.table.transact(transaction).await?;
         Ok(gone)
     }

@@ -106,12 +106,15 @@ impl Service {
         }
         let now = self.now();
         let next = Retry::after(token.retry, now);
-        let next = until.filter(|until| *until > now).map_or(next, |at| Retry { at, ..next });
+        let next = until.filter(|until| *until > now).map_or(next, |at| Retry { at, waits: true, ..next });
         let put_off = Token { retry: Some(next), ..token.clone() };
         let (was, will) = (encode_token(token)?, encode_token(&put_off)?);
         let mut transaction = Transaction::default();
         let change = Write::change(keys::token(&token.key()), &was, &will, token.revision);
-        change.map(|change| transaction.add(change));
+        if let Some(mut change) = change {
+            change.also_told(token.told.as_ref())?;
+            transaction.add(change);
+        }
         match self.table.transact(transaction).await {
             Ok(()) | Err(TransactError::Cancelled(_)) => Ok(()),
             Err(TransactError::Table(error)) => Err(error.into()),

@@ -3,6 +3,7 @@
 //! An operation loads what it needs, applies pure rules and writes in one transaction, its audit event included.
 //! Nothing here knows HTTP, Lambda or a command line.
 
+mod addresses;
 mod allowed;
 mod audit;
 mod bootstrap;
@@ -19,10 +20,12 @@ mod introspect;
 mod lease;
 mod list;
 mod manifests;
+mod notices;
 mod permissions;
 mod publication;
 mod rights;
 mod roles;
+mod tell;
 mod turns;
 mod usage;
 mod users;
@@ -31,6 +34,7 @@ mod versions;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 
@@ -89,6 +93,8 @@ pub struct Service {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     policy: Policy,
+    /// Whether changes queue notices, as the settings had it when they were read last.
+    notices: AtomicBool,
     process: String,
     roles: permissions::RolesRead,
     refusals: audit::Refusals,
@@ -114,11 +120,13 @@ impl Service {
         entropy.fill(&mut process).map_err(|error| TableError::Unreachable(error.to_string()))?;
         let process = crate::secret::Digest::of(&process).fingerprint().to_string();
         let (roles, usage) = (permissions::RolesRead::default(), Mutex::default());
+        let notices = AtomicBool::new(policy.notices.on);
         Ok(Self {
             table,
             clock,
             entropy,
             policy,
+            notices,
             process,
             roles,
             refusals: audit::Refusals::default(),
@@ -130,8 +138,10 @@ impl Service {
     /// Replaces the deployment's settings.
     ///
     /// # Errors
-    /// When the table cannot be written.
+    /// When the table cannot be written, or a receiver of notices is beyond the bounds.
     pub async fn set_policy(&mut self, policy: Policy) -> Result<(), TableError> {
+        crate::bounds::check_receivers(&policy.notices.receivers)
+            .map_err(|error| TableError::Invalid(error.to_string()))?;
         let mut update = crate::table::Update::default();
         for (name, value) in encode(&policy)? {
             update.set(&name, value);
@@ -139,8 +149,25 @@ impl Service {
         let key = update.name(keys::PK);
         let condition = format!("attribute_exists({key}) OR attribute_not_exists({key})");
         self.table.update(&keys::settings(), update, &condition).await?;
+        self.notices.store(policy.notices.on, Ordering::Relaxed);
         self.policy = policy;
         Ok(())
+    }
+
+    /// Reads again whether changes queue notices: a process that runs for days calls it every minute or so, as a receiver
+    /// may be set meanwhile. What else the settings say is as it was when the service was opened.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn reread_notices(&self) -> Result<(), TableError> {
+        let settings: Option<Policy> = self.table.get(&keys::settings()).await?.map(decode).transpose()?;
+        self.notices.store(settings.is_some_and(|policy| policy.notices.on), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether changes queue notices.
+    fn queues_notices(&self) -> bool {
+        self.notices.load(Ordering::Relaxed)
     }
 
     /// The deployment's settings.

@@ -107,7 +107,7 @@ impl Service {
     /// # Errors
     /// When the table cannot be written.
     pub async fn note_turn(&self, turn: &Turn) -> Result<(), TableError> {
-        self.note(&keys::turn(), encode(turn)?).await
+        self.overwrite(&keys::turn(), encode(turn)?).await
     }
 
     /// The last turn of the job; `None` when there has been none.
@@ -137,7 +137,7 @@ impl Service {
             trouble.reason = cut(&trouble.reason);
             trouble.hint = trouble.hint.as_deref().map(cut);
         }
-        Ok(self.note(&keys::manifest_turn(manifest), encode(&kept)?).await?)
+        Ok(self.overwrite(&keys::manifest_turn(manifest), encode(&kept)?).await?)
     }
 
     /// What the job did with a manifest last; `None` when it never had to do with it.
@@ -148,7 +148,7 @@ impl Service {
         self.table.get(&keys::manifest_turn(manifest)).await?.map(decode).transpose()
     }
 
-    async fn note(&self, key: &keys::Key, fields: keys::Item) -> Result<(), TableError> {
+    async fn overwrite(&self, key: &keys::Key, fields: keys::Item) -> Result<(), TableError> {
         let mut update = Update::default();
         for (name, value) in fields {
             update.set(&name, value);

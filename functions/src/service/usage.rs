@@ -10,11 +10,13 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
+use super::addresses::{Known, Network};
 use super::{Service, Valid};
 use crate::lifetime::Seconds;
 use crate::mutex::MutexGuard;
+use crate::name::ManifestName;
 use crate::secret::TokenId;
-use crate::table::keys::{self, Key};
+use crate::table::keys::{self, Item, Key};
 use crate::table::{Range, TableError, Update, decode, encode, use_attribute};
 use crate::token::{TokenKey, TokenRef, Use};
 
@@ -29,18 +31,28 @@ const KEPT: i64 = 400 * 86_400;
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     rows: BTreeMap<(TokenId, Date), Row>,
-    noted: BTreeMap<(TokenId, u32), Timestamp>,
+    noted: BTreeMap<(TokenId, u32), Noted>,
     /// First uses that are counted, and not written yet.
     waiting: Vec<FirstUse>,
 }
 
-/// A use of a version of which none was noted lately.
-#[derive(Debug, Clone)]
-struct FirstUse {
-    token: TokenRef,
-    version: u32,
-    from: Option<IpAddr>,
+/// What this process knows of a version's uses that are noted.
+#[derive(Debug)]
+struct Noted {
     at: Timestamp,
+    /// Any, until the first note was answered.
+    known: Known,
+}
+
+/// A use of a version of which none was noted lately, or none from that address.
+#[derive(Debug, Clone)]
+pub(super) struct FirstUse {
+    pub(super) token: TokenRef,
+    pub(super) version: u32,
+    pub(super) from: Option<IpAddr>,
+    pub(super) at: Timestamp,
+    pub(super) manifest: Option<ManifestName>,
+    pub(super) expires: Timestamp,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -98,7 +110,8 @@ impl Service {
             // It leaves the queue only then: whoever gives up waiting for this must not lose it.
             let Some(first) = self.tally().waiting.first().cloned() else { return written };
             written = written.and(self.write_first_use(&first).await);
-            self.tally().waiting.retain(|other| (&other.token.id, other.version) != (&first.token.id, first.version));
+            let use_of = |use_: &FirstUse| (use_.token.id.clone(), use_.version, use_.from);
+            self.tally().waiting.retain(|other| use_of(other) != use_of(&first));
         }
     }
 
@@ -120,50 +133,95 @@ impl Service {
         row.last = now.as_millisecond();
         row.dirty = true;
         let version = (valid.id.clone(), valid.version);
-        if tally.noted.get(&version).is_some_and(|noted| FRESH.after(*noted) > now) {
-            return None;
+        match tally.noted.get_mut(&version).filter(|noted| FRESH.after(noted.at) > now) {
+            Some(noted) => {
+                // At most one note for each new address, however many uses come from there at once.
+                if !noted.known.learns(from) {
+                    return None;
+                }
+                noted.at = now;
+            }
+            None => drop(tally.noted.insert(version, Noted { at: now, known: Known::Any })),
         }
-        tally.noted.insert(version, now);
         let key = TokenKey::new(valid.user.clone(), valid.name.clone());
-        Some(FirstUse { token: TokenRef::new(key, valid.id.clone()), version: valid.version, from, at: now })
+        Some(FirstUse {
+            token: TokenRef::new(key, valid.id.clone()),
+            version: valid.version,
+            from,
+            at: now,
+            manifest: valid.managed_by.clone(),
+            expires: valid.expires,
+        })
     }
 
     async fn write_first_use(&self, first: &FirstUse) -> Result<(), TableError> {
         let written = self.note_on_record(first).await;
-        if written.is_err() {
-            // The next use tries again.
-            self.tally().noted.remove(&(first.token.id.clone(), first.version));
+        let mut tally = self.tally();
+        let version = (first.token.id.clone(), first.version);
+        match written {
+            Ok(known) => {
+                tally.noted.entry(version).and_modify(|noted| noted.known = known);
+                Ok(())
+            }
+            Err(error) => {
+                // The next use tries again.
+                tally.noted.remove(&version);
+                Err(error)
+            }
         }
-        written
     }
 
-    async fn note_on_record(&self, first: &FirstUse) -> Result<(), TableError> {
-        let key = keys::token(&first.token.key);
-        let attribute = use_attribute(&first.version.to_string());
-        let now = first.at;
-        let noted = Use { first: now, last: now, ip: first.from.map(|address| address.to_string()) };
-        let mut update = Update::default();
-        update.set(&attribute, AttributeValue::M(encode(&noted)?));
-        let (id, held) = (update.name("id"), update.value(AttributeValue::S(first.token.id.to_string())));
-        let placeholder = update.name(&attribute);
-        let fresh = format!("{id} = {held} AND attribute_not_exists({placeholder})");
-        if self.table.update(&key, update, &fresh).await? {
-            return Ok(());
+    /// Notes a use on the token's record, and tells of an address that is new; what comes back are the addresses that are
+    /// known now.
+    async fn note_on_record(&self, first: &FirstUse) -> Result<Known, TableError> {
+        let network = first.from.map(Network::of);
+        let mut noted = self.note(first, network).await?;
+        if let (None, Some(network)) = (&noted, network) {
+            // From a network that is not known, or the token is gone.
+            let told = self.tell_new_address(first, network).await?;
+            noted = self.note(first, Some(network).filter(|_| told)).await?;
         }
+        let Some(noted) = noted else { return Ok(Known::Any) };
+        let known = Known::of(&noted, network);
+        let attribute = use_attribute(&first.version.to_string());
+        let used = noted.get(&attribute).and_then(|used| used.as_m().ok()).cloned().map(decode::<Use>).transpose()?;
+        if used.is_none_or(|used| used.last < NOTE_EVERY.before(first.at)) {
+            self.note_again(first, &attribute).await?;
+        }
+        Ok(known)
+    }
+
+    /// Notes the first use of a version and the network that it came from, if that is known or may become so without
+    /// a word. What comes back is what is noted now, and `None` where nothing was.
+    async fn note(&self, first: &FirstUse, network: Option<Network>) -> Result<Option<Item>, TableError> {
+        let mut update = Update::default();
+        let noted = Use { first: first.at, last: first.at, ip: first.from.map(|address| address.to_string()) };
+        update.set_if_absent(&use_attribute(&first.version.to_string()), AttributeValue::M(encode(&noted)?));
+        let (id, held) = (update.name("id"), update.value(AttributeValue::S(first.token.id.to_string())));
+        let mut condition = format!("{id} = {held}");
+        if let Some(network) = network {
+            let silently = self.admitted_silently(&mut update, network);
+            condition = format!("{condition} AND ({silently})");
+        }
+        self.table.update_to(&keys::token(&first.token.key), update, &condition).await
+    }
+
+    /// Notes a use of a version that was noted before, unless that was within the hour.
+    async fn note_again(&self, first: &FirstUse, attribute: &str) -> Result<(), TableError> {
         let mut update = Update::default();
         let id = update.name("id");
         let held = update.value(AttributeValue::S(first.token.id.to_string()));
-        let placeholder = update.name(&attribute);
+        let placeholder = update.name(attribute);
         let last = update.name("last");
         let ip = update.name("ip");
-        let hour_ago = update.value(AttributeValue::N(NOTE_EVERY.before(now).as_millisecond().to_string()));
-        update.set_path(&format!("{placeholder}.{last}"), AttributeValue::N(now.as_millisecond().to_string()));
-        match noted.ip {
-            Some(from) => update.set_path(&format!("{placeholder}.{ip}"), AttributeValue::S(from)),
+        let hour_ago = update.value(AttributeValue::N(NOTE_EVERY.before(first.at).as_millisecond().to_string()));
+        update.set_path(&format!("{placeholder}.{last}"), AttributeValue::N(first.at.as_millisecond().to_string()));
+        match first.from {
+            Some(from) => update.set_path(&format!("{placeholder}.{ip}"), AttributeValue::S(from.to_string())),
             None => update.remove_path(&format!("{placeholder}.{ip}")),
         }
         let stale = format!("{id} = {held} AND {placeholder}.{last} < {hour_ago}");
-        self.table.update(&key, update, &stale).await?;
+        self.table.update(&keys::token(&first.token.key), update, &stale).await?;
         Ok(())
     }
 
@@ -195,7 +253,7 @@ impl Service {
         let now = self.now();
         let mut tally = self.tally();
         tally.rows.retain(|(_, day), row| row.dirty || *day >= day_of(now));
-        tally.noted.retain(|_, noted| FRESH.after(*noted) > now);
+        tally.noted.retain(|_, noted| FRESH.after(noted.at) > now);
         Ok(())
     }
 

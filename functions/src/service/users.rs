@@ -12,7 +12,7 @@ use super::audit::{Owned, moved};
 use super::bootstrap::{ADMIN_ROLE, everything};
 use super::created::{New, foreign};
 use super::{Caller, Denied, Event, RACE_RETRIES, Service};
-use crate::bounds::ROLES_MAX;
+use crate::bounds::{BoundsError, ROLES_MAX, check_email};
 use crate::moving::{MoveError, Moving, Owner};
 use crate::name::{ManifestName, RoleName, UserName};
 use crate::role::Permissions;
@@ -32,6 +32,8 @@ pub struct UserChange {
     pub max_tokens: Option<Option<u32>>,
     /// Whether the user is suspended.
     pub suspended: Option<bool>,
+    /// Where notices of the user's tokens are sent; `Some(None)` removes the address.
+    pub email: Option<Option<String>>,
     /// The manifest that declares the user.
     pub managed_by: Option<ManifestName>,
     /// Whether the user moves from one manifest to another.
@@ -89,6 +91,9 @@ pub enum UserError {
     /// Too many roles.
     #[error("a user has at most {ROLES_MAX} roles")]
     TooManyRoles,
+    /// Not an address.
+    #[error(transparent)]
+    Bounds(#[from] BoundsError),
     /// The table.
     #[error(transparent)]
     Table(#[from] TableError),
@@ -239,8 +244,9 @@ impl Service {
         }
         let action = if old.is_some() { "user.change" } else { "user.create" };
         let roles: Vec<&str> = new.roles.iter().map(RoleName::as_str).collect();
-        let detail =
-            format!("roles: {}; suspended: {}{}", roles.join(" "), new.suspended, moved(old.map(owner), owner(new)));
+        let moved = moved(old.map(owner), owner(new));
+        let email = addressed(old.and_then(|old| old.email.as_ref()), new.email.as_ref());
+        let detail = format!("roles: {}; suspended: {}{email}{moved}", roles.join(" "), new.suspended);
         transaction.add(self.event(&Event::on_user(caller, action, &new.name, self.now()).with(detail))?);
         self.table.transact(transaction).await
     }
@@ -296,8 +302,8 @@ impl Service {
             grant.names_role(manifest, role, defined.as_ref().and_then(|role| role.managed_by.as_ref()))?;
         }
         grant.covers(manifest, &permissions)?;
-        if change.suspended.is_some() {
-            // No manifest suspends or restores anybody.
+        if change.suspended.is_some() || change.email.is_some() {
+            // No manifest suspends or restores anybody, or decides who is told.
             caller.must_have("admin:users")?;
         }
         Ok(counted)
@@ -345,6 +351,15 @@ fn owner(user: &User) -> Owned<'_> {
     (user.managed_by.as_ref(), user.moved_to.as_ref())
 }
 
+/// What an event tells of a user's address: not which, as events are kept.
+fn addressed(old: Option<&String>, new: Option<&String>) -> &'static str {
+    match (old, new) {
+        (Some(_), None) => "; email removed",
+        (old, new) if old != new => "; email set",
+        _ => "",
+    }
+}
+
 fn changed_user(
     old: Option<&User>,
     name: &UserName,
@@ -358,6 +373,7 @@ fn changed_user(
         suspended: false,
         max_tokens: None,
         active: 0,
+        email: None,
         managed_by: None,
         moved_to: None,
         created: now,
@@ -390,6 +406,10 @@ fn changed_user(
     }
     if let Some(suspended) = change.suspended {
         new.suspended = suspended;
+    }
+    if let Some(email) = &change.email {
+        email.as_deref().map_or(Ok(()), check_email)?;
+        new.email.clone_from(email);
     }
     if old != Some(&new) {
         new.revision += 1;

@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::change::By;
+use super::change::{Action, By};
 use super::rights::Gain;
 use super::{Caller, ChangeError, Service};
 use crate::entropy::EntropyError;
+use crate::notice::NoticeKind;
 use crate::place::PlaceId;
 use crate::protocol::{Announcement, Arrival, Look, VersionError};
 use crate::secret::Secret;
@@ -129,8 +130,12 @@ impl Service {
         number: u32,
     ) -> Result<Token, ChangeError<VersionError>> {
         self.check_clock().await?;
+        let action = match number {
+            1 => Action::from("version.promote"),
+            _ => Action::telling("version.promote", NoticeKind::Rotated, number),
+        };
         let promoted = self
-            .change(caller, token, (Gain::Version, By::Run), "version.promote", |token| {
+            .change(caller, token, (Gain::Version, By::Run), action, |token| {
                 token.promote(number, self.now())?;
                 Ok(((), format!("version {number}")))
             })
@@ -172,8 +177,9 @@ impl Service {
         number: u32,
         anyway: bool,
     ) -> Result<Token, ChangeError<VersionError>> {
+        let action = Action::telling("version.compromised", NoticeKind::Leaked, number);
         let ended = self
-            .change(caller, token, (Gain::Nothing, By::Anybody), "version.compromised", |token| {
+            .change(caller, token, (Gain::Nothing, By::Anybody), action, |token| {
                 let current = token.current().is_some_and(|current| current.number == number);
                 token.end_compromised(number, anyway, self.now())?;
                 let waits = if current { "; no newer version is current yet" } else { "" };

@@ -1,6 +1,6 @@
 //! Records to items and back, and the difference between two items as an update.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
@@ -12,6 +12,8 @@ use crate::token::{Token, Use};
 
 /// Uses stand in attributes of their own, `use_<version>`, so that noting one never meets another write.
 const USE: &str = "use_";
+/// So do the networks that a token was used from. Whoever only notes uses may write attributes of this beginning.
+pub(crate) const ADDRESSES: &str = "use_addresses";
 
 /// A record as an item, without its key.
 ///
@@ -88,11 +90,15 @@ const SHORTENED: [&str; 3] = ["versions", "retired", "places"];
 pub(crate) fn encode_token(token: &Token) -> Result<Item, TableError> {
     let mut item = encode(token)?;
     item.remove("uses");
+    item.remove("addresses");
     for part in SHORTENED {
         item.entry(part.to_owned()).and_modify(|part| rename(part, shorter));
     }
     for (number, used) in &token.uses {
         item.insert(use_attribute(number), AttributeValue::M(encode(used)?));
+    }
+    if !token.addresses.is_empty() {
+        item.insert(ADDRESSES.to_owned(), AttributeValue::Ss(token.addresses.iter().cloned().collect()));
     }
     if token.ended.is_none() {
         if let Some(manifest) = &token.managed_by {
@@ -112,6 +118,10 @@ pub(crate) fn decode_token(mut item: Item) -> Result<Token, TableError> {
     for part in SHORTENED {
         item.entry(part.to_owned()).and_modify(|part| rename(part, longer));
     }
+    let addresses = match item.remove(ADDRESSES) {
+        Some(AttributeValue::Ss(addresses)) => addresses.into_iter().collect(),
+        _ => BTreeSet::new(),
+    };
     let numbers: Vec<String> = item.keys().filter_map(|name| name.strip_prefix(USE).map(str::to_owned)).collect();
     let mut uses = BTreeMap::new();
     for number in numbers {
@@ -120,7 +130,7 @@ pub(crate) fn decode_token(mut item: Item) -> Result<Token, TableError> {
         }
     }
     let mut token: Token = decode(item)?;
-    token.uses = uses;
+    (token.uses, token.addresses) = (uses, addresses);
     Ok(token)
 }
 
@@ -134,6 +144,7 @@ pub(crate) fn use_attribute(number: &str) -> String {
 pub(crate) struct Update {
     sets: Vec<String>,
     removes: Vec<String>,
+    adds: Vec<String>,
     /// Names of attributes by placeholder.
     pub(crate) names: std::collections::HashMap<String, String>,
     /// Values by placeholder.
@@ -164,6 +175,12 @@ impl Update {
         self.sets.push(format!("{placeholder} = {held}"));
     }
 
+    /// Sets one attribute unless it is there.
+    pub(crate) fn set_if_absent(&mut self, name: &str, value: AttributeValue) {
+        let (placeholder, held) = (self.name(name), self.value(value));
+        self.sets.push(format!("{placeholder} = if_not_exists({placeholder}, {held})"));
+    }
+
     /// Sets a document path made of placeholders that [`Update::name`] gave.
     pub(crate) fn set_path(&mut self, path: &str, value: AttributeValue) {
         let held = self.value(value);
@@ -181,6 +198,17 @@ impl Update {
         let (placeholder, held) = (self.name(name), self.value(value));
         let sign = if by < 0 { '-' } else { '+' };
         self.sets.push(format!("{placeholder} = {placeholder} {sign} {held}"));
+    }
+
+    /// Adds to a set of texts, which is made where there is none.
+    pub(crate) fn add_to_set(&mut self, name: &str, texts: impl IntoIterator<Item = String>) {
+        let texts: Vec<String> = texts.into_iter().collect();
+        // No set is empty.
+        if texts.is_empty() {
+            return;
+        }
+        let (placeholder, held) = (self.name(name), self.value(AttributeValue::Ss(texts)));
+        self.adds.push(format!("{placeholder} {held}"));
     }
 
     /// A placeholder for a value that a condition compares with.
@@ -206,7 +234,8 @@ impl Update {
     /// The update expression; `None` when nothing differs.
     pub(crate) fn expression(&self) -> Option<String> {
         let part = |word: &str, list: &[String]| (!list.is_empty()).then(|| format!("{word} {}", list.join(", ")));
-        let parts: Vec<String> = part("SET", &self.sets).into_iter().chain(part("REMOVE", &self.removes)).collect();
+        let clauses = [part("SET", &self.sets), part("REMOVE", &self.removes), part("ADD", &self.adds)];
+        let parts: Vec<String> = clauses.into_iter().flatten().collect();
         (!parts.is_empty()).then(|| parts.join(" "))
     }
 }

@@ -13,6 +13,7 @@
 //! | its publication, a token of that, whose turn it is | `M#<manifest>` | `P`, `P#<user>#<name>`, `Q` |
 //! | what the job did with it last | `M#<manifest>` | `J` |
 //! | lists | `L` | `U#<user>`, `M#<manifest>` |
+//! | a notice that waits, in the index `due` only | `N#<0-3>` | when it is tried next |
 //! | settings, the first admin, the highest time seen, the last turn of the job | `S` | `S`, `B`, `C`, `J` |
 
 use std::collections::HashMap;
@@ -41,7 +42,7 @@ pub const MANAGED: &str = "managed";
 pub const MANAGED_PK: &str = "managed";
 /// The index of what is next due: keys only.
 pub const DUE: &str = "due";
-/// Its partition key, `DUE#<0-15>`.
+/// Its partition key: `DUE#<0-15>` for tokens, `N#<0-3>` for notices.
 pub const DUE_PK: &str = "due";
 /// Its sort key, an instant.
 pub const DUE_SK: &str = "due_at";
@@ -109,10 +110,28 @@ pub fn due_shard(id: &TokenId) -> u8 {
     id.as_str().bytes().fold(0_u8, u8::wrapping_add) % DUE_SHARDS
 }
 
+/// The partitions of [`DUE`] that contain the notices which wait.
+pub const NOTICE_SHARDS: u8 = 4;
+
+/// One of them.
+pub fn notice_partition(shard: u8) -> String {
+    format!("N#{shard}")
+}
+
+/// The one that a notice is in, by its ULID.
+pub fn notice_shard(ulid: &str) -> u8 {
+    ulid.bytes().fold(0_u8, u8::wrapping_add) % NOTICE_SHARDS
+}
+
 /// An instant as a sort key of [`DUE`].
 pub fn due_at(at: Timestamp) -> String {
     // Zero-padded, so that text order is time order.
     format!("{:015}", at.as_millisecond())
+}
+
+/// The instant that a sort key of [`DUE`] is.
+pub fn due_instant(sort: &str) -> Option<Timestamp> {
+    Timestamp::from_millisecond(sort.parse().ok()?).ok()
 }
 
 /// The token that a verification item is of.

@@ -14,9 +14,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnConsumedCapacity, ReturnValue};
 
-pub(crate) use codec::{Update, decode, decode_token, encode, encode_token, use_attribute, with_key};
+pub(crate) use codec::{ADDRESSES, Update, decode, decode_token, encode, encode_token, use_attribute, with_key};
 pub use copy::{Copied, CopyError, CopyNames};
 pub use counters::{Counted, Counters};
 use failure::Failure;
@@ -190,6 +190,26 @@ impl Table {
     /// Changes some attributes of one item if `condition` holds; false when it does not. Only for changes that may
     /// happen twice.
     pub(crate) async fn update(&self, key: &Key, update: Update, condition: &str) -> Result<bool, TableError> {
+        Ok(self.update_returning(key, update, condition, ReturnValue::None).await?.is_some())
+    }
+
+    /// The same, with what the changed attributes are now; `None` when the condition does not hold.
+    pub(crate) async fn update_to(
+        &self,
+        key: &Key,
+        update: Update,
+        condition: &str,
+    ) -> Result<Option<Item>, TableError> {
+        self.update_returning(key, update, condition, ReturnValue::UpdatedNew).await
+    }
+
+    async fn update_returning(
+        &self,
+        key: &Key,
+        update: Update,
+        condition: &str,
+        returned: ReturnValue,
+    ) -> Result<Option<Item>, TableError> {
         let expression = update.expression();
         let sent = self
             .retry(|| {
@@ -201,6 +221,7 @@ impl Table {
                     .condition_expression(condition)
                     .set_expression_attribute_names(Some(update.names.clone()))
                     .set_expression_attribute_values(Some(update.values.clone()).filter(|values| !values.is_empty()))
+                    .return_values(returned.clone())
                     .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
                     .send()
             })
@@ -208,9 +229,9 @@ impl Table {
         match sent {
             Ok(output) => {
                 self.counters.note(output.consumed_capacity());
-                Ok(true)
+                Ok(Some(output.attributes.unwrap_or_default()))
             }
-            Err(Failure::Condition(_)) => Ok(false),
+            Err(Failure::Condition(_)) => Ok(None),
             Err(failure) => Err(failure.into()),
         }
     }

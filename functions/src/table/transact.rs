@@ -8,10 +8,11 @@ use aws_sdk_dynamodb::types::{
 };
 use jiff::Timestamp;
 
-use super::codec::{Update, use_attribute};
+use super::codec::{Update, encode, use_attribute};
 use super::keys::{Item, Key, PK};
 use super::{Table, TableError};
 use crate::secret::hex;
+use crate::token::Told;
 
 /// Why a transaction did not happen. Nothing of it did.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +111,21 @@ impl Write {
             }
         };
         *condition = format!("({condition}) AND {more}");
+    }
+
+    /// Adds to an update's condition that what was told of a token is still `told`: telling does not touch the revision.
+    ///
+    /// # Errors
+    /// [`TableError::Codec`], which is a defect.
+    pub(crate) fn also_told(&mut self, told: Option<&Told>) -> Result<(), TableError> {
+        let Self::Update { update, condition, .. } = self else { return Ok(()) };
+        let name = update.name("told");
+        let more = match told {
+            None => format!("attribute_not_exists({name})"),
+            Some(told) => format!("{name} = {}", update.value(AttributeValue::M(encode(told)?))),
+        };
+        *condition = format!("({condition}) AND {more}");
+        Ok(())
     }
 
     fn into_item(self, table: &str) -> Result<TransactWriteItem, TableError> {

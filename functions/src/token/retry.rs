@@ -19,6 +19,9 @@ pub struct Retry {
     /// When it looks again.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub at: Timestamp,
+    /// Whether it waits for that instant, its window for instance, rather than for a better day.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waits: bool,
 }
 
 impl Retry {
@@ -26,7 +29,7 @@ impl Retry {
     pub fn after(before: Option<Self>, now: Timestamp) -> Self {
         let times = before.map_or(0, |before| before.times).saturating_add(1);
         let pause = PAUSE.0.saturating_mul(1 << (times - 1).min(20)).min(PAUSE_MAX.0);
-        Self { times, at: Seconds(pause).after(now) }
+        Self { times, at: Seconds(pause).after(now), waits: false }
     }
 }
 
@@ -43,6 +46,6 @@ mod tests {
             (retry, now) = (Some(next), next.at);
         }
         assert_eq!(pauses, [15, 30, 60, 120, 240, 480, 960, 1440, 1440, 1440]);
-        assert_eq!(Retry::after(Some(Retry { times: u32::MAX, at: now }), now).times, u32::MAX);
+        assert_eq!(Retry::after(Some(Retry { times: u32::MAX, at: now, waits: true }), now).times, u32::MAX);
     }
 }

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 use super::arguments::{Apply, Rotate as RotateArguments};
 use super::exit::{Code, Fault};
 use super::interrupt::Signals;
+use super::open::IfMissing;
 use super::plan::options;
 use super::run::{RunRequest, run};
 use super::schedule::{Schedule, What};
-use super::{choose, compromised, job, open, saved};
+use super::{choose, compromised, job, notices, open, saved, settings};
 use crate::output::Printer;
 use crate::plan::{Options, Rotate};
 
@@ -24,14 +26,15 @@ pub(super) async fn apply(printer: Printer, service: Option<&str>, arguments: &A
     let (how, plan_id) = (&arguments.how, arguments.plan_id.as_deref());
     let (only, machines) = (&arguments.may.select.only, &arguments.may.forget_machine);
     let pausing = &BTreeSet::new();
-    let wish = RunRequest { how, may, only, pausing, machines, plan_id, saved, publish: arguments.publish };
+    let wish =
+        RunRequest { how, may, only, pausing, machines, plan_id, saved, publish: arguments.publish, notify: None };
     run(printer, service, &manifest, wish).await
 }
 
 /// Rotates what is due, the named tokens, or all; or replaces leaked secrets.
 pub(super) async fn rotate(printer: Printer, service: Option<&str>, arguments: RotateArguments) -> Result<Code, Fault> {
     if arguments.published {
-        return published(printer, service, &arguments).await;
+        return published(printer, service, arguments).await;
     }
     let mut words = arguments.words.clone();
     let is_file = words.first().is_some_and(|word| {
@@ -57,7 +60,19 @@ pub(super) async fn rotate(printer: Printer, service: Option<&str>, arguments: R
                 "pass `--compromised {word}` if it has leaked too; rotate other tokens in a separate run"
             )));
         }
-        return compromised::run(printer, service, &manifest, &arguments).await;
+        let address = open::address(service, Some(&manifest))?;
+        let client = open::client(&address, IfMissing::Fail).await?;
+        settings::switch_on(printer, &client, &manifest).await?;
+        drop(client);
+        let code = compromised::run(printer, service, &manifest, &arguments).await?;
+        let client = open::client(&address, IfMissing::Fail).await?;
+        let allowances = arguments.allow.allowances();
+        let never = AtomicBool::new(false);
+        let sent = notices::at_the_end(printer, (&client, &manifest), &[], (&allowances, &never)).await;
+        if let Some(sent) = &sent {
+            notices::show(printer, sent);
+        }
+        return Ok(code);
     }
     let names = choose::tokens(&manifest, &[], &words).map_err(|fault| no_token(&words, fault))?;
     let rotate = match (arguments.all, names.is_empty()) {
@@ -78,23 +93,33 @@ pub(super) async fn rotate(printer: Printer, service: Option<&str>, arguments: R
     let only = if arguments.only.is_empty() { &words } else { &arguments.only };
     let machines = &arguments.forget_machine;
     let pausing = &BTreeSet::new();
-    let wish =
-        RunRequest { how: &arguments.how, may, only, pausing, machines, plan_id: None, saved: None, publish: false };
+    let allowances = arguments.allow.allowances();
+    let wish = RunRequest {
+        how: &arguments.how,
+        may,
+        only,
+        pausing,
+        machines,
+        plan_id: None,
+        saved: None,
+        publish: false,
+        notify: Some(&allowances),
+    };
     run(printer, service, &manifest, wish).await
 }
 
 /// Rotates what is due of published manifests, once or again and again.
-async fn published(printer: Printer, service: Option<&str>, arguments: &RotateArguments) -> Result<Code, Fault> {
+async fn published(printer: Printer, service: Option<&str>, arguments: RotateArguments) -> Result<Code, Fault> {
     if let Some(word) = arguments.words.first() {
         return Err(Fault::new(format!("cannot combine `{word}` with `--published`"))
             .hint("`--published` rotates what is due of all manifests that the service's table has"));
     }
     let signals = Signals::watch(printer);
     let Some(every) = arguments.every else {
-        return job::run(printer, service, &signals.begin()).await;
+        return job::run(printer, service, &arguments.allow.allowances(), &signals.begin()).await;
     };
     let service = service.map(str::to_owned);
-    Ok(Schedule { printer, service, what: What::Published, every }.run(None, &signals).await)
+    Ok(Schedule { printer, service, what: What::Published { allow: arguments.allow }, every }.run(None, &signals).await)
 }
 
 /// A word that is no token may be a file that was meant as the manifest.

@@ -5,15 +5,22 @@ use std::sync::atomic::AtomicBool;
 
 use latchkey_sinks::machine;
 use latchkey_sinks::plural::count;
+use latchkey_sinks::reading::Allowances;
 
 use super::exit::{Code, Fault};
+use super::notices;
 use super::open::{self, IfMissing};
 use crate::job::{DRIFT_PLACES, Job, Report, Trouble, declared_sinks};
 use crate::output::{Format, Printer, Progress};
 use crate::service::remote::request_id;
 
 /// One turn over everything that is due.
-pub(super) async fn run(printer: Printer, service: Option<&str>, stop: &Arc<AtomicBool>) -> Result<Code, Fault> {
+pub(super) async fn run(
+    printer: Printer,
+    service: Option<&str>,
+    allowances: &Allowances,
+    stop: &Arc<AtomicBool>,
+) -> Result<Code, Fault> {
     let client = open::nearest(service, IfMissing::Fail).await?;
     if client.operated().is_none() {
         return Err(Fault::new("this needs the table of the service, not a server")
@@ -22,7 +29,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, stop: &Arc<Atom
     let (progress, machine) = (Progress::new(printer), machine::name());
     let (holder, drift) = (request_id(), DRIFT_PLACES);
     let reach = declared_sinks(&machine);
-    let job = Job { client: &client, holder: &holder, reach: &reach, reporter: &progress, stop, drift };
+    let job = Job { client: &client, holder: &holder, reach: &reach, reporter: &progress, stop, drift, allowances };
     let report = job.turn().await;
     progress.finish();
     let report = report?;
@@ -48,6 +55,7 @@ fn show(printer: Printer, report: &Report) -> Result<(), Fault> {
     for manifest in &report.busy {
         printer.talk(&format!("another run applies `{manifest}`: what is due of it comes at the next turn"));
     }
+    notices::show(printer, &report.notices);
     let mut parts = vec![format!("{} of {} in sync", report.done, count(report.due, "due token"))];
     let mut add = |number: usize, words: &str| {
         if number > 0 {

@@ -17,6 +17,7 @@ mod job;
 mod leases;
 mod lock;
 mod manifest;
+mod notices;
 mod open;
 mod plan;
 mod promise;
@@ -27,6 +28,7 @@ mod saved;
 mod schedule;
 mod serve;
 mod server;
+mod settings;
 mod shell;
 mod spilt;
 mod status;
@@ -148,6 +150,8 @@ async fn dispatch(printer: Printer, arguments: Arguments) -> Result<Code, Comman
         Command::User { command } => user::run(printer, service.as_deref(), command).await,
         Command::Role { command } => role::run(printer, service.as_deref(), command).await,
         Command::Manifest { command } => manifest::run(printer, service.as_deref(), command).await,
+        Command::Settings { command } => settings::run(printer, service.as_deref(), command).await,
+        Command::Notify { command } => notices::run(printer, service.as_deref(), command).await,
         Command::Bootstrap(bootstrap) => bootstrap::run(printer, service.as_deref(), &bootstrap).await,
         Command::Copy(copy) => copy::run(printer, &copy).await,
         Command::Serve(serve) => serve::run(printer, service, serve).await,

@@ -1,6 +1,6 @@
 //! `provision publish`, and what `apply --publish` does after a run that ended well.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use latchkey::entry::EntryPattern;
 use latchkey::name::ManifestName;
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::arguments::Publish;
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
+use super::settings;
 use crate::manifest::{Manifest, granted};
 use crate::output::{Format, Printer, markdown};
 use crate::publication::{self, Landing, Publication, Published, Skipped};
@@ -23,6 +24,8 @@ const ENTRIES_NAMED: usize = 20;
 pub(super) struct Report {
     published: Published,
     skipped: Vec<Skipped>,
+    /// The receivers of notices that the job cannot reach, each with why.
+    left_out: BTreeMap<String, String>,
     landings: Vec<Landing>,
     /// The entries that the manifest's grant does not have yet.
     missing: BTreeSet<String>,
@@ -37,6 +40,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, wanted: &Publis
     if wanted.withdraw {
         return withdraw(printer, &client, &manifest.name).await;
     }
+    settings::switch_on(printer, &client, &manifest).await?;
     let report = publish(&client, &manifest, (wanted.revision, wanted.force_revision)).await?;
     match printer.format {
         Format::Json => printer.json(&report.as_json())?,
@@ -79,7 +83,8 @@ pub(super) async fn publish(
     let missing: BTreeSet<String> =
         places.filter(|place| !grant.allows_entry(place)).map(latchkey::place::Place::entry).collect();
     let cure = (!missing.is_empty()).then(|| cure(manifest, grant, &missing));
-    Ok(Report { published, skipped: wanted.skipped, landings, missing, cure })
+    let (skipped, left_out) = (wanted.skipped, wanted.left_out);
+    Ok(Report { published, skipped, left_out, landings, missing, cure })
 }
 
 /// What an admin does, so that the job may write these entries too.
@@ -138,6 +143,8 @@ impl Report {
             vec![format!("{word}: the scheduled job rotates {tokens} of `{manifest}` (publication {number})")];
         let skipped = self.skipped.iter();
         lines.extend(skipped.map(|Skipped { token, reason }| format!("  skipped by the job: `{token}`: {reason}")));
+        let left_out = self.left_out.iter();
+        lines.extend(left_out.map(|(name, reason)| format!("  not told by the job: the receiver `{name}`: {reason}")));
         let waiting = self.landings.iter().filter(|landing| !landing.applied);
         let waiting = waiting.map(|landing| &landing.token);
         lines.extend(waiting.map(|token| format!("  not applied yet: `{token}`: the job skips it until then")));
@@ -171,6 +178,7 @@ impl Report {
             "written": written,
             "removed": removed,
             "skipped": skipped.collect::<Vec<_>>(),
+            "receivers_left_out": self.left_out,
             "not_applied": self.landings.iter().filter(|landing| !landing.applied).map(named).collect::<Vec<_>>(),
             "not_known": unknown.map(named).collect::<Vec<_>>(),
             "not_granted": self.missing,

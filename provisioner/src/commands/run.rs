@@ -15,15 +15,17 @@ use super::leases::Leases;
 use super::open::IfMissing;
 use super::plan::{tell_forgotten, warn};
 use super::saved::{self, Saved};
-use super::{choose, clock, forget, open, promise, publish};
+use super::{choose, clock, forget, notices, open, promise, publish, settings};
 use crate::apply::{Outcome, Run, apply as carry_out};
 use crate::manifest::{Manifest, ServiceAddress};
+use crate::notify::Sent;
 use crate::observe::observe;
 use crate::output::{Format, Printer, Progress, actions, markdown, outcome_json, plan_json};
 use crate::plan::{self, Labels, Options, Plan};
 use crate::service::{Client, ServiceError};
 use latchkey_sinks::ManifestSinks;
 use latchkey_sinks::machine;
+use latchkey_sinks::reading::Allowances;
 
 /// How many passes a run makes, when a place has to be repaired at once.
 const PASSES: usize = 3;
@@ -44,6 +46,8 @@ pub(super) struct RunRequest<'a> {
     pub(super) saved: Option<Saved>,
     /// Whether the manifest is published after a run that ended well.
     pub(super) publish: bool,
+    /// Whether it sends notices at its end, and to which hosts beside public ones.
+    pub(super) notify: Option<&'a Allowances>,
 }
 
 /// How a run went.
@@ -81,6 +85,9 @@ pub(super) async fn run(
         saved.check(manifest, &address)?;
     }
     let client = open::client(&address, IfMissing::Create).await?;
+    if wish.notify.is_some() {
+        settings::switch_on(printer, &client, manifest).await?;
+    }
     let at = At { address: &address, client: &client };
     run_until(printer, at, manifest, wish, &Stop::Interrupted(Arc::default())).await.map(|ended| ended.code)
 }
@@ -205,7 +212,11 @@ async fn leased(
         wish.may.begin_another_pass();
     }
     let failed = total.failures.iter().map(|failure| failure.subject.clone()).collect();
-    let end = Ending { plan: last.as_ref(), changed, total: &total, labels: &labels };
+    let notices = match wish.notify {
+        Some(allowances) => notices::at_the_end(printer, (client, manifest), &total.failures, (allowances, stop)).await,
+        None => None,
+    };
+    let end = Ending { plan: last.as_ref(), changed, total: &total, labels: &labels, notices: notices.as_ref() };
     let revision = wish.publish.then_some((how.revision, how.force_revision));
     end.tell(printer, (client, manifest), revision).await?;
     Ok(Leased::Ended(Ended { code: end.code(), failed }))
@@ -272,6 +283,7 @@ struct Ending<'a> {
     changed: bool,
     total: &'a Outcome,
     labels: &'a Labels,
+    notices: Option<&'a Sent>,
 }
 
 impl Ending<'_> {
@@ -313,7 +325,7 @@ impl Ending<'_> {
 
     /// Prints it, with what was published.
     fn print(&self, printer: Printer, published: Option<Value>) -> Result<(), Fault> {
-        let Self { plan, changed, total, labels } = *self;
+        let Self { plan, changed, total, labels, notices } = *self;
         let good = self.is_good();
         let failed = total.failures.len()
             + plan.map_or(0, |plan| plan.tokens.iter().filter(|token| !token.blocked.is_empty()).count());
@@ -331,6 +343,9 @@ impl Ending<'_> {
                 if let Some(published) = published {
                     result["publication"] = published;
                 }
+                if let Some(notices) = notices {
+                    result["notices"] = json!(notices);
+                }
                 printer.json(&result)?;
             }
             Format::Markdown => printer.block(&page)?,
@@ -338,6 +353,9 @@ impl Ending<'_> {
             Format::Text => {}
         }
         actions::summarise(&page);
+        if let Some(notices) = notices {
+            notices::show(printer, notices);
+        }
         if total.stopped {
             printer.talk("stopped: no entry was left half-written; run it again to continue");
         }

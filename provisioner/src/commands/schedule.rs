@@ -14,6 +14,7 @@ use super::interrupt::Signals;
 use super::job;
 use super::open::{self, IfMissing};
 use super::run::{At, RunRequest, Stop, run_until};
+use super::settings;
 use crate::output::Printer;
 use crate::plan::{Options, minute};
 use crate::service::Client;
@@ -48,7 +49,10 @@ pub(super) enum What {
         how: RunFlags,
     },
     /// What manifests have published.
-    Published,
+    Published {
+        /// What receivers of notices may be.
+        allow: Allow,
+    },
 }
 
 /// An interval as it is typed.
@@ -86,10 +90,13 @@ impl Schedule {
     }
 
     async fn once(&self, client: Option<&Client>, pauses: &mut Pauses, signals: &Signals) -> Result<Code, Fault> {
-        let What::Manifest { file, allow, how } = &self.what else {
-            let service = self.service.as_deref();
-            self.printer.talk(&format!("rotating what is due of published manifests, every {}", self.every));
-            return job::run(self.printer, service, &signals.begin()).await;
+        let (file, allow, how) = match &self.what {
+            What::Manifest { file, allow, how } => (file, allow, how),
+            What::Published { allow } => {
+                let service = self.service.as_deref();
+                self.printer.talk(&format!("rotating what is due of published manifests, every {}", self.every));
+                return job::run(self.printer, service, &allow.allowances(), &signals.begin()).await;
+            }
         };
         let manifest = open::load(self.printer, file.as_deref(), allow)?;
         let address = open::address(self.service.as_deref(), Some(&manifest))?;
@@ -97,6 +104,8 @@ impl Schedule {
             Some(client) => client.clone(),
             None => open::client(&address, IfMissing::Create).await?,
         };
+        settings::switch_on(self.printer, &opened, &manifest).await?;
+        let allowances = allow.allowances();
         let now = opened.protocol().now();
         self.printer.talk(&format!("{}: rotating what is due, every {}", minute(now), self.every));
         let pausing = pauses.at(now);
@@ -113,6 +122,7 @@ impl Schedule {
             plan_id: None,
             saved: None,
             publish: false,
+            notify: Some(&allowances),
         };
         let at = At { address: &address, client: &opened };
         let ended = run_until(self.printer, at, &manifest, wish, &Stop::Told(signals.begin())).await?;

@@ -76,7 +76,7 @@ fn fault(user: &UserName, error: ServiceError) -> Fault {
 fn creates(set: &UserSet) -> bool {
     let changes_only = set.suspend || set.restore || !set.remove_role.is_empty();
     let describes = set.kind.is_some() || set.roles.is_some() || !set.add_role.is_empty();
-    !changes_only && (describes || set.max_tokens.is_none())
+    !changes_only && (describes || (set.max_tokens.is_none() && set.email.is_none()))
 }
 
 async fn set(printer: Printer, client: &Client, set: &UserSet) -> Result<Code, Fault> {
@@ -105,6 +105,7 @@ async fn set(printer: Printer, client: &Client, set: &UserSet) -> Result<Code, F
         roles,
         max_tokens,
         suspended: if set.suspend { Some(true) } else { set.restore.then_some(false) },
+        email: set.email.as_deref().map(|email| Some(email.to_owned()).filter(|email| email != "none")),
         managed_by: None,
         moving: Moving::default(),
     };
@@ -147,6 +148,7 @@ fn as_json(user: &UserRecord) -> Value {
         "suspended": user.suspended,
         "max_tokens": user.max_tokens,
         "active_tokens": user.active,
+        "email": user.email,
         "managed_by": user.managed_by,
         "created": user.created,
     })

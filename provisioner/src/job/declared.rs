@@ -29,6 +29,7 @@ pub fn manifest(name: &ManifestName, published: Readable, tokens: &[Token]) -> M
         tokens: declared.collect(),
         sinks,
         rotation,
+        notify: BTreeMap::new(),
         bounds: Bounds::default(),
     }
 }

@@ -6,6 +6,7 @@
 mod declared;
 mod drift;
 mod due;
+mod notices;
 mod report;
 mod restricted;
 #[cfg(feature = "lambda")]
@@ -17,7 +18,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jiff::Timestamp;
 use latchkey::name::ManifestName;
 use latchkey::service::{Caller, NoteTurnError, Service};
-use latchkey::token::Token;
+use latchkey::token::{Token, TokenKey};
+use latchkey_sinks::reading::Allowances;
 use latchkey_sinks::{ManifestSinks, SinkSet};
 
 use crate::apply::Reporter;
@@ -48,6 +50,8 @@ pub struct Job<'a> {
     pub stop: &'a AtomicBool,
     /// How many places of tokens of which nothing is due a turn looks at.
     pub drift: usize,
+    /// Which hosts receivers of notices may have beside public ones.
+    pub allowances: &'a Allowances,
 }
 
 /// Makes the sinks of a manifest.
@@ -80,6 +84,7 @@ impl Job<'_> {
         let (began, mut report) = (service.now(), Report::default());
         let last = service.last_turn().await?.and_then(|turn| turn.drift);
         self.due((service, caller), began, &mut report).await?;
+        report.notices = self.send(service).await?;
         let drift = self.drift((service, caller), last, &mut report).await?;
         report.stopped |= self.is_stopped();
         service.note_turn(&report.turn((began, service.now()), &caller.actor, drift)).await?;
@@ -96,10 +101,14 @@ impl Job<'_> {
         let mut position = None;
         loop {
             let page = service.due(now, PAGE, position.as_ref()).await?;
-            report.due += page.tokens.len();
-            let longest = page.tokens.iter().filter_map(Token::next_deadline).min();
+            let (tokens, failed) = (page.tokens.iter().map(Token::key).collect::<Vec<TokenKey>>(), report.failed.len());
+            // Of the others something is to be told, and nothing to be done.
+            let step = |token: &Token| token.next_step().filter(|step| *step <= now);
+            let longest = page.tokens.iter().filter_map(step).min();
             report.late_by = report.late_by.max(longest.map_or(0, |due| seconds(due, now)));
-            let due = Due::of(page.tokens);
+            let due: Vec<Token> = page.tokens.into_iter().filter(|token| step(token).is_some()).collect();
+            report.due += due.len();
+            let due = Due::of(due);
             for token in &due.unmanaged {
                 report.expired += usize::from(service.sweep_expired(token).await?);
             }
@@ -109,6 +118,7 @@ impl Job<'_> {
                 }
                 self.manifest((service, caller), manifest, tokens, report).await?;
             }
+            self.tell((service, caller), &tokens, &report.failed[failed..]).await?;
             position = page.next;
             if position.is_none() {
                 return Ok(());

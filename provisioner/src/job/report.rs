@@ -6,6 +6,8 @@ use latchkey::service::{DriftPosition, ManifestTurn, Turn, TurnTrouble};
 use latchkey::token::TokenKey;
 use serde::Serialize;
 
+use crate::notify::Sent;
+
 /// What one turn did.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
@@ -39,6 +41,8 @@ pub struct Report {
     pub looked: usize,
     /// How many tokens were repaired there.
     pub repaired: usize,
+    /// How it went with the notices that waited.
+    pub notices: Sent,
     /// It was stopped before it was through.
     pub stopped: bool,
 }
@@ -63,6 +67,10 @@ pub struct Trouble {
 impl Trouble {
     pub(super) fn new(manifest: &ManifestName, token: &TokenKey, reason: impl Into<String>) -> Self {
         Self { manifest: manifest.clone(), token: token.clone(), reason: reason.into(), hint: None }
+    }
+
+    pub(super) fn is_of(&self, token: &TokenKey) -> bool {
+        self.token == *token
     }
 
     pub(super) fn hint(self, hint: impl Into<String>) -> Self {
@@ -130,8 +138,8 @@ impl Report {
         }
     }
 
-    /// Whether everything that was due and that is the job's was seen to.
+    /// Whether everything that was due and that is the job's was seen to, and no notice was given up.
     pub fn is_good(&self) -> bool {
-        self.failed.is_empty() && self.skipped.is_empty() && !self.stopped
+        self.failed.is_empty() && self.skipped.is_empty() && self.notices.given_up.is_empty() && !self.stopped
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use latchkey::clock::Clock as _;
 use latchkey::lambda::{Done, Failed, Handler, Invocation};
+use latchkey_sinks::reading::Allowances;
 use serde_json::json;
 
 use super::{DRIFT_PLACES, Job, Report};
@@ -38,6 +39,7 @@ impl Handler for Scheduled {
             reporter: &Silent,
             stop: &stop,
             drift: DRIFT_PLACES,
+            allowances: &Allowances::default(),
         };
         let report = job.turn().await;
         timer.abort();
@@ -65,6 +67,8 @@ fn done(report: &Report, now: jiff::Timestamp) -> Done {
             count("failed_again", report.failed_again),
             count("skipped", report.skipped.len()),
             count("overdue", report.overdue),
+            count("notices", report.notices.sent),
+            count("notices_given_up", report.notices.given_up.len()),
             seconds("oldest_unrotated", oldest),
             seconds("late_by", report.late_by),
         ],

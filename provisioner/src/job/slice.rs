@@ -195,7 +195,7 @@ impl Job<'_> {
             if self.is_stopped() && !failed {
                 continue;
             }
-            if !still || token.next_deadline().is_none_or(|due| due > now) {
+            if !still || token.next_step().is_none_or(|due| due > now) {
                 continue;
             }
             report.oldest = report.oldest.into_iter().chain(token.earliest_deadline()).min();

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use latchkey::notice::NoticeKind;
 use schemars::JsonSchema;
 
 use latchkey_sinks::{SinkSettings, aws_secrets_manager, vercel};
@@ -33,6 +34,9 @@ pub struct Document {
     /// When tokens that are due are rotated.
     #[schemars(default)]
     pub rotation: Rotation,
+    /// Who is told of notices about the tokens.
+    #[schemars(default, extend("propertyNames" = { "pattern": "^[a-z][a-z0-9-]{0,63}$" }))]
+    pub notify: BTreeMap<String, Receiver>,
     /// Named sets of permissions.
     #[schemars(default, extend("propertyNames" = { "pattern": "^[a-z][a-z0-9-]{0,63}$" }))]
     pub roles: BTreeMap<String, Role>,
@@ -103,6 +107,100 @@ pub struct Rotation {
     /// Limit of apps that one run restarts for tokens that are due; the others follow in later runs. Default: no limit.
     #[schemars(range(min = 1))]
     pub max_restarts: Option<u32>,
+}
+
+/// Who is told of notices, and how.
+#[derive(Debug, JsonSchema)]
+#[schemars(tag = "type", rename_all = "lowercase")]
+pub enum Receiver {
+    /// A webhook in the form of Standard Webhooks.
+    Webhook(Webhook),
+    /// An incoming webhook of Slack.
+    Slack(Slack),
+    /// Mails by Amazon SES.
+    Email(Email),
+    /// A bus of Amazon EventBridge.
+    EventBridge(EventBridge),
+}
+
+/// A webhook in the form of Standard Webhooks.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Webhook {
+    #[schemars(flatten)]
+    pub told: Told,
+    /// Where the address is: `https`, on a public host.
+    pub url: ReceiverLogin,
+    /// Where the signing secret is: `whsec_` and base64, or a text of at least 24 bytes.
+    pub secret: ReceiverLogin,
+}
+
+/// An incoming webhook of Slack.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Slack {
+    #[schemars(flatten)]
+    pub told: Told,
+    /// Where the address is: `https`, on a public host.
+    pub url: ReceiverLogin,
+}
+
+/// Mails by Amazon SES.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Email {
+    #[schemars(flatten)]
+    pub told: Told,
+    /// Name of the receiver in the service's settings whose addresses get the mails.
+    #[schemars(rename = "use", regex(pattern = "^[a-z][a-z0-9-]{0,63}$"))]
+    pub used: String,
+}
+
+/// A bus of Amazon EventBridge.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct EventBridge {
+    #[schemars(flatten)]
+    pub told: Told,
+    /// Name or ARN of the bus; `default` is the account's own.
+    #[schemars(length(min = 1, max = 1600))]
+    pub bus: String,
+    /// Region of the bus; default: from the AWS environment.
+    pub region: Option<String>,
+    /// Endpoint to use instead of AWS's own.
+    pub endpoint: Option<String>,
+}
+
+// What every receiver has. No doc comment: it would become a part of each description.
+#[derive(Debug, JsonSchema)]
+pub struct Told {
+    /// What it is told of; default: all but `created` and `deleted`.
+    #[schemars(length(min = 1))]
+    pub on: Option<Vec<NoticeKind>>,
+    /// Where a token is seen: an address with `{user}` and `{name}` in it.
+    #[schemars(regex(pattern = "^https?://"), length(max = 500))]
+    pub link: Option<String>,
+}
+
+/// Where the address or the secret of a receiver is; neither is ever in the file itself.
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged, deny_unknown_fields)]
+pub enum ReceiverLogin {
+    /// In an environment variable.
+    Env {
+        /// Its name.
+        env: String,
+    },
+    /// In a file.
+    File {
+        /// The file, relative to the manifest's folder.
+        file: String,
+    },
+    /// In Secrets Manager, below `latchkey/logins/` and the manifest's name.
+    Secret {
+        /// The secret's name.
+        secret: String,
+    },
 }
 
 /// A named set of permissions.

@@ -42,6 +42,7 @@ use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
 use latchkey::role::Permissions;
 use latchkey::token::TokenKey;
 
+use crate::notify::Receiver;
 use latchkey_sinks::reading::Span;
 use latchkey_sinks::{Bounds, PushDeclaration, SinkDeclaration};
 
@@ -68,6 +69,8 @@ pub struct Manifest {
     pub tokens: Vec<TokenDeclaration>,
     /// When what is due is rotated.
     pub rotation: Rotation,
+    /// Who is told of notices about its tokens, by name.
+    pub notify: BTreeMap<String, Receiver>,
     /// Which files its sinks may open.
     pub bounds: Bounds,
 }

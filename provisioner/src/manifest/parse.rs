@@ -8,6 +8,7 @@ use latchkey::name::ManifestName;
 use super::agreement::Parts;
 use super::users::Users;
 use super::{Manifest, Moves, Rotation, links, moving, roles, rotation, service, sinks, tokens, users};
+use crate::notify::{Origin, receivers};
 use latchkey_sinks::SinkDeclaration;
 use latchkey_sinks::reading::snippet::floor;
 use latchkey_sinks::reading::{Allowances, Fault, Faults, Fields, Reading, Severity, masking, syntax};
@@ -47,6 +48,8 @@ fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<Manifest> {
     let defaults = service::defaults(defaults.as_ref(), reading);
     let rotation = fields.section("rotation", reading);
     let rotation = rotation.map_or_else(Rotation::default, |section| rotation::rotation(&section, reading));
+    let notify = fields.section("notify", reading);
+    let notify = notify.map_or_else(BTreeMap::new, |section| receivers(&section, Origin::Manifest, reading));
     let roles = fields.section("roles", reading);
     let roles = roles.map_or_else(BTreeMap::new, |section| roles::roles(&section, &moves, reading));
     let users = fields.section("users", reading);
@@ -74,6 +77,7 @@ fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<Manifest> {
         sinks: sinks.into_iter().filter_map(declaration).collect(),
         tokens,
         rotation,
+        notify,
         bounds,
     })
 }

@@ -23,11 +23,13 @@ pub(crate) struct Stored<'a> {
     pub(crate) rotation: Rotation,
 }
 
-/// Reads a text that has the tables `[sinks.NAME]`, perhaps `[rotation]`, and nothing else, with all that is wrong with it.
+/// Reads a text that has the tables `[sinks.NAME]`, perhaps `[rotation]` and `[notify.NAME]`, and nothing else, with all that is wrong with it.
 pub(crate) fn sinks<'a>(manifest: &'a ManifestName, text: &str) -> (Stored<'a>, Vec<Fault>) {
     let ((sinks, rotation), faults) = reading(manifest, text, |mut fields, reading| {
         let rotation = fields.section("rotation", reading);
         let rotation = rotation.map_or_else(Rotation::default, |section| rotation::rotation(&section, reading));
+        // Who is told is read apart: what is wrong with a receiver stops no rotation.
+        fields.value("notify");
         let section = fields.section("sinks", reading);
         let sinks = section.map_or_else(BTreeMap::new, |section| sinks::sinks(&section, reading));
         fields.finish(reading);

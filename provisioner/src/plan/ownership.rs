@@ -97,6 +97,7 @@ fn user(
         roles: Some(declared.roles.clone()),
         max_tokens: Some(declared.max_tokens),
         suspended: None,
+        email: None,
         managed_by: Some(manifest.name.clone()),
         moving,
     };

@@ -198,6 +198,7 @@ impl Scene {
                 suspended: false,
                 max_tokens: user.max_tokens,
                 active: 1,
+                email: None,
                 managed_by: owner.clone(),
                 moved_to: None,
                 created: at(0),

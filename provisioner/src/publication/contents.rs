@@ -12,12 +12,14 @@ use crate::manifest::{Manifest, TokenDeclaration};
 /// A publication as it is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publication {
-    /// The tables `[sinks.NAME]` that its tokens use, and `[rotation]`, as TOML.
+    /// The tables `[sinks.NAME]` that its tokens use, `[notify.NAME]` and `[rotation]`, as TOML.
     pub sinks: String,
     /// Each token's list `push`, as TOML.
     pub tokens: BTreeMap<TokenKey, String>,
     /// The tokens that the job skips.
     pub skipped: Vec<Skipped>,
+    /// The receivers of notices that the job cannot reach, each with why.
+    pub left_out: BTreeMap<String, String>,
 }
 
 /// A token that the job skips.
@@ -51,9 +53,25 @@ impl Publication {
         let sinks: Table =
             used.into_iter().filter_map(|name| Some((name.to_owned(), in_order(declared?.get(name)?)))).collect();
         let rotation = document.get("rotation").map(|rotation| ("rotation", in_order(rotation)));
-        let tables: Vec<_> = rotation.into_iter().chain([("sinks", Value::Table(sinks))]).collect();
-        Self { sinks: printed(&tables), tokens, skipped }
+        let (notify, left_out) = receivers(manifest, &document);
+        let notify = (!notify.is_empty()).then_some(("notify", Value::Table(notify)));
+        let tables: Vec<_> = notify.into_iter().chain(rotation).chain([("sinks", Value::Table(sinks))]).collect();
+        Self { sinks: printed(&tables), tokens, skipped, left_out }
     }
+}
+
+/// The receivers that the job reaches, and why it does not reach others.
+fn receivers(manifest: &Manifest, document: &Table) -> (Table, BTreeMap<String, String>) {
+    let declared = document.get("notify").and_then(Value::as_table);
+    let (mut published, mut left_out) = (Table::new(), BTreeMap::new());
+    for (name, receiver) in &manifest.notify {
+        match (receiver.unpublishable(), declared.and_then(|declared| declared.get(name))) {
+            (Some(reason), _) => drop(left_out.insert(name.clone(), reason)),
+            (None, Some(table)) => drop(published.insert(name.clone(), in_order(table))),
+            (None, None) => {}
+        }
+    }
+    (published, left_out)
 }
 
 /// A token's row, or why the job skips it.

@@ -107,3 +107,38 @@ async fn a_secret_in_a_wrong_place_is_not_said_again() {
         assert!(!reply.body.to_string().contains(&secret), "{}", reply.body);
     }
 }
+
+#[tokio::test]
+async fn only_admins_decide_where_notices_of_a_user_are_sent() {
+    let scene = Scene::new().await;
+    scene.grant(&["documents:read"], &["reader"], &["ada"]).await;
+    let root = scene.actor("root", "laptop", &["root"]).await;
+    let ada = scene.actor("ada", "laptop", &["reader", "writer"]).await;
+    let job = scene.actor("ci", "job", &["ci-acme"]).await;
+    let there = json!({"email": "ada@example.com"});
+    let reply = root.json("PUT", "/v1/users/ada", &there).await.expect(200);
+    assert_eq!(reply.body["email"], "ada@example.com");
+    for (target, body) in [
+        ("/v1/users/ada", json!({"email": "eve@example.com"})),
+        ("/v1/users/ada", json!({"email": null})),
+        ("/v1/users/ada", json!({"email": "eve@example.com", "manifest": "acme"})),
+        ("/v1/users/new-one", json!({"email": "eve@example.com", "manifest": "acme", "kind": "service"})),
+    ] {
+        assert_eq!(ada.json("PUT", target, &body).await.status(), 403, "{body}");
+        assert_eq!(job.json("PUT", target, &body).await.status(), 403, "{body}");
+    }
+    let without = json!({"manifest": "acme", "kind": "service"});
+    let _ = job.json("PUT", "/v1/users/new-one", &without).await.expect(200);
+    for bad in ["", "ada", "a@b@c", "a b@example.com", "ada@example.com\r\nBcc: eve@example.com"] {
+        let refused = root.json("PUT", "/v1/users/ada", &json!({"email": bad})).await;
+        assert_eq!(refused.status(), 422, "{bad}: {}", refused.body);
+        assert!(refused.body.to_string().contains("/email"), "{}", refused.body);
+    }
+    let shown = ada.get("/v1/users/ada").await.expect(200);
+    assert_eq!(shown.body["email"], "ada@example.com", "and the rest of what is put leaves it alone");
+    let _ = root.json("PUT", "/v1/users/ada", &json!({"email": null})).await.expect(200);
+    assert_eq!(ada.get("/v1/users/ada").await.expect(200).body.get("email"), None);
+    let noted = events(&scene, "user.change").await;
+    let told = |what: &str| noted.iter().filter(|event| event.contains(what)).count();
+    assert_eq!((told("; email set"), told("; email removed"), told("@example.com")), (1, 1, 0), "{noted:?}");
+}

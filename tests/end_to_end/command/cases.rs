@@ -172,6 +172,7 @@ fn changes_of_a_user_who_is_not_there_create_nobody() {
         "--restore",
         "--remove-role reader",
         "--max-tokens 3",
+        "--email annabel@example.com",
         "--suspend --roles reader",
         "--restore --kind service",
     ] {
@@ -180,7 +181,13 @@ fn changes_of_a_user_who_is_not_there_create_nobody() {
         assert!(ran.stderr.contains("did you mean `annabel`?"), "{words}: {}", ran.stderr);
     }
     assert!(!world.run("user list").exits(0).stdout.contains("anabel "));
-    for words in ["", "--roles reader", "--add-role reader", "--kind service --max-tokens 3"] {
+    for words in [
+        "",
+        "--roles reader",
+        "--add-role reader",
+        "--kind service --max-tokens 3",
+        "--kind person --email a@b.example",
+    ] {
         let name = format!("new{}", words.len());
         world.run(&format!("user set {name} {words}")).exits(0);
         assert!(world.run("user list").exits(0).stdout.contains(&name));

@@ -37,6 +37,10 @@ fn users_are_made_changed_and_deleted_when_they_have_no_tokens() {
     world.run("user set ci --roles nobody-made-it").exits(1);
     world.run("user set ci --max-tokens many").exits(1);
     world.run("user set ci --max-tokens default").exits(0);
+    world.run("user set ci --email nobody").exits(1);
+    world.run("user set ci --email ops@example.com").exits(0);
+    world.run("user set ci --email none").exits(0);
+    world.run("user set bob --email bob@example.com").exits(0);
     world.run("user set me").exits(1);
     world.run("token set build-api -u ci").exits(0);
     world.run("user list").exits(0);

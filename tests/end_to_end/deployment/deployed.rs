@@ -10,6 +10,7 @@ use latchkey::lifetime::Seconds;
 use latchkey::secret::Secret;
 use latchkey::service::{Caller, Service};
 use latchkey::table::Table;
+use latchkey_sinks::reading::Allowances;
 use latchkey_sinks::{ManifestSinks, SinkSet};
 use provisioner::apply::Silent;
 use provisioner::job::Job;
@@ -103,7 +104,15 @@ impl Deployed {
         let reach = |_: &Manifest| -> Box<dyn SinkSet> {
             Box::new(ManifestSinks::new(&sinks.sinks, "test-machine", &sinks.bounds))
         };
-        let job = Job { client: &client, holder: "turn", reach: &reach, reporter: &Silent, stop: &stop, drift: 10 };
+        let job = Job {
+            client: &client,
+            holder: "turn",
+            reach: &reach,
+            reporter: &Silent,
+            stop: &stop,
+            drift: 10,
+            allowances: &Allowances::default(),
+        };
         let report = job.turn().await.unwrap();
         self.clock.advance(Seconds(6));
         serde_json::json!(report)

@@ -160,7 +160,7 @@ async fn what_is_put_off_falls_due_again_after_a_pause_that_grows_until_somethin
     let is_due = async || !world.service.due(world.now(), 10, None).await.unwrap().tokens.is_empty();
     let token = read().await.reference();
     world.service.promote(&world.admin, &token, 1).await.unwrap();
-    world.clock.advance(Seconds::days(31));
+    world.clock.advance(Seconds::days(30));
     for minutes in [15, 30, 60] {
         assert!(is_due().await);
         world.service.put_off(&world.admin, &read().await, None).await.unwrap();

@@ -7,6 +7,7 @@
     reason = "a test reports what it did not expect, in short words"
 )]
 
+mod addresses;
 mod audit;
 mod capacity;
 mod clock;
@@ -22,8 +23,10 @@ mod list;
 mod manifests;
 mod model;
 mod moving;
+mod notices;
 mod publication;
 mod roles;
+mod telling;
 mod usage;
 mod users;
 mod verify;

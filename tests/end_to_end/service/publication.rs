@@ -14,7 +14,7 @@ use tests::world::{World, key, name};
 /// A publication whose tokens have these pushes.
 fn publication(sinks: &str, tokens: &[(&str, &str)]) -> Publication {
     let tokens = tokens.iter().map(|(token, push)| (key("ci", token), (*push).to_owned())).collect();
-    Publication { sinks: sinks.to_owned(), tokens, skipped: Vec::new() }
+    Publication { sinks: sinks.to_owned(), tokens, skipped: Vec::new(), left_out: BTreeMap::new() }
 }
 
 fn before() -> Publication {

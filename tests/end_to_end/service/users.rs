@@ -169,3 +169,16 @@ async fn users_are_listed_by_name_and_asked_for_twice_come_once() {
     let twice = world.service.users(&[name("ana"), name("ana"), name("nobody")]).await.unwrap();
     assert_eq!(twice.len(), 1);
 }
+
+#[tokio::test]
+async fn an_email_address_is_kept_until_it_is_removed_and_a_bad_one_changes_nothing() {
+    let world = World::new().await;
+    world.user("ana", &[]).await;
+    let email = |text: Option<&str>| UserChange { email: Some(text.map(str::to_owned)), ..UserChange::default() };
+    let set = world.change_user("ana", email(Some("ana@example.com"))).await;
+    assert_eq!(world.change_user("ana", UserChange::default()).await, set);
+    let refused = world.service.put_user(&world.admin, &name("ana"), &email(Some("ana"))).await;
+    assert!(matches!(refused, Err(UserError::Bounds(_))), "{refused:?}");
+    assert_eq!(world.service.user(&name("ana")).await.unwrap().unwrap().email.as_deref(), Some("ana@example.com"));
+    assert_eq!(world.change_user("ana", email(None)).await.email, None);
+}

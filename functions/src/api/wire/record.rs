@@ -1,6 +1,6 @@
 //! A token's record as the API shows it, and back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -277,9 +277,11 @@ impl TokenRecord {
             highest: self.highest,
             leaving: self.leaving,
             retry: None,
+            told: None,
             ended,
             revision: self.revision,
             uses,
+            addresses: BTreeSet::new(),
         }
     }
 }

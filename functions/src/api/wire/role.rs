@@ -113,6 +113,10 @@ pub struct PutUser {
     /// Whether the user is suspended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended: Option<bool>,
+    /// Where notices of the user's tokens are sent; `null` removes the address.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::token::present")]
+    #[schemars(with = "Option<String>")]
+    pub email: Option<Option<String>>,
     /// The manifest that declares the user; `null` releases it from its manifest.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::token::present")]
     #[schemars(with = "Option<ManifestName>")]
@@ -143,6 +147,9 @@ pub struct UserRecord {
     pub max_tokens: Option<u32>,
     /// How many active tokens there are; those that expired recently may still count.
     pub active: u32,
+    /// Where notices of the user's tokens are sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
     /// The manifest that declares the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<ManifestName>,
@@ -173,6 +180,7 @@ impl From<User> for UserRecord {
             suspended: user.suspended,
             max_tokens: user.max_tokens,
             active: user.active,
+            email: user.email,
             managed_by: user.managed_by,
             moved_to: user.moved_to,
             created: user.created,
@@ -193,6 +201,7 @@ impl From<UserRecord> for User {
             suspended: user.suspended,
             max_tokens: user.max_tokens,
             active: user.active,
+            email: user.email,
             managed_by: user.managed_by,
             moved_to: user.moved_to,
             created: user.created,

@@ -45,8 +45,13 @@ impl<'a> Fields<'a> {
     }
 
     pub fn of_section(section: &Section<'a>, word: &str) -> Self {
+        Self::of_kind(section, word, &format!("{word}s"))
+    }
+
+    /// The same, where the table of all of its kind has a name of its own.
+    pub fn of_kind(section: &Section<'a>, word: &str, kind: &str) -> Self {
         let fields = Self::new(section.table, format!("{word} `{}`", shown(section.key.text)), section.header.clone());
-        Self { section: Some(Named { text: section.key.text, kind: format!("{word}s") }), ..fields }
+        Self { section: Some(Named { text: section.key.text, kind: kind.to_owned() }), ..fields }
     }
 
     /// The value of a field.

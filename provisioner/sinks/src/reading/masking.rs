@@ -9,6 +9,11 @@ use super::fault::{Fault, Span};
 /// The fields whose values are secrets of a sink's own: what stands there is a place where the secret is found.
 pub const LOGINS: &[&str] = &["login", "deploy_hook"];
 
+/// The fields of `[notify.NAME]` that are secrets too: elsewhere a `url` is only an address.
+const NOTIFY_LOGINS: &[&str] = &["url", "secret"];
+/// What the signing secrets of Standard Webhooks begin with.
+const SIGNING_SECRET: &str = "whsec_";
+
 /// The most characters of the file that a message repeats.
 const SHOWN_MAX: usize = 80;
 
@@ -23,6 +28,11 @@ pub fn shown(text: &str) -> String {
         shown.push_str("..");
     }
     shown
+}
+
+/// A text with the secrets of tokens in it masked, to the end.
+pub fn masked(text: &str) -> String {
+    mask(text, &secrets(text))
 }
 
 fn visible(character: char) -> Vec<char> {
@@ -63,6 +73,8 @@ fn joined(spans: &[Span]) -> Vec<Span> {
 pub(super) fn spans(text: &str, faults: &[Fault]) -> Vec<Span> {
     let mut spans = secrets(text);
     spans.extend(plain_logins(text));
+    spans.extend(plain_notify_logins(text));
+    spans.extend(signing_secrets(text));
     spans.extend(faults.iter().filter(|fault| fault.secret).map(|fault| fault.span.clone()));
     spans
 }
@@ -91,6 +103,40 @@ fn secrets(text: &str) -> Vec<Span> {
 /// not show it either.
 fn plain_logins(text: &str) -> Vec<Span> {
     LOGINS.iter().flat_map(|word| plain_values(text, word)).collect()
+}
+
+/// The same for the fields of receivers, in the lines that belong to one.
+fn plain_notify_logins(text: &str) -> Vec<Span> {
+    let (mut spans, mut at, mut inside) = (Vec::new(), 0, false);
+    for line in text.split_inclusive('\n') {
+        let words = line.trim_start();
+        if words.starts_with('[') {
+            inside = words.trim_start_matches(['[', ' ', '"', '\'']).starts_with("notify");
+        }
+        if inside || words.starts_with("notify") {
+            let found = NOTIFY_LOGINS.iter().flat_map(|word| plain_values(line, word));
+            let found = found.filter(|span| !is_reference(&line[..span.start]));
+            spans.extend(found.map(|span| at + span.start..at + span.end));
+        }
+        at += line.len();
+    }
+    spans
+}
+
+/// Whether a value that follows is the name of a secret: `{ secret = "NAME" }`.
+fn is_reference(before: &str) -> bool {
+    let field = before.trim_end().strip_suffix('=').and_then(|before| before.trim_end().strip_suffix("secret"));
+    field.is_some_and(|before| before.trim_end().ends_with('{'))
+}
+
+/// Signing secrets, wherever they are.
+fn signing_secrets(text: &str) -> Vec<Span> {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=_-".contains(byte);
+    let found = text.match_indices(SIGNING_SECRET).map(|(start, _)| {
+        let length = text.as_bytes()[start..].iter().take_while(|byte| is_part(byte)).count();
+        start..start + length
+    });
+    found.filter(|span| span.len() > SIGNING_SECRET.len()).collect()
 }
 
 fn plain_values(text: &str, word: &str) -> Vec<Span> {
@@ -216,5 +262,16 @@ mod tests {
             assert!(!shown(&text).contains("lk_"), "{before}");
         }
         assert_eq!(shown(&"x".repeat(1 << 20)), format!("{}..", "x".repeat(SHOWN_MAX)));
+    }
+
+    #[test]
+    fn what_a_receiver_is_reached_with_is_masked_even_where_nothing_can_be_parsed() {
+        let text = "[service]\nurl = \"https://shown.example\"\n[notify.ops]\nurl = \"https://hidden.example/T0\"\n\
+                    secret = 'hidden-too\nlink = \"https://shown.example\"\nnotify.b = { url = \"https://hidden.example\"\n\
+                    url = { secret = \"latchkey/logins/shown\" }\n[sinks.x]\nx = whsec_c2VjcmV0+/hidden=\n";
+        let masked = mask(text, &spans(text, &[]));
+        assert!(!masked.contains("hidden"), "{masked}");
+        assert_eq!(masked.matches("shown").count(), 3, "{masked}");
+        assert_eq!(masked.len(), text.len());
     }
 }

@@ -1,5 +1,6 @@
 //! Arguments as they are typed.
 
+mod notices;
 mod people;
 mod publish;
 mod runs;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
+pub(super) use notices::{Notify, Settings};
 pub(super) use people::{Bootstrap, Copy, ManifestCommand, ManifestGrant, Role, Serve, User, UserSet};
 pub(super) use publish::Publish;
 pub(super) use runs::{Allow, Apply, Check, ClockFlag, Doctor, Plan, PlanFlags, Rotate, RunFlags, Status};
@@ -132,6 +134,23 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: ManifestCommand,
     },
+    /// Show and change what the service does for all, such as who is told of notices
+    #[command(after_help = "Examples:
+  provision settings set notify.ops '{ type = \"slack\", url = { env = \"SLACK_WEBHOOK_URL\" } }'
+  provision settings show")]
+    Settings {
+        /// What to do.
+        #[command(subcommand)]
+        command: Settings,
+    },
+    /// Test receivers of notices
+    #[command(after_help = "Examples:
+  provision notify test ops")]
+    Notify {
+        /// What to do.
+        #[command(subcommand)]
+        command: Notify,
+    },
     /// Create the first admin token, or replace a lost one
     #[command(after_help = "Examples:
   provision bootstrap --service table:latchkey --out admin.secret
@@ -229,6 +248,8 @@ impl Arguments {
             Command::Bootstrap(bootstrap) => &bootstrap.form,
             Command::Copy(copy) => &copy.form,
             Command::Manifest { command } => command.form(),
+            Command::Settings { command } => command.form(),
+            Command::Notify { command } => command.form(),
             Command::Token { command } => command.form(),
             Command::User { command } => command.form(),
             Command::Role { command } => command.form(),

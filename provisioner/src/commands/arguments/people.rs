@@ -17,6 +17,7 @@ pub(in crate::commands) enum User {
     #[command(after_help = "Examples:
   provision user set ana --roles reader
   provision user set pipeline --kind service --roles ci-job --max-tokens 3
+  provision user set ana --email ana@example.com
   provision user set ana --suspend")]
     Set(UserSet),
     /// List users with their roles and numbers of tokens
@@ -75,6 +76,9 @@ pub(in crate::commands) struct UserSet {
     /// Limit of active tokens: a number, or `default`
     #[arg(long, value_name = "N|default")]
     pub(in crate::commands) max_tokens: Option<String>,
+    /// Email address for notices about the user's tokens: an address, or `none`
+    #[arg(long, value_name = "ADDRESS|none")]
+    pub(in crate::commands) email: Option<String>,
     /// Suspend the user: all of their tokens are invalid until `--restore`
     #[arg(long, conflicts_with = "restore")]
     pub(in crate::commands) suspend: bool,

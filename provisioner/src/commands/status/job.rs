@@ -26,10 +26,10 @@ pub(super) struct JobStatus<'a> {
 impl<'a> JobStatus<'a> {
     pub(super) fn new(view: &'a PublicationView, plan: &'a Plan, now: Timestamp) -> Self {
         let records = || plan.tokens.iter().filter_map(|token| token.record.as_deref());
-        let next = records().filter_map(|token| Some((token, token.next_deadline()?))).min_by_key(|(_, at)| *at);
+        let next = records().filter_map(|token| Some((token, token.next_step()?))).min_by_key(|(_, at)| *at);
         let open = |trouble: &&TurnTrouble| {
             let record = records().find(|record| record.user == trouble.user && record.name == trouble.name);
-            record.is_some_and(|record| record.retry.is_some() || record.next_deadline().is_some_and(|at| at <= now))
+            record.is_some_and(|record| record.retry.is_some() || record.next_step().is_some_and(|at| at <= now))
         };
         let troubles = view.job.iter().flat_map(|job| &job.troubles).filter(open).collect();
         Self { view, now, next, troubles }

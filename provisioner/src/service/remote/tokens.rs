@@ -91,6 +91,7 @@ impl Protocol for Remote {
             roles: change.roles.as_ref().map(|roles| roles.iter().map(ToString::to_string).collect()),
             max_tokens: change.max_tokens,
             suspended: change.suspended,
+            email: change.email.clone(),
             manifest: declared(change.managed_by.as_ref(), &change.moving),
             moved_from,
             moved_to,

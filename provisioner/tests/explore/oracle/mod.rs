@@ -127,6 +127,7 @@ impl Oracle {
             suspended: false,
             max_tokens: None,
             active: 0,
+            email: None,
             managed_by: None,
             moved_to: None,
             created: now,

@@ -1,0 +1,179 @@
+//! Notices at the command line: settings, tests of receivers, and what runs send at their end.
+
+use jiff::Timestamp;
+use serde_json::json;
+use tests::engines::StrictSecretsManager;
+use tests::provision::{DAY, HOUR, Ran, World, secrets_in};
+use tests::receiver::{Got, Receiver, verified};
+
+use super::SIGNING;
+use crate::command::{START, TWO, VAULT};
+
+const NOTIFY: &str = r#"
+[notify.ops]
+type = "webhook"
+on = ["rotated", "leaked", "created", "rotation_failed"]
+url = { env = "WEBHOOK_URL" }
+secret = { env = "WEBHOOK_SECRET" }
+link = "https://tokens.example.com/{user}/{name}"
+"#;
+
+/// Runs a command with what its receiver is reached with in the environment.
+fn run(world: &World, receiver: &Receiver, words: &str) -> Ran {
+    let url = receiver.url("/hidden-path");
+    world.run_in(&[("WEBHOOK_URL", url.as_str()), ("WEBHOOK_SECRET", SIGNING)], words)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_with_a_receiver_tells_it_of_rotations_and_leaks() {
+    let receiver = Receiver::start().await;
+    let world = World::with(&format!("{START}{TWO}{NOTIFY}"));
+    run(&world, &receiver, "apply").exits(0);
+    let first = world.entry(".env", "BUILD_TOKEN");
+    world.clock(31 * DAY);
+    let rotated = run(&world, &receiver, "rotate").exits(0);
+    assert!(
+        rotated.stderr.contains("notices are on from now on, as `tokens.toml` has receivers"),
+        "{}",
+        rotated.stderr
+    );
+    assert!(rotated.stderr.contains("2 notices sent"), "{}", rotated.stderr);
+    run(&world, &receiver, "rotate --compromised build-api --yes").exits(0);
+    let got = receiver.got("/hidden-path");
+    let types: Vec<String> = got.iter().map(|got| got.json()["type"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(types.iter().filter(|kind| *kind == "token.rotated").count(), 3, "{types:?}");
+    assert!(types.contains(&"token.leaked".to_owned()), "{types:?}");
+    let data = got[0].json()["data"].clone();
+    assert_eq!(data["link"], format!("https://tokens.example.com/ci/{}", data["name"].as_str().unwrap()));
+    // No secret in any of them, and the address in nothing that was said.
+    let told = world.told();
+    let sent = format!("{:?}", receiver.all());
+    assert_eq!(secrets_in(&format!("{told}{sent}")), Vec::<String>::new());
+    assert!(!sent.contains(&first) && !told.contains("hidden-path") && !told.contains(SIGNING), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_is_down_stops_no_rotation_and_gets_the_same_notice_later() {
+    let receiver = Receiver::start().await;
+    let world = World::with(&format!("{START}{TWO}{NOTIFY}"));
+    run(&world, &receiver, "apply").exits(0);
+    run(&world, &receiver, "rotate").exits(0);
+    receiver.answer("/hidden-path", 503);
+    world.clock(31 * DAY);
+    let rotated = run(&world, &receiver, "rotate --format json").exits(0).json();
+    assert_eq!(rotated["notices"]["waiting"], 2, "{rotated}");
+    assert_eq!(rotated["notices"]["down"][0]["receiver"], "acme/ops", "{rotated}");
+    assert_eq!(rotated["notices"]["down"][0]["reason"], "`127.0.0.1` answered 503", "{rotated}");
+    receiver.answer("/hidden-path", 200);
+    world.clock(31 * DAY + HOUR);
+    let again = run(&world, &receiver, "rotate --format json").exits(0).json();
+    assert_eq!((&again["notices"]["sent"], &again["notices"]["waiting"]), (&json!(2), &json!(0)), "{again}");
+    let got = receiver.got("/hidden-path");
+    assert_eq!(got.len(), 3, "once while it was down, and each once after");
+    assert!(got[1..].iter().any(|later| later.id() == got[0].id()));
+    // The world's clock is ahead of the receiver's.
+    let seconds = |got: &Got| got.headers["webhook-timestamp"].parse().unwrap();
+    let in_time = got.iter().map(|got| Got { at: Timestamp::from_second(seconds(got)).unwrap(), ..got.clone() });
+    if let Some(good) = verified(&in_time.collect::<Vec<_>>(), SIGNING) {
+        assert_eq!(good, 3);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_is_set_shown_tried_and_removed() {
+    let receiver = Receiver::start().await;
+    let world = World::with(&format!("{START}{TWO}"));
+    world.run("apply").exits(0);
+    let shown = world.run("settings show").exits(0);
+    assert_eq!(shown.stdout, "# notices are off\n");
+    let unknown = world.run("notify test ops").exits(1);
+    assert!(unknown.stderr.contains("there is no receiver `ops` in the service's settings"), "{}", unknown.stderr);
+    let inline = "{ type = \"webhook\", url = { env = \"WEBHOOK_URL\" }, secret = { env = \"WEBHOOK_SECRET\" } }";
+    world.run_words(["settings", "set", "notify.ops", inline]).exits(0);
+    let shown = world.run("settings show").exits(0);
+    assert!(shown.stdout.starts_with("# notices are on\n[notify.ops]\ntype = \"webhook\"\n"), "{}", shown.stdout);
+    let tried = run(&world, &receiver, "notify test ops").exits(0);
+    assert!(tried.stdout.starts_with("`ops` took the test notice `test-"), "{}", tried.stdout);
+    let got = receiver.got("/hidden-path");
+    assert_eq!((got.len(), &got[0].json()["type"]), (1, &json!("test")));
+    receiver.answer("/hidden-path", 302);
+    let refused = run(&world, &receiver, "notify test ops").exits(1);
+    assert!(
+        refused.stderr.contains("`ops` did not take the test notice: `127.0.0.1` answered 302"),
+        "{}",
+        refused.stderr
+    );
+    assert!(refused.stderr.contains("redirects are not followed"), "{}", refused.stderr);
+    assert!(receiver.got("/elsewhere").is_empty());
+    let refused = run(&world, &receiver, "notify test ops --format json").exits(1).json();
+    assert_eq!((&refused["taken"], &refused["reason"]), (&json!(false), &json!("`127.0.0.1` answered 302")));
+    let missing = world.run("notify test ops").exits(1);
+    assert!(missing.stderr.contains("the environment variable `WEBHOOK_URL` is unset or empty"), "{}", missing.stderr);
+    world.run("settings unset notify.ops").exits(0);
+    world.run("settings unset notify.ops").exits(1);
+    world.run("settings unset notify").exits(0);
+    assert_eq!(world.run("settings show --format json").exits(0).json()["notices"]["on"], false);
+    if let Some(good) = verified(&got, SIGNING) {
+        assert_eq!(good, 1);
+    }
+    assert!(!world.told().contains("hidden-path"));
+}
+
+#[test]
+fn what_is_no_setting_changes_nothing_and_shows_no_secret() {
+    let world = World::with(&format!("{START}{TWO}"));
+    world.run("apply").exits(0);
+    let plain = "{ type = \"slack\", url = \"https://hooks.example.com/hidden\" }";
+    let refused = world.run_words(["settings", "set", "notify.ops", plain]).exits(1);
+    assert!(refused.stderr.contains("`notify.ops` has 1 error, nothing was changed"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("hidden"), "{}", refused.stderr);
+    for words in [
+        ["settings", "set", "policy.max_tokens", "3"],
+        ["settings", "set", "notify.Ops", "{ type = \"slack\" }"],
+        ["settings", "set", "notify.ops", "{ type = \"pigeon\" }"],
+        ["settings", "set", "notify.ops", "type = "],
+    ] {
+        world.run_words(words).exits(1);
+    }
+    assert_eq!(world.run("settings show").exits(0).stdout, "# notices are off\n");
+}
+
+/// The job has no file: it goes by what is published, and reads what receivers are reached with in Secrets Manager.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_job_tells_the_receivers_that_a_manifest_has_published() {
+    let (receiver, manager) = (Receiver::start().await, StrictSecretsManager::start().await);
+    let person = manager.person("eu-west-1");
+    for (name, value) in [("url", receiver.url("/hidden-path")), ("secret", SIGNING.to_owned())] {
+        let name = format!("latchkey/logins/acme/{name}");
+        person.call("CreateSecret", json!({ "Name": name, "SecretString": value })).await;
+    }
+    let ours =
+        "url = { secret = \"latchkey/logins/acme/url\" }\nsecret = { secret = \"latchkey/logins/acme/secret\" }\n";
+    let notify = format!(
+        "[notify.ops]\ntype = \"webhook\"\n{ours}\n[notify.here]\ntype = \"slack\"\nurl = {{ env = \"SLACK_WEBHOOK_URL\" }}\n"
+    );
+    let world = World::with(&format!("{START}{VAULT}{notify}"));
+    let endpoint = manager.url();
+    let environment = [
+        ("AWS_ACCESS_KEY_ID", "AKIATEST"),
+        ("AWS_SECRET_ACCESS_KEY", "login"),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ENDPOINT_URL", endpoint.as_str()),
+    ];
+    world.run_in(&environment, "apply").exits(0);
+    let published = world.run_in(&environment, "publish").exits(0);
+    assert!(published.stderr.contains("notices are on from now on"), "{}", published.stderr);
+    assert!(
+        published.stdout.contains("not told by the job: the receiver `here`: its `url` is"),
+        "{}",
+        published.stdout
+    );
+    world.run("manifest grant acme --entry aws-secrets-manager:account=123456789012,region=eu-west-1,*").exits(0);
+    world.write("tokens.toml", "manifest = \"nothing\"\n[service]\nembedded = \"latchkey.db\"\n");
+    world.clock(31 * DAY);
+    let turn = world.run_in(&environment, "rotate --published --format json").exits(0).json();
+    assert_eq!((&turn["done"], &turn["notices"]["sent"]), (&json!(1), &json!(1)), "{turn}");
+    let got = receiver.got("/hidden-path");
+    assert_eq!((got.len(), &got[0].json()["type"]), (1, &json!("token.rotated")));
+    assert!(!world.told().contains("hidden-path"));
+}
