@@ -70,6 +70,22 @@ async fn the_first_address_is_no_news_and_each_new_one_is_told_once_by_whichever
 }
 
 #[tokio::test]
+async fn of_two_processes_that_see_a_new_address_at_once_one_tells() {
+    let (world, valid) = used(told(Engine::chosen()).await).await;
+    let other = world.another(2).await;
+    // One has found that it is new, and is overtaken before it says so.
+    world.store.faults.hold_after(1);
+    let overtaken = note(&world.service, &valid, "192.0.2.2");
+    let faster = async {
+        world.store.faults.held().await;
+        note(&other, &valid, "192.0.2.2").await;
+        world.store.faults.release();
+    };
+    tokio::join!(overtaken, faster);
+    assert_eq!(news(&world).await, ["192.0.2.2"]);
+}
+
+#[tokio::test]
 async fn a_known_address_costs_no_more_calls_than_a_use_without_one() {
     let (world, valid) = used(told(Engine::chosen()).await).await;
     note(&world.service, &valid, "192.0.2.2").await;

@@ -102,3 +102,22 @@ fn short_names_are_told_apart_and_come_back() {
         assert_eq!((shorter(short), longer(long)), (None, None), "no name is both");
     }
 }
+
+/// What is noted beside the record, and outside its revision, is an attribute of its own.
+#[test]
+fn addresses_and_what_was_told_are_read_and_written_as_they_are() {
+    let mut item = stored();
+    let addresses = vec!["192.0.2.1".to_owned(), "2001:db8:1:2::/64".to_owned()];
+    item.insert("use_addresses".to_owned(), AttributeValue::Ss(addresses.clone()));
+    let told = json!({"n": 2, "x": 1_780_142_460_000_i64, "m": 7, "o": true, "f": 1_780_000_000_000_i64});
+    item.insert("told".to_owned(), attribute(&told));
+    let token = decode_token(item.clone()).unwrap();
+    assert_eq!(token.addresses.iter().collect::<Vec<_>>(), addresses.iter().collect::<Vec<_>>());
+    assert_eq!((token.uses.len(), token.told.as_ref().unwrap().mark), (1, Some(7)));
+    let written = encode_token(&token).unwrap();
+    for (name, value) in &item {
+        // What was told decides what is told next, and so when it is due.
+        assert_eq!(written.get(name).filter(|_| name != DUE_SK), Some(value).filter(|_| name != DUE_SK), "{name}");
+    }
+    assert_eq!(written.len(), item.len());
+}
