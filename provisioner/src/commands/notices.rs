@@ -1,4 +1,4 @@
-//! `provision notify test`, and what runs do at their end: what waits is sent, and what became of it is shown.
+//! `provision notify test`, and what runs do at their end: what waits is sent, and how that went is shown.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -11,10 +11,11 @@ use super::arguments::{Allow, Notify};
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use super::settings::operated;
-use crate::apply::Failure;
+use crate::apply::Outcome;
 use crate::manifest::Manifest;
 use crate::notify::{self, Failed, Message, Post, Receiver, Sender, Sent, Taken, Way};
 use crate::output::{Format, Printer};
+use crate::plan::{self, Labels, Plan, Tone};
 use crate::service::remote::request_id;
 use crate::service::{Client, ServiceError};
 
@@ -97,30 +98,36 @@ fn unknown(place: &str, name: &str, names: &[&String]) -> Fault {
     Fault::new(format!("there is no receiver `{name}` in {place}")).hint(hint)
 }
 
+/// The tokens that a run could not bring in sync, each with why.
+pub(super) fn failed(plan: Option<&Plan>, outcome: &Outcome, labels: &Labels) -> Vec<Failed> {
+    let tokens = || plan.into_iter().flat_map(|plan| &plan.tokens);
+    let blocked = tokens().filter(|token| !token.blocked.is_empty()).map(|token| {
+        let remark = plan::remarks(token, labels).into_iter().find(|remark| remark.tone == Tone::Problem);
+        Failed { token: token.key(), reason: remark.map_or_else(|| "blocked".to_owned(), |remark| remark.text) }
+    });
+    let tried = tokens().filter_map(|token| {
+        let token = token.key();
+        let failure = outcome.failures.iter().find(|failure| failure.subject == token.to_string())?;
+        Some(Failed { token, reason: failure.message.clone() })
+    });
+    tried.chain(blocked).collect()
+}
+
 /// Tells and sends what there is, at the end of a run of a manifest. `None` where notices are off, or the table is not at
 /// hand: then the scheduled job does it. Nothing of it fails the run, which is done.
 pub(super) async fn at_the_end(
     printer: Printer,
     (client, manifest): (&Client, &Manifest),
-    failures: &[Failure],
+    failed: &[Failed],
     (allowances, stop): (&Allowances, &AtomicBool),
 ) -> Option<Sent> {
     let (service, caller) = client.operated()?;
-    let failed: Vec<Failed> = manifest
-        .tokens
-        .iter()
-        .filter_map(|token| {
-            let token = token.key();
-            let failure = failures.iter().find(|failure| failure.subject == token.to_string())?;
-            Some(Failed { token, reason: failure.message.clone() })
-        })
-        .collect();
     let post = Post { service, at_hand: Some(manifest), allowances, stop };
     let sent = async {
         if !notify::settings(service).await?.on {
             return Ok(None);
         }
-        notify::tell_due((service, caller), &failed).await?;
+        notify::tell_due((service, caller), failed).await?;
         post.turn().await.map(Some)
     };
     match sent.await {

@@ -213,7 +213,10 @@ async fn leased(
     }
     let failed = total.failures.iter().map(|failure| failure.subject.clone()).collect();
     let notices = match wish.notify {
-        Some(allowances) => notices::at_the_end(printer, (client, manifest), &total.failures, (allowances, stop)).await,
+        Some(allowances) => {
+            let failed = notices::failed(last.as_ref(), &total, &labels);
+            notices::at_the_end(printer, (client, manifest), &failed, (allowances, stop)).await
+        }
         None => None,
     };
     let end = Ending { plan: last.as_ref(), changed, total: &total, labels: &labels, notices: notices.as_ref() };

@@ -91,7 +91,7 @@ async fn a_receiver_is_set_shown_tried_and_removed() {
     let inline = "{ type = \"webhook\", url = { env = \"WEBHOOK_URL\" }, secret = { env = \"WEBHOOK_SECRET\" } }";
     world.run_words(["settings", "set", "notify.ops", inline]).exits(0);
     let shown = world.run("settings show").exits(0);
-    assert!(shown.stdout.starts_with("# notices are on\n[notify.ops]\ntype = \"webhook\"\n"), "{}", shown.stdout);
+    assert_eq!(shown.stdout, format!("# notices are on\nnotify.ops = {inline}\n"));
     let tried = run(&world, &receiver, "notify test ops").exits(0);
     assert!(tried.stdout.starts_with("`ops` took the test notice `test-"), "{}", tried.stdout);
     let got = receiver.got("/hidden-path");
@@ -176,4 +176,27 @@ async fn the_job_tells_the_receivers_that_a_manifest_has_published() {
     let got = receiver.got("/hidden-path");
     assert_eq!((got.len(), &got[0].json()["type"]), (1, &json!("token.rotated")));
     assert!(!world.told().contains("hidden-path"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_that_cannot_be_done_is_told_once_a_day_and_names_no_secret() {
+    let receiver = Receiver::start().await;
+    let world = World::with(&format!("{START}{TWO}{NOTIFY}"));
+    run(&world, &receiver, "apply").exits(0);
+    run(&world, &receiver, "rotate").exits(0);
+    let first = world.read(".env");
+    std::fs::remove_file(world.path(".env")).unwrap();
+    std::fs::create_dir(world.path(".env")).unwrap();
+    for (seconds, told) in [(31 * DAY, 2), (31 * DAY + HOUR, 2), (32 * DAY + 2 * HOUR, 4)] {
+        world.clock(seconds);
+        assert_ne!(run(&world, &receiver, "rotate").code, Some(0));
+        let got = receiver.got("/hidden-path");
+        let failed = got.iter().filter(|got| got.json()["type"] == "token.rotation_failed");
+        assert_eq!(failed.count(), told, "{got:?}");
+    }
+    let detail = receiver.got("/hidden-path")[0].json()["data"]["detail"].as_str().unwrap().to_owned();
+    assert!(detail.starts_with("version 1: ") && detail.contains(".env"), "{detail}");
+    let all = format!("{:?}", receiver.all());
+    let secrets = secrets_in(&first);
+    assert!(secrets.len() == 2 && secrets.iter().all(|secret| !all.contains(secret)));
 }
