@@ -47,7 +47,11 @@ impl Deployed {
         let http = engine.clone();
         let table = Table::new(client(http, "http://embedded.invalid"), "latchkey");
         table.create_if_absent().await.unwrap();
-        let operator = Service::open(table, clock.clone(), Arc::new(SeededEntropy::new(99))).await.unwrap();
+        let mut operator = Service::open(table, clock.clone(), Arc::new(SeededEntropy::new(99))).await.unwrap();
+        // With notices, which more is written for.
+        let mut policy = operator.policy().clone();
+        policy.notices.on = true;
+        operator.set_policy(policy).await.unwrap();
         let caller = Caller::operator("here");
         let admin = operator.bootstrap(&caller, &key("root", "first"), None, false).await.unwrap().secret;
         let mut functions = BTreeMap::new();
@@ -66,6 +70,18 @@ impl Deployed {
     }
 
     pub(super) async fn ask_as(&mut self, secret: &str, method: &str, path: &str, body: Value, wanted: u16) -> Value {
+        self.ask_from(HERE, secret, (method, path), body, wanted).await
+    }
+
+    /// The same from another address.
+    pub(super) async fn ask_from(
+        &mut self,
+        from: &str,
+        secret: &str,
+        (method, path): (&str, &str),
+        body: Value,
+        wanted: u16,
+    ) -> Value {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let (function, route) = route(method, path);
         let api = &self.functions[function.as_str()].1;
@@ -80,7 +96,7 @@ impl Deployed {
             query: query.to_owned(),
             headers,
             body,
-            source: Some(HERE.parse().unwrap()),
+            source: Some(from.parse().unwrap()),
             id: "request".to_owned(),
         };
         let Reply { response, record: Record { internal, .. } } = api.handle(request).await;
@@ -92,6 +108,7 @@ impl Deployed {
         // As the functions do after a reply.
         api.service().write_first_uses().await.unwrap();
         api.service().flush_usage().await.unwrap();
+        api.service().reread_notices().await.unwrap();
         // No function rests on what another one has in its memory.
         self.clock.advance(Seconds(6));
         serde_json::from_str(&text).unwrap_or_default()
@@ -118,9 +135,9 @@ impl Deployed {
         serde_json::json!(report)
     }
 
-    pub(super) async fn authorize(&self, secret: &str) {
+    pub(super) async fn authorize(&self, from: &str, secret: &str) {
         let api = &self.functions[Function::AUTHORIZE.as_str()].1;
-        let from: Option<IpAddr> = Some(HERE.parse().unwrap());
+        let from: Option<IpAddr> = Some(from.parse().unwrap());
         let verdict = api.authorize(secret, from).await.verdict.unwrap();
         assert!(matches!(verdict, latchkey::service::Verdict::Valid(_)));
         api.service().write_first_uses().await.unwrap();

@@ -59,12 +59,36 @@ async fn use_everything(all: &mut Deployed) {
     all.ask("PUT", &format!("{tokens}/notebook/roles"), json!({"roles": ["reader"]}), 200).await;
     // Checks, also by who may not ask.
     all.ask("POST", "/v1/introspect", json!({"token": secret, "client_ip": HERE}), 200).await;
-    all.authorize(&secret).await;
+    all.authorize(HERE, &secret).await;
     all.ask_as(&secret, "POST", "/v1/introspect", json!({"token": secret}), 403).await;
     manifests(all).await;
+    from_elsewhere(all, &secret).await;
     gains(all).await;
     scheduled(all).await;
     ends(all, &secret).await;
+}
+
+/// A use from a new address is told, whichever function notes it.
+async fn from_elsewhere(all: &mut Deployed, secret: &str) {
+    let none = Value::Null;
+    let mut addresses = (2..).map(|last| format!("192.0.2.{last}"));
+    let mut from = || addresses.next().unwrap();
+    let tokens = "/v1/users/ana/tokens";
+    let asked = [
+        ("GET", "/v1/me".to_owned(), none.clone(), 200),
+        ("POST", tokens.to_owned(), json!({"name": "elsewhere"}), 403),
+        ("DELETE", format!("{tokens}/elsewhere"), none.clone(), 404),
+        ("PUT", format!("{tokens}/notebook/roles"), json!({"roles": ["writer"]}), 403),
+        ("POST", format!("{tokens}/notebook/versions"), json!({"id": "0123456789abcdef"}), 403),
+        ("GET", "/v1/manifests/acme".to_owned(), none, 404),
+        ("POST", "/v1/introspect".to_owned(), json!({"token": secret}), 403),
+    ];
+    for (method, path, body, wanted) in asked {
+        all.ask_from(&from(), secret, (method, &path), body, wanted).await;
+        // Two of one version in a quarter of an hour are one note.
+        all.clock.advance(Seconds::minutes(16));
+    }
+    all.authorize(&from(), secret).await;
 }
 
 /// What the job delivers to here: it asks the table for the same, whatever a place is.
@@ -205,7 +229,7 @@ async fn manifests(all: &mut Deployed) {
         all.ask_as(&job, "PUT", &delivery, json!({"id": id, "state": "delivered", "receipt": "r"}), 200).await;
         all.ask_as(&job, "POST", &format!("{versions}/{version}/promote"), json!({"id": id}), 200).await;
     }
-    all.authorize(&secret).await;
+    all.authorize(HERE, &secret).await;
     all.clock.advance(Seconds::hours(60));
     let record = all.ask_as(&job, "GET", &format!("{acme}/tokens"), none.clone(), 200).await;
     let revision = &record["tokens"][0]["revision"];

@@ -24,7 +24,7 @@ pub struct Access {
     pub index: Option<String>,
     /// The partition key's value.
     pub key: String,
-    /// The attributes that an update names, its keys included; of other actions none are kept.
+    /// The attributes that a write names, its keys included; of other actions none are kept.
     pub attributes: BTreeSet<String>,
 }
 
@@ -53,15 +53,37 @@ impl Recorder {
         let mut seen = self.seen.lock();
         seen.0 += 1;
         let number = seen.0;
-        let attributes = if operation == "UpdateItem" { attributes(&body) } else { BTreeSet::new() };
-        let access =
-            |(action, index, key)| Access { request: number, action, index, key, attributes: attributes.clone() };
-        seen.1.extend(accesses(operation, &body).into_iter().map(access));
+        let mut attributes = attributes(operation, &body).into_iter();
+        let accesses = accesses(operation, &body).into_iter().map(|(action, index, key)| {
+            let attributes = attributes.next().unwrap_or_default();
+            Access { request: number, action, index, key, attributes }
+        });
+        seen.1.extend(accesses);
     }
 }
 
-/// The top-level attributes that an update names, as IAM lists them.
-fn attributes(body: &Value) -> BTreeSet<String> {
+/// The top-level attributes that each write of a request names, as IAM lists them; of other requests none.
+fn attributes(operation: &str, body: &Value) -> Vec<BTreeSet<String>> {
+    let put = |write: &Value| write["Item"].as_object().expect("an item").keys().cloned().collect();
+    match operation {
+        "UpdateItem" => vec![updated(body)],
+        "PutItem" => vec![put(body)],
+        "TransactWriteItems" => {
+            let writes = body["TransactItems"].as_array().expect("writes").iter();
+            let written = writes.flat_map(|write| write.as_object().expect("a write"));
+            let named = |(kind, write): (&String, &Value)| match kind.as_str() {
+                "Put" => put(write),
+                "Update" => updated(write),
+                _ => BTreeSet::new(),
+            };
+            written.map(named).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The top-level attributes that an update names.
+fn updated(body: &Value) -> BTreeSet<String> {
     let names = &body["ExpressionAttributeNames"];
     let text = |field: &str| body[field].as_str().unwrap_or_default().to_owned();
     let expressions = format!("{} {}", text("UpdateExpression"), text("ConditionExpression"));
