@@ -57,7 +57,7 @@ pub struct Done {
     pub metrics: Vec<(&'static str, &'static str, f64)>,
 }
 
-/// Why an invocation failed: Lambda invokes a schedule's function once more, and keeps the event in the end.
+/// Why an invocation failed: Lambda invokes the function twice more, and keeps the event in the end.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Failed {

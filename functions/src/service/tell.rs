@@ -14,8 +14,13 @@ impl Service {
     /// # Errors
     /// When the table cannot be read or written.
     pub async fn due_notices(&self, caller: &Caller, token: &Token) -> Result<usize, TableError> {
+        const KINDS: [NoticeKind; 2] = [NoticeKind::Expiring, NoticeKind::Overdue];
+        // Most have nothing to tell, and cost no read.
+        if KINDS.into_iter().all(|kind| token.telling(kind, self.now()).is_none()) {
+            return Ok(0);
+        }
         let (mut queued, mut found) = (0, self.load(&token.key()).await?);
-        for kind in [NoticeKind::Expiring, NoticeKind::Overdue] {
+        for kind in KINDS {
             let Some(read) = found.as_ref().filter(|read| read.id == token.id) else { break };
             if read.telling(kind, self.now()).is_some() {
                 queued += usize::from(self.tell(caller, read, kind, None).await?);

@@ -178,8 +178,11 @@ impl Service {
         let mut noted = self.note(first, network).await?;
         if let (None, Some(network)) = (&noted, network) {
             // From a network that is not known, or the token is gone.
-            let told = self.tell_new_address(first, network).await?;
-            noted = self.note(first, Some(network).filter(|_| told)).await?;
+            let told = self.tell_new_address(first, network).await;
+            // The use is noted whatever becomes of telling: that a version ends rests on it.
+            let is_told = told.as_ref().is_ok_and(|told| *told);
+            noted = self.note(first, Some(network).filter(|_| is_told)).await?;
+            told?;
         }
         let Some(noted) = noted else { return Ok(Known::Any) };
         let known = Known::of(&noted, network);

@@ -167,7 +167,7 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
                         run.reporter.done(&format!("token `{subject}`"), &words);
                     }
                     // Hundreds of tokens that a stopped run left alone would bury what went wrong.
-                    if failure.message != stage::STOPPED {
+                    if !failure.is_stop() {
                         run.reporter.failed(&failure);
                     }
                     outcome.failures.push(failure);
@@ -177,7 +177,7 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Res
     }
     written.tell(run, &mut outcome).await;
     // A stop that came when all was done has stopped nothing.
-    outcome.stopped |= outcome.failures.iter().any(|failure| failure.message == stage::STOPPED);
+    outcome.stopped |= outcome.failures.iter().any(Failure::is_stop);
     Ok(outcome)
 }
 

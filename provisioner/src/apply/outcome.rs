@@ -1,5 +1,7 @@
 //! What a run did, and what it could not do.
 
+use super::stage::STOPPED;
+
 /// Something that a run could not do for one token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -13,6 +15,13 @@ pub struct Failure {
     pub hint: String,
     /// Whether running again can help although nobody changes anything.
     pub passes: bool,
+}
+
+impl Failure {
+    /// Whether nothing went wrong: the run was stopped before it came to this.
+    pub fn is_stop(&self) -> bool {
+        self.message == STOPPED
+    }
 }
 
 /// What a run did.

@@ -124,6 +124,7 @@ pub(super) async fn at_the_end(
     let (service, caller) = client.operated()?;
     let post = Post { service, at_hand: Some(manifest), allowances, stop };
     let sent = async {
+        service.reread_notices().await?;
         if !notify::settings(service).await?.on {
             return Ok(None);
         }

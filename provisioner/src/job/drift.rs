@@ -47,13 +47,14 @@ impl Job<'_> {
                 token.managed_by.as_ref() == Some(&manifest) && token.ended.is_none() && !is_put_off(token)
             });
             let places = |token: &Token| token.places.len().max(1);
-            let mut own = Report::default();
-            self.manifest((service, caller), &manifest, &tokens, &mut own).await?;
+            let own = self.manifest((service, caller), &manifest, &tokens).await?;
+            // Who has to be told of what is left to others is told when something is due of it.
+            let own = Report { skipped: Vec::new(), ..own };
+            self.note((service, caller), &manifest, &own).await?;
             // What a turn may do is bounded by places; the last token's may be more than are left.
             report.looked += tokens.iter().map(places).sum::<usize>();
             report.repaired += own.done;
-            // Who has to be told of what is left to others is told when something is due of it.
-            report.absorb(Report { done: 0, skipped: Vec::new(), ..own });
+            report.absorb(Report { done: 0, ..own });
             position = match page.next {
                 Some(last) => Some(DriftPosition { manifest, after: Some(last) }),
                 None => at_its_end,

@@ -81,6 +81,8 @@ impl Job<'_> {
         let (service, caller) = self.client.operated().ok_or_else(|| {
             ServiceError::refused("needs_table", "the scheduled job needs the table of the service, not a server")
         })?;
+        // It may have run for days; whoever is to be told may be set meanwhile.
+        service.reread_notices().await?;
         let (began, mut report) = (service.now(), Report::default());
         let last = service.last_turn().await?.and_then(|turn| turn.drift);
         self.due((service, caller), began, &mut report).await?;
@@ -114,13 +116,15 @@ impl Job<'_> {
             }
             for (manifest, tokens) in &due.managed {
                 if self.is_stopped() {
-                    return Ok(());
+                    break;
                 }
-                self.manifest((service, caller), manifest, tokens, report).await?;
+                let own = self.manifest((service, caller), manifest, tokens).await?;
+                self.note((service, caller), manifest, &own).await?;
+                report.absorb(own);
             }
             self.tell((service, caller), &tokens, &report.failed[failed..]).await?;
             position = page.next;
-            if position.is_none() {
+            if position.is_none() || self.is_stopped() {
                 return Ok(());
             }
         }
@@ -130,19 +134,18 @@ impl Job<'_> {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Brings tokens of one manifest in sync, under its lease, and notes for its runner what came of it.
+    /// Brings tokens of one manifest in sync, under its lease.
     async fn manifest(
         &self,
         (service, caller): (&Service, &Caller),
         manifest: &ManifestName,
         tokens: &[Token],
-        report: &mut Report,
-    ) -> Result<(), ServiceError> {
-        let Some(publication) = service.publication(manifest).await? else {
-            report.unpublished += tokens.len();
-            return Ok(());
-        };
+    ) -> Result<Report, ServiceError> {
         let mut own = Report::default();
+        let Some(publication) = service.publication(manifest).await? else {
+            own.unpublished += tokens.len();
+            return Ok(own);
+        };
         for tokens in tokens.chunks(slice::SLICE) {
             // Renewed for each slice: a lease lasts a minute, and safety does not rest on it.
             let how = crate::service::Take::Own { steal: false };
@@ -157,14 +160,21 @@ impl Job<'_> {
                 break;
             }
         }
-        if let Some(turn) = own.of_manifest(service.now()) {
-            service.note_manifest_turn(caller, manifest, &turn).await.map_err(|error| match error {
-                NoteTurnError::Table(error) => ServiceError::from(error),
-                denied => ServiceError::refused("denied", denied.to_string()),
-            })?;
-        }
-        report.absorb(own);
-        Ok(())
+        Ok(own)
+    }
+
+    /// Notes for whoever runs a manifest what came of it.
+    async fn note(
+        &self,
+        (service, caller): (&Service, &Caller),
+        manifest: &ManifestName,
+        own: &Report,
+    ) -> Result<(), ServiceError> {
+        let Some(turn) = own.of_manifest(service.now()) else { return Ok(()) };
+        service.note_manifest_turn(caller, manifest, &turn).await.map_err(|error| match error {
+            NoteTurnError::Table(error) => ServiceError::from(error),
+            denied => ServiceError::refused("denied", denied.to_string()),
+        })
     }
 }
 

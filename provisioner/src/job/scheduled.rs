@@ -7,7 +7,7 @@ use std::time::Duration;
 use latchkey::clock::Clock as _;
 use latchkey::lambda::{Done, Failed, Handler, Invocation};
 use latchkey_sinks::reading::Allowances;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{DRIFT_PLACES, Job, Report};
 use crate::apply::Silent;
@@ -48,6 +48,13 @@ impl Handler for Scheduled {
     }
 }
 
+/// How many failures, skipped tokens and the like a line of the log names: CloudWatch cuts a line that is too long, and its
+/// metrics with it. The metrics count all of them.
+const TOLD_MAX: usize = 50;
+
+/// The longest text in it, in characters.
+const TEXT_MAX: usize = 500;
+
 /// A turn's line: what it did, and how late it is.
 fn done(report: &Report, now: jiff::Timestamp) -> Done {
     let oldest = report.oldest.map_or(0, |since| super::seconds(since, now));
@@ -59,7 +66,7 @@ fn done(report: &Report, now: jiff::Timestamp) -> Done {
         reply: json!({ "due": report.due, "done": report.done, "failed": report.failed.len() }),
         outcome: if report.is_good() { "done" } else { "incomplete" },
         is_good: report.is_good(),
-        report: json!(report),
+        report: told(report),
         metrics: vec![
             count("due", report.due),
             count("rotated", report.rotated),
@@ -72,5 +79,40 @@ fn done(report: &Report, now: jiff::Timestamp) -> Done {
             seconds("oldest_unrotated", oldest),
             seconds("late_by", report.late_by),
         ],
+    }
+}
+
+/// A report as a line of the log has it.
+fn told(report: &Report) -> Value {
+    let mut told = json!(report);
+    for list in ["/failed", "/skipped", "/busy", "/notices/given_up", "/notices/down"] {
+        let Some(list) = told.pointer_mut(list).and_then(Value::as_array_mut) else { continue };
+        list.truncate(TOLD_MAX);
+        for field in list.iter_mut().filter_map(Value::as_object_mut).flat_map(serde_json::Map::values_mut) {
+            // A hint may name all that a manifest is granted.
+            if let Some(text) = field.as_str().filter(|text| text.chars().count() > TEXT_MAX) {
+                *field = json!(text.chars().take(TEXT_MAX).chain("..".chars()).collect::<String>());
+            }
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use latchkey::token::TokenKey;
+
+    use super::*;
+    use crate::job::Trouble;
+
+    #[test]
+    fn a_line_of_many_failures_fits_a_log_and_its_metrics_count_all_of_them() {
+        let token = TokenKey::new("ci".parse().unwrap(), "api".parse().unwrap());
+        let trouble = Trouble::new(&"acme".parse().unwrap(), &token, "x".repeat(1000));
+        let report =
+            Report { failed: vec![trouble.clone(); 10_000], skipped: vec![trouble; 10_000], ..Report::default() };
+        let done = done(&report, jiff::Timestamp::UNIX_EPOCH);
+        assert!(done.report.to_string().len() < 200_000);
+        assert!(done.metrics.contains(&("failed", "Count", 10_000.0)) && !done.is_good);
     }
 }

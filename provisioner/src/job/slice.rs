@@ -45,7 +45,7 @@ impl Job<'_> {
         (name, tokens): (&ManifestName, &[Token]),
         report: &mut Report,
     ) -> Result<(), ServiceError> {
-        let keys: Vec<TokenKey> = tokens.iter().map(Token::key).collect();
+        let (keys, failed): (Vec<TokenKey>, usize) = (tokens.iter().map(Token::key).collect(), report.failed.len());
         let rows = service.published_of(name, &keys).await?;
         let rows: BTreeMap<TokenKey, String> = rows.into_iter().map(|row| (row.key(), row.push)).collect();
         let texts = rows.iter().map(|(token, push)| (token, push.as_str()));
@@ -76,6 +76,7 @@ impl Job<'_> {
                 went = self.run(manifest, tokens, (&grant, &refused), report).await?;
             }
         }
+        went.failed.extend(report.failed[failed..].iter().map(|trouble| trouble.token.clone()));
         self.put_off((service, caller), (name, tokens), &went, report).await
     }
 
@@ -125,7 +126,8 @@ impl Job<'_> {
             let outcome = apply(&run, &plan, &observation).await?;
             done += outcome.done;
             if !outcome.another_pass || outcome.stopped || pass == PASSES {
-                for failure in &outcome.failures {
+                // What a stopped turn did not come to stays due, and is no failure.
+                for failure in outcome.failures.iter().filter(|failure| !failure.is_stop()) {
                     let Some(token) = client.tokens.iter().find(|token| failure.subject == token.to_string()) else {
                         continue;
                     };
@@ -175,7 +177,8 @@ impl Job<'_> {
         manifest.tokens = kept;
     }
 
-    /// What is still due falls due again later; what the turn did not come to stays due.
+    /// What is still due, and what failed although nothing was due, is tried again after a pause; what the turn did not come
+    /// to stays due.
     async fn put_off(
         &self,
         (service, caller): (&Service, &Caller),
@@ -191,11 +194,13 @@ impl Job<'_> {
             report.rotated += usize::from(was.is_some_and(|was| is_newer(&token, was)));
             let failed = went.failed.contains(&token.key());
             report.overdue += usize::from(still && token.due().is_some_and(|due| OVERDUE.after(due) <= now));
-            report.failed_again += usize::from(failed && was.is_some_and(|was| was.retry.is_some()));
+            let failed_before = was.and_then(|was| was.retry).is_some_and(|retry| !retry.waits);
+            report.failed_again += usize::from(failed && failed_before);
             if self.is_stopped() && !failed {
                 continue;
             }
-            if !still || token.next_step().is_none_or(|due| due > now) {
+            let is_due = token.next_step().is_some_and(|due| due <= now);
+            if !still || !(is_due || failed) {
                 continue;
             }
             report.oldest = report.oldest.into_iter().chain(token.earliest_deadline()).min();

@@ -45,7 +45,7 @@ async fn value(person: &Person) -> String {
 async fn until(stack: &Stack, what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let waited = async {
         while !holds().await {
-            tokio::time::sleep(Duration::from_millis(500)).await;
+            tokio::time::sleep(Duration::from_secs(2)).await;
         }
     };
     let waited = tokio::time::timeout(WITHIN, waited).await;
@@ -92,7 +92,7 @@ async fn a_schedule_rotates_what_is_due_with_nobody_touching_it() {
         assert_eq!(valid(&first).await, 200, "it works through the overlap");
         set_clock(33 * DAY);
         // Whoever asked with it would be a consumer of it, and it would not end.
-        let ended = || stack.logs().contains("\"done\":1,\"rotated\":0");
+        let ended = || stack.logs_of("/aws/lambda/latchkey-rotate").contains("\"done\":1,\"rotated\":0");
         until(&stack, "the older version does not end", async || ended()).await;
         assert_eq!(valid(&first).await, 401);
         ends.store(true, Ordering::Relaxed);

@@ -137,14 +137,16 @@ impl Stack {
         let groups = groups["logGroups"].as_array().expect("groups").iter();
         let mut all = String::new();
         for group in groups.filter_map(|group| group["logGroupName"].as_str()) {
-            let lines = self.aws(&["logs", "filter-log-events", "--log-group-name", group]);
-            let lines = lines["events"].as_array().expect("lines").iter();
-            lines.filter_map(|line| line["message"].as_str()).for_each(|line| {
-                all.push_str(line);
-                all.push('\n');
-            });
+            all.push_str(&self.logs_of(group));
         }
         all
+    }
+
+    /// What one group has of it.
+    pub fn logs_of(&self, group: &str) -> String {
+        let lines = self.aws(&["logs", "filter-log-events", "--log-group-name", group]);
+        let lines = lines["events"].as_array().expect("lines").iter();
+        lines.filter_map(|line| line["message"].as_str()).flat_map(|line| [line, "\n"]).collect()
     }
 
     /// A port of this machine behind which a deployed API is, for who cannot name it in a `Host` header.
