@@ -2,37 +2,13 @@
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
+use tests::deployment::ROTATED;
 use tests::engines::{Fault, StrictSecretsManager};
 use tests::lambda::{Endpoint, Function, Invoked, Started, events};
 use tests::provision::{DAY, HOUR, Ran, World};
 use tests::world::name;
 
 use super::function;
-
-/// Two tokens, so that a crash can be between them; where the table is comes from the environment.
-const MANIFEST: &str = r#"
-manifest = "acme"
-[service]
-table = "latchkey"
-region = "us-east-1"
-[defaults]
-user = "ci"
-expires_in = "90d"
-rotate_every = "30d"
-overlap = "24h"
-[roles.reader]
-permissions = ["documents:read"]
-[users.ci]
-kind = "service"
-roles = ["reader"]
-[sinks.vault]
-type = "aws-secrets-manager"
-region = "eu-west-1"
-[tokens.build-api]
-push = [{ sink = "vault", name = "prod/build-token" }]
-[tokens.deploy-api]
-push = [{ sink = "vault", name = "prod/deploy-token" }]
-"#;
 
 const SECRETS: [&str; 2] = ["prod/build-token", "prod/deploy-token"];
 
@@ -46,7 +22,7 @@ struct Deployed {
 impl Deployed {
     async fn new() -> Self {
         let deployed = Self {
-            world: World::with(MANIFEST),
+            world: World::with(ROTATED),
             endpoint: Endpoint::plain().await,
             manager: StrictSecretsManager::start().await,
         };
