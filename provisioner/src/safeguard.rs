@@ -30,6 +30,8 @@ pub enum Safeguard {
     RemoveOurs,
     /// An entry is removed only while its place is not declared.
     RemoveUndeclared,
+    /// An entry is removed only while no other token of the manifest declares it.
+    RemoveElsewhere,
     /// An entry is not removed while its consumers wait for a deployment.
     RemoveLagging,
     /// A place is forgotten only after a look that finds nothing of the token there.
@@ -46,19 +48,19 @@ pub enum Safeguard {
 
 #[cfg(feature = "test-clock")]
 thread_local! {
-    static REMOVED: std::cell::Cell<Option<Safeguard>> = const { std::cell::Cell::new(None) };
+    static REMOVED: std::cell::RefCell<Vec<Safeguard>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
-/// Takes a guard out on this thread, or puts it back. For tests only.
+/// Takes guards out on this thread, and puts all others back. For tests only.
 #[cfg(feature = "test-clock")]
-pub fn remove(guard: Option<Safeguard>) {
-    REMOVED.set(guard);
+pub fn remove(guards: &[Safeguard]) {
+    REMOVED.set(guards.to_vec());
 }
 
 /// Whether a guard is active.
 #[cfg(feature = "test-clock")]
 pub(crate) fn stands(guard: Safeguard) -> bool {
-    REMOVED.get() != Some(guard)
+    REMOVED.with_borrow(|removed| !removed.contains(&guard))
 }
 
 /// Whether a guard is active: always.

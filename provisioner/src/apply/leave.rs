@@ -5,8 +5,9 @@ use latchkey::protocol::{Look, VersionError};
 use latchkey::service::Edit;
 use latchkey::token::{PlaceRecord, Token};
 
+use super::elsewhere::Elsewhere;
 use super::removal::{remove, remove_together};
-use super::stage::service_failure;
+use super::stage::{interrupted, service_failure};
 use super::{Failure, Run, Work};
 use crate::observe::keeping::place_look;
 use crate::observe::look;
@@ -21,9 +22,10 @@ pub(super) async fn leave(run: &Run<'_>, works: &mut [Work<'_>]) {
             work.fail(failure);
         }
     }
-    remove_together(run, works).await;
+    let mut elsewhere = Elsewhere::default();
+    remove_together(run, works, &mut elsewhere).await;
     for work in works.iter_mut().filter(|work| work.failure.is_none()) {
-        if let Err(failure) = leave_one(run, work).await {
+        if let Err(failure) = leave_one(run, work, &mut elsewhere).await {
             work.fail(failure);
         }
     }
@@ -61,12 +63,13 @@ impl Left {
     }
 }
 
-async fn leave_one(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), Failure> {
+async fn leave_one(run: &Run<'_>, work: &mut Work<'_>, elsewhere: &mut Elsewhere) -> Result<(), Failure> {
     let subject = work.subject();
     let Some(mut token) = work.token.clone() else { return Ok(()) };
     for (index, change) in work.plan.changes.iter().enumerate() {
         let left = match change {
-            Change::Remove { place } => remove_entry(run, &subject, &token, place).await?,
+            Change::Remove { .. } if run.stopped() => return Err(interrupted(work)),
+            Change::Remove { place } => remove_entry(run, &subject, (&token, place), elsewhere).await?,
             Change::Forget { place } => {
                 let forgotten = forget(run, &token, place).await.map_err(|error| service_failure(&subject, &error))?;
                 let waits =
@@ -87,12 +90,21 @@ async fn leave_one(run: &Run<'_>, work: &mut Work<'_>) -> Result<(), Failure> {
 }
 
 /// Removes an entry, and drops its place from the record.
-async fn remove_entry(run: &Run<'_>, subject: &str, token: &Token, place: &PlaceId) -> Result<Left, Failure> {
+async fn remove_entry(
+    run: &Run<'_>,
+    subject: &str,
+    (token, place): (&Token, &PlaceId),
+    elsewhere: &mut Elsewhere,
+) -> Result<Left, Failure> {
     let failed = |error: ServiceError| service_failure(subject, &error);
     let token = run.client.reread(&run.manifest.name, token).await.map_err(failed)?;
     let removable = |record: &&PlaceRecord| !record.declared || !stands(Safeguard::RemoveUndeclared);
     // Declared again by another run: no longer ours to remove.
     let Some(record) = token.places.get(place).filter(removable) else { return Ok(Left::now(token)) };
+    if let Some(other) = elsewhere.declares(run, &token, record).await.map_err(failed)? {
+        let label = run.labels.of(&record.place);
+        return Ok(Left::Waits(format!("{label} is not removed, as `{other}` declares it by now")));
+    }
     if let Some(reason) = remove(run, subject, &token, &record.place).await? {
         let label = run.labels.of(&record.place);
         let why = format!("{label} is not removed yet, as its consumers may still read an older version: {reason}");

@@ -4,6 +4,7 @@
 //! and report how to continue. What is to be done at all is the plan's.
 
 mod deliver;
+mod elsewhere;
 mod leave;
 mod outcome;
 mod promote;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use latchkey::place::Place;
 use latchkey::token::{PlaceRecord, Token};
 
+use super::elsewhere::Elsewhere;
 use super::{Failure, Run, Work};
 use crate::plan::Change;
 use crate::safeguard::{Safeguard, stands};
@@ -62,8 +63,12 @@ struct Group {
 
 /// Removes what leaves a unit together, where that is more than one entry. What does not go well is left to each token,
 /// which looks for itself, finds what is gone by then, and reports its own failure.
-pub(super) async fn remove_together(run: &Run<'_>, works: &[Work<'_>]) {
-    for Group { sink, leaving, .. } in groups(run, works).await.into_iter().filter(|group| group.leaving.len() > 1) {
+pub(super) async fn remove_together(run: &Run<'_>, works: &[Work<'_>], elsewhere: &mut Elsewhere) {
+    let groups = groups(run, works, elsewhere).await;
+    for Group { sink, leaving, .. } in groups.into_iter().filter(|group| group.leaving.len() > 1) {
+        if run.stopped() {
+            return;
+        }
         let deadline = run.client.deadline(REMOVE_WITHIN);
         let places: Vec<&Place> = leaving.iter().map(|(_, place)| place).collect();
         let looks = sink.look(&places).await;
@@ -79,7 +84,7 @@ pub(super) async fn remove_together(run: &Run<'_>, works: &[Work<'_>]) {
     }
 }
 
-async fn groups(run: &Run<'_>, works: &[Work<'_>]) -> Vec<Group> {
+async fn groups(run: &Run<'_>, works: &[Work<'_>], elsewhere: &mut Elsewhere) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for work in works.iter().filter(|work| work.failure.is_none() && !run.stopped()) {
         let leaving = work.plan.changes.iter().filter_map(|change| match change {
@@ -97,6 +102,9 @@ async fn groups(run: &Run<'_>, works: &[Work<'_>]) -> Vec<Group> {
             let Ok(token) = run.client.reread(&run.manifest.name, token).await else { continue };
             let declared = |record: &PlaceRecord| record.declared && stands(Safeguard::RemoveUndeclared);
             let Some(record) = token.places.get(id).filter(|record| !declared(record)) else { continue };
+            if !matches!(elsewhere.declares(run, &token, record).await, Ok(None)) {
+                continue;
+            }
             let (place, unit) = (record.place.clone(), sink.unit(&record.place));
             match groups.iter_mut().find(|group| Arc::ptr_eq(&group.sink, &sink) && group.unit == unit) {
                 Some(group) => group.leaving.push((token, place)),

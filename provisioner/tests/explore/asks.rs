@@ -1,5 +1,6 @@
 //! The service as a run reaches it: every call passes the run's gate, then the oracle answers.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,11 @@ use crate::world::{State, elapsed, now};
 /// The service, asked by one run.
 pub(crate) struct Asked {
     pub(crate) gate: Arc<Gate>,
+}
+
+/// The places that a token declares.
+fn declared(token: &Token) -> BTreeSet<PlaceId> {
+    token.places.iter().filter(|(_, record)| record.declared).map(|(id, _)| id.clone()).collect()
 }
 
 fn silent() -> ServiceError {
@@ -57,7 +63,12 @@ impl Records for Asked {
     }
 
     async fn managed_tokens(&self, manifest: &ManifestName) -> Result<Managed, ServiceError> {
-        let act = |state: &mut State| Ok(Managed { tokens: state.service.managed_tokens(manifest), max_tokens: 10 });
+        let act = |state: &mut State| {
+            let tokens = state.service.managed_tokens(manifest);
+            *self.gate.declared.lock() = tokens.iter().map(|token| (token.id.clone(), declared(token))).collect();
+            *self.gate.read_all.lock() = state.seconds;
+            Ok(Managed { tokens, max_tokens: 10 })
+        };
         self.ask(About::new(Step::Observe), act).await
     }
 
@@ -97,9 +108,9 @@ impl Records for Asked {
     async fn reread(&self, _: &ManifestName, token: &Token) -> Result<Token, ServiceError> {
         let reread = |state: &mut State| {
             let by_name = state.service.mistake == Some(crate::oracle::Mistake::NameUsedAgain);
-            let places = state.service.active.values().flat_map(|token| &token.places);
-            let declared = places.filter(|(_, record)| record.declared).map(|(id, _)| id.clone());
-            *self.gate.declared.lock() = declared.collect();
+            if let Some(now) = state.service.active.values().find(|found| found.id == token.id) {
+                self.gate.declared.lock().insert(now.id.clone(), declared(now));
+            }
             let found = state.service.holders(&[token.key()]);
             let same = found.into_iter().find(|found| by_name || found.id == token.id);
             same.ok_or_else(|| ServiceError::Gone("the token was deleted meanwhile".to_owned()))

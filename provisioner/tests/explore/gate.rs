@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use latchkey::mutex::{Mutex, MutexGuard};
 use latchkey::place::PlaceId;
+use latchkey::secret::TokenId;
 
 use crate::step::About;
 use crate::world::{State, World};
@@ -53,8 +54,10 @@ pub(crate) struct Gate {
     pub(crate) looks: Mutex<BTreeMap<PlaceId, u64>>,
     /// What it saw there.
     pub(crate) saw: Mutex<BTreeMap<PlaceId, String>>,
-    /// Which places were declared when it last read a record.
-    pub(crate) declared: Mutex<BTreeSet<PlaceId>>,
+    /// Which places each token declared when the run last read its record.
+    pub(crate) declared: Mutex<BTreeMap<TokenId, BTreeSet<PlaceId>>>,
+    /// When it last read the records of all its manifest's tokens.
+    pub(crate) read_all: Mutex<u64>,
 }
 
 impl Gate {
@@ -65,6 +68,7 @@ impl Gate {
             looks: Mutex::default(),
             saw: Mutex::default(),
             declared: Mutex::default(),
+            read_all: Mutex::default(),
         })
     }
 

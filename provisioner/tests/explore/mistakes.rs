@@ -65,8 +65,9 @@ const CAUGHT: &[Row] = &[
     (&[Engine(Safeguard::StageForeign)], Scenario::Foreign, &[]),
     (&[Engine(Safeguard::WriteForeign)], Scenario::FirstApply, &[]),
     (&[Engine(Safeguard::WriteFreshLook)], Scenario::FirstApply, &[]),
-    (&[Engine(Safeguard::RemoveOurs)], Scenario::TakenOver, &[]),
+    (&[Engine(Safeguard::RemoveOurs), Engine(Safeguard::RemoveElsewhere)], Scenario::TakenOver, &[]),
     (&[Engine(Safeguard::RemoveUndeclared)], Scenario::PlaceRemovedAndBack, &[]),
+    (&[Engine(Safeguard::RemoveElsewhere)], Scenario::TakenOver, &[Kind::Suspend; 2]),
     (&[Engine(Safeguard::RemoveLagging)], Scenario::UndeployedLeaves, &[]),
     (&[Engine(Safeguard::ForgetLook)], Scenario::PlaceGone, &[]),
     (&[Engine(Safeguard::DeleteLook)], Scenario::Pruned, &[]),
@@ -82,6 +83,10 @@ const COVERED: &[(Wrong, &str)] = &[
     (Rule(M::NoQuietTime), "the plan asks for nothing to end before; caught with that guard out too"),
     (Rule(M::LookBeganEarlier), "the same"),
     (Engine(Safeguard::RetireFrom), "the service refuses it"),
+    (
+        Engine(Safeguard::RemoveOurs),
+        "what another token has put there that one declares; caught with that guard out too",
+    ),
     (Rule(M::ChangedSinceLook), "an announcement since the look moves the quiet time behind the look"),
     (Rule(M::EndHighest), "look and quiet time hold for it as well; it only keeps the work of a slow run"),
     (Rule(M::ForgetChanged), "an announcement since the look makes the place noisy"),
@@ -111,17 +116,19 @@ fn broken_by(wrongs: &[Wrong], scenario: Scenario, kinds: &'static [Kind]) -> Op
     let out: Vec<Safeguard> =
         wrongs.iter().filter_map(|wrong| if let Engine(out) = wrong { Some(*out) } else { None }).collect();
     // First what happens without any departure, between all sinks.
-    let (departures, runs) = (kinds.len().max(1), if kinds.is_empty() { 2 } else { 3 });
+    // A run of the former manifest and one of the new are enough there, and a third has to be suspended too.
+    let two = kinds.is_empty() || scenario == Scenario::TakenOver;
+    let (departures, runs) = (kinds.len().max(1), if two { 2 } else { 3 });
     for departures in [0, departures] {
         for sinks in sinks_of(scenario) {
             let limits = Limits { kinds, departures, most: usize::MAX, runs, first: true, time: None };
-            safeguard::remove(out.first().copied());
+            safeguard::remove(&out);
             let found = search(&Job { scenario, sinks, limits }, |state| {
                 for wrong in wrongs {
                     change(*wrong, state);
                 }
             });
-            safeguard::remove(None);
+            safeguard::remove(&[]);
             if let Some(broken) = found.broken.first() {
                 return Some(format!("{scenario:?}, {departures} departures, {} paths: {broken}", found.paths));
             }

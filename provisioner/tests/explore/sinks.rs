@@ -14,6 +14,10 @@ use crate::gate::{Gate, Go};
 use crate::step::{About, Step};
 use crate::world::State;
 
+/// For how long a run may go by what it has read of its manifest's tokens, in seconds: a minute, and as long again until
+/// what it begins then is done.
+const KNOWN_FOR: u64 = 120;
+
 /// The sinks of one run, by the names that the manifest gives them.
 pub(crate) struct FakeSinks {
     sinks: BTreeMap<&'static str, Arc<FakeSink>>,
@@ -102,6 +106,16 @@ impl FakeSink {
         if go == Go::TimesOut { Err(unreachable("timed out")) } else { Ok(state.places[&id].receipt()) }
     }
 
+    /// Whether a run has to know that some token declares a place: by the record as the run has read it last, and of those
+    /// that it has read too long ago by what they declare now.
+    fn is_known_to_be_declared(&self, state: &State, place: &PlaceId) -> bool {
+        let known = self.gate.declared.lock();
+        let fresh = state.seconds <= *self.gate.read_all.lock() + KNOWN_FOR;
+        let now =
+            || state.service.active.values().any(|token| token.places.get(place).is_some_and(|held| held.declared));
+        known.values().any(|places| places.contains(place)) || !fresh && now()
+    }
+
     fn remove_one(
         &self,
         state: &mut State,
@@ -125,7 +139,7 @@ impl FakeSink {
             state.read.remove(&id);
         }
         let ours = now.is_some_and(|entry| state.values.contains_key(&entry.value));
-        let declared = ours && self.gate.declared.lock().contains(&id);
+        let declared = ours && self.is_known_to_be_declared(state, &id);
         if declared && self.gate.looks.lock().get(&id) >= state.changed.get(&id) {
             state.broke("C: an entry was removed that its token declares".to_owned());
         }
