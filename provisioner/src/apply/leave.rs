@@ -5,7 +5,7 @@ use latchkey::protocol::{Look, VersionError};
 use latchkey::service::Edit;
 use latchkey::token::{PlaceRecord, Token};
 
-use super::elsewhere::Elsewhere;
+use super::elsewhere::{Claim, Elsewhere};
 use super::removal::{remove, remove_together};
 use super::stage::{interrupted, service_failure};
 use super::{Failure, Run, Work};
@@ -101,11 +101,14 @@ async fn remove_entry(
     let removable = |record: &&PlaceRecord| !record.declared || !stands(Safeguard::RemoveUndeclared);
     // Declared again by another run: no longer ours to remove.
     let Some(record) = token.places.get(place).filter(removable) else { return Ok(Left::now(token)) };
-    if let Some(other) = elsewhere.declares(run, &token, record).await.map_err(failed)? {
-        let label = run.labels.of(&record.place);
-        return Ok(Left::Waits(format!("{label} is not removed, as `{other}` declares it by now")));
-    }
-    if let Some(reason) = remove(run, subject, &token, &record.place).await? {
+    let until = match elsewhere.claim(run, record).await.map_err(failed)? {
+        Claim::Free(until) => until,
+        Claim::Declared(by) => {
+            let label = run.labels.of(&record.place);
+            return Ok(Left::Waits(format!("{label} is not removed, as `{by}` declares it by now")));
+        }
+    };
+    if let Some(reason) = remove(run, subject, (&token, &record.place), until).await? {
         let label = run.labels.of(&record.place);
         let why = format!("{label} is not removed yet, as its consumers may still read an older version: {reason}");
         return Ok(Left::Waits(why));

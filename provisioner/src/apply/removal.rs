@@ -6,22 +6,23 @@ use std::time::Duration;
 use latchkey::place::Place;
 use latchkey::token::{PlaceRecord, Token};
 
-use super::elsewhere::Elsewhere;
+use super::elsewhere::{Claim, Elsewhere};
 use super::{Failure, Run, Work};
 use crate::plan::Change;
 use crate::safeguard::{Safeguard, stands};
+use latchkey_sinks::deadline::Deadline;
 use latchkey_sinks::{Removal, Seen, Sink, SinkError};
 
 /// How long after the look before it a removal may start.
 const REMOVE_WITHIN: Duration = Duration::from_mins(1);
 
-/// Removes our entry, after a look of its own: this run or another may have written something else there since. Returns
-/// why it stays, where its consumers wait for a deployment: without the entry that would be unknown.
+/// Removes our entry, after a look of its own: this run or another may have written something else there since. It starts
+/// before `until`, or fails. Returns why it stays, where its consumers wait for a deployment: without the entry that would be unknown.
 pub(super) async fn remove(
     run: &Run<'_>,
     subject: &str,
-    token: &Token,
-    place: &Place,
+    (token, place): (&Token, &Place),
+    until: Deadline,
 ) -> Result<Option<String>, Failure> {
     let failure = |error: &SinkError| Failure {
         subject: subject.to_owned(),
@@ -31,7 +32,7 @@ pub(super) async fn remove(
         passes: error.passes(),
     };
     let sink = run.sinks.reach(place).await.map_err(|error| failure(&error))?;
-    let deadline = run.client.deadline(REMOVE_WITHIN);
+    let deadline = run.client.deadline(REMOVE_WITHIN).earlier(until);
     let seen = sink.look(&[place]).await.pop().unwrap_or(Err(SinkError::Changed)).map_err(|error| failure(&error))?;
     match is_removable(run, token, place, &seen) {
         Ok(true) => {}
@@ -59,17 +60,18 @@ struct Group {
     sink: Arc<dyn Sink>,
     unit: String,
     leaving: Vec<(Token, Place)>,
+    until: Deadline,
 }
 
 /// Removes what leaves a unit together, where that is more than one entry. What does not go well is left to each token,
 /// which looks for itself, finds what is gone by then, and reports its own failure.
 pub(super) async fn remove_together(run: &Run<'_>, works: &[Work<'_>], elsewhere: &mut Elsewhere) {
     let groups = groups(run, works, elsewhere).await;
-    for Group { sink, leaving, .. } in groups.into_iter().filter(|group| group.leaving.len() > 1) {
+    for Group { sink, leaving, until, .. } in groups.into_iter().filter(|group| group.leaving.len() > 1) {
         if run.stopped() {
             return;
         }
-        let deadline = run.client.deadline(REMOVE_WITHIN);
+        let deadline = run.client.deadline(REMOVE_WITHIN).earlier(until);
         let places: Vec<&Place> = leaving.iter().map(|(_, place)| place).collect();
         let looks = sink.look(&places).await;
         let ours = |((token, place), seen): (&(Token, Place), Result<Seen, _>)| {
@@ -102,13 +104,14 @@ async fn groups(run: &Run<'_>, works: &[Work<'_>], elsewhere: &mut Elsewhere) ->
             let Ok(token) = run.client.reread(&run.manifest.name, token).await else { continue };
             let declared = |record: &PlaceRecord| record.declared && stands(Safeguard::RemoveUndeclared);
             let Some(record) = token.places.get(id).filter(|record| !declared(record)) else { continue };
-            if !matches!(elsewhere.declares(run, &token, record).await, Ok(None)) {
-                continue;
-            }
+            let Ok(Claim::Free(until)) = elsewhere.claim(run, record).await else { continue };
             let (place, unit) = (record.place.clone(), sink.unit(&record.place));
             match groups.iter_mut().find(|group| Arc::ptr_eq(&group.sink, &sink) && group.unit == unit) {
-                Some(group) => group.leaving.push((token, place)),
-                None => groups.push(Group { sink, unit, leaving: vec![(token, place)] }),
+                Some(group) => {
+                    group.leaving.push((token, place));
+                    group.until = group.until.earlier(until);
+                }
+                None => groups.push(Group { sink, unit, leaving: vec![(token, place)], until }),
             }
         }
     }

@@ -66,7 +66,7 @@ const CAUGHT: &[Row] = &[
     (&[Engine(Safeguard::WriteForeign)], Scenario::FirstApply, &[]),
     (&[Engine(Safeguard::WriteFreshLook)], Scenario::FirstApply, &[]),
     (&[Engine(Safeguard::RemoveOurs), Engine(Safeguard::RemoveElsewhere)], Scenario::TakenOver, &[]),
-    (&[Engine(Safeguard::RemoveUndeclared)], Scenario::PlaceRemovedAndBack, &[]),
+    (&[Engine(Safeguard::RemoveUndeclared), Engine(Safeguard::RemoveElsewhere)], Scenario::PlaceRemovedAndBack, &[]),
     (&[Engine(Safeguard::RemoveElsewhere)], Scenario::TakenOver, &[Kind::Suspend; 2]),
     (&[Engine(Safeguard::RemoveLagging)], Scenario::UndeployedLeaves, &[]),
     (&[Engine(Safeguard::ForgetLook)], Scenario::PlaceGone, &[]),
