@@ -136,6 +136,17 @@ pub struct Waiting {
     pub next: Timestamp,
 }
 
+/// What comes of a notice after a try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// It waits no longer: all who want it took it, or it is given up.
+    Done,
+    /// It is tried again then.
+    At(Timestamp),
+    /// Only whoever has the file of that manifest knows who else wants it, and looks for it.
+    WithFile(ManifestName),
+}
+
 impl Waiting {
     /// When it is tried again after a try at `now` that some receiver did not take: pauses double, from a minute to six
     /// hours, and the last try is [`TRIED_FOR`] after what it tells of. `None`: it is given up.

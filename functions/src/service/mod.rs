@@ -15,6 +15,7 @@ mod delete;
 mod due;
 mod edit;
 mod expire;
+mod fold;
 mod grant;
 mod introspect;
 mod lease;

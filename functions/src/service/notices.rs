@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Event, Service};
 use crate::name::ManifestName;
-use crate::notice::{Notice, NoticeKind, Waiting};
+use crate::notice::{Next, Notice, NoticeKind, Waiting};
 use crate::table::keys::{self, Item, Key};
 use crate::table::{Range, TableError, Update, decode, encode};
 use crate::token::{Token, TokenKey};
@@ -113,9 +113,31 @@ impl Service {
     /// # Errors
     /// When the table cannot be read.
     pub async fn notices(&self, until: Timestamp, limit: usize) -> Result<Vec<Waiting>, TableError> {
+        self.waiting((0..keys::NOTICE_SHARDS).map(keys::notice_partition).collect(), until, limit).await
+    }
+
+    /// The same of those that wait for whoever has the file of a manifest.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn notices_with_file(
+        &self,
+        manifest: &ManifestName,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Waiting>, TableError> {
+        self.waiting(vec![keys::held_partition(manifest)], until, limit).await
+    }
+
+    async fn waiting(
+        &self,
+        partitions: Vec<String>,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Waiting>, TableError> {
         let mut hints: Vec<(String, Key)> = Vec::new();
-        for shard in 0..keys::NOTICE_SHARDS {
-            let mut range = Range::of(keys::notice_partition(shard), None);
+        for partition in partitions {
+            let mut range = Range::of(partition, None);
             range.index = Some(keys::DUE);
             range.up_to = Some(keys::due_at(until));
             range.limit = Some(i32::try_from(limit.max(1)).unwrap_or(i32::MAX));
@@ -150,8 +172,8 @@ impl Service {
         self.update_notice(waiting, update).await
     }
 
-    /// Notes how a try went: who took it, and when it is tried next; `None` takes it out of the queue. Nothing is noted
-    /// where the claim, which is [`Waiting::next`], is no longer ours.
+    /// Notes how a try went: who took it, and what comes of it. Nothing is noted where the claim, which is
+    /// [`Waiting::next`], is no longer ours.
     ///
     /// # Errors
     /// When the table cannot be written.
@@ -159,16 +181,21 @@ impl Service {
         &self,
         waiting: &Waiting,
         taken: &BTreeSet<String>,
-        next: Option<Timestamp>,
+        next: &Next,
     ) -> Result<(), TableError> {
         let mut update = Update::default();
         update.set(TRIES, AttributeValue::N(waiting.tries.saturating_add(1).to_string()));
         update.add_to_set(TAKEN, taken.iter().cloned());
-        if let Some(next) = next {
-            update.set(keys::DUE_SK, AttributeValue::S(keys::due_at(next)));
-        } else {
-            update.remove(keys::DUE_PK);
-            update.remove(keys::DUE_SK);
+        match next {
+            Next::At(next) => update.set(keys::DUE_SK, AttributeValue::S(keys::due_at(*next))),
+            Next::WithFile(manifest) => {
+                update.set(keys::DUE_PK, AttributeValue::S(keys::held_partition(manifest)));
+                update.set(keys::DUE_SK, AttributeValue::S(keys::due_at(self.now())));
+            }
+            Next::Done => {
+                update.remove(keys::DUE_PK);
+                update.remove(keys::DUE_SK);
+            }
         }
         self.update_notice(waiting, update).await.map(drop)
     }

@@ -68,6 +68,23 @@ pub struct ManifestTurn {
     pub more: u32,
 }
 
+impl ManifestTurn {
+    /// This part of a turn and a later one: of a token that both had trouble with the later one counts.
+    #[must_use]
+    pub fn and(mut self, later: Self) -> Self {
+        self.troubles.retain(|trouble| later.troubles.iter().all(|other| other.key() != trouble.key()));
+        self.troubles.extend(later.troubles);
+        Self {
+            at: later.at,
+            done: self.done.saturating_add(later.done),
+            rotated: self.rotated.saturating_add(later.rotated),
+            waiting: self.waiting.saturating_add(later.waiting),
+            troubles: self.troubles,
+            more: self.more.saturating_add(later.more),
+        }
+    }
+}
+
 /// A token that the job could not bring in sync.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "api", derive(schemars::JsonSchema))]

@@ -11,7 +11,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::addresses::{Known, Network};
-use super::{Service, Valid};
+use super::{Service, Valid, fold};
 use crate::lifetime::Seconds;
 use crate::mutex::MutexGuard;
 use crate::name::ManifestName;
@@ -25,7 +25,7 @@ const FRESH: Seconds = Seconds::minutes(15);
 /// The record's last use is written at most this often.
 const NOTE_EVERY: Seconds = Seconds::hours(1);
 /// How long rows are kept, in seconds.
-const KEPT: i64 = 400 * 86_400;
+pub(super) const KEPT: i64 = 400 * 86_400;
 
 /// What this process has counted.
 #[derive(Debug, Default)]
@@ -56,11 +56,14 @@ pub(super) struct FirstUse {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Row {
-    uses: u64,
-    last: i64,
+pub(super) struct Row {
+    pub(super) uses: u64,
+    pub(super) last: i64,
     #[serde(skip)]
     dirty: bool,
+    /// How much of it was written, or may have been.
+    #[serde(skip)]
+    written: u64,
 }
 
 /// Uses on a day.
@@ -76,7 +79,7 @@ pub struct UsageDay {
     pub last: Timestamp,
 }
 
-fn day_of(at: Timestamp) -> Date {
+pub(super) fn day_of(at: Timestamp) -> Date {
     at.to_zoned(TimeZone::UTC).date()
 }
 
@@ -128,7 +131,12 @@ impl Service {
     fn count(&self, valid: &Valid, from: Option<IpAddr>) -> Option<FirstUse> {
         let now = self.now();
         let mut tally = self.tally();
-        let row = tally.rows.entry((valid.id.clone(), day_of(now))).or_insert(Row { uses: 0, last: 0, dirty: true });
+        let row = tally.rows.entry((valid.id.clone(), day_of(now))).or_insert(Row {
+            uses: 0,
+            last: 0,
+            dirty: true,
+            written: 0,
+        });
         row.uses += 1;
         row.last = now.as_millisecond();
         row.dirty = true;
@@ -239,15 +247,25 @@ impl Service {
         };
         for ((id, day), row) in dirty {
             let at = Timestamp::from_millisecond(row.last).unwrap_or(Timestamp::MIN);
+            // What a process wrote of a day may be folded by then: what it counted since has a row of its own.
+            let late = row.written > 0 && fold::is_late(day, self.now());
+            let process = if late { format!("{}{}", self.process, fold::LATE) } else { self.process.clone() };
+            let counted = if late { row.uses - row.written } else { row.uses };
             let mut update = Update::default();
-            update.set("uses", AttributeValue::N(row.uses.to_string()));
+            update.set("uses", AttributeValue::N(counted.to_string()));
             update.set("last", AttributeValue::N(row.last.to_string()));
             update.set("ttl", AttributeValue::N((at.as_second() + KEPT).to_string()));
+            let (partition, due) = fold::queued(&id, day, self.now());
+            update.set_if_absent(keys::DUE_PK, AttributeValue::S(partition));
+            update.set_if_absent(keys::DUE_SK, AttributeValue::S(due));
             let uses = update.name("uses");
-            let held = update.value(AttributeValue::N(row.uses.to_string()));
+            let held = update.value(AttributeValue::N(counted.to_string()));
             // The row only grows: a late retry of an older flush must not set it back.
             let condition = format!("attribute_not_exists({uses}) OR {uses} < {held}");
-            self.table.update(&keys::usage(&id, at, &self.process), update, &condition).await?;
+            if !late && let Some(kept) = self.tally().rows.get_mut(&(id.clone(), day)) {
+                kept.written = kept.written.max(counted);
+            }
+            self.table.update(&keys::usage(&id, at, &process), update, &condition).await?;
             let mut tally = self.tally();
             if let Some(kept) = tally.rows.get_mut(&(id.clone(), day)) {
                 kept.dirty = kept.uses != row.uses;

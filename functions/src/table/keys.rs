@@ -8,12 +8,13 @@
 //! | user | `U#<user>` | `U` |
 //! | role | `R` | `<role>` |
 //! | event | `E#<user>#<yyyymm>` | `<ulid>` |
-//! | usage | `Y#<token id>#<yyyymm>` | `<day>#<process>` |
+//! | usage, the total of a day | `Y#<token id>#<yyyymm>` | `<day>#<process>`, `<day>#=` |
+//! | usage of a day to be folded, in the index `due` only | `YD#<0-3>` | when it is |
 //! | manifest, its lease | `M#<manifest>` | `M`, `L` |
 //! | its publication, a token of that, whose turn it is | `M#<manifest>` | `P`, `P#<user>#<name>`, `Q` |
 //! | what the job did with it last | `M#<manifest>` | `J` |
 //! | lists | `L` | `U#<user>`, `M#<manifest>` |
-//! | a notice that waits, in the index `due` only | `N#<0-3>` | when it is tried next |
+//! | a notice that waits, in the index `due` only | `N#<0-3>`, `NM#<manifest>` | when it is tried next |
 //! | settings, the first admin, the highest time seen, the last turn of the job | `S` | `S`, `B`, `C`, `J` |
 
 use std::collections::HashMap;
@@ -42,7 +43,7 @@ pub const MANAGED: &str = "managed";
 pub const MANAGED_PK: &str = "managed";
 /// The index of what is next due: keys only.
 pub const DUE: &str = "due";
-/// Its partition key: `DUE#<0-15>` for tokens, `N#<0-3>` for notices.
+/// Its partition key: `DUE#<0-15>` for tokens, `N#<0-3>` and `NM#<manifest>` for notices, `YD#<0-3>` for rows of usage.
 pub const DUE_PK: &str = "due";
 /// Its sort key, an instant.
 pub const DUE_SK: &str = "due_at";
@@ -118,6 +119,11 @@ pub fn notice_partition(shard: u8) -> String {
     format!("N#{shard}")
 }
 
+/// The partition of [`DUE`] that contains the notices which only whoever has a manifest's file can send.
+pub fn held_partition(manifest: &ManifestName) -> String {
+    format!("NM#{manifest}")
+}
+
 /// The one that a notice is in, by its ULID.
 pub fn notice_shard(ulid: &str) -> u8 {
     ulid.bytes().fold(0_u8, u8::wrapping_add) % NOTICE_SHARDS
@@ -181,6 +187,29 @@ pub fn usage_partition(id: &TokenId, at: Timestamp) -> String {
 /// The cumulative row of one process and day.
 pub fn usage(id: &TokenId, at: Timestamp, process: &str) -> Key {
     Key::new(usage_partition(id, at), format!("{}#{process}", at.to_zoned(TimeZone::UTC).strftime("%d")))
+}
+
+/// The row into which those of a day were folded, in the partition of a token and month: no process is called `=`.
+pub fn usage_total(partition: &str, day: &str) -> Key {
+    Key::new(partition, format!("{day}#="))
+}
+
+/// How the rows of the day begin that a row of usage is of.
+pub fn usage_day(key: &Key) -> Option<&str> {
+    key.sk.split_once('#').map(|(day, _)| day)
+}
+
+/// The partitions of [`DUE`] that contain the rows of usage which wait to be folded.
+pub const USAGE_SHARDS: u8 = 4;
+
+/// One of them.
+pub fn fold_partition(shard: u8) -> String {
+    format!("YD#{shard}")
+}
+
+/// The one that the rows of a token are in.
+pub fn fold_shard(id: &TokenId) -> u8 {
+    id.as_str().bytes().fold(0_u8, u8::wrapping_add) % USAGE_SHARDS
 }
 
 /// A manifest.

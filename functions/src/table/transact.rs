@@ -79,6 +79,13 @@ pub(crate) enum Write {
         /// The revision that it must have.
         revision: u64,
     },
+    /// The removal of a row that counts, while it counts this much.
+    DeleteCounted {
+        /// The item.
+        key: Key,
+        /// What it must count.
+        uses: u64,
+    },
     /// The removal of a user without active tokens, under the revision.
     DeleteIdle {
         /// The item.
@@ -168,6 +175,15 @@ impl Write {
                     .expression_attribute_names("#r", "revision")
                     .expression_attribute_values(":r", AttributeValue::N(revision.to_string()));
                 item.condition_check(check.build().map_err(invalid)?)
+            }
+            Self::DeleteCounted { key, uses } => {
+                let delete = Delete::builder()
+                    .table_name(table)
+                    .set_key(Some(key.item()))
+                    .condition_expression("#u = :u")
+                    .expression_attribute_names("#u", "uses")
+                    .expression_attribute_values(":u", AttributeValue::N(uses.to_string()));
+                item.delete(delete.build().map_err(invalid)?)
             }
             Self::DeleteIdle { key, revision } => {
                 let delete = Delete::builder()

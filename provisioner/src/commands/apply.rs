@@ -68,7 +68,9 @@ pub(super) async fn rotate(printer: Printer, service: Option<&str>, arguments: R
         let client = open::client(&address, IfMissing::Fail).await?;
         let allowances = arguments.allow.allowances();
         let never = AtomicBool::new(false);
-        let sent = notices::at_the_end(printer, (&client, &manifest), &[], (&allowances, &never)).await;
+        let sent =
+            notices::at_the_end(printer, (&client, &manifest), &notices::Untold::default(), (&allowances, &never))
+                .await;
         if let Some(sent) = &sent {
             notices::show(printer, sent);
         }

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+use jiff::Timestamp;
+use latchkey::token::TokenKey;
 use latchkey_sinks::plural::count;
 use latchkey_sinks::reading::{Allowances, listed};
 use serde_json::json;
@@ -13,9 +15,9 @@ use super::open::{self, IfMissing};
 use super::settings::operated;
 use crate::apply::Outcome;
 use crate::manifest::Manifest;
-use crate::notify::{self, Failed, Message, Post, Receiver, Sender, Sent, Taken, Way};
+use crate::notify::{self, Failed, Message, Post, Receiver, Sender, Sent, Taken, To, Way};
 use crate::output::{Format, Printer};
-use crate::plan::{self, Labels, Plan, Tone};
+use crate::plan::{self, Labels, Note, Plan, Tone};
 use crate::service::remote::request_id;
 use crate::service::{Client, ServiceError};
 
@@ -31,7 +33,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Notify
     let now = latchkey::clock::Clock::now(&latchkey::clock::SystemClock);
     let id = format!("test-{}", request_id());
     let sender = Sender::new(receiver, &allow.allowances().hosts);
-    let taken = sender.send(&Message::test(id.clone(), now, &name), None, now).await;
+    let taken = sender.send(&Message::test(id.clone(), now, &name), To::Own, now).await;
     let is_taken = matches!(taken, Ok(Taken::Now));
     if printer.format == Format::Json {
         let (reason, help) = match &taken {
@@ -98,19 +100,35 @@ fn unknown(place: &str, name: &str, names: &[&String]) -> Fault {
     Fault::new(format!("there is no receiver `{name}` in {place}")).hint(hint)
 }
 
-/// The tokens that a run could not bring in sync, each with why.
-pub(super) fn failed(plan: Option<&Plan>, outcome: &Outcome, labels: &Labels) -> Vec<Failed> {
-    let tokens = || plan.into_iter().flat_map(|plan| &plan.tokens);
-    let blocked = tokens().filter(|token| !token.blocked.is_empty()).map(|token| {
-        let remark = plan::remarks(token, labels).into_iter().find(|remark| remark.tone == Tone::Problem);
-        Failed { token: token.key(), reason: remark.map_or_else(|| "blocked".to_owned(), |remark| remark.text) }
-    });
-    let tried = tokens().filter_map(|token| {
-        let token = token.key();
-        let failure = outcome.failures.iter().find(|failure| failure.subject == token.to_string())?;
-        Some(Failed { token, reason: failure.message.clone() })
-    });
-    tried.chain(blocked).collect()
+/// What a run leaves to be told, or not to be told yet.
+#[derive(Default)]
+pub(super) struct Untold {
+    /// The tokens that it could not bring in sync, each with why.
+    failed: Vec<Failed>,
+    /// Those whose rotation waits for its window, until when: they are not overdue.
+    waiting: Vec<(TokenKey, Timestamp)>,
+}
+
+impl Untold {
+    pub(super) fn of(plan: Option<&Plan>, outcome: &Outcome, labels: &Labels) -> Self {
+        let tokens = || plan.into_iter().flat_map(|plan| &plan.tokens);
+        let blocked = tokens().filter(|token| !token.blocked.is_empty()).map(|token| {
+            let remark = plan::remarks(token, labels).into_iter().find(|remark| remark.tone == Tone::Problem);
+            Failed { token: token.key(), reason: remark.map_or_else(|| "blocked".to_owned(), |remark| remark.text) }
+        });
+        let tried = tokens().filter_map(|token| {
+            let token = token.key();
+            let failure = outcome.failures.iter().find(|failure| failure.subject == token.to_string())?;
+            Some(Failed { token, reason: failure.message.clone() })
+        });
+        let waiting = tokens().flat_map(|token| {
+            token.notes.iter().filter_map(|note| match note {
+                Note::WaitsForWindow { opens, .. } => Some((token.key(), *opens)),
+                _ => None,
+            })
+        });
+        Self { failed: tried.chain(blocked).collect(), waiting: waiting.collect() }
+    }
 }
 
 /// Tells and sends what there is, at the end of a run of a manifest. `None` where notices are off, or the table is not at
@@ -118,7 +136,7 @@ pub(super) fn failed(plan: Option<&Plan>, outcome: &Outcome, labels: &Labels) ->
 pub(super) async fn at_the_end(
     printer: Printer,
     (client, manifest): (&Client, &Manifest),
-    failed: &[Failed],
+    untold: &Untold,
     (allowances, stop): (&Allowances, &AtomicBool),
 ) -> Option<Sent> {
     let (service, caller) = client.operated()?;
@@ -128,7 +146,8 @@ pub(super) async fn at_the_end(
         if !notify::settings(service).await?.on {
             return Ok(None);
         }
-        notify::tell_due((service, caller), failed).await?;
+        notify::put_off((service, caller), &manifest.name, &untold.waiting).await?;
+        notify::tell_due((service, caller), &untold.failed).await?;
         post.turn().await.map(Some)
     };
     match sent.await {
@@ -151,6 +170,10 @@ pub(super) fn show(printer: Printer, sent: &Sent) {
         let receivers = listed(&lost.receivers);
         let message = format!("the notice `{}` ({} of `{}`) was given up", lost.id, lost.kind, lost.token);
         printer.error(&message, Some(&format!("not taken for a week by {receivers}; see `provision notify test`")));
+    }
+    if sent.with_file > 0 {
+        let (notices, waits) = (count(sent.with_file, "notice"), if sent.with_file == 1 { "waits" } else { "wait" });
+        printer.talk(&format!("{notices} {waits} for the next run with the file of the manifest that they are about"));
     }
     if sent.sent > 0 || sent.waiting > 0 {
         let waiting = if sent.waiting > 0 { format!(", {} waiting", sent.waiting) } else { String::new() };

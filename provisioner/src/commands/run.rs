@@ -67,7 +67,7 @@ pub(super) struct At<'a> {
 
 /// How a run that has its leases went.
 enum Leased {
-    Ended(Ended),
+    Done(Box<Done>),
     /// It takes tokens from these manifests, each named with one of the tokens, whose leases it does not have yet.
     /// Nothing was done.
     Needs(BTreeMap<ManifestName, TokenKey>),
@@ -124,7 +124,7 @@ pub(super) async fn run_until(
         let ended = leased(printer, (at.client, manifest), (&mut wish, &sources), stop).await;
         leases.free().await;
         match ended? {
-            Leased::Ended(ended) => return Ok(ended),
+            Leased::Done(done) => return done.end(printer, (at.client, manifest), wish.notify, stop.flag()).await,
             // All are given back first, as those of earlier names come first.
             Leased::Needs(more) => sources.extend(more),
         }
@@ -211,18 +211,16 @@ async fn leased(
         }
         wish.may.begin_another_pass();
     }
-    let failed = total.failures.iter().map(|failure| failure.subject.clone()).collect();
-    let notices = match wish.notify {
-        Some(allowances) => {
-            let failed = notices::failed(last.as_ref(), &total, &labels);
-            notices::at_the_end(printer, (client, manifest), &failed, (allowances, stop)).await
-        }
-        None => None,
-    };
-    let end = Ending { plan: last.as_ref(), changed, total: &total, labels: &labels, notices: notices.as_ref() };
-    let revision = wish.publish.then_some((how.revision, how.force_revision));
-    end.tell(printer, (client, manifest), revision).await?;
-    Ok(Leased::Ended(Ended { code: end.code(), failed }))
+    let mut done = Done { plan: last, changed, total, labels, published: None };
+    if wish.publish {
+        let revision = (how.revision, how.force_revision);
+        done.published = Some(if done.code() == Code::Done {
+            Some(publish::publish(client, manifest, revision).await)
+        } else {
+            None
+        });
+    }
+    Ok(Leased::Done(Box::new(done)))
 }
 
 /// Refuses an older revision of the manifest than the last one applied.
@@ -280,18 +278,19 @@ fn cut_short(error: ServiceError, has_done: bool) -> Fault {
     fault.hint(format!("{first}completed changes are kept; run it again to continue")).code(Code::Partly)
 }
 
-/// How a run ended.
-struct Ending<'a> {
-    plan: Option<&'a Plan>,
+/// What a run did under its leases.
+struct Done {
+    plan: Option<Plan>,
     changed: bool,
-    total: &'a Outcome,
-    labels: &'a Labels,
-    notices: Option<&'a Sent>,
+    total: Outcome,
+    labels: Labels,
+    /// Where the manifest was to be published: how that went, and nothing where the run did not end well.
+    published: Option<Option<Result<publish::Report, Fault>>>,
 }
 
-impl Ending<'_> {
+impl Done {
     fn is_good(&self) -> bool {
-        self.total.is_good() && !self.plan.is_some_and(Plan::is_blocked)
+        self.total.is_good() && !self.plan.as_ref().is_some_and(Plan::is_blocked)
     }
 
     fn code(&self) -> Code {
@@ -303,32 +302,48 @@ impl Ending<'_> {
         }
     }
 
-    /// Prints it, and publishes the manifest first, where that was asked for and it ended well.
-    async fn tell(
-        &self,
+    /// Sends what there is to tell, and prints how it went. The leases are given back by then: no other run waits for a
+    /// receiver.
+    async fn end(
+        self,
         printer: Printer,
         (client, manifest): (&Client, &Manifest),
-        revision: Option<(Option<u64>, bool)>,
-    ) -> Result<(), Fault> {
-        let Some(revision) = revision else { return self.print(printer, None) };
-        if self.code() != Code::Done {
-            self.print(printer, Some(Value::Null))?;
-            printer.talk("nothing was published, as the run did not end well; what was published before is unchanged");
-            return Ok(());
-        }
-        let published = publish::publish(client, manifest, revision).await;
-        let report = published.as_ref().ok();
-        self.print(printer, Some(report.map_or(Value::Null, publish::Report::as_json)))?;
-        let report = published?;
-        match printer.format {
-            Format::Json => Ok(()),
-            Format::Text | Format::Markdown => report.show(printer, &manifest.name),
+        notify: Option<&Allowances>,
+        stop: &AtomicBool,
+    ) -> Result<Ended, Fault> {
+        let notices = match notify {
+            Some(allowances) => {
+                let untold = notices::Untold::of(self.plan.as_ref(), &self.total, &self.labels);
+                notices::at_the_end(printer, (client, manifest), &untold, (allowances, stop)).await
+            }
+            None => None,
+        };
+        self.tell(printer, manifest, notices.as_ref())?;
+        let failed = self.total.failures.iter().map(|failure| failure.subject.clone()).collect();
+        let code = self.code();
+        match self.published {
+            Some(Some(Err(fault))) => Err(fault),
+            _ => Ok(Ended { code, failed }),
         }
     }
 
     /// Prints it, with what was published.
-    fn print(&self, printer: Printer, published: Option<Value>) -> Result<(), Fault> {
-        let Self { plan, changed, total, labels, notices } = *self;
+    fn tell(&self, printer: Printer, manifest: &Manifest, notices: Option<&Sent>) -> Result<(), Fault> {
+        let Some(published) = &self.published else { return self.print(printer, None, notices) };
+        let report = published.as_ref().and_then(|published| published.as_ref().ok());
+        self.print(printer, Some(report.map_or(Value::Null, publish::Report::as_json)), notices)?;
+        if published.is_none() {
+            printer.talk("nothing was published, as the run did not end well; what was published before is unchanged");
+        }
+        match (report, printer.format) {
+            (Some(report), Format::Text | Format::Markdown) => report.show(printer, &manifest.name),
+            _ => Ok(()),
+        }
+    }
+
+    fn print(&self, printer: Printer, published: Option<Value>, notices: Option<&Sent>) -> Result<(), Fault> {
+        let Self { plan, changed, total, labels, .. } = self;
+        let (plan, changed) = (plan.as_ref(), *changed);
         let good = self.is_good();
         let failed = total.failures.len()
             + plan.map_or(0, |plan| plan.tokens.iter().filter(|token| !token.blocked.is_empty()).count());

@@ -13,11 +13,12 @@ mod restricted;
 mod scheduled;
 mod slice;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use latchkey::name::ManifestName;
-use latchkey::service::{Caller, NoteTurnError, Service};
+use latchkey::service::{Caller, ManifestTurn, NoteTurnError, Service};
 use latchkey::token::{Token, TokenKey};
 use latchkey_sinks::reading::Allowances;
 use latchkey_sinks::{ManifestSinks, SinkSet};
@@ -34,6 +35,9 @@ pub use scheduled::Scheduled;
 
 /// How many rows of the index are read at once.
 const PAGE: usize = 1000;
+
+/// How many rows of usage each part of the index is asked for.
+const FOLDED: usize = 100;
 
 /// What a turn works with.
 #[derive(Clone, Copy)]
@@ -83,12 +87,30 @@ impl Job<'_> {
         })?;
         // It may have run for days; whoever is to be told may be set meanwhile.
         service.reread_notices().await?;
-        let (began, mut report) = (service.now(), Report::default());
+        let (began, mut report, mut noted) = (service.now(), Report::default(), Noted::new());
         let last = service.last_turn().await?.and_then(|turn| turn.drift);
-        self.due((service, caller), began, &mut report).await?;
-        report.notices = self.send(service).await?;
-        let drift = self.drift((service, caller), last, &mut report).await?;
+        self.due((service, caller), began, (&mut report, &mut noted)).await?;
+        let sent = self.send(service).await;
+        if !self.is_stopped() {
+            report.folded = service.fold_usage(FOLDED).await?;
+        }
+        let drift = self.drift((service, caller), last, (&mut report, &mut noted)).await?;
         report.stopped |= self.is_stopped();
+        service.note_turn(&report.turn((began, service.now()), &caller.actor, drift)).await?;
+        // What was done is noted, however it went with the notices.
+        report.notices = sent?;
+        Ok(report)
+    }
+
+    /// Notes a turn that was abandoned on its way, as a process that died would be: the next one goes on.
+    ///
+    /// # Errors
+    /// As of [`Self::turn`].
+    #[cfg(feature = "lambda")]
+    pub async fn abandoned(&self, began: Timestamp) -> Result<Report, ServiceError> {
+        let Some((service, caller)) = self.client.operated() else { return Ok(Report::default()) };
+        let report = Report { stopped: true, ..Report::default() };
+        let drift = service.last_turn().await?.and_then(|turn| turn.drift);
         service.note_turn(&report.turn((began, service.now()), &caller.actor, drift)).await?;
         Ok(report)
     }
@@ -98,19 +120,17 @@ impl Job<'_> {
         &self,
         (service, caller): (&Service, &Caller),
         now: Timestamp,
-        report: &mut Report,
+        (report, noted): (&mut Report, &mut Noted),
     ) -> Result<(), ServiceError> {
         let mut position = None;
         loop {
             let page = service.due(now, PAGE, position.as_ref()).await?;
             let (tokens, failed) = (page.tokens.iter().map(Token::key).collect::<Vec<TokenKey>>(), report.failed.len());
             // Of the others something is to be told, and nothing to be done.
-            let step = |token: &Token| token.next_step().filter(|step| *step <= now);
-            let longest = page.tokens.iter().filter_map(step).min();
-            report.late_by = report.late_by.max(longest.map_or(0, |due| seconds(due, now)));
-            let due: Vec<Token> = page.tokens.into_iter().filter(|token| step(token).is_some()).collect();
+            let due: Vec<Token> = page.tokens.into_iter().filter(|token| is_due(token, now)).collect();
             report.due += due.len();
             let due = Due::of(due);
+            report.late_by = report.late_by.max(late_by(&due.unmanaged, now));
             for token in &due.unmanaged {
                 report.expired += usize::from(service.sweep_expired(token).await?);
             }
@@ -118,8 +138,8 @@ impl Job<'_> {
                 if self.is_stopped() {
                     break;
                 }
-                let own = self.manifest((service, caller), manifest, tokens).await?;
-                self.note((service, caller), manifest, &own).await?;
+                let own = self.manifest((service, caller), manifest, tokens).await;
+                self.note((service, caller), (manifest, &own), noted).await?;
                 report.absorb(own);
             }
             self.tell((service, caller), &tokens, &report.failed[failed..]).await?;
@@ -134,18 +154,32 @@ impl Job<'_> {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Brings tokens of one manifest in sync, under its lease.
-    async fn manifest(
+    /// Brings tokens of one manifest in sync, under its lease. An error is this manifest's and ends nothing for others: its
+    /// tokens stay due.
+    async fn manifest(&self, of: (&Service, &Caller), manifest: &ManifestName, tokens: &[Token]) -> Report {
+        let mut own = Report::default();
+        let Err(error) = self.slices(of, (manifest, tokens), &mut own).await else { return own };
+        let fault = error.to_string();
+        for token in tokens.iter().map(Token::key) {
+            if !own.failed.iter().any(|trouble| trouble.is_of(&token)) {
+                let trouble = Trouble::new(manifest, &token, format!("the turn could not go on with it: {fault}"));
+                own.failed.push(trouble.hint("the next turn tries again"));
+            }
+        }
+        own
+    }
+
+    async fn slices(
         &self,
         (service, caller): (&Service, &Caller),
-        manifest: &ManifestName,
-        tokens: &[Token],
-    ) -> Result<Report, ServiceError> {
-        let mut own = Report::default();
+        (manifest, tokens): (&ManifestName, &[Token]),
+        own: &mut Report,
+    ) -> Result<(), ServiceError> {
         let Some(publication) = service.publication(manifest).await? else {
             own.unpublished += tokens.len();
-            return Ok(own);
+            return Ok(());
         };
+        own.late_by = late_by(tokens, service.now());
         for tokens in tokens.chunks(slice::SLICE) {
             // Renewed for each slice: a lease lasts a minute, and safety does not rest on it.
             let how = crate::service::Take::Own { steal: false };
@@ -153,29 +187,47 @@ impl Job<'_> {
                 own.busy.push(manifest.clone());
                 break;
             }
-            let done = self.slice((service, caller), &publication, (manifest, tokens), &mut own).await;
-            self.client.free_lease(manifest, self.holder).await?;
-            done?;
+            let done = self.slice((service, caller), &publication, (manifest, tokens), own).await;
+            let freed = self.client.free_lease(manifest, self.holder).await;
+            done.and(freed)?;
             if self.is_stopped() {
                 break;
             }
         }
-        Ok(own)
+        Ok(())
     }
 
-    /// Notes for whoever runs a manifest what came of it.
+    /// Notes for whoever runs a manifest what came of it in this turn so far.
     async fn note(
         &self,
         (service, caller): (&Service, &Caller),
-        manifest: &ManifestName,
-        own: &Report,
+        (manifest, own): (&ManifestName, &Report),
+        noted: &mut Noted,
     ) -> Result<(), ServiceError> {
-        let Some(turn) = own.of_manifest(service.now()) else { return Ok(()) };
-        service.note_manifest_turn(caller, manifest, &turn).await.map_err(|error| match error {
+        let Some(part) = own.of_manifest(service.now()) else { return Ok(()) };
+        let turn = match noted.remove(manifest) {
+            Some(before) => before.and(part),
+            None => part,
+        };
+        let turn = noted.entry(manifest.clone()).or_insert(turn);
+        service.note_manifest_turn(caller, manifest, turn).await.map_err(|error| match error {
             NoteTurnError::Table(error) => ServiceError::from(error),
             denied => ServiceError::refused("denied", denied.to_string()),
         })
     }
+}
+
+/// What a turn has done so far with each manifest.
+type Noted = BTreeMap<ManifestName, ManifestTurn>;
+
+fn is_due(token: &Token, now: Timestamp) -> bool {
+    token.next_step().is_some_and(|step| step <= now)
+}
+
+/// For how many seconds what is due longest has been due.
+fn late_by(tokens: &[Token], now: Timestamp) -> u64 {
+    let longest = tokens.iter().filter_map(Token::next_step).min();
+    longest.filter(|due| *due <= now).map_or(0, |due| seconds(due, now))
 }
 
 /// How many seconds have passed between two instants.

@@ -41,6 +41,8 @@ pub struct Report {
     pub looked: usize,
     /// How many tokens were repaired there.
     pub repaired: usize,
+    /// How many rows of usage became totals of their days.
+    pub folded: usize,
     /// How it went with the notices that waited.
     pub notices: Sent,
     /// It was stopped before it was through.

@@ -15,6 +15,9 @@ use crate::service::Client;
 
 /// So long before Lambda ends the function it begins nothing more: a push in flight takes two minutes at most.
 const RESERVE: Duration = Duration::from_mins(3);
+/// So long before it the turn is abandoned, whatever it waits for: a release of Heroku's may take longer than the function
+/// has. What was under way ends as if the process had died, and that is noted.
+const LAST: Duration = Duration::from_secs(20);
 /// A turn that has less time than this left is not begun to be cut short: it has a third of it.
 const LEAST: u32 = 3;
 
@@ -41,7 +44,12 @@ impl Handler for Scheduled {
             drift: DRIFT_PLACES,
             allowances: &Allowances::default(),
         };
-        let report = job.turn().await;
+        let began = invocation.service.now();
+        let last = invocation.left.saturating_sub(LAST).max(until);
+        let report = match tokio::time::timeout(last, job.turn()).await {
+            Ok(report) => report,
+            Err(_) => job.abandoned(began).await,
+        };
         timer.abort();
         let report = report.map_err(|error| Failed { message: error.to_string() })?;
         Ok(done(&report, latchkey::clock::SystemClock.now()))

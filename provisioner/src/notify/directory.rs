@@ -13,6 +13,7 @@ use latchkey::service::Service;
 use latchkey::table::TableError;
 use latchkey_sinks::reading::Allowances;
 
+use super::email::To;
 use super::failure::Failure;
 use super::message::Message;
 use super::receiver::{Receiver, Way};
@@ -42,9 +43,16 @@ impl Line {
         }
     }
 
-    pub(super) async fn send(&self, message: &Message, owner: Option<&str>, now: Timestamp) -> Result<Taken, Failure> {
+    pub(super) fn has_own(&self) -> bool {
         match self {
-            Self::Open(sender) => sender.send(message, owner, now).await,
+            Self::Open(sender) => sender.has_own(),
+            Self::Broken(_) => true,
+        }
+    }
+
+    pub(super) async fn send(&self, message: &Message, to: To<'_>, now: Timestamp) -> Result<Taken, Failure> {
+        match self {
+            Self::Open(sender) => sender.send(message, to, now).await,
             Self::Broken(failure) => Err(failure.clone()),
         }
     }
@@ -59,8 +67,20 @@ pub(super) struct Directory<'a> {
     allowances: &'a Allowances,
     at_hand: Option<&'a Manifest>,
     settings: Lines,
-    /// Of each manifest that was met; `None` where only whoever has its file knows them.
-    manifests: BTreeMap<ManifestName, Option<Lines>>,
+    /// Of each manifest that was met.
+    manifests: BTreeMap<ManifestName, (Lines, Rest)>,
+}
+
+/// Who else may want a notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Nobody: all receivers are known here.
+    Nobody,
+    /// Receivers that only the manifest's file names, or that only whoever has it can reach.
+    WithFile,
+    /// What the manifest has published: the job sends to those, and a run of another manifest does not, with hosts and
+    /// credentials that are not theirs.
+    WithJob,
 }
 
 impl<'a> Directory<'a> {
@@ -86,27 +106,33 @@ impl<'a> Directory<'a> {
         if self.manifests.contains_key(manifest) {
             return Ok(());
         }
-        let found = match self.at_hand.filter(|at_hand| at_hand.name == *manifest) {
-            Some(at_hand) => Some(at_hand.notify.clone()),
-            None => self.service.publication(manifest).await?.map(|found| published(manifest, &found.sinks).0),
+        let (found, rest) = if let Some(at_hand) = self.at_hand.filter(|at_hand| at_hand.name == *manifest) {
+            (at_hand.notify.clone(), Rest::Nobody)
+        } else {
+            match self.service.publication(manifest).await? {
+                None => (BTreeMap::new(), Rest::WithFile),
+                Some(_) if self.at_hand.is_some() => (BTreeMap::new(), Rest::WithJob),
+                Some(publication) => {
+                    let (found, left_out) = published(manifest, &publication.sinks);
+                    (found, if left_out.is_empty() { Rest::Nobody } else { Rest::WithFile })
+                }
+            }
         };
-        let lines = found.map(|found| {
-            let opened = found.into_iter().map(|(name, receiver)| {
-                // No receiver's name has a `/`, so none of a manifest is taken for one of the settings.
-                let sender = Sender::new(self.resolved(receiver), &self.allowances.hosts);
-                (format!("{manifest}/{name}"), Arc::new(Line::Open(Box::new(sender))))
-            });
-            opened.collect()
+        let opened = found.into_iter().map(|(name, receiver)| {
+            // No receiver's name has a `/`, so none of a manifest is taken for one of the settings.
+            let sender = Sender::new(self.resolved(receiver), &self.allowances.hosts);
+            (format!("{manifest}/{name}"), Arc::new(Line::Open(Box::new(sender))))
         });
-        self.manifests.insert(manifest.clone(), lines);
+        let lines = opened.collect();
+        self.manifests.insert(manifest.clone(), (lines, rest));
         Ok(())
     }
 
-    /// The receivers for a token of a manifest, or of none, and whether these are all.
-    pub(super) fn lines(&self, manifest: Option<&ManifestName>) -> (impl Iterator<Item = (&String, &Arc<Line>)>, bool) {
+    /// The receivers for a token of a manifest, or of none, and who there is beside them.
+    pub(super) fn lines(&self, manifest: Option<&ManifestName>) -> (impl Iterator<Item = (&String, &Arc<Line>)>, Rest) {
         let own = manifest.and_then(|manifest| self.manifests.get(manifest));
-        let whole = manifest.is_none() || own.is_some_and(Option::is_some);
-        (self.settings.iter().chain(own.into_iter().flatten().flatten()), whole)
+        let rest = own.map_or(Rest::Nobody, |(_, rest)| *rest);
+        (self.settings.iter().chain(own.into_iter().flat_map(|(lines, _)| lines)), rest)
     }
 
     /// A receiver of a manifest, with the addresses of the one that it uses.

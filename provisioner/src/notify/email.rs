@@ -15,8 +15,8 @@ pub(super) const SIGNED_AS: &str = "ses";
 /// What SES calls the host of a region.
 pub(super) const HOST: &str = "email";
 
-/// The most addresses: SES takes 50 a mail, and the owner's may be one.
-const TO_MAX: usize = 49;
+/// The most addresses that SES takes for one mail.
+const TO_MAX: usize = 50;
 /// The longest address, RFC 5321.
 const ADDRESS_MAX: usize = 254;
 
@@ -77,17 +77,29 @@ fn is_address(text: &str) -> bool {
         })
 }
 
-/// The request of one try, yet to be signed; `None` where nobody is to get it. An owner's address that could be more
-/// than one is left out.
-pub(super) fn request(
-    settings: &Settings,
-    message: &Message,
-    link: Option<&Link>,
-    owner: Option<&str>,
-) -> Option<Outgoing> {
-    let owner = owner.filter(|owner| settings.owners && is_address(owner));
-    let mut to: Vec<&str> = settings.to.iter().map(String::as_str).collect();
-    to.extend(owner.filter(|owner| !settings.to.iter().any(|to| to == owner)));
+/// Whom a mail goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum To<'a> {
+    /// The receiver's own addresses.
+    Own,
+    /// The owner of the token, in a mail of its own: an address that SES refuses keeps nobody else's from arriving.
+    Owner(&'a str),
+}
+
+impl Settings {
+    /// The address of a token's owner, where they get a mail of their own: not one that could be more than one address,
+    /// nor one that gets it anyway.
+    pub(super) fn owner<'a>(&self, address: &'a str) -> Option<&'a str> {
+        (self.owners && is_address(address) && !self.to.iter().any(|to| to == address)).then_some(address)
+    }
+}
+
+/// The request of one try, yet to be signed; `None` where nobody is to get it.
+pub(super) fn request(settings: &Settings, message: &Message, link: Option<&Link>, to: To<'_>) -> Option<Outgoing> {
+    let to: Vec<&str> = match to {
+        To::Own => settings.to.iter().map(String::as_str).collect(),
+        To::Owner(address) => settings.owner(address).into_iter().collect(),
+    };
     if to.is_empty() {
         return None;
     }
@@ -117,8 +129,8 @@ mod tests {
         Settings { from: "latchkey@example.com".to_owned(), to, owners, region: None, endpoint: None }
     }
 
-    fn recipients(settings: &Settings, owner: Option<&str>) -> Option<Vec<String>> {
-        let request = request(settings, &Message::of(&notice(NoticeKind::Created)), None, owner)?;
+    fn recipients(settings: &Settings, to: To<'_>) -> Option<Vec<String>> {
+        let request = request(settings, &Message::of(&notice(NoticeKind::Created)), None, to)?;
         let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
         let to = body["Destination"]["ToAddresses"].as_array().unwrap();
         Some(to.iter().map(|to| to.as_str().unwrap().to_owned()).collect())
@@ -127,12 +139,12 @@ mod tests {
     #[test]
     fn owners_get_mails_where_admins_want_that_and_an_address_is_known() {
         let both = settings(&["ops@example.com"], true);
-        assert_eq!(recipients(&both, Some("ana@example.com")).unwrap(), ["ops@example.com", "ana@example.com"]);
-        assert_eq!(recipients(&both, Some("ops@example.com")).unwrap(), ["ops@example.com"]);
-        assert_eq!(recipients(&both, None).unwrap(), ["ops@example.com"]);
-        let ops = settings(&["ops@example.com"], false);
-        assert_eq!(recipients(&ops, Some("ana@example.com")).unwrap(), ["ops@example.com"]);
-        assert_eq!(recipients(&settings(&[], true), None), None);
+        let (ops, ana) = (To::Owner("ops@example.com"), To::Owner("ana@example.com"));
+        assert_eq!(recipients(&both, To::Own).unwrap(), ["ops@example.com"]);
+        assert_eq!(recipients(&both, ana).unwrap(), ["ana@example.com"], "in a mail of their own");
+        assert_eq!(recipients(&both, ops), None, "who gets it anyway gets it once");
+        assert_eq!(recipients(&settings(&["ops@example.com"], false), ana), None);
+        assert_eq!(recipients(&settings(&[], true), To::Own), None);
     }
 
     #[test]
@@ -151,7 +163,7 @@ mod tests {
             "\u{e4}na@example.com",
         ] {
             assert!(!is_address(bad), "{bad}");
-            assert_eq!(recipients(&settings(&[], true), Some(bad)), None, "{bad}");
+            assert_eq!(recipients(&settings(&[], true), To::Owner(bad)), None, "{bad}");
         }
         assert!(is_address("first.last+tag@mail.example.com"));
         assert!(!is_address(&format!("{}@example.com", "a".repeat(250))));
@@ -160,7 +172,7 @@ mod tests {
     #[test]
     fn nothing_that_people_wrote_is_in_a_header() {
         let request =
-            request(&settings(&["ops@example.com"], false), &Message::of(&notice(NoticeKind::Created)), None, None);
+            request(&settings(&["ops@example.com"], false), &Message::of(&notice(NoticeKind::Created)), None, To::Own);
         let body: serde_json::Value = serde_json::from_slice(&request.unwrap().body).unwrap();
         let subject = body["Content"]["Simple"]["Subject"]["Data"].as_str().unwrap();
         assert!(!subject.contains("evil") && !subject.chars().any(char::is_control), "{subject}");

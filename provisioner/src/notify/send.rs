@@ -1,12 +1,11 @@
-//! The queue: what waits is claimed, sent to whoever wants it and has not taken it yet, and settled. A receiver that fails
-//! is not asked again in the same turn and delays no other; the notice waits for its next try, with the same id.
+//! The queue: what waits is claimed, page by page, sent and settled; what somebody did not take waits for its next try, with
+//! the same id.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::stream::{self, StreamExt as _};
 use latchkey::lifetime::Seconds;
 use latchkey::mutex::Mutex;
 use latchkey::name::UserName;
@@ -20,7 +19,7 @@ use serde::Serialize;
 
 use super::directory::{Directory, Line};
 use super::message::Message;
-use super::sender::Taken;
+use super::page::{Ask, Claimed, Page};
 use crate::manifest::Manifest;
 
 /// How many notices are read and claimed at once.
@@ -31,10 +30,6 @@ const CLAIM: Seconds = Seconds::minutes(5);
 const SENT_WITHIN: Duration = Duration::from_mins(4);
 /// How long a turn may take: what is left waits for the next.
 const TURN_WITHIN: Duration = Duration::from_mins(8);
-/// How many receivers are sent to at once.
-const SIDE_BY_SIDE: usize = 8;
-/// When a notice is looked at again that waits only for whoever has its manifest's file.
-const ELSEWHERE: Seconds = Seconds::hours(6);
 
 /// What one turn sends with.
 #[derive(Clone, Copy)]
@@ -62,6 +57,8 @@ pub struct Sent {
     pub sent: usize,
     /// How many notices wait for their next try.
     pub waiting: usize,
+    /// How many notices wait for whoever has their manifest's file, with receivers that nobody else knows or can reach.
+    pub with_file: usize,
     /// Notices that are not tried again.
     pub given_up: Vec<GivenUp>,
     /// Receivers that did not take one.
@@ -94,27 +91,6 @@ pub struct Down {
     pub hint: Option<String>,
 }
 
-/// A claimed notice, and who is to get it.
-struct Claimed {
-    waiting: Waiting,
-    message: Message,
-    /// Who has not taken it yet.
-    missing: BTreeSet<String>,
-    /// Who has taken it now.
-    taken: BTreeSet<String>,
-    /// Whether all who want it are known here.
-    whole: bool,
-}
-
-/// What all lanes of a page share.
-struct Page<'a> {
-    claimed: &'a [Claimed],
-    owners: &'a BTreeMap<UserName, String>,
-    until: Deadline,
-    /// The receivers that failed in this turn.
-    down: &'a Mutex<BTreeMap<String, Down>>,
-}
-
 impl Post<'_> {
     /// Sends what waits.
     ///
@@ -122,29 +98,22 @@ impl Post<'_> {
     /// When the table cannot be read or written. What was claimed is tried again when the claims are over.
     pub async fn turn(&self) -> Result<Sent, TableError> {
         let mut directory = Directory::read(self.service, self.allowances, self.at_hand).await?;
-        let (mut sent, down) = (Sent::default(), Mutex::default());
+        let (sent, down) = (Mutex::default(), Mutex::default());
         let end = Deadline::after(TURN_WITHIN);
         while !self.is_stopped() && !end.has_passed() {
             let until = Deadline::after(SENT_WITHIN).earlier(end);
-            let mut claimed = self.claim(&mut directory).await?;
+            let claimed = self.claim(&mut directory).await?;
             if claimed.is_empty() {
                 break;
             }
-            let owners = self.owners(&directory, &claimed).await?;
-            let page = Page { claimed: &claimed, owners: &owners, until, down: &down };
-            for (at, receiver) in self.send(&directory, &page).await {
-                claimed[at].missing.remove(&receiver);
-                claimed[at].taken.insert(receiver);
-            }
-            for claimed in claimed {
-                self.settle(claimed, &mut sent).await?;
-            }
+            Page::new(self, claimed, until, (&down, &sent)).deliver().await?;
         }
+        let mut sent: Sent = std::mem::take(&mut *sent.lock());
         sent.down = std::mem::take(&mut *down.lock()).into_values().collect();
         Ok(sent)
     }
 
-    fn is_stopped(&self) -> bool {
+    pub(super) fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
@@ -152,100 +121,55 @@ impl Post<'_> {
     async fn claim(&self, directory: &mut Directory<'_>) -> Result<Vec<Claimed>, TableError> {
         let now = self.service.now();
         let until = CLAIM.after(now);
+        let mut found = self.service.notices(now, PAGE).await?;
+        if let Some(manifest) = self.at_hand.filter(|_| found.len() < PAGE) {
+            found.extend(self.service.notices_with_file(&manifest.name, now, PAGE - found.len()).await?);
+        }
         let mut claimed = Vec::new();
-        for waiting in self.service.notices(now, PAGE).await? {
+        for waiting in found {
             if !self.service.claim_notice(&waiting, until).await? {
                 continue;
             }
-            let manifest = waiting.notice.manifest.clone();
-            if let Some(manifest) = &manifest {
+            if let Some(manifest) = &waiting.notice.manifest {
                 directory.learn(manifest).await?;
             }
-            let (lines, whole) = directory.lines(manifest.as_ref());
-            let wanting =
-                lines.filter(|(name, line)| line.wants(waiting.notice.kind) && !waiting.taken.contains(*name));
-            let missing = wanting.map(|(name, _)| name.clone()).collect();
-            let message = Message::of(&waiting.notice);
-            let waiting = Waiting { next: until, ..waiting };
-            claimed.push(Claimed { waiting, message, missing, taken: BTreeSet::new(), whole });
+            claimed.push(Waiting { next: until, ..waiting });
         }
-        Ok(claimed)
+        let owners = self.owners(directory, &claimed).await?;
+        let claimed = claimed.into_iter().map(|waiting| {
+            let (lines, rest) = directory.lines(waiting.notice.manifest.as_ref());
+            let owner = owners.get(&waiting.notice.token.user);
+            let wanting = lines.filter(|(_, line)| line.wants(waiting.notice.kind));
+            let mut asks: BTreeMap<String, Ask> = wanting.flat_map(|(name, line)| asks(name, line, owner)).collect();
+            asks.retain(|whom, _| !waiting.taken.contains(whom));
+            Claimed { message: Message::of(&waiting.notice), waiting, asks, rest }
+        });
+        Ok(claimed.collect())
     }
 
-    /// Where the owners of tokens get mails, as far as some receiver wants to know.
+    /// Where the owners of tokens get mails, as far as some receiver sends them some.
     async fn owners(
         &self,
         directory: &Directory<'_>,
-        claimed: &[Claimed],
-    ) -> Result<BTreeMap<UserName, String>, TableError> {
-        let wanting = claimed.iter().filter(|claimed| {
-            let (mut lines, _) = directory.lines(claimed.waiting.notice.manifest.as_ref());
-            lines.any(|(name, line)| line.wants_owner() && claimed.missing.contains(name))
+        claimed: &[Waiting],
+    ) -> Result<BTreeMap<UserName, (UserName, String)>, TableError> {
+        let wanting = claimed.iter().filter(|waiting| {
+            let (mut lines, _) = directory.lines(waiting.notice.manifest.as_ref());
+            lines.any(|(_, line)| line.wants_owner() && line.wants(waiting.notice.kind))
         });
-        let users: BTreeSet<UserName> = wanting.map(|claimed| claimed.waiting.notice.token.user.clone()).collect();
+        let users: BTreeSet<UserName> = wanting.map(|waiting| waiting.notice.token.user.clone()).collect();
         let users = self.service.users(&users.into_iter().collect::<Vec<_>>()).await?;
-        Ok(users.into_iter().filter_map(|user| Some((user.name, user.email?))).collect())
+        Ok(users.into_iter().filter_map(|user| Some((user.name.clone(), (user.name, user.email?)))).collect())
     }
+}
 
-    /// Sends a page: receivers side by side, each its notices one after another. Answers which were taken by whom.
-    async fn send(&self, directory: &Directory<'_>, page: &Page<'_>) -> Vec<(usize, String)> {
-        let mut lanes: BTreeMap<String, (Arc<Line>, Vec<usize>)> = BTreeMap::new();
-        for (at, claimed) in page.claimed.iter().enumerate() {
-            let (lines, _) = directory.lines(claimed.waiting.notice.manifest.as_ref());
-            for (name, line) in lines.filter(|(name, _)| claimed.missing.contains(*name)) {
-                lanes.entry(name.clone()).or_insert_with(|| (line.clone(), Vec::new())).1.push(at);
-            }
-        }
-        let lanes = lanes.into_iter().map(|(name, (line, notices))| async move {
-            let taken = self.lane((&name, &line), &notices, page).await;
-            taken.into_iter().map(|at| (at, name.clone())).collect::<Vec<_>>()
-        });
-        stream::iter(lanes).buffer_unordered(SIDE_BY_SIDE).concat().await
-    }
-
-    /// Sends notices to one receiver until it fails; answers which it took.
-    async fn lane(&self, (name, line): (&str, &Line), notices: &[usize], page: &Page<'_>) -> Vec<usize> {
-        let mut taken = Vec::new();
-        for at in notices {
-            let is_down = page.down.lock().contains_key(name);
-            if is_down || self.is_stopped() || page.until.has_passed() {
-                break;
-            }
-            let claimed = &page.claimed[*at];
-            let owner = page.owners.get(&claimed.waiting.notice.token.user).map(String::as_str);
-            match line.send(&claimed.message, owner, self.service.now()).await {
-                Ok(Taken::Now | Taken::NobodyAddressed) => taken.push(*at),
-                Err(failure) => {
-                    let hint = failure.hint().map(str::to_owned);
-                    let down = Down { receiver: name.to_owned(), reason: failure.to_string(), hint };
-                    page.down.lock().insert(name.to_owned(), down);
-                }
-            }
-        }
-        taken
-    }
-
-    /// Notes who took a notice, and when it is tried again.
-    async fn settle(&self, claimed: Claimed, sent: &mut Sent) -> Result<(), TableError> {
-        let Claimed { waiting, missing, taken, whole, .. } = claimed;
-        sent.sent += taken.len();
-        let now = self.service.now();
-        let next = match (missing.is_empty(), whole) {
-            (true, true) => None,
-            (true, false) => waiting.next_try(now).map(|next| next.max(ELSEWHERE.after(now))),
-            (false, _) => waiting.next_try(now),
-        };
-        self.service.settle_notice(&waiting, &taken, next).await?;
-        match (missing.is_empty(), next) {
-            (true, _) => {}
-            (false, Some(_)) => sent.waiting += 1,
-            (false, None) => sent.given_up.push(GivenUp {
-                id: waiting.notice.id,
-                kind: waiting.notice.kind,
-                token: waiting.notice.token,
-                receivers: missing.into_iter().collect(),
-            }),
-        }
-        Ok(())
-    }
+/// Whom a receiver sends a notice to: its own addresses, and the owner of the token, each by the name under which it is
+/// noted who took it.
+fn asks(name: &str, line: &Arc<Line>, owner: Option<&(UserName, String)>) -> impl Iterator<Item = (String, Ask)> {
+    let own = line.has_own().then(|| (name.to_owned(), Ask { line: line.clone(), owner: None }));
+    // No receiver's name has a `:`.
+    let owner = owner
+        .filter(|_| line.wants_owner())
+        .map(|owner| (format!("{name}:owner"), Ask { line: line.clone(), owner: Some(owner.clone()) }));
+    own.into_iter().chain(owner)
 }

@@ -19,6 +19,7 @@ use super::receiver::{Receiver, Way};
 use super::webhook::SigningKey;
 use super::{email, eventbridge, slack, webhook};
 use crate::aws;
+use email::To;
 
 /// How long a receiver may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -73,9 +74,14 @@ impl Sender {
         self.receiver.on.contains(&kind)
     }
 
-    /// Whether it wants to know where the token's owner gets mails.
+    /// Whether it sends mails to the owners of tokens.
     pub fn wants_owner(&self) -> bool {
         matches!(&self.receiver.way, Way::Email(settings) if settings.owners)
+    }
+
+    /// Whether there is anybody that it sends to beside the owners of tokens.
+    pub fn has_own(&self) -> bool {
+        !matches!(&self.receiver.way, Way::Email(settings) if settings.to.is_empty())
     }
 
     /// How it sends mails, where it does.
@@ -86,11 +92,11 @@ impl Sender {
         }
     }
 
-    /// Sends a notice, once. `owner` is where the token's owner gets mails.
+    /// Sends a notice, once.
     ///
     /// # Errors
     /// When it is not certain that the receiver took it.
-    pub async fn send(&self, message: &Message, owner: Option<&str>, now: Timestamp) -> Result<Taken, Failure> {
+    pub async fn send(&self, message: &Message, to: To<'_>, now: Timestamp) -> Result<Taken, Failure> {
         let link = self.receiver.link.as_ref();
         match &self.receiver.way {
             Way::Webhook(settings) => {
@@ -103,7 +109,7 @@ impl Sender {
                 web.post(slack::request(web.target.path.to_string(), message, link)).await?;
             }
             Way::Email(settings) => {
-                let Some(request) = email::request(settings, message, link, owner) else {
+                let Some(request) = email::request(settings, message, link, to) else {
                     return Ok(Taken::NobodyAddressed);
                 };
                 let cloud = self.cloud(email::HOST, "SESv2", (&settings.region, &settings.endpoint)).await?;

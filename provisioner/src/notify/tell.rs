@@ -1,7 +1,9 @@
 //! What no change of a token tells is looked for: that it expires, that its rotation is overdue or failed.
 
+use jiff::Timestamp;
+use latchkey::name::ManifestName;
 use latchkey::notice::NoticeKind;
-use latchkey::service::{Caller, Service};
+use latchkey::service::{Caller, PutOffError, Service};
 use latchkey::table::TableError;
 use latchkey::token::TokenKey;
 
@@ -15,6 +17,31 @@ const REASON_MAX: usize = 300;
 pub struct Failed {
     pub token: TokenKey,
     pub reason: String,
+}
+
+/// Notes of tokens of a manifest that their rotation waits for a known time, so that nobody is told that it is overdue.
+///
+/// # Errors
+/// When the table cannot be read or written.
+pub async fn put_off(
+    (service, caller): (&Service, &Caller),
+    manifest: &ManifestName,
+    waiting: &[(TokenKey, Timestamp)],
+) -> Result<(), TableError> {
+    let keys: Vec<TokenKey> = waiting.iter().map(|(token, _)| token.clone()).collect();
+    for token in service.holders(&keys).await? {
+        let until = waiting.iter().find(|(key, _)| *key == token.key()).map(|(_, until)| *until);
+        let is_noted = token.retry.is_some_and(|retry| retry.waits && Some(retry.at) == until);
+        if is_noted || token.managed_by.as_ref() != Some(manifest) {
+            continue;
+        }
+        match service.put_off(caller, &token, until).await {
+            Ok(()) => {}
+            Err(PutOffError::Table(error)) => return Err(error),
+            Err(error) => tracing::warn!(%error, "a rotation that waits is not noted"),
+        }
+    }
+    Ok(())
 }
 
 /// Tells what is to be told of some tokens now, once all that could be done to them was done. Answers how many notices

@@ -1,5 +1,6 @@
 //! The scheduled job as Lambda runs it: the real binary, on a table behind a socket and a Secrets Manager.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 use tests::deployment::ROTATED;
@@ -150,6 +151,31 @@ async fn a_failure_is_told_to_the_alarms_and_to_whoever_runs_the_manifest() {
     assert!(status.stdout.contains("by the job: "), "{}{}", status.stdout, status.stderr);
     let shown = deployed.run("status --format json").exits(0).json();
     assert_eq!(shown["job"]["turn"]["troubles"].as_array().unwrap().len(), 1, "{shown}");
+}
+
+/// Of two manifests the first has a publication that nobody can read any more, as a table from elsewhere may have.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_whose_record_cannot_be_read_is_reported_and_keeps_no_other_from_being_rotated() {
+    let deployed = Deployed::new().await;
+    let another =
+        [("acme", "aaaa"), ("prod/", "other/"), ("reader", "writer"), ("\"ci\"", "\"cj\""), ("users.ci", "users.cj")];
+    let another = another.iter().fold(ROTATED.to_owned(), |text, (from, to)| text.replace(from, to));
+    deployed.world.write("other.toml", &another);
+    deployed.run("apply other.toml --publish").exits(0);
+    deployed.run("manifest grant aaaa --entry aws-secrets-manager:account=123456789012,region=eu-west-1,*").exits(0);
+    let mut broken = latchkey::table::keys::publication(&name("aaaa")).item();
+    broken.extend(["number", "sinks"].map(|field| (field.to_owned(), AttributeValue::Bool(true))));
+    let table = deployed.endpoint.service.table();
+    deployed.endpoint.raw.put_item().table_name(table.name()).set_item(Some(broken)).send().await.unwrap();
+    deployed.world.clock(30 * DAY + HOUR);
+    let rotate = deployed.function("rotate").start().await;
+    let turn = rotate.invoke(&json!({})).await.unwrap();
+    assert_eq!(turn, json!({ "due": 4, "done": 2, "failed": 2 }), "{:?}", rotate.lines());
+    let log = rotate.log(1).await;
+    for trouble in log[0]["report"]["failed"].as_array().unwrap() {
+        assert_eq!(trouble["manifest"], "aaaa", "{log:?}");
+        assert!(trouble["reason"].as_str().unwrap().starts_with("the turn could not go on with it: "), "{log:?}");
+    }
 }
 
 /// A function that dies at any request of its to the table, before or after it takes effect, leaves no consumer with a

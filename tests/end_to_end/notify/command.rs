@@ -200,3 +200,55 @@ async fn a_rotation_that_cannot_be_done_is_told_once_a_day_and_names_no_secret()
     let secrets = secrets_in(&first);
     assert!(secrets.len() == 2 && secrets.iter().all(|secret| !all.contains(secret)));
 }
+
+/// The file of `acme` alone names a receiver: the job, which tells that of the settings, leaves the notice for whoever has
+/// the file, however late that is, and gives nothing up meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_only_a_manifests_file_names_is_told_by_the_next_run_with_the_file_however_late() {
+    let receiver = Receiver::start().await;
+    let world = World::with(&format!("{START}{TWO}{NOTIFY}"));
+    let table = "{ type = \"webhook\", url = { env = \"OPS_URL\" }, secret = { env = \"WEBHOOK_SECRET\" }, \
+        on = [\"created\"] }";
+    let ops = receiver.url("/settings");
+    let environment = [("OPS_URL", ops.as_str()), ("WEBHOOK_SECRET", SIGNING)];
+    run(&world, &receiver, "bootstrap").exits(0);
+    world.run_words(["settings", "set", "notify.all", table]).exits(0);
+    // The rows of the manifest's first tokens wait while its receiver is unreachable from the run that creates them.
+    world.run_in(&environment, "apply").exits(0);
+    let file = world.read("tokens.toml");
+    world.write("tokens.toml", "manifest = \"other\"\n[service]\nembedded = \"latchkey.db\"\n");
+    for hours in [7 * 24, 8 * 24, 20 * 24] {
+        world.clock(hours * HOUR);
+        let turn = world.run_in(&environment, "rotate --published --format json").exits(0).json();
+        assert_eq!((&turn["notices"]["given_up"], &turn["notices"]["down"]), (&json!([]), &json!([])), "{turn}");
+    }
+    assert_eq!(receiver.got("/settings").len(), 2, "whoever is known gets it, once");
+    assert!(receiver.got("/hidden-path").is_empty());
+    world.write("tokens.toml", &file);
+    let url = receiver.url("/hidden-path");
+    let with_file = [("WEBHOOK_URL", url.as_str()), ("OPS_URL", ops.as_str()), ("WEBHOOK_SECRET", SIGNING)];
+    for told in [2, 0] {
+        let rotated = world.run_in(&with_file, "rotate --format json").exits(0).json();
+        assert_eq!(rotated["notices"]["sent"], told, "{rotated}");
+    }
+    assert_eq!((receiver.got("/settings").len(), receiver.got("/hidden-path").len()), (2, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_that_waits_for_its_window_is_not_told_as_overdue() {
+    let receiver = Receiver::start().await;
+    // The 31 days end on a day of the week on which the window is closed for two more, whatever day it is.
+    let now = Timestamp::now().checked_add(jiff::SignedDuration::from_hours(24 * 34)).unwrap();
+    let day = now.to_zoned(jiff::tz::TimeZone::UTC).strftime("%a").to_string();
+    let notify = NOTIFY.replace("\"rotation_failed\"", "\"overdue\"");
+    let world = World::with(&format!("{START}{TWO}{notify}[rotation]\nwindow = \"{day} 00:00-23:59 UTC\"\n"));
+    run(&world, &receiver, "apply").exits(0);
+    run(&world, &receiver, "rotate").exits(0);
+    for days in [31, 32] {
+        world.clock(days * DAY + 2 * HOUR);
+        let rotated = run(&world, &receiver, "rotate").exits(0);
+        assert!(rotated.stdout.contains("waits for"), "{}{}", rotated.stdout, rotated.stderr);
+    }
+    let told = receiver.got("/hidden-path");
+    assert!(told.iter().all(|got| got.json()["type"] != "token.overdue"), "{told:?}");
+}

@@ -1,6 +1,8 @@
 //! Usage: counts and last uses.
 
 use latchkey::lifetime::Seconds;
+use latchkey::service::Service;
+use latchkey::table::keys;
 use latchkey::token::Use;
 use tests::world::{World, key};
 
@@ -139,4 +141,106 @@ async fn a_flush_that_failed_is_made_good_by_the_next() {
     let before = world.store.table.counted().calls;
     world.service.flush_usage().await.unwrap();
     assert_eq!(world.store.table.counted().calls, before, "nothing was left to write");
+}
+
+/// The rows of usage, by their sort keys.
+async fn rows(world: &World) -> Vec<String> {
+    let keys = world.items().await.into_iter().filter_map(|item| keys::Key::of(&item));
+    let mut rows: Vec<String> = keys.filter(|key| key.pk.starts_with("Y#")).map(|key| key.sk).collect();
+    rows.sort();
+    rows
+}
+
+#[tokio::test]
+async fn the_rows_of_a_day_become_one_and_every_sum_stays_as_it_was() {
+    let world = World::new().await;
+    world.user("ana", &[]).await;
+    let made = world.token("ana", "laptop").await;
+    let valid = world.valid(made.secret.expose()).await;
+    let others = [world.another(2).await, world.another(3).await, world.another(4).await];
+    let count = async |service: &Service, times: u32| {
+        for _ in 0..times {
+            service.note_use(&valid, None).await.unwrap();
+        }
+        service.flush_usage().await.unwrap();
+    };
+    for (other, times) in others.iter().zip([1, 2, 3]) {
+        count(other, times).await;
+    }
+    world.clock.advance(Seconds::days(1));
+    count(&others[0], 5).await;
+    let usage = async || {
+        let days = world.service.usage(&made.token.id, world.now()).await.unwrap();
+        days.into_iter().map(|day| (day.day.to_string(), day.uses, day.last)).collect::<Vec<_>>()
+    };
+    let before = usage().await;
+    assert_eq!(before.iter().map(|(_, uses, _)| *uses).collect::<Vec<_>>(), [6, 5]);
+    assert_eq!(world.service.fold_usage(100).await.unwrap(), 0, "processes may still write");
+    world.clock.advance(Seconds::days(3));
+    assert_eq!((world.service.fold_usage(100).await.unwrap(), usage().await), (3, before.clone()));
+    assert_eq!(rows(&world).await.iter().filter(|row| row.starts_with("01#")).collect::<Vec<_>>(), ["01#="]);
+    assert_eq!(rows(&world).await.len(), 2, "the only row of a day is its total");
+    let calls = world.store.table.counted().calls;
+    assert_eq!((world.service.fold_usage(100).await.unwrap(), usage().await), (0, before));
+    assert_eq!(world.store.table.counted().calls - calls, u64::from(keys::USAGE_SHARDS) + 1, "nothing waits any more");
+}
+
+/// A function that was frozen for days counts on where it was.
+#[tokio::test]
+async fn what_a_process_writes_late_counts_once_whenever_the_day_is_folded() {
+    for folded_between in [true, false] {
+        let world = World::new().await;
+        world.user("ana", &[]).await;
+        let made = world.token("ana", "laptop").await;
+        let valid = world.valid(made.secret.expose()).await;
+        let (frozen, other) = (world.another(2).await, world.another(3).await);
+        for service in [&frozen, &other] {
+            service.note_use(&valid, None).await.unwrap();
+            service.flush_usage().await.unwrap();
+        }
+        frozen.note_use(&valid, None).await.unwrap();
+        frozen.note_use(&valid, None).await.unwrap();
+        let day = world.now();
+        world.clock.advance(Seconds::days(5));
+        if folded_between {
+            assert_eq!(world.service.fold_usage(100).await.unwrap(), 2);
+        }
+        frozen.flush_usage().await.unwrap();
+        frozen.flush_usage().await.unwrap();
+        let uses = async || world.service.usage(&made.token.id, day).await.unwrap()[0].uses;
+        assert_eq!(uses().await, 4, "folded between: {folded_between}");
+        world.clock.advance(Seconds::days(3));
+        assert!(world.service.fold_usage(100).await.unwrap() > 0);
+        assert_eq!((uses().await, rows(&world).await.len()), (4, 1), "folded between: {folded_between}");
+    }
+}
+
+#[tokio::test]
+async fn two_that_fold_at_once_and_one_that_dies_on_the_way_lose_and_invent_no_use() {
+    let world = World::new().await;
+    world.user("ana", &[]).await;
+    let made = world.token("ana", "laptop").await;
+    let valid = world.valid(made.secret.expose()).await;
+    // More than a transaction takes.
+    for seed in 10..130 {
+        let process = world.another(seed).await;
+        process.note_use(&valid, None).await.unwrap();
+        process.flush_usage().await.unwrap();
+    }
+    let day = world.now();
+    world.clock.advance(Seconds::days(4));
+    let uses = async || world.service.usage(&made.token.id, day).await.unwrap()[0].uses;
+    for cut in 0..8 {
+        world.store.faults.cut_after(cut);
+        let _ = world.service.fold_usage(1000).await;
+        world.store.faults.mend();
+        assert_eq!(uses().await, 120, "cut after {cut}");
+    }
+    let other = world.another(2).await;
+    let (one, two) = tokio::join!(world.service.fold_usage(1000), other.fold_usage(1000));
+    drop((one, two));
+    for _ in 0..3 {
+        world.service.fold_usage(1000).await.unwrap();
+    }
+    assert_eq!((uses().await, rows(&world).await), (120, vec!["01#=".to_owned()]));
 }

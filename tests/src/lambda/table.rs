@@ -38,6 +38,8 @@ pub struct Endpoint {
     pub table: &'static str,
     /// The service on it, which takes no socket.
     pub service: Arc<Service>,
+    /// The table itself, for items that no service writes.
+    pub raw: aws_sdk_dynamodb::Client,
     calls: Arc<Calls>,
     server: JoinHandle<()>,
 }
@@ -136,7 +138,8 @@ impl Endpoint {
 
     async fn serve(tls: Option<Config>) -> Self {
         let engine = InProcess::memory().expect("an engine in memory");
-        let table = Table::new(client(engine.clone()), TABLE);
+        let raw = client(engine.clone());
+        let table = Table::new(raw.clone(), TABLE);
         table.create_if_absent().await.expect("a new table");
         let service = Service::open(table, Arc::new(SystemClock), Arc::new(SystemEntropy)).await.expect("a service");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -151,7 +154,7 @@ impl Endpoint {
         let server = tokio::spawn(accept(listener, engine, tls, calls.clone()));
         // By name, as a function resolves the name of AWS's endpoint.
         let url = format!("{scheme}://localhost:{}", address.port());
-        Self { url, table: TABLE, service: Arc::new(service), calls, server }
+        Self { url, table: TABLE, service: Arc::new(service), raw, calls, server }
     }
 }
 
