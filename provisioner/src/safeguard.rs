@@ -44,6 +44,8 @@ pub enum Safeguard {
     ConfirmReadBack,
     /// A place that got a version which was no longer valid by then is repaired at once.
     MendDead,
+    /// The job works on a token only while its published places are those that it was applied with.
+    JobAsApplied,
 }
 
 #[cfg(feature = "test-clock")]

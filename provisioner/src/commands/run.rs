@@ -211,14 +211,15 @@ async fn leased(
         }
         wish.may.begin_another_pass();
     }
-    let mut done = Done { plan: last, changed, total, labels, published: None };
+    let mut done = Done { plan: last, changed, total, labels, publishing: Publishing::Unwanted };
     if wish.publish {
-        let revision = (how.revision, how.force_revision);
-        done.published = Some(if done.code() == Code::Done {
-            Some(publish::publish(client, manifest, revision).await)
+        done.publishing = if done.code() == Code::Done {
+            Publishing::Tried(
+                publish::publish(client, manifest, (how.revision, how.force_revision)).await.map(Box::new),
+            )
         } else {
-            None
-        });
+            Publishing::LeftOut
+        };
     }
     Ok(Leased::Done(Box::new(done)))
 }
@@ -278,14 +279,22 @@ fn cut_short(error: ServiceError, has_done: bool) -> Fault {
     fault.hint(format!("{first}completed changes are kept; run it again to continue")).code(Code::Partly)
 }
 
+/// How publishing the manifest went.
+enum Publishing {
+    /// Nobody asked for it.
+    Unwanted,
+    /// The run did not end well.
+    LeftOut,
+    Tried(Result<Box<publish::Report>, Fault>),
+}
+
 /// What a run did under its leases.
 struct Done {
     plan: Option<Plan>,
     changed: bool,
     total: Outcome,
     labels: Labels,
-    /// Where the manifest was to be published: how that went, and nothing where the run did not end well.
-    published: Option<Option<Result<publish::Report, Fault>>>,
+    publishing: Publishing,
 }
 
 impl Done {
@@ -321,18 +330,21 @@ impl Done {
         self.tell(printer, manifest, notices.as_ref())?;
         let failed = self.total.failures.iter().map(|failure| failure.subject.clone()).collect();
         let code = self.code();
-        match self.published {
-            Some(Some(Err(fault))) => Err(fault),
+        match self.publishing {
+            Publishing::Tried(Err(fault)) => Err(fault),
             _ => Ok(Ended { code, failed }),
         }
     }
 
     /// Prints it, with what was published.
     fn tell(&self, printer: Printer, manifest: &Manifest, notices: Option<&Sent>) -> Result<(), Fault> {
-        let Some(published) = &self.published else { return self.print(printer, None, notices) };
-        let report = published.as_ref().and_then(|published| published.as_ref().ok());
-        self.print(printer, Some(report.map_or(Value::Null, publish::Report::as_json)), notices)?;
-        if published.is_none() {
+        let report = match &self.publishing {
+            Publishing::Unwanted => return self.print(printer, None, notices),
+            Publishing::LeftOut | Publishing::Tried(Err(_)) => None,
+            Publishing::Tried(Ok(report)) => Some(report),
+        };
+        self.print(printer, Some(report.map_or(Value::Null, |report| report.as_json())), notices)?;
+        if matches!(self.publishing, Publishing::LeftOut) {
             printer.talk("nothing was published, as the run did not end well; what was published before is unchanged");
         }
         match (report, printer.format) {

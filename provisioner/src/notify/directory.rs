@@ -98,6 +98,24 @@ impl<'a> Directory<'a> {
         Ok(Self { service, allowances, at_hand, settings: settings.collect(), manifests: BTreeMap::new() })
     }
 
+    /// Every receiver that this process could send to, by its name, each with whether what it is reached with is there:
+    /// those of the settings and those of the manifest at hand. Nothing is sent.
+    pub(super) async fn prepare(mut self) -> Result<Vec<(String, Result<(), Failure>)>, TableError> {
+        if let Some(at_hand) = self.at_hand {
+            self.learn(&at_hand.name).await?;
+        }
+        let (lines, _) = self.lines(self.at_hand.map(|at_hand| &at_hand.name));
+        let mut found = Vec::new();
+        for (name, line) in lines {
+            let ready = match line.as_ref() {
+                Line::Open(sender) => sender.prepare().await,
+                Line::Broken(failure) => Err(failure.clone()),
+            };
+            found.push((name.clone(), ready));
+        }
+        Ok(found)
+    }
+
     /// Learns which receivers a manifest has.
     ///
     /// # Errors

@@ -48,7 +48,7 @@ enum Asked {
     /// It failed, now or at another notice of this turn.
     Failed,
     /// There was no time for it.
-    NotAsked,
+    Left,
 }
 
 /// How far a notice is.
@@ -153,7 +153,7 @@ impl<'a> Page<'a> {
             return Asked::Failed;
         }
         if self.post.is_stopped() || self.until.has_passed() {
-            return Asked::NotAsked;
+            return Asked::Left;
         }
         let to = lane.ask.owner.as_ref().map_or(To::Own, |(_, address)| To::Owner(address));
         match lane.ask.line.send(&self.claimed[at].message, to, self.post.service.now()).await {
@@ -174,7 +174,7 @@ impl<'a> Page<'a> {
         match asked {
             Asked::Taken => drop(progress.taken.insert(whom)),
             Asked::Failed => drop(progress.failed.insert(whom)),
-            Asked::NotAsked => progress.not_asked = true,
+            Asked::Left => progress.not_asked = true,
         }
         progress.left == 0
     }

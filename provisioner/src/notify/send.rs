@@ -18,6 +18,7 @@ use latchkey_sinks::reading::Allowances;
 use serde::Serialize;
 
 use super::directory::{Directory, Line};
+use super::failure::Failure;
 use super::message::Message;
 use super::page::{Ask, Claimed, Page};
 use crate::manifest::Manifest;
@@ -111,6 +112,15 @@ impl Post<'_> {
         let mut sent: Sent = std::mem::take(&mut *sent.lock());
         sent.down = std::mem::take(&mut *down.lock()).into_values().collect();
         Ok(sent)
+    }
+
+    /// Every receiver that this could send to, by its name, each with whether what it is reached with is there. Nothing is
+    /// sent.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn prepare(&self) -> Result<Vec<(String, Result<(), Failure>)>, TableError> {
+        Directory::read(self.service, self.allowances, self.at_hand).await?.prepare().await
     }
 
     pub(super) fn is_stopped(&self) -> bool {

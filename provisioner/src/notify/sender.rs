@@ -92,6 +92,24 @@ impl Sender {
         }
     }
 
+    /// Reads what it is reached with, as sending does, and sends nothing.
+    ///
+    /// # Errors
+    /// When that is missing, cannot be read, or leads where nothing is sent.
+    pub async fn prepare(&self) -> Result<(), Failure> {
+        match &self.receiver.way {
+            Way::Webhook(settings) => self.web(&settings.url, Some(&settings.secret)).await.map(drop),
+            Way::Slack(settings) => self.web(&settings.url, None).await.map(drop),
+            Way::Email(settings) => {
+                self.cloud(email::HOST, "SESv2", (&settings.region, &settings.endpoint)).await.map(drop)
+            }
+            Way::EventBridge(settings) => {
+                self.cloud(eventbridge::HOST, "EventBridge", (&settings.region, &settings.endpoint)).await.map(drop)
+            }
+            Way::EmailOf(name) => Err(no_such(name)),
+        }
+    }
+
     /// Sends a notice, once.
     ///
     /// # Errors
@@ -124,12 +142,7 @@ impl Sender {
                     return Err(Failure::Refused { host: cloud.address.host().to_owned(), code });
                 }
             }
-            Way::EmailOf(name) => {
-                return Err(Failure::Login {
-                    reason: format!("the service's settings have no receiver `{name}` of type `email`"),
-                    hint: format!("an admin creates it: `provision settings set notify.{name} ..`"),
-                });
-            }
+            Way::EmailOf(name) => return Err(no_such(name)),
         }
         Ok(Taken::Now)
     }
@@ -232,6 +245,14 @@ async fn post(http: &Http, address: &Address, outgoing: Outgoing) -> Result<Inco
         Ok(Ok(answer)) if (200..300).contains(&answer.status) => Ok(answer),
         Ok(Ok(answer)) => Err(Failure::Status { host: host(), status: answer.status }),
         Ok(Err(_)) | Err(_) => Err(Failure::Silent { host: host() }),
+    }
+}
+
+/// That a manifest names a receiver of the settings that is not there.
+fn no_such(name: &str) -> Failure {
+    Failure::Login {
+        reason: format!("the service's settings have no receiver `{name}` of type `email`"),
+        hint: format!("an admin creates it: `provision settings set notify.{name} ..`"),
     }
 }
 

@@ -72,6 +72,8 @@ const CAUGHT: &[Row] = &[
     (&[Engine(Safeguard::ForgetLook)], Scenario::PlaceGone, &[]),
     (&[Engine(Safeguard::DeleteLook)], Scenario::Pruned, &[]),
     (&[Engine(Safeguard::ConfirmReadBack)], Scenario::OverlapEnds, &[]),
+    // The job's.
+    (&[Engine(Safeguard::JobAsApplied)], Scenario::JobWherePlaceLeaves, &[]),
     // The sinks'.
     (&[NoDeadline], Scenario::Rotate, &[]),
     (&[NoCompare], Scenario::FirstApply, &[]),

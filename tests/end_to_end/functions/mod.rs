@@ -7,6 +7,7 @@ mod log;
 mod rotate;
 mod start;
 mod trust;
+mod turns;
 
 use latchkey::name::RoleName;
 use latchkey::service::{Caller, Issued, UserChange, Valid, Verdict};

@@ -14,16 +14,20 @@ use super::function;
 const SECRETS: [&str; 2] = ["prod/build-token", "prod/deploy-token"];
 
 /// A manifest that was applied, published and granted, and the functions' clock.
-struct Deployed {
-    world: World,
-    endpoint: Endpoint,
-    manager: StrictSecretsManager,
+pub(super) struct Deployed {
+    pub(super) world: World,
+    pub(super) endpoint: Endpoint,
+    pub(super) manager: StrictSecretsManager,
 }
 
 impl Deployed {
     async fn new() -> Self {
+        Self::with(ROTATED).await
+    }
+
+    pub(super) async fn with(manifest: &str) -> Self {
         let deployed = Self {
-            world: World::with(ROTATED),
+            world: World::with(manifest),
             endpoint: Endpoint::plain().await,
             manager: StrictSecretsManager::start().await,
         };
@@ -52,11 +56,30 @@ impl Deployed {
         self.world.run_in(&environment, words)
     }
 
-    fn function(&self, name: &str) -> Function {
+    pub(super) fn function(&self, name: &str) -> Function {
         let clock = self.world.clock_file();
         let environment = self.environment().into_iter();
         let start = function(name, &self.endpoint).with("LATCHKEY_TEST_CLOCK", clock.to_str().unwrap());
         environment.fold(start, |function, (name, value)| function.with(name, &value))
+    }
+
+    /// A turn of a function that dies at this request of its to the table, before or after it takes effect; false where it
+    /// made fewer.
+    pub(super) async fn dies_at(&self, at: u64, takes_effect: bool) -> bool {
+        let rotate = self.function("rotate").start().await;
+        self.endpoint.answer_only(at, takes_effect);
+        let died = {
+            let event = json!({});
+            let turn = rotate.invoke(&event);
+            tokio::pin!(turn);
+            tokio::select! {
+                () = self.endpoint.held() => true,
+                _ = &mut turn => false,
+            }
+        };
+        drop(rotate);
+        self.endpoint.answer_all();
+        died
     }
 
     async fn values(&self) -> Vec<String> {
@@ -71,7 +94,7 @@ impl Deployed {
 }
 
 /// What the deployed authorizer says of a secret, at the functions' time.
-async fn is_valid(authorizer: &Started, secret: &str) -> bool {
+pub(super) async fn is_valid(authorizer: &Started, secret: &str) -> bool {
     authorizer.invoke(&events::authorizer(secret)).await.unwrap()["isAuthorized"] == true
 }
 
@@ -196,19 +219,7 @@ async fn a_function_that_dies_anywhere_leaves_nobody_with_a_dead_secret() {
     for at in (1..calls).step_by(step) {
         time += 31 * DAY;
         deployed.world.clock(time);
-        let rotate = deployed.function("rotate").start().await;
-        deployed.endpoint.answer_only(at, at % (2 * step as u64) == 1);
-        {
-            let event = json!({});
-            let turn = rotate.invoke(&event);
-            tokio::pin!(turn);
-            tokio::select! {
-                () = deployed.endpoint.held() => {}
-                done = &mut turn => panic!("it got through: {done:?}"),
-            }
-        }
-        drop(rotate);
-        deployed.endpoint.answer_all();
+        assert!(deployed.dies_at(at, at % (2 * step as u64) == 1).await, "it got through");
         consumers_are_well(&deployed, &authorizer, at).await;
         // Its lease ends, and what it began is gone on with.
         time += 10 * 60;

@@ -238,7 +238,8 @@ async fn a_receiver_that_only_a_manifests_file_names_is_told_by_the_next_run_wit
 async fn a_rotation_that_waits_for_its_window_is_not_told_as_overdue() {
     let receiver = Receiver::start().await;
     // The 31 days end on a day of the week on which the window is closed for two more, whatever day it is.
-    let now = Timestamp::now().checked_add(jiff::SignedDuration::from_hours(24 * 34)).unwrap();
+    let now = latchkey::clock::Clock::now(&latchkey::clock::SystemClock);
+    let now = now.checked_add(jiff::SignedDuration::from_hours(24 * 34)).unwrap();
     let day = now.to_zoned(jiff::tz::TimeZone::UTC).strftime("%a").to_string();
     let notify = NOTIFY.replace("\"rotation_failed\"", "\"overdue\"");
     let world = World::with(&format!("{START}{TWO}{notify}[rotation]\nwindow = \"{day} 00:00-23:59 UTC\"\n"));

@@ -2,6 +2,7 @@
 
 mod checks;
 mod policy;
+mod receivers;
 mod sinks;
 mod tokens;
 
@@ -131,13 +132,18 @@ async fn findings(service: Option<&str>, arguments: &Doctor) -> Vec<Diagnosis> {
         }
         Err(fault) => Err(fault),
     };
-    match opened {
+    let client = match opened {
         Ok((address, client)) => {
             checks::service(&mut findings, (&address, &client), &manifest, &sinks).await;
+            Some(client)
         }
-        Err(fault) => findings.push(Diagnosis::of_fault("service", &fault)),
-    }
+        Err(fault) => {
+            findings.push(Diagnosis::of_fault("service", &fault));
+            None
+        }
+    };
     sinks::check(&mut findings, &manifest, &sinks).await;
+    findings.extend(receivers::check(client.as_ref(), &manifest, &allow.allowances()).await);
     // What stops a sink is no mere note.
     let problems = findings.iter().filter(|finding| finding.state == State::Problem);
     let problems: BTreeSet<String> = problems.map(|finding| finding.words.clone()).collect();
