@@ -17,7 +17,7 @@ use latchkey::protocol::WRITE_BEFORE;
 use latchkey::secret::Secret;
 use latchkey::token::{Token, TokenKey};
 use latchkey_sinks::SinkError;
-use latchkey_sinks::aws_secrets_manager::{Rotated, SecretArn, Stage};
+use latchkey_sinks::aws_secrets_manager::{PendingValue, Rotated, SecretArn, Stage};
 use latchkey_sinks::reading::shown;
 use serde::Deserialize;
 
@@ -120,7 +120,7 @@ impl Job<'_> {
         let rotated = Rotated::open(&arn, &asked.client_request_token).await?;
         let subject = self.subject(&rotated).await?;
         let what = match (rotated.stage(), step) {
-            (Stage::Neither, _) => return Err(over(&rotated, &asked.client_request_token)),
+            (Stage::Neither, _) => self.ended(&rotated, &subject, &asked.client_request_token).await?,
             (Stage::Current, Step::Create | Step::Set | Step::Test) => "consumers read the version already",
             (Stage::Pending, Step::Create) => self.leased(&subject, self.create(&rotated, &subject)).await?,
             (Stage::Pending, Step::Set) => self.set(&rotated, &subject).await?,
@@ -128,6 +128,18 @@ impl Job<'_> {
             (_, Step::Finish) => self.leased(&subject, self.finish(&rotated, &subject)).await?,
         };
         Ok(Answered { secret: rotated.name().to_owned(), token: subject.key, what })
+    }
+
+    /// A version that no rotation is about any more: it was finished, and only AWS has not heard of it, or nobody goes on
+    /// with it.
+    async fn ended(&self, rotated: &Rotated, subject: &Subject, version: &str) -> Result<&'static str, Refused> {
+        if let PendingValue::Secret(secret) = rotated.value().await? {
+            let record = self.record(subject).await?;
+            if Standing::of(&secret, &record, self.client.protocol().now()) == Standing::Current {
+                return Ok("consumers read the secret of the version already");
+            }
+        }
+        Err(over(rotated, version))
     }
 
     /// Does something while no other run of the manifest does.
