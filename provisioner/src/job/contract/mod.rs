@@ -26,7 +26,7 @@ use crate::service::{ServiceError, Take};
 use subject::Subject;
 
 /// How long another run of the manifest is waited for, and how often it is asked.
-const LEASE_WAIT: Duration = Duration::from_secs(60);
+const LEASE_WAIT: Duration = Duration::from_mins(1);
 const LEASE_PAUSE: Duration = Duration::from_secs(2);
 
 /// What Secrets Manager asks for.
