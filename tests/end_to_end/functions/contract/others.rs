@@ -1,7 +1,9 @@
 //! What others do in between: CI, the job, a place that is down, a rotation that was given up.
 
+use latchkey::service::Caller;
 use serde_json::json;
 use tests::provision::{DAY, HOUR};
+use tests::world::name;
 
 use super::{COPY, OURS, ROTATED, STEPS, Scene};
 
@@ -78,6 +80,20 @@ async fn a_label_that_is_stuck_is_taken_off_and_aws_can_rotate_again() {
     assert!(!scene.labels(ROTATED).await.contains_key("AWSPENDING"));
     scene.consumers_are_well("afterwards").await;
     let version = scene.begin(ROTATED, OURS).await;
+    scene.rotate(&version).await;
+    assert!(scene.is_finished(&version).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_under_way_is_not_run_into() {
+    let scene = Scene::new().await;
+    let (service, ci) = (&scene.endpoint.service, Caller::operator("ci"));
+    service.take_lease(&ci, &name("acme"), "elsewhere", false).await.unwrap();
+    let version = scene.begin(ROTATED, OURS).await;
+    let refused = scene.refused("createSecret", ROTATED, &version).await;
+    assert!(refused.starts_with("another run is applying `acme`"), "{refused}");
+    assert_eq!((scene.versions().await, scene.value(ROTATED, "AWSPENDING").await), ((1, 1), None));
+    service.free_lease(&ci, &name("acme"), "elsewhere").await.unwrap();
     scene.rotate(&version).await;
     assert!(scene.is_finished(&version).await);
 }
