@@ -295,8 +295,11 @@ impl Calls {
             Some("ResourceNotFoundException") => Err(SinkError::Changed),
             Some("ResourceExistsException") => Err(SinkError::Refused {
                 reason: format!("`{}` already has a version `{}` with another value", version.name, version.id),
-                hint: "something else created that version; rotate the token to get a version with another id"
-                    .to_owned(),
+                hint: match label {
+                    PENDING => "AWS repeats the rotation, and goes on with what is there",
+                    _ => "something else created that version; rotate the token to get a version with another id",
+                }
+                .to_owned(),
             }),
             _ => {
                 let asked = self.asked("secretsmanager:PutSecretValue", version.name);
