@@ -1,8 +1,37 @@
 //! Who gets anything by a tag, and by whose rotation: nobody.
 
-use serde_json::json;
+use std::collections::BTreeSet;
 
-use super::{OURS, ROTATED, Scene};
+use serde_json::json;
+use tests::deployment::{Allowed, Template, root};
+
+use super::{OURS, ROTATED, STEPS, Scene};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_role_of_the_function_is_enough_for_every_step() {
+    let scene = Scene::new().await;
+    let before: BTreeSet<String> = scene.manager.operations().into_iter().collect();
+    scene.endpoint.asked().take();
+    for _ in 0..2 {
+        let version = scene.begin(ROTATED, OURS).await;
+        for step in STEPS.into_iter().flat_map(|step| [step, step]) {
+            scene.step(step, ROTATED, &version).await.unwrap();
+        }
+    }
+    let version = scene.begin(ROTATED, OURS).await;
+    scene.refused("finishSecret", ROTATED, &version).await;
+    let (template, made) = (Template::read(&root().join("infra/template.yaml")), scene.endpoint.asked().take());
+    assert!(made.len() > 50, "{made:?}");
+    assert_eq!(Allowed::refused(&template.allowed("rotate"), &made), Vec::<BTreeSet<String>>::new());
+    // In Secrets Manager it asks for nothing that runs of the tool do not.
+    let may: BTreeSet<String> = latchkey_sinks::aws_secrets_manager::delivering()
+        .into_iter()
+        .map(|action| action.trim_start_matches("secretsmanager:").to_owned())
+        .chain(["GetCallerIdentity".to_owned()])
+        .collect();
+    let asked: BTreeSet<String> = scene.manager.operations().into_iter().collect();
+    assert!(asked.is_subset(&may) && before.is_subset(&may), "{asked:?}");
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_may_tag_gets_nothing_by_it() {
