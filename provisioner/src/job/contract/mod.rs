@@ -90,11 +90,12 @@ impl Asked {
     }
 
     fn known(&self) -> Result<Step, Refused> {
+        // As AWS's samples spell them, and as its guide does.
         Ok(match self.step.as_str() {
-            "createSecret" => Step::Create,
-            "setSecret" => Step::Set,
-            "testSecret" => Step::Test,
-            "finishSecret" => Step::Finish,
+            "createSecret" | "create_secret" => Step::Create,
+            "setSecret" | "set_secret" => Step::Set,
+            "testSecret" | "test_secret" => Step::Test,
+            "finishSecret" | "finish_secret" => Step::Finish,
             _ => return Err(Refused::new(format!("`{}` is not a step of a rotation", self.step()))),
         })
     }
@@ -234,6 +235,7 @@ mod tests {
         }
         let event = r#"{"Step":"createSecret","SecretId":"a","ClientRequestToken":"b","RotationToken":"c"}"#;
         assert_eq!(Asked::of(event).unwrap().known().unwrap(), Step::Create);
+        assert_eq!(Asked::of(r#"{"Step":"finish_secret"}"#).unwrap().known().unwrap(), Step::Finish);
         let refused = Asked::of("{\"Step\":\"drop\\nall\"}").unwrap().known().unwrap_err().to_string();
         assert!(refused.contains("is not a step") && !refused.contains('\n'), "{refused}");
     }
