@@ -215,7 +215,9 @@ async fn answer(
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let request = HttpRequest::try_from(Request::from_parts(head, SdkBody::from(body))).map_err(io::Error::other)?;
-    asked.iter().for_each(|asked| asked.note(&request));
+    if let Some(asked) = asked {
+        asked.note(&request);
+    }
     // The engine blocks, but in memory never for long.
     let (status, body) = engine.answer(&request);
     let answer = Response::builder().status(status).header("content-type", "application/x-amz-json-1.0");
