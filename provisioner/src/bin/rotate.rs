@@ -1,4 +1,4 @@
-//! The function `rotate`: one turn of the scheduled job at each invocation.
+//! The function `rotate`: one turn of the scheduled job at each invocation, or a step of a rotation by Secrets Manager.
 
 use std::process::ExitCode;
 

@@ -3,6 +3,9 @@
 //! what an admin has granted each manifest. It finds what is due by an index, so that its work grows with that and not with
 //! how many tokens there are.
 
+mod allowed;
+#[cfg(feature = "lambda")]
+mod contract;
 mod declared;
 mod drift;
 mod due;

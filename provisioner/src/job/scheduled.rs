@@ -9,6 +9,7 @@ use latchkey::lambda::{Done, Failed, Handler, Invocation};
 use latchkey_sinks::reading::Allowances;
 use serde_json::{Value, json};
 
+use super::contract::{Answered, Asked};
 use super::{DRIFT_PLACES, Job, Report};
 use crate::apply::Silent;
 use crate::service::Client;
@@ -21,7 +22,7 @@ const LAST: Duration = Duration::from_secs(20);
 /// A turn that has less time than this left is not begun to be cut short: it has a third of it.
 const LEAST: u32 = 3;
 
-/// Invoked by a schedule.
+/// Invoked by a schedule, or by Secrets Manager for a step of a rotation.
 #[derive(Debug)]
 pub struct Scheduled;
 
@@ -44,6 +45,14 @@ impl Handler for Scheduled {
             drift: DRIFT_PLACES,
             allowances: &Allowances::default(),
         };
+        if let Some(asked) = Asked::of(invocation.event) {
+            let answered = job.step(&asked).await;
+            timer.abort();
+            let Answered { secret, token, what } =
+                answered.map_err(|refused| Failed { message: refused.to_string() })?;
+            let report = json!({ "step": asked.step(), "secret": secret, "token": token.to_string(), "what": what });
+            return Ok(Done { outcome: "done", is_good: true, report, ..Done::default() });
+        }
         let began = invocation.service.now();
         let last = invocation.left.saturating_sub(LAST).max(until);
         let report = match tokio::time::timeout(last, job.turn()).await {

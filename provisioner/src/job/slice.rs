@@ -5,18 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use latchkey::lifetime::Seconds;
 use latchkey::name::ManifestName;
-use latchkey::service::{Caller, Grant, Publication, PutOffError, Service};
+use latchkey::service::{Caller, Publication, PutOffError, Service};
 use latchkey::token::{Token, TokenKey};
 use latchkey_sinks::SinkSet;
 
+use super::allowed::Allowed;
 use super::restricted::Restricted;
-use super::{Job, Report, Trouble, declared, is_as_applied};
+use super::{Job, Report, Trouble};
 use crate::apply::{Run, apply};
-use crate::manifest::{Manifest, TokenDeclaration, granted};
-use crate::observe::observe;
+use crate::manifest::Manifest;
 use crate::observe::preparing::refusals;
+use crate::observe::{Observation, observe};
 use crate::plan::{self, Labels, Note, Options, Plan, TokenPlan, Tone};
-use crate::publication;
 use crate::service::ServiceError;
 
 /// How many tokens are worked on at once: what a crash can leave staged, and what memory contains, is bounded by it.
@@ -45,84 +45,46 @@ impl Job<'_> {
         (name, tokens): (&ManifestName, &[Token]),
         report: &mut Report,
     ) -> Result<(), ServiceError> {
-        let (keys, failed): (Vec<TokenKey>, usize) = (tokens.iter().map(Token::key).collect(), report.failed.len());
-        let rows = service.published_of(name, &keys).await?;
-        let rows: BTreeMap<TokenKey, String> = rows.into_iter().map(|row| (row.key(), row.push)).collect();
-        let texts = rows.iter().map(|(token, push)| (token, push.as_str()));
-        let mut went = Went::default();
-        match publication::read(name, &publication.sinks, texts) {
-            Err(faults) => {
-                let why = faults.first().map_or_else(String::new, |fault| format!(": {}", fault.message));
-                for token in &keys {
-                    let reason = format!("what `{name}` has published cannot be read{why}");
-                    report.failed.push(Trouble::new(name, token, reason).hint("publish it again: `provision publish`"));
-                }
-            }
-            Ok(published) => {
-                for (token, faults) in &published.refused {
-                    let why = faults.first().map_or_else(String::new, |fault| format!(": {}", fault.message));
-                    let trouble = Trouble::new(name, token, format!("its published pushes cannot be read{why}"));
-                    report.failed.push(trouble.hint("publish it again: `provision publish`"));
-                }
-                let refused = published.refused.keys().cloned().collect();
-                let manifest = declared(name, published, tokens);
-                let absent = keys.iter().filter(|key| !rows.contains_key(*key));
-                for token in absent {
-                    let reason =
-                        "it is not published: the job cannot reach one of its places, or nobody has published it yet";
-                    report.skipped.push(Trouble::new(name, token, reason).hint("`provision publish` says which"));
-                }
-                let grant = service.manifest(name).await?.and_then(|record| record.grant).unwrap_or_default();
-                went = self.run(manifest, tokens, (&grant, &refused), report).await?;
-            }
-        }
+        self.slice_with((service, caller), publication, (name, tokens), Options::default(), report).await
+    }
+
+    /// The same with options of the plan's.
+    pub(super) async fn slice_with(
+        &self,
+        (service, caller): (&Service, &Caller),
+        publication: &Publication,
+        (name, tokens): (&ManifestName, &[Token]),
+        options: Options,
+        report: &mut Report,
+    ) -> Result<(), ServiceError> {
+        let failed = report.failed.len();
+        let mut went = match self.allowed(service, publication, (name, tokens), report).await? {
+            Some(allowed) => self.run(&allowed, options, report).await?,
+            None => Went::default(),
+        };
         went.failed.extend(report.failed[failed..].iter().map(|trouble| trouble.token.clone()));
         self.put_off((service, caller), (name, tokens), &went, report).await
     }
 
     /// Plans and applies what may be done.
-    async fn run(
-        &self,
-        mut manifest: Manifest,
-        tokens: &[Token],
-        (grant, refused): (&Grant, &BTreeSet<TokenKey>),
-        report: &mut Report,
-    ) -> Result<Went, ServiceError> {
-        let sinks = (self.reach)(&manifest);
-        let sinks: &dyn SinkSet = &*sinks;
-        self.keep(&mut manifest, (tokens, refused), (sinks, grant), report).await;
+    async fn run(&self, allowed: &Allowed, mut options: Options, report: &mut Report) -> Result<Went, ServiceError> {
+        let Allowed { manifest, sinks } = allowed;
+        let sinks: &dyn SinkSet = &**sinks;
         let labels = Labels::new(&manifest.folder, sinks.machine());
         let (mut went, mut done) = (Went::default(), 0);
-        if manifest.tokens.is_empty() {
-            return Ok(went);
-        }
-        let wanted = manifest.tokens.iter().map(TokenDeclaration::key);
-        let client = Restricted::new(self.client.protocol(), wanted.collect());
-        let mut options = Options::default();
+        let client = allowed.client(self.client.protocol());
         for pass in 1..=PASSES {
-            let observation = observe(&client, sinks, &manifest).await?;
-            if let Some(fault) = plan::faults(&manifest, &observation).first() {
-                fail_all(&manifest, &fault.message, (&mut went, report));
-                break;
-            }
-            let mut plan = plan::plan(&manifest, &observation, &options);
-            let refused = refusals(sinks, plan.tokens.iter().flat_map(TokenPlan::targets)).await;
-            plan::refuse(&mut plan, &refused);
-            if let Some(guard) = plan.guards.first() {
-                fail_all(&manifest, &guard.to_string(), (&mut went, report));
-                break;
-            }
+            let (observation, plan) = match planned(&client, sinks, manifest, &options).await? {
+                Ok(planned) => planned,
+                Err(reason) => {
+                    fail_all(manifest, &reason, (&mut went, report));
+                    break;
+                }
+            };
             note(&plan, &mut went);
             let (client, options) = (&client, &mut options);
-            let run = Run {
-                client,
-                sinks,
-                manifest: &manifest,
-                options,
-                labels: &labels,
-                reporter: self.reporter,
-                stop: self.stop,
-            };
+            let run =
+                Run { client, sinks, manifest, options, labels: &labels, reporter: self.reporter, stop: self.stop };
             let outcome = apply(&run, &plan, &observation).await?;
             done += outcome.done;
             if !outcome.another_pass || outcome.stopped || pass == PASSES {
@@ -143,38 +105,6 @@ impl Job<'_> {
         report.done += done;
         report.waiting += went.waiting.len();
         Ok(went)
-    }
-
-    /// Leaves out what the job must not touch, before anything is looked at: tokens whose published places are not those
-    /// that they are recorded with, and those with a place that the manifest's grant does not contain.
-    async fn keep(
-        &self,
-        manifest: &mut Manifest,
-        (tokens, refused): (&[Token], &BTreeSet<TokenKey>),
-        (sinks, grant): (&dyn SinkSet, &Grant),
-        report: &mut Report,
-    ) {
-        let mut kept = Vec::new();
-        for declaration in std::mem::take(&mut manifest.tokens) {
-            let key = declaration.key();
-            let Some(record) = tokens.iter().find(|token| token.key() == key) else { continue };
-            let foreign = record.places.values().find(|recorded| !grant.allows_entry(&recorded.place));
-            if let Some(foreign) = foreign {
-                report.skipped.push(not_granted(&manifest.name, &key, &foreign.place.entry(), grant));
-                continue;
-            }
-            match is_as_applied(sinks, &declaration, record).await {
-                Err(error) => report.failed.push(Trouble::new(&manifest.name, &key, error.to_string())),
-                Ok(false) => {
-                    let reason = "its published places are not those that it was applied with";
-                    let hint = "apply and publish the same manifest: `provision apply --publish`";
-                    report.skipped.push(Trouble::new(&manifest.name, &key, reason).hint(hint));
-                }
-                Ok(true) if !refused.contains(&key) => kept.push(declaration),
-                Ok(true) => {}
-            }
-        }
-        manifest.tokens = kept;
     }
 
     /// What is still due, and what failed although nothing was due, is tried again after a pause; what the turn did not come
@@ -216,15 +146,24 @@ impl Job<'_> {
     }
 }
 
-/// That an entry is not granted, and what an admin runs: what a grant is set to replaces what it was.
-fn not_granted(manifest: &ManifestName, token: &TokenKey, entry: &str, grant: &Grant) -> Trouble {
-    let added = entry.parse().ok().map(|entry| Grant { entries: BTreeSet::from([entry]), ..Grant::default() });
-    let command = added.map(|added| granted::command(manifest, &granted::with(grant.clone(), &added)));
-    let hint = command.map_or_else(
-        || format!("an admin grants the beginning of it: `provision manifest grant {manifest} ..`"),
-        |command| format!("an admin adds it: `{command}`"),
-    );
-    Trouble::new(manifest, token, format!("the grant of `{manifest}` does not contain the entry `{entry}`")).hint(hint)
+/// What is to be done, or why nothing is to any of the tokens.
+pub(super) async fn planned(
+    client: &Restricted<'_>,
+    sinks: &dyn SinkSet,
+    manifest: &Manifest,
+    options: &Options,
+) -> Result<Result<(Observation, Plan), String>, ServiceError> {
+    let observation = observe(client, sinks, manifest).await?;
+    if let Some(fault) = plan::faults(manifest, &observation).first() {
+        return Ok(Err(fault.message.clone()));
+    }
+    let mut plan = plan::plan(manifest, &observation, options);
+    let refused = refusals(sinks, plan.tokens.iter().flat_map(TokenPlan::targets)).await;
+    plan::refuse(&mut plan, &refused);
+    Ok(match plan.guards.first() {
+        Some(guard) => Err(guard.to_string()),
+        None => Ok((observation, plan)),
+    })
 }
 
 /// Whether another version is current than was.

@@ -55,6 +55,8 @@ pub enum Rotate {
     Due,
     /// Those named too.
     Named(BTreeSet<(UserName, TokenName)>),
+    /// Those that are due; and what is staged of those named, and can be read back, is gone on with although nothing is due.
+    Staged(BTreeSet<(UserName, TokenName)>),
     All,
 }
 

@@ -211,7 +211,7 @@ fn deliver(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) -> Option<Reas
         let somewhere = lacking.len() < case.declared.len();
         let source = case.observation.available.get(&(record.id.clone(), staged.number)).cloned();
         // While it is staged the current version may not be announced any more, so it is what repairs a place.
-        let wanted = reason.is_some() || somewhere || lost;
+        let wanted = reason.is_some() || somewhere || lost || is_gone_on_with(plan, case.options);
         if wanted && (lacking.is_empty() || source.is_some()) {
             if check_places(plan, case) {
                 plan.changes.push(Change::Resume { number: staged.number, from: source, to: lacking });
@@ -252,6 +252,11 @@ fn deliver(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) -> Option<Reas
     check_places(plan, case).then_some(reason)
 }
 
+/// Whether what is staged is gone on with although nothing is due.
+fn is_gone_on_with(plan: &TokenPlan, options: &Options) -> bool {
+    matches!(&options.rotate, Rotate::Staged(names) if names.contains(&(plan.user.clone(), plan.name.clone())))
+}
+
 /// A new place that this run cannot write to is not recorded yet: it would be in the way of machines that cannot see
 /// it, though nothing of the token was ever there.
 fn hold_back(plan: &mut TokenPlan, record: &Token) {
@@ -272,7 +277,7 @@ fn hold_back(plan: &mut TokenPlan, record: &Token) {
 /// Why the token needs a new version, apart from what its places lack.
 fn reason(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) -> Option<Reason> {
     let asked = match &case.options.rotate {
-        Rotate::Due => false,
+        Rotate::Due | Rotate::Staged(_) => false,
         Rotate::All => true,
         Rotate::Named(names) => names.contains(&(plan.user.clone(), plan.name.clone())),
     };

@@ -1,7 +1,7 @@
 //! The functions' roles against the calls that they really make: nothing that is needed is missing, and nothing is
 //! allowed that is never used.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use latchkey::api::Route;
 use latchkey::clock::Clock as _;
@@ -12,7 +12,7 @@ use latchkey_sinks::reading::Allowances;
 use latchkey_sinks::{ManifestSinks, SinkSet as _};
 use provisioner::manifest::parse;
 use serde_json::{Value, json};
-use tests::deployment::{Access, Template, root};
+use tests::deployment::{Access, Allowed, Template, root};
 
 use super::deployed::{Deployed, HERE, routes, text};
 
@@ -331,27 +331,10 @@ async fn hold_roles_against_calls() {
     let (mut faults, mut seen) = (Vec::new(), Vec::new());
     for (function, (recorder, _)) in &all.functions {
         let (made, allowed) = (recorder.take(), template.allowed(function));
-        let kinds: BTreeSet<String> = made.iter().map(told).collect();
+        let kinds: BTreeSet<String> = made.iter().map(Access::told).collect();
         seen.extend(kinds.into_iter().map(|kind| format!("{function}: {kind}")));
-        let mut requests: BTreeMap<u64, Vec<&Access>> = BTreeMap::new();
-        for access in &made {
-            requests.entry(access.request).or_default().push(access);
-        }
-        for accesses in requests.values() {
-            // All keys of a batch must be like those of one statement.
-            let together = accesses.iter().any(|access| access.action.starts_with("Batch"));
-            let covered = |statement: Option<usize>, access: &Access| {
-                let mut held = allowed.iter().filter(|held| statement.is_none_or(|number| held.statement == number));
-                held.any(|held| held.covers(access))
-            };
-            let missing = |statement| accesses.iter().any(|access| !covered(statement, access));
-            let refused =
-                if together { allowed.iter().all(|held| missing(Some(held.statement))) } else { missing(None) };
-            if refused {
-                let wanted: BTreeSet<String> = accesses.iter().map(|access| told(access)).collect();
-                faults.push(format!("{function}: may not: {wanted:?}"));
-            }
-        }
+        let refused = Allowed::refused(&allowed, &made);
+        faults.extend(refused.into_iter().map(|wanted| format!("{function}: may not: {wanted:?}")));
         // What strangers may call changes what it notes, and nothing that decides who may do what.
         if ["authorize", "introspect"].contains(function) {
             for held in allowed.iter().filter(|held| held.action == "UpdateItem") {
@@ -384,10 +367,4 @@ async fn hold_roles_against_calls() {
     faults.sort();
     faults.dedup();
     assert!(faults.is_empty(), "{}\n\nseen:\n{}", faults.join("\n"), seen.join("\n"));
-}
-
-/// An access with the kind of its key.
-fn told(access: &Access) -> String {
-    let kind = access.key.split_inclusive('#').next().unwrap_or_default();
-    format!("{} {kind}{}", access.action, access.index.as_ref().map(|index| format!(" of {index}")).unwrap_or_default())
 }

@@ -126,6 +126,7 @@ fn the_api_may_call_the_functions_that_have_routes_and_no_others() {
     let template = template();
     let held: BTreeSet<String> = template
         .of_type("AWS::Lambda::Permission")
+        .filter(|(name, _)| *name != "RotatePermission")
         .map(|(name, permission)| {
             assert_eq!(permission["Action"], "lambda:InvokeFunction", "{name}");
             assert_eq!(permission["Principal"], "apigateway.amazonaws.com", "{name}");
@@ -170,7 +171,7 @@ fn there_is_each_function_with_a_role_a_log_and_alarms_of_its_own() {
 
 /// The job runs by a schedule that may invoke it and nothing else, and what fails for good is kept and told.
 #[test]
-fn a_schedule_invokes_the_job_and_nobody_else_does() {
+fn a_schedule_invokes_the_job_and_what_fails_is_kept() {
     let template = template();
     let timers: Vec<_> = template.of_type("AWS::Scheduler::Schedule").collect();
     let [(_, timer)] = timers.as_slice() else { panic!("one schedule: {timers:?}") };
@@ -203,6 +204,22 @@ fn a_schedule_invokes_the_job_and_nobody_else_does() {
         template.resource("RotateFunction")["Properties"]["DeadLetterQueue"]["TargetArn"]["Fn::GetAtt"][0],
         "RotateDeadLetters"
     );
+}
+
+/// Secrets Manager may call the job for secrets of this account, where there are any that the job may write, and nothing
+/// else.
+#[test]
+fn only_secrets_manager_of_this_account_may_call_the_job_for_a_rotation() {
+    let template = template();
+    let resource = template.resource("RotatePermission");
+    assert_eq!(resource["Condition"], "HasRotatedSecrets");
+    let wanted = json!({
+        "FunctionName": { "Ref": "RotateFunction" },
+        "Action": "lambda:InvokeFunction",
+        "Principal": "secretsmanager.amazonaws.com",
+        "SourceAccount": { "Ref": "AWS::AccountId" },
+    });
+    assert_eq!(resource["Properties"], wanted);
 }
 
 /// What the job may do in Secrets Manager is what runs of the tool do there, without the removal of anything, and only

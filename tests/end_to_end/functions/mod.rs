@@ -1,6 +1,7 @@
 //! The functions' own binaries, as Lambda runs them.
 
 mod authorize;
+mod contract;
 mod ending;
 mod handlers;
 mod log;

@@ -4,6 +4,7 @@
 mod faults;
 mod logins;
 mod plain;
+mod rotated;
 mod shared;
 mod values;
 
@@ -15,7 +16,7 @@ use latchkey::place::Place;
 use latchkey::secret::{Prefix, Secret, TokenId};
 use latchkey_sinks::aws_secrets_manager::{AwsSecretsManager, Settings};
 use latchkey_sinks::deadline::Deadline;
-use latchkey_sinks::{Marker, Receipt, Removal, Seen, SeenEntry, Sink as _, SinkError, Write};
+use latchkey_sinks::{Delivered, Marker, Receipt, Removal, Seen, SeenEntry, Sink as _, SinkError, Write};
 use serde_json::{Value, json};
 use tests::engines::{Person, StrictSecretsManager};
 use tests::sinks::Nap;
@@ -108,6 +109,11 @@ impl World {
 
     async fn look(&self, place: &Place) -> Result<Seen, SinkError> {
         self.sink.look(&[place]).await.remove(0)
+    }
+
+    /// A version of ours went there before.
+    fn went_to(&self, place: &Place) {
+        self.sink.went_to(&[Delivered { place, receipt: None }]);
     }
 
     async fn prepare(&self, place: &Place) -> Result<(), SinkError> {

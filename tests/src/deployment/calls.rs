@@ -28,29 +28,49 @@ pub struct Access {
     pub attributes: BTreeSet<String>,
 }
 
+impl Access {
+    /// An access with the kind of its key.
+    pub fn told(&self) -> String {
+        let kind = self.key.split_inclusive('#').next().unwrap_or_default();
+        format!("{} {kind}{}", self.action, self.index.as_ref().map(|index| format!(" of {index}")).unwrap_or_default())
+    }
+}
+
+/// What was asked of a table, request by request.
+#[derive(Debug, Clone, Default)]
+pub struct Asked(Arc<Mutex<(u64, BTreeSet<Access>)>>);
+
 /// Passes requests on to a table and notes what they ask for.
 #[derive(Debug, Clone)]
 pub struct Recorder {
     inner: SharedHttpClient,
-    seen: Arc<Mutex<(u64, BTreeSet<Access>)>>,
+    asked: Asked,
 }
 
 impl Recorder {
     /// One in front of `inner`.
     pub fn new(inner: SharedHttpClient) -> Self {
-        Self { inner, seen: Arc::default() }
+        Self { inner, asked: Asked::default() }
     }
 
     /// What was asked for since the last time.
     pub fn take(&self) -> BTreeSet<Access> {
-        std::mem::take(&mut self.seen.lock().1)
+        self.asked.take()
+    }
+}
+
+impl Asked {
+    /// What was asked for since the last time.
+    pub fn take(&self) -> BTreeSet<Access> {
+        std::mem::take(&mut self.0.lock().1)
     }
 
-    fn note(&self, request: &HttpRequest) {
+    /// Notes a request.
+    pub fn note(&self, request: &HttpRequest) {
         let target = request.headers().get("x-amz-target").expect("an operation");
         let operation = target.split_once('.').expect("a version before it").1;
         let body: Value = serde_json::from_slice(request.body().bytes().expect("a body in memory")).expect("JSON");
-        let mut seen = self.seen.lock();
+        let mut seen = self.0.lock();
         seen.0 += 1;
         let number = seen.0;
         let mut attributes = attributes(operation, &body).into_iter();
@@ -148,7 +168,7 @@ struct RecordingConnector {
 
 impl HttpConnector for RecordingConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        self.recorder.note(&request);
+        self.recorder.asked.note(&request);
         self.inner.call(request)
     }
 }

@@ -4,7 +4,7 @@ mod calls;
 mod stack;
 mod template;
 
-pub use calls::{Access, Recorder, accesses};
+pub use calls::{Access, Asked, Recorder, accesses};
 pub use stack::{Answer, Stack, binaries, send};
 pub use template::{Allowed, Template};
 

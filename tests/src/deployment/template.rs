@@ -1,5 +1,6 @@
 //! `infra/template.yaml` as data.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
@@ -35,6 +36,26 @@ impl Allowed {
     /// Whether an attribute is one of those that it may name.
     pub fn names(&self, attribute: &str) -> bool {
         self.attributes.iter().any(|own| like(own, attribute))
+    }
+
+    /// The requests that no role with these would be allowed, by what they ask for.
+    pub fn refused(allowed: &[Self], made: &BTreeSet<Access>) -> Vec<BTreeSet<String>> {
+        let mut requests: BTreeMap<u64, Vec<&Access>> = BTreeMap::new();
+        for access in made {
+            requests.entry(access.request).or_default().push(access);
+        }
+        let is_refused = |accesses: &Vec<&Access>| {
+            // All keys of a batch must be like those of one statement.
+            let together = accesses.iter().any(|access| access.action.starts_with("Batch"));
+            let covered = |statement: Option<usize>, access: &Access| {
+                let mut held = allowed.iter().filter(|held| statement.is_none_or(|number| held.statement == number));
+                held.any(|held| held.covers(access))
+            };
+            let missing = |statement| accesses.iter().any(|access| !covered(statement, access));
+            if together { allowed.iter().all(|held| missing(Some(held.statement))) } else { missing(None) }
+        };
+        let refused = requests.into_values().filter(is_refused);
+        refused.map(|accesses| accesses.into_iter().map(Access::told).collect()).collect()
     }
 
     /// Whether it covers a call.

@@ -5,6 +5,7 @@
 mod faults;
 mod http;
 mod moto;
+mod rotations;
 mod rules;
 mod strict;
 

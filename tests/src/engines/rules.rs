@@ -31,13 +31,13 @@ impl Upstream<'_> {
     }
 
     /// The secret as moto describes it; `None` when there is none.
-    async fn secret(&self, id: &Value) -> io::Result<Option<Value>> {
+    pub(super) async fn secret(&self, id: &Value) -> io::Result<Option<Value>> {
         let answer = self.ask("DescribeSecret", &json!({ "SecretId": id })).await?;
         Ok((answer.status == StatusCode::OK).then(|| answer.value()))
     }
 }
 
-fn refused(code: &str, message: &str) -> Answer {
+pub(super) fn refused(code: &str, message: &str) -> Answer {
     Answer::error(StatusCode::BAD_REQUEST, code, message)
 }
 
@@ -107,12 +107,12 @@ fn refused_value(operation: &str, body: &Value) -> Option<Answer> {
         .then(|| refused("InvalidParameterException", "The secret value must have 1 to 65536 bytes."))
 }
 
-fn text(value: &Value) -> &str {
+pub(super) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
 /// The version that holds a label.
-fn holder<'a>(secret: &'a Value, label: &str) -> Option<&'a str> {
+pub(super) fn holder<'a>(secret: &'a Value, label: &str) -> Option<&'a str> {
     let versions = secret["VersionIdsToStages"].as_object()?;
     let holds = |stages: &Value| stages.as_array().is_some_and(|stages| stages.iter().any(|stage| stage == label));
     versions.iter().find(|(_, stages)| holds(stages)).map(|(id, _)| id.as_str())

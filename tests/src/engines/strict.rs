@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use super::faults::{Fault, Ledger};
 use super::http::{Answer, Call, send};
 use super::moto::Moto;
+use super::rotations::Rotations;
 use super::rules::{Upstream, serve};
 
 const JSON: &str = "application/x-amz-json-1.1";
@@ -46,6 +47,8 @@ struct Inner {
     denies_missing: AtomicBool,
     /// The replicas of secrets, as `DescribeSecret` shows them.
     replicas: latchkey::mutex::Mutex<BTreeMap<String, Value>>,
+    /// What AWS knows of rotations, which moto would run itself.
+    rotations: Rotations,
 }
 
 /// Somebody at the console: their calls follow the same rules, are not counted and meet no faults.
@@ -88,6 +91,7 @@ impl StrictSecretsManager {
             versions: AtomicUsize::new(0),
             denies_missing: AtomicBool::new(false),
             replicas: latchkey::mutex::Mutex::default(),
+            rotations: Rotations::default(),
         });
         let listening = tokio::spawn(listen(listener, Arc::clone(&inner)));
         Self { inner, address, listening, _moto: moto }
@@ -172,7 +176,7 @@ impl Inner {
             return send(self.moto, call).await;
         }
         let mut body: Value = serde_json::from_slice(&call.body)?;
-        if matches!(operation, "CreateSecret" | "PutSecretValue" | "UpdateSecret")
+        if matches!(operation, "CreateSecret" | "PutSecretValue" | "UpdateSecret" | "RotateSecret")
             && body["ClientRequestToken"].is_null()
         {
             // AWS's own tools make one up.
@@ -180,8 +184,12 @@ impl Inner {
             body["ClientRequestToken"] = json!(format!("00000000-0000-0000-0000-{number:012}"));
         }
         let _turn = self.turn.lock().await;
-        let answer = serve(&Upstream { moto: self.moto, call }, operation, body).await?;
-        Ok(self.with_replicas(operation, answer))
+        let upstream = Upstream { moto: self.moto, call };
+        if let Some(answer) = self.rotations.answer(&upstream, operation, &body).await? {
+            return Ok(answer);
+        }
+        let answer = serve(&upstream, operation, body.clone()).await?;
+        Ok(self.rotations.shown(operation, &body, self.with_replicas(operation, answer)))
     }
 
     /// moto's replicas are always in sync.

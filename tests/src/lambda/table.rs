@@ -2,8 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
@@ -29,6 +29,8 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
+use crate::deployment::Asked;
+
 /// A table on a socket, gone when it is dropped, and the service on it in this process.
 #[derive(Debug)]
 pub struct Endpoint {
@@ -53,6 +55,8 @@ struct Calls {
     /// Whether the first that is not takes effect.
     takes_effect: AtomicBool,
     held: Notify,
+    /// What they ask for, once somebody wants to know.
+    asked: OnceLock<Asked>,
 }
 
 /// Who signs the certificate of a table over TLS.
@@ -120,6 +124,11 @@ impl Endpoint {
         self.calls.count.load(Ordering::SeqCst)
     }
 
+    /// What requests ask for from now on.
+    pub fn asked(&self) -> &Asked {
+        self.calls.asked.get_or_init(Asked::default)
+    }
+
     /// Answers so many more requests and then none; the first of those that wait takes effect all the same, or does not.
     pub fn answer_only(&self, more: u64, takes_effect: bool) {
         self.calls.takes_effect.store(takes_effect, Ordering::SeqCst);
@@ -150,6 +159,7 @@ impl Endpoint {
             last: AtomicU64::new(u64::MAX),
             takes_effect: AtomicBool::new(false),
             held: Notify::new(),
+            asked: OnceLock::new(),
         });
         let server = tokio::spawn(accept(listener, engine, tls, calls.clone()));
         // By name, as a function resolves the name of AWS's endpoint.
@@ -188,10 +198,10 @@ async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, engine: InProcess
         async move {
             let last = calls.last.load(Ordering::SeqCst);
             if number <= last {
-                return answer(engine, request).await;
+                return answer(engine, calls.asked.get(), request).await;
             }
             if number == last + 1 && calls.takes_effect.load(Ordering::SeqCst) {
-                answer(engine, request).await?;
+                answer(engine, calls.asked.get(), request).await?;
             }
             calls.held.notify_one();
             std::future::pending().await
@@ -200,10 +210,17 @@ async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, engine: InProcess
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)).await;
 }
 
-async fn answer(engine: InProcess, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
+async fn answer(
+    engine: InProcess,
+    asked: Option<&Asked>,
+    request: Request<Incoming>,
+) -> io::Result<Response<Full<Bytes>>> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let request = HttpRequest::try_from(Request::from_parts(head, SdkBody::from(body))).map_err(io::Error::other)?;
+    if let Some(asked) = asked {
+        asked.note(&request);
+    }
     // The engine blocks, but in memory never for long.
     let (status, body) = engine.answer(&request);
     let answer = Response::builder().status(status).header("content-type", "application/x-amz-json-1.0");

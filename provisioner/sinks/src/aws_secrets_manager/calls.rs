@@ -18,6 +18,8 @@ use crate::SinkError;
 use crate::deadline::Deadline;
 
 pub(super) const CURRENT: &str = "AWSCURRENT";
+/// The label of the version that a rotation by AWS is about.
+pub(super) const PENDING: &str = "AWSPENDING";
 /// The most bytes that a value may have.
 pub(super) const VALUE_MAX: usize = 65_536;
 const DESCRIPTION_MAX: usize = 2_048;
@@ -53,6 +55,8 @@ pub(super) enum Which<'a> {
     Current,
     /// The one put last by us.
     Labelled,
+    /// The one that a rotation by AWS is about.
+    Pending,
     Id(&'a str),
 }
 
@@ -223,6 +227,7 @@ impl Calls {
         let call = match which {
             Which::Current => call.version_stage(CURRENT),
             Which::Labelled => call.version_stage(LABEL),
+            Which::Pending => call.version_stage(PENDING),
             Which::Id(id) => call.version_id(id),
         };
         let error = match call.send().await {
@@ -270,9 +275,18 @@ impl Calls {
 
     /// Puts a version under our own label. `true` when it became current at once, as the first of a secret does.
     pub(super) async fn put(&self, version: Version<'_>, deadline: Deadline) -> Result<bool, SinkError> {
+        self.put_under(LABEL, version, deadline).await
+    }
+
+    /// The same under the label of a rotation by AWS.
+    pub(super) async fn put_pending(&self, version: Version<'_>, deadline: Deadline) -> Result<bool, SinkError> {
+        self.put_under(PENDING, version, deadline).await
+    }
+
+    async fn put_under(&self, label: &str, version: Version<'_>, deadline: Deadline) -> Result<bool, SinkError> {
         let guard = Cutoff::new(deadline);
         let call = self.client.put_secret_value().secret_id(version.name).client_request_token(version.id);
-        let call = call.secret_string(version.value).version_stages(LABEL);
+        let call = call.secret_string(version.value).version_stages(label);
         let error = match call.customize().interceptor(guard.clone()).send().await {
             Ok(answer) => return Ok(answer.version_stages().iter().any(|stage| stage == CURRENT)),
             Err(error) => error,
@@ -281,8 +295,11 @@ impl Calls {
             Some("ResourceNotFoundException") => Err(SinkError::Changed),
             Some("ResourceExistsException") => Err(SinkError::Refused {
                 reason: format!("`{}` already has a version `{}` with another value", version.name, version.id),
-                hint: "something else created that version; rotate the token to get a version with another id"
-                    .to_owned(),
+                hint: match label {
+                    PENDING => "AWS repeats the rotation, and goes on with what is there",
+                    _ => "something else created that version; rotate the token to get a version with another id",
+                }
+                .to_owned(),
             }),
             _ => {
                 let asked = self.asked("secretsmanager:PutSecretValue", version.name);
@@ -299,9 +316,25 @@ impl Calls {
         from: Option<&str>,
         deadline: Deadline,
     ) -> Result<Outcome, SinkError> {
+        self.move_label(name, CURRENT, (from, Some(to)), deadline).await
+    }
+
+    /// Takes the label of a rotation by AWS off a version, if it is there.
+    pub(super) async fn end_pending(&self, name: &str, from: &str, deadline: Deadline) -> Result<Outcome, SinkError> {
+        self.move_label(name, PENDING, (Some(from), None), deadline).await
+    }
+
+    async fn move_label(
+        &self,
+        name: &str,
+        label: &str,
+        (from, to): (Option<&str>, Option<&str>),
+        deadline: Deadline,
+    ) -> Result<Outcome, SinkError> {
         let guard = Cutoff::new(deadline);
-        let call = self.client.update_secret_version_stage().secret_id(name).version_stage(CURRENT);
-        let call = call.move_to_version_id(to).set_remove_from_version_id(from.map(str::to_owned));
+        let call = self.client.update_secret_version_stage().secret_id(name).version_stage(label);
+        let call =
+            call.set_move_to_version_id(to.map(str::to_owned)).set_remove_from_version_id(from.map(str::to_owned));
         match call.customize().interceptor(guard.clone()).send().await {
             Ok(_) => Ok(Outcome::Done),
             Err(error) if elsewhere(code(&error)) => Ok(Outcome::Taken),

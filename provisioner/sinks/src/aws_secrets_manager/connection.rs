@@ -48,6 +48,7 @@ pub(super) async fn connect(
         account: settings.account.clone().unwrap_or_else(|| "-".to_owned()),
         region: region.as_ref().to_owned(),
         endpoint: settings.endpoint.clone().or_else(|| environment_endpoint(&config)).as_deref().and_then(foreign),
+        rotation_function: settings.rotation_function().to_owned(),
     };
     // Behind an endpoint of AWS's own the login may be anybody's, as behind none.
     if settings.endpoint.as_deref().and_then(foreign).is_none() {

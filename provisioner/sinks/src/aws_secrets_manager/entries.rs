@@ -10,6 +10,7 @@ use super::marker::not_ours;
 use super::shared::{Edit, Found};
 use super::{plain, shared};
 use crate::deadline::Deadline;
+use crate::reading::shown;
 use crate::{Receipt, Removal, Seen, SinkError, Write};
 
 /// An answer, and the position of what it answers.
@@ -61,11 +62,18 @@ pub(super) fn entry<'a>(calls: &Calls, place: &'a Place) -> Result<Entry<'a>, Si
 }
 
 /// Whether a secret that is there can be written at all.
-pub(super) fn writable(name: &str, description: &Description) -> Result<(), SinkError> {
+pub(super) fn writable(calls: &Calls, name: &str, description: &Description) -> Result<(), SinkError> {
+    let identity = &calls.identity;
     let (reason, hint) = if let Some(owner) = &description.owner {
         (format!("`{name}` is managed by the AWS service `{owner}`"), "name another secret")
-    } else if description.rotates {
-        (format!("AWS rotates `{name}` itself"), "turn its rotation off, or name another secret")
+    } else if description.rotates
+        && !description.rotation_function.as_deref().is_some_and(|by| identity.is_rotated_by(by))
+    {
+        let by =
+            description.rotation_function.as_deref().map(|by| format!(" with `{}`", shown(by))).unwrap_or_default();
+        let hint = "turn its rotation off, or name another secret; if that is the function `rotate` of your stack, set \
+                    `rotation_function` in the sink";
+        (format!("AWS rotates `{name}` itself{by}, not with the function `{}`", identity.rotation_function), hint)
     } else if let Some(primary) = &description.replica_of {
         (format!("`{name}` is a replica of the secret in `{primary}`"), "write to its primary region")
     } else {
@@ -84,7 +92,7 @@ pub(super) async fn prepare_secret(calls: &Calls, group: &Group<'_>) -> Result<(
         return noted;
     }
     let Some(description) = calls.describe(group.name).await? else { return Ok(()) };
-    writable(group.name, &description)?;
+    writable(calls, group.name, &description)?;
     if keys.is_empty() {
         return Ok(());
     }
@@ -100,7 +108,7 @@ pub(super) async fn look_at_secret(calls: &Calls, group: &Group<'_>, delivered: 
         let description = calls.describe(group.name).await;
         calls.note_seen(group.name, !matches!(description, Err(SinkError::Denied { .. })));
         let free = description.as_ref().map_err(Clone::clone).and_then(|description| {
-            description.as_ref().map_or(Ok(()), |description| writable(group.name, description))
+            description.as_ref().map_or(Ok(()), |description| writable(calls, group.name, description))
         });
         calls.note(group.name, free);
         let seen = match description {

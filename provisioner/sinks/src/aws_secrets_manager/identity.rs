@@ -14,6 +14,8 @@ pub(super) struct Identity {
     pub(super) region: String,
     /// The endpoint, when it is not AWS's own.
     pub(super) endpoint: Option<String>,
+    /// The function by which AWS may rotate what is written here.
+    pub(super) rotation_function: String,
 }
 
 impl Identity {
@@ -26,8 +28,19 @@ impl Identity {
         Place::new(KIND, &parts, true)
     }
 
-    /// The ARN pattern of a secret.
+    /// Whether this is the function whose rotations are ours, in any version of it.
+    pub(super) fn is_rotated_by(&self, function: &str) -> bool {
+        let parts: Vec<&str> = function.split(':').collect();
+        let [_, _, "lambda", region, account, "function", name, ..] = parts[..] else { return false };
+        let own_account = self.account == "-" || self.account == account;
+        own_account && self.region == region && self.rotation_function == name
+    }
+
+    /// The ARN pattern of a secret, which may be named by its ARN.
     pub(super) fn pattern(&self, name: &str) -> String {
+        if name.starts_with("arn:") {
+            return name.to_owned();
+        }
         let account = if self.account == "-" { "*" } else { &self.account };
         rights::pattern(&self.region, account, name)
     }
@@ -54,7 +67,12 @@ mod tests {
 
     #[test]
     fn a_place_spells_out_all_that_tells_it_from_others() {
-        let mut identity = Identity { account: "1".to_owned(), region: "eu-west-1".to_owned(), endpoint: None };
+        let mut identity = Identity {
+            account: "1".to_owned(),
+            region: "eu-west-1".to_owned(),
+            endpoint: None,
+            rotation_function: "latchkey-rotate".to_owned(),
+        };
         let plain = identity.place("a", None);
         assert_eq!(plain.part("endpoint"), None);
         let shared = identity.place("a", Some("k"));
@@ -63,5 +81,23 @@ mod tests {
         assert_ne!(plain.id(), shared.id());
         assert_ne!(plain.id(), elsewhere.id());
         assert_eq!(identity.pattern("a"), "arn:aws:secretsmanager:eu-west-1:1:secret:a-??????");
+    }
+
+    #[test]
+    fn only_the_named_function_of_this_account_and_region_rotates_what_is_ours() {
+        let rotation_function = "latchkey-rotate".to_owned();
+        let identity =
+            Identity { account: "1".to_owned(), region: "eu-west-1".to_owned(), endpoint: None, rotation_function };
+        assert!(identity.is_rotated_by("arn:aws:lambda:eu-west-1:1:function:latchkey-rotate"));
+        assert!(identity.is_rotated_by("arn:aws:lambda:eu-west-1:1:function:latchkey-rotate:live"));
+        for other in [
+            "arn:aws:lambda:eu-west-1:1:function:rotate",
+            "arn:aws:lambda:eu-west-1:2:function:latchkey-rotate",
+            "arn:aws:lambda:us-east-1:1:function:latchkey-rotate",
+            "latchkey-rotate",
+            "",
+        ] {
+            assert!(!identity.is_rotated_by(other), "{other}");
+        }
     }
 }

@@ -25,9 +25,11 @@ mod identity;
 mod login;
 mod marker;
 mod object;
+mod pending;
 mod plain;
 mod profile;
 mod rights;
+mod rotation;
 mod settings;
 mod shared;
 mod survey;
@@ -51,6 +53,7 @@ pub(super) use self::facts::Type;
 pub(super) use self::login::login;
 pub use self::profile::{missing_profile, missing_profile_of_environment};
 pub use self::rights::{delivering, partition, right_to_know_oneself, rights_of_logins};
+pub use self::rotation::{PendingValue, Rotated, SecretArn, Stage, TOKEN_TAG};
 pub use self::settings::{PushFields, Settings, read_json_key};
 use crate::deadline::Deadline;
 use crate::{
@@ -219,7 +222,7 @@ impl Sink for AwsSecretsManager {
                     return None;
                 }
                 let ending = description.map_or(Ok(()), |description| description.ending(name));
-                let free = description.map_or(Ok(()), |description| writable(name, description));
+                let free = description.map_or(Ok(()), |description| writable(calls, name, description));
                 calls.note(name, ending.clone().and(free));
                 Some(ending.map(|()| plain::listed(description)))
             })

@@ -5,6 +5,7 @@ use latchkey::secret::Secret;
 use super::calls::{Calls, Outcome, Value, Version, Which};
 use super::description::Description;
 use super::marker::{is_version, marker_of, not_ours, version_id};
+use super::pending::{self, Pending};
 use crate::deadline::Deadline;
 use crate::value::seen_entry;
 use crate::{Marker, Receipt, Removal, Seen, SeenEntry, SinkError, Write};
@@ -66,10 +67,11 @@ async fn put_by_others(calls: &Calls, name: &str, current: &str) -> Result<SeenE
     }
 }
 
-/// Reads the version `wanted`: under its own id, current or not, else what consumers read, wherever it came from.
+/// Reads the version `wanted`: under its own id, current or not, else what consumers read, wherever it came from, else what
+/// a rotation by AWS is about.
 pub(super) async fn read(calls: &Calls, name: &str, wanted: &Marker) -> Result<Option<Secret>, SinkError> {
     let id = version_id(wanted);
-    for which in [Which::Id(&id), Which::Current] {
+    for which in [Which::Id(&id), Which::Current, Which::Pending] {
         let text = calls.value(name, which).await?.and_then(|value| value.text);
         let secret = text.and_then(|text| Secret::parse(&text).ok()).filter(|secret| is_version(secret, wanted));
         if secret.is_some() {
@@ -120,11 +122,29 @@ pub(super) async fn write(
     if description.current.as_deref() == Some(&id) {
         return Ok(Receipt(id));
     }
+    let pending = pending::of(calls, name, &description, write).await?;
+    if let Some(there) = pending::current(calls, name, &description, write, pending.as_ref()).await? {
+        pending::end_if_it(calls, name, pending.as_ref(), deadline).await;
+        return Ok(Receipt(there));
+    }
     if !unchanged(write.seen, &description) {
         return Err(SinkError::Changed);
     }
-    replace(calls, version, &description, deadline).await?;
-    Ok(Receipt(id))
+    match pending {
+        Some(Pending::It(version)) => {
+            move_to(calls, (name, &version), &description, deadline).await?;
+            pending::end_if_it(calls, name, Some(&Pending::It(version.clone())), deadline).await;
+            Ok(Receipt(version))
+        }
+        other => {
+            // Before, so that nobody who is stopped in between leaves it behind.
+            if let Some(Pending::Older(older)) = other {
+                calls.end_pending(name, &older, deadline).await?;
+            }
+            replace(calls, version, &description, deadline).await?;
+            Ok(Receipt(id))
+        }
+    }
 }
 
 /// Puts the version unless it is there, then moves AWSCURRENT from where it was seen: a compare-and-swap.
@@ -138,16 +158,26 @@ async fn replace(
     if !there && calls.put(version, deadline).await? {
         return Ok(());
     }
+    move_to(calls, (version.name, version.id), before, deadline).await
+}
+
+/// Moves AWSCURRENT to a version that is there, from where it was seen.
+async fn move_to(
+    calls: &Calls,
+    (name, id): (&str, &str),
+    before: &Description,
+    deadline: Deadline,
+) -> Result<(), SinkError> {
     let from = before.current.as_deref();
-    if calls.make_current(version.name, version.id, from, deadline).await? == Outcome::Done {
+    if calls.make_current(name, id, from, deadline).await? == Outcome::Done {
         return Ok(());
     }
-    let now = calls.describe(version.name).await?.and_then(|description| description.current);
+    let now = calls.describe(name).await?.and_then(|description| description.current);
     match now.as_deref() {
         // An earlier attempt had arrived and only its answer was lost.
-        Some(current) if current == version.id => Ok(()),
+        Some(current) if current == id => Ok(()),
         current if current == from => Err(SinkError::Refused {
-            reason: format!("AWSCURRENT of `{}` could not be moved to `{}`", version.name, version.id),
+            reason: format!("AWSCURRENT of `{name}` could not be moved to `{id}`"),
             hint: "list its versions with `aws secretsmanager list-secret-version-ids`".to_owned(),
         }),
         _ => Err(SinkError::Changed),

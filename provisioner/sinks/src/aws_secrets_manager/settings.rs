@@ -9,6 +9,8 @@ use crate::reading::{Fault, Fields, Reading, Text, is_plain, shown};
 
 /// The parts of Amazon's host names that stand for the service.
 const HOSTS: &[&str] = &["secretsmanager", "secretsmanager-fips"];
+/// The function that rotates by AWS's schedule where nobody says: that of the stack `latchkey`.
+const ROTATION_FUNCTION: &str = "latchkey-rotate";
 /// The most tags that AWS takes.
 const TAGS_MAX: usize = 50;
 
@@ -30,6 +32,10 @@ pub struct Settings {
     /// The KMS key for secrets that are created.
     #[schemars(length(min = 1, max = 2048))]
     pub kms_key_id: Option<String>,
+    /// The function `rotate` of the service's stack, by its name: secrets that AWS rotates by this function may be written;
+    /// `latchkey-rotate` by default.
+    #[schemars(length(min = 1, max = 64), regex(pattern = "^[A-Za-z0-9_-]+$"))]
+    pub rotation_function: Option<String>,
     /// Tags for secrets that are created.
     #[schemars(default, extend("propertyNames" = { "minLength": 1, "maxLength": 128 }, "maxProperties" = 50))]
     pub tags: BTreeMap<String, String>,
@@ -52,6 +58,7 @@ impl Settings {
         let profile = fields.text("profile", reading);
         let endpoint = fields.text("endpoint", reading);
         let kms_key_id = fields.text("kms_key_id", reading);
+        let rotation_function = fields.text("rotation_function", reading);
         let tags = tags(&mut fields, reading);
         let settings = Self {
             region: reading.region(region),
@@ -59,10 +66,18 @@ impl Settings {
             profile: profile.and_then(|found| reading.one_line("profile", 128, &found)),
             endpoint: reading.endpoint(endpoint, HOSTS),
             kms_key_id: kms_key_id.and_then(|found| reading.one_line("kms_key_id", 2048, &found)),
+            rotation_function: rotation_function.and_then(|found| function_name(found, reading)),
             tags,
         };
         fields.finish(reading);
         (reading.faults.len() == faults).then_some(settings)
+    }
+}
+
+impl Settings {
+    /// The function whose rotations are ours.
+    pub(super) fn rotation_function(&self) -> &str {
+        self.rotation_function.as_deref().unwrap_or(ROTATION_FUNCTION)
     }
 }
 
@@ -79,6 +94,17 @@ pub fn read_json_key(fields: &mut Fields<'_>, kind: Option<&str>, reading: &mut 
         reading.add(Fault::error("bad-json-key", key.span.clone(), message));
     }
     Some(key.text.to_owned())
+}
+
+fn function_name(found: Text<'_>, reading: &mut Reading<'_>) -> Option<String> {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    if (1..=64).contains(&found.text.len()) && found.text.bytes().all(is_part) {
+        return Some(found.text.to_owned());
+    }
+    let message = format!("`{}` is not the name of a Lambda function", shown(found.text));
+    let hint = "a name is 1 to 64 letters, digits, `_` and `-`, without the rest of the ARN";
+    reading.add(Fault::error("bad-function", found.span, message).hint(hint));
+    None
 }
 
 fn account_id(found: Text<'_>, reading: &mut Reading<'_>) -> Option<String> {

@@ -46,6 +46,26 @@ fn a_changed_duration_waits_too_and_restarts_nothing_that_is_under_way() {
     assert_eq!(under_way.words(), "resume 2 a->");
 }
 
+/// AWS asks for the end of a rotation when it likes.
+#[test]
+fn what_is_staged_goes_on_at_any_hour_where_it_is_asked_for_and_nothing_else_begins() {
+    let mut token = settled();
+    stage(&mut token, 10);
+    token.announce(2, &place("a", "API").id(), at(11)).unwrap();
+    let named = |options: &mut Options| {
+        options.rotate = Rotate::Staged(BTreeSet::from([(token.user.clone(), token.name.clone())]));
+    };
+    // It is beside what consumers read: nothing is due, and nothing shows it.
+    let beside = || scene(ONE, &token, 30).readable(2, "a");
+    assert_eq!(beside().words(), "nothing");
+    assert_eq!(beside().with(named).words(), "resume 2 a->a");
+    let other = Rotate::Staged(BTreeSet::from([(token.user.clone(), "web".parse().unwrap())]));
+    assert_eq!(beside().with(|options| options.rotate = other.clone()).words(), "nothing");
+    // What cannot be read back is not replaced, and without anything staged nothing is.
+    assert_eq!(scene(ONE, &token, 30).with(named).words(), "nothing");
+    assert_eq!(scene(ONE, &settled(), 30).with(named).words(), "nothing");
+}
+
 #[test]
 fn what_is_wrong_is_repaired_outside_the_window() {
     let mut token = token("api", api_id(), &[place("a", "API"), place("b", "API")]);
