@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::programs;
 
@@ -80,11 +81,18 @@ impl Terminal {
     }
 
     /// Waits for the command's end: its exit code, and all that was ever on the screen.
-    pub fn end(mut self) -> (Option<i32>, String) {
+    pub fn end(self) -> (Option<i32>, String) {
+        let (code, screen, _) = self.end_with_mode();
+        (code, screen)
+    }
+
+    /// The same, and whether the terminal shows again what is typed.
+    pub fn end_with_mode(mut self) -> (Option<i32>, String, bool) {
         while let Ok(some) = self.shown.recv_timeout(WITHIN) {
             self.screen.push_str(&String::from_utf8_lossy(&some));
         }
         let code = self.child.wait().expect("one's own child can be waited for").code();
-        (code, std::mem::take(&mut self.screen))
+        let modes = tcgetattr(&self.keys).expect("the terminal is there").local_modes;
+        (code, self.screen, modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG))
     }
 }

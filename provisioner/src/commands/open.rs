@@ -190,7 +190,7 @@ pub(super) fn nearest_address(flag: Option<&str>) -> Result<ServiceAddress, Faul
         return Ok(ServiceAddress::Url { url: server.address().to_string(), by: NamedBy::Login });
     }
     Err(Fault::new("no service is configured: there is no `tokens.toml` in this folder or above it").hint(
-        "log in to a server: `provision login --server HOST`; or `provision init` writes a manifest, or pass `--service \
+        "`provision init` writes one, `provision login --server HOST` logs in to a server, or pass `--service \
          embedded:latchkey.db`",
     ))
 }

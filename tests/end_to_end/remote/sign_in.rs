@@ -72,8 +72,9 @@ fn a_no_a_slip_and_an_empty_line_send_and_store_nothing() {
     let mut terminal = desk.at_a_terminal(&format!("login --server {}", proxy.url())).unwrap();
     terminal.wait_for("(not shown): ");
     terminal.types("\u{3}");
-    let (code, screen) = terminal.end();
-    assert!(code != Some(0) && screen.contains("nothing was sent or stored"), "{screen}");
+    let (code, screen, shows) = terminal.end_with_mode();
+    assert!(code == Some(1) && screen.contains("interrupted by Ctrl-C; nothing was sent or stored"), "{screen}");
+    assert!(shows, "the terminal stays silent");
     assert!(proxy.sent().is_empty());
     assert!(desk.run("accounts").exits(0).stdout.starts_with("No logins"));
 }
