@@ -111,9 +111,10 @@ impl Index {
     }
 }
 
-/// All logins.
+/// All logins; none where there is no folder for them.
 pub(crate) fn read() -> Result<Index, StoreError> {
-    let path = folders::settings()?.join(FILE);
+    let Ok(folder) = folders::settings() else { return Ok(Index::default()) };
+    let path = folder.join(FILE);
     let contents = match read_plain(&path, SIZE_MAX) {
         Err(FileError::NoFolder { .. }) => None,
         read => read?,

@@ -13,7 +13,7 @@ use latchkey::table::TableError;
 use super::arguments::Allow;
 use super::exit::{Code, Fault};
 use super::server;
-use crate::accounts::{self, StoreError};
+use crate::accounts;
 use crate::dynamodb::{self, DynamoDbError};
 use crate::embedded::{self, EmbeddedError};
 use crate::manifest::{self, LoadError, Manifest, NamedBy, ReadError, ServiceAddress};
@@ -181,12 +181,7 @@ pub(super) fn nearest_address(flag: Option<&str>) -> Result<ServiceAddress, Faul
     if let Some(address) = from_environment() {
         return Ok(address);
     }
-    let logins = match accounts::read() {
-        // Without a folder for settings there is no login either.
-        Err(StoreError::NoFolder) => None,
-        read => Some(read.map_err(server::no_store)?),
-    };
-    if let Some(server) = logins.and_then(|index| index.current()) {
+    if let Some(server) = accounts::read().map_err(server::no_store)?.current() {
         return Ok(ServiceAddress::Url { url: server.address().to_string(), by: NamedBy::Login });
     }
     Err(Fault::new("no service is configured: there is no `tokens.toml` in this folder or above it").hint(

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tests::provision::{DAY, HOUR, Ran};
+use tests::provision::{DAY, HOUR, Ran, finish};
 use tests::remote::Proxy;
 use tests::sinks::keyring::PrivateKeyring;
 
@@ -215,6 +215,23 @@ fn a_file_is_used_only_if_asked_for_and_only_while_nobody_else_can_read_it() {
     assert!(!file.exists());
     assert_eq!(desk.whoami()["login"]["from"], "keyring");
     assert_eq!(latchkey_sinks::files::mode(&folder.join("logins.json")), Some(0o600));
+}
+
+#[test]
+fn without_a_home_the_environment_is_enough_and_a_login_says_what_is_missing() {
+    let Some(desk) = Desk::start() else { return };
+    let without_home = |words: &str, more: &[(&str, &str)], stdin: &str| {
+        let mut command = desk.remote.world.command(words.split_whitespace());
+        command.env_remove("HOME").envs([desk.bus()]).envs(more.iter().copied()).stdin(std::process::Stdio::piped());
+        finish(command.spawn().unwrap(), Some(stdin))
+    };
+    let both = [("LATCHKEY_URL", desk.remote.url.as_str()), ("LATCHKEY_TOKEN", desk.ana.as_str())];
+    without_home("whoami", &both, "").exits(0);
+    let none = without_home("whoami", &both[..1], "").exits(1);
+    assert!(none.stderr.contains("no token is set for"), "{}", none.stderr);
+    let login = without_home(&format!("login --with-token --server {}", desk.server()), &[], &desk.ana).exits(1);
+    assert!(login.stderr.contains("`HOME` is not set"), "{}", login.stderr);
+    assert_eq!(desk.stored("ana"), None);
 }
 
 #[test]
