@@ -1,5 +1,6 @@
 //! The declarative tool: reads a manifest, plans, creates and rotates tokens, and delivers their secrets.
 
+mod accounts;
 pub mod apply;
 mod aws;
 pub mod commands;

@@ -54,6 +54,9 @@ impl Reader {
             .env("PATH", std::env::join_paths(path).unwrap())
             .env("LATCHKEY_MACHINE", "readme")
             .env("LATCHKEY_TEST_CLOCK", self.clock.path())
+            // Whoever runs the tests may be logged in somewhere.
+            .env("HOME", self.folder.path())
+            .env_remove("XDG_CONFIG_HOME")
             .env_remove("LATCHKEY_SERVICE")
             .env_remove("LATCHKEY_URL")
             .env_remove("LATCHKEY_TOKEN")

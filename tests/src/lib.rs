@@ -16,4 +16,5 @@ pub mod readers;
 pub mod receiver;
 pub mod remote;
 pub mod sinks;
+pub mod terminal;
 pub mod world;

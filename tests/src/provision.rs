@@ -162,6 +162,14 @@ impl World {
         self.noted(self.command(&words), &words, Some(stdin))
     }
 
+    /// The same with more in its environment.
+    pub fn pipe_in(&self, environment: &[(&str, &str)], words: &str, stdin: &str) -> Ran {
+        let words: Vec<&str> = words.split_whitespace().collect();
+        let mut command = self.command(&words);
+        command.envs(environment.iter().copied());
+        self.noted(command, &words, Some(stdin))
+    }
+
     /// Runs `provision` with more in its environment.
     pub fn run_in(&self, environment: &[(&str, &str)], words: &str) -> Ran {
         let words: Vec<&str> = words.split_whitespace().collect();

@@ -21,7 +21,7 @@ use latchkey_sinks::files::FileError;
 /// Creates the first admin token, or another one.
 pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Bootstrap) -> Result<Code, Fault> {
     let address = open::nearest_address(service)?;
-    if let ServiceAddress::Url(url) = &address {
+    if let ServiceAddress::Url { url, .. } = &address {
         return Err(Fault::new(format!("cannot create an admin through a server: `{url}`"))
             .hint("pass the table itself: `--service table:NAME` or `--service embedded:FILE`"));
     }

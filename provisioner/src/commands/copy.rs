@@ -36,7 +36,7 @@ pub(super) async fn run(printer: Printer, arguments: &Copy) -> Result<Code, Faul
 
 fn address(text: &str) -> Result<ServiceAddress, Fault> {
     match open::parse_address(text)? {
-        ServiceAddress::Url(url) => Err(Fault::new(format!("cannot copy `{url}`: it is a server, not a table"))
+        ServiceAddress::Url { url, .. } => Err(Fault::new(format!("cannot copy `{url}`: it is a server, not a table"))
             .hint("pass the table behind it: `table:NAME` or `embedded:FILE`")),
         address => Ok(address),
     }
@@ -50,7 +50,7 @@ fn name(address: &ServiceAddress) -> String {
             format!("embedded:{}", whole(path).unwrap_or_else(|_| path.clone()).display())
         }
         ServiceAddress::Table { name, .. } => format!("table:{name}"),
-        ServiceAddress::Url(url) => url.clone(),
+        ServiceAddress::Url { url, .. } => url.clone(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line: arguments, and one file per command.
 
+mod accounts;
 mod apply;
 mod arguments;
 mod bootstrap;
@@ -16,6 +17,8 @@ mod interrupt;
 mod job;
 mod leases;
 mod lock;
+mod login;
+mod logout;
 mod manifest;
 mod notices;
 mod open;
@@ -34,6 +37,7 @@ mod spilt;
 mod status;
 mod token;
 mod user;
+mod whoami;
 
 use std::process::ExitCode;
 
@@ -152,6 +156,11 @@ async fn dispatch(printer: Printer, arguments: Arguments) -> Result<Code, Comman
         Command::Manifest { command } => manifest::run(printer, service.as_deref(), command).await,
         Command::Settings { command } => settings::run(printer, service.as_deref(), command).await,
         Command::Notify { command } => notices::run(printer, service.as_deref(), command).await,
+        Command::Login(login) => login::run(printer, service.as_deref(), &login).await,
+        Command::Logout(logout) => logout::run(printer, service.as_deref(), &logout).await,
+        Command::Whoami(_) => whoami::run(printer, service.as_deref()).await,
+        Command::Accounts(_) => accounts::list(printer),
+        Command::Switch(switch) => accounts::switch(printer, service.as_deref(), &switch),
         Command::Bootstrap(bootstrap) => bootstrap::run(printer, service.as_deref(), &bootstrap).await,
         Command::Copy(copy) => copy::run(printer, &copy).await,
         Command::Serve(serve) => serve::run(printer, service, serve).await,

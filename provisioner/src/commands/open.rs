@@ -13,9 +13,10 @@ use latchkey::table::TableError;
 use super::arguments::Allow;
 use super::exit::{Code, Fault};
 use super::server;
+use crate::accounts;
 use crate::dynamodb::{self, DynamoDbError};
 use crate::embedded::{self, EmbeddedError};
-use crate::manifest::{self, LoadError, Manifest, ReadError, ServiceAddress};
+use crate::manifest::{self, LoadError, Manifest, NamedBy, ReadError, ServiceAddress};
 use crate::output::{Format, Printer, actions, markdown};
 use crate::service::Client;
 use latchkey_sinks::files::FileError;
@@ -135,10 +136,7 @@ pub(super) fn address(flag: Option<&str>, manifest: Option<&Manifest>) -> Result
 }
 
 fn from_environment() -> Option<ServiceAddress> {
-    std::env::var(server::URL)
-        .ok()
-        .filter(|url| !url.trim().is_empty())
-        .map(|url| ServiceAddress::Url(url.trim().to_owned()))
+    accounts::url().map(|url| ServiceAddress::Url { url, by: NamedBy::Person })
 }
 
 /// An address as it is written on the command line.
@@ -150,7 +148,7 @@ pub(super) fn parse_address(text: &str) -> Result<ServiceAddress, Fault> {
         return Ok(ServiceAddress::Table { name: name.to_owned(), region: None, endpoint: None });
     }
     if text.starts_with("https://") || text.starts_with("http://") {
-        return Ok(ServiceAddress::Url(text.to_owned()));
+        return Ok(ServiceAddress::Url { url: text.to_owned(), by: NamedBy::Person });
     }
     Err(Fault::new(format!("`{text}` is not the address of a service"))
         .hint("write `embedded:FILE`, `table:NAME` or `https://..`"))
@@ -171,28 +169,36 @@ pub(super) async fn nearest(flag: Option<&str>, absent: IfMissing) -> Result<Cli
     client(&nearest_address(flag)?, absent).await
 }
 
-/// Where it is: the flag, else what the nearest `tokens.toml` sets, else the server in the environment.
+/// Where it is: the flag, else what the nearest `tokens.toml` sets, else the server in the environment, else the one that a
+/// person logged in to.
 pub(super) fn nearest_address(flag: Option<&str>) -> Result<ServiceAddress, Fault> {
     if flag.is_some() {
         return address(flag, None);
     }
-    let here =
-        std::env::current_dir().map_err(|error| Fault::new(format!("cannot find out the current folder: {error}")))?;
-    let found = here.ancestors().map(|folder| folder.join("tokens.toml")).find(|path| is_trusted(path));
-    if found.is_none()
-        && let Some(address) = from_environment()
-    {
+    if let Some(manifest) = nearest_manifest()? {
+        return address(None, Some(&manifest));
+    }
+    if let Some(address) = from_environment() {
         return Ok(address);
     }
-    let path = found.ok_or_else(|| {
-        Fault::new("no service is configured: there is no `tokens.toml` in this folder or above it")
-            .hint("`provision init` writes one, or pass `--service embedded:latchkey.db`")
-    })?;
-    let allow = Allow::default();
+    if let Some(server) = accounts::read().map_err(server::no_store)?.current() {
+        return Ok(ServiceAddress::Url { url: server.address().to_string(), by: NamedBy::Login });
+    }
+    Err(Fault::new("no service is configured: there is no `tokens.toml` in this folder or above it").hint(
+        "`provision init` writes one, `provision login --server HOST` logs in to a server, or pass `--service \
+         embedded:latchkey.db`",
+    ))
+}
+
+/// The manifest of this folder or above it, if there is one to follow.
+pub(super) fn nearest_manifest() -> Result<Option<Manifest>, Fault> {
+    let here =
+        std::env::current_dir().map_err(|error| Fault::new(format!("cannot find out the current folder: {error}")))?;
+    let found = here.ancestors().map(|folder| folder.join(MANIFEST)).find(|path| is_trusted(path));
+    let Some(path) = found else { return Ok(None) };
     // Its warnings are for `check`, not for every command that only needs the service.
-    let manifest = load(Printer { format: Format::Json }, Some(&path), &allow)
-        .map_err(|fault| fault.hint("fix it, or pass `--service embedded:FILE`"))?;
-    address(None, Some(&manifest))
+    let loaded = load(Printer { format: Format::Json }, Some(&path), &Allow::default());
+    loaded.map(Some).map_err(|fault| fault.hint("fix it, or pass `--service embedded:FILE`"))
 }
 
 /// Whether a file that was come upon, not named, is one to follow: it belongs to this user or to the system's, and so
@@ -212,7 +218,7 @@ pub(super) async fn client(address: &ServiceAddress, absent: IfMissing) -> Resul
         ServiceAddress::Table { name, region, endpoint } => {
             return on_aws(name, region.as_deref(), endpoint.as_deref()).await;
         }
-        ServiceAddress::Url(url) => return server::connect(url).await,
+        ServiceAddress::Url { url, by } => return server::connect(url, *by).await,
     };
     let missing = std::fs::metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
     let table = match absent {

@@ -247,7 +247,7 @@ fn place(address: &ServiceAddress, manifest: &Manifest) -> String {
             format!("table:{name}{region}{endpoint}")
         }
         // A login may be part of an address that a person wrote.
-        ServiceAddress::Url(url) => latchkey_sinks::transport::Address::parse(url)
+        ServiceAddress::Url { url, .. } => latchkey_sinks::transport::Address::parse(url)
             .map_or_else(|_| "a server".to_owned(), |address| address.to_string()),
     }
 }

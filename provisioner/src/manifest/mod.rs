@@ -88,7 +88,20 @@ pub enum ServiceAddress {
         /// An endpoint other than AWS's own.
         endpoint: Option<String>,
     },
-    Url(String),
+    Url {
+        url: String,
+        by: NamedBy,
+    },
+}
+
+/// Who named a server. A manifest may be anybody's, so that one alone is sent no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedBy {
+    Manifest,
+    /// On the command line or in the environment of this run.
+    Person,
+    /// The login that is used where nothing else names a server.
+    Login,
 }
 
 /// A declared role.

@@ -2,8 +2,8 @@
 
 use latchkey::name::UserName;
 
-use super::ServiceAddress;
 use super::durations::Durations;
+use super::{NamedBy, ServiceAddress};
 use latchkey_sinks::reading::{Fault, Fields, Reading, Section, Span, Text, shown};
 
 /// The parts of Amazon's host names that mean DynamoDB.
@@ -41,7 +41,7 @@ pub(super) fn service(section: &Section<'_>, reading: &mut Reading<'_>) -> Optio
     let address = match (embedded, table, url) {
         (Some(file), _, _) => reading.file(&file, "embedded").map(ServiceAddress::Embedded),
         (_, Some(name), _) => table_name(&name, reading).map(|name| ServiceAddress::Table { name, region, endpoint }),
-        (_, _, Some(url)) => reading.server(&url).map(ServiceAddress::Url),
+        (_, _, Some(url)) => reading.server(&url).map(|url| ServiceAddress::Url { url, by: NamedBy::Manifest }),
         _ => None,
     };
     fields.finish(reading);

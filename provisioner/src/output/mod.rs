@@ -3,6 +3,7 @@
 pub mod actions;
 pub mod calendar;
 pub mod gate;
+mod hidden;
 mod json;
 pub mod markdown;
 mod progress;
@@ -73,13 +74,20 @@ impl Printer {
         Ok(answer.trim().to_owned())
     }
 
+    /// The same for a yes or no; anything but a yes is a no.
+    ///
+    /// # Errors
+    /// When stdin cannot be read.
+    pub fn confirm(self, question: &str) -> io::Result<bool> {
+        Ok(matches!(self.ask(question)?.to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+
     /// The same for a secret, which is not shown while it is typed.
     ///
     /// # Errors
     /// When there is no terminal.
     pub fn ask_hidden(self, question: &str) -> io::Result<Zeroizing<String>> {
-        let typed = Zeroizing::new(rpassword::prompt_password(question)?);
-        Ok(Zeroizing::new(typed.trim().to_owned()))
+        hidden::ask(&gate::tame(&gate::line(question)))
     }
 
     /// A line of the result, on stdout. Whoever reads it may have seen enough: a closed pipe is no error.
@@ -161,6 +169,12 @@ impl Printer {
     /// A warning, on stderr.
     pub fn warning(self, message: &str) {
         self.rendered(&format!("{YELLOW}{BOLD}warning{PLAIN}: {}", gate::line(message)));
+    }
+
+    /// A warning and what to do about it, on stderr.
+    pub fn warning_with(self, message: &str, hint: &str) {
+        self.warning(message);
+        self.help(Some(hint));
     }
 
     /// A page, on stdout and, in GitHub Actions, in the step's summary.

@@ -9,10 +9,13 @@ mod daily;
 mod faults;
 mod first_admin;
 mod lease;
+mod login;
 mod moving;
 mod planner;
 mod publish;
 mod run;
+mod sign_in;
+mod stranger;
 mod table;
 mod trust;
 

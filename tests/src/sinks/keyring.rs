@@ -209,6 +209,12 @@ impl PrivateKeyring {
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
+    /// The same of any service.
+    pub fn lookup_of(&self, service: &str, name: &str) -> Option<String> {
+        let output = self.tool(&["lookup", "service", service, "username", name], None);
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
     /// The label of an entry, as a person sees it.
     pub fn label(&self, name: &str) -> Option<String> {
         let output = self.tool(&["search", "service", SERVICE, "username", name], None);

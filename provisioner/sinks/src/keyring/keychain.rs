@@ -4,8 +4,7 @@ use security_framework::base::Error;
 use security_framework::passwords::{delete_generic_password, get_generic_password, set_generic_password};
 use zeroize::Zeroizing;
 
-use super::{Session, Settings};
-use crate::SinkError;
+use super::{KeyringError, Session, Settings};
 
 const NOT_FOUND: i32 = -25_300;
 /// `errSecInteractionNotAllowed`, `errSecAuthFailed`, `errSecUserCanceled`, `errSecNoSuchKeychain`
@@ -18,12 +17,12 @@ pub(super) struct Store {
 
 impl Store {
     /// The keychain, which macOS opens by itself.
-    pub(super) fn open(settings: &Settings, _: &Session) -> Result<Self, SinkError> {
+    pub(super) fn open(settings: &Settings, _: &Session) -> Result<Self, KeyringError> {
         Ok(Self { service: settings.service.clone() })
     }
 
     /// The value of an entry.
-    pub(super) fn get(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, SinkError> {
+    pub(super) fn get(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringError> {
         match get_generic_password(&self.service, name) {
             Ok(value) => Ok(Some(Zeroizing::new(value))),
             Err(error) if error.code() == NOT_FOUND => Ok(None),
@@ -32,12 +31,12 @@ impl Store {
     }
 
     /// Sets the value of an entry. The keychain shows its service and account; it has no label of its own.
-    pub(super) fn set(&self, name: &str, value: &[u8], _label: &str) -> Result<(), SinkError> {
+    pub(super) fn set(&self, name: &str, value: &[u8], _label: &str) -> Result<(), KeyringError> {
         set_generic_password(&self.service, name, value).map_err(failed)
     }
 
     /// Deletes an entry.
-    pub(super) fn delete(&self, name: &str) -> Result<(), SinkError> {
+    pub(super) fn delete(&self, name: &str) -> Result<(), KeyringError> {
         match delete_generic_password(&self.service, name) {
             Err(error) if error.code() != NOT_FOUND => Err(failed(error)),
             _ => Ok(()),
@@ -45,12 +44,9 @@ impl Store {
     }
 }
 
-fn failed(error: Error) -> SinkError {
+fn failed(error: Error) -> KeyringError {
     if SHUT.contains(&error.code()) {
-        return SinkError::Denied {
-            reason: format!("the keychain is locked, or refuses this program (`{}`)", error.code()),
-            hint: "unlock it: `security unlock-keychain`, and allow `provision` when macOS asks".to_owned(),
-        };
+        return KeyringError::Shut(error.code());
     }
-    SinkError::Unreachable { reason: format!("the keychain failed (`{}`)", error.code()) }
+    KeyringError::Failed(format!("the keychain failed (`{}`)", error.code()))
 }

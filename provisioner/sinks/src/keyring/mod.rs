@@ -4,7 +4,9 @@
 //! The value is a token's whole secret, so it tells itself which version it is. Every value is read back after it was
 //! written. A keyring that is locked is not asked to ask: a run would wait for a window that nobody may see.
 
+mod entries;
 mod facts;
+mod fault;
 #[cfg(target_os = "macos")]
 mod keychain;
 #[cfg(target_os = "linux")]
@@ -20,7 +22,10 @@ use latchkey::place::Place;
 use latchkey::secret::{Digest, Secret};
 use zeroize::Zeroizing;
 
+pub use self::entries::KeyringEntries;
+use self::entries::in_time;
 pub(super) use self::facts::Type;
+pub use self::fault::KeyringError;
 #[cfg(target_os = "macos")]
 use self::keychain::Store;
 #[cfg(target_os = "linux")]
@@ -68,7 +73,7 @@ pub struct Keyring {
 }
 
 /// What is asked of a keyring that is open.
-type Question<T> = Box<dyn FnOnce(&Store) -> Result<T, SinkError> + Send>;
+type Question<T, E> = Box<dyn FnOnce(&Store) -> Result<T, E> + Send>;
 
 impl Keyring {
     /// Nothing is opened yet.
@@ -109,7 +114,7 @@ impl Keyring {
     }
 
     /// Opens the keyring, and asks on a thread that may wait.
-    async fn ask<T: Send + 'static>(&self, question: Question<T>) -> Result<T, SinkError> {
+    async fn ask<T: Send + 'static>(&self, question: Question<T, SinkError>) -> Result<T, SinkError> {
         if self.session.in_ci && !self.settings.allow_ci {
             return Err(SinkError::Refused {
                 reason: "`CI` is set, and CI machines rarely have a keyring that lasts".to_owned(),
@@ -118,14 +123,7 @@ impl Keyring {
             });
         }
         let Self { settings, session } = self.clone();
-        let asked = tokio::task::spawn_blocking(move || question(&Store::open(&settings, &session)?));
-        match tokio::time::timeout(WITHIN, asked).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(SinkError::Unreachable { reason: "the keyring could not be read".to_owned() }),
-            Err(_) => Err(SinkError::Unreachable {
-                reason: format!("the keyring did not answer within {} s", WITHIN.as_secs()),
-            }),
-        }
+        in_time(move || question(&Store::open(&settings, &session)?)).await
     }
 
     /// Asks of each place that is here, all in one go, in the places' order. What keeps the keyring shut is told for each.
@@ -193,7 +191,7 @@ impl Sink for Keyring {
     }
 
     async fn prepare(&self, places: &[&Place]) -> Vec<Result<(), SinkError>> {
-        self.each(places.iter().copied(), |store, name, _| store.get(name).map(|_| ())).await
+        self.each(places.iter().copied(), |store, name, _| Ok(store.get(name).map(drop)?)).await
     }
 
     async fn look(&self, places: &[&Place]) -> Vec<Result<Seen, SinkError>> {
@@ -203,7 +201,7 @@ impl Sink for Keyring {
 
     async fn read(&self, place: &Place, wanted: &Marker) -> Result<Option<Secret>, SinkError> {
         let name = self.name(place)?;
-        let value = self.ask(Box::new(move |store| store.get(&name))).await?;
+        let value = self.ask(Box::new(move |store| Ok(store.get(&name)?))).await?;
         let secret = value.and_then(|value| Secret::parse(std::str::from_utf8(&value).ok()?).ok());
         Ok(secret.filter(|secret| secret.fingerprint() == wanted.fingerprint && secret.token_id() == wanted.token_id))
     }
@@ -251,14 +249,16 @@ fn put(store: &Store, name: &str, entry: &Entry, deadline: Deadline) -> Result<R
         return Err(SinkError::Late);
     }
     store.set(name, value, &entry.label)?;
-    if store.get(name)?.is_some_and(|held| held.as_slice() == value) {
-        return Ok(receipt);
+    confirm(store, name, value)?;
+    Ok(receipt)
+}
+
+/// Reads an entry back.
+fn confirm(store: &Store, name: &str, value: &[u8]) -> Result<(), KeyringError> {
+    match store.get(name)? {
+        Some(held) if held.as_slice() == value => Ok(()),
+        _ => Err(KeyringError::Otherwise(name.to_owned())),
     }
-    Err(SinkError::Refused {
-        reason: format!("the keyring accepted `{name}` but returns another value"),
-        hint: "inspect the entry with the keyring's own program; the version that it should contain is valid"
-            .to_owned(),
-    })
 }
 
 /// Removes an entry that is as it was seen, and ours.
@@ -278,5 +278,5 @@ fn take_away(store: &Store, name: &str, expected: &Seen, deadline: Deadline) -> 
     if deadline.has_passed() {
         return Err(SinkError::Late);
     }
-    store.delete(name)
+    Ok(store.delete(name)?)
 }

@@ -14,8 +14,7 @@ use dbus::channel::Channel;
 use dbus::message::Message;
 use zeroize::Zeroizing;
 
-use super::{Session, Settings};
-use crate::SinkError;
+use super::{KeyringError, Session, Settings};
 
 const SERVICE: &str = "org.freedesktop.secrets";
 const ROOT: &str = "/org/freedesktop/secrets";
@@ -44,10 +43,10 @@ pub(super) struct Store {
 
 impl Store {
     /// Opens the default keyring. One that needs a password stays shut.
-    pub(super) fn open(settings: &Settings, session: &Session) -> Result<Self, SinkError> {
-        let address = session.bus.clone().or_else(address).ok_or_else(no_bus)?;
-        let mut channel = Channel::open_private(&address).map_err(|_| no_bus())?;
-        channel.register().map_err(|_| no_bus())?;
+    pub(super) fn open(settings: &Settings, session: &Session) -> Result<Self, KeyringError> {
+        let address = session.bus.clone().or_else(address).ok_or(KeyringError::NoBus)?;
+        let mut channel = Channel::open_private(&address).map_err(|_| KeyringError::NoBus)?;
+        channel.register().map_err(|_| KeyringError::NoBus)?;
         let none = || Path::from(NONE);
         let mut store = Self { channel, session: none(), collection: none(), service: settings.service.clone() };
         let open = call(ROOT, I_SERVICE, "OpenSession").append2("plain", Variant(String::new()));
@@ -56,17 +55,14 @@ impl Store {
         let alias = call(ROOT, I_SERVICE, "ReadAlias").append1("default");
         store.collection = read1(&store.send(alias)?)?;
         if &*store.collection == NONE {
-            return Err(SinkError::Refused {
-                reason: "this user has no default keyring".to_owned(),
-                hint: "log in to the desktop once, or create one in its password manager (`seahorse`)".to_owned(),
-            });
+            return Err(KeyringError::NoDefault);
         }
         store.unlock()?;
         Ok(store)
     }
 
     /// The value of an entry.
-    pub(super) fn get(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, SinkError> {
+    pub(super) fn get(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringError> {
         let Some(item) = self.item(name)? else { return Ok(None) };
         let ask = call(&item, I_ITEM, "GetSecret").append1(self.session.clone());
         let (_, _, value, _): Travelling = read1(&self.send(ask)?)?;
@@ -74,7 +70,7 @@ impl Store {
     }
 
     /// Sets the value of an entry, in place where there is one.
-    pub(super) fn set(&self, name: &str, value: &[u8], label: &str) -> Result<(), SinkError> {
+    pub(super) fn set(&self, name: &str, value: &[u8], label: &str) -> Result<(), KeyringError> {
         let travelling = || (self.session.clone(), Vec::<u8>::new(), value.to_vec(), "text/plain".to_owned());
         let Some(item) = self.item(name)? else {
             let text = |text: &str| Variant(Box::new(text.to_owned()) as Box<dyn RefArg>);
@@ -95,7 +91,7 @@ impl Store {
     }
 
     /// Deletes an entry.
-    pub(super) fn delete(&self, name: &str) -> Result<(), SinkError> {
+    pub(super) fn delete(&self, name: &str) -> Result<(), KeyringError> {
         let Some(item) = self.item(name)? else { return Ok(()) };
         let prompt: Path<'static> = read1(&self.send(call(&item, I_ITEM, "Delete"))?)?;
         self.dismiss(&prompt)
@@ -114,29 +110,26 @@ impl Store {
     }
 
     /// The one item that a consumer could find under that name.
-    fn item(&self, name: &str) -> Result<Option<Path<'static>>, SinkError> {
+    fn item(&self, name: &str) -> Result<Option<Path<'static>>, KeyringError> {
         let mut found = BTreeSet::new();
         for account in ACCOUNT_NAMES {
             let attributes = HashMap::from([("service", self.service.as_str()), (account, name)]);
             let search = call(ROOT, I_SERVICE, "SearchItems").append1(attributes);
             let (open, shut): (Vec<Path<'static>>, Vec<Path<'static>>) = read2(&self.send(search)?)?;
             if !shut.is_empty() {
-                return Err(locked());
+                return Err(KeyringError::Locked);
             }
             found.extend(open.into_iter().map(|path| path.to_string()));
         }
         let mut found = found.into_iter();
         match (found.next(), found.next()) {
-            (Some(_), Some(_)) => Err(SinkError::Refused {
-                reason: format!("the keyring has several entries `{name}` of `{}`", self.service),
-                hint: "delete all but one: programs may read any of them".to_owned(),
-            }),
+            (Some(_), Some(_)) => Err(KeyringError::Several { service: self.service.clone(), name: name.to_owned() }),
             (item, _) => Ok(item.map(Path::from)),
         }
     }
 
     /// Unlocks the keyring where that needs nobody.
-    fn unlock(&self) -> Result<(), SinkError> {
+    fn unlock(&self) -> Result<(), KeyringError> {
         let ask = call(&self.collection, I_PROPERTIES, "Get").append2(I_COLLECTION, "Locked");
         let Variant(shut): Variant<bool> = read1(&self.send(ask)?)?;
         if !shut {
@@ -148,24 +141,24 @@ impl Store {
     }
 
     /// What wants somebody to type a password is refused: nobody may be there.
-    fn dismiss(&self, prompt: &Path<'static>) -> Result<(), SinkError> {
+    fn dismiss(&self, prompt: &Path<'static>) -> Result<(), KeyringError> {
         if &**prompt == NONE {
             return Ok(());
         }
         drop(self.send(call(prompt, I_PROMPT, "Dismiss")));
-        Err(locked())
+        Err(KeyringError::Locked)
     }
 
-    fn send(&self, message: Message) -> Result<Message, SinkError> {
+    fn send(&self, message: Message) -> Result<Message, KeyringError> {
         self.channel.send_with_reply_and_block(message, WITHIN).map_err(|error| {
             // Only the name of an error is repeated: its text is whatever the service chose.
             match error.name().unwrap_or_default() {
                 "org.freedesktop.DBus.Error.ServiceUnknown" | "org.freedesktop.DBus.Error.NameHasNoOwner" => {
-                    no_service()
+                    KeyringError::NoService
                 }
-                name if name.starts_with("org.freedesktop.DBus.Error.Spawn") => no_service(),
-                "org.freedesktop.Secret.Error.IsLocked" => locked(),
-                name => SinkError::Unreachable { reason: format!("the keyring failed (`{name}`)") },
+                name if name.starts_with("org.freedesktop.DBus.Error.Spawn") => KeyringError::NoService,
+                "org.freedesktop.Secret.Error.IsLocked" => KeyringError::Locked,
+                name => KeyringError::Failed(format!("the keyring failed (`{name}`)")),
             }
         })
     }
@@ -185,41 +178,16 @@ fn call(path: &str, interface: &str, method: &str) -> Message {
     Message::method_call(&SERVICE.into(), &Path::from(path.to_owned()), &interface.into(), &method.into())
 }
 
-fn read1<'a, T: dbus::arg::Arg + dbus::arg::Get<'a>>(answer: &'a Message) -> Result<T, SinkError> {
+fn read1<'a, T: dbus::arg::Arg + dbus::arg::Get<'a>>(answer: &'a Message) -> Result<T, KeyringError> {
     answer.read1().map_err(|_| strange())
 }
 
 fn read2<'a, A: dbus::arg::Arg + dbus::arg::Get<'a>, B: dbus::arg::Arg + dbus::arg::Get<'a>>(
     answer: &'a Message,
-) -> Result<(A, B), SinkError> {
+) -> Result<(A, B), KeyringError> {
     answer.read2().map_err(|_| strange())
 }
 
-fn strange() -> SinkError {
-    SinkError::Unreachable { reason: "the keyring does not answer like a Secret Service".to_owned() }
-}
-
-fn no_bus() -> SinkError {
-    SinkError::Refused {
-        reason: "no keyring was found: there is no D-Bus session".to_owned(),
-        hint: "run in a desktop session; on a server use another type of sink, or `dbus-run-session` with an unlocked \
-               `gnome-keyring-daemon`"
-            .to_owned(),
-    }
-}
-
-fn no_service() -> SinkError {
-    SinkError::Refused {
-        reason: "no keyring was found: no program on the D-Bus session is a Secret Service".to_owned(),
-        hint: "install and start one, for instance `gnome-keyring`".to_owned(),
-    }
-}
-
-fn locked() -> SinkError {
-    SinkError::Denied {
-        reason: "the keyring is locked".to_owned(),
-        hint: "unlock it: log in to the desktop, or open its password manager (`seahorse`); without a desktop \
-               `gnome-keyring-daemon --unlock` reads the password from stdin"
-            .to_owned(),
-    }
+fn strange() -> KeyringError {
+    KeyringError::Failed("the keyring does not answer like a Secret Service".to_owned())
 }

@@ -2,28 +2,24 @@
 
 use zeroize::Zeroizing;
 
-use super::{Session, Settings};
-use crate::SinkError;
+use super::{KeyringError, Session, Settings};
 
 pub(super) struct Store(std::convert::Infallible);
 
 impl Store {
-    pub(super) fn open(_: &Settings, _: &Session) -> Result<Self, SinkError> {
-        Err(SinkError::Refused {
-            reason: "the keyring of this operating system is not supported".to_owned(),
-            hint: "use another type of sink here".to_owned(),
-        })
+    pub(super) fn open(_: &Settings, _: &Session) -> Result<Self, KeyringError> {
+        Err(KeyringError::Unsupported)
     }
 
-    pub(super) fn get(&self, _name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, SinkError> {
+    pub(super) fn get(&self, _name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringError> {
         match self.0 {}
     }
 
-    pub(super) fn set(&self, _name: &str, _value: &[u8], _label: &str) -> Result<(), SinkError> {
+    pub(super) fn set(&self, _name: &str, _value: &[u8], _label: &str) -> Result<(), KeyringError> {
         match self.0 {}
     }
 
-    pub(super) fn delete(&self, _name: &str) -> Result<(), SinkError> {
+    pub(super) fn delete(&self, _name: &str) -> Result<(), KeyringError> {
         match self.0 {}
     }
 }

@@ -1,7 +1,7 @@
 //! The address of a server: to whom a token may be sent.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use http::Uri;
 
@@ -99,9 +99,17 @@ pub fn scheme_and_host(text: &str) -> Option<(String, String)> {
     let uri: Uri = text.parse().ok()?;
     let scheme = uri.scheme_str()?.to_ascii_lowercase();
     let host = uri.host()?.to_owned();
-    let named = !host.is_empty() && !host.starts_with('.') && !host.ends_with('.');
+    let named = !host.starts_with('.') && !host.ends_with('.') && is_host(&host);
     let port_is_good = !uri.authority()?.as_str().ends_with(':');
     (matches!(scheme.as_str(), "http" | "https") && named && port_is_good).then_some((scheme, host))
+}
+
+/// A name, an IPv4 address or, in brackets, an IPv6 address: the crate that reads URIs takes brackets anywhere.
+fn is_host(host: &str) -> bool {
+    if let Some(inside) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return inside.parse::<Ipv6Addr>().is_ok();
+    }
+    !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
 }
 
 /// Whether a host is this machine.
@@ -144,6 +152,9 @@ mod tests {
     fn what_would_show_a_token_is_no_address() {
         assert_eq!(Address::parse("http://api.example.com"), Err(AddressError::Plain));
         assert_eq!(Address::parse("http://127.0.0.1.example.com"), Err(AddressError::Plain));
+        for bad in ["https://a[:]", "https://[a]", "https://a%20b", "https://a$b"] {
+            assert_eq!(Address::parse(bad), Err(AddressError::Form), "{bad}");
+        }
         for bad in ["api.example.com", "https://user@api.example.com", "https://a\\b", "ftp://a.b", "https://a?b=c", ""]
         {
             assert_eq!(Address::parse(bad), Err(AddressError::Form), "{bad}");

@@ -1,5 +1,6 @@
 //! Arguments as they are typed.
 
+mod logins;
 mod notices;
 mod people;
 mod publish;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
+pub(super) use logins::{Login, Logout, Switch};
 pub(super) use notices::{Notify, Settings};
 pub(super) use people::{Bootstrap, Copy, ManifestCommand, ManifestGrant, Role, Serve, User, UserSet};
 pub(super) use publish::Publish;
@@ -151,6 +153,30 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: Notify,
     },
+    /// Log in to a server: store a token for it in the system's keyring
+    #[command(after_help = "Examples:
+  provision login --server tokens.example.com
+  printenv API_TOKEN | provision login --server tokens.example.com:8443 --with-token")]
+    Login(Login),
+    /// Log out of a server: remove its token from this machine, and revoke it if wanted
+    #[command(after_help = "Examples:
+  provision logout
+  provision logout --server old.server.com:8080 --revoke")]
+    Logout(Logout),
+    /// Show the server, user, token, roles and expiry in use, and where the login comes from
+    #[command(after_help = "Examples:
+  provision whoami
+  provision whoami --format json")]
+    Whoami(Form),
+    /// List the servers and accounts that you are logged in to
+    #[command(after_help = "Examples:
+  provision accounts")]
+    Accounts(Form),
+    /// Use another account of a server
+    #[command(after_help = "Examples:
+  provision switch
+  provision switch ana --server tokens.example.com")]
+    Switch(Switch),
     /// Create the first admin token, or replace a lost one
     #[command(after_help = "Examples:
   provision bootstrap --service table:latchkey --out admin.secret
@@ -245,6 +271,10 @@ impl Arguments {
             | Command::Status(Status { form, .. })
             | Command::Doctor(Doctor { form, .. }) => return form.format,
             Command::Publish(publish) => &publish.form,
+            Command::Login(login) => &login.form,
+            Command::Logout(logout) => &logout.form,
+            Command::Whoami(form) | Command::Accounts(form) => form,
+            Command::Switch(switch) => &switch.form,
             Command::Bootstrap(bootstrap) => &bootstrap.form,
             Command::Copy(copy) => &copy.form,
             Command::Manifest { command } => command.form(),

@@ -5,7 +5,7 @@ use ipnet::IpNet;
 use jiff::civil::Date;
 use latchkey::name::{RoleName, TokenName};
 
-use super::{ClockFlag, Form, SAFETY};
+use super::{ClockFlag, Form, Logout, SAFETY};
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Whose {
@@ -60,6 +60,13 @@ pub(in crate::commands) enum Token {
         #[command(flatten)]
         form: Form,
     },
+    /// Remove the token that you are logged in with from this machine; `provision logout` by another name
+    #[command(
+        hide = true,
+        after_help = "Examples:
+  provision token remove --server old.server.com:8080"
+    )]
+    Remove(Logout),
     /// Show or replace the roles of a token, with the permissions that they allow
     #[command(after_help = "Examples:
   provision token roles laptop
@@ -109,6 +116,7 @@ impl Token {
     pub(super) fn form(&self) -> &Form {
         match self {
             Self::Set(set) => &set.form,
+            Self::Remove(logout) => &logout.form,
             Self::List { form, .. }
             | Self::Show { form, .. }
             | Self::Delete { form, .. }

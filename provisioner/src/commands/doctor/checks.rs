@@ -108,7 +108,7 @@ pub(super) async fn service(
         ServiceAddress::Embedded(path) if path.exists() => format!("service in `{}`", shown(path, manifest)),
         ServiceAddress::Embedded(path) => format!("service in `{}`, which `apply` creates", shown(path, manifest)),
         ServiceAddress::Table { name, .. } => format!("service on the table `{name}`"),
-        ServiceAddress::Url(_) => "service at its server".to_owned(),
+        ServiceAddress::Url { .. } => "service at its server".to_owned(),
     };
     let observation = match observe(client.protocol(), sinks, manifest).await {
         Ok(observation) => observation,

@@ -62,7 +62,7 @@ pub(super) async fn rights(manifest: &Manifest, sinks: &ManifestSinks, address: 
     if !rights.statements.is_empty() {
         rights.allow(right_to_know_oneself());
     }
-    if let ServiceAddress::Url(_) = address {
+    if let ServiceAddress::Url { .. } = address {
         rights.words.push(format!(
             "server: a token with the permission `manifests:{0}`, and a grant by `provision manifest grant {0}`",
             manifest.name

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::arguments::Token;
 use super::exit::{Code, Fault};
+use super::logout;
 use super::open::{self, IfMissing};
 use crate::output::{Format, Printer, table};
 use crate::plan::{distance, minute};
@@ -22,8 +23,12 @@ use set::add_first;
 
 /// Runs one of the commands on tokens.
 pub(super) async fn run(printer: Printer, service: Option<&str>, command: Token) -> Result<Code, Fault> {
+    // Neither wants the service with a login of its own.
     if let Token::Verify { .. } = command {
         return verify::verify(printer, service).await;
+    }
+    if let Token::Remove(logout) = &command {
+        return logout::run(printer, service, logout).await;
     }
     let absent = if matches!(command, Token::Set(_)) { IfMissing::Create } else { IfMissing::Fail };
     let client = open::nearest(service, absent).await?;
@@ -50,6 +55,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Token)
             usage(printer, &client, (&user, &name), (from, to)).await
         }
         Token::Verify { .. } => verify::verify(printer, service).await,
+        Token::Remove(logout) => logout::run(printer, service, &logout).await,
     }
 }
 
@@ -286,7 +292,7 @@ async fn delete(
                 .code(Code::Guard));
         }
         let question = format!("Delete `{user}/{name}` ({used})? Its secrets are revoked at once, for good [y/N] ");
-        if !matches!(printer.ask(&question)?.to_ascii_lowercase().as_str(), "y" | "yes") {
+        if !printer.confirm(&question)? {
             return Err(Fault::new("nothing was deleted").code(Code::Guard));
         }
     }

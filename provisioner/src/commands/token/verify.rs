@@ -22,8 +22,8 @@ pub(super) async fn verify(printer: Printer, service: Option<&str>) -> Result<Co
     let unclear = |fault: Fault| fault.code(Code::Changes);
     let presented = read_secret(printer).map_err(unclear)?;
     let (verdict, now) = match open::nearest_address(service).map_err(unclear)? {
-        ServiceAddress::Url(url) => {
-            let verdict = server::who_is(&url, &presented).await.map_err(unclear)?;
+        ServiceAddress::Url { url, by } => {
+            let verdict = server::who_is(&url, by, &presented).await.map_err(unclear)?;
             (verdict, SystemClock.now())
         }
         address => {

@@ -177,7 +177,7 @@ impl TokenAdministration for Remote {
                 Ok(found) => found,
                 Err(error) => return Err(unknown(&error)),
             };
-            let mine = format!("{}/", self.me);
+            let mine = format!("{}/", self.who().user);
             if found.is_some_and(|token| token.created >= begun && token.created_by.starts_with(&mine)) {
                 let text = format!("`{}` was created, but its secret was lost on the way", new.key);
                 return Err(ServiceError::refused("secret_lost", text));

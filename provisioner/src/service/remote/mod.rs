@@ -32,11 +32,8 @@ pub use in_process::{InProcess, http_date, request_id};
 #[derive(Debug)]
 pub struct Remote {
     pub(super) line: Line,
-    pub(super) me: UserName,
-    /// What the token allowed when the run began.
-    permissions: Permissions,
-    /// When the token expires.
-    until: Timestamp,
+    /// Whose token it is, and what it allowed when the run began.
+    who: wire::Me,
     /// What the server said of its clock last.
     behind: Mutex<Option<ClockBehind>>,
 }
@@ -81,8 +78,13 @@ impl Remote {
         elapsed: Elapsed,
     ) -> Result<Self, ServiceError> {
         let line = Line::new(name, transport, secret.expose(), elapsed);
-        let me: wire::Me = line.repeat(Call::new("GET", "/v1/me")).await?;
-        Ok(Self { line, me: me.user, permissions: me.permissions, until: me.works_until, behind: Mutex::default() })
+        let who: wire::Me = line.repeat(Call::new("GET", "/v1/me")).await?;
+        Ok(Self { line, who, behind: Mutex::default() })
+    }
+
+    /// Who the server says that we are.
+    pub fn who(&self) -> &wire::Me {
+        &self.who
     }
 
     /// Asks a server who a secret is. This is a use of it.
@@ -101,11 +103,11 @@ impl Remote {
 
 impl Connection for Remote {
     fn me(&self) -> Option<&UserName> {
-        Some(&self.me)
+        Some(&self.who.user)
     }
 
     fn own_rights(&self) -> Option<(&Permissions, Timestamp)> {
-        Some((&self.permissions, self.until))
+        Some((&self.who.permissions, self.who.works_until))
     }
 }
 

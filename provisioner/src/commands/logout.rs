@@ -1,0 +1,112 @@
+//! `provision logout`.
+
+use latchkey::name::UserName;
+use latchkey::secret::Secret;
+use serde_json::json;
+
+use super::accounts::server_in_use;
+use super::arguments::Logout;
+use super::exit::{Code, Fault};
+use super::server;
+use crate::accounts::{self, Entry, Known, Server, TOKEN};
+use crate::output::{Format, Printer};
+use crate::service::remote::is_unauthorized;
+use crate::service::{Client, ServiceError};
+
+/// Removes a stored token, and revokes it if that is wanted.
+pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Logout) -> Result<Code, Fault> {
+    let index = accounts::read().map_err(server::no_store)?;
+    let server = server_in_use(&index, arguments.server.as_deref(), service)?;
+    let logins = index.at(&server).ok_or_else(|| not_logged_in(&server))?;
+    let account = arguments.account.clone().unwrap_or_else(|| logins.account.clone());
+    let known =
+        logins.accounts.get(&account).cloned().ok_or_else(|| no_account(&server, &account, logins.accounts.keys()))?;
+    let entry = Entry::new(server, account);
+    confirm(printer, &entry, logins.accounts.len(), arguments.yes)?;
+    let revoke = arguments.revoke || !arguments.yes && wants_it_revoked(printer, &known)?;
+    let revoked = if revoke { revoke_it(&entry, &known).await? } else { false };
+    let was_there = known.kept.delete(&entry).await.map_err(server::no_store)?;
+    let next = accounts::change(|index| index.remove(&entry.server, &entry.account)).map_err(server::no_store)?;
+    let Entry { server, account } = &entry;
+    if printer.format == Format::Json {
+        printer.json(&json!({
+            "server": server.to_string(), "account": account, "token": known.token, "revoked": revoked, "account_in_use": next,
+        }))?;
+        return Ok(Code::Done);
+    }
+    let was = if was_there { "" } else { ", which was gone already" };
+    let revoked = if revoked { format!("; `{}` is revoked", known.token) } else { String::new() };
+    printer.result(&format!(
+        "Removed the token of `{account}` for `{server}` from {}{was}{revoked}",
+        known.kept.words()
+    ))?;
+    if let Some(next) = next {
+        printer.result(&format!("`{next}` is used for `{server}` from now on"))?;
+    }
+    if accounts::environment_has_token() {
+        printer.warning(&format!("`{TOKEN}` is still set in this environment"));
+    }
+    Ok(Code::Done)
+}
+
+pub(super) fn not_logged_in(server: &Server) -> Fault {
+    Fault::new(format!("you are not logged in to `{server}`")).hint("see `provision accounts`")
+}
+
+pub(super) fn no_account<'a>(server: &Server, account: &UserName, known: impl Iterator<Item = &'a UserName>) -> Fault {
+    let known: Vec<String> = known.map(|name| format!("`{name}`")).collect();
+    Fault::new(format!("there is no account `{account}` for `{server}`"))
+        .hint(format!("its accounts: {}", known.join(", ")))
+}
+
+fn confirm(printer: Printer, entry: &Entry, accounts: usize, yes: bool) -> Result<(), Fault> {
+    if yes {
+        return Ok(());
+    }
+    let Entry { server, account } = entry;
+    if !printer.is_answered() {
+        return Err(Fault::new(format!(
+            "the token for `{server}` was not removed: there is no terminal to confirm on"
+        ))
+        .hint("pass `--yes` to confirm")
+        .code(Code::Guard));
+    }
+    let whose = if accounts > 1 { format!(" of {account}") } else { String::new() };
+    if printer.confirm(&format!("Are you sure you want to remove the token{whose} for {server}? [y/N] "))? {
+        return Ok(());
+    }
+    Err(Fault::new("nothing was removed").code(Code::Guard))
+}
+
+fn wants_it_revoked(printer: Printer, known: &Known) -> Result<bool, Fault> {
+    let question = format!("Revoke `{}/{}` too, so that no copy of it is valid? [y/N] ", known.user, known.token);
+    Ok(printer.confirm(&question)?)
+}
+
+/// Revokes the token with itself. One that is not valid any more needs it not; else nothing was removed here either, as
+/// only who has the token can try again.
+async fn revoke_it(entry: &Entry, known: &Known) -> Result<bool, Fault> {
+    let kept = known.kept.get(entry).await.map_err(server::no_store)?;
+    let secret = kept.and_then(|kept| Secret::parse(std::str::from_utf8(&kept).ok()?.trim()).ok());
+    let Some(secret) = secret else {
+        return Err(Fault::new(format!("the token was not revoked: it is no longer in {}", known.kept.words())).hint(
+            "revoke it with another login: `provision token delete`; without `--revoke` only the login is removed",
+        ));
+    };
+    let failed = |error: ServiceError| {
+        let fault = Fault::from(error);
+        Fault::new(format!("the token was neither revoked nor removed: {}", fault.message))
+            .hint("try again, or without `--revoke` to remove it from this machine only")
+    };
+    let remote = match server::connect_with(&entry.server, &secret).await {
+        Err(ServiceError::Refused(refusal)) if is_unauthorized(&refusal.code) => return Ok(true),
+        remote => remote.map_err(failed)?,
+    };
+    let who = remote.who().clone();
+    let client = Client::remote(remote);
+    match client.show(&who.user, &who.token).await.map_err(failed)? {
+        Some(token) if token.id == who.id => client.delete(&token).await.map(|_| true).map_err(failed),
+        _ => Err(Fault::new("the token was neither revoked nor removed: the server does not show it")
+            .hint("without `--revoke` it is removed from this machine only")),
+    }
+}

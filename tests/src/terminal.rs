@@ -1,0 +1,98 @@
+//! A person at a terminal: a command on a pseudo-terminal of its own, what it shows, and what is typed.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
+
+use crate::programs;
+
+/// How long a question may take.
+const WITHIN: Duration = Duration::from_mins(1);
+
+/// A command on a terminal.
+#[derive(Debug)]
+pub struct Terminal {
+    child: Child,
+    keys: File,
+    shown: Receiver<Vec<u8>>,
+    screen: String,
+    /// How much of the screen was looked at.
+    read: usize,
+}
+
+impl Terminal {
+    /// Starts a command on a terminal that it is the leader of, so that `/dev/tty` is that one.
+    pub fn start(command: &Command) -> Option<Self> {
+        if let Some(why) = programs::missing(&["setsid"]) {
+            crate::skip!("{why}");
+        }
+        let near = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&near).and_then(|()| unlockpt(&near)).expect("it is ours");
+        let name = ptsname(&near, Vec::new()).expect("it has a name");
+        let path = std::path::Path::new(std::ffi::OsStr::from_bytes(name.as_bytes()));
+        let far = OpenOptions::new().read(true).write(true).open(path).expect("its other side");
+        let end = || Stdio::from(far.try_clone().expect("another handle"));
+        let mut leader = Command::new("setsid");
+        leader.args(["--ctty", "--wait"]).arg(command.get_program()).args(command.get_args());
+        leader.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        leader.current_dir(command.get_current_dir().expect("a folder"));
+        let child = leader.stdin(end()).stdout(end()).stderr(end()).spawn().expect("`setsid` starts");
+        // What the command holds of `Command` are handles too: with the last one the terminal ends.
+        drop((leader, far));
+        let keys = File::from(near);
+        let mut screen = keys.try_clone().expect("another handle");
+        let (send, shown) = channel();
+        std::thread::spawn(move || {
+            let mut some = [0; 4096];
+            // The end of a terminal is an error.
+            while let Ok(length @ 1..) = screen.read(&mut some) {
+                if send.send(some[..length].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Some(Self { child, keys, shown, screen: String::new(), read: 0 })
+    }
+
+    /// Waits until this is shown, after all that was waited for before.
+    #[track_caller]
+    pub fn wait_for(&mut self, text: &str) {
+        loop {
+            if let Some(at) = self.screen[self.read..].find(text) {
+                self.read += at + text.len();
+                return;
+            }
+            match self.shown.recv_timeout(WITHIN) {
+                Ok(some) => self.screen.push_str(&String::from_utf8_lossy(&some)),
+                Err(error) => panic!("`{text}` is not shown ({error}): {}", self.screen),
+            }
+        }
+    }
+
+    /// Types a line.
+    pub fn types(&mut self, line: &str) {
+        self.keys.write_all(format!("{line}\n").as_bytes()).expect("the terminal is there");
+    }
+
+    /// Waits for the command's end: its exit code, and all that was ever on the screen.
+    pub fn end(self) -> (Option<i32>, String) {
+        let (code, screen, _) = self.end_with_mode();
+        (code, screen)
+    }
+
+    /// The same, and whether the terminal shows again what is typed.
+    pub fn end_with_mode(mut self) -> (Option<i32>, String, bool) {
+        while let Ok(some) = self.shown.recv_timeout(WITHIN) {
+            self.screen.push_str(&String::from_utf8_lossy(&some));
+        }
+        let code = self.child.wait().expect("one's own child can be waited for").code();
+        let modes = tcgetattr(&self.keys).expect("the terminal is there").local_modes;
+        (code, self.screen, modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG))
+    }
+}
