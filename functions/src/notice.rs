@@ -17,6 +17,8 @@ use crate::token::TokenKey;
 pub const MARKS: [u32; 5] = [30, 14, 7, 3, 1];
 /// How long a notice is tried again where a receiver does not take it.
 pub const TRIED_FOR: Seconds = Seconds::days(7);
+/// How often it is tried at least, also where it waited for somebody for longer than that.
+const TRIES_LEAST: u32 = 12;
 /// The first pause between two tries.
 const PAUSE: Seconds = Seconds::minutes(1);
 /// The longest one.
@@ -149,11 +151,16 @@ pub enum Next {
 
 impl Waiting {
     /// When it is tried again after a try at `now` that some receiver did not take: pauses double, from a minute to six
-    /// hours, and the last try is [`TRIED_FOR`] after what it tells of. `None`: it is given up.
+    /// hours, and the last try is [`TRIED_FOR`] after what it tells of. One that waited for longer, for a job or for
+    /// whoever has a file, is tried 12 times all the same. `None`: it is given up.
     pub fn next_try(&self, now: Timestamp) -> Option<Timestamp> {
         let last = TRIED_FOR.after(self.notice.at);
         let pause = PAUSE.0.saturating_mul(1 << self.tries.min(20)).min(PAUSE_MAX.0);
-        (now < last).then(|| Seconds(pause).after(now).min(last))
+        let next = Seconds(pause).after(now);
+        if now < last {
+            return Some(next.min(last));
+        }
+        (self.tries + 1 < TRIES_LEAST).then_some(next)
     }
 }
 
@@ -186,10 +193,18 @@ mod tests {
         assert_eq!(now, TRIED_FOR.after(at));
         assert_eq!(pauses[..11], [1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360]);
         assert!(pauses.len() < 40, "{}", pauses.len());
-        waiting.tries = u32::MAX;
+        waiting.tries = u32::MAX - 1;
         assert_eq!(waiting.next_try(at), Some(PAUSE_MAX.after(at)));
         let late = Seconds::days(9).after(at);
-        assert_eq!(waiting.next_try(late), None, "one that waited for a job is tried once all the same");
+        assert_eq!(waiting.next_try(late), None);
+        waiting.tries = 0;
+        assert_eq!(
+            waiting.next_try(late),
+            Some(PAUSE.after(late)),
+            "one that waited for a job is tried like any other"
+        );
+        waiting.tries = TRIES_LEAST - 1;
+        assert_eq!(waiting.next_try(late), None);
     }
 
     #[test]

@@ -49,17 +49,20 @@ def shell(program):
             done = subprocess.run(command, env=clean, cwd=folder, capture_output=True, check=False)
         answers = done.stdout.decode(errors="replace").split("\x01")[1:]
         assert len(answers) == len(paths), done.stderr
-        return [shown_by_shell(answer) for answer in answers]
+        return [shown_by_shell(answer, path) for answer, path in zip(answers, paths)]
 
     return read
 
 
-def shown_by_shell(answer):
-    """The number of the process, which `$$` expands to, differs each time."""
+def shown_by_shell(answer, path):
+    """The number of the process, which `$$` expands to, differs each time; where nobody asks for it, a secret may contain it."""
     if not answer.endswith("\x02"):
         return None
     number, shown = answer[:-1].split("\x03", 1)
-    return {name: value.replace(number, "$$") for name, value in entries(shown.split("\0")[:-1]).items()}
+    found = entries(shown.split("\0")[:-1])
+    with open(path, encoding="utf-8") as file:
+        asks = "$$" in file.read()
+    return {name: value.replace(number, "$$") for name, value in found.items()} if asks else found
 
 
 def entries(lines):

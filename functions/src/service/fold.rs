@@ -4,6 +4,7 @@
 //! rows before, on the way and after.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
@@ -43,11 +44,12 @@ pub(super) fn queued(id: &TokenId, day: Date, now: Timestamp) -> (String, String
 
 impl Service {
     /// Folds the rows of usage of days that are over, of at most `limit` rows those that wait longest in each part of the
-    /// index, and answers how many rows it folded. What another folds at the same time is folded once.
+    /// index, and answers how many rows it folded. What another folds at the same time is folded once, and a day that cannot
+    /// be read keeps no other. It begins no further day once `stop` is set.
     ///
     /// # Errors
-    /// When the table cannot be read or written.
-    pub async fn fold_usage(&self, limit: usize) -> Result<usize, TableError> {
+    /// When the index cannot be read.
+    pub async fn fold_usage(&self, limit: usize, stop: &AtomicBool) -> Result<usize, TableError> {
         let (now, mut folded) = (self.now(), 0);
         for shard in 0..keys::USAGE_SHARDS {
             let mut range = Range::of(keys::fold_partition(shard), None);
@@ -59,7 +61,13 @@ impl Service {
             let days: BTreeSet<(String, String)> =
                 found.filter_map(|key| Some((key.pk.clone(), keys::usage_day(&key)?.to_owned()))).collect();
             for (partition, day) in days {
-                folded += self.fold_day(&partition, &day).await?;
+                if stop.load(Ordering::Relaxed) {
+                    return Ok(folded);
+                }
+                match self.fold_day(&partition, &day).await {
+                    Ok(rows) => folded += rows,
+                    Err(error) => tracing::warn!(%error, "the usage of a day is not folded"),
+                }
             }
         }
         Ok(folded)

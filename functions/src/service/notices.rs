@@ -136,8 +136,8 @@ impl Service {
         limit: usize,
     ) -> Result<Vec<Waiting>, TableError> {
         let mut hints: Vec<(String, Key)> = Vec::new();
-        for partition in partitions {
-            let mut range = Range::of(partition, None);
+        for partition in &partitions {
+            let mut range = Range::of(partition.clone(), None);
             range.index = Some(keys::DUE);
             range.up_to = Some(keys::due_at(until));
             range.limit = Some(i32::try_from(limit.max(1)).unwrap_or(i32::MAX));
@@ -152,6 +152,11 @@ impl Service {
         let found: Vec<Key> = hints.into_iter().map(|(_, key)| key).collect();
         let mut notices = Vec::with_capacity(found.len());
         for item in self.table.get_many(&found).await? {
+            // The index lags: one that waits elsewhere by now is not this caller's.
+            let is_in = |partition: &AttributeValue| partition.as_s().is_ok_and(|held| partitions.contains(held));
+            if !item.get(keys::DUE_PK).is_some_and(is_in) {
+                continue;
+            }
             match waiting(item) {
                 Ok(found) => notices.extend(found.filter(|waiting| waiting.next <= until)),
                 Err(error) => tracing::warn!(%error, "a notice cannot be read"),

@@ -127,7 +127,10 @@ impl Untold {
                 _ => None,
             })
         });
-        Self { failed: tried.chain(blocked).collect(), waiting: waiting.collect() }
+        let failed: Vec<Failed> = tried.chain(blocked).collect();
+        // What failed is told now, whatever waits beside it.
+        let waiting = waiting.filter(|(token, _)| failed.iter().all(|failed| failed.token != *token)).collect();
+        Self { failed, waiting }
     }
 }
 
@@ -140,7 +143,7 @@ pub(super) async fn at_the_end(
     (allowances, stop): (&Allowances, &AtomicBool),
 ) -> Option<Sent> {
     let (service, caller) = client.operated()?;
-    let post = Post { service, at_hand: Some(manifest), allowances, stop };
+    let post = Post { service, at_hand: Some(manifest), published: &[], allowances, stop };
     let sent = async {
         service.reread_notices().await?;
         if !notify::settings(service).await?.on {

@@ -85,7 +85,7 @@ pub(super) async fn run(
         saved.check(manifest, &address)?;
     }
     let client = open::client(&address, IfMissing::Create).await?;
-    if wish.notify.is_some() {
+    if wish.notify.is_some() || wish.publish {
         settings::switch_on(printer, &client, manifest).await?;
     }
     let at = At { address: &address, client: &client };

@@ -40,7 +40,7 @@ pub use scheduled::Scheduled;
 const PAGE: usize = 1000;
 
 /// How many rows of usage each part of the index is asked for.
-const FOLDED: usize = 100;
+const FOLDED: usize = 500;
 
 /// What a turn works with.
 #[derive(Clone, Copy)]
@@ -93,11 +93,14 @@ impl Job<'_> {
         let (began, mut report, mut noted) = (service.now(), Report::default(), Noted::new());
         let last = service.last_turn().await?.and_then(|turn| turn.drift);
         self.due((service, caller), began, (&mut report, &mut noted)).await?;
-        let sent = self.send(service).await;
-        if !self.is_stopped() {
-            report.folded = service.fold_usage(FOLDED).await?;
-        }
         let drift = self.drift((service, caller), last, (&mut report, &mut noted)).await?;
+        report.published.sort();
+        report.published.dedup();
+        let sent = self.send(service, &report.published).await;
+        match service.fold_usage(FOLDED, self.stop).await {
+            Ok(folded) => report.folded = folded,
+            Err(error) => tracing::warn!(%error, "usage was not folded"),
+        }
         report.stopped |= self.is_stopped();
         service.note_turn(&report.turn((began, service.now()), &caller.actor, drift)).await?;
         // What was done is noted, however it went with the notices.
@@ -158,16 +161,20 @@ impl Job<'_> {
     }
 
     /// Brings tokens of one manifest in sync, under its lease. An error is this manifest's and ends nothing for others: its
-    /// tokens stay due.
+    /// tokens are put off as what failed.
     async fn manifest(&self, of: (&Service, &Caller), manifest: &ManifestName, tokens: &[Token]) -> Report {
-        let mut own = Report::default();
-        let Err(error) = self.slices(of, (manifest, tokens), &mut own).await else { return own };
+        let (mut own, mut through) = (Report::default(), 0);
+        let Err(error) = self.slices(of, (manifest, tokens), (&mut own, &mut through)).await else { return own };
         let fault = error.to_string();
-        for token in tokens.iter().map(Token::key) {
+        let left = &tokens[through..];
+        for token in left.iter().map(Token::key) {
             if !own.failed.iter().any(|trouble| trouble.is_of(&token)) {
                 let trouble = Trouble::new(manifest, &token, format!("the turn could not go on with it: {fault}"));
                 own.failed.push(trouble.hint("the next turn tries again"));
             }
+        }
+        if let Err(error) = self.put_off_failed(of, (manifest, left), &mut own).await {
+            tracing::warn!(%manifest, %error, "its tokens were not put off");
         }
         own
     }
@@ -176,12 +183,13 @@ impl Job<'_> {
         &self,
         (service, caller): (&Service, &Caller),
         (manifest, tokens): (&ManifestName, &[Token]),
-        own: &mut Report,
+        (own, through): (&mut Report, &mut usize),
     ) -> Result<(), ServiceError> {
         let Some(publication) = service.publication(manifest).await? else {
             own.unpublished += tokens.len();
             return Ok(());
         };
+        own.published.push(manifest.clone());
         own.late_by = late_by(tokens, service.now());
         for tokens in tokens.chunks(slice::SLICE) {
             // Renewed for each slice: a lease lasts a minute, and safety does not rest on it.
@@ -192,7 +200,9 @@ impl Job<'_> {
             }
             let done = self.slice((service, caller), &publication, (manifest, tokens), own).await;
             let freed = self.client.free_lease(manifest, self.holder).await;
-            done.and(freed)?;
+            done?;
+            *through += tokens.len();
+            freed?;
             if self.is_stopped() {
                 break;
             }

@@ -1,5 +1,6 @@
 //! The end of a turn: what no change tells is told, and notices that wait are sent.
 
+use latchkey::name::ManifestName;
 use latchkey::service::{Caller, Service};
 use latchkey::token::TokenKey;
 
@@ -23,9 +24,9 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Sends what waits.
-    pub(super) async fn send(&self, service: &Service) -> Result<Sent, ServiceError> {
-        let post = Post { service, at_hand: None, allowances: self.allowances, stop: self.stop };
+    /// Sends what waits, also for those of the manifests that have published.
+    pub(super) async fn send(&self, service: &Service, published: &[ManifestName]) -> Result<Sent, ServiceError> {
+        let post = Post { service, at_hand: None, published, allowances: self.allowances, stop: self.stop };
         Ok(post.turn().await?)
     }
 }

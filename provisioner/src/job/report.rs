@@ -41,6 +41,9 @@ pub struct Report {
     pub looked: usize,
     /// How many tokens were repaired there.
     pub repaired: usize,
+    /// The manifests that have published, as far as the turn met them.
+    #[serde(skip)]
+    pub(super) published: Vec<ManifestName>,
     /// How many rows of usage became totals of their days.
     pub folded: usize,
     /// How it went with the notices that waited.
@@ -100,6 +103,7 @@ impl Report {
         self.looked += part.looked;
         self.repaired += part.repaired;
         self.stopped |= part.stopped;
+        self.published.extend(part.published);
     }
 
     /// What its manifest's runner should know of a part that is of one manifest; nothing where nothing was to be done.

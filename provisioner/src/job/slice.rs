@@ -107,6 +107,17 @@ impl Job<'_> {
         Ok(went)
     }
 
+    /// Puts tokens off as what failed, where nothing more could be done to them.
+    pub(super) async fn put_off_failed(
+        &self,
+        of: (&Service, &Caller),
+        (manifest, tokens): (&ManifestName, &[Token]),
+        report: &mut Report,
+    ) -> Result<(), ServiceError> {
+        let went = Went { failed: tokens.iter().map(Token::key).collect(), ..Went::default() };
+        self.put_off(of, (manifest, tokens), &went, report).await
+    }
+
     /// What is still due, and what failed although nothing was due, is tried again after a pause; what the turn did not come
     /// to stays due.
     async fn put_off(

@@ -127,13 +127,24 @@ impl<'a> Directory<'a> {
         let (found, rest) = if let Some(at_hand) = self.at_hand.filter(|at_hand| at_hand.name == *manifest) {
             (at_hand.notify.clone(), Rest::Nobody)
         } else {
-            match self.service.publication(manifest).await? {
-                None => (BTreeMap::new(), Rest::WithFile),
-                Some(_) if self.at_hand.is_some() => (BTreeMap::new(), Rest::WithJob),
-                Some(publication) => {
+            match self.service.publication(manifest).await {
+                Ok(None) => (BTreeMap::new(), Rest::WithFile),
+                Ok(Some(_)) if self.at_hand.is_some() => (BTreeMap::new(), Rest::WithJob),
+                Ok(Some(publication)) => {
                     let (found, left_out) = published(manifest, &publication.sinks);
                     (found, if left_out.is_empty() { Rest::Nobody } else { Rest::WithFile })
                 }
+                Err(TableError::Codec(_)) => {
+                    // It keeps no other's notices from being sent.
+                    let failure = Failure::Login {
+                        reason: format!("what `{manifest}` has published cannot be read"),
+                        hint: "publish it again: `provision publish`".to_owned(),
+                    };
+                    let lines = Lines::from([(format!("{manifest}/*"), Arc::new(Line::Broken(failure)))]);
+                    self.manifests.insert(manifest.clone(), (lines, Rest::Nobody));
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
             }
         };
         let opened = found.into_iter().map(|(name, receiver)| {
@@ -144,6 +155,11 @@ impl<'a> Directory<'a> {
         let lines = opened.collect();
         self.manifests.insert(manifest.clone(), (lines, rest));
         Ok(())
+    }
+
+    /// Whether everybody whom a manifest's notices go to is known here.
+    pub(super) fn knows_all(&self, manifest: &ManifestName) -> bool {
+        self.manifests.get(manifest).is_some_and(|(_, rest)| *rest == Rest::Nobody)
     }
 
     /// The receivers for a token of a manifest, or of none, and who there is beside them.

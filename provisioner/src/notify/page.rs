@@ -248,12 +248,15 @@ mod tests {
         let soon = |now| Next::At(SOON.after(now));
         assert_eq!(then(Rest::Nobody, false, false, fresh), (Next::Done, false));
         assert_eq!(then(Rest::Nobody, true, false, fresh), (Next::At(Seconds::minutes(8).after(fresh)), false));
-        assert_eq!(then(Rest::Nobody, true, false, late), (Next::Done, true));
+        assert_eq!(then(Rest::Nobody, true, false, late), (Next::At(Seconds::minutes(8).after(late)), false));
+        let often = Waiting { tries: 40, ..waiting.clone() };
+        assert_eq!(after(&often, Rest::Nobody, &progress(true, false), late), (Next::Done, true));
+        assert_eq!(after(&often, Rest::WithFile, &progress(true, false), late), (held.clone(), true));
         for failed in [true, false] {
-            assert_eq!(then(Rest::Nobody, failed, true, late), (soon(late), false), "it is asked first");
+            let then = after(&often, Rest::Nobody, &progress(failed, true), late);
+            assert_eq!(then, (soon(late), false), "it is asked first");
         }
         assert_eq!(then(Rest::WithFile, false, false, late), (held.clone(), false));
-        assert_eq!(then(Rest::WithFile, true, false, late), (held.clone(), true));
         assert_eq!(then(Rest::WithJob, false, false, fresh), (soon(fresh), false));
         assert_eq!(then(Rest::WithJob, false, false, late), (held, false));
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use latchkey::lifetime::Seconds;
 use latchkey::mutex::Mutex;
-use latchkey::name::UserName;
+use latchkey::name::{ManifestName, UserName};
 use latchkey::notice::{NoticeKind, Waiting};
 use latchkey::service::Service;
 use latchkey::table::TableError;
@@ -39,6 +39,8 @@ pub struct Post<'a> {
     pub service: &'a Service,
     /// The manifest whose file is at hand; receivers of others are known by what they have published.
     pub at_hand: Option<&'a Manifest>,
+    /// Manifests that have published, whose notices may wait for that.
+    pub published: &'a [ManifestName],
     /// Which hosts may be sent to beside public ones.
     pub allowances: &'a Allowances,
     /// Set from outside to stop after the requests in flight.
@@ -131,27 +133,33 @@ impl Post<'_> {
     async fn claim(&self, directory: &mut Directory<'_>) -> Result<Vec<Claimed>, TableError> {
         let now = self.service.now();
         let until = CLAIM.after(now);
-        let mut found = self.service.notices(now, PAGE).await?;
-        if let Some(manifest) = self.at_hand.filter(|_| found.len() < PAGE) {
-            found.extend(self.service.notices_with_file(&manifest.name, now, PAGE - found.len()).await?);
+        let mut found: Vec<(Waiting, bool)> =
+            self.service.notices(now, PAGE).await?.into_iter().map(|waiting| (waiting, false)).collect();
+        for manifest in self.at_hand.map(|at_hand| &at_hand.name).into_iter().chain(self.published) {
+            directory.learn(manifest).await?;
+            if found.len() < PAGE && directory.knows_all(manifest) {
+                let held = self.service.notices_with_file(manifest, now, PAGE - found.len()).await?;
+                found.extend(held.into_iter().map(|waiting| (waiting, true)));
+            }
         }
         let mut claimed = Vec::new();
-        for waiting in found {
+        for (waiting, held) in found {
             if !self.service.claim_notice(&waiting, until).await? {
                 continue;
             }
             if let Some(manifest) = &waiting.notice.manifest {
                 directory.learn(manifest).await?;
             }
-            claimed.push(Waiting { next: until, ..waiting });
+            claimed.push((Waiting { next: until, ..waiting }, held));
         }
         let owners = self.owners(directory, &claimed).await?;
-        let claimed = claimed.into_iter().map(|waiting| {
+        let claimed = claimed.into_iter().map(|(waiting, held)| {
             let (lines, rest) = directory.lines(waiting.notice.manifest.as_ref());
             let owner = owners.get(&waiting.notice.token.user);
             let wanting = lines.filter(|(_, line)| line.wants(waiting.notice.kind));
             let mut asks: BTreeMap<String, Ask> = wanting.flat_map(|(name, line)| asks(name, line, owner)).collect();
-            asks.retain(|whom, _| !waiting.taken.contains(whom));
+            // Those of the settings were asked before it was left to the manifest's own, whose names have a `/`.
+            asks.retain(|whom, _| !waiting.taken.contains(whom) && (!held || whom.contains('/')));
             Claimed { message: Message::of(&waiting.notice), waiting, asks, rest }
         });
         Ok(claimed.collect())
@@ -161,15 +169,26 @@ impl Post<'_> {
     async fn owners(
         &self,
         directory: &Directory<'_>,
-        claimed: &[Waiting],
+        claimed: &[(Waiting, bool)],
     ) -> Result<BTreeMap<UserName, (UserName, String)>, TableError> {
-        let wanting = claimed.iter().filter(|waiting| {
+        let wanting = claimed.iter().map(|(waiting, _)| waiting).filter(|waiting| {
             let (mut lines, _) = directory.lines(waiting.notice.manifest.as_ref());
             lines.any(|(_, line)| line.wants_owner() && line.wants(waiting.notice.kind))
         });
         let users: BTreeSet<UserName> = wanting.map(|waiting| waiting.notice.token.user.clone()).collect();
-        let users = self.service.users(&users.into_iter().collect::<Vec<_>>()).await?;
-        Ok(users.into_iter().filter_map(|user| Some((user.name.clone(), (user.name, user.email?)))).collect())
+        let users: Vec<UserName> = users.into_iter().collect();
+        let found = match self.service.users(&users).await {
+            // One record that cannot be read keeps no other's mail.
+            Err(TableError::Codec(_)) => {
+                let mut found = Vec::new();
+                for user in &users {
+                    found.extend(self.service.users(std::slice::from_ref(user)).await.unwrap_or_default());
+                }
+                found
+            }
+            read => read?,
+        };
+        Ok(found.into_iter().filter_map(|user| Some((user.name.clone(), (user.name, user.email?)))).collect())
     }
 }
 

@@ -253,3 +253,37 @@ async fn a_rotation_that_waits_for_its_window_is_not_told_as_overdue() {
     let told = receiver.got("/hidden-path");
     assert!(told.iter().all(|got| got.json()["type"] != "token.overdue"), "{told:?}");
 }
+
+/// Before it publishes, only its file names the receiver; the job, which comes first, keeps what there is to tell.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waited_for_a_manifests_file_is_told_by_the_job_once_the_manifest_has_published() {
+    let (receiver, manager) = (Receiver::start().await, StrictSecretsManager::start().await);
+    let person = manager.person("eu-west-1");
+    for (name, value) in [("url", receiver.url("/hidden-path")), ("secret", SIGNING.to_owned())] {
+        let name = format!("latchkey/logins/acme/{name}");
+        person.call("CreateSecret", json!({ "Name": name, "SecretString": value })).await;
+    }
+    let notify = "[notify.ops]\ntype = \"webhook\"\non = [\"created\"]\nurl = { secret = \"latchkey/logins/acme/url\" }\n\
+        secret = { secret = \"latchkey/logins/acme/secret\" }\n";
+    let world = World::with(&format!("{START}{VAULT}{notify}"));
+    let endpoint = manager.url();
+    let environment = [
+        ("AWS_ACCESS_KEY_ID", "AKIATEST"),
+        ("AWS_SECRET_ACCESS_KEY", "login"),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ENDPOINT_URL", endpoint.as_str()),
+    ];
+    world.run("bootstrap").exits(0);
+    let leaks = "{ type = \"slack\", url = { env = \"SLACK\" }, on = [\"leaked\"] }";
+    world.run_words(["settings", "set", "notify.leaks", leaks]).exits(0);
+    world.run_in(&environment, "apply").exits(0);
+    let first = world.run_in(&environment, "rotate --published --format json").exits(0).json();
+    assert_eq!((&first["notices"]["sent"], &first["notices"]["with_file"]), (&json!(0), &json!(1)), "{first}");
+    world.run_in(&environment, "publish").exits(0);
+    world.run("manifest grant acme --entry aws-secrets-manager:account=123456789012,region=eu-west-1,*").exits(0);
+    for sent in [1, 0] {
+        let turn = world.run_in(&environment, "rotate --published --format json").exits(0).json();
+        assert_eq!(turn["notices"]["sent"], sent, "{turn}");
+    }
+    assert_eq!(receiver.got("/hidden-path")[0].json()["type"], "token.created");
+}

@@ -81,7 +81,7 @@ impl Told {
         let caller = Caller::operator("job");
         tell_due((&service, &caller), &[]).await.unwrap();
         let stop = AtomicBool::new(false);
-        let post = Post { service: &service, at_hand: None, allowances: &self.allowances, stop: &stop };
+        let post = Post { service: &service, at_hand: None, published: &[], allowances: &self.allowances, stop: &stop };
         post.turn().await.unwrap()
     }
 }

@@ -1,10 +1,15 @@
 //! Usage: counts and last uses.
 
+use std::sync::atomic::AtomicBool;
+
 use latchkey::lifetime::Seconds;
 use latchkey::service::Service;
 use latchkey::table::keys;
 use latchkey::token::Use;
 use tests::world::{World, key};
+
+/// Nobody stops it.
+static NEVER: AtomicBool = AtomicBool::new(false);
 
 async fn noted(world: &World) -> Use {
     let record = world.service.show(&key("ana", "laptop")).await.unwrap().unwrap();
@@ -175,13 +180,13 @@ async fn the_rows_of_a_day_become_one_and_every_sum_stays_as_it_was() {
     };
     let before = usage().await;
     assert_eq!(before.iter().map(|(_, uses, _)| *uses).collect::<Vec<_>>(), [6, 5]);
-    assert_eq!(world.service.fold_usage(100).await.unwrap(), 0, "processes may still write");
+    assert_eq!(world.service.fold_usage(100, &NEVER).await.unwrap(), 0, "processes may still write");
     world.clock.advance(Seconds::days(3));
-    assert_eq!((world.service.fold_usage(100).await.unwrap(), usage().await), (3, before.clone()));
+    assert_eq!((world.service.fold_usage(100, &NEVER).await.unwrap(), usage().await), (3, before.clone()));
     assert_eq!(rows(&world).await.iter().filter(|row| row.starts_with("01#")).collect::<Vec<_>>(), ["01#="]);
     assert_eq!(rows(&world).await.len(), 2, "the only row of a day is its total");
     let calls = world.store.table.counted().calls;
-    assert_eq!((world.service.fold_usage(100).await.unwrap(), usage().await), (0, before));
+    assert_eq!((world.service.fold_usage(100, &NEVER).await.unwrap(), usage().await), (0, before));
     assert_eq!(world.store.table.counted().calls - calls, u64::from(keys::USAGE_SHARDS) + 1, "nothing waits any more");
 }
 
@@ -203,14 +208,14 @@ async fn what_a_process_writes_late_counts_once_whenever_the_day_is_folded() {
         let day = world.now();
         world.clock.advance(Seconds::days(5));
         if folded_between {
-            assert_eq!(world.service.fold_usage(100).await.unwrap(), 2);
+            assert_eq!(world.service.fold_usage(100, &NEVER).await.unwrap(), 2);
         }
         frozen.flush_usage().await.unwrap();
         frozen.flush_usage().await.unwrap();
         let uses = async || world.service.usage(&made.token.id, day).await.unwrap()[0].uses;
         assert_eq!(uses().await, 4, "folded between: {folded_between}");
         world.clock.advance(Seconds::days(3));
-        assert!(world.service.fold_usage(100).await.unwrap() > 0);
+        assert!(world.service.fold_usage(100, &NEVER).await.unwrap() > 0);
         assert_eq!((uses().await, rows(&world).await.len()), (4, 1), "folded between: {folded_between}");
     }
 }
@@ -232,15 +237,15 @@ async fn two_that_fold_at_once_and_one_that_dies_on_the_way_lose_and_invent_no_u
     let uses = async || world.service.usage(&made.token.id, day).await.unwrap()[0].uses;
     for cut in 0..8 {
         world.store.faults.cut_after(cut);
-        let _ = world.service.fold_usage(1000).await;
+        let _ = world.service.fold_usage(1000, &NEVER).await;
         world.store.faults.mend();
         assert_eq!(uses().await, 120, "cut after {cut}");
     }
     let other = world.another(2).await;
-    let (one, two) = tokio::join!(world.service.fold_usage(1000), other.fold_usage(1000));
+    let (one, two) = tokio::join!(world.service.fold_usage(1000, &NEVER), other.fold_usage(1000, &NEVER));
     drop((one, two));
     for _ in 0..3 {
-        world.service.fold_usage(1000).await.unwrap();
+        world.service.fold_usage(1000, &NEVER).await.unwrap();
     }
     assert_eq!((uses().await, rows(&world).await), (120, vec!["01#=".to_owned()]));
 }

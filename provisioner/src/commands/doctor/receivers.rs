@@ -13,7 +13,7 @@ use crate::service::Client;
 pub(super) async fn check(client: Option<&Client>, manifest: &Manifest, allowances: &Allowances) -> Vec<Diagnosis> {
     let prepared = if let Some((service, _)) = client.and_then(|client| client.operated()) {
         let stop = AtomicBool::new(false);
-        let post = Post { service, at_hand: Some(manifest), allowances, stop: &stop };
+        let post = Post { service, at_hand: Some(manifest), published: &[], allowances, stop: &stop };
         // The service is a check of its own.
         post.prepare().await.unwrap_or_default()
     } else {
