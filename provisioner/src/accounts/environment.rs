@@ -17,6 +17,11 @@ pub(crate) fn server() -> Result<Option<Server>, AddressError> {
     named.map(str::parse).transpose()
 }
 
+/// Whether it is the environment that names a service, not whoever typed the command.
+pub(crate) fn names_service(service: &str) -> bool {
+    std::env::var("LATCHKEY_SERVICE").is_ok_and(|named| named == service)
+}
+
 /// The token, where there is one.
 pub(super) fn token() -> Option<Zeroizing<String>> {
     std::env::var(TOKEN).ok().map(Zeroizing::new).filter(|text| !text.trim().is_empty())

@@ -53,6 +53,14 @@ impl Keep {
         }
     }
 
+    /// The same of one token: a file is named.
+    pub(crate) fn place(self, entry: &Entry) -> String {
+        match (self, file_of(entry)) {
+            (Self::File, Some(path)) => format!("the unencrypted file `{}`", path.display()),
+            _ => self.words().to_owned(),
+        }
+    }
+
     /// Whether a token could be stored or removed, and the list of logins written: asked before anybody is asked for
     /// anything, and before anything is sent.
     pub(crate) async fn check(self, server: &Server) -> Result<(), StoreError> {

@@ -17,7 +17,7 @@ use latchkey_sinks::files::FileError;
 use latchkey_sinks::keyring::KeyringError;
 use latchkey_sinks::transport::{Address, AddressError};
 
-pub(crate) use environment::{TOKEN, URL, server as environment_server};
+pub(crate) use environment::{TOKEN, URL, names_service, server as environment_server};
 pub(crate) use expiring::{SOON, is_first_today};
 pub(crate) use index::{Index, Known, change, read};
 pub(crate) use keep::{Entry, Keep, file_of};
@@ -106,11 +106,22 @@ impl StoreError {
                 "set `{TOKEN}` and `{URL}`, or pass `--insecure-storage` to store the token in a file, unencrypted"
             ),
             Self::Keyring(KeyringError::Otherwise(_)) => "inspect the entry with the keyring's own program".to_owned(),
+            Self::Keyring(error @ (KeyringError::NoService | KeyringError::NoDefault | KeyringError::Locked)) => {
+                format!(
+                    "{}; or set `{TOKEN}` and `{URL}`; `provision login --insecure-storage` stores the token in a file, \
+                 unencrypted",
+                    error.hint().unwrap_or_default()
+                )
+            }
             Self::Keyring(error) => error.hint().unwrap_or("check the keyring's own program, and try again").to_owned(),
             Self::File(error) => error.hint().to_owned(),
             Self::NoFolder => "set `HOME` or `XDG_CONFIG_HOME`".to_owned(),
             Self::Broken(path) => {
-                format!("it contains no token; delete `{path}` and log in again: `provision login --server HOST`")
+                format!(
+                    "delete `{path}` and log in again: `provision login --server HOST`; the tokens themselves stay stored, in \
+                     the keyring under `latchkey:HOST` or beside that file in files `*.token`: delete those too, or revoke \
+                     the tokens"
+                )
             }
             Self::Open { path, .. } => {
                 format!("if nobody else has read it, run `chmod 600 {path}`; otherwise revoke that token")

@@ -41,7 +41,7 @@ pub(super) fn list(printer: Printer) -> Result<Code, Fault> {
                 account.to_string(),
                 if *account == logins.account { "*" } else { "" }.to_owned(),
                 format!("{}/{}", known.user, known.token),
-                distance(now, known.expires),
+                format!("{}{}", if known.expires <= now { "expired " } else { "" }, distance(now, known.expires)),
                 known.kept.words().to_owned(),
             ]
         }));
@@ -52,7 +52,9 @@ pub(super) fn list(printer: Printer) -> Result<Code, Fault> {
     }
     printer.block(&table(&rows))?;
     if let Some(current) = current {
-        printer.result(&format!("Where no manifest and no variable names a server, commands that need no manifest use `{current}`"))?;
+        printer.result(&format!(
+            "Where no manifest and no variable names a server, commands that need no manifest use `{current}`"
+        ))?;
     }
     Ok(Code::Done)
 }
@@ -87,6 +89,9 @@ pub(super) fn switch(printer: Printer, service: Option<&str>, arguments: &Switch
 /// The server that is meant: the named one, else that of the nearest manifest, else the one in use. Whoever is not logged in
 /// to the manifest's may not mean another.
 pub(super) fn server_in_use(index: &Index, server: Option<&str>, service: Option<&str>) -> Result<Server, Fault> {
+    // A table has no logins; in the environment it is meant for other commands.
+    let is_table = |service: &str| service.starts_with("embedded:") || service.starts_with("table:");
+    let service = service.filter(|service| !(is_table(service) && accounts::names_service(service)));
     if let Some(named) = named(server, service)? {
         return Ok(named);
     }

@@ -134,7 +134,7 @@ pub(super) fn named(server: Option<&str>, service: Option<&str>) -> Result<Optio
 
 /// The server that the nearest manifest names, and that manifest.
 pub(super) fn in_manifest() -> Result<Option<(PathBuf, String)>, Fault> {
-    let found = open::nearest_manifest()?;
+    let found = open::nearest_manifest().map_err(|fault| fault.hint("fix it, or pass `--server HOST`"))?;
     Ok(found.and_then(|manifest| match manifest.service {
         Some(ServiceAddress::Url { url, .. }) => Some((manifest.path, url)),
         _ => None,
@@ -156,7 +156,16 @@ fn read_token(printer: Printer, server: &Server, from_stdin: bool) -> Result<Sec
             "pipe the token in: `printenv API_TOKEN | provision login --server {server} --with-token`"
         )));
     };
-    Secret::parse(&typed).map_err(|error| {
+    if from_stdin && typed.is_empty() {
+        return Err(Fault::new("stdin was empty; nothing was sent or stored")
+            .hint("is the variable set that the token comes from?"));
+    }
+    // As it stands in a request that it was copied from.
+    let bare = match typed.split_once(' ') {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim(),
+        _ => typed.as_str(),
+    };
+    Secret::parse(bare).map_err(|error| {
         let what = if typed.is_empty() { "no token was given".to_owned() } else { format!("that is not a Latchkey token ({error})") };
         Fault::new(format!("{what}; nothing was sent or stored")).hint(
             "copy the whole token, from its prefix to its last character; `provision token set NAME` creates one where you \

@@ -11,6 +11,7 @@ use super::exit::{Code, Fault};
 use super::server;
 use crate::accounts::{self, Entry, Known, Server, StoreError, TOKEN};
 use crate::output::{Format, Printer};
+use crate::plan::minute;
 use crate::service::remote::is_unauthorized;
 use crate::service::{Client, ServiceError};
 
@@ -23,8 +24,11 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Log
     let known =
         logins.accounts.get(&account).cloned().ok_or_else(|| no_account(&server, &account, logins.accounts.keys()))?;
     let entry = Entry::new(server, account);
+    if arguments.forget {
+        return forget(printer, &entry, &known, logins.accounts.len(), arguments.yes);
+    }
     // What could not be removed is not revoked either, and nobody is asked about it.
-    known.kept.check(&entry.server).await.map_err(server::no_store)?;
+    known.kept.check(&entry.server).await.map_err(|error| not_opened(error, &entry, &known))?;
     confirm(printer, &entry, logins.accounts.len(), arguments.yes)?;
     let revoke = arguments.revoke || !arguments.yes && wants_it_revoked(printer, &known)?;
     let end = if revoke { revoke_it(&entry, &known).await? } else { End::None };
@@ -43,8 +47,10 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Log
         End::Revoked => format!("; `{}` is revoked", known.token),
         End::Expired => format!("; `{}` had expired", known.token),
     };
-    printer
-        .result(&format!("Removed the token of `{account}` for `{server}` from {}{was}{end}", known.kept.words()))?;
+    printer.result(&format!(
+        "Removed the token of `{account}` for `{server}` from {}{was}{end}",
+        known.kept.place(&entry)
+    ))?;
     if let Some(next) = next {
         printer.result(&format!("`{next}` is used for `{server}` from now on"))?;
     }
@@ -77,6 +83,36 @@ fn not_removed(error: StoreError, end: End, known: &Known) -> Fault {
         message: format!("`{}` is revoked, but its login was not removed: {}", known.token, fault.message),
         ..fault
     }
+}
+
+/// Drops a login from the list; its token is left where it is.
+fn forget(printer: Printer, entry: &Entry, known: &Known, accounts: usize, yes: bool) -> Result<Code, Fault> {
+    confirm(printer, entry, accounts, yes)?;
+    let next = accounts::change(|index| index.remove(&entry.server, &entry.account)).map_err(server::no_store)?;
+    let Entry { server, account } = entry;
+    if printer.format == Format::Json {
+        printer.json(&json!({
+            "server": server.to_string(), "account": account, "token": known.token, "revoked": false, "expired": false,
+            "account_in_use": next,
+        }))?;
+    } else {
+        printer.result(&format!("Removed the login of `{account}` for `{server}` from the list"))?;
+    }
+    let (place, until) = (known.kept.place(entry), minute(known.expires));
+    printer.warning_with(
+        &format!("its token stays in {place}, if that still exists, and is valid until {until}"),
+        &revoke_otherwise(known),
+    );
+    Ok(Code::Done)
+}
+
+fn not_opened(error: StoreError, entry: &Entry, known: &Known) -> Fault {
+    let StoreError::Keyring(keyring) = &error else { return server::no_store(error) };
+    let open = keyring.hint().unwrap_or("run in the session of that keyring");
+    Fault::new(format!("the token of `{}` was not removed: {keyring}", entry.account)).hint(format!(
+        "the token stays in the keyring: {open}; or {}; `--forget` drops the login from the list only",
+        revoke_otherwise(known)
+    ))
 }
 
 pub(super) fn not_logged_in(server: &Server) -> Fault {

@@ -184,6 +184,8 @@ fn a_token_that_had_expired_is_removed_and_not_said_to_be_revoked() {
     desk.log_in(&desk.ana, "").exits(0);
     desk.log_in(&desk.bob, "").exits(0);
     desk.remote.world.clock(32 * DAY);
+    let listed = desk.run("accounts").exits(0).stdout;
+    assert!(listed.contains("  expired 24 hours ago  "), "{listed}");
     let told = desk.run("logout --yes --revoke --format json").exits(0).json();
     assert_eq!((told["revoked"].as_bool(), told["expired"].as_bool()), (Some(false), Some(true)));
     let told = desk.run("logout --yes --revoke").exits(0);
@@ -304,7 +306,9 @@ fn without_a_keyring_nothing_is_sent_or_stored_and_it_is_said_why() {
     desk.remote.world.pipe_in(&[desk.bus()], &login, &desk.ana).exits(1);
     desk.run("token list").exits(1);
     desk.run("logout --yes").exits(1);
+    desk.run("logout --yes --forget").exits(0);
     assert!(proxy.sent().is_empty());
+    assert!(desk.run("accounts").exits(0).stdout.starts_with("No logins"));
     insta::assert_snapshot!(desk.told());
 }
 
@@ -321,6 +325,8 @@ fn a_file_is_used_only_if_asked_for_and_only_while_nobody_else_can_read_it() {
     assert_eq!(latchkey_sinks::files::mode(&file), Some(0o600));
     let who = world.run("whoami --format json").exits(0).json();
     assert_eq!(who["login"]["from"], "file");
+    let told = world.run("whoami").exits(0).stdout;
+    assert!(told.contains(&format!("the unencrypted file `{}`", file.display())), "{told}");
     std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
     let ran = world.run("whoami").exits(1);
     assert!(ran.stderr.contains("its mode is 0640") && ran.stderr.contains("chmod 600"), "{}", ran.stderr);

@@ -202,5 +202,25 @@ fn what_is_no_server_or_no_list_is_told_without_harm() {
     for words in ["accounts", "switch", "logout", "whoami", "token list"] {
         let ran = world.run(words).exits(1);
         assert!(ran.stderr.contains("cannot be read as the list of logins"), "{words}: {}", ran.stderr);
+        assert!(ran.stderr.contains("the tokens themselves stay stored"), "{words}: {}", ran.stderr);
     }
+    world.write("tokens.toml", "manifest = 1");
+    std::fs::remove_file(folder.join("logins.json")).unwrap();
+    for words in ["switch", "logout"] {
+        let ran = world.run(words).exits(1);
+        assert!(ran.stderr.contains("pass `--server HOST`"), "{words}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_token_is_taken_as_it_was_copied_and_an_empty_stdin_is_told_as_such() {
+    let Some(desk) = Desk::start() else { return };
+    let empty = desk.log_in("", "").exits(1);
+    assert!(empty.stderr.contains("stdin was empty; nothing was sent or stored"), "{}", empty.stderr);
+    desk.log_in(&format!("Bearer {}", desk.ana), "").exits(0);
+    assert_eq!(desk.stored("ana").as_deref(), Some(desk.ana.as_str()));
+    // A table in the environment is meant for other commands.
+    let table = [desk.bus(), ("LATCHKEY_SERVICE", "embedded:latchkey.db")];
+    desk.remote.world.run_in(&table, "logout --yes").exits(0);
+    assert_eq!(desk.stored("ana"), None);
 }
