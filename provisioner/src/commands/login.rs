@@ -38,7 +38,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Log
     store(keep, &entry, &secret, who).await?;
     show(printer, keep, &entry, who)?;
     if let Some(known) = &replaced {
-        printer.warning_with(&replacing(known), &keep_or_revoke(known));
+        printer.warning_with(&format!("this replaces {}", replacing(known)), &keep_or_revoke(known));
     }
     if keep == Keep::File
         && let Some(path) = accounts::file_of(&entry)
@@ -51,7 +51,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Log
 
 /// A token that this login replaces, and that nobody revokes by that.
 fn replacing(known: &Known) -> String {
-    format!("this replaces `{}/{}`, which stays valid until {}", known.user, known.token, minute(known.expires))
+    format!("`{}/{}`, which stays valid until {}", known.user, known.token, minute(known.expires))
 }
 
 fn keep_or_revoke(known: &Known) -> String {
@@ -62,7 +62,7 @@ fn keep_or_revoke(known: &Known) -> String {
 }
 
 fn confirm_replacing(printer: Printer, entry: &Entry, known: &Known) -> Result<(), Fault> {
-    if printer.confirm(&format!("Log in? {} [y/N] ", replacing(known)))? {
+    if printer.confirm(&format!("Replace {}? [y/N] ", replacing(known)))? {
         return Ok(());
     }
     Err(Fault::new(format!("nothing was stored; the login of `{}` is as it was", entry.account))

@@ -201,7 +201,7 @@ fn a_login_that_fails_leaves_the_former_one_as_it_was() {
     let whole = std::fs::read(&list).unwrap();
     let proxy = Proxy::before(&desk.remote.url);
     // What cannot be stored is not sent.
-    std::fs::write(&list, "{").unwrap();
+    put(&list, b"{");
     for server in [desk.server(), &proxy.url()] {
         let words = format!("login --with-token --account ana --server {server}");
         let ran = desk.remote.world.pipe_in(&[desk.bus()], &words, &desk.bob).exits(1);
@@ -210,19 +210,23 @@ fn a_login_that_fails_leaves_the_former_one_as_it_was() {
     assert!(proxy.sent().is_empty());
     assert_eq!(desk.stored("ana").as_deref(), Some(desk.ana.as_str()));
     // Nor is anything lost where the list breaks while the server is asked.
-    std::fs::write(&list, &whole).unwrap();
-    let before = is_answered_after(&desk.remote.url, move || std::fs::write(&list, "{").unwrap());
+    put(&list, &whole);
+    let before = is_answered_after(&desk.remote.url, move || put(&list, b"{"));
     let login = format!("login --with-token --account ana --server {before}");
     let (service, pipe) =
         (format!("latchkey:{before}"), |token: &str| desk.remote.world.pipe_in(&[desk.bus()], &login, token));
     let ran = pipe(&desk.bob).exits(1);
     assert!(ran.stderr.contains("nothing was stored"), "{}", ran.stderr);
     assert_eq!(desk.keyring.lookup_of(&service, "ana"), None);
-    std::fs::write(desk.list(), &whole).unwrap();
+    put(&desk.list(), &whole);
     desk.keyring.store_of(&service, "ana", &desk.ana);
     let ran = pipe(&desk.bob).exits(1);
     assert!(ran.stderr.contains("nothing was stored; the login of `ana` is as it was"), "{}", ran.stderr);
     assert_eq!(desk.keyring.lookup_of(&service, "ana").as_deref(), Some(desk.ana.as_str()));
+}
+
+fn put(list: &Path, bytes: &[u8]) {
+    latchkey_sinks::files::write_atomic(list, bytes, 0o600).unwrap();
 }
 
 /// A server that does something before it answers each request as another server does.
@@ -249,16 +253,16 @@ fn what_was_revoked_and_not_removed_is_said_to_be_revoked() {
     let (list, broken) = (desk.list(), Arc::clone(&breaks));
     let before = is_answered_after(&desk.remote.url, move || {
         if broken.load(Ordering::SeqCst) {
-            std::fs::write(&list, "{").unwrap();
+            put(&list, b"{");
         }
     });
     desk.remote.world.pipe_in(&[desk.bus()], &format!("login --with-token --server {before}"), &desk.ana).exits(0);
     // What could not be removed is not revoked.
     let whole = std::fs::read(desk.list()).unwrap();
-    std::fs::write(desk.list(), "{").unwrap();
+    put(&desk.list(), b"{");
     desk.run("logout --yes --revoke").exits(1);
     assert!(desk.remote.is_valid(&desk.ana));
-    std::fs::write(desk.list(), &whole).unwrap();
+    put(&desk.list(), &whole);
     breaks.store(true, Ordering::SeqCst);
     let ran = desk.run("logout --yes --revoke").exits(1);
     assert!(ran.stderr.contains("`laptop` is revoked, but its login was not removed"), "{}", ran.stderr);
