@@ -9,7 +9,7 @@ use latchkey::name::{TokenName, UserName};
 use latchkey::secret::TokenId;
 use serde::{Deserialize, Serialize};
 
-use super::{Keep, Server, StoreError, folders};
+use super::{Entry, Keep, Server, StoreError, folders};
 use latchkey_sinks::files::{FileError, Site, read_plain, write_atomic};
 
 const FILE: &str = "logins.json";
@@ -56,6 +56,16 @@ impl Index {
     /// The logins of a server.
     pub(crate) fn at(&self, server: &Server) -> Option<&ServerLogins> {
         self.servers.get(&server.to_string())
+    }
+
+    /// What is known of a login.
+    pub(crate) fn known(&self, entry: &Entry) -> Option<&Known> {
+        self.at(&entry.server)?.accounts.get(&entry.account)
+    }
+
+    /// The login that another token would replace, while its token is valid.
+    pub(crate) fn other_token(&self, entry: &Entry, id: &TokenId, now: Timestamp) -> Option<Known> {
+        self.known(entry).filter(|known| known.id != *id && known.expires > now).cloned()
     }
 
     /// All servers that somebody logged in to, by name.

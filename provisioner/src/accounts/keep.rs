@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use latchkey::name::UserName;
-use latchkey::secret::{Digest, SECRET_MAX, Secret};
+use latchkey::secret::{Digest, SECRET_MAX};
 use serde::{Deserialize, Serialize};
 
-use super::{Kept, Server, StoreError, folders};
+use super::{Kept, Server, StoreError, change, folders};
 use latchkey_sinks::files::{FileError, Site, write_atomic};
 use latchkey_sinks::keyring::KeyringEntries;
 
@@ -53,8 +53,18 @@ impl Keep {
         }
     }
 
-    /// Whether a token could be stored, asked before somebody is asked for one.
+    /// The same of one token: a file is named.
+    pub(crate) fn place(self, entry: &Entry) -> String {
+        match (self, file_of(entry)) {
+            (Self::File, Some(path)) => format!("the unencrypted file `{}`", path.display()),
+            _ => self.words().to_owned(),
+        }
+    }
+
+    /// Whether a token could be stored or removed, and the list of logins written: asked before anybody is asked for
+    /// anything, and before anything is sent.
     pub(crate) async fn check(self, server: &Server) -> Result<(), StoreError> {
+        change(|_| ())?;
         match self {
             Self::Keyring => Ok(keyring(server).open().await?),
             Self::File => Ok(folders::create(&folders::settings()?)?),
@@ -62,16 +72,16 @@ impl Keep {
     }
 
     /// Stores a token, and reads it back.
-    pub(crate) async fn put(self, entry: &Entry, secret: &Secret) -> Result<(), StoreError> {
+    pub(crate) async fn put(self, entry: &Entry, value: &[u8]) -> Result<(), StoreError> {
         if self == Self::Keyring {
             let label = format!("Latchkey: {} at {}", entry.account, entry.server);
-            return Ok(entry.keyring().set(entry.account.as_str(), secret.expose(), &label).await?);
+            return Ok(entry.keyring().set(entry.account.as_str(), value, &label).await?);
         }
         folders::create(&folders::settings()?)?;
         let path = entry.file()?;
-        write_atomic(&path, secret.expose().as_bytes(), OWNER_ONLY)?;
+        write_atomic(&path, value, OWNER_ONLY)?;
         match self.get(entry).await? {
-            Some(held) if held.as_slice() == secret.expose().as_bytes() => Ok(()),
+            Some(held) if held.as_slice() == value => Ok(()),
             _ => Err(FileError::Busy { path }.into()),
         }
     }
@@ -113,5 +123,5 @@ pub(crate) fn file_of(entry: &Entry) -> Option<PathBuf> {
 }
 
 fn keyring(server: &Server) -> KeyringEntries {
-    KeyringEntries::of(&format!("latchkey:{server}"))
+    KeyringEntries::of_logins(&server.to_string())
 }

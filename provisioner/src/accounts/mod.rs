@@ -17,7 +17,7 @@ use latchkey_sinks::files::FileError;
 use latchkey_sinks::keyring::KeyringError;
 use latchkey_sinks::transport::{Address, AddressError};
 
-pub(crate) use environment::{TOKEN, URL, url};
+pub(crate) use environment::{TOKEN, URL, names_service, server as environment_server};
 pub(crate) use expiring::{SOON, is_first_today};
 pub(crate) use index::{Index, Known, change, read};
 pub(crate) use keep::{Entry, Keep, file_of};
@@ -57,10 +57,10 @@ pub(crate) enum LoginError {
     #[error("refusing to send your token to `{0}`: `{URL}` is not set")]
     Unnamed(Address),
     /// The one in the environment is for another server.
-    #[error("refusing to send your token to `{address}`: it is not the server in `{URL}`, which is `{named}`")]
-    Elsewhere { address: Address, named: Address },
+    #[error("refusing to send your token to `{address}`: it is not the server in `{URL}`, which is `{}`", .named.address())]
+    Elsewhere { address: Address, named: Server },
     /// Which server the one in the environment is for cannot be read.
-    #[error("`{URL}` is not a valid URL")]
+    #[error("`{URL}` is not the address of a server")]
     BadUrl(AddressError),
     /// What the environment contains is none.
     #[error("`{TOKEN}` is not a Latchkey token ({0})")]
@@ -106,11 +106,22 @@ impl StoreError {
                 "set `{TOKEN}` and `{URL}`, or pass `--insecure-storage` to store the token in a file, unencrypted"
             ),
             Self::Keyring(KeyringError::Otherwise(_)) => "inspect the entry with the keyring's own program".to_owned(),
+            Self::Keyring(error @ (KeyringError::NoService | KeyringError::NoDefault | KeyringError::Locked)) => {
+                format!(
+                    "{}; or set `{TOKEN}` and `{URL}`; `provision login --insecure-storage` stores the token in a file, \
+                 unencrypted",
+                    error.hint().unwrap_or_default()
+                )
+            }
             Self::Keyring(error) => error.hint().unwrap_or("check the keyring's own program, and try again").to_owned(),
             Self::File(error) => error.hint().to_owned(),
             Self::NoFolder => "set `HOME` or `XDG_CONFIG_HOME`".to_owned(),
             Self::Broken(path) => {
-                format!("it contains no token; delete `{path}` and log in again: `provision login --server HOST`")
+                format!(
+                    "delete `{path}` and log in again: `provision login --server HOST`; the tokens themselves stay stored, in \
+                     the keyring under `latchkey:HOST` or beside that file in files `*.token`: delete those too, or revoke \
+                     the tokens"
+                )
             }
             Self::Open { path, .. } => {
                 format!("if nobody else has read it, run `chmod 600 {path}`; otherwise revoke that token")
@@ -142,32 +153,42 @@ pub(crate) async fn login(address: &Address, by: NamedBy) -> Result<Login, Login
     Ok(Login { secret, source: Source::Stored(keep, account) })
 }
 
-/// Whether the environment's token goes to this server. Where it is for another one, and nobody logged in to this one, it
-/// is an error: whoever set it meant something else.
+/// Whether the environment's token goes to this server. Where it is for another one or for nobody, and nobody logged in to
+/// this one, it is an error: whoever set it meant something else.
 fn environment_is_for(address: &Address, by: NamedBy) -> Result<bool, LoginError> {
-    let Some(named) = url() else {
-        // What was typed for this run names the server too; a manifest may be anybody's.
-        return if by == NamedBy::Person { Ok(true) } else { Err(LoginError::Unnamed(address.clone())) };
-    };
-    let named = Address::parse(&named).map_err(LoginError::BadUrl)?;
-    if named == *address {
+    let named = environment_server().map_err(LoginError::BadUrl)?;
+    // What was typed for this run names the server too; a manifest may be anybody's.
+    if named.as_ref().map_or(by == NamedBy::Person, |named| named.address() == address) {
         return Ok(true);
     }
-    if read()?.active(&Server::of(address)).is_some() {
+    if is_logged_in(address)? {
         return Ok(false);
     }
-    Err(LoginError::Elsewhere { address: address.clone(), named })
+    Err(untrusted(address, named))
+}
+
+fn is_logged_in(address: &Address) -> Result<bool, StoreError> {
+    Ok(read()?.active(&Server::of(address)).is_some())
+}
+
+fn untrusted(address: &Address, named: Option<Server>) -> LoginError {
+    let address = address.clone();
+    match named {
+        None => LoginError::Unnamed(address),
+        Some(named) => LoginError::Elsewhere { address, named },
+    }
 }
 
 /// Whether a secret that somebody presents may be sent to this server to be verified: it is one that a person named, now
 /// or by a login.
 pub(crate) fn demand_trust(address: &Address, by: NamedBy) -> Result<(), LoginError> {
-    if by != NamedBy::Manifest || read()?.active(&Server::of(address)).is_some() {
+    if by != NamedBy::Manifest || is_logged_in(address)? {
         return Ok(());
     }
-    let Some(named) = url() else { return Err(LoginError::Unnamed(address.clone())) };
-    let named = Address::parse(&named).map_err(LoginError::BadUrl)?;
-    if named == *address { Ok(()) } else { Err(LoginError::Elsewhere { address: address.clone(), named }) }
+    match environment_server().map_err(LoginError::BadUrl)? {
+        Some(named) if named.address() == address => Ok(()),
+        named => Err(untrusted(address, named)),
+    }
 }
 
 /// Whether the environment has a token, whichever server it is for.

@@ -41,7 +41,7 @@ pub(super) fn list(printer: Printer) -> Result<Code, Fault> {
                 account.to_string(),
                 if *account == logins.account { "*" } else { "" }.to_owned(),
                 format!("{}/{}", known.user, known.token),
-                distance(now, known.expires),
+                format!("{}{}", if known.expires <= now { "expired " } else { "" }, distance(now, known.expires)),
                 known.kept.words().to_owned(),
             ]
         }));
@@ -52,7 +52,9 @@ pub(super) fn list(printer: Printer) -> Result<Code, Fault> {
     }
     printer.block(&table(&rows))?;
     if let Some(current) = current {
-        printer.result(&format!("Where no manifest and no variable names a server, `{current}` is used"))?;
+        printer.result(&format!(
+            "Where no manifest and no variable names a server, commands that need no manifest use `{current}`"
+        ))?;
     }
     Ok(Code::Done)
 }
@@ -84,16 +86,27 @@ pub(super) fn switch(printer: Printer, service: Option<&str>, arguments: &Switch
     Ok(Code::Done)
 }
 
-/// The server that is meant: the named one, else that of the nearest manifest if somebody is logged in there, else the one
-/// in use.
+/// The server that is meant: the named one, else that of the nearest manifest, else the one in use. Whoever is not logged in
+/// to the manifest's may not mean another.
 pub(super) fn server_in_use(index: &Index, server: Option<&str>, service: Option<&str>) -> Result<Server, Fault> {
+    // A table has no logins; in the environment it is meant for other commands.
+    let is_table = |service: &str| service.starts_with("embedded:") || service.starts_with("table:");
+    let service = service.filter(|service| !(is_table(service) && accounts::names_service(service)));
     if let Some(named) = named(server, service)? {
         return Ok(named);
     }
-    let known = |server: &Server| index.at(server).is_some();
-    let declared = in_manifest()?.and_then(|(_, url)| url.parse().ok()).filter(known);
+    if let Some((path, url)) = in_manifest()? {
+        let declared: Option<Server> = url.parse().ok();
+        if let Some(known) = declared.as_ref().filter(|server| index.at(server).is_some()) {
+            return Ok(known.clone());
+        }
+        let name = declared.map_or(url, |server| server.to_string());
+        let path = path.display();
+        return Err(Fault::new(format!("you are not logged in to `{name}`, the server in `{path}`"))
+            .hint("if you mean another server, pass `--server HOST`; see `provision accounts`"));
+    }
     let only = || index.servers().next().filter(|_| index.servers().count() == 1)?.0.parse().ok();
-    declared.or_else(|| index.current()).or_else(only).ok_or_else(|| {
+    index.current().or_else(only).ok_or_else(|| {
         if index.servers().next().is_none() {
             return Fault::new("you are not logged in to any server").hint("log in: `provision login --server HOST`");
         }

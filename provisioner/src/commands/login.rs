@@ -26,21 +26,64 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Log
     let keep = if arguments.insecure_storage { Keep::File } else { Keep::Keyring };
     // Before anybody types a token, so that it is not typed for nothing.
     keep.check(&server).await.map_err(not_stored)?;
+    let index = accounts::read().map_err(not_stored)?;
     let secret = read_token(printer, &server, arguments.with_token)?;
     let remote = server::connect_with(&server, &secret).await.map_err(|error| not_accepted(&server, error))?;
     let who = remote.who();
     let entry = Entry::new(server, arguments.account.clone().unwrap_or_else(|| who.user.clone()));
+    let replaced = index.other_token(&entry, &who.id, SystemClock.now());
+    if let Some(known) = replaced.as_ref().filter(|_| !arguments.with_token && printer.is_answered()) {
+        confirm_replacing(printer, &entry, known)?;
+    }
     store(keep, &entry, &secret, who).await?;
     show(printer, keep, &entry, who)?;
+    if let Some(known) = &replaced {
+        printer.warning_with(&format!("this replaces {}", replacing(known)), &keep_or_revoke(known));
+    }
     if keep == Keep::File
         && let Some(path) = accounts::file_of(&entry)
     {
         printer.warning(&format!("the token is stored unencrypted in `{}`, which only you can read", path.display()));
     }
-    if accounts::environment_has_token() {
-        printer.warning(&format!("`{TOKEN}` is set, so that token is used instead wherever it is for the same server"));
-    }
+    warn_of_the_environment(printer, &entry.server);
     Ok(Code::Done)
+}
+
+/// A token that this login replaces, and that nobody revokes by that.
+fn replacing(known: &Known) -> String {
+    format!("`{}/{}`, which stays valid until {}", known.user, known.token, minute(known.expires))
+}
+
+fn keep_or_revoke(known: &Known) -> String {
+    format!(
+        "to keep both, log in with `--account NAME`; to revoke the former: `provision token delete {} --user {}`",
+        known.token, known.user
+    )
+}
+
+fn confirm_replacing(printer: Printer, entry: &Entry, known: &Known) -> Result<(), Fault> {
+    if printer.confirm(&format!("Replace {}? [y/N] ", replacing(known)))? {
+        return Ok(());
+    }
+    Err(Fault::new(format!("nothing was stored; the login of `{}` is as it was", entry.account))
+        .hint(keep_or_revoke(known))
+        .code(Code::Guard))
+}
+
+/// Says which of the two tokens is used, where there is one in the environment.
+fn warn_of_the_environment(printer: Printer, server: &Server) {
+    if !accounts::environment_has_token() {
+        return;
+    }
+    match accounts::environment_server() {
+        Ok(Some(named)) if named == *server => {
+            printer.warning(&format!("`{TOKEN}` is set for this server, so that token is used instead of this login"));
+        }
+        Ok(None) => printer.warning(&format!(
+            "`{TOKEN}` is set without `{URL}`: it is used instead of this login where `--service` names the server"
+        )),
+        _ => {}
+    }
 }
 
 /// The server that a token is asked for. Where only a manifest names one, a person confirms it.
@@ -86,12 +129,12 @@ pub(super) fn named(server: Option<&str>, service: Option<&str>) -> Result<Optio
         }
         None => {}
     }
-    accounts::url().as_deref().map(parse).transpose()
+    accounts::environment_server().map_err(server::bad_variable)
 }
 
 /// The server that the nearest manifest names, and that manifest.
 pub(super) fn in_manifest() -> Result<Option<(PathBuf, String)>, Fault> {
-    let found = open::nearest_manifest()?;
+    let found = open::nearest_manifest().map_err(|fault| fault.hint("fix it, or pass `--server HOST`"))?;
     Ok(found.and_then(|manifest| match manifest.service {
         Some(ServiceAddress::Url { url, .. }) => Some((manifest.path, url)),
         _ => None,
@@ -113,7 +156,16 @@ fn read_token(printer: Printer, server: &Server, from_stdin: bool) -> Result<Sec
             "pipe the token in: `printenv API_TOKEN | provision login --server {server} --with-token`"
         )));
     };
-    Secret::parse(&typed).map_err(|error| {
+    if from_stdin && typed.is_empty() {
+        return Err(Fault::new("stdin was empty; nothing was sent or stored")
+            .hint("is the variable set that the token comes from?"));
+    }
+    // As it stands in a request that it was copied from.
+    let bare = match typed.split_once(' ') {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim(),
+        _ => typed.as_str(),
+    };
+    Secret::parse(bare).map_err(|error| {
         let what = if typed.is_empty() { "no token was given".to_owned() } else { format!("that is not a Latchkey token ({error})") };
         Fault::new(format!("{what}; nothing was sent or stored")).hint(
             "copy the whole token, from its prefix to its last character; `provision token set NAME` creates one where you \
@@ -136,8 +188,9 @@ fn not_accepted(server: &Server, error: ServiceError) -> Fault {
     }
 }
 
+/// Stores a login. Where that fails, what was stored before is stored again: it may be the only copy of a token.
 async fn store(keep: Keep, entry: &Entry, secret: &Secret, who: &Me) -> Result<(), Fault> {
-    keep.put(entry, secret).await.map_err(not_stored)?;
+    let before = keep.get(entry).await.map_err(not_stored)?;
     let known = Known {
         user: who.user.clone(),
         token: who.token.clone(),
@@ -145,24 +198,35 @@ async fn store(keep: Keep, entry: &Entry, secret: &Secret, who: &Me) -> Result<(
         expires: who.works_until,
         kept: keep,
     };
-    let former = accounts::change(|index| {
-        let former =
-            index.at(&entry.server).and_then(|logins| logins.accounts.get(&entry.account)).map(|known| known.kept);
-        index.add(&entry.server, &entry.account, known);
-        former
+    let stored = keep.put(entry, secret.expose().as_bytes()).await.and_then(|()| {
+        accounts::change(|index| {
+            let former = index.known(entry).map(|known| known.kept);
+            index.add(&entry.server, &entry.account, known);
+            former
+        })
     });
-    match former {
+    let error = match stored {
         Ok(Some(former)) if former != keep => {
             // The same login was stored elsewhere before: no copy of a token stays behind.
-            former.delete(entry).await.map(drop).map_err(server::no_store)
+            return former.delete(entry).await.map(drop).map_err(server::no_store);
         }
-        Ok(_) => Ok(()),
-        Err(error) => {
-            // What nobody knows of would never be removed.
-            let _ = keep.delete(entry).await;
-            Err(not_stored(error))
+        Ok(_) => return Ok(()),
+        Err(error) => error,
+    };
+    let undone = match &before {
+        Some(value) => keep.put(entry, value).await,
+        // What nobody knows of would never be removed.
+        None => keep.delete(entry).await.map(drop),
+    };
+    let fault = not_stored(error);
+    let state = match (undone, before) {
+        (Err(error), _) => {
+            format!("what {} contains for `{}` could not be put back: {error}", keep.words(), entry.account)
         }
-    }
+        (Ok(()), Some(_)) => format!("nothing was stored; the login of `{}` is as it was", entry.account),
+        (Ok(()), None) => "nothing was stored".to_owned(),
+    };
+    Err(Fault { message: format!("{}; {state}", fault.message), ..fault })
 }
 
 fn not_stored(error: StoreError) -> Fault {

@@ -128,15 +128,27 @@ pub(super) fn address(flag: Option<&str>, manifest: Option<&Manifest>) -> Result
     if let Some(address) = manifest.and_then(|manifest| manifest.service.clone()) {
         return Ok(address);
     }
-    from_environment().ok_or_else(|| {
-        Fault::new("no service is configured").hint(
-            "add `[service]` with `embedded = \"latchkey.db\"` to the manifest, or pass `--service embedded:latchkey.db`",
-        )
-    })
+    if let Some(address) = from_environment()? {
+        return Ok(address);
+    }
+    let hint = match accounts::read().ok().and_then(|index| index.current()) {
+        Some(server) => {
+            let url = server.address();
+            format!(
+                "the server of the last login is not asked for a manifest: add `[service]` with `url = \"{url}\"` to it, or \
+                 pass `--service {url}`"
+            )
+        }
+        None => "add `[service]` with `embedded = \"latchkey.db\"` to the manifest, or pass `--service \
+                 embedded:latchkey.db`"
+            .to_owned(),
+    };
+    Err(Fault::new("no service is configured").hint(hint))
 }
 
-fn from_environment() -> Option<ServiceAddress> {
-    accounts::url().map(|url| ServiceAddress::Url { url, by: NamedBy::Person })
+fn from_environment() -> Result<Option<ServiceAddress>, Fault> {
+    let server = accounts::environment_server().map_err(server::bad_variable)?;
+    Ok(server.map(|server| ServiceAddress::Url { url: server.address().to_string(), by: NamedBy::Person }))
 }
 
 /// An address as it is written on the command line.
@@ -175,14 +187,18 @@ pub(super) fn nearest_address(flag: Option<&str>) -> Result<ServiceAddress, Faul
     if flag.is_some() {
         return address(flag, None);
     }
-    if let Some(manifest) = nearest_manifest()? {
-        return address(None, Some(&manifest));
+    let manifest = nearest_manifest()?;
+    if let Some(address) = manifest.as_ref().and_then(|manifest| manifest.service.clone()) {
+        return Ok(address);
     }
-    if let Some(address) = from_environment() {
+    if let Some(address) = from_environment()? {
         return Ok(address);
     }
     if let Some(server) = accounts::read().map_err(server::no_store)?.current() {
         return Ok(ServiceAddress::Url { url: server.address().to_string(), by: NamedBy::Login });
+    }
+    if manifest.is_some() {
+        return address(None, manifest.as_ref());
     }
     Err(Fault::new("no service is configured: there is no `tokens.toml` in this folder or above it").hint(
         "`provision init` writes one, `provision login --server HOST` logs in to a server, or pass `--service \
@@ -198,7 +214,9 @@ pub(super) fn nearest_manifest() -> Result<Option<Manifest>, Fault> {
     let Some(path) = found else { return Ok(None) };
     // Its warnings are for `check`, not for every command that only needs the service.
     let loaded = load(Printer { format: Format::Json }, Some(&path), &Allow::default());
-    loaded.map(Some).map_err(|fault| fault.hint("fix it, or pass `--service embedded:FILE`"))
+    loaded.map(Some).map_err(|fault| {
+        fault.hint("fix it, or pass the service: `--service embedded:FILE` or `--service https://HOST`")
+    })
 }
 
 /// Whether a file that was come upon, not named, is one to follow: it belongs to this user or to the system's, and so

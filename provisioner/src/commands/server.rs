@@ -14,7 +14,7 @@ use crate::plan::{distance, minute};
 use crate::service::remote::{Remote, is_unauthorized};
 use crate::service::{Client, ServiceError};
 use latchkey_sinks::deadline::since_boot;
-use latchkey_sinks::transport::{Address, Http};
+use latchkey_sinks::transport::{Address, AddressError, Http};
 
 /// A server, asked with the token that we have for it.
 pub(super) async fn connect(url: &str, by: NamedBy) -> Result<Client, Fault> {
@@ -47,6 +47,11 @@ pub(super) async fn who_is(url: &str, by: NamedBy, presented: &str) -> Result<Re
     accounts::demand_trust(&address, by).map_err(no_login)?;
     let name = address.to_string();
     Ok(Remote::who_is(&name, Arc::new(Http::new(address)), presented, since_boot).await?)
+}
+
+/// The variable that names a server does not. It is not repeated: credentials may be part of it.
+pub(super) fn bad_variable(error: AddressError) -> Fault {
+    Fault::new(format!("`{URL}` is not the address of a server")).hint(error.to_string())
 }
 
 /// Why logins could not be read or changed.
@@ -94,7 +99,10 @@ fn no_login(error: LoginError) -> Fault {
             )
         }
         LoginError::Unnamed(address) => {
-            format!("if you trust that server with your token, set `{URL}={address}`, or pass `--service {address}`")
+            format!(
+                "unset `{TOKEN}` and log in: {}; or, if that token is for that server, set `{URL}={address}`",
+                log_in(&Server::of(address))
+            )
         }
         LoginError::Elsewhere { address, .. } => format!(
             "the token in `{TOKEN}` is only sent to the server in `{URL}`; change that variable or the service, or log in \

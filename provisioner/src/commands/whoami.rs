@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use super::server;
-use crate::accounts::{Server, Source};
+use crate::accounts::{Entry, Server, Source};
 use crate::manifest::ServiceAddress;
 use crate::output::{Format, Printer, table};
 use crate::plan::{distance, minute};
@@ -69,6 +69,15 @@ fn rows(server: &Server, who: &Me, source: &Source) -> Vec<Vec<String>> {
         ("expires", expires),
     ];
     rows.extend(who.managed_by.as_ref().map(|manifest| ("manifest", manifest.to_string())));
-    rows.push(("login", source.words()));
+    rows.push((
+        "login",
+        match source {
+            Source::Stored(keep, account) => {
+                let entry = Entry::new(server.clone(), account.clone());
+                format!("the token of `{account}` in {}", keep.place(&entry))
+            }
+            Source::Environment => source.words(),
+        },
+    ));
     rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect()
 }

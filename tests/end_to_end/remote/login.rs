@@ -1,6 +1,9 @@
 //! Logins: a token in the system's keyring from `login` to `logout`.
 
-use std::path::Path;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tests::provision::{DAY, HOUR, Ran, finish};
 use tests::remote::Proxy;
@@ -52,6 +55,11 @@ impl Desk {
 
     pub(super) fn stored(&self, account: &str) -> Option<String> {
         self.keyring.lookup_of(&format!("latchkey:{}", self.server()), account)
+    }
+
+    /// The list of logins.
+    fn list(&self) -> PathBuf {
+        self.remote.world.folder().with_file_name("home/.config/latchkey/logins.json")
     }
 
     fn whoami(&self) -> serde_json::Value {
@@ -155,7 +163,12 @@ fn a_token_revoked_meanwhile_is_told_with_the_way_back() {
     assert!(ran.stderr.contains(&format!("`provision login --server {}`", desk.server())), "{}", ran.stderr);
     let refused = desk.log_in(&desk.ana, "").exits(1);
     assert!(refused.stderr.contains("nothing was stored"), "{}", refused.stderr);
-    desk.run("logout --yes --revoke").exits(0);
+    // A server that does not accept a token may do so for its address, so nobody can say that it is revoked.
+    let ran = desk.run("logout --yes --revoke").exits(1);
+    assert!(ran.stderr.contains("the token was neither revoked nor removed: `"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("`provision token delete laptop --user ana`"), "{}", ran.stderr);
+    assert_eq!(desk.stored("ana").as_deref(), Some(desk.ana.as_str()));
+    desk.run("logout --yes").exits(0);
     assert_eq!(desk.stored("ana"), None);
     // Whoever cleared the keyring by hand is told too.
     desk.log_in(&desk.bob, "").exits(0);
@@ -163,6 +176,113 @@ fn a_token_revoked_meanwhile_is_told_with_the_way_back() {
     let ran = desk.run("token list").exits(1);
     assert!(ran.stderr.contains("is no longer in the system's keyring"), "{}", ran.stderr);
     desk.run("logout --yes").exits(0);
+}
+
+#[test]
+fn a_token_that_had_expired_is_removed_and_not_said_to_be_revoked() {
+    let Some(desk) = Desk::start() else { return };
+    desk.log_in(&desk.ana, "").exits(0);
+    desk.log_in(&desk.bob, "").exits(0);
+    desk.remote.world.clock(32 * DAY);
+    let listed = desk.run("accounts").exits(0).stdout;
+    assert!(listed.contains("  expired 24 hours ago  "), "{listed}");
+    let told = desk.run("logout --yes --revoke --format json").exits(0).json();
+    assert_eq!((told["revoked"].as_bool(), told["expired"].as_bool()), (Some(false), Some(true)));
+    let told = desk.run("logout --yes --revoke").exits(0);
+    assert!(told.stdout.contains("; `laptop` had expired"), "{}", told.stdout);
+    assert_eq!((desk.stored("ana"), desk.stored("bob")), (None, None));
+}
+
+#[test]
+fn a_login_that_fails_leaves_the_former_one_as_it_was() {
+    let Some(desk) = Desk::start() else { return };
+    desk.log_in(&desk.ana, "").exits(0);
+    let list = desk.list();
+    let whole = std::fs::read(&list).unwrap();
+    let proxy = Proxy::before(&desk.remote.url);
+    // What cannot be stored is not sent.
+    put(&list, b"{");
+    for server in [desk.server(), &proxy.url()] {
+        let words = format!("login --with-token --account ana --server {server}");
+        let ran = desk.remote.world.pipe_in(&[desk.bus()], &words, &desk.bob).exits(1);
+        assert!(ran.stderr.contains("cannot be read as the list of logins"), "{}", ran.stderr);
+    }
+    assert!(proxy.sent().is_empty());
+    assert_eq!(desk.stored("ana").as_deref(), Some(desk.ana.as_str()));
+    // Nor is anything lost where the list breaks while the server is asked.
+    put(&list, &whole);
+    let before = is_answered_after(&desk.remote.url, move || put(&list, b"{"));
+    let login = format!("login --with-token --account ana --server {before}");
+    let (service, pipe) =
+        (format!("latchkey:{before}"), |token: &str| desk.remote.world.pipe_in(&[desk.bus()], &login, token));
+    let ran = pipe(&desk.bob).exits(1);
+    assert!(ran.stderr.contains("nothing was stored"), "{}", ran.stderr);
+    assert_eq!(desk.keyring.lookup_of(&service, "ana"), None);
+    put(&desk.list(), &whole);
+    desk.keyring.store_of(&service, "ana", &desk.ana);
+    let ran = pipe(&desk.bob).exits(1);
+    assert!(ran.stderr.contains("nothing was stored; the login of `ana` is as it was"), "{}", ran.stderr);
+    assert_eq!(desk.keyring.lookup_of(&service, "ana").as_deref(), Some(desk.ana.as_str()));
+}
+
+fn put(list: &Path, bytes: &[u8]) {
+    latchkey_sinks::files::write_atomic(list, bytes, 0o600).unwrap();
+}
+
+/// A server that does something before it answers each request as another server does.
+fn is_answered_after(url: &str, first: impl Fn() + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let behind = url.trim_start_matches("http://").to_owned();
+    std::thread::spawn(move || {
+        for mut connection in listener.incoming().flatten() {
+            first();
+            let mut server = TcpStream::connect(&behind).unwrap();
+            let (mut from, mut to) = (connection.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+            let _ = std::io::copy(&mut server, &mut connection);
+        }
+    });
+    address
+}
+
+#[test]
+fn what_was_revoked_and_not_removed_is_said_to_be_revoked() {
+    let Some(desk) = Desk::start() else { return };
+    let breaks = Arc::new(AtomicBool::new(false));
+    let (list, broken) = (desk.list(), Arc::clone(&breaks));
+    let before = is_answered_after(&desk.remote.url, move || {
+        if broken.load(Ordering::SeqCst) {
+            put(&list, b"{");
+        }
+    });
+    desk.remote.world.pipe_in(&[desk.bus()], &format!("login --with-token --server {before}"), &desk.ana).exits(0);
+    // What could not be removed is not revoked.
+    let whole = std::fs::read(desk.list()).unwrap();
+    put(&desk.list(), b"{");
+    desk.run("logout --yes --revoke").exits(1);
+    assert!(desk.remote.is_valid(&desk.ana));
+    put(&desk.list(), &whole);
+    breaks.store(true, Ordering::SeqCst);
+    let ran = desk.run("logout --yes --revoke").exits(1);
+    assert!(ran.stderr.contains("`laptop` is revoked, but its login was not removed"), "{}", ran.stderr);
+    assert!(!desk.remote.is_valid(&desk.ana));
+}
+
+#[test]
+fn a_login_that_replaces_another_token_says_so_and_that_it_stays_valid() {
+    let Some(desk) = Desk::start() else { return };
+    let made = desk.remote.world.run("token set l2 --user ana --service embedded:latchkey.db").exits(0);
+    let second = made.stdout.trim().to_owned();
+    let _ = desk.told();
+    let first = desk.log_in(&desk.ana, "").exits(0);
+    let again = desk.log_in(&desk.ana, "").exits(0);
+    assert!(!first.stderr.contains("replaces") && !again.stderr.contains("replaces"), "{}", again.stderr);
+    for (token, more, replaced) in [(&second, "", "ana/laptop"), (&desk.bob, "--account ana", "ana/l2")] {
+        let ran = desk.log_in(token, more).exits(0);
+        let warned = format!("this replaces `{replaced}`, which stays valid until ");
+        assert!(ran.stderr.contains(&warned) && ran.stderr.contains("--account NAME"), "{}", ran.stderr);
+    }
 }
 
 #[test]
@@ -190,7 +310,9 @@ fn without_a_keyring_nothing_is_sent_or_stored_and_it_is_said_why() {
     desk.remote.world.pipe_in(&[desk.bus()], &login, &desk.ana).exits(1);
     desk.run("token list").exits(1);
     desk.run("logout --yes").exits(1);
+    desk.run("logout --yes --forget").exits(0);
     assert!(proxy.sent().is_empty());
+    assert!(desk.run("accounts").exits(0).stdout.starts_with("No logins"));
     insta::assert_snapshot!(desk.told());
 }
 
@@ -207,6 +329,8 @@ fn a_file_is_used_only_if_asked_for_and_only_while_nobody_else_can_read_it() {
     assert_eq!(latchkey_sinks::files::mode(&file), Some(0o600));
     let who = world.run("whoami --format json").exits(0).json();
     assert_eq!(who["login"]["from"], "file");
+    let told = world.run("whoami").exits(0).stdout;
+    assert!(told.contains(&format!("the unencrypted file `{}`", file.display())), "{told}");
     std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
     let ran = world.run("whoami").exits(1);
     assert!(ran.stderr.contains("its mode is 0640") && ran.stderr.contains("chmod 600"), "{}", ran.stderr);

@@ -50,6 +50,25 @@ fn every_question_is_asked_and_the_token_is_never_shown() {
 }
 
 #[test]
+fn another_token_of_an_account_is_replaced_only_after_a_yes() {
+    let Some(desk) = Desk::start() else { return };
+    desk.log_in(&desk.ana, "").exits(0);
+    for (answer, code, stored) in [("n", 4, &desk.ana), ("y", 0, &desk.bob)] {
+        let words = format!("login --account ana --server {}", desk.server());
+        let Some(mut terminal) = desk.at_a_terminal(&words) else { return };
+        terminal.wait_for("(not shown): ");
+        terminal.types(&desk.bob);
+        terminal.wait_for("Replace `ana/laptop`, which stays valid until ");
+        terminal.wait_for("? [y/N] ");
+        terminal.types(answer);
+        let (ended, screen) = terminal.end();
+        assert_eq!(ended, Some(code), "{screen}");
+        assert_eq!(screen.contains("the login of `ana` is as it was"), code == 4, "{screen}");
+        assert_eq!(desk.stored("ana").as_ref(), Some(stored));
+    }
+}
+
+#[test]
 fn a_no_a_slip_and_an_empty_line_send_and_store_nothing() {
     let Some(desk) = Desk::start() else { return };
     desk.declare_server();

@@ -44,14 +44,82 @@ fn a_server_that_only_a_manifest_names_gets_no_token_and_no_request() {
 }
 
 #[test]
+fn a_sink_of_a_manifest_never_writes_a_login() {
+    let Some(desk) = Desk::start() else { return };
+    desk.log_in(&desk.ana, "").exits(0);
+    let world = &desk.remote.world;
+    for service in [format!("latchkey:{}", desk.server()), "Latchkey:x".to_owned(), " latchkey:x".to_owned()] {
+        let sink = format!("[sinks.desk]\ntype = \"keyring\"\nservice = \"{service}\"\n");
+        let token = "[tokens.a]\nuser = \"ci\"\npush = [{ sink = \"desk\", name = \"ana\", adopt = true }]\n";
+        world.write("tokens.toml", &format!("manifest = \"evil\"\n{sink}{token}"));
+        let ran = world.run_in(&[desk.bus()], "apply --service embedded:other.db").exits(1);
+        assert!(ran.stderr.contains("names of that form are Latchkey's own logins"), "{}", ran.stderr);
+    }
+    assert_eq!(desk.stored("ana").as_deref(), Some(desk.ana.as_str()));
+}
+
+#[test]
+fn a_server_that_only_the_manifest_of_the_folder_names_is_not_passed_over() {
+    let Some(desk) = Desk::start() else { return };
+    desk.log_in(&desk.ana, "").exits(0);
+    desk.log_in(&desk.bob, "").exits(0);
+    desk.remote.world.write("tokens.toml", &manifest("url = \"https://other.invalid\""));
+    for words in ["logout --yes", "switch"] {
+        let ran = desk.run(words).exits(1);
+        let told = "you are not logged in to `other.invalid`, the server in `";
+        assert!(ran.stderr.contains(told) && ran.stderr.contains("pass `--server HOST`"), "{}", ran.stderr);
+    }
+    assert!(desk.stored("ana").is_some() && desk.stored("bob").is_some());
+    desk.run(&format!("logout --yes --server {}", desk.server())).exits(0);
+    assert!(desk.stored("bob").is_none());
+}
+
+#[test]
+fn without_a_server_in_the_manifest_the_login_is_asked_by_what_needs_no_manifest() {
+    let Some(desk) = Desk::start() else { return };
+    desk.log_in(&desk.ana, "").exits(0);
+    let whole = manifest("url = \"x\"").replace("[service]\nurl = \"x\"\n", "");
+    assert!(!whole.contains("[service]"), "{whole}");
+    desk.remote.world.write("tokens.toml", &whole);
+    assert_eq!(desk.run("whoami --format json").exits(0).json()["user"], "ana");
+    let ran = desk.run("plan").exits(1);
+    assert!(ran.stderr.contains("no service is configured"), "{}", ran.stderr);
+    assert!(ran.stderr.contains(&format!("pass `--service {}`", desk.remote.url)), "{}", ran.stderr);
+}
+
+#[test]
+fn a_variable_names_a_server_as_a_person_does() {
+    let Some(desk) = Desk::start() else { return };
+    let world = &desk.remote.world;
+    let named = [desk.bus(), ("LATCHKEY_URL", desk.server()), ("LATCHKEY_TOKEN", desk.ana.as_str())];
+    assert_eq!(world.run_in(&named, "whoami --format json").exits(0).json()["user"], "ana");
+    world.pipe_in(&named[..2], "login --with-token", &desk.bob).exits(0);
+    assert_eq!(world.run_in(&named[..2], "whoami --format json").exits(0).json()["user"], "bob");
+    for words in ["whoami", "login --with-token", "accounts", "logout --yes"] {
+        let broken = [desk.bus(), ("LATCHKEY_URL", "a b"), ("LATCHKEY_TOKEN", desk.ana.as_str())];
+        let ran = world.run_in(&broken, words);
+        let is_told = ran.stderr.contains("`LATCHKEY_URL` is not the address of a server");
+        assert!(is_told == (words != "accounts"), "{words}: {}", ran.stderr);
+    }
+}
+
+#[test]
 fn the_server_of_the_last_login_gets_no_token_of_the_environment() {
     let Some(desk) = Desk::start() else { return };
     let proxy = Proxy::before(&desk.remote.url);
     let world = &desk.remote.world;
     world.pipe_in(&[desk.bus()], &format!("login --with-token --server {}", proxy.url()), &desk.ana).exits(0);
     let _ = proxy.sent();
-    let ran = world.run_in(&[desk.bus(), ("LATCHKEY_TOKEN", &desk.bob)], "token list").exits(1);
-    assert!(ran.stderr.contains("refusing to send your token"), "{}", ran.stderr);
+    let alone = [desk.bus(), ("LATCHKEY_TOKEN", desk.bob.as_str())];
+    // The variable names no server, so it is for nobody; the login is for this one.
+    assert_eq!(world.run_in(&alone, "whoami --format json").exits(0).json()["user"], "ana");
+    world.write("tokens.toml", &manifest(&format!("url = \"{}\"", proxy.url())));
+    assert_eq!(world.run_in(&alone, "whoami --format json").exits(0).json()["user"], "ana");
+    let sent = proxy.sent();
+    assert!(!sent.is_empty() && sent.iter().all(|sent| sent.head.contains(&desk.ana)), "{sent:?}");
+    world.run_in(&[desk.bus()], "logout --yes").exits(0);
+    let ran = world.run_in(&alone, "whoami").exits(1);
+    assert!(ran.stderr.contains("help: unset `LATCHKEY_TOKEN`"), "{}", ran.stderr);
     assert!(proxy.sent().is_empty());
 }
 
@@ -134,5 +202,25 @@ fn what_is_no_server_or_no_list_is_told_without_harm() {
     for words in ["accounts", "switch", "logout", "whoami", "token list"] {
         let ran = world.run(words).exits(1);
         assert!(ran.stderr.contains("cannot be read as the list of logins"), "{words}: {}", ran.stderr);
+        assert!(ran.stderr.contains("the tokens themselves stay stored"), "{words}: {}", ran.stderr);
     }
+    world.write("tokens.toml", "manifest = 1");
+    std::fs::remove_file(folder.join("logins.json")).unwrap();
+    for words in ["switch", "logout"] {
+        let ran = world.run(words).exits(1);
+        assert!(ran.stderr.contains("pass `--server HOST`"), "{words}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_token_is_taken_as_it_was_copied_and_an_empty_stdin_is_told_as_such() {
+    let Some(desk) = Desk::start() else { return };
+    let empty = desk.log_in("", "").exits(1);
+    assert!(empty.stderr.contains("stdin was empty; nothing was sent or stored"), "{}", empty.stderr);
+    desk.log_in(&format!("Bearer {}", desk.ana), "").exits(0);
+    assert_eq!(desk.stored("ana").as_deref(), Some(desk.ana.as_str()));
+    // A table in the environment is meant for other commands.
+    let table = [desk.bus(), ("LATCHKEY_SERVICE", "embedded:latchkey.db")];
+    desk.remote.world.run_in(&table, "logout --yes").exits(0);
+    assert_eq!(desk.stored("ana"), None);
 }

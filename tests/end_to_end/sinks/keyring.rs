@@ -36,6 +36,18 @@ async fn write(session: Session, name: &str, seen: &Seen) -> Result<Secret, Sink
 }
 
 #[tokio::test]
+async fn a_place_that_is_a_login_of_ours_is_neither_read_nor_written() {
+    let Some(keyring) = PrivateKeyring::start() else { return };
+    let settings = Settings { service: "latchkey:tokens.example.com".to_owned(), allow_ci: true };
+    let sink = Keyring::new(settings, keyring.session());
+    let place = sink.place(&PushDeclaration::plain("desk", "ana")).await.unwrap();
+    for answer in [sink.prepare(&[&place]).await.remove(0), sink.look(&[&place]).await.remove(0).map(drop)] {
+        let error = answer.unwrap_err();
+        assert!(told(&error).contains("one of Latchkey's own logins"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_person_sees_what_it_is_and_programs_find_it_by_their_own_names() {
     let Some(keyring) = PrivateKeyring::start() else { return };
     let secret = write(keyring.session(), "api token", &Seen::Absent).await.unwrap();

@@ -192,6 +192,12 @@ impl PrivateKeyring {
         assert!(self.stored(SERVICE, name, value), "a person's value");
     }
 
+    /// The same under any service.
+    pub fn store_of(&self, service: &str, name: &str, value: &str) {
+        self.clear(service, name);
+        assert!(self.stored(service, name, value), "a person's value");
+    }
+
     /// A person stores another entry of that name, beside the one that is there.
     pub fn store_beside(&self, name: &str, value: &str) {
         let words = ["store", "--label=beside", "service", SERVICE, "username", name, "other", "yes"];

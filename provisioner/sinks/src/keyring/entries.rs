@@ -4,6 +4,14 @@ use zeroize::Zeroizing;
 
 use super::{KeyringError, Question, Session, Settings, Store, WITHIN, confirm};
 
+/// What the services of logins begin with; no sink's does.
+const LOGINS: &str = "latchkey:";
+
+/// Whether a service is, or could be taken for, one of the tool's own logins.
+pub(super) fn is_of_logins(service: &str) -> bool {
+    service.trim().get(..LOGINS.len()).is_some_and(|start| start.eq_ignore_ascii_case(LOGINS))
+}
+
 /// The entries of one service in the keyring of this process's user.
 #[derive(Debug, Clone)]
 pub struct KeyringEntries {
@@ -12,10 +20,10 @@ pub struct KeyringEntries {
 }
 
 impl KeyringEntries {
-    /// The entries of `service`. Nothing is opened yet.
-    pub fn of(service: &str) -> Self {
+    /// The entries of the logins at a server. Nothing is opened yet.
+    pub fn of_logins(server: &str) -> Self {
         // A machine for jobs whose user keeps a login in a keyring has one that lasts.
-        let settings = Settings { service: service.to_owned(), allow_ci: true };
+        let settings = Settings { service: format!("{LOGINS}{server}"), allow_ci: true };
         Self { settings, session: Session { machine: String::new(), in_ci: false, bus: None } }
     }
 
@@ -40,11 +48,11 @@ impl KeyringEntries {
     ///
     /// # Errors
     /// When the keyring is shut, or shows another value than the one that it took.
-    pub async fn set(&self, name: &str, value: &str, label: &str) -> Result<(), KeyringError> {
+    pub async fn set(&self, name: &str, value: &[u8], label: &str) -> Result<(), KeyringError> {
         let (name, value, label) = (name.to_owned(), Zeroizing::new(value.to_owned()), label.to_owned());
         self.ask(Box::new(move |store| {
-            store.set(&name, value.as_bytes(), &label)?;
-            confirm(store, &name, value.as_bytes())
+            store.set(&name, &value, &label)?;
+            confirm(store, &name, &value)
         }))
         .await
     }

@@ -23,7 +23,7 @@ use latchkey::secret::{Digest, Secret};
 use zeroize::Zeroizing;
 
 pub use self::entries::KeyringEntries;
-use self::entries::in_time;
+use self::entries::{in_time, is_of_logins};
 pub(super) use self::facts::Type;
 pub use self::fault::KeyringError;
 #[cfg(target_os = "macos")]
@@ -95,6 +95,12 @@ impl Keyring {
 
     /// The name of an entry of this machine and service.
     fn name(&self, place: &Place) -> Result<String, SinkError> {
+        if is_of_logins(place.part("service").unwrap_or_default()) {
+            return Err(SinkError::Refused {
+                reason: "the place is one of Latchkey's own logins".to_owned(),
+                hint: "declare another `service`".to_owned(),
+            });
+        }
         let machine = place.part("machine").unwrap_or_default();
         if machine != self.session.machine {
             return Err(SinkError::OtherMachine { machine: machine.to_owned() });

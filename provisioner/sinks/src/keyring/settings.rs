@@ -2,7 +2,8 @@
 
 use schemars::JsonSchema;
 
-use crate::reading::{Fields, Reading};
+use super::entries::is_of_logins;
+use crate::reading::{Fault, Fields, Reading, shown};
 
 /// The keyring of this machine's user.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
@@ -20,6 +21,11 @@ impl Settings {
     pub(crate) fn read(mut fields: Fields<'_>, reading: &mut Reading<'_>) -> Option<Self> {
         let faults = reading.faults.len();
         let service = fields.required_text("service", reading);
+        if let Some(found) = service.as_ref().filter(|found| is_of_logins(found.text)) {
+            let message = format!("`{}` cannot be the service of a sink", shown(found.text));
+            let fault = Fault::error("bad-text", found.span.clone(), message);
+            reading.add(fault.hint("names of that form are Latchkey's own logins; choose another one"));
+        }
         let service = service.and_then(|found| reading.one_line("service", 128, &found));
         let allow_ci = fields.boolean("allow_ci", reading).unwrap_or(false);
         fields.finish(reading);

@@ -34,6 +34,9 @@ pub(in crate::commands) struct Logout {
     /// Revoke the token too, so that no copy of it is valid
     #[arg(long, help_heading = SAFETY)]
     pub(in crate::commands) revoke: bool,
+    /// Drop the login from the list only, where its keyring is gone: the token is neither removed nor revoked
+    #[arg(long, conflicts_with = "revoke", help_heading = SAFETY)]
+    pub(in crate::commands) forget: bool,
     /// Log out without asking for confirmation
     #[arg(long, short = 'y', help_heading = SAFETY)]
     pub(in crate::commands) yes: bool,
