@@ -55,7 +55,7 @@ fn what_is_no_token_or_would_be_read_on_the_way_is_sent_nowhere() {
     let cases = [
         ("https://api.invalid", "not-a-token", "`LATCHKEY_TOKEN` is not a Latchkey token"),
         ("https://api.invalid", "", "no token is set for `https://api.invalid`"),
-        ("http://api.invalid", "x", "`LATCHKEY_URL` is not a valid URL"),
+        ("http://api.invalid", "x", "`LATCHKEY_URL` is not the address of a server"),
     ];
     for (url, token, words) in cases {
         let ran = world.run_in(&[("LATCHKEY_URL", url), ("LATCHKEY_TOKEN", token)], "plan").exits(1);
