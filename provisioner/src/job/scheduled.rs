@@ -54,7 +54,8 @@ impl Handler for Scheduled {
             return Ok(Done { outcome: "done", is_good: true, report, ..Done::default() });
         }
         let began = invocation.service.now();
-        let last = invocation.left.saturating_sub(LAST).max(until);
+        // Never before it could end by itself, however little time the function is given.
+        let last = invocation.left.saturating_sub(LAST).max(until + invocation.left.saturating_sub(until) / 2);
         let report = match tokio::time::timeout(last, job.turn()).await {
             Ok(report) => report,
             Err(_) => job.abandoned(began).await,
