@@ -63,6 +63,10 @@ impl Records for Restricted<'_> {
         self.protocol.holders(manifest, wanted).await
     }
 
+    async fn reread(&self, manifest: &ManifestName, token: &Token) -> Result<Token, ServiceError> {
+        self.protocol.reread(manifest, token).await
+    }
+
     async fn origins(&self, manifest: &ManifestName, ids: &[TokenId]) -> Result<Vec<Origin>, ServiceError> {
         self.protocol.origins(manifest, ids).await
     }

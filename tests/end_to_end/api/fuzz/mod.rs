@@ -99,5 +99,6 @@ async fn no_request_makes_the_server_fail() {
     let all: u64 = counts.values().sum();
     println!("{all} requests in {:?}, by status: {counts:?}", started.elapsed());
     let done: u64 = counts.range(200..300).map(|(_, count)| count).sum();
-    assert!(done * 12 > all, "too few requests did anything: {counts:?}");
+    // About one in ten does, more or fewer as the requests fall out.
+    assert!(done * 20 > all, "too few requests did anything: {counts:?}");
 }
