@@ -205,7 +205,8 @@ impl<'a> Page<'a> {
     }
 }
 
-/// What comes of a notice, and whether whoever failed is asked no more. Nobody is given up who was not asked.
+/// What comes of a notice, and whether whoever failed is asked no more. Nobody is given up for whom there was no
+/// time; who failed at another notice of the turn counts as asked.
 fn after(waiting: &Waiting, rest: Rest, progress: &Progress, now: Timestamp) -> (Next, bool) {
     let soon = Next::At(SOON.after(now));
     let failed = !progress.failed.is_empty();
