@@ -189,6 +189,26 @@ install_webhooks() {
   printf '%s' "$WEBHOOKS" >"$folder/installed"
 }
 
+# What drives the page in a browser (`tests/debian.txt` has the browser), and what audits it.
+PAGE_TOOLS=("playwright-core@1.65.1" "axe-core@4.14.1")
+
+install_page_tools() {
+  local root folder wanted
+  root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)" || return
+  folder="$root/target/engines/page"
+  wanted="${PAGE_TOOLS[*]}"
+  if [[ -f "$folder/installed" && "$(<"$folder/installed")" == "$wanted" ]]; then
+    return 0
+  fi
+  if ! command -v npm >/dev/null; then
+    echo "engines: \`npm\` is not installed: the tests of the page in a browser are SKIPPED" >&2
+    return 0
+  fi
+  echo "engines: installing $wanted" >&2
+  rm -rf "$folder" && npm_packages "$folder" "${PAGE_TOOLS[@]}" || return
+  printf '%s' "$wanted" >"$folder/installed"
+}
+
 # A folder, then the packages that go there.
 npm_packages() {
   local folder="$1"
@@ -259,6 +279,8 @@ start_debian() {
   # What `update-alternatives` would name is there under another name.
   file="$(cd "$folder/root" && find . \( -path "*bin/$program" -o -path "*bin/$program.default" \) \
     \( -type f -o -type l \) | head -n 1)" || return
+  # What the package starts wants a folder of settings on the machine; the program does without.
+  [[ "$program" != chromium ]] || file="./usr/lib/chromium/chromium"
   if [[ -z "$file" ]]; then
     echo "engines: no package has \`$program\`, so its tests cannot run" >&2
     return 0
@@ -289,4 +311,5 @@ if [[ "${BASH_SOURCE[0]}" == "$0" ]]; then
   install_checkov
   install_readers
   install_webhooks
+  install_page_tools
 fi

@@ -23,6 +23,8 @@ pub mod moving;
 pub mod mutex;
 pub mod name;
 pub mod notice;
+#[cfg(feature = "api")]
+pub mod page;
 pub mod place;
 pub mod policy;
 pub mod protocol;

@@ -14,6 +14,7 @@ mod functions;
 mod library;
 mod load;
 mod notify;
+mod page;
 mod readme;
 mod remote;
 mod secrets_manager;

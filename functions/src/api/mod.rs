@@ -7,6 +7,7 @@ mod authorize;
 mod body;
 mod callers;
 mod create;
+mod dashboard;
 mod delete;
 mod document;
 mod failure;

@@ -93,7 +93,7 @@ impl Problem {
     }
 
     /// 404: nothing there that the caller may see.
-    pub(super) fn not_found() -> Self {
+    pub(crate) fn not_found() -> Self {
         Self::new(404, "not_found", "not found, or this token is not allowed to see it")
     }
 

@@ -10,10 +10,12 @@ mod events;
 mod extension;
 mod function;
 mod log;
+mod page;
 mod run;
 mod scheduled;
 mod usage;
 mod warnings;
 
+pub use page::page;
 pub use run::{authorize, serve};
 pub use scheduled::{Done, Failed, Handler, Invocation, work};

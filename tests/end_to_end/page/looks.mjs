@@ -1,0 +1,58 @@
+// Every state, as people see it: nothing is cut off, and whoever sees, hears or types it can use it.
+import { mkdirSync } from "node:fs";
+import { assert, audit, base, end, given, open, signIn, visit } from "./browser.mjs";
+
+const STATES = [
+  ["tokens", "#/tokens", "backup-server-eu"], ["token", "#/tokens/ana/admin-laptop", "It may"], ["deleted", "#/tokens?state=deleted", "old-laptop"], ["empty", "#/tokens?state=expired", "No token has expired"],
+  ["new", "#/new?name=invoice-mailer&roles=reader", "will be able to"], ["users", "#/users/bob", "person"], ["roles", "#/roles/writer", "It allows to"], ["manifest", "#/manifests/acme-platform", "Next rotation"],
+  ["everybody", "#/tokens?user=*", "ci@example.com/nightly-report"], ["events", "#/events?user=*", "created the user"], ["settings", "#/settings", "Prefix of new secrets"], ["lost", "#/nowhere", "There is no such page"],
+];
+const PICTURES = { 1280: ["tokens", "token", "new", "secret"], 320: ["token"] };
+if (given.pictures) mkdirSync(given.pictures, { recursive: true });
+
+let audits = 0;
+for (const [width, scheme] of [[320, "light"], [320, "dark"], [768, "light"], [1280, "light"], [1280, "dark"], [2560, "dark"]]) {
+  const page = await open({ width, height: 800, scheme });
+  const seen = async (name) => {
+    await audit(page, `${name} at ${width}, ${scheme}`);
+    audits += 1;
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    assert.ok(over <= 0, `${name} is ${over} px too wide at ${width}`);
+    if (given.pictures && PICTURES[width]?.includes(name)) await page.screenshot({ path: `${given.pictures}/page-${name}${width === 320 ? "-narrow" : ""}-${scheme}.png` });
+  };
+  await page.goto(base);
+  await page.getByLabel("Token").waitFor();
+  await seen("sign-in");
+  await signIn(page, "admin");
+  for (const [name, hash, text] of STATES) {
+    await visit(page, hash, text);
+    await seen(name);
+  }
+  await visit(page, "#/tokens/ana/admin-laptop", "It may");
+  for (const [name, button] of [["edit", "Edit"], ["rotate", "Rotate"], ["delete", "Delete"]]) {
+    await page.locator(".sheet").getByRole("button", { name: button }).click();
+    await page.getByRole("dialog").waitFor();
+    await seen(name);
+    await page.keyboard.press("Escape");
+    await page.waitForFunction(() => !document.querySelector("dialog"));
+  }
+  await page.keyboard.press("?");
+  await seen("keys");
+  await page.keyboard.press("Escape");
+  const name = `at-${width}-${scheme}`;
+  await visit(page, `#/new?name=${name}&roles=reader`, "will be able to");
+  await page.getByRole("button", { name: "Create" }).click();
+  await page.locator("#secret").waitFor();
+  await seen("secret");
+  await page.getByRole("main").getByRole("button", { name: "I have stored it" }).click();
+  await page.getByRole("heading", { name }).waitFor();
+  if (width === 320) {
+    await page.getByRole("button", { name: "Menu" }).click();
+    await page.getByRole("link", { name: "Events" }).waitFor();
+    await seen("menu");
+  }
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+}
+console.log(`${audits} states audited`);
+await end();
