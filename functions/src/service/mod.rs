@@ -166,6 +166,14 @@ impl Service {
         Ok(())
     }
 
+    /// Reads one item, to see whether the table answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn reach(&self) -> Result<(), TableError> {
+        self.table.get(&keys::settings()).await.map(drop)
+    }
+
     /// Whether changes queue notices.
     fn queues_notices(&self) -> bool {
         self.notices.load(Ordering::Relaxed)

@@ -1,6 +1,6 @@
 //! `provision serve`: the HTTP API on this machine.
 
-use std::net::Ipv4Addr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::open::{self, IfMissing};
 use super::schedule::{Schedule, What};
 use crate::output::Printer;
 use crate::plan::Stop;
-use crate::server::{Limits, Server};
+use crate::server::{AccessLog, Certificate, Front, Limits, Proxies, Server};
 use crate::service::Client;
 
 /// How often counted uses are written.
@@ -44,16 +44,24 @@ pub(super) async fn run(printer: Printer, service: Option<String>, arguments: Se
         let stop = Stop::Clock(behind);
         printer.warning(&format!("{stop}; nothing is created, rotated or retired; {}", stop.hint()));
     }
-    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, arguments.port)).await;
-    let listener = listener.map_err(|error| {
-        Fault::new(format!("cannot listen on port {}: {error}", arguments.port))
-            .hint("choose another port with `--port N`")
-    })?;
+    let front = front(&arguments)?;
+    let scheme = if front.certificate.is_some() { "https" } else { "http" };
+    let listener = listen(arguments.address()).await?;
+    let counters = match arguments.metrics {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
     let address = listener.local_addr()?;
-    let server = Server::new(Api::new(operated.clone()), Limits::of_this_process());
+    let server = Server::new(Api::new(operated.clone()), Limits::of_this_process(), front);
     // Now that it listens, whoever reads this line may ask.
-    printer.result(&format!("http://{address}"))?;
-    printer.talk("Serving on this machine only; press Ctrl-C to stop");
+    let base = arguments.base_path.as_ref().map_or("", |base| base.as_str());
+    printer.result(&format!("{scheme}://{address}{base}"))?;
+    let whom = if address.ip().is_loopback() { "on this machine only" } else { "for other machines too" };
+    printer.talk(&format!("Serving {whom}; press Ctrl-C to stop"));
+    if let Some(counters) = counters {
+        printer.talk(&format!("Counters are at http://{}/metrics", counters.local_addr()?));
+        tokio::spawn(server.clone().serve_metrics(counters));
+    }
     let flushing = tokio::spawn(flush(operated.clone()));
     let (ending, told) = tokio::sync::watch::channel(false);
     let interrupting = tokio::spawn(async move {
@@ -67,6 +75,39 @@ pub(super) async fn run(printer: Printer, service: Option<String>, arguments: Se
     let flushed = operated.flush_usage().await;
     flushed.map_err(|error| Fault::new(format!("cannot store the last uses: {error}")))?;
     Ok(Code::Done)
+}
+
+async fn listen(address: SocketAddr) -> Result<tokio::net::TcpListener, Fault> {
+    tokio::net::TcpListener::bind(address).await.map_err(|error| {
+        Fault::new(format!("cannot listen on {address}: {error}")).hint("choose another port with `--port N` or `--listen`")
+    })
+}
+
+/// How callers reach the server. Secrets cross no network in plain text.
+fn front(arguments: &Serve) -> Result<Front, Fault> {
+    let certificate = match (&arguments.tls_cert, &arguments.tls_key) {
+        (Some(certificate), Some(key)) => {
+            Some(Certificate::read(certificate, key).map_err(|error| Fault::new(error.to_string()))?)
+        }
+        _ => None,
+    };
+    let address = arguments.address();
+    if certificate.is_none() && arguments.behind.is_empty() && !address.ip().is_loopback() {
+        let fault = format!("refusing to serve plain HTTP on {address}: tokens would cross the network in plain text");
+        return Err(Fault::new(fault).hint(
+            "pass `--tls-cert FILE --tls-key FILE`, or `--behind CIDR` with the network of a proxy that speaks https",
+        ));
+    }
+    let log = AccessLog::open(arguments.access_log.as_deref());
+    let log = log.map_err(|error| Fault::new(format!("cannot write the access log: {error}")))?;
+    Ok(Front {
+        certificate,
+        proxies: Proxies { networks: arguments.behind.clone(), header: arguments.forwarded },
+        base: arguments.base_path.clone().unwrap_or_default(),
+        pace: arguments.pace,
+        log,
+        ..Front::default()
+    })
 }
 
 /// Rotates what is due of the manifest that `--rotate` names, until it is interrupted.

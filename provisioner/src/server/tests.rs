@@ -36,13 +36,13 @@ impl Scene {
         let new = NewToken::new(TokenKey::new(user, "laptop".parse().unwrap()), Life::Until(None));
         let secret = service.create(&operator, new).await.unwrap().secret.expose().to_owned();
         let (ending, told) = watch::channel(false);
-        Self { server: Server::new(Api::new(Arc::new(service)), limits), secret, ending, told }
+        Self { server: Server::new(Api::new(Arc::new(service)), limits, Front::default()), secret, ending, told }
     }
 
     /// A connection, to which no more than `buffer` bytes are sent before they are read.
     fn connect(&self, buffer: usize) -> (DuplexStream, tokio::task::JoinHandle<()>) {
         let (near, far) = tokio::io::duplex(buffer);
-        let attended = self.server.clone().attend(far, ([127, 0, 0, 1], 1).into(), self.told.clone());
+        let attended = self.server.clone().attend(std::future::ready(Ok(far)), ([127, 0, 0, 1], 1).into(), self.told.clone());
         (near, tokio::spawn(attended))
     }
 

@@ -5,6 +5,7 @@ mod notices;
 mod people;
 mod publish;
 mod runs;
+mod serve;
 mod tokens;
 
 use std::path::PathBuf;
@@ -14,9 +15,10 @@ use clap::{Args, Parser, Subcommand};
 
 pub(super) use logins::{Login, Logout, Switch};
 pub(super) use notices::{Notify, Settings};
-pub(super) use people::{Bootstrap, Copy, ManifestCommand, ManifestGrant, Role, Serve, User, UserSet};
+pub(super) use people::{Bootstrap, Copy, ManifestCommand, ManifestGrant, Role, User, UserSet};
 pub(super) use publish::Publish;
 pub(super) use runs::{Allow, Apply, Check, ClockFlag, Doctor, Plan, PlanFlags, Rotate, RunFlags, Status};
+pub(super) use serve::Serve;
 pub(super) use tokens::{Token, TokenSet};
 
 use crate::output::Format;
@@ -197,6 +199,8 @@ pub(super) enum Command {
 
 Examples:
   provision serve --port 8080
+  provision serve --listen 0.0.0.0:8443 --tls-cert chain.pem --tls-key key.pem
+  provision serve --listen 10.0.0.5:8787 --behind 10.0.0.0/24 --base-path /tokens
   provision serve --rotate tokens.toml --every 30m")]
     Serve(Serve),
     /// Generate shell completions

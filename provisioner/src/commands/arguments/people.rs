@@ -9,7 +9,7 @@ use latchkey::name::{ManifestName, NamePattern, RoleName, TokenName, UserName};
 use latchkey::role::Permission;
 
 use super::{Allow, ClockFlag, Form, OUTPUT, SAFETY};
-use crate::commands::schedule::interval;
+
 
 #[derive(Debug, Subcommand)]
 pub(in crate::commands) enum User {
@@ -240,21 +240,4 @@ pub(in crate::commands) struct Copy {
     pub(in crate::commands) to: String,
     #[command(flatten)]
     pub(in crate::commands) form: Form,
-}
-
-#[derive(Debug, Args)]
-pub(in crate::commands) struct Serve {
-    /// Port on this machine; 0 picks a free one
-    #[arg(long, default_value_t = 8787)]
-    pub(in crate::commands) port: u16,
-    /// Also rotate what is due of this manifest
-    #[arg(long, value_name = "FILE")]
-    pub(in crate::commands) rotate: Option<PathBuf>,
-    /// Interval of `--rotate`
-    #[arg(long, value_name = "DURATION", value_parser = interval, default_value = "1h", requires = "rotate")]
-    pub(in crate::commands) every: Seconds,
-    #[command(flatten)]
-    pub(in crate::commands) allow: Allow,
-    #[command(flatten)]
-    pub(in crate::commands) clock: ClockFlag,
 }
