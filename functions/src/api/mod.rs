@@ -30,6 +30,7 @@ mod request;
 mod roles;
 mod routes;
 mod rows;
+mod settings;
 mod versions;
 pub mod wire;
 

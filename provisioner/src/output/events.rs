@@ -1,6 +1,5 @@
 //! Audit events, as people and programs read them: the same wherever they are listed.
 
-use jiff::tz::TimeZone;
 use latchkey::service::Event;
 use serde_json::{Value, json};
 
@@ -13,10 +12,9 @@ pub const SERVICE: &str = ":roles";
 pub fn events(events: &[Event]) -> String {
     let mut rows: Vec<Vec<String>> = vec![["AT", "EVENT", "OF", "BY", "FROM", "DETAIL"].map(str::to_owned).to_vec()];
     rows.extend(events.iter().map(|event| {
-        let at = event.at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S").to_string();
         let or_none = |text: Option<&str>| text.unwrap_or("-").to_owned();
         vec![
-            at,
+            format!("{:.0}", event.at),
             event.action.clone(),
             subject(event).unwrap_or_else(|| "-".to_owned()),
             event.actor.clone(),
