@@ -60,12 +60,18 @@ request 200 GET "/v1/users/ci@example.com/tokens/nightly-report/events?id=$id"
 request 200 GET /v1/users/ci@example.com/usage
 request 200 GET /v1/events
 
+# What the deployment decides for all.
+request 200 GET /v1/settings
+request 200 PATCH /v1/settings '{"max_tokens": 20}'
+request 200 PATCH /v1/settings '{"max_tokens": 10}'
+
 # What a manifest is allowed to grant, and the lease of a run.
 request 200 PUT /v1/manifests/acme-platform/grant \
   '{"permissions": ["documents:read"], "roles": ["documents-reader"], "users": ["ci@example.com"]}'
 request 200 PUT /v1/manifests/acme-platform/lease '{"holder": "requests"}'
 request 204 PUT /v1/manifests/acme-platform '{"applied": {"revision": 1}}'
 request 200 GET /v1/manifests/acme-platform
+request 200 GET /v1/manifests
 
 # What the scheduled job rotates it by: a number, the tokens, then the sinks; and withdrawn again.
 request 200 POST /v1/manifests/acme-platform/publication '{"revision": 1}'

@@ -1,5 +1,7 @@
 //! What a deployment decides for all its users.
 
+mod change;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -7,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::bounds::{BoundsError, check_receivers};
 use crate::lifetime::{EXPIRY_DEFAULT, EXPIRY_MAX, Seconds};
 use crate::secret::Prefix;
+
+pub use change::{LIFE_MIN, MAX_TOKENS_MAX, NAME_MAX, OLDER_PREFIXES_MAX, PolicyChange, PolicyError};
 
 /// The settings of one deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +30,8 @@ pub struct Policy {
     pub name_max: usize,
     /// Who is told of changes.
     pub notices: Notices,
+    /// Counts changes.
+    pub revision: u64,
 }
 
 /// Whether notices are queued, and who gets those of every token.
@@ -52,6 +58,13 @@ impl Notices {
     }
 }
 
+impl Policy {
+    /// Whether secrets may start with a prefix.
+    pub fn accepts(&self, prefix: &str) -> bool {
+        self.prefix.as_str() == prefix || self.older_prefixes.iter().any(|older| older.as_str() == prefix)
+    }
+}
+
 impl Default for Policy {
     fn default() -> Self {
         Self {
@@ -62,6 +75,7 @@ impl Default for Policy {
             expiry_max: EXPIRY_MAX,
             name_max: 64,
             notices: Notices::default(),
+            revision: 0,
         }
     }
 }

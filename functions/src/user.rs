@@ -39,6 +39,16 @@ pub struct User {
     /// While true none of the user's tokens is valid and none can be created.
     #[serde(default)]
     pub suspended: bool,
+    /// Since when the user is suspended, as far as that was noted.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "jiff::fmt::serde::timestamp::millisecond::optional"
+    )]
+    pub suspended_at: Option<Timestamp>,
+    /// Who suspended the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended_by: Option<String>,
     /// The limit of active tokens; the policy's default when `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u32>,

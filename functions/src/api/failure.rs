@@ -8,7 +8,8 @@ use crate::lifetime::Contradiction;
 use crate::moving::MoveError;
 use crate::protocol::VersionError;
 use crate::service::{
-    ChangeError, CreateError, Denied, EditError, GrantError, LeaseError, NoteError, PublishError, RoleError, UserError,
+    ChangeError, CreateError, Denied, EditError, GrantError, LeaseError, NoteError, PublishError, RoleError,
+    SettingsError, UserError,
 };
 use crate::table::TableError;
 
@@ -264,6 +265,20 @@ impl From<GrantError> for Problem {
             GrantError::TooLarge => Self::field("", detail),
             GrantError::Denied(denied) => denied.into(),
             GrantError::Table(error) => error.into(),
+        }
+    }
+}
+
+impl From<SettingsError> for Problem {
+    fn from(error: SettingsError) -> Self {
+        let detail = error.to_string();
+        match error {
+            SettingsError::Revision { wanted, found } => {
+                Self::new(412, "precondition_failed", detail).with("wanted", wanted).with("revision", found)
+            }
+            SettingsError::Rule(error) => Self::field(format!("/{}", error.setting()), detail),
+            SettingsError::Denied(denied) => denied.into(),
+            SettingsError::Table(error) => error.into(),
         }
     }
 }

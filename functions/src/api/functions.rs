@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use super::document::Document;
 use super::routes::Route;
-use super::{create, dashboard, delete, history, introspect, list, manifests, me, openapi, publication, roles, versions};
+use super::{
+    create, dashboard, delete, history, introspect, list, manifests, me, openapi, publication, roles, settings, versions,
+};
 
 /// A function of the service: a name, and routes with their handlers. A binary that names one holds no other's handlers.
 #[derive(Clone, Copy)]
@@ -48,8 +50,8 @@ functions! {
     LIST = "list" [list, history, me, openapi];
     /// Revokes tokens.
     DELETE = "delete" [delete];
-    /// Edits tokens and their roles, and manages roles and users.
-    ROLES = "roles" [roles];
+    /// Edits tokens and their roles, and manages roles, users and settings.
+    ROLES = "roles" [roles, settings];
     /// Stages, announces, promotes and retires versions.
     VERSIONS = "versions" [versions];
     /// What a declarative run needs: the tokens, grant, lease and publication of its manifest.

@@ -13,8 +13,8 @@ use super::replies::{Json, NoContent};
 use super::request::RoutedRequest;
 use super::rows::routes;
 use super::wire::{
-    ClockBehindEntry, Confirm, Confirmed, HOLDER, LeaseRecord, LookUp, LookedUp, ManifestTokens, ManifestView,
-    PutGrant, PutManifest, RoleRecord, TakeLease, TokenRecord, UserRecord,
+    ClockBehindEntry, Confirm, Confirmed, HOLDER, LeaseRecord, LookUp, LookedUp, ManifestEntry, ManifestList,
+    ManifestTokens, ManifestView, PutGrant, PutManifest, RoleRecord, TakeLease, TokenRecord, UserRecord,
 };
 use crate::name::{ManifestName, UserName};
 use crate::secret::{Digest, TokenId};
@@ -22,6 +22,10 @@ use crate::service::{Grant, Origin};
 use crate::token::{Token, TokenKey, TokenState};
 
 routes! {
+    listManifests: GET "/v1/manifests" => Api::list_manifests {
+        summary: "Lists manifests: what was applied, published and rotated last",
+        problems: [403],
+    }
     showManifest: GET "/v1/manifests/{manifest}" => Api::show_manifest {
         summary: "Shows a manifest: its revision, grant, lease and publication",
         problems: [404],
@@ -57,6 +61,16 @@ routes! {
 }
 
 query! {
+    /// A page of manifests.
+    PageOfManifests {
+        /// The maximum number of entries on a page.
+        limit: Given<Limit<LIST_MAX>>,
+        /// `next` of the previous page.
+        cursor: Given<ManifestName>,
+    }
+}
+
+query! {
     /// A page of a manifest's tokens.
     Paging {
         /// The maximum number of entries on a page.
@@ -74,6 +88,8 @@ query! {
     }
 }
 
+/// The longest page of manifests: each takes a count.
+const LIST_MAX: i32 = 50;
 /// The longest page of a manifest's tokens.
 const PAGE_MAX: i32 = 500;
 /// The longest name of a run that takes a lease.
@@ -81,6 +97,19 @@ const HOLDER_MAX: usize = 64;
 const HOLDER_RULE: &str = "is 1 to 64 visible ASCII characters";
 
 impl Api {
+    async fn list_manifests(
+        &self,
+        asked: &RoutedRequest<'_, (), PageOfManifests>,
+    ) -> Result<Json<ManifestList>, Problem> {
+        asked.caller().may_list_manifests()?;
+        let after = asked.given.cursor.read("is not a cursor from an earlier page")?;
+        let page = self.service.manifest_page(asked.given.limit.or(LIST_MAX)?, after.as_ref()).await?;
+        Ok(Json::new(ManifestList {
+            manifests: page.manifests.into_iter().map(ManifestEntry::from).collect(),
+            next: page.next,
+        }))
+    }
+
     async fn manifest_tokens(
         &self,
         asked: &RoutedRequest<'_, ManifestName, Paging>,

@@ -31,6 +31,7 @@ mod request;
 mod roles;
 mod routes;
 mod rows;
+mod settings;
 mod versions;
 pub mod wire;
 

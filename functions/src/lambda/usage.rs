@@ -2,7 +2,7 @@
 //!
 //! The first use of a version in 15 minutes and, once in [`EVERY`], the counts are written after the reply is out and
 //! before the process may be frozen, and all of them when it ends. A process that is killed without a word loses the
-//! counts of its last [`EVERY`] of work, and no first use. As often, it reads again whether changes queue notices.
+//! counts of its last [`EVERY`] of work, and no first use. As often, it reads the settings again.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -35,7 +35,7 @@ impl Flushes {
             if due {
                 service.flush_usage().await?;
                 if self.0.replace(Some(Instant::now())).is_some() {
-                    service.reread_notices().await?;
+                    service.reread_settings().await?;
                 }
             }
             Ok(())

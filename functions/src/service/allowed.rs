@@ -25,14 +25,14 @@ pub(super) fn not_by_manifest(permissions: &Permissions) -> Option<&Permission> 
 impl Service {
     /// Whether policy allows a name so long.
     pub(super) fn check_length(&self, name: &TokenName) -> Result<(), CreateError> {
-        let most = self.policy.name_max;
+        let most = self.policy().name_max;
         if name.as_str().len() > most { Err(CreateError::NameTooLong(most)) } else { Ok(()) }
     }
 
     /// What an expiry may be: in the future, and no later than policy allows.
     pub(super) fn check_expiry(&self, wanted: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, CreateError> {
-        let expiry = wanted.unwrap_or_else(|| self.policy.expiry_default.after(now));
-        let max = self.policy.expiry_max;
+        let expiry = wanted.unwrap_or_else(|| self.policy().expiry_default.after(now));
+        let max = self.policy().expiry_max;
         if expiry <= now {
             return Err(CreateError::ExpiryInPast(expiry));
         }
@@ -59,7 +59,7 @@ impl Service {
 
     /// Whether policy allows versions that live so long.
     pub(super) fn check_life(&self, terms: Terms) -> Result<(), CreateError> {
-        let max = self.policy.expiry_max;
+        let max = self.policy().expiry_max;
         if terms.expires_in > max {
             return Err(CreateError::ExpiryTooLate { max, until: max.after(self.now()) });
         }

@@ -238,7 +238,7 @@ impl Service {
     ) -> Result<(Token, Secret), CreateError> {
         let now = self.now();
         let id = id.map_or_else(|| TokenId::mint(&*self.entropy), Ok)?;
-        let secret = Secret::mint(&self.policy.prefix, &id, &*self.entropy)?;
+        let secret = Secret::mint(&self.policy().prefix, &id, &*self.entropy)?;
         let (expires_at, managed_by, terms) = match &new.life {
             Life::Until(wanted) => {
                 let mut end = self.check_expiry(*wanted, now)?;
@@ -279,7 +279,7 @@ impl Service {
         item.insert(SWEPT.to_owned(), AttributeValue::N(user.revision.to_string()));
         Verification::set_person(&mut item, user);
         transaction.add(Write::Put { item, how: Put::New });
-        let max = user.max_tokens.unwrap_or(self.policy.max_tokens);
+        let max = user.max_tokens.unwrap_or(self.policy().max_tokens);
         let mut update = Update::default();
         update.add("active", 1);
         let (active, revision) = (update.name("active"), update.name("revision"));

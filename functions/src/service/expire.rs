@@ -17,7 +17,7 @@ impl Service {
             return Ok(());
         }
         let Some(user) = self.user(&key.user).await? else { return Ok(()) };
-        let max = user.max_tokens.unwrap_or(self.policy.max_tokens);
+        let max = user.max_tokens.unwrap_or(self.policy().max_tokens);
         if user.active < max {
             return Ok(());
         }

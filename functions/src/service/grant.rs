@@ -112,9 +112,18 @@ impl Service {
         for race in 0..RACE_RETRIES {
             let old = self.manifest(name).await?;
             let revision = old.as_ref().map_or(0, |old| old.revision) + 1;
-            let applied = old.as_ref().and_then(|old| old.applied);
-            let grant = Grant { at: Some(self.now()), ..grant.clone() };
-            let new = ManifestRecord { name: name.clone(), applied, grant: Some(grant), revision };
+            let grant = Some(Grant { at: Some(self.now()), ..grant.clone() });
+            let new = match &old {
+                Some(old) => ManifestRecord { grant, revision, ..old.clone() },
+                None => ManifestRecord {
+                    name: name.clone(),
+                    applied: None,
+                    applied_at: None,
+                    applied_by: None,
+                    grant,
+                    revision,
+                },
+            };
             let event = Event::on_role(caller, "manifest.grant", &detail, self.now());
             if self.save_manifest(old.as_ref(), &new, &event).await? {
                 return Ok(new);

@@ -40,11 +40,11 @@ impl Service {
     /// When the table does not answer. Callers must fail closed.
     pub async fn introspect(&self, caller: Presented<'_>, subject: Presented<'_>) -> Result<Introspection, TableError> {
         let (caller_from, subject_from) = (caller.from, subject.from);
-        let caller = match self.read_secret(caller.secret) {
+        let caller = match self.read_secret(caller.secret).await? {
             Ok(secret) => secret,
             Err(invalid) => return Ok(Introspection { caller: Verdict::Invalid(invalid), subject: None }),
         };
-        let subject = self.read_secret(subject.secret);
+        let subject = self.read_secret(subject.secret).await?;
         let mut wanted = vec![keys::verification(&caller.token_id())];
         wanted.extend(subject.as_ref().ok().map(|secret| keys::verification(&secret.token_id())));
         let items = self.table.get_many(&wanted).await?;

@@ -1,6 +1,7 @@
 //! Manifests: what a plan needs about their tokens.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::verify::Verification;
@@ -20,6 +21,16 @@ pub struct ManifestRecord {
     /// The highest revision that was applied, where the applier gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<u64>,
+    /// When it was applied last with something to change, as far as that was noted.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "jiff::fmt::serde::timestamp::millisecond::optional"
+    )]
+    pub applied_at: Option<Timestamp>,
+    /// Who applied it then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_by: Option<String>,
     /// What it may grant, when an admin has set it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<Grant>,
@@ -134,7 +145,7 @@ impl Service {
         self.table.get(&keys::manifest(name)).await?.map(decode).transpose()
     }
 
-    /// Notes that a revision of a manifest is about to be applied; never goes back.
+    /// Notes that a manifest is about to be applied, by whom, and at which revision; the revision never goes back.
     ///
     /// # Errors
     /// When the caller does not run the manifest, or the table cannot be written.
@@ -162,14 +173,20 @@ impl Service {
         applied: Option<u64>,
     ) -> Result<bool, TableError> {
         let old = self.manifest(name).await?;
-        if old.as_ref().is_some_and(|old| old.applied >= applied) {
-            return Ok(true);
-        }
+        let now = self.now();
         let revision = old.as_ref().map_or(0, |old| old.revision) + 1;
         let grant = old.as_ref().and_then(|old| old.grant.clone());
-        let new = ManifestRecord { name: name.clone(), applied, grant, revision };
+        let highest = applied.max(old.as_ref().and_then(|old| old.applied));
+        let new = ManifestRecord {
+            name: name.clone(),
+            applied: highest,
+            applied_at: Some(now),
+            applied_by: Some(caller.actor.clone()),
+            grant,
+            revision,
+        };
         let detail = applied.map_or_else(|| format!("{name}"), |applied| format!("{name} at revision {applied}"));
-        self.save_manifest(old.as_ref(), &new, &Event::on_role(caller, "manifest.apply", &detail, self.now())).await
+        self.save_manifest(old.as_ref(), &new, &Event::on_role(caller, "manifest.apply", &detail, now)).await
     }
 
     /// False when somebody else changed it meanwhile.

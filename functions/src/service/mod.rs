@@ -20,12 +20,14 @@ mod grant;
 mod introspect;
 mod lease;
 mod list;
+mod manifest_list;
 mod manifests;
 mod notices;
 mod permissions;
 mod publication;
 mod rights;
 mod roles;
+mod settings;
 mod tell;
 mod turns;
 mod usage;
@@ -35,7 +37,6 @@ mod versions;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 
@@ -51,6 +52,7 @@ pub use grant::{GRANT_MAX, Grant, GrantError};
 pub use introspect::{Introspection, Presented};
 pub use lease::{LEASE, Lease, LeaseError};
 pub use list::TokenPage;
+pub use manifest_list::{ManifestPage, ManifestSummary};
 pub use manifests::{ManagedPage, ManifestRecord, NoteError, Origin};
 pub use publication::{
     PUBLISHED_PUSH_MAX, PUBLISHED_ROWS, PUBLISHED_SINKS_MAX, Publication, PublishError, PublishedPage, PublishedRow,
@@ -58,6 +60,7 @@ pub use publication::{
 };
 pub use rights::{Denied, Visibility};
 pub use roles::{Role, RoleError};
+pub use settings::{SETTINGS_AGE, SettingsError};
 pub use turns::{DriftPosition, ManifestTurn, NoteTurnError, TROUBLES_KEPT, Turn, TurnTrouble};
 pub use usage::UsageDay;
 pub use users::{UserChange, UserError};
@@ -67,8 +70,7 @@ pub use versions::{Announced, Issued};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::mutex::Mutex;
-use crate::policy::Policy;
-use crate::table::{Table, TableError, decode, encode, keys, with_key};
+use crate::table::{Table, TableError, with_key};
 
 /// Who asks: `operator:<OS user>` or `<user>/<token>`, from where, and with which rights.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,9 +95,7 @@ pub struct Service {
     table: Table,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    policy: Policy,
-    /// Whether changes queue notices, as the settings had it when they were read last.
-    notices: AtomicBool,
+    settings: settings::SettingsRead,
     process: String,
     roles: permissions::RolesRead,
     refusals: audit::Refusals,
@@ -113,21 +113,16 @@ impl Service {
     /// # Errors
     /// When the table cannot be read.
     pub async fn open(table: Table, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Self, TableError> {
-        let policy = match table.get(&keys::settings()).await? {
-            Some(item) => decode(item)?,
-            None => Policy::default(),
-        };
+        let settings = settings::SettingsRead::of(settings::stored(&table).await?, clock.now());
         let mut process = [0_u8; 6];
         entropy.fill(&mut process).map_err(|error| TableError::Unreachable(error.to_string()))?;
         let process = crate::secret::Digest::of(&process).fingerprint().to_string();
         let (roles, usage) = (permissions::RolesRead::default(), Mutex::default());
-        let notices = AtomicBool::new(policy.notices.on);
         Ok(Self {
             table,
             clock,
             entropy,
-            policy,
-            notices,
+            settings,
             process,
             roles,
             refusals: audit::Refusals::default(),
@@ -136,52 +131,12 @@ impl Service {
         })
     }
 
-    /// Replaces the deployment's settings.
-    ///
-    /// # Errors
-    /// When the table cannot be written, or a receiver of notices is beyond the bounds.
-    pub async fn set_policy(&mut self, policy: Policy) -> Result<(), TableError> {
-        crate::bounds::check_receivers(&policy.notices.receivers)
-            .map_err(|error| TableError::Invalid(error.to_string()))?;
-        let mut update = crate::table::Update::default();
-        for (name, value) in encode(&policy)? {
-            update.set(&name, value);
-        }
-        let key = update.name(keys::PK);
-        let condition = format!("attribute_exists({key}) OR attribute_not_exists({key})");
-        self.table.update(&keys::settings(), update, &condition).await?;
-        self.notices.store(policy.notices.on, Ordering::Relaxed);
-        self.policy = policy;
-        Ok(())
-    }
-
-    /// Reads again whether changes queue notices: a process that runs for days calls it every minute or so, as a receiver
-    /// may be set meanwhile. What else the settings say is as it was when the service was opened.
-    ///
-    /// # Errors
-    /// When the table cannot be read.
-    pub async fn reread_notices(&self) -> Result<(), TableError> {
-        let settings: Option<Policy> = self.table.get(&keys::settings()).await?.map(decode).transpose()?;
-        self.notices.store(settings.is_some_and(|policy| policy.notices.on), Ordering::Relaxed);
-        Ok(())
-    }
-
     /// Reads one item, to see whether the table answers.
     ///
     /// # Errors
     /// When it does not.
     pub async fn reach(&self) -> Result<(), TableError> {
         self.table.get(&keys::settings()).await.map(drop)
-    }
-
-    /// Whether changes queue notices.
-    fn queues_notices(&self) -> bool {
-        self.notices.load(Ordering::Relaxed)
-    }
-
-    /// The deployment's settings.
-    pub fn policy(&self) -> &Policy {
-        &self.policy
     }
 
     /// The table below.

@@ -63,12 +63,13 @@ pub enum Denied {
     Outlives(Timestamp),
     /// It would widen a role or a grant for good, by a token that is bound to networks.
     #[error(
-        "this token is bound to `allowed_ips`, and only a token without them is allowed to widen a role or a grant"
+        "this token is bound to `allowed_ips`, and only a token without them is allowed to widen a role or a grant, or to change \
+         settings"
     )]
     Bound,
     /// It would widen a role or a grant for good, by a token that ends soon.
     #[error(
-        "this token expires at {0:.0}, and only a token that is valid for another day is allowed to widen a role or a grant"
+        "this token expires at {0:.0}, and only a token that is valid for another day is allowed to widen a role or a grant, or to change settings"
     )]
     Brief(Timestamp),
     /// A manifest's grant does not cover it.
@@ -217,6 +218,29 @@ impl Caller {
     /// [`Denied::Lacks`].
     pub fn may_read_events(&self) -> Result<(), Denied> {
         self.must_have("admin:audit")
+    }
+
+    /// Demands that the caller may read the deployment's settings, which name who is told of what.
+    ///
+    /// # Errors
+    /// [`Denied::Lacks`].
+    pub fn may_read_settings(&self) -> Result<(), Denied> {
+        self.must_have("admin:settings")
+    }
+
+    /// Demands that the caller may change the deployment's settings: they hold for everybody, and outlive every token.
+    pub(super) fn may_change_settings(&self, now: Timestamp) -> Result<(), Denied> {
+        self.must_have("admin:settings")?;
+        self.may_widen(now)
+    }
+
+    /// Demands that the caller may list all manifests: who may read each of them.
+    ///
+    /// # Errors
+    /// [`Denied::Lacks`].
+    pub fn may_list_manifests(&self) -> Result<(), Denied> {
+        let all = self.has("manifests-read:*") || self.has("manifests:*");
+        if all { Ok(()) } else { self.must_have("admin:roles") }
     }
 
     /// Demands that the caller may ask about others' secrets.

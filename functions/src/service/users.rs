@@ -125,7 +125,7 @@ impl Service {
         for race in 0..RACE_RETRIES {
             let old = self.user(name).await?;
             let counted = self.admit_user(caller, old.as_ref(), name, change).await?;
-            let mut new = changed_user(old.as_ref(), name, change, self.now())?;
+            let mut new = changed_user(old.as_ref(), name, change, (&caller.actor, self.now()))?;
             if old.is_none() {
                 new.former = self.former(name).await?;
             }

@@ -211,7 +211,7 @@ impl Service {
     /// # Errors
     /// When the table does not answer: neither valid nor not valid. Callers must fail closed.
     pub async fn verify(&self, presented: &str, from: Option<IpAddr>) -> Result<Verdict, TableError> {
-        let secret = match self.read_secret(presented) {
+        let secret = match self.read_secret(presented).await? {
             Ok(secret) => secret,
             Err(invalid) => return Ok(Verdict::Invalid(invalid)),
         };
@@ -219,14 +219,13 @@ impl Service {
         self.verdict(item, &secret, from).await
     }
 
-    /// What can be told of a secret without the table.
-    pub(super) fn read_secret(&self, presented: &str) -> Result<Secret, Invalid> {
-        let secret = Secret::parse(presented)?;
-        let known = |prefix: &crate::secret::Prefix| prefix.as_str() == secret.prefix();
-        if !known(&self.policy.prefix) && !self.policy.older_prefixes.iter().any(known) {
-            return Err(Invalid::Prefix);
-        }
-        Ok(secret)
+    /// What can be told of a secret without its record.
+    pub(super) async fn read_secret(&self, presented: &str) -> Result<Result<Secret, Invalid>, TableError> {
+        let secret = match Secret::parse(presented) {
+            Ok(secret) => secret,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        Ok(if self.knows_prefix(secret.prefix()).await? { Ok(secret) } else { Err(Invalid::Prefix) })
     }
 
     /// What a secret is, by its verification item.

@@ -46,7 +46,7 @@ impl Service {
     pub async fn stage(&self, caller: &Caller, token: &TokenRef) -> Result<Issued, ChangeError<VersionError>> {
         self.check_clock().await?;
         let entropy = |error: EntropyError| ChangeError::Table(TableError::Unreachable(error.to_string()));
-        let secret = Secret::mint(&self.policy.prefix, &token.id, &*self.entropy).map_err(entropy)?;
+        let secret = Secret::mint(&self.policy().prefix, &token.id, &*self.entropy).map_err(entropy)?;
         let digest = secret.digest();
         let (token, number) = self
             .change(caller, token, (Gain::Version, By::Anybody), "version.stage", |token| {

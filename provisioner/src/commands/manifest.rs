@@ -1,9 +1,9 @@
-//! `provision manifest`: what manifests are allowed to grant.
+//! `provision manifest`: what is known of manifests, and what they are allowed to grant.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use latchkey::api::wire::ManifestView;
+use latchkey::api::wire::{JobSummary, ManifestEntry, ManifestView};
 use latchkey::entry::EntryPattern;
 use latchkey::service::{GRANT_MAX, Grant, NEW_MAX};
 use latchkey_sinks::plural::count;
@@ -30,11 +30,24 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Manife
                 grant.entries.extend(entries(printer, &client, manifest).await?);
             }
             let name = wanted.name;
+            let old = client.manifest(&name).await?.and_then(|view| view.grant);
             client.set_grant(&name, &grant).await?;
+            let changed = old.as_ref().map(|old| differences(old, &grant));
             if printer.format == Format::Json {
-                printer.json(&json!({ "manifest": name, "grant": as_json(&grant) }))?;
+                printer.json(&json!({ "manifest": name, "grant": as_json(&grant), "changed": changed }))?;
             } else {
                 printer.result(&format!("`{name}` may now grant: {}", words(&grant)))?;
+                let changed = changed.unwrap_or_default();
+                changed.iter().try_for_each(|line| printer.result(&format!("  {line}")))?;
+            }
+        }
+        ManifestCommand::List { .. } => {
+            let client = open::nearest(service, IfMissing::Fail).await?;
+            let manifests = client.all_manifests().await?;
+            if printer.format == Format::Json {
+                printer.json(&json!({ "manifests": manifests }))?;
+            } else {
+                printer.block(&if manifests.is_empty() { "No manifests".to_owned() } else { listed(&manifests) })?;
             }
         }
         ManifestCommand::Show { name, .. } => {
@@ -48,6 +61,8 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Manife
                 printer.json(&json!({
                     "manifest": name,
                     "applied": view.applied,
+                    "applied_at": view.applied_at,
+                    "applied_by": view.applied_by,
                     "grant": view.grant.as_ref().map(as_json),
                     "publication": view.publication,
                     "lease": lease,
@@ -58,6 +73,75 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Manife
         }
     }
     Ok(Code::Done)
+}
+
+/// Manifests as columns.
+fn listed(manifests: &[ManifestEntry]) -> String {
+    let head = ["MANIFEST", "REVISION", "TOKENS", "LAST APPLY", "BY", "PUBLISHED", "LAST JOB", "GRANT"];
+    let mut rows: Vec<Vec<String>> = vec![head.map(str::to_owned).to_vec()];
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    rows.extend(manifests.iter().map(|manifest| {
+        let published = manifest.publication.as_ref();
+        vec![
+            manifest.name.to_string(),
+            or_none(manifest.applied.map(|applied| applied.to_string())),
+            manifest.tokens.to_string(),
+            match &manifest.lease {
+                Some(held) => format!("now, by {}", held.by),
+                None => or_none(manifest.applied_at.map(minute)),
+            },
+            or_none(manifest.applied_by.clone()),
+            or_none(published.map(|published| {
+                let tokens = count(published.tokens, "token");
+                format!("{}, {tokens}", minute(published.published))
+            })),
+            or_none(manifest.job.as_ref().map(turn)),
+            if manifest.granted { "set" } else { "none" }.to_owned(),
+        ]
+    }));
+    table(&rows)
+}
+
+/// What the scheduled job did last.
+fn turn(job: &JobSummary) -> String {
+    let mut parts = vec![format!("{} rotated", job.rotated)];
+    if job.failed > 0 {
+        parts.push(format!("{} failed", job.failed));
+    }
+    if job.waiting > 0 {
+        parts.push(format!("{} waiting", job.waiting));
+    }
+    if job.skipped > 0 {
+        parts.push(format!("{} skipped", job.skipped));
+    }
+    format!("{}: {}", minute(job.at), parts.join(", "))
+}
+
+/// What a grant gains and loses, a line each.
+fn differences(old: &Grant, new: &Grant) -> Vec<String> {
+    let texts = |grant: &Grant| -> Vec<(&str, BTreeSet<String>)> {
+        vec![
+            ("permission", grant.permissions.iter().map(ToString::to_string).collect()),
+            ("role", grant.roles.iter().map(ToString::to_string).collect()),
+            ("user", grant.users.iter().map(ToString::to_string).collect()),
+            ("new user", grant.new_users.iter().map(ToString::to_string).collect()),
+            ("new role", grant.new_roles.iter().map(ToString::to_string).collect()),
+            ("entry", grant.entries.iter().map(ToString::to_string).collect()),
+        ]
+    };
+    let mut lines = Vec::new();
+    for ((what, was), (_, is)) in texts(old).into_iter().zip(texts(new)) {
+        lines.extend(was.difference(&is).map(|gone| format!("- {what} {gone}")));
+        lines.extend(is.difference(&was).map(|come| format!("+ {what} {come}")));
+    }
+    let limits = [("users", old.max_users, new.max_users), ("roles", old.max_roles, new.max_roles)];
+    for (what, was, is) in limits {
+        let (was, is) = (was.unwrap_or(NEW_MAX), is.unwrap_or(NEW_MAX));
+        if was != is {
+            lines.push(format!("~ limit of new {what}: {was} -> {is}"));
+        }
+    }
+    lines
 }
 
 /// The grant that was asked for.
@@ -119,6 +203,10 @@ fn text(view: &ManifestView) -> String {
     let mut row = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
     row("manifest", view.name.to_string());
     row("revision", view.applied.map_or_else(|| "none".to_owned(), |applied| applied.to_string()));
+    if let Some(at) = view.applied_at {
+        let by = view.applied_by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+        row("last apply", format!("{}{by}", minute(at)));
+    }
     let grant = view.grant.as_ref().map_or_else(|| "nothing, as no admin has allowed anything".to_owned(), words);
     row("may grant", grant);
     if let Some(publication) = &view.publication {

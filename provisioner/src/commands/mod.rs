@@ -8,8 +8,10 @@ mod check;
 mod choose;
 mod clock;
 mod compromised;
+mod consent;
 mod copy;
 mod doctor;
+mod events;
 mod exit;
 mod forget;
 mod init;
@@ -25,12 +27,14 @@ mod open;
 mod plan;
 mod promise;
 mod publish;
+mod reach;
 mod role;
 mod run;
 mod saved;
 mod schedule;
 mod serve;
 mod server;
+mod setting;
 mod settings;
 mod shell;
 mod spilt;
@@ -154,6 +158,7 @@ async fn dispatch(printer: Printer, arguments: Arguments) -> Result<Code, Comman
         Command::User { command } => user::run(printer, service.as_deref(), command).await,
         Command::Role { command } => role::run(printer, service.as_deref(), command).await,
         Command::Manifest { command } => manifest::run(printer, service.as_deref(), command).await,
+        Command::Events(events) => events::run(printer, service.as_deref(), &events).await,
         Command::Settings { command } => settings::run(printer, service.as_deref(), command).await,
         Command::Notify { command } => notices::run(printer, service.as_deref(), command).await,
         Command::Login(login) => login::run(printer, service.as_deref(), &login).await,

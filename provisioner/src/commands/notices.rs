@@ -12,7 +12,6 @@ use serde_json::json;
 use super::arguments::{Allow, Notify};
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
-use super::settings::operated;
 use crate::apply::Outcome;
 use crate::manifest::Manifest;
 use crate::notify::{self, Failed, Message, Post, Receiver, Sender, Sent, Taken, To, Way};
@@ -28,7 +27,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Notify
         of_manifest(printer, service, (file, &name), &allow).await?
     } else {
         let client = open::nearest(service, IfMissing::Fail).await?;
-        of_settings(&operated(&client)?.policy().notices.receivers, &name, &allow.allowances())?
+        of_settings(&client.settings().await?.notices.receivers, &name, &allow.allowances())?
     };
     let now = latchkey::clock::Clock::now(&latchkey::clock::SystemClock);
     let id = format!("test-{}", request_id());
@@ -71,7 +70,7 @@ async fn of_manifest(
     let receiver = manifest.notify.get(name).ok_or_else(|| unknown(&format!("`{}`", file.display()), name, &names))?;
     let Way::EmailOf(used) = &receiver.way else { return Ok(receiver.clone()) };
     let client = open::client(&open::address(service, Some(&manifest))?, IfMissing::Fail).await?;
-    let stored = of_settings(&operated(&client)?.policy().notices.receivers, used, &allow.allowances())?;
+    let stored = of_settings(&client.settings().await?.notices.receivers, used, &allow.allowances())?;
     Ok(Receiver { way: stored.way, ..receiver.clone() })
 }
 
@@ -145,7 +144,7 @@ pub(super) async fn at_the_end(
     let (service, caller) = client.operated()?;
     let post = Post { service, at_hand: Some(manifest), published: &[], allowances, stop };
     let sent = async {
-        service.reread_notices().await?;
+        service.reread_settings().await?;
         if !notify::settings(service).await?.on {
             return Ok(None);
         }

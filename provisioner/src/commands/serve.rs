@@ -125,8 +125,8 @@ async fn flush(service: Arc<Service>) {
         if let Err(error) = service.flush_usage().await {
             tracing::warn!(%error, "counted uses were not stored; they are kept for the next attempt");
         }
-        if let Err(error) = service.reread_notices().await {
-            tracing::warn!(%error, "the settings of notices were not read again");
+        if let Err(error) = service.reread_settings().await {
+            tracing::warn!(%error, "the settings were not read again");
         }
         if let Err(error) = service.note_time().await {
             tracing::warn!(%error, "the time was not noted");

@@ -2,16 +2,22 @@
 
 use latchkey::moving::Moving;
 use latchkey::name::{ManifestName, RoleName, UserName};
+use latchkey::role::Permissions;
 use latchkey::service::UserChange;
+use latchkey::token::Token;
 use latchkey::user::{User as UserRecord, UserKind};
 use serde_json::{Value, json};
 
 use super::arguments::{User, UserSet};
+use super::consent::{asked, declined};
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
+use super::reach;
+use super::role::allowed;
 use crate::output::{Format, Printer, table};
+use crate::plan::minute;
 use crate::service::{Client, ServiceError};
-use latchkey_sinks::plural::noun_for;
+use latchkey_sinks::plural::{count, noun_for};
 
 /// Runs one of the commands on users.
 pub(super) async fn run(printer: Printer, service: Option<&str>, command: User) -> Result<Code, Fault> {
@@ -20,29 +26,162 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: User) 
     match command {
         User::Set(set) => self::set(printer, &client, &set).await,
         User::List { .. } => list(printer, &client).await,
-        User::Release { name, .. } => {
-            let moving = Moving { release: true, ..Moving::default() };
-            let known = client.user(&name).await?;
-            let owner = known.ok_or_else(|| missing(&name))?.managed_by;
-            let change = UserChange { moving, ..UserChange::default() };
-            let user = client.put_user(&name, &change).await.map_err(|error| fault(&name, error))?;
-            if printer.format == Format::Json {
-                printer.json(&as_json(&user))?;
-            } else {
-                printer.result(&released("user", name.as_str(), owner.as_ref()))?;
-            }
-            Ok(Code::Done)
+        User::Show { name, .. } => show(printer, &client, &name).await,
+        User::Suspend { name, .. } => suspend(printer, &client, &name, true).await,
+        User::Restore { name, .. } => suspend(printer, &client, &name, false).await,
+        User::Release { name, .. } => release(printer, &client, &name).await,
+        User::Delete { name, yes, .. } => delete(printer, &client, &name, yes).await,
+    }
+}
+
+/// Suspends somebody or lifts that; a slip in a name creates nobody.
+async fn suspend(printer: Printer, client: &Client, name: &UserName, suspended: bool) -> Result<Code, Fault> {
+    let Some(old) = client.user(name).await? else { return Err(open::no_such_user(client, name).await?) };
+    let change = UserChange { suspended: Some(suspended), ..UserChange::default() };
+    let user = client.put_user(name, &change).await.map_err(|error| fault(name, error))?;
+    if printer.format == Format::Json {
+        printer.json(&as_json(&user))?;
+        return Ok(Code::Done);
+    }
+    printer.result(&match (old.suspended, suspended) {
+        (false, true) => {
+            format!("Suspended `{name}`: none of their tokens is valid until `provision user restore {name}`")
         }
-        User::Delete { name, .. } => {
-            client.delete_user(&name).await.map_err(|error| fault(&name, error))?;
-            if printer.format == Format::Json {
-                printer.json(&json!({ "user": name, "deleted": true }))?;
-            } else {
-                printer.result(&format!("Deleted user `{name}`"))?;
+        (true, true) => format!("`{name}` is suspended{}", suspension(&user)),
+        (true, false) => format!("Restored `{name}`: their tokens are valid again, except those that have expired"),
+        (false, false) => format!("`{name}` is not suspended"),
+    })?;
+    Ok(Code::Done)
+}
+
+/// Since when somebody is suspended, and by whom, as far as that was noted.
+fn suspension(user: &UserRecord) -> String {
+    let since = user.suspended_at.map(|at| format!(" since {}", minute(at))).unwrap_or_default();
+    let by = user.suspended_by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+    format!("{since}{by}")
+}
+
+async fn release(printer: Printer, client: &Client, name: &UserName) -> Result<Code, Fault> {
+    let moving = Moving { release: true, ..Moving::default() };
+    let known = client.user(name).await?;
+    let owner = known.ok_or_else(|| missing(name))?.managed_by;
+    let change = UserChange { moving, ..UserChange::default() };
+    let user = client.put_user(name, &change).await.map_err(|error| fault(name, error))?;
+    if printer.format == Format::Json {
+        printer.json(&as_json(&user))?;
+    } else {
+        printer.result(&released("user", name.as_str(), owner.as_ref()))?;
+    }
+    Ok(Code::Done)
+}
+
+async fn delete(printer: Printer, client: &Client, name: &UserName, yes: bool) -> Result<Code, Fault> {
+    let user = client.user(name).await?.ok_or_else(|| missing(name))?;
+    let question = format!("Delete the {} `{name}`, who has {}?", kind_words(user.kind), roles_of(&user));
+    if !asked(printer, yes, &question, &format!("the user `{name}` was not deleted"))? {
+        return declined(printer);
+    }
+    client.delete_user(name).await.map_err(|error| fault(name, error))?;
+    if printer.format == Format::Json {
+        printer.json(&json!({ "user": name, "deleted": true }))?;
+    } else {
+        printer.result(&format!("Deleted user `{name}`"))?;
+    }
+    Ok(Code::Done)
+}
+
+/// Whether whoever asks agrees that somebody loses roles, and their tokens with them.
+async fn lose(
+    printer: Printer,
+    client: &Client,
+    old: &UserRecord,
+    (new, yes): (&[RoleName], bool),
+) -> Result<bool, Fault> {
+    let lost: Vec<RoleName> = old.roles.iter().filter(|role| !new.contains(role)).cloned().collect();
+    if lost.is_empty() {
+        return Ok(true);
+    }
+    let name = &old.name;
+    let tokens = match client.active(name).await {
+        Ok(tokens) => {
+            let has = |token: &&Token| token.roles.iter().any(|role| lost.contains(role));
+            let names: Vec<String> = tokens.iter().filter(has).map(|token| token.name.to_string()).collect();
+            match names.len() {
+                0 => "none of their tokens has it".to_owned(),
+                many => format!("{} too: {}", count(many, "token"), reach::listed(&names)),
             }
-            Ok(Code::Done)
+        }
+        Err(ServiceError::Refused(_) | ServiceError::Gone(_)) => "their tokens that have it too".to_owned(),
+        Err(error) => return Err(error.into()),
+    };
+    printer.talk(&format!("`{name}` loses the {} {}; {tokens}", noun_for(lost.len(), "role"), reach::listed(&lost)));
+    for role in &lost {
+        let known = match client.role(role).await {
+            Ok(known) => known,
+            Err(ServiceError::Refused(_)) => break,
+            Err(error) => return Err(error.into()),
+        };
+        let permissions = known.map(|role| role.permissions).unwrap_or_default();
+        for permission in permissions.iter() {
+            printer.talk(&format!("  - {permission}"));
         }
     }
+    let question = format!("Change `{name}` at once?");
+    asked(printer, yes, &question, &format!("`{name}` was not changed"))
+}
+
+async fn show(printer: Printer, client: &Client, name: &UserName) -> Result<Code, Fault> {
+    let user = client.user(name).await?.ok_or_else(|| missing(name))?;
+    let mut roles: Vec<(RoleName, Option<Permissions>)> = Vec::new();
+    for role in &user.roles {
+        let found = match client.role(role).await {
+            Ok(found) => found.map(|role| role.permissions),
+            // Everybody may read their own record; what roles allow is an admin's to read.
+            Err(ServiceError::Refused(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        roles.push((role.clone(), found));
+    }
+    if printer.format == Format::Json {
+        let mut value = as_json(&user);
+        let allow = roles.iter().map(|(role, permissions)| (role.to_string(), json!(permissions)));
+        value["roles_allow"] = Value::Object(allow.collect());
+        printer.json(&value)?;
+        return Ok(Code::Done);
+    }
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut row = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
+    row("user", user.name.to_string());
+    row("kind", kind_words(user.kind).to_owned());
+    if user.suspended {
+        row("suspended", suspension(&user).trim_start().to_owned());
+    }
+    if roles.is_empty() {
+        row("roles", "none".to_owned());
+    }
+    for (index, (role, permissions)) in roles.iter().enumerate() {
+        let allows = permissions.as_ref().map(|permissions| format!(": {}", allowed(permissions))).unwrap_or_default();
+        row(if index == 0 { "roles" } else { "" }, format!("{role}{allows}"));
+    }
+    let limit = match (user.max_tokens, client.operated()) {
+        (Some(own), _) => format!(" of {own}"),
+        (None, Some((service, _))) => format!(" of {}, the default", service.policy().max_tokens),
+        // Of a server the default is not known here.
+        (None, None) => ", with the default limit".to_owned(),
+    };
+    row("active tokens", format!("{}{limit}", user.active));
+    row("email", user.email.clone().unwrap_or_else(|| "none".to_owned()));
+    row("manifest", user.managed_by.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string));
+    row("created", minute(user.created));
+    if user.sweeping {
+        row(
+            "changing",
+            "a loss of roles or a suspension has not reached all tokens yet; any change of the user continues it"
+                .to_owned(),
+        );
+    }
+    printer.block(&table(&rows))?;
+    Ok(Code::Done)
 }
 
 fn missing(user: &UserName) -> Fault {
@@ -74,7 +213,7 @@ fn fault(user: &UserName, error: ServiceError) -> Fault {
 
 /// Whether what is asked for makes sense for a user who does not exist yet: a slip in a name must not create anybody.
 fn creates(set: &UserSet) -> bool {
-    let changes_only = set.suspend || set.restore || !set.remove_role.is_empty();
+    let changes_only = set.suspend || set.restore || set.no_roles || !set.remove_role.is_empty();
     let describes = set.kind.is_some() || set.roles.is_some() || !set.add_role.is_empty();
     !changes_only && (describes || (set.max_tokens.is_none() && set.email.is_none()))
 }
@@ -84,12 +223,17 @@ async fn set(printer: Printer, client: &Client, set: &UserSet) -> Result<Code, F
     if old.is_none() && !creates(set) {
         return Err(open::no_such_user(client, &set.name).await?);
     }
-    let mut roles = set.roles.clone();
+    let mut roles = if set.no_roles { Some(Vec::new()) } else { set.roles.clone() };
     if !set.add_role.is_empty() || !set.remove_role.is_empty() {
         let mut held: Vec<RoleName> = old.as_ref().map(|old| old.roles.clone()).unwrap_or_default();
         held.retain(|role| !set.remove_role.contains(role));
         held.extend(set.add_role.iter().cloned());
         roles = Some(held);
+    }
+    if let (Some(old), Some(new)) = (&old, &roles)
+        && !lose(printer, client, old, (new, set.yes)).await?
+    {
+        return declined(printer);
     }
     let max_tokens = match set.max_tokens.as_deref() {
         None => None,
@@ -146,6 +290,8 @@ fn as_json(user: &UserRecord) -> Value {
         "kind": user.kind,
         "roles": user.roles,
         "suspended": user.suspended,
+        "suspended_at": user.suspended_at,
+        "suspended_by": user.suspended_by,
         "max_tokens": user.max_tokens,
         "active_tokens": user.active,
         "email": user.email,

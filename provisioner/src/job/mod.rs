@@ -89,7 +89,7 @@ impl Job<'_> {
             ServiceError::refused("needs_table", "the scheduled job needs the table of the service, not a server")
         })?;
         // It may have run for days; whoever is to be told may be set meanwhile.
-        service.reread_notices().await?;
+        service.reread_settings().await?;
         let (began, mut report, mut noted) = (service.now(), Report::default(), Noted::new());
         let last = service.last_turn().await?.and_then(|turn| turn.drift);
         self.due((service, caller), began, (&mut report, &mut noted)).await?;

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use latchkey::clock::SystemClock;
-use latchkey::entropy::SystemEntropy;
 use latchkey::name::ManifestName;
 use latchkey::notice::NoticeKind;
 use latchkey::policy::Notices;
@@ -187,8 +185,7 @@ impl<'a> Directory<'a> {
 /// # Errors
 /// When the table cannot be read.
 pub async fn settings(service: &Service) -> Result<Notices, TableError> {
-    let opened = Service::open(service.table().clone(), Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
-    Ok(opened.policy().notices.clone())
+    Ok(service.settings().await?.notices)
 }
 
 /// A receiver of the settings.

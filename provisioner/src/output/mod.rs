@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod calendar;
+mod events;
 pub mod gate;
 mod hidden;
 mod json;
@@ -13,6 +14,7 @@ use std::io::{self, IsTerminal, Write};
 
 use zeroize::Zeroizing;
 
+pub use events::{SERVICE, events, events_json, subject};
 pub use json::{outcome as outcome_json, plan as plan_json};
 pub use progress::{Progress, Spinner};
 pub use table::table;

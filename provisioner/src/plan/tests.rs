@@ -196,6 +196,8 @@ impl Scene {
                 kind: UserKind::Service,
                 roles: user.roles.clone(),
                 suspended: false,
+                suspended_at: None,
+                suspended_by: None,
                 max_tokens: user.max_tokens,
                 active: 1,
                 email: None,

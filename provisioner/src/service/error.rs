@@ -5,7 +5,8 @@ use std::fmt;
 use latchkey::api::Problem;
 use latchkey::protocol::VersionError;
 use latchkey::service::{
-    ChangeError, CreateError, Denied, EditError, GrantError, LeaseError, NoteError, PublishError, RoleError, UserError,
+    ChangeError, CreateError, Denied, EditError, GrantError, LeaseError, NoteError, PublishError, RoleError,
+    SettingsError, UserError,
 };
 use latchkey::table::TableError;
 use serde_json::{Map, Value};
@@ -139,6 +140,16 @@ impl From<ChangeError<EditError>> for ServiceError {
             ChangeError::Table(error) => error.into(),
             ChangeError::Denied(error) => error.into(),
             error => Self::Gone(error.to_string()),
+        }
+    }
+}
+
+impl From<SettingsError> for ServiceError {
+    fn from(error: SettingsError) -> Self {
+        match error {
+            SettingsError::Table(error) => error.into(),
+            SettingsError::Revision { .. } => Self::Gone(error.to_string()),
+            error => told(error.to_string(), error.into()),
         }
     }
 }

@@ -136,6 +136,7 @@ async fn request(scene: &Scene, route: &Route) -> (String, Value) {
         "lookUp" => json!({"users": ["ada"], "roles": true, "tokens": [{"user": "ada", "name": "deploy"}]}),
         "confirm" => json!({"user": "ada", "name": "deploy", "id": id, "digest": "0".repeat(64)}),
         "setGrant" => json!({"permissions": ["documents:read"]}),
+        "changeSettings" => json!({"max_tokens": 20}),
         "takeLease" => json!({"holder": "run-1"}),
         "introspect" => json!({"token": "lk_not-a-secret"}),
         _ => Value::Null,

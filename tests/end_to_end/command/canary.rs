@@ -78,6 +78,10 @@ fn no_secret_is_printed_logged_or_stored() {
     seen.run(&world, "token show build-api -u ci").exits(0);
     seen.run(&world, "token show build-api -u ci --format json").exits(0);
     seen.run(&world, "token list -u ci --format json").exits(0);
+    for words in ["user show ci", "role show reader", "settings show", "events --limit 100", "manifest list"] {
+        seen.run(&world, words).exits(0);
+        seen.run(&world, &format!("{words} --format json")).exits(0);
+    }
     // What goes wrong: a place that was edited, one that moved, a file that cannot be parsed.
     world.edit("path = \".env\"", "path = \"other.env\"");
     seen.run(&world, "plan").exits(0);

@@ -176,7 +176,7 @@ fn roles_are_those_of_the_user_and_no_more() {
     with_spaces(&world, &["token", "roles", "has-none", "-u", account, "--set"]).exits(0);
     with_spaces(&world, &["token", "roles", "has-nothing", "-u", account]).exits(1);
     // A role that its user loses leaves the token too.
-    with_spaces(&world, &["user", "set", account, "--remove-role", "reader"]).exits(0);
+    with_spaces(&world, &["user", "set", account, "--remove-role", "reader", "--yes"]).exits(0);
     let verified = world.pipe("--service embedded:x.db token verify", all.stdout.trim()).exits(0);
     assert!(verified.stdout.contains("allows   nothing"), "{}", verified.stdout);
     assert_told!(world);

@@ -49,7 +49,7 @@ impl Deployed {
         table.create_if_absent().await.unwrap();
         let mut operator = Service::open(table, clock.clone(), Arc::new(SeededEntropy::new(99))).await.unwrap();
         // With notices, which more is written for.
-        let mut policy = operator.policy().clone();
+        let mut policy = operator.policy().as_ref().clone();
         policy.notices.on = true;
         operator.set_policy(policy).await.unwrap();
         let caller = Caller::operator("here");
@@ -108,7 +108,7 @@ impl Deployed {
         // As the functions do after a reply.
         api.service().write_first_uses().await.unwrap();
         api.service().flush_usage().await.unwrap();
-        api.service().reread_notices().await.unwrap();
+        api.service().reread_settings().await.unwrap();
         // No function rests on what another one has in its memory.
         self.clock.advance(Seconds(6));
         serde_json::from_str(&text).unwrap_or_default()

@@ -61,7 +61,9 @@ async fn use_everything(all: &mut Deployed) {
     all.ask("POST", "/v1/introspect", json!({"token": secret, "client_ip": HERE}), 200).await;
     all.authorize(HERE, &secret).await;
     all.ask_as(&secret, "POST", "/v1/introspect", json!({"token": secret}), 403).await;
+    all.ask("PATCH", "/v1/settings", json!({"max_tokens": 20}), 200).await;
     manifests(all).await;
+    all.ask("GET", "/v1/manifests", json!(null), 200).await;
     from_elsewhere(all, &secret).await;
     gains(all).await;
     scheduled(all).await;

@@ -70,7 +70,7 @@ impl Told {
         let setting =
             setting(name, table, &self.allowances).unwrap_or_else(|faults| panic!("{}", faults.render(false)));
         let mut service = self.world.another(8).await;
-        let mut policy = service.policy().clone();
+        let mut policy = service.policy().as_ref().clone();
         policy.notices.set(name, &setting.text).unwrap();
         service.set_policy(policy).await.unwrap();
     }

@@ -86,7 +86,7 @@ async fn a_receiver_that_cannot_be_read_loses_nothing_and_delays_nobody() {
     told.set("ops", &told.webhook("/ops", CREATED)).await;
     told.set("away", "type = \"slack\"\nurl = { file = \"/no/such/file\" }\non = [\"created\"]\n").await;
     let mut service = told.world.another(8).await;
-    let mut policy = service.policy().clone();
+    let mut policy = service.policy().as_ref().clone();
     policy.notices.set("newer", "type = \"pigeon\"\n").unwrap();
     service.set_policy(policy).await.unwrap();
     told.world.user("ana", &[]).await;

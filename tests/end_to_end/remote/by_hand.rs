@@ -64,11 +64,12 @@ fn roles_and_users_are_set_listed_and_deleted_by_url() {
     assert!(held.stderr.contains("provision user set NAME --remove-role writer"), "{}", held.stderr);
     let unknown = remote.admin("user set bob --add-role nothing").exits(1);
     assert!(unknown.stderr.contains("provision role set nothing"), "{}", unknown.stderr);
-    remote.admin("user set bob --remove-role writer").exits(0);
-    remote.admin("role delete writer").exits(0);
+    remote.admin("user set bob --remove-role writer --yes").exits(0);
+    remote.admin("role delete writer").exits(4);
+    remote.admin("role delete writer --yes").exits(0);
     let missing = remote.admin("role delete writer").exits(1);
     assert!(missing.stderr.contains("there is no role `writer`"), "{}", missing.stderr);
-    remote.admin("user delete bob").exits(0);
+    remote.admin("user delete bob --yes").exits(0);
     let missing = remote.admin("user delete bob").exits(1);
     assert!(missing.stderr.contains("there is no user `bob`"), "{}", missing.stderr);
     let roles = remote.admin("role list").exits(0);

@@ -102,7 +102,7 @@ fn a_delete_whose_answer_is_lost_is_done() {
     shaky.remote.admin("token show notes-sync").exits(1);
     shaky.remote.admin("role set reader -p documents:read").exits(0);
     shaky.proxy.trouble("DELETE", "/roles/reader", Trouble::AnswerLost, 1);
-    shaky.remote.admin("role delete reader").exits(0);
+    shaky.remote.admin("role delete reader --yes").exits(0);
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod moving;
 mod planner;
 mod publish;
 mod run;
+mod settings;
 mod sign_in;
 mod stranger;
 mod table;

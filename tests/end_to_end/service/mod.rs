@@ -26,6 +26,7 @@ mod moving;
 mod notices;
 mod publication;
 mod roles;
+mod settings;
 mod telling;
 mod usage;
 mod users;

@@ -158,7 +158,7 @@ async fn a_process_that_runs_on_queues_notices_once_it_has_read_that_they_were_t
     for (token, on) in [("first", true), ("second", false)] {
         let notices = Notices { on, receivers: BTreeMap::new() };
         other.set_policy(Policy { notices, ..Policy::default() }).await.unwrap();
-        world.service.reread_notices().await.unwrap();
+        world.service.reread_settings().await.unwrap();
         world.token("ci", token).await;
     }
     assert_eq!(shown(&world).await, ["created ci/first 1 until 04-01 by operator:admin"]);

@@ -118,8 +118,10 @@ async fn without_notices_only_the_mark_is_recorded() {
     assert!(world.service.due(world.now(), 10, None).await.unwrap().tokens.is_empty(), "it does not come again");
     assert_eq!(world.count_events().await, before);
     let mut on = world.another(3).await;
-    let policy =
-        Policy { notices: latchkey::policy::Notices { on: true, ..Default::default() }, ..on.policy().clone() };
+    let policy = Policy {
+        notices: latchkey::policy::Notices { on: true, ..Default::default() },
+        ..on.policy().as_ref().clone()
+    };
     on.set_policy(policy).await.unwrap();
     assert_eq!(on.due_notices(&world.admin, &token).await.unwrap(), 0, "what is turned on tells nothing of before");
 }

@@ -11,7 +11,7 @@ use crate::entry::EntryPattern;
 use crate::name::{ManifestName, NamePattern, RoleName, TokenName, UserName};
 use crate::role::Permission;
 use crate::secret::TokenId;
-use crate::service::{Grant, Lease, ManifestRecord, Origin, Publication};
+use crate::service::{Grant, Lease, ManifestRecord, ManifestSummary, ManifestTurn, Origin, Publication};
 use crate::token::TokenKey;
 
 /// A page of a manifest's tokens.
@@ -119,6 +119,12 @@ pub struct ManifestView {
     /// The highest revision that was applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<u64>,
+    /// When it was applied last with something to change, as far as that was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_at: Option<Timestamp>,
+    /// Who applied it then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_by: Option<String>,
     /// What it is allowed to grant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<PutGrant>")]
@@ -140,11 +146,100 @@ impl ManifestView {
         publication: Option<&Publication>,
     ) -> Self {
         let applied = record.as_ref().and_then(|record| record.applied);
-        let grant = record.and_then(|record| record.grant);
-        // Whoever knows the run's word could renew or free its lease.
-        let lease = lease.map(|lease| LeaseRecord { holder: String::new(), ..LeaseRecord::from(lease) });
-        Self { name: name.clone(), applied, grant, lease, publication: publication.map(PublicationSummary::from) }
+        let applied_at = record.as_ref().and_then(|record| record.applied_at);
+        let (applied_by, grant) = record.map_or((None, None), |record| (record.applied_by, record.grant));
+        let (lease, publication) = (lease.map(LeaseRecord::shown), publication.map(PublicationSummary::from));
+        Self { name: name.clone(), applied, applied_at, applied_by, grant, lease, publication }
     }
+}
+
+/// A manifest in the list of all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ManifestEntry {
+    /// Its name.
+    pub name: ManifestName,
+    /// The highest revision that was applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<u64>,
+    /// When it was applied last with something to change, as far as that was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_at: Option<Timestamp>,
+    /// Who applied it then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_by: Option<String>,
+    /// Whether an admin has set what it is allowed to grant.
+    pub granted: bool,
+    /// How many tokens it has; those of the last second may be missing.
+    pub tokens: u32,
+    /// Who applies it now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<LeaseRecord>,
+    /// What it has published for the scheduled job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publication: Option<PublicationSummary>,
+    /// What the scheduled job did with it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobSummary>,
+}
+
+/// What the scheduled job did with a manifest last, in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct JobSummary {
+    /// When that ended.
+    pub at: Timestamp,
+    /// How many tokens were brought in sync.
+    pub done: u32,
+    /// How many of them have a new version.
+    pub rotated: u32,
+    /// How many rotations wait for a window, or for a later run.
+    pub waiting: u32,
+    /// How many tokens could not be brought in sync.
+    pub failed: u32,
+    /// How many were left to whoever has the manifest's file.
+    pub skipped: u32,
+}
+
+impl From<&ManifestTurn> for JobSummary {
+    fn from(turn: &ManifestTurn) -> Self {
+        let count = |skipped| turn.troubles.iter().filter(|trouble| trouble.skipped == skipped).count();
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Self {
+            at: turn.at,
+            done: turn.done,
+            rotated: turn.rotated,
+            waiting: turn.waiting,
+            // Of those beyond what is kept it is not known which they are.
+            failed: number(count(false)).saturating_add(turn.more),
+            skipped: number(count(true)),
+        }
+    }
+}
+
+impl From<ManifestSummary> for ManifestEntry {
+    fn from(summary: ManifestSummary) -> Self {
+        let view = ManifestView::of(&summary.name, summary.record, summary.lease, summary.publication.as_ref());
+        Self {
+            name: view.name,
+            applied: view.applied,
+            applied_at: view.applied_at,
+            applied_by: view.applied_by,
+            granted: view.grant.is_some(),
+            tokens: summary.tokens,
+            lease: view.lease,
+            publication: view.publication,
+            job: summary.turn.as_ref().map(JobSummary::from),
+        }
+    }
+}
+
+/// A page of manifests.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ManifestList {
+    /// By name.
+    pub manifests: Vec<ManifestEntry>,
+    /// The `cursor` of the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<ManifestName>,
 }
 
 /// What is about to be applied.
@@ -252,6 +347,13 @@ pub struct LeaseRecord {
     pub by: String,
     /// Until when, by the service's time.
     pub until: Timestamp,
+}
+
+impl LeaseRecord {
+    /// A lease as others see it: whoever knows the run's word could renew or free it.
+    fn shown(lease: Lease) -> Self {
+        Self { holder: String::new(), ..Self::from(lease) }
+    }
 }
 
 impl From<Lease> for LeaseRecord {

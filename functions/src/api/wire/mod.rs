@@ -9,6 +9,7 @@ mod problem;
 mod publication;
 mod record;
 mod role;
+mod settings;
 mod token;
 mod version;
 
@@ -19,5 +20,6 @@ pub use problem::*;
 pub use publication::*;
 pub use record::*;
 pub use role::*;
+pub use settings::*;
 pub use token::*;
 pub use version::*;

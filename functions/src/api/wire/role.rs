@@ -142,6 +142,12 @@ pub struct UserRecord {
     pub roles: Vec<RoleName>,
     /// Whether the user is suspended, so that none of the user's tokens is valid.
     pub suspended: bool,
+    /// Since when, as far as that was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended_at: Option<Timestamp>,
+    /// Who suspended the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended_by: Option<String>,
     /// The limit of active tokens, where it is not the deployment's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u32>,
@@ -178,6 +184,8 @@ impl From<User> for UserRecord {
             kind: user.kind,
             roles: user.roles,
             suspended: user.suspended,
+            suspended_at: user.suspended_at,
+            suspended_by: user.suspended_by,
             max_tokens: user.max_tokens,
             active: user.active,
             email: user.email,
@@ -199,6 +207,8 @@ impl From<UserRecord> for User {
             kind: user.kind,
             roles: user.roles,
             suspended: user.suspended,
+            suspended_at: user.suspended_at,
+            suspended_by: user.suspended_by,
             max_tokens: user.max_tokens,
             active: user.active,
             email: user.email,

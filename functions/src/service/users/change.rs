@@ -49,13 +49,15 @@ pub(super) fn changed_user(
     old: Option<&User>,
     name: &UserName,
     change: &UserChange,
-    now: Timestamp,
+    (actor, now): (&str, Timestamp),
 ) -> Result<User, UserError> {
     let mut new = old.cloned().unwrap_or_else(|| User {
         name: name.clone(),
         kind: change.kind.unwrap_or(UserKind::Person),
         roles: Vec::new(),
         suspended: false,
+        suspended_at: None,
+        suspended_by: None,
         max_tokens: None,
         active: 0,
         email: None,
@@ -90,6 +92,10 @@ pub(super) fn changed_user(
         new.max_tokens = max;
     }
     if let Some(suspended) = change.suspended {
+        let noted = if suspended && !new.suspended { Some((actor.to_owned(), now)) } else { None };
+        if !suspended || noted.is_some() {
+            (new.suspended_by, new.suspended_at) = noted.unzip();
+        }
         new.suspended = suspended;
     }
     if let Some(email) = &change.email {

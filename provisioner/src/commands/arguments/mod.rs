@@ -1,25 +1,31 @@
 //! Arguments as they are typed.
 
+mod events;
 mod logins;
 mod notices;
 mod people;
 mod publish;
+mod roles;
 mod runs;
 mod serve;
 mod tokens;
+mod users;
 
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
+pub(super) use events::Events;
 pub(super) use logins::{Login, Logout, Switch};
 pub(super) use notices::{Notify, Settings};
-pub(super) use people::{Bootstrap, Copy, ManifestCommand, ManifestGrant, Role, User, UserSet};
+pub(super) use people::{Bootstrap, Copy, ManifestCommand, ManifestGrant};
 pub(super) use publish::Publish;
+pub(super) use roles::Role;
 pub(super) use runs::{Allow, Apply, Check, ClockFlag, Doctor, Plan, PlanFlags, Rotate, RunFlags, Status};
 pub(super) use serve::Serve;
 pub(super) use tokens::{Token, TokenSet};
+pub(super) use users::{User, UserSet};
 
 use crate::output::Format;
 
@@ -113,7 +119,7 @@ pub(super) enum Command {
     },
     /// Create, change, list and delete users
     #[command(after_help = "Examples:
-  provision user set ana --roles reader
+  provision user set ana --role reader
   provision user list")]
     User {
         /// What to do.
@@ -129,7 +135,7 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: Role,
     },
-    /// Manage what a manifest is allowed to grant
+    /// List and show manifests, and manage what they are allowed to grant
     #[command(after_help = "Examples:
   provision manifest grant acme-platform --permission documents:read
   provision manifest show acme-platform")]
@@ -138,9 +144,16 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: ManifestCommand,
     },
-    /// Show and change what the service does for all, such as who is told of notices
+    /// Show audit events: who changed what, and when
+    #[command(after_help = "Examples:
+  provision events --since 7d
+  provision events --user ana --type token.delete
+  provision events --manifest acme-platform --format json")]
+    Events(Events),
+    /// Show and change the settings of the deployment: prefix, limits, lives, and who is told of notices
     #[command(after_help = "Examples:
   provision settings set notify.ops '{ type = \"slack\", url = { env = \"SLACK_WEBHOOK_URL\" } }'
+  provision settings set max_tokens 20
   provision settings show")]
     Settings {
         /// What to do.
@@ -282,6 +295,7 @@ impl Arguments {
             Command::Bootstrap(bootstrap) => &bootstrap.form,
             Command::Copy(copy) => &copy.form,
             Command::Manifest { command } => command.form(),
+            Command::Events(events) => &events.form,
             Command::Settings { command } => command.form(),
             Command::Notify { command } => command.form(),
             Command::Token { command } => command.form(),

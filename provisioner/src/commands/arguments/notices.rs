@@ -1,29 +1,43 @@
-//! Notices: who is told of what, and whether that works.
+//! The deployment's settings, and notices: who is told of what, and whether that works.
 
 use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::{Allow, Form};
+use super::{Allow, Form, SAFETY};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::commands) enum Settings {
-    /// Set a receiver of notices about every token, and turn notices on
-    #[command(after_help = "Examples:
+    /// Change a setting, or set a receiver of notices about every token and turn notices on
+    #[command(after_help = "Settings:
+  prefix          what new secrets start with; what they started with before stays accepted
+  older_prefixes  prefixes of older secrets that are still accepted, with commas
+  max_tokens      limit of active tokens of a user who has none of their own
+  expiry_default  life of a token that is created without an expiry: `31d`
+  expiry_max      longest life of a token: `365d`
+  name_max        longest name of a token, in characters
+  notify.NAME     receiver of notices about every token, an inline table of TOML
+
+Examples:
+  provision settings set max_tokens 20
+  provision settings set prefix acme
   provision settings set notify.ops '{ type = \"slack\", url = { env = \"SLACK_WEBHOOK_URL\" } }'
   provision settings set notify.team - < team.toml
   provision settings set notify.bus '{ type = \"eventbridge\", bus = \"ops\", on = [\"leaked\"] }'")]
     Set {
-        /// Setting: `notify.NAME`
+        /// Setting, as `settings show` lists it
         key: String,
-        /// TOML inline table, or `-` to read it, or the lines of one, from stdin
+        /// Value; of `notify.NAME` a TOML inline table, or `-` to read it, or the lines of one, from stdin
         value: String,
+        /// Do not ask for confirmation when secrets stop being valid
+        #[arg(long, short = 'y', help_heading = SAFETY)]
+        yes: bool,
         #[command(flatten)]
         allow: Allow,
         #[command(flatten)]
         form: Form,
     },
-    /// Show the receivers of notices and whether notices are on
+    /// Show the settings of the deployment
     #[command(after_help = "Examples:
   provision settings show
   provision settings show --format json")]
@@ -31,13 +45,17 @@ pub(in crate::commands) enum Settings {
         #[command(flatten)]
         form: Form,
     },
-    /// Remove a receiver of notices, or all of them and turn notices off
+    /// Reset a setting to its default, or remove a receiver of notices
     #[command(after_help = "Examples:
+  provision settings unset max_tokens
   provision settings unset notify.ops
   provision settings unset notify")]
     Unset {
-        /// Setting: `notify.NAME`, or `notify` for all of them
+        /// Setting; `notify` removes all receivers and turns notices off
         key: String,
+        /// Do not ask for confirmation when secrets stop being valid
+        #[arg(long, short = 'y', help_heading = SAFETY)]
+        yes: bool,
         #[command(flatten)]
         form: Form,
     },

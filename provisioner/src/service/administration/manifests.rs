@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use latchkey::api::wire::{Applied, LeaseRecord, ManifestView, PutGrant, PutManifest, TakeLease};
+use latchkey::api::wire::{
+    Applied, LeaseRecord, ManifestEntry, ManifestList, ManifestView, PutGrant, PutManifest, TakeLease,
+};
 use latchkey::name::ManifestName;
 use latchkey::service::{Grant, LeaseError};
 
@@ -12,6 +14,9 @@ use crate::service::remote::call::Call;
 use crate::service::remote::plans::manifest_path;
 use crate::service::{LeaseHolder, ServiceError, Take};
 
+/// The longest page of manifests that the API gives.
+const PAGE: i32 = 50;
+
 /// Manifests: what was applied, what they may grant, and who applies them now.
 #[async_trait]
 pub trait ManifestAdministration: Send + Sync {
@@ -20,6 +25,9 @@ pub trait ManifestAdministration: Send + Sync {
 
     /// Records that a revision of a manifest is about to be applied.
     async fn note_applied(&self, manifest: &ManifestName, revision: Option<u64>) -> Result<(), ServiceError>;
+
+    /// What is known of every manifest, by name.
+    async fn all_manifests(&self) -> Result<Vec<ManifestEntry>, ServiceError>;
 
     /// What is known of a manifest.
     async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestView>, ServiceError>;
@@ -50,6 +58,18 @@ impl ManifestAdministration for Direct {
 
     async fn note_applied(&self, manifest: &ManifestName, revision: Option<u64>) -> Result<(), ServiceError> {
         Ok(self.service.note_applied(&self.caller, manifest, revision).await?)
+    }
+
+    async fn all_manifests(&self) -> Result<Vec<ManifestEntry>, ServiceError> {
+        let (mut manifests, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.service.manifest_page(PAGE, after.as_ref()).await?;
+            manifests.extend(page.manifests.into_iter().map(ManifestEntry::from));
+            after = page.next;
+            if after.is_none() {
+                return Ok(manifests);
+            }
+        }
     }
 
     async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestView>, ServiceError> {
@@ -100,6 +120,20 @@ impl ManifestAdministration for Remote {
     async fn note_applied(&self, manifest: &ManifestName, revision: Option<u64>) -> Result<(), ServiceError> {
         let put = PutManifest { applied: Applied { revision } };
         self.line.repeat_for_nothing(Call::new("PUT", manifest_path(manifest, "")).body(&put)).await
+    }
+
+    async fn all_manifests(&self) -> Result<Vec<ManifestEntry>, ServiceError> {
+        let (mut manifests, mut after): (Vec<ManifestEntry>, Option<ManifestName>) = (Vec::new(), None);
+        loop {
+            let call = Call::new("GET", "/v1/manifests").query("limit", PAGE);
+            let call = after.iter().fold(call, |call, after| call.query("cursor", after));
+            let page: ManifestList = self.line.repeat(call).await?;
+            manifests.extend(page.manifests);
+            after = page.next;
+            if after.is_none() {
+                return Ok(manifests);
+            }
+        }
     }
 
     async fn manifest(&self, name: &ManifestName) -> Result<Option<ManifestView>, ServiceError> {

@@ -1,21 +1,31 @@
 //! What people ask of the service by hand, and what a command asks around a run. One file a subject: what is asked, and
 //! how this process and a server answer it.
 
+mod events;
 mod manifests;
 mod publication;
 mod roles;
+mod settings;
 mod tokens;
 mod users;
 
+pub use events::EventAdministration;
 pub use manifests::ManifestAdministration;
 pub use publication::PublicationAdministration;
 pub use roles::RoleAdministration;
+pub use settings::SettingsAdministration;
 pub use tokens::TokenAdministration;
 pub use users::UserAdministration;
 
 /// The service as commands ask it.
 pub trait Administration:
-    ManifestAdministration + PublicationAdministration + TokenAdministration + UserAdministration + RoleAdministration
+    ManifestAdministration
+    + PublicationAdministration
+    + TokenAdministration
+    + UserAdministration
+    + RoleAdministration
+    + SettingsAdministration
+    + EventAdministration
 {
 }
 
@@ -25,5 +35,7 @@ impl<T> Administration for T where
         + TokenAdministration
         + UserAdministration
         + RoleAdministration
+        + SettingsAdministration
+        + EventAdministration
 {
 }

@@ -1,7 +1,7 @@
 //! Roles, as people ask for them.
 
 use async_trait::async_trait;
-use latchkey::api::wire::RoleList;
+use latchkey::api::wire::{RoleList, RoleRecord};
 use latchkey::name::RoleName;
 use latchkey::service::Role;
 
@@ -13,6 +13,8 @@ use crate::service::remote::call::Call;
 /// Roles, as people ask for them.
 #[async_trait]
 pub trait RoleAdministration: Send + Sync {
+    async fn role(&self, name: &RoleName) -> Result<Option<Role>, ServiceError>;
+
     /// All roles by name.
     async fn all_roles(&self) -> Result<Vec<Role>, ServiceError>;
 
@@ -22,6 +24,10 @@ pub trait RoleAdministration: Send + Sync {
 
 #[async_trait]
 impl RoleAdministration for Direct {
+    async fn role(&self, name: &RoleName) -> Result<Option<Role>, ServiceError> {
+        Ok(self.service.role(name).await?)
+    }
+
     async fn all_roles(&self) -> Result<Vec<Role>, ServiceError> {
         Ok(self.service.list_roles().await?)
     }
@@ -33,6 +39,14 @@ impl RoleAdministration for Direct {
 
 #[async_trait]
 impl RoleAdministration for Remote {
+    async fn role(&self, name: &RoleName) -> Result<Option<Role>, ServiceError> {
+        match self.line.repeat::<RoleRecord>(Call::new("GET", format!("/v1/roles/{name}"))).await {
+            Ok(record) => Ok(Some(record.into())),
+            Err(ServiceError::Gone(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn all_roles(&self) -> Result<Vec<Role>, ServiceError> {
         let list: RoleList = self.line.repeat(Call::new("GET", "/v1/roles")).await?;
         Ok(list.roles.into_iter().map(Role::from).collect())

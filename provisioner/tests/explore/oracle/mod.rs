@@ -125,6 +125,8 @@ impl Oracle {
             kind: change.kind.unwrap_or(UserKind::Person),
             roles: Vec::new(),
             suspended: false,
+            suspended_at: None,
+            suspended_by: None,
             max_tokens: None,
             active: 0,
             email: None,
