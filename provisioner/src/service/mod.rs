@@ -24,8 +24,8 @@ use latchkey_sinks::deadline::{Elapsed, since_boot};
 use remote::Remote;
 
 pub use administration::{
-    Administration, ManifestAdministration, PublicationAdministration, RoleAdministration, TokenAdministration,
-    UserAdministration,
+    Administration, LookupCost, ManifestAdministration, PublicationAdministration, RoleAdministration,
+    TokenAdministration, TokenLookup, UserAdministration,
 };
 pub use error::{Refusal, ServiceError};
 pub use latchkey::service::Issued;

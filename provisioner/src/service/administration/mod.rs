@@ -1,12 +1,14 @@
 //! What people ask of the service by hand, and what a command asks around a run. One file a subject: what is asked, and
 //! how this process and a server answer it.
 
+mod lookup;
 mod manifests;
 mod publication;
 mod roles;
 mod tokens;
 mod users;
 
+pub use lookup::{LookupCost, TokenLookup};
 pub use manifests::ManifestAdministration;
 pub use publication::PublicationAdministration;
 pub use roles::RoleAdministration;
@@ -15,7 +17,12 @@ pub use users::UserAdministration;
 
 /// The service as commands ask it.
 pub trait Administration:
-    ManifestAdministration + PublicationAdministration + TokenAdministration + UserAdministration + RoleAdministration
+    ManifestAdministration
+    + PublicationAdministration
+    + TokenAdministration
+    + TokenLookup
+    + UserAdministration
+    + RoleAdministration
 {
 }
 
@@ -23,6 +30,7 @@ impl<T> Administration for T where
     T: ManifestAdministration
         + PublicationAdministration
         + TokenAdministration
+        + TokenLookup
         + UserAdministration
         + RoleAdministration
 {
