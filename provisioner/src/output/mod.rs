@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod calendar;
+pub mod events;
 pub mod gate;
 mod hidden;
 mod json;

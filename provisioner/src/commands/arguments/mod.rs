@@ -5,6 +5,8 @@ mod notices;
 mod people;
 mod publish;
 mod runs;
+mod token_changes;
+mod token_lookups;
 mod tokens;
 
 use std::path::PathBuf;
@@ -17,7 +19,9 @@ pub(super) use notices::{Notify, Settings};
 pub(super) use people::{Bootstrap, Copy, ManifestCommand, ManifestGrant, Role, Serve, User, UserSet};
 pub(super) use publish::Publish;
 pub(super) use runs::{Allow, Apply, Check, ClockFlag, Doctor, Plan, PlanFlags, Rotate, RunFlags, Status};
-pub(super) use tokens::{Token, TokenSet};
+pub(super) use token_changes::{TokenCreate, TokenDelete, TokenRoles, TokenRotate, TokenUpdate};
+pub(super) use token_lookups::{State, TokenEvents, TokenList, TokenShow, TokenUsage};
+pub(super) use tokens::{Piped, Token, Which};
 
 use crate::output::Format;
 
@@ -37,7 +41,7 @@ const GLOBAL: &str = "Global";
     after_help = "Examples:
   provision init
   provision apply
-  provision token set laptop --description \"Ana's laptop\""
+  provision token create laptop --description \"Ana's laptop\""
 )]
 pub(super) struct Arguments {
     /// Service: `embedded:FILE`, `table:NAME` or a server's URL [default: from the nearest `tokens.toml`]
@@ -102,7 +106,7 @@ pub(super) enum Command {
     Schema,
     /// Create, list, verify and delete tokens by hand
     #[command(after_help = "Examples:
-  provision token set laptop
+  provision token create laptop
   provision token list")]
     Token {
         /// What to do.
