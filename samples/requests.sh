@@ -48,6 +48,8 @@ hers="$(field .secret)"
 request 200 GET /v1/users/ci@example.com/tokens
 request 200 GET "/v1/users/ci@example.com/tokens?state=deleted&limit=10"
 request 200 GET /v1/users/ci@example.com/tokens/nightly-report
+request 200 GET "/v1/tokens/$id"
+request 200 GET "/v1/tokens?state=active&limit=10"
 request 200 PATCH /v1/users/ci@example.com/tokens/nightly-report '{"description": "Reads documents at night"}'
 request 200 GET /v1/users/ci@example.com/tokens/nightly-report/roles
 request 200 PUT /v1/users/ci@example.com/tokens/nightly-report/roles '{"roles": ["documents-reader"]}'

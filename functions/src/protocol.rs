@@ -121,6 +121,9 @@ pub enum VersionError {
     /// The place is still declared.
     #[error("the place is still declared")]
     StillDeclared,
+    /// An overlap for a token whose manifest sets one.
+    #[error("the overlap of a token that a manifest declares is the one in its manifest")]
+    OverlapDeclared,
 }
 
 impl Token {
@@ -261,6 +264,22 @@ impl Token {
     /// [`VersionError::Superseded`] when a newer one is current, [`VersionError::NotDelivered`] unless it arrived at
     /// every place that is declared now.
     pub fn promote(&mut self, number: u32, now: Timestamp) -> Result<(), VersionError> {
+        self.promote_over(number, Seconds::default(), now)
+    }
+
+    /// The same for a token that no manifest declares, whose older versions stay valid for `overlap`: time alone ends them.
+    ///
+    /// # Errors
+    /// [`VersionError::OverlapDeclared`] for a token with durations of its own; see [`Token::promote`].
+    pub fn promote_by_hand(&mut self, number: u32, overlap: Seconds, now: Timestamp) -> Result<(), VersionError> {
+        if self.terms.is_some() {
+            return Err(VersionError::OverlapDeclared);
+        }
+        self.promote_over(number, overlap, now)
+    }
+
+    /// Promotes a version of a token whose older versions have this overlap, unless it has durations.
+    fn promote_over(&mut self, number: u32, overlap: Seconds, now: Timestamp) -> Result<(), VersionError> {
         if let Some(newer) = self.current().filter(|current| current.number > number) {
             return Err(VersionError::Superseded { number, highest: newer.number });
         }
@@ -286,7 +305,7 @@ impl Token {
         version.expiry = terms.map(|terms| terms.expires_in.after(now));
         version.terms = terms;
         self.retry = None;
-        let overlap_ends = terms.map_or(now, |terms| terms.overlap.after(now));
+        let overlap_ends = terms.map_or(overlap, |terms| terms.overlap).after(now);
         for older in self.versions.iter_mut().filter(|older| older.number < number) {
             if older.state == VersionState::Current {
                 older.state = VersionState::Retiring;

@@ -98,6 +98,7 @@ impl From<VersionError> for Problem {
                 .with("until", until.to_string()),
             VersionError::StaleLook => conflict("stale_look"),
             VersionError::StillDeclared => conflict("still_declared"),
+            VersionError::OverlapDeclared => conflict("overlap_declared"),
         }
     }
 }

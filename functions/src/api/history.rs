@@ -223,9 +223,12 @@ impl Api {
             self.id_of(&key, Some(id.clone()), since).await?;
         }
         let of_token = |event: &Event| {
-            since.is_none_or(|since| event.at > since)
-                && event.token.as_ref() == Some(&key.name)
-                && id.as_ref().is_none_or(|id| event.id.as_ref() == Some(id))
+            // A token that was renamed has events under each of its names.
+            let meant = match &id {
+                Some(id) => event.id.as_ref() == Some(id),
+                None => event.token.as_ref() == Some(&key.name),
+            };
+            meant && since.is_none_or(|since| event.at > since)
         };
         self.event_list(Some(&key.user), (month, limit, cursor), of_token).await
     }

@@ -5,6 +5,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use super::forms::ParameterForm;
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
 use crate::place::PlaceId;
+use crate::secret::TokenId;
 use crate::token::TokenKey;
 
 /// A name in braces in a path, by the type of its value.
@@ -33,6 +34,7 @@ macro_rules! placeholder {
 
 placeholder!(UserName, "user", "A user's name; `me` is the caller's");
 placeholder!(TokenName, "name", "A token's name");
+placeholder!(TokenId, "id", "A token's id");
 placeholder!(RoleName, "role", "A role's name");
 placeholder!(ManifestName, "manifest", "A manifest's name");
 

@@ -12,6 +12,7 @@ use super::request::RoutedRequest;
 use super::rows::routes;
 use super::wire::{DeliverVersion, Delivered, DeliveryState, IssuedRecord, PromoteVersion, StageVersion, TokenRecord};
 use crate::bounds::is_plain;
+use crate::lifetime::Seconds;
 use crate::place::PlaceId;
 use crate::protocol::{Arrival, Look};
 use crate::secret::TokenId;
@@ -130,8 +131,16 @@ impl Api {
         asked: &RoutedRequest<'_, VersionPath, (), PromoteVersion>,
     ) -> Result<Json<TokenRecord>, Problem> {
         let (key, VersionNumber(number)) = asked.path()?;
-        let token = TokenRef::new(key, read_id(&asked.body()?.id)?);
-        Ok(self.record(&self.service.promote(asked.caller(), &token, number).await?))
+        let body = asked.body()?;
+        let mut fields = Fields::default();
+        let id: Option<TokenId> = fields.one("/id", &body.id);
+        let overlap: Option<Seconds> = fields.maybe("/overlap", body.overlap.as_deref());
+        fields.done()?;
+        let token = TokenRef::new(key, id.ok_or_else(Problem::not_found)?);
+        Ok(self.record(&match overlap {
+            Some(overlap) => self.service.promote_by_hand(asked.caller(), &token, number, overlap).await?,
+            None => self.service.promote(asked.caller(), &token, number).await?,
+        }))
     }
 
     async fn retire_version(

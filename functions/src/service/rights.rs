@@ -262,6 +262,14 @@ impl Caller {
         if own || self.has("admin:tokens") { Ok(()) } else { Err(Denied::Hidden) }
     }
 
+    /// Demands that the caller may see everybody's tokens.
+    ///
+    /// # Errors
+    /// [`Denied::Lacks`].
+    pub fn may_see_all(&self) -> Result<(), Denied> {
+        self.must_have("admin:tokens")
+    }
+
     /// Whether the caller sees what was before a user's name went to somebody else.
     pub fn sees_former(&self) -> bool {
         self.has("admin:tokens") || self.has("admin:audit")

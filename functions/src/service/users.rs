@@ -107,9 +107,8 @@ impl Service {
     /// # Errors
     /// When the table cannot be read.
     pub async fn list_users(&self) -> Result<Vec<User>, TableError> {
-        let items = self.table.query_all(Range::of(keys::LISTS.to_owned(), Some("U#"))).await?;
-        let names: Vec<UserName> =
-            items.iter().filter_map(|item| keys::Key::of(item)?.sk.strip_prefix("U#")?.parse().ok()).collect();
+        let items = self.table.query_all(Range::of(keys::LISTS.to_owned(), Some(keys::LISTED_USER))).await?;
+        let names: Vec<UserName> = items.iter().filter_map(|item| keys::listed_user(&keys::Key::of(item)?)).collect();
         let mut users = self.users(&names).await?;
         users.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(users)

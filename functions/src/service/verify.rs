@@ -42,6 +42,13 @@ pub(super) struct Verification {
     person: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) ended: Option<EndState>,
+    /// When it ended, which the key of its record is made of; older tombstones lack it.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "jiff::fmt::serde::timestamp::millisecond::optional"
+    )]
+    pub(super) ended_at: Option<Timestamp>,
     /// Of an ended token: the fingerprints that were its, so that a place which still shows one is known as ours.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) fingerprints: Vec<Fingerprint>,
@@ -79,6 +86,7 @@ impl Verification {
             suspended: false,
             person: false,
             ended,
+            ended_at: token.ended.as_ref().map(|ended| ended.at),
             fingerprints,
         }
     }

@@ -6,6 +6,7 @@ use super::change::{Action, By};
 use super::rights::Gain;
 use super::{Caller, ChangeError, Service};
 use crate::entropy::EntropyError;
+use crate::lifetime::Seconds;
 use crate::notice::NoticeKind;
 use crate::place::PlaceId;
 use crate::protocol::{Announcement, Arrival, Look, VersionError};
@@ -138,6 +139,29 @@ impl Service {
             .change(caller, token, (Gain::Version, By::Run), action, |token| {
                 token.promote(number, self.now())?;
                 Ok(((), format!("version {number}")))
+            })
+            .await?;
+        Ok(promoted.0)
+    }
+
+    /// Promotes a staged version of a token that no manifest declares. The older ones stay valid for `overlap`, and no run
+    /// retires them: their time ends by itself.
+    ///
+    /// # Errors
+    /// [`VersionError::OverlapDeclared`]; see [`Service::promote`].
+    pub async fn promote_by_hand(
+        &self,
+        caller: &Caller,
+        token: &TokenRef,
+        number: u32,
+        overlap: Seconds,
+    ) -> Result<Token, ChangeError<VersionError>> {
+        self.check_clock().await?;
+        let action = Action::telling("version.promote", NoticeKind::Rotated, number);
+        let promoted = self
+            .change(caller, token, (Gain::Version, By::Run), action, |token| {
+                token.promote_by_hand(number, overlap, self.now())?;
+                Ok(((), format!("version {number}; older ones stay valid for {overlap}")))
             })
             .await?;
         Ok(promoted.0)

@@ -254,6 +254,19 @@ pub fn user_in_list(user: &UserName) -> Key {
     Key::new(LISTS, user_partition(user))
 }
 
+/// What all users' sort keys in the lists start with.
+pub const LISTED_USER: &str = "U#";
+
+/// The user that a row of the lists is of.
+pub fn listed_user(key: &Key) -> Option<UserName> {
+    key.sk.strip_prefix(LISTED_USER)?.parse().ok()
+}
+
+/// Whether a row of a user's partition is a token, active or ended.
+pub fn is_token_row(key: &Key) -> bool {
+    key.sk.starts_with(ACTIVE) || key.sk.starts_with(ENDED)
+}
+
 /// What all manifests' sort keys in the lists start with.
 pub const LISTED_MANIFEST: &str = "M#";
 

@@ -27,7 +27,9 @@ impl Token {
 
     /// The next instant at which something has to be done or ends, put off or not.
     pub fn earliest_deadline(&self) -> Option<Timestamp> {
-        let retirements = self.versions.iter().filter_map(|version| version.overlap_ends);
+        // Time alone ends the older versions of a token that no manifest declares.
+        let retired = self.versions.iter().filter(|_| self.managed_by.is_some());
+        let retirements = retired.filter_map(|version| version.overlap_ends);
         self.due().into_iter().chain(self.ends_at()).chain(retirements).min()
     }
 

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
 
-use latchkey::lifetime::parse_expiry;
+use latchkey::clock::{Clock as _, SystemClock};
 use latchkey::service::{BootstrapError, Bootstrapped};
 use latchkey::token::TokenKey;
 use serde_json::json;
@@ -13,9 +13,10 @@ use super::arguments::Bootstrap;
 use super::clock;
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
+use super::when;
 use crate::manifest::ServiceAddress;
 use crate::output::{Format, Printer};
-use crate::plan::minute;
+use crate::plan::expiry;
 use latchkey_sinks::files::FileError;
 
 /// Creates the first admin token, or another one.
@@ -25,10 +26,8 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Boo
         return Err(Fault::new(format!("cannot create an admin through a server: `{url}`"))
             .hint("pass the table itself: `--service table:NAME` or `--service embedded:FILE`"));
     }
-    let expires = arguments.expires_at.as_deref().map(parse_expiry).transpose().map_err(|error| {
-        Fault::new(format!("invalid expiry `{}`", arguments.expires_at.as_deref().unwrap_or_default()))
-            .hint(error.to_string())
-    })?;
+    let now = SystemClock.now();
+    let expires = arguments.expires_at.as_deref().map(|text| when::until(text, now)).transpose()?;
     let client = open::client(&address, IfMissing::Create).await?;
     clock::accept(printer, &client, &arguments.clock).await?;
     let user = open::name_of(&client, &arguments.user)?;
@@ -53,7 +52,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Boo
             .hint("nobody has the secret: `provision bootstrap --replace` creates another token and revokes this one")
     };
     show(printer, &made, file, arguments.out.as_deref()).map_err(lost)?;
-    let expires = made.token.ends_at().map_or_else(|| "never".to_owned(), minute);
+    let expires = made.token.ends_at().map_or_else(|| "never".to_owned(), expiry);
     let ended = if made.unended.is_some() { "is still valid" } else { "is revoked" };
     let former = made.replaced.as_ref().map(|id| format!("; the former token `{id}` {ended}")).unwrap_or_default();
     printer.talk(&format!("Created `{key}` with all permissions; it expires {expires}{former}"));

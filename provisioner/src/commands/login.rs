@@ -16,7 +16,7 @@ use super::server;
 use crate::accounts::{self, Entry, Keep, Known, Server, StoreError, TOKEN, URL};
 use crate::manifest::ServiceAddress;
 use crate::output::{Format, Printer};
-use crate::plan::{distance, minute};
+use crate::plan::{distance, expiry};
 use crate::service::ServiceError;
 use crate::service::remote::is_unauthorized;
 
@@ -51,7 +51,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Log
 
 /// A token that this login replaces, and that nobody revokes by that.
 fn replacing(known: &Known) -> String {
-    format!("`{}/{}`, which stays valid until {}", known.user, known.token, minute(known.expires))
+    format!("`{}/{}`, which stays valid until {}", known.user, known.token, expiry(known.expires))
 }
 
 fn keep_or_revoke(known: &Known) -> String {
@@ -168,7 +168,7 @@ fn read_token(printer: Printer, server: &Server, from_stdin: bool) -> Result<Sec
     Secret::parse(bare).map_err(|error| {
         let what = if typed.is_empty() { "no token was given".to_owned() } else { format!("that is not a Latchkey token ({error})") };
         Fault::new(format!("{what}; nothing was sent or stored")).hint(
-            "copy the whole token, from its prefix to its last character; `provision token set NAME` creates one where you \
+            "copy the whole token, from its prefix to its last character; `provision token create NAME` creates one where you \
              are logged in",
         )
     })
@@ -242,7 +242,7 @@ fn show(printer: Printer, keep: Keep, entry: &Entry, who: &Me) -> Result<(), Fau
             "expires": who.works_until, "stored_in": keep,
         }))?);
     }
-    let until = format!("{} ({})", minute(who.works_until), distance(SystemClock.now(), who.works_until));
+    let until = format!("{} ({})", expiry(who.works_until), distance(SystemClock.now(), who.works_until));
     let named = if *account == who.user { String::new() } else { format!(", account `{account}`") };
     printer.result(&format!("Logged in to `{server}` as `{}`{named}", who.user))?;
     printer.result(&format!("Stored the token `{}` in {}; it expires {until}", who.token, keep.words()))?;

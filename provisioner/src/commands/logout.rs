@@ -11,7 +11,7 @@ use super::exit::{Code, Fault};
 use super::server;
 use crate::accounts::{self, Entry, Known, Server, StoreError, TOKEN};
 use crate::output::{Format, Printer};
-use crate::plan::minute;
+use crate::plan::expiry;
 use crate::service::remote::is_unauthorized;
 use crate::service::{Client, ServiceError};
 
@@ -98,7 +98,7 @@ fn forget(printer: Printer, entry: &Entry, known: &Known, accounts: usize, yes: 
     } else {
         printer.result(&format!("Removed the login of `{account}` for `{server}` from the list"))?;
     }
-    let (place, until) = (known.kept.place(entry), minute(known.expires));
+    let (place, until) = (known.kept.place(entry), expiry(known.expires));
     printer.warning_with(
         &format!("its token stays in {place}, if that still exists, and is valid until {until}"),
         &revoke_otherwise(known),

@@ -41,6 +41,7 @@ mod spilt;
 mod status;
 mod token;
 mod user;
+mod when;
 mod whoami;
 
 use std::process::ExitCode;
@@ -120,10 +121,11 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 
     }
 }
 
-/// Usage errors exit 1, as errors of every command do; `token verify` keeps 1 for what is not valid.
+/// Usage errors exit 1, as errors of every command do; what tells something of a secret keeps 1 for its answer.
 fn usage_code(arguments: &[std::ffi::OsString]) -> u8 {
-    let verify = arguments.iter().any(|word| word == "token") && arguments.iter().any(|word| word == "verify");
-    if verify { 2 } else { 1 }
+    let tells = |word: &std::ffi::OsString| word == "verify" || word == "find" || word == "inspect";
+    let answers = arguments.iter().any(|word| word == "token") && arguments.iter().any(tells);
+    if answers { 2 } else { 1 }
 }
 
 /// All commands, those that only hold others too, each by its words.

@@ -242,7 +242,7 @@ pub(super) async fn client(address: &ServiceAddress, absent: IfMissing) -> Resul
     let table = match absent {
         IfMissing::Fail if missing => {
             return Err(Fault::new(format!("the table `{}` does not exist", path.display())).hint(
-                "`provision apply` and `provision token set NAME` create it; if it should exist, check the path",
+                "`provision apply` and `provision token create NAME` create it; if it should exist, check the path",
             ));
         }
         IfMissing::UseEmpty if missing => embedded::memory().await,

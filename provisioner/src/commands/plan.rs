@@ -1,12 +1,11 @@
 //! `provision plan`.
 
 use jiff::Timestamp;
-use latchkey::lifetime::parse_expiry;
 
 use super::arguments::{Plan, PlanFlags};
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
-use super::{choose, forget, promise, saved};
+use super::{choose, forget, promise, saved, when};
 use crate::manifest::Manifest;
 use crate::observe::{observe, observe_records};
 use crate::output::{Format, Printer, actions, calendar, markdown, plan_json};
@@ -122,12 +121,7 @@ fn code(plan: &plan::Plan) -> Code {
 /// The date until which everything that falls due is listed.
 fn until(text: &str, now: Timestamp) -> Result<Timestamp, Fault> {
     let fault = |reason: String| Fault::new(format!("invalid date `{text}`")).hint(reason);
-    let until = parse_expiry(text).map_err(|_| {
-        fault(
-            "pass a date such as `2027-03-31` (the end of that day, UTC) or an instant: `2027-03-31T12:00:00Z`"
-                .to_owned(),
-        )
-    })?;
+    let until = when::until(text, now)?;
     if until <= now {
         return Err(fault("it is in the past; pass a later date".to_owned()));
     }

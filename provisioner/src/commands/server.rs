@@ -10,7 +10,7 @@ use super::exit::Fault;
 use crate::accounts::{self, Login, LoginError, SOON, Server, Source, StoreError, TOKEN, URL};
 use crate::manifest::NamedBy;
 use crate::output::{Format, Printer};
-use crate::plan::{distance, minute};
+use crate::plan::{distance, expiry};
 use crate::service::remote::{Remote, is_unauthorized};
 use crate::service::{Client, ServiceError};
 use latchkey_sinks::deadline::since_boot;
@@ -131,15 +131,15 @@ fn warn_of_the_end(server: &Server, who: &Me, source: &Source, now: Timestamp) {
     let again = match (&who.managed_by, source) {
         (Some(manifest), _) => format!("the next `provision apply` of `{manifest}` replaces it where that is due"),
         (None, Source::Environment) => {
-            format!("create another with `provision token set NAME`, and set `{TOKEN}` to it")
+            format!("create another with `provision token create NAME`, and set `{TOKEN}` to it")
         }
         (None, Source::Stored(..)) => {
             format!(
-                "create another with `provision token set NAME`, and log in with it: `provision login --server {server}`"
+                "create another with `provision token create NAME`, and log in with it: `provision login --server {server}`"
             )
         }
     };
-    let (until, distance) = (minute(who.works_until), distance(now, who.works_until));
+    let (until, distance) = (expiry(who.works_until), distance(now, who.works_until));
     let message = format!("the token `{}/{}` for `{server}` expires {distance}, at {until}", who.user, who.token);
     Printer { format: Format::Text }.warning_with(&message, &again);
 }

@@ -10,7 +10,7 @@ use super::server;
 use crate::accounts::{Entry, Server, Source};
 use crate::manifest::ServiceAddress;
 use crate::output::{Format, Printer, table};
-use crate::plan::{distance, minute};
+use crate::plan::{distance, expiry};
 
 /// Shows as whom the service is asked, and where the login for it comes from.
 pub(super) async fn run(printer: Printer, service: Option<&str>) -> Result<Code, Fault> {
@@ -59,7 +59,7 @@ fn rows(server: &Server, who: &Me, source: &Source) -> Vec<Vec<String>> {
     let list = |texts: Vec<String>, none: &str| if texts.is_empty() { none.to_owned() } else { texts.join(", ") };
     let roles = list(who.roles.iter().map(ToString::to_string).collect(), "none");
     let allowed = list(who.permissions.iter().map(ToString::to_string).collect(), "nothing");
-    let expires = format!("{} ({})", minute(who.works_until), distance(SystemClock.now(), who.works_until));
+    let expires = format!("{} ({})", expiry(who.works_until), distance(SystemClock.now(), who.works_until));
     let mut rows = vec![
         ("server", server.to_string()),
         ("user", format!("{} ({})", who.user, who.kind.as_str())),

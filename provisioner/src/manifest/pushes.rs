@@ -18,7 +18,7 @@ pub(super) fn pushes(
     sinks: &BTreeMap<String, ReadSink>,
     reading: &mut Reading<'_>,
 ) -> Vec<PushDeclaration> {
-    let hint = || format!("add a push, or create the token by hand with `provision token set {}`", shown(token));
+    let hint = || format!("add a push, or create the token by hand with `provision token create {}`", shown(token));
     let list = fields.list("push", reading);
     if !fields.has("push") {
         fields.missing_fault("push", |fault| {

@@ -4,6 +4,7 @@ use latchkey::service::Event;
 use serde_json::{Value, json};
 
 use super::table;
+use crate::plan::minute;
 
 /// How events are called that are about no user: those of roles, manifests and settings are kept under this name.
 pub const SERVICE: &str = ":roles";
@@ -37,4 +38,10 @@ pub fn subject(event: &Event) -> Option<String> {
         Some(token) => Some(format!("{}/{token}", event.user)),
         None => Some(event.user.clone()),
     }
+}
+
+/// An event in a line, for a list of other facts.
+pub fn event_line(event: &Event) -> String {
+    let detail = event.detail.clone().unwrap_or_default();
+    format!("{} {} by {} {detail}", minute(event.at), event.action, event.actor).trim_end().to_owned()
 }

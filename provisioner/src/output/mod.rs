@@ -14,7 +14,7 @@ use std::io::{self, IsTerminal, Write};
 
 use zeroize::Zeroizing;
 
-pub use events::{SERVICE, events, events_json, subject};
+pub use events::{SERVICE, event_line, events, events_json, subject};
 pub use json::{outcome as outcome_json, plan as plan_json};
 pub use progress::{Progress, Spinner};
 pub use table::table;

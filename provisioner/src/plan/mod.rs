@@ -271,6 +271,12 @@ pub fn minute(at: Timestamp) -> String {
     zoned.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
+/// When something expires, for people: what was set as the end of a day is that day, everything else is to the minute.
+pub fn expiry(at: Timestamp) -> String {
+    let text = minute(at);
+    text.strip_suffix(" 24:00 UTC").map_or(text.clone(), str::to_owned)
+}
+
 /// How far away `at` is from `now`, for people: `in 3 days`, `2 hours ago`.
 pub fn distance(now: Timestamp, at: Timestamp) -> String {
     let length: SignedDuration = at.duration_since(now);

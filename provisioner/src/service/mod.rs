@@ -24,8 +24,8 @@ use latchkey_sinks::deadline::{Elapsed, since_boot};
 use remote::Remote;
 
 pub use administration::{
-    Administration, EventAdministration, ManifestAdministration, PublicationAdministration, RoleAdministration,
-    SettingsAdministration, TokenAdministration, UserAdministration,
+    Administration, EventAdministration, LookupCost, ManifestAdministration, PublicationAdministration,
+    RoleAdministration, SettingsAdministration, TokenAdministration, TokenLookup, UserAdministration,
 };
 pub use error::{Refusal, ServiceError};
 pub use latchkey::service::Issued;

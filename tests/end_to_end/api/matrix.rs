@@ -112,6 +112,7 @@ async fn request(scene: &Scene, route: &Route) -> (String, Value) {
         .path
         .replace("{user}", user)
         .replace("{name}", token)
+        .replace("{id}", &id)
         .replace("{role}", role)
         .replace("{manifest}", "acme")
         .replace("{version}", "1")
@@ -237,12 +238,14 @@ async fn what_is_not_valid_has_one_answer() {
 async fn what_one_may_not_see_looks_like_what_is_not_there() {
     let scene = Scene::new().await;
     let bob = caller(&scene, "other").await;
+    let id = scene.deploy_id().await;
     for (method, there, nowhere) in [
         ("GET", "/v1/users/ada/tokens", "/v1/users/nobody/tokens"),
         ("GET", "/v1/users/ada/tokens/deploy", "/v1/users/nobody/tokens/deploy"),
         ("GET", "/v1/users/ada/tokens/deploy", "/v1/users/ada/tokens/nothing"),
         ("GET", "/v1/users/ada/usage", "/v1/users/nobody/usage"),
         ("DELETE", "/v1/users/ada/tokens/deploy", "/v1/users/ada/tokens/nothing"),
+        ("GET", &format!("/v1/tokens/{id}"), "/v1/tokens/0123456789abcdef"),
         ("GET", "/v1/users/ada", "/v1/users/nobody"),
         ("GET", "/v1/manifests/acme", "/v1/manifests/nothing"),
     ] {

@@ -1,5 +1,6 @@
 //! The command `provision`, as its users meet it: the real binary, real files, and what it says word for word.
 
+mod by_hand;
 mod calm;
 mod canary;
 mod cases;
@@ -22,6 +23,7 @@ mod json;
 mod key_vault;
 mod keyring;
 mod linked;
+mod lookups;
 mod markdown;
 mod moving;
 mod overview;

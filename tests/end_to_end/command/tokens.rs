@@ -173,7 +173,7 @@ fn roles_are_those_of_the_user_and_no_more() {
     with_spaces(&world, &["token", "roles", "has-none", "-u", account]).exits(0);
     with_spaces(&world, &["token", "roles", "has-none", "-u", account, "--set", "reader"]).exits(0);
     with_spaces(&world, &["token", "roles", "has-none", "-u", account, "--set", "reader,writer"]).exits(1);
-    with_spaces(&world, &["token", "roles", "has-none", "-u", account, "--set"]).exits(0);
+    with_spaces(&world, &["token", "roles", "has-none", "-u", account, "--none"]).exits(0);
     with_spaces(&world, &["token", "roles", "has-nothing", "-u", account]).exits(1);
     // A role that its user loses leaves the token too.
     with_spaces(&world, &["user", "set", account, "--remove-role", "reader", "--yes"]).exits(0);

@@ -49,6 +49,7 @@ async fn use_everything(all: &mut Deployed) {
     for route in routes().map(|(_, route)| route).filter(read).collect::<Vec<_>>() {
         if !all.served.contains(&(route.method, route.path)) {
             let target = route.path.replace("{user}", "ana").replace("{name}", "laptop").replace("{role}", "reader");
+            let target = target.replace("{id}", &id);
             all.ask("GET", &target, none.clone(), 200).await;
         }
     }

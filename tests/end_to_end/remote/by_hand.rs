@@ -26,7 +26,7 @@ fn tokens_are_made_listed_shown_changed_and_deleted_by_url() {
     assert_eq!(roles["permissions"].as_array().unwrap().len(), 2);
     let refused = remote.admin("token roles notes-sync --user ann --set job").exits(1);
     assert!(refused.stderr.contains("provision user set ann --add-role job"), "{}", refused.stderr);
-    remote.admin("token roles notes-sync --user ann --set").exits(0);
+    remote.admin("token roles notes-sync --user ann --none").exits(0);
     let gone = remote.admin("token delete notes-sync --user ann --yes --format json").exits(0).json();
     assert_eq!(gone["state"], "deleted");
     assert!(!remote.is_valid(&secret), "it ended at once");
@@ -134,4 +134,96 @@ fn uses_through_the_server_are_counted_and_survive_its_end() {
     let uses: u64 =
         shown.exits(0).json()["usage"].as_array().unwrap().iter().filter_map(|day| day["uses"].as_u64()).sum();
     assert!(uses >= 6, "{uses} uses: each command asks who it is and what it wants");
+}
+
+#[test]
+fn a_secret_is_found_by_url_by_who_may_see_its_token_and_by_nobody_else() {
+    let remote = Remote::start();
+    let direct = "--service embedded:latchkey.db";
+    remote.world.run(&format!("role set own -p tokens:write {direct}")).exits(0);
+    let mut secrets = Vec::new();
+    for user in ["ann", "bob"] {
+        remote.world.run(&format!("user set {user} --roles own {direct}")).exits(0);
+        secrets.push(
+            remote.world.run(&format!("token create laptop --user {user} {direct}")).exits(0).stdout.trim().to_owned(),
+        );
+    }
+    let (ann, bob) = (&secrets[0], &secrets[1]);
+    let find = |token: &str, stdin: &str| {
+        let environment = [("LATCHKEY_URL", remote.url.as_str()), ("LATCHKEY_TOKEN", token)];
+        remote.world.pipe_in(&environment, "token find", stdin)
+    };
+    let own = find(ann, ann).exits(0);
+    assert!(own.stdout.contains("Version 1 of `ann/laptop`, which is valid"), "{}", own.stdout);
+    find(&remote.admin, bob).exits(0);
+    let id = &bob[3..19];
+    remote.world.run(&format!("token delete laptop --user bob --yes {direct}")).exits(0);
+    let ended = find(&remote.admin, bob).exits(1);
+    assert!(ended.stdout.contains("it was deleted at ") && ended.stdout.contains("by operator:"), "{}", ended.stdout);
+    // A stranger learns no more of it than of one that never was.
+    let (strange, nobodys) = (find(ann, bob).exits(1), find(ann, &bob.replace(id, "0123456789abcdef")).exits(1));
+    assert!(!strange.stdout.contains("bob") && strange.stdout.contains("not allowed to see"), "{}", strange.stdout);
+    assert_eq!(strange.stdout.lines().last(), nobodys.stdout.lines().last());
+    for command in ["show", "events", "usage", "roles"] {
+        let refused = remote.run_as(ann, &format!("token {command} --id {id}")).exits(1);
+        assert!(refused.stderr.contains("there is no token with the id"), "{}", refused.stderr);
+        remote.admin(&format!("token {command} --id {id}")).exits(0);
+    }
+    // Nobody answers, so nobody can tell.
+    let environment = [("LATCHKEY_URL", "http://127.0.0.1:9"), ("LATCHKEY_TOKEN", ann.as_str())];
+    remote.world.pipe_in(&environment, "token find", bob).exits(2);
+}
+
+#[test]
+fn the_secret_that_is_looked_for_leaves_the_machine_in_no_part() {
+    let remote = Remote::start();
+    let direct = "--service embedded:latchkey.db";
+    remote.world.run(&format!("user set ann {direct}")).exits(0);
+    let secret =
+        remote.world.run(&format!("token create laptop --user ann {direct}")).exits(0).stdout.trim().to_owned();
+    let proxy = tests::remote::Proxy::before(&remote.url);
+    let url = proxy.url();
+    let environment = [("LATCHKEY_URL", url.as_str()), ("LATCHKEY_TOKEN", remote.admin.as_str())];
+    remote.world.pipe_in(&environment, "token find", &secret).exits(0);
+    let sent = proxy.sent();
+    assert!(sent.iter().any(|sent| sent.head.contains(&format!("/v1/tokens/{}", &secret[3..19]))), "{sent:?}");
+    for request in &sent {
+        assert!(!format!("{request:?}").contains(&secret[20..32]), "{request:?}");
+    }
+}
+
+#[test]
+fn tokens_of_all_users_are_listed_by_url_by_who_may_see_them_all() {
+    let remote = Remote::start();
+    for number in 0..30 {
+        remote.world.run(&format!("user set user-{number} --service embedded:latchkey.db")).exits(0);
+    }
+    let list = remote.admin("token list --all-users").exits(0);
+    assert!(list.stdout.contains("first-admin") && list.stdout.contains("main-pipeline"), "{}", list.stdout);
+    assert!(list.stderr.contains("This took 2 requests: 32 queries of the table"), "{}", list.stderr);
+    let refused = remote.run("token list --all-users").exits(1);
+    assert!(refused.stderr.contains("use a token with the permission `admin:tokens`"), "{}", refused.stderr);
+}
+
+#[test]
+fn tokens_are_rotated_and_changed_by_url_as_on_a_table() {
+    let remote = Remote::start();
+    remote.admin("user set ann --kind person").exits(0);
+    let first = remote.admin("token create laptop --user ann -e 20d").exits(0).stdout.trim().to_owned();
+    let rotated = remote.admin("token rotate laptop --user ann").exits(0);
+    assert!(rotated.stderr.contains("Version 1 stays valid until "), "{}", rotated.stderr);
+    let second = rotated.stdout.trim().to_owned();
+    assert!(remote.is_valid(&first) && remote.is_valid(&second));
+    let third = remote.admin("token rotate laptop --user ann --compromised").exits(0).stdout.trim().to_owned();
+    assert!(!remote.is_valid(&first) && !remote.is_valid(&second) && remote.is_valid(&third));
+    let updated = remote.admin("token update laptop --user ann -d Notes --rename notebook --label a=b").exits(0);
+    assert!(updated.stdout.contains("  name: laptop -> notebook\n"), "{}", updated.stdout);
+    let refused = remote.admin("token update notebook --user ann -e 2099-01-01").exits(1);
+    assert!(refused.stderr.contains("the latest is `--expires-at "), "{}", refused.stderr);
+    let events = remote.admin("token events notebook --user ann").exits(0);
+    assert!(
+        events.stdout.contains("version.compromised") && events.stdout.contains("token.create"),
+        "{}",
+        events.stdout
+    );
 }

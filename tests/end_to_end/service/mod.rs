@@ -18,6 +18,7 @@ mod delete;
 mod due;
 mod edit;
 mod embedded;
+mod find;
 mod grant;
 mod list;
 mod manifests;

@@ -308,6 +308,18 @@ pub struct TokenList {
     pub next: Option<String>,
 }
 
+/// A page of everybody's tokens. It may have few tokens, or none, and not be the last.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct EverybodyList {
+    /// The tokens, user by user.
+    pub tokens: Vec<TokenRecord>,
+    /// What this page cost: how many users were asked, a query of the table each.
+    pub users: u32,
+    /// The `cursor` of the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -105,4 +105,9 @@ pub struct PromoteVersion {
     /// The token's id.
     #[schemars(with = "TokenId")]
     pub id: String,
+    /// For a token that no manifest declares: how long its older versions stay valid, for instance `24h`; by default they
+    /// end at once. A declared token has its manifest's overlap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = super::token::DURATION))]
+    pub overlap: Option<String>,
 }

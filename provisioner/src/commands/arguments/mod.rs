@@ -8,6 +8,8 @@ mod publish;
 mod roles;
 mod runs;
 mod serve;
+mod token_changes;
+mod token_lookups;
 mod tokens;
 mod users;
 
@@ -24,7 +26,9 @@ pub(super) use publish::Publish;
 pub(super) use roles::Role;
 pub(super) use runs::{Allow, Apply, Check, ClockFlag, Doctor, Plan, PlanFlags, Rotate, RunFlags, Status};
 pub(super) use serve::Serve;
-pub(super) use tokens::{Token, TokenSet};
+pub(super) use token_changes::{TokenCreate, TokenDelete, TokenRoles, TokenRotate, TokenUpdate};
+pub(super) use token_lookups::{State, TokenEvents, TokenList, TokenShow, TokenUsage};
+pub(super) use tokens::{Piped, Token, Which};
 pub(super) use users::{User, UserSet};
 
 use crate::output::Format;
@@ -45,7 +49,7 @@ const GLOBAL: &str = "Global";
     after_help = "Examples:
   provision init
   provision apply
-  provision token set laptop --description \"Ana's laptop\""
+  provision token create laptop --description \"Ana's laptop\""
 )]
 pub(super) struct Arguments {
     /// Service: `embedded:FILE`, `table:NAME` or a server's URL [default: from the nearest `tokens.toml`]
@@ -110,7 +114,7 @@ pub(super) enum Command {
     Schema,
     /// Create, list, verify and delete tokens by hand
     #[command(after_help = "Examples:
-  provision token set laptop
+  provision token create laptop
   provision token list")]
     Token {
         /// What to do.

@@ -93,7 +93,7 @@ pub(in crate::commands) struct Bootstrap {
     /// Name of the token
     #[arg(long, default_value = "first-admin")]
     pub(in crate::commands) token: TokenName,
-    /// Expiry: a date (end of that day, UTC) or an instant [default: 31 days from now]
+    /// Expiry: a duration such as `90d`, a date (end of that day, UTC) or an instant [default: 31d]
     #[arg(long, short = 'e')]
     pub(in crate::commands) expires_at: Option<String>,
     /// Create another token although there is one, and revoke that one

@@ -138,7 +138,7 @@ pub(in crate::commands) struct Plan {
     /// Also write the plan to this file, for `apply --plan`; it contains no secret
     #[arg(long, short = 'o', value_name = "FILE", conflicts_with = "offline", help_heading = OUTPUT)]
     pub(in crate::commands) out: Option<PathBuf>,
-    /// List everything that falls due until a date (the end of that day, UTC) or an instant
+    /// List everything that falls due within a duration such as `90d`, or until a date (the end of that day, UTC) or an instant
     #[arg(long, value_name = "WHEN", conflicts_with_all = ["offline", "out", "sink", "prune", "detailed_exitcode"])]
     pub(in crate::commands) at: Option<String>,
     #[command(flatten)]

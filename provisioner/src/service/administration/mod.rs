@@ -2,6 +2,7 @@
 //! how this process and a server answer it.
 
 mod events;
+mod lookup;
 mod manifests;
 mod publication;
 mod roles;
@@ -10,6 +11,7 @@ mod tokens;
 mod users;
 
 pub use events::EventAdministration;
+pub use lookup::{LookupCost, TokenLookup};
 pub use manifests::ManifestAdministration;
 pub use publication::PublicationAdministration;
 pub use roles::RoleAdministration;
@@ -22,6 +24,7 @@ pub trait Administration:
     ManifestAdministration
     + PublicationAdministration
     + TokenAdministration
+    + TokenLookup
     + UserAdministration
     + RoleAdministration
     + SettingsAdministration
@@ -33,6 +36,7 @@ impl<T> Administration for T where
     T: ManifestAdministration
         + PublicationAdministration
         + TokenAdministration
+        + TokenLookup
         + UserAdministration
         + RoleAdministration
         + SettingsAdministration

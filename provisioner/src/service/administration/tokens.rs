@@ -4,25 +4,27 @@ use async_trait::async_trait;
 use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use latchkey::api::wire::{CreateToken, EventList, Me, TokenList, TokenRecord, TokenRoles, TokenUsage};
+use latchkey::api::wire::{CreateToken, Me, PromoteVersion, TokenList, TokenRecord, TokenRoles, TokenUsage};
 use latchkey::lifetime::Seconds;
 use latchkey::name::{TokenName, UserName};
 use latchkey::protocol::VersionError;
 use latchkey::role::Permissions;
-use latchkey::service::{ChangeError, Issued, Life, NewToken, UsageDay, Verdict};
+use latchkey::service::{ChangeError, Edit, Issued, Life, NewToken, UsageDay, Verdict};
 use latchkey::token::{Token, TokenKey};
 
 use crate::service::direct::Direct;
 use crate::service::remote::call::{BEGUN, Call, Undone};
 use crate::service::remote::tokens::{issued, path, to_be_made, tokens_of};
 use crate::service::remote::{Remote, check};
-use crate::service::{History, Records as _, ServiceError};
+use crate::service::{History, Records as _, ServiceError, TokenLookup as _};
 
 /// How far the clocks of a server's parts may lie apart.
 const APART: Seconds = Seconds::minutes(1);
 
 /// The longest page that the API gives.
 const PAGE: usize = 100;
+/// How many events a token's history begins with.
+const HISTORY: usize = 10;
 
 /// Tokens that people create, look up, check and revoke by hand.
 #[async_trait]
@@ -52,6 +54,15 @@ pub trait TokenAdministration: Send + Sync {
 
     /// How often a token was used, by day, from one day to another.
     async fn usage(&self, token: &Token, from: Date, to: Date) -> Result<Vec<UsageDay>, ServiceError>;
+
+    /// Changes a token, only if it still is as it was read.
+    ///
+    /// # Errors
+    /// [`ServiceError::Gone`] when it was changed since.
+    async fn update(&self, token: &Token, edit: &Edit) -> Result<Token, ServiceError>;
+
+    /// Promotes a staged version of a token that no manifest declares; older ones stay valid for `overlap`.
+    async fn promote_by_hand(&self, token: &Token, number: u32, overlap: Seconds) -> Result<Token, ServiceError>;
 
     /// Deletes a token at once, and returns its last record.
     ///
@@ -106,8 +117,7 @@ impl TokenAdministration for Direct {
 
     async fn history(&self, token: &Token) -> Result<History, ServiceError> {
         let now = self.now();
-        let mut events = self.service.events(token.user.as_str(), now, 50).await?;
-        events.retain(|event| event.id.as_ref() == Some(&token.id));
+        let events = self.events_of(token, now.to_zoned(TimeZone::UTC).date(), HISTORY).await?;
         Ok(History { events, usage: self.service.usage(&token.id, now).await? })
     }
 
@@ -121,6 +131,15 @@ impl TokenAdministration for Direct {
             month = next;
         }
         Ok(days)
+    }
+
+    async fn update(&self, token: &Token, edit: &Edit) -> Result<Token, ServiceError> {
+        let revision = Some(token.revision);
+        Ok(self.service.edit(&self.caller, &token.key(), Some(&token.id), revision, edit).await?)
+    }
+
+    async fn promote_by_hand(&self, token: &Token, number: u32, overlap: Seconds) -> Result<Token, ServiceError> {
+        Ok(self.service.promote_by_hand(&self.caller, &token.reference(), number, overlap).await?)
     }
 
     async fn delete(&self, token: &Token) -> Result<Token, ServiceError> {
@@ -214,15 +233,22 @@ impl TokenAdministration for Remote {
     async fn history(&self, token: &Token) -> Result<History, ServiceError> {
         let today = self.now().to_zoned(TimeZone::UTC).date();
         let usage = self.usage(token, today.first_of_month(), today).await?;
-        let call = Call::new("GET", path(&token.user, &token.name, "/events")).query("id", &token.id);
-        let events: EventList = self.line.repeat(call).await?;
-        Ok(History { events: events.events, usage })
+        Ok(History { events: self.events_of(token, today, HISTORY).await?, usage })
     }
 
     async fn usage(&self, token: &Token, from: Date, to: Date) -> Result<Vec<UsageDay>, ServiceError> {
         let call = Call::new("GET", path(&token.user, &token.name, "/usage")).query("id", &token.id);
         let usage: TokenUsage = self.line.repeat(call.query("from", from).query("to", to)).await?;
         Ok(usage.days)
+    }
+
+    async fn update(&self, token: &Token, edit: &Edit) -> Result<Token, ServiceError> {
+        self.patch(token, edit, Some(token.revision)).await
+    }
+
+    async fn promote_by_hand(&self, token: &Token, number: u32, overlap: Seconds) -> Result<Token, ServiceError> {
+        let body = PromoteVersion { id: token.id.to_string(), overlap: Some(overlap.to_string()) };
+        self.promoted(token, number, body).await
     }
 
     async fn delete(&self, token: &Token) -> Result<Token, ServiceError> {

@@ -107,6 +107,7 @@ fn version_error(code: &str, more: &Map<String, Value>) -> Option<VersionError> 
         }
         "stale_look" => VersionError::StaleLook,
         "still_declared" => VersionError::StillDeclared,
+        "overlap_declared" => VersionError::OverlapDeclared,
         _ => return None,
     })
 }
@@ -156,6 +157,7 @@ mod tests {
             ),
             ("stale_look", json!({}), VersionError::StaleLook),
             ("still_declared", json!({}), VersionError::StillDeclared),
+            ("overlap_declared", json!({}), VersionError::OverlapDeclared),
         ];
         for (code, more, error) in all {
             assert!(matches!(told(409, code, more), ServiceError::Version(found) if found == error), "{code}");

@@ -192,9 +192,7 @@ impl Protocol for Remote {
     }
 
     async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError> {
-        let body = PromoteVersion { id: token.id.to_string() };
-        let call = Call::new("POST", of(token, &format!("/versions/{number}/promote"))).body(&body);
-        Ok(self.line.repeat::<TokenRecord>(call).await?.into_token())
+        self.promoted(token, number, PromoteVersion { id: token.id.to_string(), overlap: None }).await
     }
 
     async fn retire(&self, token: &Token, number: u32, look: Look, force: bool) -> Result<Token, ServiceError> {
@@ -234,7 +232,24 @@ impl Protocol for Remote {
 }
 
 impl Remote {
-    async fn patch(&self, token: &Token, edit: &Edit, revision: Option<u64>) -> Result<Token, ServiceError> {
+    /// Promotes a version; done twice it is done once.
+    pub(in crate::service) async fn promoted(
+        &self,
+        token: &Token,
+        number: u32,
+        body: PromoteVersion,
+    ) -> Result<Token, ServiceError> {
+        let call = Call::new("POST", of(token, &format!("/versions/{number}/promote"))).body(&body);
+        Ok(self.line.repeat::<TokenRecord>(call).await?.into_token())
+    }
+
+    /// Changes a token, with `revision` only if it is still at it.
+    pub(in crate::service) async fn patch(
+        &self,
+        token: &Token,
+        edit: &Edit,
+        revision: Option<u64>,
+    ) -> Result<Token, ServiceError> {
         let (moved_from, moved_to) = moved(&edit.moving);
         let body = EditToken {
             id: Some(token.id.to_string()),
@@ -272,7 +287,7 @@ impl Remote {
         let manifest = edit.managed_by.as_ref().or(token.managed_by.as_ref());
         let found = self.found(token, manifest, name).await.ok().flatten();
         match found {
-            Some(found) if edit.name.is_some() => Ok(found),
+            Some(found) if edit.name.is_some() || is_done(&found, edit, revision) => Ok(found),
             Some(found) if edit.forget.as_ref().is_some_and(|forget| !found.places.contains_key(&forget.place)) => {
                 Ok(found)
             }
@@ -325,6 +340,19 @@ impl Remote {
         token.ended = Some(Ended { state: EndState::Deleted, at: self.now(), by: None });
         token
     }
+}
+
+/// Whether a record that was read at `revision` has since become what a person wanted it to be.
+fn is_done(found: &Token, edit: &Edit, revision: Option<u64>) -> bool {
+    let Edit { description, labels, allowed_ips, expires_at, terms, .. } = edit;
+    let text = found.description.clone().unwrap_or_default();
+    edit.forget.is_none()
+        && revision.is_some_and(|revision| found.revision > revision)
+        && description.as_ref().is_none_or(|wanted| *wanted == text)
+        && labels.as_ref().is_none_or(|wanted| *wanted == found.labels)
+        && allowed_ips.as_ref().is_none_or(|wanted| *wanted == found.allowed_ips)
+        && expires_at.is_none_or(|wanted| found.expires_at == Some(wanted))
+        && terms.is_none_or(|wanted| found.terms == Some(wanted))
 }
 
 /// The manifest that a role or user gets, or that it is released from its own.

@@ -171,6 +171,7 @@ impl Fair {
             .path
             .replace("{user}", user)
             .replace("{name}", token)
+            .replace("{id}", &id)
             .replace("{role}", role)
             .replace("{manifest}", manifest)
             .replace("{version}", &version)

@@ -1,37 +1,27 @@
-//! `provision token set`.
+//! `provision token create`.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use latchkey::lifetime::parse_expiry;
 use latchkey::name::{TokenName, UserName, advice};
 use latchkey::service::{Life, NewToken};
 use latchkey::token::TokenKey;
 use serde_json::json;
 
-use super::super::arguments::TokenSet;
-use super::super::clock;
+use super::super::arguments::TokenCreate;
 use super::super::exit::{Code, Fault};
-use super::super::open;
-use super::{as_json, date, roles_words};
+use super::super::{clock, open, when};
+use super::{as_json, roles_words};
 use crate::output::{Format, Printer};
-use crate::plan::minute;
+use crate::plan::expiry;
 use crate::service::{Client, Refusal, ServiceError};
 
 /// Creates a token and prints its secret, this once.
-pub(super) async fn set(printer: Printer, client: &Client, set: TokenSet) -> Result<Code, Fault> {
+pub(super) async fn create(printer: Printer, client: &Client, set: TokenCreate) -> Result<Code, Fault> {
     clock::accept(printer, client, &set.clock).await?;
-    let user = open::user(client, &set.whose.user).await?;
-    let expires = set.expires_at.as_deref().map(parse_expiry).transpose().map_err(|error| {
-        Fault::new(format!("invalid expiry `{}`", set.expires_at.as_deref().unwrap_or_default()))
-            .hint(error.to_string())
-    })?;
-    let mut labels = BTreeMap::new();
-    for label in &set.labels {
-        let (key, value) =
-            label.split_once('=').ok_or_else(|| Fault::new(format!("`--label {label}` is not `KEY=VALUE`")))?;
-        labels.insert(key.to_owned(), value.to_owned());
-    }
+    let user = open::user(client, set.whose.or_me()).await?;
+    let expires = set.expires_at.as_deref().map(|text| when::until(text, client.now())).transpose()?;
+    let labels = labels(&set.labels)?;
     let new = NewToken {
         description: set.description,
         roles: if set.roles.is_empty() && !set.no_roles { None } else { Some(set.roles) },
@@ -58,7 +48,7 @@ pub(super) async fn set(printer: Printer, client: &Client, set: TokenSet) -> Res
                 set.name
             ))
     })?;
-    let expires = token.ends_at().map_or_else(|| "never".to_owned(), minute);
+    let expires = token.ends_at().map_or_else(|| "never".to_owned(), expiry);
     let roles = roles_words(&token.roles);
     printer.talk(&format!("Created `{user}/{}` with {roles}; it expires {expires}", token.name));
     printer.talk("The secret is shown only once: store it now");
@@ -70,13 +60,7 @@ fn create_fault(client: &Client, (user, name): (&UserName, &TokenName), error: S
         return Fault::new(error.to_string()).hint("nobody has the secret; try again");
     };
     let hint = match refusal.code.as_str() {
-        "invalid_field" if refusal.is_about("/expires_at") => {
-            Some(match refusal.text("until").map(str::parse::<Timestamp>) {
-                // The last day counts in full.
-                Some(Ok(until)) => format!("the latest is `--expires-at {}`", date(until)),
-                _ => format!("the earliest is the end of today: `--expires-at {}`", date(client.now())),
-            })
-        }
+        "invalid_field" if refusal.is_about("/expires_at") => Some(expiry_hint(client, refusal)),
         "name_taken" => Some(match refusal.text("managed_by") {
             Some(manifest) => format!(
                 "`{manifest}` declares `{user}/{name}`; choose another name, or rotate it: `provision rotate FILE {name}`"
@@ -94,6 +78,25 @@ fn create_fault(client: &Client, (user, name): (&UserName, &TokenName), error: S
         _ => return error.into(),
     };
     Fault { hint, ..Fault::new(error.to_string()) }
+}
+
+/// Which expiry would be accepted, where one was not.
+pub(super) fn expiry_hint(client: &Client, refusal: &Refusal) -> String {
+    match refusal.text("until").map(str::parse::<Timestamp>) {
+        // The last day counts in full.
+        Some(Ok(until)) => format!("the latest is `--expires-at {}`", when::date(until)),
+        _ => format!("the earliest is the end of today: `--expires-at {}`", when::date(client.now())),
+    }
+}
+
+/// Labels as they are typed.
+pub(super) fn labels(typed: &[String]) -> Result<BTreeMap<String, String>, Fault> {
+    let pair = |label: &String| match label.split_once('=') {
+        Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
+        None => Err(Fault::new(format!("`--label {label}` is not `KEY=VALUE`"))
+            .hint("a comma begins the next label, so no value has one")),
+    };
+    typed.iter().map(pair).collect()
 }
 
 /// How the user gets the roles that they lack.
