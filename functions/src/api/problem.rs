@@ -43,12 +43,13 @@ pub struct Problem {
     pub internal: Option<String>,
     pub(super) challenge: Option<Challenge>,
     pub(super) allow: Option<String>,
-    /// In seconds.
-    pub(super) retry_after: Option<u32>,
+    /// How long to wait before asking again, in seconds.
+    pub retry_after: Option<u32>,
 }
 
 impl Problem {
-    pub(super) fn new(status: u16, code: &'static str, detail: impl Into<String>) -> Self {
+    /// A problem of a status, with a stable code and a sentence.
+    pub fn new(status: u16, code: &'static str, detail: impl Into<String>) -> Self {
         Self {
             status,
             code,

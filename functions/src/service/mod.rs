@@ -139,7 +139,7 @@ impl Service {
     /// # Errors
     /// When it does not.
     pub async fn reach(&self) -> Result<(), TableError> {
-        self.table.get(&keys::settings()).await.map(drop)
+        self.table.get(&crate::table::keys::settings()).await.map(drop)
     }
 
     /// The table below.

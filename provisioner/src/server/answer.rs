@@ -85,7 +85,7 @@ async fn before<'a>(
     let wait = server.pace.as_ref().and_then(|pace| pace.count(source.unwrap_or(peer), Instant::now()).err());
     if let Some(wait) = wait {
         server.front.metrics.paced();
-        let seconds = wait.as_secs() + 1;
+        let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
         let detail = format!("this address asks more than this server allows: wait {seconds} s");
         return problem(Problem { retry_after: Some(seconds), ..Problem::new(429, "too_many_requests", detail) });
     }

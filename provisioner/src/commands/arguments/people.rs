@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use latchkey::entry::EntryPattern;
-use latchkey::lifetime::Seconds;
 use latchkey::name::{ManifestName, NamePattern, RoleName, TokenName, UserName};
 use latchkey::role::Permission;
 
