@@ -1,6 +1,7 @@
 //! Arguments as they are typed.
 
 mod logins;
+mod moving;
 mod notices;
 mod people;
 mod publish;
@@ -13,6 +14,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 pub(super) use logins::{Login, Logout, Switch};
+pub(super) use moving::AdoptFlags;
 pub(super) use notices::{Notify, Settings};
 pub(super) use people::{Bootstrap, Copy, ManifestCommand, ManifestGrant, Role, Serve, User, UserSet};
 pub(super) use publish::Publish;
