@@ -11,6 +11,7 @@ use latchkey::place::Place;
 
 use super::bounds::Bounds;
 use super::host::Queues;
+use super::listing::SourceForm;
 use super::login::Login;
 use super::push::PushDeclaration;
 use super::rights::{LeastRights, PushedEntry};
@@ -21,6 +22,9 @@ use crate::reading::{Reading, Severity, Text};
 pub trait TypeFacts: Sync {
     /// Its name in manifests and in places.
     fn name(&self) -> &'static str;
+
+    /// How a person names where entries of the type are; `None` where they cannot be listed.
+    fn source(&self) -> Option<&'static SourceForm>;
 
     /// Reports a name that no entry of the type can have, for a sink whose settings could not be read.
     fn check_name(&self, name: &Text<'_>, reading: &mut Reading<'_>);
@@ -34,6 +38,10 @@ pub trait TypeFacts: Sync {
     /// What a write to the place causes beyond the entry itself, such as a restart: in the same words for all entries
     /// that cause it together.
     fn effect(&self, place: &Place) -> Option<String>;
+
+    /// What becomes of a value that a write to the place replaces, as a clause about it: who adopts an entry must know
+    /// whether anybody can have it back.
+    fn replaced(&self, place: &Place) -> &'static str;
 
     /// What a write to the place restarts, such as an app, in the same words for all entries that restart it together.
     fn restarts(&self, place: &Place) -> Option<String>;

@@ -118,6 +118,12 @@ impl SinkSettings {
     }
 }
 
+/// What becomes of a value that a write to the place replaces, as a clause about it; nothing for a type that a newer
+/// version recorded.
+pub fn replaced(place: &Place) -> Option<&'static str> {
+    Kind::named(&place.kind).map(|kind| kind.facts().replaced(place))
+}
+
 /// A place in few words: `Secrets Manager prod/api (eu-west-1)` or `.env API_TOKEN`, paths from `folder` on. One of a
 /// type that a newer version recorded is shown by its name.
 pub fn label(place: &Place, folder: &Path, machine: &str) -> String {

@@ -22,6 +22,7 @@
 //!   and refuses with [`SinkError::Changed`] if the place contains anything but what was seen. A second write of the same
 //!   value is success and changes nothing.
 //! - [`remove`](Sink::remove) removes only what was seen. An entry that is not there is success.
+//! - [`entries`](DeclaredSink::entries) names what is there, and no value gets out of it.
 //! - Answers are in the order of what was asked; one that fails does not fail the others.
 //! - Values of others stay as the bytes they are.
 //! - No error, receipt or log contains a value, nor what a vendor echoes of one.
@@ -50,6 +51,7 @@ pub mod heroku;
 pub mod host;
 pub mod keyring;
 mod kind;
+mod listing;
 pub mod login;
 pub mod machine;
 pub mod plural;
@@ -66,7 +68,8 @@ pub use bounds::{Bounds, is_named_after};
 pub use error::SinkError;
 pub use facts::{Apart, DeclaredFile, SinkFacts, Spot, Twin, TypeFacts};
 pub use forgotten::ForgottenBranches;
-pub use kind::{Kind, SinkDeclaration, SinkSettings, label};
+pub use kind::{Kind, SinkDeclaration, SinkSettings, label, replaced};
+pub use listing::{ListedEntry, SourceForm};
 pub use push::PushDeclaration;
 pub use registry::ManifestSinks;
 pub use rights::{LeastRights, PushedEntry, Statement};

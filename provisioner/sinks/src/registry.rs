@@ -14,6 +14,7 @@ use super::facts::RunFiles;
 use super::forgotten::ForgottenBranches;
 use super::host::Queues;
 use super::kind::{Kind, SinkDeclaration};
+use super::listing::ListedEntry;
 use super::push::PushDeclaration;
 use super::sink::{DeclaredSink, Sink, SinkSet};
 
@@ -62,6 +63,21 @@ impl ManifestSinks {
         self
     }
 
+    /// The entries of a declared sink whose names begin with `prefix`, see [`DeclaredSink::entries`].
+    ///
+    /// # Errors
+    /// When there is no such sink, or its entries cannot be listed.
+    pub async fn entries(&self, sink: &str, prefix: &str) -> Result<Vec<ListedEntry>, SinkError> {
+        self.declared(sink)?.entries(prefix).await
+    }
+
+    fn declared(&self, sink: &str) -> Result<&Arc<dyn DeclaredSink>, SinkError> {
+        self.declared.get(sink).ok_or_else(|| SinkError::Refused {
+            reason: format!("the sink `{sink}` is not declared"),
+            hint: "declare it under `[sinks]`".to_owned(),
+        })
+    }
+
     /// Those of the forgotten branches that nothing waited for at any look so far.
     pub fn not_awaited(&self) -> Vec<String> {
         self.forgotten.unmet()
@@ -75,10 +91,7 @@ impl SinkSet for ManifestSinks {
     }
 
     async fn place(&self, push: &PushDeclaration) -> Result<Place, SinkError> {
-        let sink = self.declared.get(&push.sink).ok_or_else(|| SinkError::Refused {
-            reason: format!("the sink `{}` is not declared", push.sink),
-            hint: "declare it under `[sinks]`".to_owned(),
-        })?;
+        let sink = self.declared(&push.sink)?;
         let place = sink.place(push).await?;
         let mut serving = self.serving.lock();
         serving.insert(place.id(), sink.clone());

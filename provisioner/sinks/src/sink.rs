@@ -10,6 +10,7 @@ use latchkey::secret::{Fingerprint, Secret, TokenId};
 
 use super::error::SinkError;
 use super::forgotten::ForgottenBranches;
+use super::listing::ListedEntry;
 use super::push::PushDeclaration;
 use crate::deadline::Deadline;
 
@@ -176,6 +177,18 @@ pub trait DeclaredSink: Sink {
 
     /// Whether it leads to a place of its type that is not declared any more.
     async fn reaches(&self, place: &Place) -> bool;
+
+    /// The entries that are there, whoever wrote them, those only whose names begin with `prefix`. Where the vendor lists
+    /// values too, they are dropped as they are read.
+    ///
+    /// # Errors
+    /// When they cannot be listed, or none of the type can: libraries call what names an entry of a keyring by many names.
+    async fn entries(&self, _prefix: &str) -> Result<Vec<ListedEntry>, SinkError> {
+        Err(SinkError::Refused {
+            reason: format!("entries of the type `{}` cannot be listed", self.capabilities().kind),
+            hint: "declare its sink and pushes by hand".to_owned(),
+        })
+    }
 
     /// Takes note of branches that this run does not wait for. A sink whose consumers have no branches has none.
     fn forget_branches(&self, _branches: &Arc<ForgottenBranches>) {}

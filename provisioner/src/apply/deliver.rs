@@ -281,7 +281,7 @@ async fn look_again(
     let seen = sink.look(&[push.place]).await.pop().unwrap_or(Err(SinkError::Changed));
     let known: Known<'_> = observation.known(run.manifest);
     let find = known.classify(Some(push.token), &push.place.id(), &seen);
-    // A push to a foreign entry was planned only because it has `adopt`.
+    // A push to a foreign entry was planned only because it is to be adopted.
     // What shows another token's id by now came since, from another manifest that pushes there too.
     let token_in = |seen: &Result<Seen, SinkError>| match seen {
         Ok(Seen::Holds(held)) => held.token_id.clone(),

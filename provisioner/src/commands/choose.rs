@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use latchkey::name::{TokenName, UserName};
 
+use super::arguments::AdoptFlags;
 use super::exit::Fault;
 use crate::manifest::Manifest;
 use crate::observe::Observation;
+use crate::plan::Adopt;
 use latchkey_sinks::reading::nearest;
 
 /// Whose, and which.
@@ -74,6 +76,15 @@ fn unknown(manifest: &Manifest, others: &[Key], word: &str) -> Fault {
         Some(near) => fault.hint(format!("did you mean `{near}`?")),
         None => fault.hint("`provision status` lists its tokens"),
     }
+}
+
+/// Whose entries a run takes over: only declared tokens have any to come.
+pub(super) fn adopted(manifest: &Manifest, flags: &AdoptFlags) -> Result<Adopt, Fault> {
+    Ok(match (flags.adopt_all, flags.adopt.is_empty()) {
+        (true, _) => Adopt::All,
+        (false, true) => Adopt::Declared,
+        (false, false) => Adopt::Tokens(tokens(manifest, &[], &flags.adopt)?),
+    })
 }
 
 /// The sinks that words name.

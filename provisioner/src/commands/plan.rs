@@ -172,6 +172,7 @@ pub(super) fn options(manifest: &Manifest, may: &PlanFlags, rotate: Rotate) -> R
         prune_used: may.prune_used,
         prune_used_within: Some(may.prune_used_within),
         allow_rotations: may.allow_rotations,
+        adopt: choose::adopted(manifest, &may.adopt)?,
         force_retire: may.force_retire,
         pass: plan::Pass::First,
         forget: may.forget.iter().cloned().collect(),

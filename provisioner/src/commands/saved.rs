@@ -8,9 +8,10 @@ use latchkey::lifetime::Seconds;
 use latchkey::secret::Digest;
 use serde::{Deserialize, Serialize};
 
+use super::choose::Key;
 use super::exit::{Code, Fault};
 use crate::manifest::{Manifest, ServiceAddress};
-use crate::plan::{self, Labels, Options, Plan, Rotate, Tone};
+use crate::plan::{self, Adopt, Labels, Options, Plan, Rotate, Tone};
 use latchkey_sinks::files;
 use latchkey_sinks::plural::count;
 
@@ -50,6 +51,7 @@ pub(super) struct Saved {
 /// The options of a plan. Those that were not used are left out.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "the fields are the flags")]
 struct SavedOptions {
     prune: bool,
     allow_deletes: Option<usize>,
@@ -57,6 +59,8 @@ struct SavedOptions {
     prune_used_within: Option<String>,
     allow_rotations: Option<usize>,
     force_retire: bool,
+    adopt: BTreeSet<String>,
+    adopt_all: bool,
     forget: BTreeSet<String>,
     forget_branch: BTreeSet<String>,
     only: BTreeSet<String>,
@@ -134,10 +138,6 @@ impl Saved {
         let options = &self.options;
         let bad = |what: &str| Fault::new(format!("the saved plan has an invalid `{what}`"));
         let within = options.prune_used_within.as_deref().map(str::parse::<Seconds>).transpose();
-        let key = |text: &String| {
-            let (user, name) = text.rsplit_once('/')?;
-            Some((user.parse().ok()?, name.parse().ok()?))
-        };
         Ok(Options {
             rotate: Rotate::Due,
             prune: options.prune,
@@ -146,10 +146,15 @@ impl Saved {
             prune_used_within: within.map_err(|_| bad("prune_used_within"))?,
             allow_rotations: options.allow_rotations,
             force_retire: options.force_retire,
+            adopt: match (options.adopt_all, options.adopt.is_empty()) {
+                (true, _) => Adopt::All,
+                (false, true) => Adopt::Declared,
+                (false, false) => Adopt::Tokens(keys(&options.adopt).ok_or_else(|| bad("adopt"))?),
+            },
             pass: plan::Pass::First,
             forget: options.forget.clone(),
             forget_branches: options.forget_branch.clone(),
-            only: options.only.iter().map(key).collect::<Option<_>>().ok_or_else(|| bad("only"))?,
+            only: keys(&options.only).ok_or_else(|| bad("only"))?,
             sinks: options.sink.clone(),
         })
     }
@@ -216,12 +221,31 @@ impl SavedOptions {
             prune_used_within: options.prune_used_within.map(|within| within.to_string()),
             allow_rotations: options.allow_rotations,
             force_retire: options.force_retire,
+            adopt: match &options.adopt {
+                Adopt::Tokens(tokens) => texts(tokens),
+                Adopt::Declared | Adopt::All => BTreeSet::new(),
+            },
+            adopt_all: options.adopt == Adopt::All,
             forget: options.forget.clone(),
             forget_branch: options.forget_branches.clone(),
-            only: options.only.iter().map(|(user, name)| format!("{user}/{name}")).collect(),
+            only: texts(&options.only),
             sink: options.sinks.clone(),
         }
     }
+}
+
+/// Tokens as text, `USER/NAME` each.
+fn texts(keys: &BTreeSet<Key>) -> BTreeSet<String> {
+    keys.iter().map(|(user, name)| format!("{user}/{name}")).collect()
+}
+
+/// The same, read; `None` where one is none.
+fn keys(texts: &BTreeSet<String>) -> Option<BTreeSet<Key>> {
+    let key = |text: &String| {
+        let (user, name) = text.rsplit_once('/')?;
+        Some((user.parse().ok()?, name.parse().ok()?))
+    };
+    texts.iter().map(key).collect()
 }
 
 /// What the plan's id covers, as people read it.

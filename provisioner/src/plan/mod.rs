@@ -1,6 +1,7 @@
 //! Plans: what a run will change and why. Pure: a plan is built from a manifest and an observation, and nothing else.
 //! A change is a value, shown by `plan` and carried out by `apply`, so that the two cannot differ.
 
+mod adopting;
 mod ahead;
 mod blocked;
 pub mod calendar;
@@ -40,6 +41,7 @@ use crate::manifest::Manifest;
 use crate::observe::Observation;
 use latchkey_sinks::plural;
 
+pub use adopting::Adopt;
 pub use blocked::{Blocked, Tracked};
 pub use change::{Change, Field, Reason, TokenField, TokenPlan, UserField};
 pub use faults::faults;
@@ -84,6 +86,8 @@ pub struct Options {
     pub prune_used_within: Option<Seconds>,
     /// How many tokens a run may rotate that are neither due nor named; the default guard when `None`.
     pub allow_rotations: Option<usize>,
+    /// Whose pushes take over entries that somebody else created.
+    pub adopt: Adopt,
     /// Retire versions that were used lately too.
     pub force_retire: bool,
     /// Whether this is the first pass of the run.

@@ -55,11 +55,12 @@ pub(super) fn decide(
         plan.blocked.push(Blocked::Everywhere { reason: None, sinks: others });
         return plan;
     };
-    let pushes: Vec<(&PushDeclaration, &Result<Place, SinkError>)> = declaration
+    let pushes: Vec<Selected<'_>> = declaration
         .pushes
         .iter()
         .zip(&observed.places)
         .filter(|(push, _)| options.sinks.contains(&push.sink))
+        .map(|(push, place)| Selected { push, place, adopts: options.adopt.covers(declaration, push) })
         .collect();
     let wanted = wanted(&record, observation);
     let lacking = carry(&mut plan, (manifest, observation), known, (&record, wanted.as_ref()), &pushes);
@@ -79,6 +80,14 @@ pub(super) fn decide(
     }
     record_new(&mut plan, &record);
     plan
+}
+
+/// A push to a selected sink.
+struct Selected<'a> {
+    push: &'a PushDeclaration,
+    place: &'a Result<Place, SinkError>,
+    /// Whether it takes over an entry that somebody else created.
+    adopts: bool,
 }
 
 /// The sinks of a token that are not selected.
@@ -108,11 +117,11 @@ fn carry(
     (manifest, observation): (&Manifest, &Observation),
     known: &Known<'_>,
     (record, wanted): (&Token, Option<&(u32, PlaceId)>),
-    pushes: &[(&PushDeclaration, &Result<Place, SinkError>)],
+    pushes: &[Selected<'_>],
 ) -> Vec<(PlaceId, &'static str)> {
     let current = record.current().map(|current| current.number);
     let mut lacking = Vec::new();
-    for (push, place) in pushes {
+    for Selected { push, place, adopts } in pushes {
         let place = match place {
             Ok(place) => place,
             Err(error) => {
@@ -133,7 +142,7 @@ fn carry(
             (Finding::Foreign | Finding::Edited | Finding::Overwritten, _) if other.is_some() => {
                 plan.blocked.extend(other.map(|other| Blocked::other_manifest(&id, other)));
             }
-            (Finding::Foreign, _) if !push.adopt => plan.blocked.push(Blocked::Foreign(id)),
+            (Finding::Foreign, _) if !adopts => plan.blocked.push(Blocked::Foreign(id)),
             (Finding::Unknown(error), _) => {
                 let tracked = if record.places.contains_key(&id) { Tracked::Declared } else { Tracked::New };
                 plan.blocked.push(Blocked::unreachable(&id, error, tracked));

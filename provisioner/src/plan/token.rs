@@ -154,7 +154,7 @@ fn check_places(plan: &mut TokenPlan, case: &Case<'_>) -> bool {
     for ((id, find), push) in case.declared.iter().zip(&case.declaration.pushes) {
         let safeguard =
             if matches!(find, Finding::Unknown(_)) { Safeguard::StageUnknown } else { Safeguard::StageForeign };
-        plan.blocked.extend(case.refusal(id, find, push.adopt).filter(|_| stands(safeguard)));
+        plan.blocked.extend(case.refusal(id, find, push).filter(|_| stands(safeguard)));
     }
     for (id, find, _) in &case.others {
         if let Finding::Unknown(error) = find
@@ -311,7 +311,7 @@ fn due(current: &Version, case: &Case<'_>) -> Option<Reason> {
 
 fn mend(plan: &mut TokenPlan, case: &Case<'_>, number: u32, source: &PlaceId) {
     for ((id, find), push) in case.declared.iter().zip(&case.declaration.pushes) {
-        match (case.refusal(id, find, push.adopt), find) {
+        match (case.refusal(id, find, push), find) {
             (Some(refusal), _) => plan.blocked.push(refusal),
             (None, Finding::Current) => {}
             (None, found) => {

@@ -1,5 +1,6 @@
 //! The command `provision`, as its users meet it: the real binary, real files, and what it says word for word.
 
+mod adopting;
 mod by_hand;
 mod calm;
 mod canary;

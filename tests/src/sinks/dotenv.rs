@@ -13,7 +13,8 @@ use latchkey_sinks::conformance::{Bench, On, Trouble};
 use latchkey_sinks::deadline::Deadline;
 use latchkey_sinks::dotenv::{Document, Dotenv, Settings};
 use latchkey_sinks::{
-    Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, SinkFacts, Write,
+    Capabilities, DeclaredSink, ListedEntry, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError,
+    SinkFacts, Write,
 };
 use tempfile::TempDir;
 
@@ -149,6 +150,10 @@ impl DeclaredSink for OneFile {
 
     async fn reaches(&self, place: &Place) -> bool {
         self.all.reaches(place).await
+    }
+
+    async fn entries(&self, prefix: &str) -> Result<Vec<ListedEntry>, SinkError> {
+        self.all.entries(prefix).await
     }
 }
 

@@ -8,11 +8,20 @@ use latchkey::place::Place;
 use super::{AwsSecretsManager, KIND, Settings, rights};
 use crate::facts::{Apart, DeclaredFile, ENDPOINT, RunFiles, SinkFacts, Spot, Twin, TypeFacts};
 use crate::host::Queues;
+use crate::listing::SourceForm;
 use crate::login::Login;
 use crate::push::PushDeclaration;
 use crate::reading::{Fault, Reading, Text, shown};
 use crate::rights::{LeastRights, PushedEntry};
 use crate::sink::{DeclaredSink, Sink};
+
+const SOURCE: SourceForm = SourceForm {
+    word: "aws",
+    setting: None,
+    is_path: false,
+    options: &["region", "account", "profile", "endpoint"],
+    login: None,
+};
 
 /// The type.
 pub(crate) struct Type;
@@ -20,6 +29,10 @@ pub(crate) struct Type;
 impl TypeFacts for Type {
     fn name(&self) -> &'static str {
         KIND
+    }
+
+    fn source(&self) -> Option<&'static SourceForm> {
+        Some(&SOURCE)
     }
 
     fn check_name(&self, name: &Text<'_>, reading: &mut Reading<'_>) {
@@ -36,6 +49,10 @@ impl TypeFacts for Type {
 
     fn effect(&self, _: &Place) -> Option<String> {
         None
+    }
+
+    fn replaced(&self, _: &Place) -> &'static str {
+        "which stays there as `AWSPREVIOUS` until the next change"
     }
 
     fn restarts(&self, _: &Place) -> Option<String> {

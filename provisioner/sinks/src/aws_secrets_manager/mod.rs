@@ -57,7 +57,8 @@ pub use self::rotation::{PendingValue, Rotated, SecretArn, Stage, TOKEN_TAG};
 pub use self::settings::{PushFields, Settings, read_json_key};
 use crate::deadline::Deadline;
 use crate::{
-    Capabilities, DeclaredSink, Delivered, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, Write,
+    Capabilities, DeclaredSink, Delivered, ListedEntry, Marker, PushDeclaration, Receipt, Removal, Seen, Sink,
+    SinkError, Write,
 };
 
 /// Its name in a manifest.
@@ -153,6 +154,10 @@ impl DeclaredSink for AwsSecretsManager {
     async fn reaches(&self, place: &Place) -> bool {
         let name = place.part("name").unwrap_or_default();
         Self::place(self, name, place.part("json_key")).await.is_ok_and(|own| own.id() == place.id())
+    }
+
+    async fn entries(&self, prefix: &str) -> Result<Vec<ListedEntry>, SinkError> {
+        survey::entries(self.calls().await?, prefix).await
     }
 }
 

@@ -5,10 +5,14 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::calls::Calls;
 use super::description::Description;
-use crate::SinkError;
+use super::entries::writable;
+use crate::plural::count;
+use crate::{ListedEntry, SinkError};
 
 /// Fewer secrets than that are asked for one by one.
 pub(super) const WORTH_A_LIST: usize = 20;
+/// More secrets than anybody moves in at once.
+const PAGES_MAX: usize = 100;
 
 /// What a list shows of the secrets that were asked for.
 pub(super) struct Listed {
@@ -53,6 +57,28 @@ pub(super) async fn survey(calls: &Calls, names: &BTreeSet<&str>) -> Option<List
         }
     }
     Some(Listed { found, whole: false })
+}
+
+/// All secrets whose names begin so, page by page.
+pub(super) async fn entries(calls: &Calls, prefix: &str) -> Result<Vec<ListedEntry>, SinkError> {
+    let (mut found, mut next) = (Vec::new(), None);
+    for _ in 0..PAGES_MAX {
+        let (listed, more) = calls.list(prefix, next).await?;
+        // AWS compares the words of a name, without case.
+        let named = listed.into_iter().filter(|(name, _)| name.starts_with(prefix));
+        found.extend(named.map(|(name, description)| {
+            let refused = writable(calls, &name, &description).and_then(|()| description.ending(&name)).err();
+            ListedEntry { obstacle: refused.as_ref().map(ListedEntry::obstacle), ..ListedEntry::plain(name) }
+        }));
+        next = more;
+        if next.is_none() {
+            return Ok(found);
+        }
+    }
+    Err(SinkError::Refused {
+        reason: format!("there are more than {}", count(PAGES_MAX * 100, "secret")),
+        hint: "pass what the names of yours begin with".to_owned(),
+    })
 }
 
 /// What all names begin with, as far as a filter of AWS takes it: whole words.

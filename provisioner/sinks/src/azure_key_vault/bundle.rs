@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::marker::{Tags, is_true_of, marker_of, receipt_of};
 use crate::value::seen_entry;
-use crate::{Receipt, Seen, SeenEntry};
+use crate::{ListedEntry, Receipt, Seen, SeenEntry};
 
 /// A version of a secret, its value too where it was asked for.
 #[derive(Deserialize)]
@@ -66,6 +66,12 @@ fn wiped<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Zeroizing<String>>
 }
 
 impl Bundle {
+    /// As a list shows it.
+    pub(super) fn listed(&self) -> ListedEntry {
+        let obstacle = self.is_managed().then(|| "its lifetime is a certificate's".to_owned());
+        ListedEntry { obstacle, ..ListedEntry::plain(self.name()) }
+    }
+
     /// The name, as the vault compares it.
     pub(super) fn name(&self) -> String {
         self.part(0).unwrap_or_default().to_ascii_lowercase()

@@ -48,7 +48,9 @@ use self::sign_in::SignIn;
 pub use self::sign_in::Variables;
 use crate::deadline::Deadline;
 use crate::transport::Address;
-use crate::{Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, Write};
+use crate::{
+    Capabilities, DeclaredSink, ListedEntry, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, Write,
+};
 
 /// Its name in a manifest.
 pub const KIND: &str = "azure-key-vault";
@@ -133,6 +135,19 @@ impl DeclaredSink for AzureKeyVault {
 
     async fn reaches(&self, place: &Place) -> bool {
         self.entry(place).is_ok()
+    }
+
+    async fn entries(&self, prefix: &str) -> Result<Vec<ListedEntry>, SinkError> {
+        let Some(calls) = &self.calls else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        let prefix = prefix.to_ascii_lowercase();
+        calls
+            .secrets(|page| {
+                found.extend(page.iter().map(Bundle::listed).filter(|entry| entry.name.starts_with(&prefix)));
+                true
+            })
+            .await?;
+        Ok(found)
     }
 }
 

@@ -134,6 +134,32 @@ pub async fn a_change_by_hand_is_found(bench: &dyn Bench) {
     .await;
 }
 
+/// Whoever moves in is shown what the entries are called, ours and those of others, and nothing of what they contain.
+pub async fn what_is_there_is_listed_by_its_name_and_never_with_its_value(bench: &dyn Bench) {
+    Suite::run(bench, async |suite| {
+        let (place, version, _) = suite.delivered("LISTED").await;
+        let by_hand = suite.place("BY_HAND").await;
+        bench.by_hand(&by_hand, SOMEBODY_ELSES).await;
+        let changes = bench.changes().await;
+        let listed = match bench.sink().entries("").await {
+            Err(SinkError::Refused { .. }) => return left_out(&place, "not listed, as no entries of the type are"),
+            listed => listed.expect("a list"),
+        };
+        for place in [&place, &by_hand] {
+            let name = place.part("name").unwrap_or_default();
+            let found = listed.iter().filter(|entry| entry.name == name).count();
+            assert_eq!(found, 1, "`{name}` among {listed:?}");
+            let prefixed = bench.sink().entries(name).await.expect("a list");
+            assert!(prefixed.iter().any(|entry| entry.name == name), "{prefixed:?}");
+            assert!(prefixed.iter().all(|entry| entry.name.starts_with(name)), "{prefixed:?}");
+        }
+        let shown = format!("{listed:?}");
+        assert!(!shown.contains(version.secret.expose()) && !shown.contains(SOMEBODY_ELSES), "{shown}");
+        assert_eq!(bench.changes().await, changes, "a list changes nothing");
+    })
+    .await;
+}
+
 /// A removal refuses what was changed since the look; what is gone is gone, however often it is removed.
 pub async fn only_what_was_seen_is_removed(bench: &dyn Bench) {
     Suite::run(bench, async |suite| {

@@ -40,6 +40,7 @@ macro_rules! conformance {
             what_is_foreign_is_not_taken_for_ours
             what_changed_since_the_look_is_not_overwritten
             a_change_by_hand_is_found
+            what_is_there_is_listed_by_its_name_and_never_with_its_value
             only_what_was_seen_is_removed
             a_batch_is_one_change
             nothing_starts_after_its_deadline

@@ -117,6 +117,11 @@ impl Document {
         self.names.get(name)?.last().and_then(|at| self.value(*at))
     }
 
+    /// The names that are assigned, each once.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.keys().map(String::as_str)
+    }
+
     /// Whether every reader would see one and the same `name` once it is [set](Self::set).
     ///
     /// # Errors

@@ -9,11 +9,15 @@ use super::shell::{is_own, is_variable};
 use super::{Dotenv, KIND, Settings, warnings};
 use crate::facts::{DeclaredFile, RunFiles, SinkFacts, Spot, Twin, TypeFacts};
 use crate::host::Queues;
+use crate::listing::SourceForm;
 use crate::login::Login;
 use crate::push::PushDeclaration;
 use crate::reading::{Fault, Reading, Text, shown};
 use crate::rights::{LeastRights, PushedEntry};
 use crate::sink::{DeclaredSink, Sink};
+
+const SOURCE: SourceForm =
+    SourceForm { word: "dotenv", setting: Some("path"), is_path: true, options: &[], login: None };
 
 /// The type.
 pub(crate) struct Type;
@@ -21,6 +25,10 @@ pub(crate) struct Type;
 impl TypeFacts for Type {
     fn name(&self) -> &'static str {
         KIND
+    }
+
+    fn source(&self) -> Option<&'static SourceForm> {
+        Some(&SOURCE)
     }
 
     fn check_name(&self, name: &Text<'_>, reading: &mut Reading<'_>) {
@@ -39,6 +47,10 @@ impl TypeFacts for Type {
 
     fn effect(&self, _: &Place) -> Option<String> {
         None
+    }
+
+    fn replaced(&self, _: &Place) -> &'static str {
+        "which cannot be brought back"
     }
 
     fn restarts(&self, _: &Place) -> Option<String> {

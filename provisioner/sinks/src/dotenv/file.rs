@@ -33,6 +33,18 @@ pub(super) fn prepare(files: &Files, path: &Path, names: &[String]) -> Vec<Resul
     each(names, prepare(), |name, opened| opened.document.check(name).map_err(|error| unset(path, &error)))
 }
 
+/// The names of all entries.
+pub(super) fn names(files: &Files, path: &Path) -> Result<Vec<String>, SinkError> {
+    let opened = open(&files.open(path)?)?;
+    if opened.stamp.is_none() {
+        return Err(SinkError::Refused {
+            reason: format!("`{}` does not exist", path.display()),
+            hint: "pass a `.env` file that is there".to_owned(),
+        });
+    }
+    Ok(opened.document.names().map(str::to_owned).collect())
+}
+
 /// What each name holds.
 pub(super) fn look(files: &Files, path: &Path, entries: &[(String, Option<Recorded>)]) -> Vec<Result<Seen, SinkError>> {
     let opened = files.open(path).and_then(|site| Ok((open(&site)?, site)));

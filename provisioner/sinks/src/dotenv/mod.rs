@@ -34,7 +34,9 @@ pub(super) use self::facts::Type;
 use self::file::Edit;
 use self::reach::{Files, receipt};
 pub use self::settings::Settings;
-use super::{Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, Write};
+use super::{
+    Capabilities, DeclaredSink, ListedEntry, Marker, PushDeclaration, Receipt, Removal, Seen, Sink, SinkError, Write,
+};
 use crate::bounds::Bounds;
 use crate::deadline::Deadline;
 use crate::files::{self, FileError, FileLock, Mode, Site};
@@ -263,6 +265,13 @@ impl DeclaredSink for Dotenv {
 
     async fn reaches(&self, place: &Place) -> bool {
         place.kind == KIND
+    }
+
+    async fn entries(&self, prefix: &str) -> Result<Vec<ListedEntry>, SinkError> {
+        let Some(path) = self.file.clone() else { return Ok(Vec::new()) };
+        let files = self.files.clone();
+        let names = blocking(&path.clone(), move || file::names(&files, &path)).await??;
+        Ok(names.into_iter().filter(|name| name.starts_with(prefix)).map(ListedEntry::plain).collect())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
@@ -133,6 +134,17 @@ impl Calls {
     /// The config vars as they stand.
     pub(super) async fn vars(&self) -> Result<(Vars, Incoming), SinkError> {
         self.read(&self.path(), None, &format!("read the config vars of {}", self.whose())).await
+    }
+
+    /// The names of the config vars. Heroku answers with their values too, which nothing here keeps.
+    #[expect(
+        clippy::zero_sized_map_values,
+        reason = "the answer is a map, and its values are dropped as they are read"
+    )]
+    pub(super) async fn names(&self) -> Result<Vec<String>, SinkError> {
+        let what = format!("read the config vars of {}", self.whose());
+        let (names, _) = self.read::<BTreeMap<String, IgnoredAny>>(&self.path(), None, &what).await?;
+        Ok(names.into_keys().collect())
     }
 
     /// Changes config vars, all in one request and so in one release. Not sent twice by itself: each time it would

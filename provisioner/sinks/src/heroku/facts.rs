@@ -8,11 +8,20 @@ use latchkey::place::Place;
 use super::{Heroku, KIND, Settings, Stage, Target};
 use crate::facts::{DeclaredFile, ENDPOINT, RunFiles, SinkFacts, Spot, Twin, TypeFacts};
 use crate::host::Queues;
+use crate::listing::SourceForm;
 use crate::login::Login;
 use crate::push::PushDeclaration;
 use crate::reading::{Fault, Reading, Severity, Text, shown};
 use crate::rights::{LeastRights, PushedEntry};
 use crate::sink::{DeclaredSink, Sink};
+
+const SOURCE: SourceForm = SourceForm {
+    word: "heroku",
+    setting: Some("app"),
+    is_path: false,
+    options: &["endpoint", "login"],
+    login: Some("HEROKU_API_KEY"),
+};
 
 /// The type.
 pub(crate) struct Type;
@@ -20,6 +29,10 @@ pub(crate) struct Type;
 impl TypeFacts for Type {
     fn name(&self) -> &'static str {
         KIND
+    }
+
+    fn source(&self) -> Option<&'static SourceForm> {
+        Some(&SOURCE)
     }
 
     fn check_name(&self, name: &Text<'_>, reading: &mut Reading<'_>) {
@@ -50,6 +63,13 @@ impl TypeFacts for Type {
                 )
             }
         })
+    }
+
+    fn replaced(&self, place: &Place) -> &'static str {
+        match place.part("app") {
+            Some(_) => "which only older releases of the app still have",
+            None => "which cannot be brought back",
+        }
     }
 
     /// A pipeline's config vars restart nothing: new apps take them up.

@@ -39,7 +39,8 @@ use crate::login::Keeper;
 use crate::transport::{Address, AddressError, Transport};
 use crate::value::seen_entry;
 use crate::{
-    Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, Write,
+    Capabilities, DeclaredSink, ListedEntry, Marker, PushDeclaration, Receipt, Removal, Seen, SeenEntry, Sink,
+    SinkError, Write,
 };
 
 /// Its name in a manifest.
@@ -247,6 +248,11 @@ impl DeclaredSink for Heroku {
 
     async fn reaches(&self, place: &Place) -> bool {
         self.place_of(name(place)).id() == place.id()
+    }
+
+    async fn entries(&self, prefix: &str) -> Result<Vec<ListedEntry>, SinkError> {
+        let names = self.calls.names().await?;
+        Ok(names.into_iter().filter(|name| name.starts_with(prefix)).map(ListedEntry::plain).collect())
     }
 }
 

@@ -8,6 +8,7 @@ use latchkey::place::Place;
 use super::{KIND, Keyring, Session, Settings};
 use crate::facts::{DeclaredFile, RunFiles, SinkFacts, Spot, Twin, TypeFacts};
 use crate::host::Queues;
+use crate::listing::SourceForm;
 use crate::login::Login;
 use crate::push::PushDeclaration;
 use crate::reading::{Fault, Reading, Text, is_plain, shown};
@@ -20,6 +21,11 @@ pub(crate) struct Type;
 impl TypeFacts for Type {
     fn name(&self) -> &'static str {
         KIND
+    }
+
+    /// Libraries call what names an entry by many names.
+    fn source(&self) -> Option<&'static SourceForm> {
+        None
     }
 
     fn check_name(&self, name: &Text<'_>, reading: &mut Reading<'_>) {
@@ -36,6 +42,10 @@ impl TypeFacts for Type {
 
     fn effect(&self, _: &Place) -> Option<String> {
         None
+    }
+
+    fn replaced(&self, _: &Place) -> &'static str {
+        "which cannot be brought back"
     }
 
     fn restarts(&self, _: &Place) -> Option<String> {

@@ -9,6 +9,7 @@ use latchkey::place::Place;
 use super::{Environment, KIND, Settings, Vercel};
 use crate::facts::{DeclaredFile, ENDPOINT, RunFiles, SinkFacts, Spot, Twin, TypeFacts};
 use crate::host::Queues;
+use crate::listing::SourceForm;
 use crate::login::Login;
 use crate::push::PushDeclaration;
 use crate::reading::{Fault, Reading, Severity, Span, Text, shown};
@@ -30,12 +31,24 @@ const RESERVED: &[&str] = &[
     "TZ",
 ];
 
+const SOURCE: SourceForm = SourceForm {
+    word: "vercel",
+    setting: Some("project"),
+    is_path: false,
+    options: &["team", "endpoint", "login"],
+    login: Some("VERCEL_TOKEN"),
+};
+
 /// The type.
 pub(crate) struct Type;
 
 impl TypeFacts for Type {
     fn name(&self) -> &'static str {
         KIND
+    }
+
+    fn source(&self) -> Option<&'static SourceForm> {
+        Some(&SOURCE)
     }
 
     fn check_name(&self, name: &Text<'_>, reading: &mut Reading<'_>) {
@@ -79,6 +92,10 @@ impl TypeFacts for Type {
             part("project"),
             part("target")
         ))
+    }
+
+    fn replaced(&self, _: &Place) -> &'static str {
+        "which cannot be brought back"
     }
 
     fn restarts(&self, _: &Place) -> Option<String> {

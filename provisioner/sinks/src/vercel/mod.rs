@@ -52,7 +52,8 @@ use crate::login::Keeper;
 use crate::transport::{Address, AddressError, Http, Transport};
 use crate::value::seen_entry;
 use crate::{
-    Capabilities, DeclaredSink, Marker, PushDeclaration, Receipt, Removal, Seen, SeenEntry, Sink, SinkError, Write,
+    Capabilities, DeclaredSink, ListedEntry, Marker, PushDeclaration, Receipt, Removal, Seen, SeenEntry, Sink,
+    SinkError, Write,
 };
 
 /// Its name in a manifest.
@@ -191,6 +192,14 @@ impl DeclaredSink for Vercel {
 
     async fn reaches(&self, place: &Place) -> bool {
         self.serves(place)
+    }
+
+    async fn entries(&self, prefix: &str) -> Result<Vec<ListedEntry>, SinkError> {
+        let rows = self.calls.list().await?.rows;
+        let slugs =
+            if rows.iter().any(Row::has_custom) { self.calls.custom_environments().await? } else { BTreeMap::new() };
+        let slugs: BTreeMap<&str, &str> = slugs.iter().map(|(slug, id)| (id.as_str(), slug.as_str())).collect();
+        Ok(rows.iter().filter(|row| row.key.starts_with(prefix)).flat_map(|row| row.listed(&slugs)).collect())
     }
 
     fn forget_branches(&self, branches: &Arc<ForgottenBranches>) {

@@ -1,11 +1,14 @@
 //! Rows of a project: one environment variable each, with the environments that read it.
 
+use std::collections::BTreeMap;
+
 use latchkey::place::Place;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::environments::Environment;
 use super::marker::{Comment, claimed};
-use crate::{Receipt, Seen, SeenEntry, SinkError};
+use crate::{ListedEntry, Receipt, Seen, SeenEntry, SinkError};
 
 /// A row as Vercel lists it. Its value is never read here: for most types it is a ciphertext.
 #[derive(Debug, Clone, Deserialize)]
@@ -134,8 +137,34 @@ impl Row {
         }
     }
 
+    pub(super) fn has_custom(&self) -> bool {
+        !self.custom().is_empty()
+    }
+
+    /// As a list shows it: an entry for each environment that reads it. `slugs` are those of custom environments, by id.
+    pub(super) fn listed(&self, slugs: &BTreeMap<&str, &str>) -> Vec<ListedEntry> {
+        let standard = self.targets().iter().filter_map(|target| match target.as_str() {
+            "production" => Some(Environment::Production),
+            "preview" => Some(Environment::Preview { branch: self.git_branch.clone() }),
+            "development" => Some(Environment::Development),
+            _ => None,
+        });
+        let custom = self.custom().iter().filter_map(|id| slugs.get(id.as_str()));
+        let environments = standard.chain(custom.map(|slug| Environment::Custom((*slug).to_owned())));
+        let listed = environments.map(|environment| {
+            let obstacle = self.refused_for(environment.parts().0).as_ref().map(ListedEntry::obstacle);
+            ListedEntry { name: self.key.clone(), environment: Some(environment), obstacle }
+        });
+        listed.collect()
+    }
+
     /// Why we may not write or remove it, if so.
     pub(super) fn refused(&self, place: &Place) -> Option<SinkError> {
+        self.refused_for(place.part("target").unwrap_or_default())
+    }
+
+    /// The same, of the environment that is meant.
+    fn refused_for(&self, ours: &str) -> Option<SinkError> {
         let name = &self.key;
         let is_linked = self.configuration_id.is_some()
             || self.edge_config_id.is_some()
@@ -155,7 +184,6 @@ impl Row {
             });
         }
         if self.targets().len() + self.custom().len() > 1 {
-            let ours = place.part("target").unwrap_or_default();
             let others: Vec<&str> =
                 self.targets().iter().map(String::as_str).filter(|target| *target != ours).collect();
             let more = match (others.as_slice(), self.custom().len()) {

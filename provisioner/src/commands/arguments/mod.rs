@@ -2,6 +2,7 @@
 
 mod events;
 mod logins;
+mod moving;
 mod notices;
 mod people;
 mod publish;
@@ -20,6 +21,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(super) use events::Events;
 pub(super) use logins::{Login, Logout, Switch};
+pub(super) use moving::AdoptFlags;
 pub(super) use notices::{Notify, Settings};
 pub(super) use people::{Bootstrap, Copy, ManifestCommand, ManifestGrant};
 pub(super) use publish::Publish;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use latchkey::lifetime::Seconds;
 
-use super::{OUTPUT, ReportForm, SAFETY, SELECTION, TRUST};
+use super::{AdoptFlags, OUTPUT, ReportForm, SAFETY, SELECTION, TRUST};
 use crate::commands::schedule::interval;
 use latchkey_sinks::reading::Allowances;
 
@@ -79,6 +79,8 @@ pub(in crate::commands) struct SelectionFlags {
 pub(in crate::commands) struct PlanFlags {
     #[command(flatten)]
     pub(in crate::commands) select: SelectionFlags,
+    #[command(flatten)]
+    pub(in crate::commands) adopt: AdoptFlags,
     /// Delete tokens and entries that are no longer declared
     #[arg(long, help_heading = SAFETY)]
     pub(in crate::commands) prune: bool,
@@ -132,7 +134,9 @@ pub(in crate::commands) struct Plan {
     /// Plan by the service's records alone, without looking at any place: for those who may only plan
     #[arg(
         long,
-        conflicts_with_all = ["offline", "at", "sink", "detailed_exitcode", "forget", "forget_branch", "forget_machine"]
+        conflicts_with_all = [
+            "offline", "at", "sink", "detailed_exitcode", "forget", "forget_branch", "forget_machine", "adopt", "adopt_all"
+        ]
     )]
     pub(in crate::commands) no_sinks: bool,
     /// Also write the plan to this file, for `apply --plan`; it contains no secret
@@ -157,7 +161,7 @@ pub(in crate::commands) struct Apply {
         value_name = "FILE",
         conflicts_with_all = [
             "prune", "allow_deletes", "prune_used", "prune_used_within", "allow_rotations", "force_retire", "forget",
-            "forget_branch", "forget_machine", "only", "sink"
+            "forget_branch", "forget_machine", "only", "sink", "adopt", "adopt_all"
         ]
     )]
     pub(in crate::commands) plan: Option<PathBuf>,

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::*;
+use crate::plan::Adopt;
 
 const FINDS: [Holds; 10] = [
     Holds::Nothing,
@@ -95,6 +96,11 @@ fn one_place() {
             let words = words_of_api(&scene);
             let adopting = ONE.replace("name = \"API\"", "name = \"API\", adopt = true");
             let adopted = words_of_api(&self::scene(&adopting, record.as_ref(), now).look("a", holds));
+            let mut asked = self::scene(ONE, record.as_ref(), now).look("a", holds);
+            asked.options.adopt = Adopt::Tokens([("ci".parse().unwrap(), "api".parse().unwrap())].into());
+            assert_eq!(words_of_api(&asked), adopted, "asked for, as if declared: {state}, {holds:?}");
+            asked.options.adopt = Adopt::Tokens([("ci".parse().unwrap(), "web".parse().unwrap())].into());
+            assert_eq!(words_of_api(&asked), words, "of another token: {state}, {holds:?}");
             let adopted = if adopted == words { String::new() } else { format!("  | adopt: {adopted}") };
             writeln!(table, "  {:<8} {words}{adopted}", format!("{holds:?}")).unwrap();
         }

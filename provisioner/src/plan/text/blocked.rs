@@ -28,7 +28,11 @@ pub(super) fn text(token: &TokenPlan, blocked: &Blocked, names: &Names) -> (Stri
     match blocked {
         Blocked::Foreign(id) => (
             format!("{} contains a value that Latchkey did not write, and is left as it is", names.of(id)),
-            Some("set `adopt = true` in the push to replace it, or choose another name".to_owned()),
+            Some(format!(
+                "to replace it, run `provision plan --adopt {0}`, then `provision apply --adopt {0}` once; or choose \
+                 another name",
+                token.key()
+            )),
         ),
         Blocked::OtherManifest { place: id, manifest, user, name } => (
             format!(

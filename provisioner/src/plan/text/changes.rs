@@ -91,9 +91,20 @@ impl Page<'_> {
     fn pushes(&mut self, number: u32) {
         for id in self.token.places.iter().map(Place::id) {
             let found = self.token.findings.iter().find(|(place, _)| place.id() == id).map(|(_, find)| find);
-            let lost = found.and_then(replaced).map_or_else(String::new, |what| format!(", replacing {what}"));
+            let lost = match found {
+                Some(Finding::Foreign) => format!(", replacing {}", self.foreign(&id)),
+                Some(find) if is_anothers(find) => format!(", replacing {ANOTHERS}"),
+                _ => String::new(),
+            };
             self.detail(format!("push version {number} to {}{lost}", self.names.of(&id)));
         }
+    }
+
+    /// A value of somebody else's, and whether anybody can have it back.
+    fn foreign(&self, id: &PlaceId) -> String {
+        let place = self.token.places.iter().find(|place| place.id() == *id);
+        let then = place.and_then(latchkey_sinks::replaced).map_or_else(String::new, |then| format!(", {then}"));
+        format!("a value that Latchkey did not write{then}")
     }
 
     fn update(&mut self, changed: &[Field<TokenField>]) {
@@ -129,10 +140,8 @@ impl Page<'_> {
             // Selected sinks only: it becomes current once it is everywhere.
             _ if staged => format!("push the staged version to {name}"),
             Finding::Absent if !known => format!("push to {name}"),
-            Finding::Foreign => format!("adopt {name}, replacing a value that Latchkey did not write"),
-            found if !known && replaced(found).is_some() => {
-                format!("push to {name}, replacing {}", replaced(found).unwrap_or_default())
-            }
+            Finding::Foreign => format!("adopt {name}, replacing {}", self.foreign(to)),
+            found if !known && is_anothers(found) => format!("push to {name}, replacing {ANOTHERS}"),
             found => format!("repair {name} ({})", found.words()),
         };
         self.line(Tone::Change, &text);
@@ -150,13 +159,11 @@ impl Page<'_> {
     }
 }
 
-/// What is lost where a version is written over a value of somebody else's.
-fn replaced(find: &Finding) -> Option<&'static str> {
-    match find {
-        Finding::Foreign => Some("a value that Latchkey did not write"),
-        Finding::Other { number: None, live: true } => Some("the secret of another token of this manifest"),
-        _ => None,
-    }
+/// What is lost where a version is written over another token's.
+const ANOTHERS: &str = "the secret of another token of this manifest";
+
+fn is_anothers(find: &Finding) -> bool {
+    matches!(find, Finding::Other { number: None, live: true })
 }
 
 /// Why a token gets a new version.

@@ -11,7 +11,7 @@ use crate::observe::Observation;
 use crate::observe::finding::{Finding, Known};
 use crate::plan::merging::{Twin, twins};
 use crate::plan::{Blocked, Options, TokenPlan, Tracked};
-use latchkey_sinks::SinkError;
+use latchkey_sinks::{PushDeclaration, SinkError};
 
 /// Everything that a decision about one token rests on.
 pub(super) struct Case<'a> {
@@ -93,12 +93,14 @@ pub(super) fn case<'a>(
 
 impl Case<'_> {
     /// Why a declared place may not be written to.
-    pub(super) fn refusal(&self, id: &PlaceId, find: &Finding, adopt: bool) -> Option<Blocked> {
+    pub(super) fn refusal(&self, id: &PlaceId, find: &Finding, push: &PushDeclaration) -> Option<Blocked> {
         let foreign = matches!(find, Finding::Foreign | Finding::Edited | Finding::Overwritten);
         let other = self.observation.other_manifest(id, self.manifest).filter(|_| foreign);
         match find {
             _ if other.is_some() => other.map(|other| Blocked::other_manifest(id, other)),
-            Finding::Foreign if !adopt => Some(Blocked::Foreign(id.clone())),
+            Finding::Foreign if !self.options.adopt.covers(self.declaration, push) => {
+                Some(Blocked::Foreign(id.clone()))
+            }
             Finding::Unknown(error) => Some(self.unreachable(id, error)),
             _ => None,
         }
