@@ -158,3 +158,32 @@ async fn what_a_panic_or_a_log_would_print_of_a_secret_is_nothing() {
         assert!(!printed.contains(&random(secret)[..20]) && !printed.contains(&random(secret)[23..43]), "{printed}");
     }
 }
+
+#[test]
+fn no_secret_that_is_asked_about_is_printed_or_logged() {
+    let world = World::with(&format!("{START}{TWO}"));
+    world.run("apply").exits(0);
+    let secret = world.entry(".env", "BUILD_TOKEN");
+    let log = [("LATCHKEY_LOG", "trace"), ("RUST_BACKTRACE", "1")];
+    let broken = format!("{}\n{}", &secret[..40], &secret[40..]);
+    let flipped = format!("{}{}", &secret[..secret.len() - 1], if secret.ends_with('A') { "B" } else { "A" });
+    let texts = [secret.clone(), format!("API_TOKEN='{secret}'"), broken, flipped, secret[..60].to_owned()];
+    for command in
+        ["token find", "token find --format json", "token inspect", "token inspect --format json", "token verify"]
+    {
+        for text in &texts {
+            let ran = world.pipe_in(&log, command, text);
+            for seen in [&ran.stdout, &ran.stderr] {
+                assert!(
+                    !seen.contains(&random(&secret)[..20]) && !seen.contains(&random(&secret)[23..39]),
+                    "{command}: {seen}"
+                );
+            }
+        }
+    }
+    world.run("token create laptop").exits(0);
+    let rotated = world.run_in(&log, "token rotate laptop").exits(0);
+    let made = secrets_in(&rotated.stdout);
+    assert_eq!(rotated.stdout, format!("{}\n", made[0]));
+    assert!(!rotated.stderr.contains(&random(&made[0])[..20]), "{}", rotated.stderr);
+}

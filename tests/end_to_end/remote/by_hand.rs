@@ -170,8 +170,10 @@ fn a_secret_is_found_by_url_by_who_may_see_its_token_and_by_nobody_else() {
         remote.admin(&format!("token {command} --id {id}")).exits(0);
     }
     // Nobody answers, so nobody can tell.
-    let environment = [("LATCHKEY_URL", "http://127.0.0.1:9"), ("LATCHKEY_TOKEN", ann.as_str())];
-    remote.world.pipe_in(&environment, "token find", bob).exits(2);
+    let nobody = "http://127.0.0.1:9";
+    let environment = [("LATCHKEY_URL", nobody), ("LATCHKEY_TOKEN", ann.as_str())];
+    let unclear = remote.world.pipe_in(&environment, &format!("token find --service {nobody}"), bob).exits(2);
+    assert!(unclear.stderr.contains("did not answer"), "{}", unclear.stderr);
 }
 
 #[test]
@@ -184,7 +186,7 @@ fn the_secret_that_is_looked_for_leaves_the_machine_in_no_part() {
     let proxy = tests::remote::Proxy::before(&remote.url);
     let url = proxy.url();
     let environment = [("LATCHKEY_URL", url.as_str()), ("LATCHKEY_TOKEN", remote.admin.as_str())];
-    remote.world.pipe_in(&environment, "token find", &secret).exits(0);
+    remote.world.pipe_in(&environment, &format!("token find --service {url}"), &secret).exits(0);
     let sent = proxy.sent();
     assert!(sent.iter().any(|sent| sent.head.contains(&format!("/v1/tokens/{}", &secret[3..19]))), "{sent:?}");
     for request in &sent {

@@ -46,7 +46,7 @@ pub(super) async fn find(printer: Printer, service: Option<&str>, arguments: &Pi
     let Some(token) = client.find(&id).await.map_err(|error| unclear(error.into()))? else {
         return not_found(printer, &presented).map_err(unclear);
     };
-    let found = Found::of(&client, token, form(&presented), fingerprint.as_ref()).await;
+    let found = Found::of(&client, token, &presented, fingerprint.as_ref()).await;
     found.print(printer, &client).map_err(|error| unclear(error.into()))?;
     Ok(if found.is_active() { Code::Done } else { Code::Error })
 }
@@ -92,6 +92,8 @@ enum Version {
 struct Found {
     token: Token,
     form: &'static str,
+    /// What is wrong with the secret as it is here.
+    flaw: Option<String>,
     version: Version,
     /// The event by which the version was retired.
     retired: Option<Event>,
@@ -100,7 +102,10 @@ struct Found {
 }
 
 impl Found {
-    async fn of(client: &Client, token: Token, form: &'static str, fingerprint: Option<&Fingerprint>) -> Self {
+    async fn of(client: &Client, token: Token, presented: &Presented, fingerprint: Option<&Fingerprint>) -> Self {
+        let is_whole = matches!(presented, Presented::Secret(_) | Presented::Id(_));
+        let flaw = (!is_whole).then(|| lines(presented, &[]).remove(0));
+        let form = form(presented);
         let now = client.now();
         let version = version(&token, fingerprint, now);
         let retired = match version {
@@ -109,7 +114,7 @@ impl Found {
         };
         // Who may see a token may not see its user: then nothing is said of a suspension.
         let user = client.user(&token.user).await.ok().flatten();
-        Self { token, form, version, retired, user, now }
+        Self { token, form, flaw, version, retired, user, now }
     }
 
     fn is_active(&self) -> bool {
@@ -136,6 +141,8 @@ impl Found {
                 format!("No version of {token} that is known, which has ended")
             }
             Version::Ended(number) => format!("Version {number} of {token}, which has ended"),
+            Version::Untold if self.form == "id" && ended => format!("The token {token}, which has ended"),
+            Version::Untold if self.form == "id" => format!("The token {token}, which is active"),
             Version::Untold if ended => format!("A secret of {token}, which has ended"),
             Version::Live(number, VersionState::Current) => format!("Version {number} of {token}, which is valid"),
             Version::Live(number, VersionState::Staged) => {
@@ -155,6 +162,9 @@ impl Found {
     fn print(&self, printer: Printer, client: &Client) -> std::io::Result<()> {
         if printer.format == Format::Json {
             return printer.json(&self.as_json(client));
+        }
+        if let Some(flaw) = &self.flaw {
+            printer.result(flaw)?;
         }
         printer.result(&self.sentence())?;
         printer.block(&table(&self.rows(client)))?;
@@ -196,12 +206,12 @@ impl Found {
         if token.state(self.now) == TokenState::Active {
             row("state", self.state().to_owned());
         } else {
-            row("ended", format!("it {}", which::how_it_ended(client, token)));
+            row("state", which::ended(client, token));
         }
         if let Some(event) = &self.retired {
-            row("retired", format!("{} by {}, {}", minute(event.at), event.actor, event.action));
+            row("retired", format!("{} by `{}` (`{}`)", minute(event.at), event.actor, event.action));
         }
-        if self.user.as_ref().is_some_and(|user| user.suspended) {
+        if self.is_active() && self.user.as_ref().is_some_and(|user| user.suspended) {
             row("suspended", format!("`{}` is suspended: all secrets are refused until that is lifted", token.user));
         }
         if let Some(description) = &token.description {

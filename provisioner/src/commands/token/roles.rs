@@ -14,9 +14,10 @@ use crate::service::{Client, ServiceError};
 /// Shows or replaces the roles of a token.
 pub(super) async fn roles(printer: Printer, client: &Client, arguments: &TokenRoles) -> Result<Code, Fault> {
     let changes = arguments.none || !arguments.set.is_empty();
-    let mut token = match changes {
-        true => which::active(client, &arguments.which).await?,
-        false => which::any(client, &arguments.which).await?,
+    let mut token = if changes {
+        which::active(client, &arguments.which).await?
+    } else {
+        which::any(client, &arguments.which).await?
     };
     if changes {
         let edit = Edit { roles: Some(arguments.set.clone()), ..Edit::default() };
@@ -30,9 +31,10 @@ pub(super) async fn roles(printer: Printer, client: &Client, arguments: &TokenRo
     let Token { user, name, .. } = &token;
     let is_active = token.state(client.now()) == TokenState::Active;
     // What has ended allows nothing, whatever its roles allow others.
-    let texts: Vec<String> = match is_active {
-        true => client.permissions_of(&token).await?.iter().map(ToString::to_string).collect(),
-        false => Vec::new(),
+    let texts: Vec<String> = if is_active {
+        client.permissions_of(&token).await?.iter().map(ToString::to_string).collect()
+    } else {
+        Vec::new()
     };
     if printer.format == Format::Json {
         let (roles, id) = (&token.roles, &token.id);

@@ -40,7 +40,7 @@ fn record(client: &Client, token: &Token) -> Vec<Vec<String>> {
     row("token", format!("{}/{}", token.user, token.name));
     row("id", token.id.to_string());
     if token.state(now) != TokenState::Active {
-        row("state", which::how_it_ended(client, token));
+        row("state", which::ended(client, token));
     }
     if let Some(description) = &token.description {
         row("description", description.clone());

@@ -119,11 +119,13 @@ fn not_updated(client: &Client, token: &Token, error: ServiceError) -> Fault {
         ServiceError::Gone(message) => {
             Fault::new(message).hint("it was changed or ended since it was read; look at it and try again")
         }
-        ServiceError::Refused(refusal) if refusal.code == "invalid_field" && refusal.is_about("/expires_at") => {
-            Fault::new(refusal.to_string()).hint(expiry_hint(client, &refusal))
+        ServiceError::Refused(refusal) if refusal.is_about("/expires_at") => {
+            let hint = match &token.managed_by {
+                Some(_) => "change `expires_in` in the manifest and apply it; it acts on later versions".to_owned(),
+                None => expiry_hint(client, &refusal),
+            };
+            Fault::new(refusal.to_string()).hint(hint)
         }
-        ServiceError::Refused(refusal) if refusal.code == "managed" => Fault::new(refusal.to_string())
-            .hint("change `expires_in` in the manifest and apply it; it acts on later versions"),
         ServiceError::Refused(refusal) if refusal.code == "name_taken" => {
             Fault::new(refusal.to_string()).hint(format!("choose another name; `{user}/{name}` keeps its own"))
         }

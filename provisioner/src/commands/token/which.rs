@@ -48,13 +48,19 @@ pub(super) async fn active(client: &Client, which: &Which) -> Result<Token, Faul
 
 /// How a token ended, for a sentence: `was deleted at .. by ..`.
 pub(super) fn how_it_ended(client: &Client, token: &Token) -> String {
+    let verb = if token.state(client.now()) == TokenState::Deleted { "was " } else { "" };
+    format!("{verb}{}", ended(client, token))
+}
+
+/// The same alone: `deleted at .. by ..`.
+pub(super) fn ended(client: &Client, token: &Token) -> String {
     let at = token.ended.as_ref().map(|ended| ended.at).or_else(|| token.ends_at());
     let at = at.map_or_else(String::new, |at| format!(" at {}", minute(at)));
     let by =
-        token.ended.as_ref().and_then(|ended| ended.by.as_ref()).map_or_else(String::new, |by| format!(" by {by}"));
+        token.ended.as_ref().and_then(|ended| ended.by.as_ref()).map_or_else(String::new, |by| format!(" by `{by}`"));
     match token.state(client.now()) {
-        TokenState::Active => "is active".to_owned(),
-        TokenState::Deleted => format!("was deleted{at}{by}"),
+        TokenState::Active => "active".to_owned(),
+        TokenState::Deleted => format!("deleted{at}{by}"),
         TokenState::Expired => format!("expired{at}"),
     }
 }
