@@ -36,12 +36,13 @@ impl Served {
         Self::run(command)
     }
 
-    fn run(mut command: Command) -> Self {
+    /// Starts a command that serves and prints its address first.
+    pub fn run(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::null()).spawn().expect("`provision` starts");
         let mut url = String::new();
         BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut url).expect("a line");
         let url = url.trim().to_owned();
-        assert!(url.starts_with("http://127.0.0.1:"), "`{url}` is no address");
+        assert!(url.starts_with("http://127.0.0.1:") || url.starts_with("https://127.0.0.1:"), "`{url}` is no address");
         Self { child, url }
     }
 

@@ -44,6 +44,8 @@ pub(crate) use tls::Certificate;
 
 /// How long requests under way may take to finish.
 const END_WITHIN: Duration = Duration::from_secs(10);
+/// How often the certificate's files are looked at.
+const RENEWAL: Duration = Duration::from_secs(1);
 /// Those who ask for the counters are few.
 const METRICS_CONNECTIONS: usize = 16;
 /// How long nothing is accepted after the system could not accept.
@@ -124,15 +126,14 @@ impl Server {
     pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener, mut ending: watch::Receiver<bool>) {
         let mut connections = JoinSet::new();
         let mut rounds = tokio::time::interval(self.limits.answer_within / 4);
+        let mut renewals = tokio::time::interval(RENEWAL);
         let told = ending.clone();
         loop {
             tokio::select! {
                 () = ended(&mut ending) => break,
                 Some(_) = connections.join_next() => {}
-                _ = rounds.tick() => {
-                    self.waiting.close_older_than(self.limits.answer_within);
-                    self.refresh_certificate();
-                }
+                _ = rounds.tick() => self.waiting.close_older_than(self.limits.answer_within),
+                _ = renewals.tick(), if self.front.certificate.is_some() => self.refresh_certificate(),
                 accepted = listener.accept() => match accepted {
                     Ok((stream, from)) => {
                         self.make_room(&mut connections).await;

@@ -18,6 +18,7 @@ mod settings;
 mod sign_in;
 mod stranger;
 mod table;
+mod team;
 mod trust;
 
 use tests::provision::{Ran, World};
