@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tests::deployment::root;
 use tests::programs::{find, missing};
 use tests::provision::World;
 use tests::remote::Served;
@@ -221,4 +222,25 @@ fn a_server_tells_how_it_is_and_what_it_did_without_a_secret() {
     assert!(me["ms"].as_f64().is_some_and(|took| took > 0.0) && me["token"].is_string(), "{me}");
     assert!(!(log + &shown).contains(&team.admin[..30]), "no secret is in it");
     assert_eq!(curl(&[&at("/metrics")], None).0 / 100, 4, "counters are for their own address only");
+}
+
+/// The unit among the samples is one that systemd takes, and shuts what it can.
+#[test]
+fn systemd_takes_the_unit_and_finds_it_shut() {
+    let Some(analyze) = find("systemd-analyze") else { tests::skip!("needs `systemd-analyze`") };
+    let world = World::new();
+    let unit = std::fs::read_to_string(root().join("samples/serve/latchkey.service")).unwrap();
+    let file = world.path("latchkey.service");
+    world.write("latchkey.service", &unit.replace("/usr/local/bin/provision", "/bin/true"));
+    let output = Command::new(&analyze).args(["verify", "--man=no"]).arg(&file).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && !told.contains("latchkey.service"), "{told}");
+    // 0 is shut, 10 is open.
+    let output = Command::new(analyze).args(["security", "--offline=yes", "--threshold=25"]).arg(&file).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    // What it starts is a command line of ours.
+    let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/provision ")).unwrap();
+    let words = start.replace("%d/", "./").replace("/var/lib/latchkey/", "").replace("0.0.0.0:8443", "127.0.0.1:0");
+    let refused = world.run(&words.replace("127.0.0.1:9187", "127.0.0.1:0"));
+    assert!(refused.stderr.contains("cannot read `./chain.pem`"), "{refused:?}");
 }
