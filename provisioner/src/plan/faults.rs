@@ -147,7 +147,7 @@ fn token_user(manifest: &Manifest, observation: &Observation, declaration: &Toke
             let message = format!("the user `{user}` is suspended, so none of their tokens is valid");
             faults.push(
                 Fault::error("suspended-user", declaration.user_span.clone(), message)
-                    .hint(format!("restore them with `provision user set {user} --restore`")),
+                    .hint(format!("restore them with `provision user restore {user}`")),
             );
         }
         Some(_) => {}

@@ -74,7 +74,7 @@ fn create_fault(client: &Client, (user, name): (&UserName, &TokenName), error: S
             "delete one that nobody uses, see `provision token list --user {user}`, or raise the limit with `provision user set {user} --max-tokens N`"
         )),
         "role_not_held" => add_first(user, refusal),
-        "user_suspended" => Some(format!("restore it first: `provision user set {user} --restore`")),
+        "user_suspended" => Some(format!("restore it first: `provision user restore {user}`")),
         _ => return error.into(),
     };
     Fault { hint, ..Fault::new(error.to_string()) }

@@ -29,9 +29,7 @@ impl Job<'_> {
         let users = self.client.protocol().users(&subject.manifest, std::slice::from_ref(&subject.key.user)).await?;
         if users.iter().any(|user| user.suspended) {
             let reason = format!("the user `{}` is suspended, so no secret of theirs is valid", subject.key.user);
-            return Err(
-                Refused::new(reason).hint(format!("lift it: `provision user set {} --restore`", subject.key.user))
-            );
+            return Err(Refused::new(reason).hint(format!("lift it: `provision user restore {}`", subject.key.user)));
         }
         let now = self.client.protocol().now();
         match self.value(rotated, subject, &record).await? {

@@ -90,7 +90,7 @@ async fn a_rotation_that_is_to_begin_later_is_tested_with_what_consumers_have() 
     let version = scene.begin(ROTATED, OURS).await;
     let refused = scene.refused("testSecret", ROTATED, &version).await;
     assert!(
-        refused.contains("`ci` is suspended") && refused.contains("help: lift it: `provision user set ci --restore`"),
+        refused.contains("`ci` is suspended") && refused.contains("help: lift it: `provision user restore ci`"),
         "{refused}"
     );
 }
