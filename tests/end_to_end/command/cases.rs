@@ -234,10 +234,10 @@ fn dates_are_shown_and_refused_in_the_words_of_their_flag() {
     let world = World::with(&format!("{START}{TWO}"));
     world.run("apply").exits(0);
     let ran = world.run("plan --at tomorrow").exits(1);
-    assert!(ran.stderr.contains("pass a date such as") && !ran.stderr.contains("an expiry"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("a date such as") && !ran.stderr.contains("an expiry"), "{}", ran.stderr);
     let day = world.date(20);
     let made = world.run(&format!("token set laptop --user ci --expires-at {day}")).exits(0);
-    assert!(made.stderr.contains(&format!("it expires {day} 24:00 UTC")), "{}", made.stderr);
+    assert!(made.stderr.contains(&format!("it expires {day}\n")), "{}", made.stderr);
     let used = world.run("token usage laptop --user ci").exits(0);
     assert!(used.stdout.contains("counted once a minute"), "{}", used.stdout);
 }
