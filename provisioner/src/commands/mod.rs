@@ -12,6 +12,8 @@ mod copy;
 mod doctor;
 mod exit;
 mod forget;
+mod gitignore;
+mod import;
 mod init;
 mod interrupt;
 mod job;
@@ -25,6 +27,7 @@ mod open;
 mod plan;
 mod promise;
 mod publish;
+mod quickstart;
 mod role;
 mod run;
 mod saved;
@@ -140,6 +143,8 @@ async fn dispatch(printer: Printer, arguments: Arguments) -> Result<Code, Comman
     let Arguments { service, command, .. } = arguments;
     match command {
         Command::Init(init) => init::run(printer, &init),
+        Command::Quickstart(quickstart) => quickstart::run(printer, service.as_deref(), &quickstart).await,
+        Command::Import(import) => import::run(printer, service.as_deref(), &import).await,
         Command::Check(check) => check::run(printer, &check),
         Command::Schema => check::schema(printer),
         Command::Plan(plan) => plan::run(printer, service.as_deref(), &plan).await,

@@ -1,6 +1,7 @@
 //! The command `provision`, as its users meet it: the real binary, real files, and what it says word for word.
 
 mod adopting;
+mod beginning;
 mod calm;
 mod canary;
 mod cases;
@@ -16,6 +17,7 @@ mod expiry;
 mod files;
 mod help;
 mod hostile;
+mod importing;
 mod interrupt;
 mod job;
 mod json;

@@ -14,7 +14,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 pub(super) use logins::{Login, Logout, Switch};
-pub(super) use moving::AdoptFlags;
+pub(super) use moving::{AdoptFlags, Import, Quickstart};
 pub(super) use notices::{Notify, Settings};
 pub(super) use people::{Bootstrap, Copy, ManifestCommand, ManifestGrant, Role, Serve, User, UserSet};
 pub(super) use publish::Publish;
@@ -56,6 +56,22 @@ pub(super) enum Command {
   provision init
   provision init billing.toml --name acme-billing")]
     Init(Init),
+    /// Begin in an empty folder: a service, a token, and a token that checks it
+    #[command(after_help = "Examples:
+  provision quickstart
+  provision quickstart acme-billing")]
+    Quickstart(Quickstart),
+    /// Write a manifest for tokens that are in use already, from the names of entries; no value is read
+    #[command(after_help = "Options of sources:
+  vercel:PROJECT?team=TEAM     the team's id or slug
+  aws:PREFIX?region=REGION     also `account` and `profile`
+  heroku:APP?login=VARIABLE    where the login is, for Vercel and Azure too; needs `--allow-env`
+
+Examples:
+  provision import .env
+  provision import .env heroku:acme-web 'vercel:web?team=acme' aws:prod/ --out tokens.toml
+  provision import heroku:acme-worker --pushes >> tokens.toml")]
+    Import(Import),
     /// Check a manifest for errors without contacting anything
     #[command(after_help = "Examples:
   provision check
@@ -253,6 +269,9 @@ pub(super) struct Init {
     /// Name of the manifest [default: from the folder's name]
     #[arg(long)]
     pub(super) name: Option<String>,
+    /// Leave `.gitignore` as it is
+    #[arg(long)]
+    pub(super) no_gitignore: bool,
 }
 
 impl Arguments {
@@ -260,6 +279,8 @@ impl Arguments {
     pub(super) fn format(&self) -> Format {
         let form = match &self.command {
             Command::Init(_)
+            | Command::Quickstart(_)
+            | Command::Import(_)
             | Command::Schema
             | Command::Serve(_)
             | Command::Completions { .. }
