@@ -6,6 +6,7 @@ mod aws;
 pub mod commands;
 pub mod dynamodb;
 pub mod embedded;
+mod import;
 pub mod job;
 pub mod manifest;
 pub mod notify;

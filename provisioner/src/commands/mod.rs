@@ -14,6 +14,8 @@ mod doctor;
 mod events;
 mod exit;
 mod forget;
+mod gitignore;
+mod import;
 mod init;
 mod interrupt;
 mod job;
@@ -27,6 +29,7 @@ mod open;
 mod plan;
 mod promise;
 mod publish;
+mod quickstart;
 mod reach;
 mod role;
 mod run;
@@ -146,6 +149,8 @@ async fn dispatch(printer: Printer, arguments: Arguments) -> Result<Code, Comman
     let Arguments { service, command, .. } = arguments;
     match command {
         Command::Init(init) => init::run(printer, &init),
+        Command::Quickstart(quickstart) => quickstart::run(printer, service.as_deref(), &quickstart).await,
+        Command::Import(import) => import::run(printer, service.as_deref(), &import).await,
         Command::Check(check) => check::run(printer, &check),
         Command::Schema => check::schema(printer),
         Command::Plan(plan) => plan::run(printer, service.as_deref(), &plan).await,

@@ -64,7 +64,7 @@ pub fn tame(text: &str) -> Cow<'_, str> {
 }
 
 /// Whether a character is none that a screen shows as it is.
-fn is_odd(character: char) -> bool {
+pub fn is_odd(character: char) -> bool {
     let turns = matches!(
         character,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'

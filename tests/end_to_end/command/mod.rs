@@ -1,6 +1,7 @@
 //! The command `provision`, as its users meet it: the real binary, real files, and what it says word for word.
 
 mod adopting;
+mod beginning;
 mod by_hand;
 mod calm;
 mod canary;
@@ -18,6 +19,7 @@ mod expiry;
 mod files;
 mod help;
 mod hostile;
+mod importing;
 mod interrupt;
 mod job;
 mod json;

@@ -21,7 +21,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(super) use events::Events;
 pub(super) use logins::{Login, Logout, Switch};
-pub(super) use moving::AdoptFlags;
+pub(super) use moving::{AdoptFlags, Import, Quickstart};
 pub(super) use notices::{Notify, Settings};
 pub(super) use people::{Bootstrap, Copy, ManifestCommand, ManifestGrant};
 pub(super) use publish::Publish;
@@ -68,6 +68,22 @@ pub(super) enum Command {
   provision init
   provision init billing.toml --name acme-billing")]
     Init(Init),
+    /// Begin in an empty folder: a service, a token, and a token that checks it
+    #[command(after_help = "Examples:
+  provision quickstart
+  provision quickstart acme-billing")]
+    Quickstart(Quickstart),
+    /// Write a manifest for tokens that are in use already, from the names of entries; no value is read
+    #[command(after_help = "Options of sources:
+  vercel:PROJECT?team=TEAM     the team's id or slug
+  aws:PREFIX?region=REGION     also `account` and `profile`
+  heroku:APP?login=VARIABLE    where the login is, for Vercel and Azure too; needs `--allow-env`
+
+Examples:
+  provision import .env
+  provision import .env heroku:acme-web 'vercel:web?team=acme' aws:prod/ --out tokens.toml
+  provision import heroku:acme-worker --pushes >> tokens.toml")]
+    Import(Import),
     /// Check a manifest for errors without contacting anything
     #[command(after_help = "Examples:
   provision check
@@ -274,6 +290,9 @@ pub(super) struct Init {
     /// Name of the manifest [default: from the folder's name]
     #[arg(long)]
     pub(super) name: Option<String>,
+    /// Leave `.gitignore` as it is
+    #[arg(long)]
+    pub(super) no_gitignore: bool,
 }
 
 impl Arguments {
@@ -281,6 +300,8 @@ impl Arguments {
     pub(super) fn format(&self) -> Format {
         let form = match &self.command {
             Command::Init(_)
+            | Command::Quickstart(_)
+            | Command::Import(_)
             | Command::Schema
             | Command::Serve(_)
             | Command::Completions { .. }
