@@ -13,7 +13,7 @@ use super::arguments::{ManifestCommand, ManifestGrant};
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use crate::manifest::{Manifest, granted};
-use crate::output::{Format, Printer, table};
+use crate::output::{Format, Printer};
 use crate::plan::minute;
 use crate::publication::{self, Publication};
 use crate::service::Client;
@@ -53,7 +53,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Manife
                     "lease": lease,
                 }))?;
             } else {
-                printer.block(&text(&view))?;
+                printer.facts(&facts(&view))?;
             }
         }
     }
@@ -114,7 +114,7 @@ async fn entries(printer: Printer, client: &Client, manifest: &Manifest) -> Resu
     Ok(BTreeSet::new())
 }
 
-fn text(view: &ManifestView) -> String {
+fn facts(view: &ManifestView) -> Vec<Vec<String>> {
     let mut rows: Vec<Vec<String>> = Vec::new();
     let mut row = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
     row("manifest", view.name.to_string());
@@ -132,7 +132,7 @@ fn text(view: &ManifestView) -> String {
     if let Some(held) = &view.lease {
         row("being applied", format!("by {} until {}", held.by, minute(held.until)));
     }
-    table(&rows)
+    rows
 }
 
 fn words(grant: &Grant) -> String {

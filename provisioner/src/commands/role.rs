@@ -9,7 +9,7 @@ use super::arguments::Role;
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use super::user::released;
-use crate::output::{Format, Printer, table};
+use crate::output::{Format, Printer};
 use crate::service::ServiceError;
 
 /// Runs one of the commands on roles.
@@ -43,7 +43,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Role) 
                     let manifest = role.managed_by.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
                     vec![role.name.to_string(), allowed(role), role.holders.to_string(), manifest]
                 }));
-                printer.block(&if roles.is_empty() { "No roles".to_owned() } else { table(&rows) })?;
+                if roles.is_empty() { printer.result("No roles") } else { printer.table(&rows) }?;
             }
         }
         Role::Release { name, .. } => {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::arguments::{User, UserSet};
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
-use crate::output::{Format, Printer, table};
+use crate::output::{Format, Printer};
 use crate::service::{Client, ServiceError};
 use latchkey_sinks::plural::noun_for;
 
@@ -178,7 +178,6 @@ async fn list(printer: Printer, client: &Client) -> Result<Code, Fault> {
             user.managed_by.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
         ]);
     }
-    let text = if users.is_empty() { "No users".to_owned() } else { table(&rows) };
-    printer.block(&text)?;
+    if users.is_empty() { printer.result("No users") } else { printer.table(&rows) }?;
     Ok(Code::Done)
 }

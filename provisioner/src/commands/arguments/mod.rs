@@ -1,5 +1,6 @@
 //! Arguments as they are typed.
 
+mod everywhere;
 mod logins;
 mod notices;
 mod people;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
+pub(super) use everywhere::{Everywhere, colour, grammar, parse};
 pub(super) use logins::{Login, Logout, Switch};
 pub(super) use notices::{Notify, Settings};
 pub(super) use people::{Bootstrap, Copy, ManifestCommand, ManifestGrant, Role, Serve, User, UserSet};
@@ -37,12 +39,15 @@ const GLOBAL: &str = "Global";
     after_help = "Examples:
   provision init
   provision apply
-  provision token set laptop --description \"Ana's laptop\""
+  provision token set laptop --description \"Ana's laptop\"
+
+More:
+  provision help environment  all environment variables
+  provision help exit-codes   what each exit code means"
 )]
 pub(super) struct Arguments {
-    /// Service: `embedded:FILE`, `table:NAME` or a server's URL [default: from the nearest `tokens.toml`]
-    #[arg(long, global = true, value_name = "ADDRESS", env = "LATCHKEY_SERVICE", help_heading = GLOBAL)]
-    pub(super) service: Option<String>,
+    #[command(flatten)]
+    pub(super) everywhere: Everywhere,
     #[command(subcommand)]
     pub(super) command: Command,
 }

@@ -15,7 +15,7 @@ use super::arguments::Token;
 use super::exit::{Code, Fault};
 use super::logout;
 use super::open::{self, IfMissing};
-use crate::output::{Format, Printer, table};
+use crate::output::{Format, Printer};
 use crate::plan::{distance, minute};
 use crate::service::{Client, History, ServiceError};
 use latchkey_sinks::plural::{count, noun_for};
@@ -83,7 +83,7 @@ async fn usage(
     if !days.is_empty() {
         let mut rows = vec![["DAY", "USES", "LAST USE"].map(str::to_owned).to_vec()];
         rows.extend(days.iter().map(|day| vec![day.day.to_string(), day.uses.to_string(), minute(day.last)]));
-        printer.block(&table(&rows))?;
+        printer.table(&rows)?;
     }
     Ok(Code::Done)
 }
@@ -169,7 +169,7 @@ async fn list(printer: Printer, client: &Client, user: &UserName, ended: i32) ->
                 token.description.clone().unwrap_or_default(),
             ]
         }));
-        printer.block(&table(&rows))?;
+        printer.table(&rows)?;
     }
     if !gone.is_empty() {
         printer.block("\nDeleted and expired tokens, newest first")?;
@@ -185,7 +185,7 @@ async fn list(printer: Printer, client: &Client, user: &UserName, ended: i32) ->
                 by.unwrap_or_else(|| "-".to_owned()),
             ]
         }));
-        printer.block(&table(&rows))?;
+        printer.table(&rows)?;
     }
     Ok(Code::Done)
 }
@@ -267,7 +267,7 @@ async fn show(printer: Printer, client: &Client, user: &UserName, name: &TokenNa
             format!("{} {} by {} {detail}", minute(event.at), event.action, event.actor).trim_end().to_owned(),
         );
     }
-    printer.block(&table(&rows))?;
+    printer.facts(&rows)?;
     Ok(Code::Done)
 }
 

@@ -14,7 +14,7 @@ use super::super::open::{self, IfMissing};
 use super::super::server;
 use super::role_list;
 use crate::manifest::ServiceAddress;
-use crate::output::{Format, Printer};
+use crate::output::{Format, Mark, Printer};
 use crate::plan::{distance, minute};
 
 /// Verifies a secret from stdin. Whatever keeps it from finding out is exit 2, never 1.
@@ -36,7 +36,11 @@ pub(super) async fn verify(printer: Printer, service: Option<&str>) -> Result<Co
             if printer.format == Format::Json {
                 printer.json(&valid_json(&valid)).map_err(|error| unclear(error.into()))?;
             } else {
-                printer.block(&valid_text(now, &valid)).map_err(|error| unclear(error.into()))?;
+                let text = valid_text(now, &valid);
+                let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
+                let first = first.strip_prefix("Valid").unwrap_or(first);
+                printer.judged(Mark::Good, "Valid", first).map_err(|error| unclear(error.into()))?;
+                printer.block(rest).map_err(|error| unclear(error.into()))?;
             }
             Ok(Code::Done)
         }
@@ -45,7 +49,9 @@ pub(super) async fn verify(printer: Printer, service: Option<&str>) -> Result<Co
                 let value = json!({ "valid": false, "reason": invalid });
                 printer.json(&value).map_err(|error| unclear(error.into()))?;
             } else {
-                printer.result(&format!("Not valid: {invalid}")).map_err(|error| unclear(error.into()))?;
+                printer
+                    .judged(Mark::Bad, "Not valid", &format!(": {invalid}"))
+                    .map_err(|error| unclear(error.into()))?;
             }
             Ok(Code::Error)
         }
@@ -54,7 +60,7 @@ pub(super) async fn verify(printer: Printer, service: Option<&str>) -> Result<Co
 
 fn read_secret(printer: Printer) -> Result<Zeroizing<String>, Fault> {
     if printer.is_answered() {
-        return printer.ask_hidden("Secret: ").map_err(|error| Fault::new(error.to_string()));
+        return Ok(printer.ask_hidden("Secret: ")?);
     }
     // Longer input is no secret; it need not be read to its end to know that.
     let mut bytes = Zeroizing::new(Vec::with_capacity(4 * SECRET_MAX));
