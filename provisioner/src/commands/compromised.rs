@@ -129,7 +129,7 @@ impl Scene<'_> {
         let outcome = outcome?;
         if stop.load(Ordering::Relaxed) {
             printer
-                .talk("stopped before the older versions were revoked: they are still valid; run it again to continue");
+                .tell("stopped before the older versions were revoked: they are still valid; run it again to continue");
             return self.finish(&leaks, Vec::new(), &outcome);
         }
         let mut ended = Vec::new();
@@ -139,7 +139,7 @@ impl Scene<'_> {
             ended.push(done.unwrap_or_else(|fault| {
                 // The other leaked ones are revoked all the same.
                 failed = true;
-                printer.talk(&format!("error: {}", fault.message));
+                printer.tell(&format!("error: {}", fault.message));
                 let subject = format!("{}/{}", leak.plan.user, leak.plan.name);
                 Became { subject, new: None, current: false, ended: first, all: false }
             }));

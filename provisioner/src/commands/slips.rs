@@ -70,7 +70,7 @@ pub(super) fn show(words: &[OsString], error: &clap::Error) {
 
 /// What was meant, where that is known.
 fn meant(words: &[String], error: &clap::Error) -> Option<Fault> {
-    let (path, rest) = path(words);
+    let path = path(words);
     let at = path.join(" ");
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),
@@ -101,7 +101,7 @@ fn meant(words: &[String], error: &clap::Error) -> Option<Fault> {
                         .hint("run `provision login --server HOST`"),
                 );
             }
-            let typed = |name: &&&str| **name == unknown || (name.len() > 2 && rest.contains(&**name));
+            let typed = |name: &&&str| **name == unknown || (name.len() > 2 && words.iter().any(|word| word == **name));
             let (name, hint) =
                 OPTIONS.iter().find_map(|(names, hint)| names.iter().find(typed).map(|name| (*name, *hint)))?;
             Some(Fault::new(format!("there is no option `{name}`")).hint(hint))
@@ -126,8 +126,8 @@ fn meant(words: &[String], error: &clap::Error) -> Option<Fault> {
     }
 }
 
-/// The command that words lead to, and the words after it. Options of every command may come before.
-fn path(words: &[String]) -> (Vec<&str>, Vec<&str>) {
+/// The command that words lead to. Options of every command may come before.
+fn path(words: &[String]) -> Vec<&str> {
     let (mut path, mut command) = (Vec::new(), grammar());
     let mut rest = words.iter().map(String::as_str);
     while let Some(word) = rest.clone().next() {
@@ -149,7 +149,7 @@ fn path(words: &[String]) -> (Vec<&str>, Vec<&str>) {
         command = below;
         rest.next();
     }
-    (path, rest.collect())
+    path
 }
 
 fn command(path: &[&str]) -> Option<clap::Command> {
@@ -173,7 +173,7 @@ mod tests {
         for hint in hints {
             for quoted in hint.split('`').skip(1).step_by(2).filter_map(|quoted| quoted.strip_prefix("provision ")) {
                 let words: Vec<String> = quoted.split(' ').map(str::to_owned).collect();
-                let found = path(&words).0;
+                let found = path(&words);
                 assert!(!found.is_empty() || quoted.starts_with("--"), "`{quoted}` is no command");
                 let tried = grammar().try_get_matches_from(std::iter::once("provision".to_owned()).chain(words));
                 let is_one = tried.is_ok_and(|_| true)

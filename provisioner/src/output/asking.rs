@@ -50,7 +50,8 @@ impl Printer {
                 return Err(io::ErrorKind::Interrupted.into());
             }
         }
-        read_answer()
+        let answer = read_answer()?;
+        if stop.load(Ordering::Relaxed) { Err(io::ErrorKind::Interrupted.into()) } else { Ok(answer) }
     }
 
     /// Asks for a secret, which is not shown while it is typed.

@@ -7,6 +7,8 @@ use super::screen::{columns, cut, padded};
 const GAP: &str = "  ";
 /// No column is cut to fewer than this.
 const CELL_MIN: usize = 6;
+/// The last column is cut to no fewer before others are.
+const LAST_MIN: usize = 12;
 
 /// How something is, which colour shows and never colour alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +86,7 @@ fn gated(row: &Row) -> Row {
     }
 }
 
-/// The width of each column; the widest give way first.
+/// The width of each column. The last one gives way first, as it has descriptions, then the widest.
 fn widths(rows: &[Row], most: Option<usize>) -> Vec<usize> {
     let cells = || {
         rows.iter().filter_map(|row| match row {
@@ -96,10 +98,14 @@ fn widths(rows: &[Row], most: Option<usize>) -> Vec<usize> {
     let width =
         |column: usize| cells().filter_map(|row| row.get(column)).map(|cell| columns(&cell.text)).max().unwrap_or(0);
     let mut widths: Vec<usize> = (0..count).map(width).collect();
-    while most.is_some_and(|most| total(&widths) > most) {
-        let Some(widest) = widths.iter_mut().max_by_key(|width| **width).filter(|width| **width > CELL_MIN) else {
-            break;
-        };
+    let Some(most) = most else { return widths };
+    let over = total(&widths).saturating_sub(most);
+    if let Some(last) = widths.last_mut().filter(|last| **last > LAST_MIN) {
+        *last -= over.min(*last - LAST_MIN);
+    }
+    while total(&widths) > most {
+        let widest = widths.iter_mut().rev().max_by_key(|width| **width).filter(|width| **width > CELL_MIN);
+        let Some(widest) = widest else { break };
         *widest -= 1;
     }
     widths

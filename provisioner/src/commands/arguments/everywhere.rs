@@ -36,8 +36,10 @@ pub(in crate::commands) struct Everywhere {
 pub(in crate::commands) fn colour(words: &[OsString]) -> Colour {
     let words: Vec<_> = words.iter().skip(1).map(|word| word.to_string_lossy()).collect();
     let words: Vec<&str> = words.iter().map(AsRef::as_ref).take_while(|word| *word != "--").collect();
-    let after = words.windows(2).filter(|pair| pair[0] == "--color").map(|pair| pair[1]);
-    let named = words.iter().filter_map(|word| word.strip_prefix("--color=")).chain(after).next_back();
+    let named = words.iter().enumerate().rev().find_map(|(at, word)| match word.strip_prefix("--color")? {
+        "" => words.get(at + 1).copied(),
+        rest => rest.strip_prefix('='),
+    });
     named.and_then(|named| <Colour as clap::ValueEnum>::from_str(named, false).ok()).unwrap_or_default()
 }
 

@@ -81,7 +81,7 @@ impl Done {
         };
         self.print(printer, Some(report.map_or(Value::Null, |report| report.as_json())), notices)?;
         if matches!(self.publishing, Publishing::LeftOut) {
-            printer.talk("nothing was published, as the run did not end well; what was published before is unchanged");
+            printer.tell("nothing was published, as the run did not end well; what was published before is unchanged");
         }
         match (report, printer.format) {
             (Some(report), Format::Text | Format::Markdown) => report.show(printer, &manifest.name),
@@ -123,7 +123,7 @@ impl Done {
             notices::show(printer, notices);
         }
         if total.stopped {
-            printer.talk("stopped: no entry was left half-written; run it again to continue");
+            printer.tell("stopped: no entry was left half-written; run it again to continue");
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Tokens by sinks: which version each place contains, in a table that fits a terminal.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use jiff::Timestamp;
@@ -19,6 +19,8 @@ use latchkey_sinks::plural::count;
 
 /// The widest table that is printed with the sinks' names as heads.
 const WIDTH_MAX: usize = 110;
+/// So many places of one sink that cannot be read are still told one by one.
+const DOWN_EACH: usize = 2;
 /// The longest token's name that is shown whole.
 const NAME_MAX: usize = 32;
 /// The column of places that are in no declared sink.
@@ -31,7 +33,18 @@ pub(super) struct Grid {
     pub(super) rows: Vec<Row>,
     /// What a cell is too small for: drift, what is unreachable and what is blocked.
     pub(super) below: Vec<String>,
+    /// Which of these lines are about places of a sink that cannot be read.
+    down: Vec<Down>,
     outstanding: Outstanding,
+}
+
+/// A place of a sink that cannot be read.
+struct Down {
+    /// Its line below the table.
+    line: usize,
+    sink: String,
+    why: String,
+    token: String,
 }
 
 pub(super) struct Row {
@@ -94,6 +107,7 @@ impl Grid {
             columns,
             rows: Vec::new(),
             below: Vec::new(),
+            down: Vec::new(),
             outstanding: Outstanding::default(),
         };
         if let Some(stop) = observation.clock.map(Stop::Clock) {
@@ -156,13 +170,12 @@ impl Grid {
                 self.below.push(format!("waiting  {subject}: {place}: {why}"));
             }
         }
-        let unknown = token.findings.iter().filter_map(|(place, find)| match find {
-            Finding::Unknown(error) => {
-                Some(format!("unknown  {subject}: {} ({}): {error}", labels.of(place), place.id()))
-            }
-            _ => None,
-        });
-        self.below.extend(unknown);
+        for ((place, find), (sink, ..)) in token.findings.iter().zip(placed) {
+            let Finding::Unknown(error) = find else { continue };
+            let (line, sink, why) = (self.below.len(), sink.clone(), error.to_string());
+            self.below.push(format!("unknown  {subject}: {} ({}): {why}", labels.of(place), place.id()));
+            self.down.push(Down { line, sink, why, token: subject.clone() });
+        }
         let remarks = remarks(token, labels);
         let (problems, notes) = remarks.split_at(token.blocked.len());
         for (blocked, remark) in token.blocked.iter().zip(problems) {
@@ -239,7 +252,7 @@ impl Grid {
                 printer.result(&legend.join("; "))?;
             }
         }
-        for line in &self.below {
+        for line in self.told(printer) {
             let word = line.split(' ').next().unwrap_or_default();
             printer.judged(mark_of(word), word, &line[word.len()..])?;
         }
@@ -247,6 +260,23 @@ impl Grid {
         let (counted, state) = sum.split_at(sum.find(", ").map_or(sum.len(), |at| at + 2));
         let mark = if self.needs_attention() { Mark::Unsure } else { Mark::Good };
         printer.ending(counted, state, mark)
+    }
+
+    /// What is told below the table: many places of one sink that cannot be read are one line.
+    fn told(&self, printer: Printer) -> Vec<String> {
+        let mut lines: Vec<Option<String>> = self.below.iter().cloned().map(Some).collect();
+        let mut sinks: BTreeMap<(&str, &str), Vec<&Down>> = BTreeMap::new();
+        for down in &self.down {
+            sinks.entry((&down.sink, &down.why)).or_default().push(down);
+        }
+        let many = |(_, places): &(_, Vec<&Down>)| places.len() > DOWN_EACH && !printer.lists_all();
+        for ((sink, why), places) in sinks.into_iter().filter(many) {
+            let tokens: BTreeSet<&str> = places.iter().map(|down| down.token.as_str()).collect();
+            let (number, tokens) = (count(places.len(), "place"), count(tokens.len(), "token"));
+            places.iter().for_each(|down| lines[down.line] = None);
+            lines[places[0].line] = Some(format!("unknown  sink `{sink}`: {why}: {number} of {tokens}"));
+        }
+        lines.into_iter().flatten().collect()
     }
 
     /// The table's rows: a user's name is above the user's tokens.

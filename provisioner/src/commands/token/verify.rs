@@ -20,7 +20,8 @@ use crate::plan::{distance, minute};
 /// Verifies a secret from stdin. Whatever keeps it from finding out is exit 2, never 1.
 pub(super) async fn verify(printer: Printer, service: Option<&str>) -> Result<Code, Fault> {
     let unclear = |fault: Fault| fault.code(Code::Changes);
-    let presented = read_secret(printer).map_err(unclear)?;
+    let presented =
+        read_secret(printer).map_err(|fault| if fault.code == Code::Interrupted { fault } else { unclear(fault) })?;
     let (verdict, now) = match open::nearest_address(service).map_err(unclear)? {
         ServiceAddress::Url { url, by } => {
             let verdict = server::who_is(&url, by, &presented).await.map_err(unclear)?;

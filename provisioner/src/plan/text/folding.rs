@@ -96,7 +96,13 @@ fn kinds(plan: &Plan, token: &TokenPlan, labels: &Labels) -> Vec<(Remark, Option
         _ => (None, None),
     });
     let kinds: Vec<_> = problems.chain(notes).collect();
-    remarks(token, labels).into_iter().zip(kinds).map(|(remark, (kind, until))| (remark, kind, until)).collect()
+    // What each is given up by is its own.
+    let is_own = |remark: &Remark| remark.help.as_ref().is_some_and(|help| help.contains("--forget"));
+    let with = |(remark, (kind, until)): (Remark, (Option<Kind>, _))| {
+        let kind = kind.filter(|kind| !matches!(kind, Kind::Down(..)) || !is_own(&remark));
+        (remark, kind, until)
+    };
+    remarks(token, labels).into_iter().zip(kinds).map(with).collect()
 }
 
 fn lines(kind: &Kind, all: &[One<'_>]) -> Vec<Line> {
