@@ -7,11 +7,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, tcgetattr};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 use crate::programs;
 
+/// High enough for all that a test shows.
+const ROWS: u16 = 100;
 /// How long a question may take.
 const WITHIN: Duration = Duration::from_mins(1);
 
@@ -27,13 +30,26 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts a command on a terminal that it is the leader of, so that `/dev/tty` is that one.
+    /// The same on a terminal of so many columns that can show colours and redraw lines, as `TERM` says.
+    pub fn start_wide(command: &Command, columns: u16) -> Option<Self> {
+        Self::start_with(command, Some(columns))
+    }
+
+    /// Starts a command on a terminal that it is the leader of, so that `/dev/tty` is that one. It has no size.
     pub fn start(command: &Command) -> Option<Self> {
+        Self::start_with(command, None)
+    }
+
+    fn start_with(command: &Command, columns: Option<u16>) -> Option<Self> {
         if let Some(why) = programs::missing(&["setsid"]) {
             crate::skip!("{why}");
         }
         let near = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
         grantpt(&near).and_then(|()| unlockpt(&near)).expect("it is ours");
+        if let Some(columns) = columns {
+            let size = Winsize { ws_row: ROWS, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+            tcsetwinsize(&near, size).expect("a terminal has a size");
+        }
         let name = ptsname(&near, Vec::new()).expect("it has a name");
         let path = std::path::Path::new(std::ffi::OsStr::from_bytes(name.as_bytes()));
         let far = OpenOptions::new().read(true).write(true).open(path).expect("its other side");
@@ -78,6 +94,25 @@ impl Terminal {
     /// Types a line.
     pub fn types(&mut self, line: &str) {
         self.keys.write_all(format!("{line}\n").as_bytes()).expect("the terminal is there");
+    }
+
+    /// Presses keys, without an end of line.
+    pub fn presses(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).expect("the terminal is there");
+    }
+
+    /// Sends a signal to the command.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+    }
+
+    /// Waits for the command's end: its exit code, and what the screen shows then, without the blanks at ends of lines.
+    pub fn end_on_screen(self, columns: u16) -> (Option<i32>, String) {
+        let (code, stream) = self.end();
+        let mut screen = vt100::Parser::new(ROWS, columns, 0);
+        screen.process(stream.as_bytes());
+        let shown = screen.screen().rows(0, columns).map(|row| row.trim_end().to_owned()).collect::<Vec<_>>();
+        (code, shown.join("\n").trim_end().to_owned())
     }
 
     /// Waits for the command's end: its exit code, and all that was ever on the screen.

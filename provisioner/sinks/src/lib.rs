@@ -63,6 +63,7 @@ mod sink;
 pub mod transport;
 mod value;
 pub mod vercel;
+pub mod waiting;
 
 pub use bounds::{Bounds, is_named_after};
 pub use error::SinkError;

@@ -9,7 +9,7 @@ use super::login::{in_manifest, named};
 use super::logout::{no_account, not_logged_in};
 use super::server;
 use crate::accounts::{self, Index, Server};
-use crate::output::{Format, Printer, table};
+use crate::output::{Format, Printer};
 use crate::plan::distance;
 
 /// Lists the logins of this user.
@@ -50,7 +50,7 @@ pub(super) fn list(printer: Printer) -> Result<Code, Fault> {
         printer.result("No logins; `provision login --server HOST` adds one")?;
         return Ok(Code::Done);
     }
-    printer.block(&table(&rows))?;
+    printer.table(&rows)?;
     if let Some(current) = current {
         printer.result(&format!(
             "Where no manifest and no variable names a server, commands that need no manifest use `{current}`"

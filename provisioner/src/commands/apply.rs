@@ -8,10 +8,10 @@ use super::arguments::{Apply, Rotate as RotateArguments};
 use super::exit::{Code, Fault};
 use super::interrupt::Signals;
 use super::open::IfMissing;
-use super::plan::options;
+use super::plan::{options, preview};
 use super::run::{RunRequest, run};
 use super::schedule::{Schedule, What};
-use super::{choose, compromised, job, notices, open, saved, settings};
+use super::{agree, choose, compromised, job, notices, open, saved, settings};
 use crate::output::Printer;
 use crate::plan::{Options, Rotate};
 
@@ -25,9 +25,14 @@ pub(super) async fn apply(printer: Printer, service: Option<&str>, arguments: &A
     };
     let (how, plan_id) = (&arguments.how, arguments.plan_id.as_deref());
     let (only, machines) = (&arguments.may.select.only, &arguments.may.forget_machine);
+    if arguments.dry_run {
+        return preview(printer, service, &manifest, may, (only, machines)).await;
+    }
+    // A plan that was read before has been agreed to.
+    let asks = may.prune && !arguments.yes && saved.is_none() && plan_id.is_none() && agree::can(printer);
     let pausing = &BTreeSet::new();
-    let wish =
-        RunRequest { how, may, only, pausing, machines, plan_id, saved, publish: arguments.publish, notify: None };
+    let publish = arguments.publish;
+    let wish = RunRequest { how, may, only, pausing, machines, plan_id, saved, asks, publish, notify: None };
     run(printer, service, &manifest, wish).await
 }
 
@@ -94,6 +99,9 @@ pub(super) async fn rotate(printer: Printer, service: Option<&str>, arguments: R
     // Who names a token means that one and no other.
     let only = if arguments.only.is_empty() { &words } else { &arguments.only };
     let machines = &arguments.forget_machine;
+    if arguments.dry_run {
+        return preview(printer, service, &manifest, may, (only, machines)).await;
+    }
     let pausing = &BTreeSet::new();
     let allowances = arguments.allow.allowances();
     let wish = RunRequest {
@@ -104,6 +112,7 @@ pub(super) async fn rotate(printer: Printer, service: Option<&str>, arguments: R
         machines,
         plan_id: None,
         saved: None,
+        asks: false,
         publish: false,
         notify: Some(&allowances),
     };

@@ -129,17 +129,17 @@ impl Scene<'_> {
         let outcome = outcome?;
         if stop.load(Ordering::Relaxed) {
             printer
-                .talk("stopped before the older versions were revoked: they are still valid; run it again to continue");
+                .tell("stopped before the older versions were revoked: they are still valid; run it again to continue");
             return self.finish(&leaks, Vec::new(), &outcome);
         }
         let mut ended = Vec::new();
         let mut failed = false;
         for (leak, first) in leaks.iter().zip(made_room) {
-            let done = self.end(leak, first.clone(), arguments.yes).await;
+            let done = self.end(leak, first.clone(), (arguments.yes, stop)).await;
             ended.push(done.unwrap_or_else(|fault| {
                 // The other leaked ones are revoked all the same.
                 failed = true;
-                printer.talk(&format!("error: {}", fault.message));
+                printer.tell(&format!("error: {}", fault.message));
                 let subject = format!("{}/{}", leak.plan.user, leak.plan.name);
                 Became { subject, new: None, current: false, ended: first, all: false }
             }));
@@ -177,7 +177,7 @@ impl Scene<'_> {
     }
 
     /// Revokes every version older than the new one; `ended` are those that made room for it.
-    async fn end(&self, leak: &Leak, mut ended: Vec<u32>, yes: bool) -> Result<Became, Fault> {
+    async fn end(&self, leak: &Leak, mut ended: Vec<u32>, (yes, stop): (bool, &AtomicBool)) -> Result<Became, Fault> {
         let subject = format!("{}/{}", leak.plan.user, leak.plan.name);
         let Some(before) = &leak.plan.record else {
             return Ok(Became { subject, new: None, current: false, ended, all: false });
@@ -201,7 +201,7 @@ impl Scene<'_> {
                  token's name to confirm: ",
                 record.highest
             );
-            if self.printer.ask(&question)? != leak.plan.name.as_str() {
+            if self.printer.ask_until(&question, stop).ok().as_deref() != Some(leak.plan.name.as_str()) {
                 self.tell_sinks(before, &ended).await;
                 return Ok(Became { subject, new, current, ended, all: false });
             }

@@ -81,7 +81,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, wanted: &Events
     match printer.format {
         Format::Json => printer.json(&events_json(&found, older))?,
         _ if found.is_empty() => printer.result(&format!("No events since {}", day(query.since)))?,
-        _ => printer.block(&events(&found))?,
+        _ => printer.table(&events(&found))?,
     }
     if older {
         printer.talk(&format!("there are older events since {}: pass `--limit` for more", day(query.since)));

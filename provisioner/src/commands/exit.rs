@@ -21,9 +21,31 @@ pub enum Code {
     Guard,
     /// Another run holds the lease, or the plan is stale.
     Busy,
+    /// Ctrl-C, or a signal like it, at a prompt.
+    Interrupted,
 }
 
 impl Code {
+    /// All of them, by number.
+    pub const ALL: [Self; 7] =
+        [Self::Done, Self::Error, Self::Changes, Self::Partly, Self::Guard, Self::Busy, Self::Interrupted];
+
+    /// What it means, for people.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done, or nothing to do",
+            Self::Error => "an error, also in the command line; of `token verify`: not valid",
+            Self::Changes => {
+                "of `plan --detailed-exitcode`: there are changes; of `status --detailed-exitcode`: something needs \
+                 attention; of `token verify`: could not tell"
+            }
+            Self::Partly => "incomplete: a part was done, or what failed may pass; another run continues",
+            Self::Guard => "stopped by a guard, or not confirmed: nothing was changed",
+            Self::Busy => "another run of the manifest is active, or the plan is stale: nothing was changed",
+            Self::Interrupted => "ended by Ctrl-C",
+        }
+    }
+
     /// As the shell sees it.
     pub fn number(self) -> u8 {
         match self {
@@ -33,6 +55,7 @@ impl Code {
             Self::Partly => 3,
             Self::Guard => 4,
             Self::Busy => 5,
+            Self::Interrupted => 130,
         }
     }
 }
@@ -116,6 +139,9 @@ fn hint(refusal: &Refusal) -> Option<String> {
 
 impl From<io::Error> for Fault {
     fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::Interrupted {
+            return Self::new("interrupted at a question: what it asked about was not done").code(Code::Interrupted);
+        }
         Self::new(format!("cannot print the result: {error}"))
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn stop_on_interrupt(printer: Printer, seen: Arc<AtomicBool>) {
         seen.store(true, Ordering::Relaxed);
         printer.talk(STOPPING);
         let code = either(&mut interrupt, &mut terminate).await;
-        printer.talk(HALF_DONE);
+        printer.tell(HALF_DONE);
         end_at_once(code);
     });
 }
@@ -65,7 +65,7 @@ impl Signals {
                     };
                     if let Some(code) = code {
                         if signals.end() {
-                            printer.talk(HALF_DONE);
+                            printer.tell(HALF_DONE);
                             end_at_once(code);
                         }
                         printer.talk(STOPPING);

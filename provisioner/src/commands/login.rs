@@ -15,19 +15,23 @@ use super::open;
 use super::server;
 use crate::accounts::{self, Entry, Keep, Known, Server, StoreError, TOKEN, URL};
 use crate::manifest::ServiceAddress;
-use crate::output::{Format, Printer};
+use crate::output::{Format, Hidden, Printer};
 use crate::plan::{distance, expiry};
 use crate::service::ServiceError;
 use crate::service::remote::is_unauthorized;
 
 /// Stores a token for a server, once that server accepted it.
 pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Login) -> Result<Code, Fault> {
-    let server = server_of(printer, service, arguments)?;
+    // Silent from the first question on: who pastes the answer and the token at once is faster than the second.
+    let is_typed = printer.is_answered() && !arguments.with_token;
+    let mut typing = is_typed.then(Hidden::begin).transpose().map_err(not_read)?;
+    let server = server_of(service, arguments, typing.as_mut())?;
     let keep = if arguments.insecure_storage { Keep::File } else { Keep::Keyring };
     // Before anybody types a token, so that it is not typed for nothing.
     keep.check(&server).await.map_err(not_stored)?;
     let index = accounts::read().map_err(not_stored)?;
-    let secret = read_token(printer, &server, arguments.with_token)?;
+    let secret = read_token(&server, arguments.with_token, typing.as_mut())?;
+    drop(typing);
     let remote = server::connect_with(&server, &secret).await.map_err(|error| not_accepted(&server, error))?;
     let who = remote.who();
     let entry = Entry::new(server, arguments.account.clone().unwrap_or_else(|| who.user.clone()));
@@ -87,7 +91,7 @@ fn warn_of_the_environment(printer: Printer, server: &Server) {
 }
 
 /// The server that a token is asked for. Where only a manifest names one, a person confirms it.
-fn server_of(printer: Printer, service: Option<&str>, arguments: &Login) -> Result<Server, Fault> {
+fn server_of(service: Option<&str>, arguments: &Login, typing: Option<&mut Hidden>) -> Result<Server, Fault> {
     if let Some(named) = named(arguments.server.as_deref(), service)? {
         return Ok(named);
     }
@@ -100,12 +104,12 @@ fn server_of(printer: Printer, service: Option<&str>, arguments: &Login) -> Resu
     };
     let server: Server = url.parse().map_err(|_| Fault::new("the server of the manifest is invalid").hint(hint))?;
     let path = path.display();
-    if arguments.with_token || !printer.is_answered() {
+    let Some(typing) = typing else {
         return Err(Fault::new(format!("only `{path}` names the server `{server}`, so no token was read or sent"))
             .hint(format!("if you trust it with your token, pass `--server {server}`, or set `{URL}`"))
             .code(Code::Guard));
-    }
-    if printer.confirm(&format!("Log in to `{server}`, the server in `{path}`? [y/N] "))? {
+    };
+    if typing.confirm(&format!("Log in to `{server}`, the server in `{path}`? [y/N] ")).map_err(not_read)? {
         return Ok(server);
     }
     Err(Fault::new("nothing was sent or stored").hint(hint).code(Code::Guard))
@@ -141,16 +145,20 @@ pub(super) fn in_manifest() -> Result<Option<(PathBuf, String)>, Fault> {
     }))
 }
 
-fn read_token(printer: Printer, server: &Server, from_stdin: bool) -> Result<Secret, Fault> {
+fn not_read(error: std::io::Error) -> Fault {
+    let code = if error.kind() == std::io::ErrorKind::Interrupted { Code::Interrupted } else { Code::Error };
+    Fault::new(format!("no token was read: {error}; nothing was sent or stored")).code(code)
+}
+
+fn read_token(server: &Server, from_stdin: bool, typing: Option<&mut Hidden>) -> Result<Secret, Fault> {
     let typed = if from_stdin {
         // Longer input is no token; it need not be read to its end to know that.
         let mut bytes = Zeroizing::new(Vec::with_capacity(4 * SECRET_MAX));
         let read = std::io::stdin().take(4 * SECRET_MAX as u64).read_to_end(&mut bytes);
         read.map_err(|error| Fault::new(format!("cannot read stdin: {error}")))?;
         Zeroizing::new(String::from_utf8_lossy(&bytes).trim().to_owned())
-    } else if printer.is_answered() {
-        let typed = printer.ask_hidden(&format!("Token for {server} (not shown): "));
-        typed.map_err(|error| Fault::new(format!("no token was read: {error}; nothing was sent or stored")))?
+    } else if let Some(typing) = typing {
+        typing.secret(&format!("Token for {server} (not shown): ")).map_err(not_read)?
     } else {
         return Err(Fault::new("there is no terminal to ask for a token on").hint(format!(
             "pipe the token in: `printenv API_TOKEN | provision login --server {server} --with-token`"

@@ -13,7 +13,7 @@ use super::arguments::{ManifestCommand, ManifestGrant};
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use crate::manifest::{Manifest, granted};
-use crate::output::{Format, Printer, table};
+use crate::output::{Format, Printer};
 use crate::plan::minute;
 use crate::publication::{self, Publication};
 use crate::service::Client;
@@ -47,7 +47,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Manife
             if printer.format == Format::Json {
                 printer.json(&json!({ "manifests": manifests }))?;
             } else {
-                printer.block(&if manifests.is_empty() { "No manifests".to_owned() } else { listed(&manifests) })?;
+                if manifests.is_empty() { printer.result("No manifests") } else { printer.table(&listed(&manifests)) }?;
             }
         }
         ManifestCommand::Show { name, .. } => {
@@ -68,7 +68,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Manife
                     "lease": lease,
                 }))?;
             } else {
-                printer.block(&text(&view))?;
+                printer.facts(&facts(&view))?;
             }
         }
     }
@@ -76,7 +76,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Manife
 }
 
 /// Manifests as columns.
-fn listed(manifests: &[ManifestEntry]) -> String {
+fn listed(manifests: &[ManifestEntry]) -> Vec<Vec<String>> {
     let head = ["MANIFEST", "REVISION", "TOKENS", "LAST APPLY", "BY", "PUBLISHED", "LAST JOB", "GRANT"];
     let mut rows: Vec<Vec<String>> = vec![head.map(str::to_owned).to_vec()];
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
@@ -99,7 +99,7 @@ fn listed(manifests: &[ManifestEntry]) -> String {
             if manifest.granted { "set" } else { "none" }.to_owned(),
         ]
     }));
-    table(&rows)
+    rows
 }
 
 /// What the scheduled job did last.
@@ -198,7 +198,7 @@ async fn entries(printer: Printer, client: &Client, manifest: &Manifest) -> Resu
     Ok(BTreeSet::new())
 }
 
-fn text(view: &ManifestView) -> String {
+fn facts(view: &ManifestView) -> Vec<Vec<String>> {
     let mut rows: Vec<Vec<String>> = Vec::new();
     let mut row = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
     row("manifest", view.name.to_string());
@@ -220,7 +220,7 @@ fn text(view: &ManifestView) -> String {
     if let Some(held) = &view.lease {
         row("being applied", format!("by {} until {}", held.by, minute(held.until)));
     }
-    table(&rows)
+    rows
 }
 
 fn words(grant: &Grant) -> String {

@@ -1,12 +1,14 @@
 //! The command line: arguments, and one file per command.
 
 mod accounts;
+mod agree;
 mod apply;
 mod arguments;
 mod bootstrap;
 mod check;
 mod choose;
 mod clock;
+mod completing;
 mod compromised;
 mod consent;
 mod copy;
@@ -24,6 +26,7 @@ mod lock;
 mod login;
 mod logout;
 mod manifest;
+mod many;
 mod notices;
 mod open;
 mod plan;
@@ -40,24 +43,32 @@ mod server;
 mod setting;
 mod settings;
 mod shell;
+mod slips;
 mod spilt;
 mod status;
+mod suspect;
 mod token;
+mod topics;
 mod user;
 mod when;
 mod whoami;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
-
-use clap::{CommandFactory as _, Parser as _};
 
 pub use exit::{Code, Fault as CommandFault};
 
-use crate::output::{Format, Printer, actions, markdown};
-use arguments::{Arguments, Command};
+use crate::output::{self, Format, Printer, Volume, actions, markdown};
+use arguments::{Arguments, Command, Everywhere};
 
 /// The whole command: what `main` calls.
 pub fn main() -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    output::set_colour(arguments::colour(&words));
+    // A shell that completes a line asks this very command, and nothing else is done then.
+    if completing::answered() {
+        return ExitCode::SUCCESS;
+    }
     log();
     // Secrets must not get into a core file, nor be read by another process of the same user.
     #[cfg(target_os = "linux")]
@@ -65,7 +76,7 @@ pub fn main() -> ExitCode {
     let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() else {
         return ExitCode::FAILURE;
     };
-    let code = runtime.block_on(run(std::env::args_os()));
+    let code = runtime.block_on(run(words));
     // A read of stdin that nobody ends must not keep the process.
     runtime.shutdown_background();
     ExitCode::from(code)
@@ -85,27 +96,58 @@ fn log() {
         target.starts_with("latchkey") || target.starts_with("provisioner") || *metadata.level() <= tracing::Level::INFO
     });
     let layer = tracing_subscriber::fmt::layer()
-        .with_ansi(Printer { format: Format::Text }.watched())
+        .with_ansi(Printer { format: Format::Text }.colour())
         .with_writer(std::io::stderr);
     tracing_subscriber::registry().with(layer.with_filter(filter).with_filter(ours)).init();
 }
 
 /// Runs the command line and answers the exit code.
-pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 {
+pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments: Vec<_> = arguments.into_iter().collect();
     if let Some(fault) = spilt::refusal(&arguments) {
         Printer { format: Format::Text }.error(&fault.message, fault.hint.as_deref());
         return usage_code(&arguments);
     }
-    let parsed = match Arguments::try_parse_from(&arguments) {
+    if let Some(topic) = topics::asked(&arguments) {
+        // Whoever reads it may have seen enough.
+        let _ = Printer { format: Format::Text }.block(&topic.text());
+        return 0;
+    }
+    let parsed = match arguments::parse(&arguments) {
         Ok(parsed) => parsed,
-        Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() { usage_code(&arguments) } else { 0 };
+        Err(error) if error.use_stderr() => {
+            slips::show(&arguments, &error);
+            return usage_code(&arguments);
+        }
+        Err(page) => {
+            let _ = page.print();
+            return 0;
         }
     };
     let printer = Printer { format: parsed.format() };
-    match dispatch(printer, parsed).await {
+    match begin(&parsed.everywhere) {
+        Ok(()) => end(printer, dispatch(printer, parsed).await),
+        Err(fault) => end(printer, Err(fault)),
+    }
+}
+
+/// What options of every command change before the command begins.
+fn begin(everywhere: &Everywhere) -> Result<(), CommandFault> {
+    output::set_volume(match everywhere {
+        Everywhere { quiet: true, .. } => Volume::Quiet,
+        Everywhere { verbose: true, .. } => Volume::Verbose,
+        _ => Volume::Normal,
+    });
+    let Some(folder) = &everywhere.directory else { return Ok(()) };
+    std::env::set_current_dir(folder).map_err(|error| {
+        CommandFault::new(format!("cannot change to the folder `{}`: {error}", folder.display()))
+            .hint("nothing was done; check what `--directory` names")
+    })
+}
+
+/// Prints why a command failed; answers its exit code.
+fn end(printer: Printer, ended: Result<Code, CommandFault>) -> u8 {
+    match ended {
         Ok(code) => code.number(),
         Err(fault) => {
             // A program reads stdout; a person the same on stderr.
@@ -125,15 +167,15 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 
 }
 
 /// Usage errors exit 1, as errors of every command do; what tells something of a secret keeps 1 for its answer.
-fn usage_code(arguments: &[std::ffi::OsString]) -> u8 {
-    let tells = |word: &std::ffi::OsString| word == "verify" || word == "find" || word == "inspect";
+fn usage_code(arguments: &[OsString]) -> u8 {
+    let tells = |word: &OsString| word == "verify" || word == "find" || word == "inspect";
     let answers = arguments.iter().any(|word| word == "token") && arguments.iter().any(tells);
     if answers { 2 } else { 1 }
 }
 
 /// All commands, those that only hold others too, each by its words.
 pub fn grammar() -> Vec<(Vec<String>, clap::Command)> {
-    let mut whole = Arguments::command();
+    let mut whole = arguments::grammar();
     whole.build();
     let mut found = vec![(Vec::new(), whole)];
     let mut next = 0;
@@ -146,7 +188,7 @@ pub fn grammar() -> Vec<(Vec<String>, clap::Command)> {
 }
 
 async fn dispatch(printer: Printer, arguments: Arguments) -> Result<Code, CommandFault> {
-    let Arguments { service, command, .. } = arguments;
+    let Arguments { everywhere: Everywhere { service, .. }, command } = arguments;
     match command {
         Command::Init(init) => init::run(printer, &init),
         Command::Quickstart(quickstart) => quickstart::run(printer, service.as_deref(), &quickstart).await,

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use latchkey::clock::SystemClock;
 use latchkey::entropy::SystemEntropy;
@@ -12,6 +13,7 @@ use latchkey::table::TableError;
 
 use super::arguments::Allow;
 use super::exit::{Code, Fault};
+use super::many::folded;
 use super::server;
 use crate::accounts;
 use crate::dynamodb::{self, DynamoDbError};
@@ -26,13 +28,23 @@ use latchkey_sinks::reading::{Fault as ManifestFault, snippet};
 /// What a manifest is called where nobody names one.
 const MANIFEST: &str = "tokens.toml";
 
+/// Whether it was told which manifest was found; one is told once.
+static TOLD: AtomicBool = AtomicBool::new(false);
+
 /// The manifest's file: the one that was named, else the nearest `tokens.toml`, in this folder or above it.
 pub(super) fn manifest_file(named: Option<&Path>) -> PathBuf {
     let here = || PathBuf::from(MANIFEST);
     match named {
         Some(named) => named.to_owned(),
         None if here().symlink_metadata().is_ok() => here(),
-        None => above(is_trusted).unwrap_or_else(here),
+        None => above(is_trusted).inspect(|found| tell_found(found)).unwrap_or_else(here),
+    }
+}
+
+/// Shows which manifest is used where it is not in the current folder.
+fn tell_found(path: &Path) {
+    if !TOLD.swap(true, Ordering::Relaxed) {
+        Printer { format: Format::Text }.talk(&format!("Using `{}`", path.display()));
     }
 }
 
@@ -104,8 +116,15 @@ fn page(printer: Printer, path: &Path, rendered: &str) {
 fn show_warnings(printer: Printer, manifest: &Manifest, warnings: &[ManifestFault]) {
     if !warnings.is_empty() && printer.format != Format::Json {
         let path = manifest.path.display().to_string();
-        let text = snippet::render(warnings, &path, &manifest.text, printer.colour());
-        printer.rendered(text.trim_end());
+        let (each, many) =
+            if printer.lists_all() { (warnings.to_vec(), Vec::new()) } else { folded(warnings, manifest) };
+        if !each.is_empty() {
+            let text = snippet::render(&each, &path, &manifest.text, printer.colour());
+            printer.rendered(text.trim_end());
+        }
+        for (message, hint) in many {
+            printer.warning_with(&message, &hint);
+        }
         actions::faults(&manifest.path, &manifest.text, warnings);
     }
 }
@@ -210,8 +229,12 @@ pub(super) fn nearest_address(flag: Option<&str>) -> Result<ServiceAddress, Faul
 pub(super) fn nearest_manifest() -> Result<Option<Manifest>, Fault> {
     let here =
         std::env::current_dir().map_err(|error| Fault::new(format!("cannot find out the current folder: {error}")))?;
-    let found = here.ancestors().map(|folder| folder.join(MANIFEST)).find(|path| is_trusted(path));
-    let Some(path) = found else { return Ok(None) };
+    let found = here.ancestors().enumerate().find(|(_, folder)| is_trusted(&folder.join(MANIFEST)));
+    let Some((up, folder)) = found else { return Ok(None) };
+    if up > 0 {
+        tell_found(&PathBuf::from("../".repeat(up)).join(MANIFEST));
+    }
+    let path = folder.join(MANIFEST);
     // Its warnings are for `check`, not for every command that only needs the service.
     let loaded = load(Printer { format: Format::Json }, Some(&path), &Allow::default());
     loaded.map(Some).map_err(|fault| {

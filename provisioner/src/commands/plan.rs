@@ -1,15 +1,18 @@
 //! `provision plan`.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::arguments::{Plan, PlanFlags};
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use super::{choose, forget, promise, saved, when};
-use crate::manifest::Manifest;
-use crate::observe::{observe, observe_records};
-use crate::output::{Format, Printer, actions, calendar, markdown, plan_json};
+use crate::manifest::{Manifest, ServiceAddress};
+use crate::observe::{Observation, observe, observe_records};
+use crate::output::{Format, LOOKING, Printer, Spinner, actions, calendar, markdown, plan_json};
 use crate::plan::{self, Labels, Options, Rotate};
+use crate::service::Client;
 use latchkey_sinks::ManifestSinks;
 use latchkey_sinks::machine;
 use latchkey_sinks::plural::count;
@@ -32,36 +35,19 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Pla
     if arguments.no_sinks {
         return by_records(printer, service, arguments, &manifest).await;
     }
-    let mut options = options(&manifest, &arguments.may, Rotate::Due)?;
-    let address = open::address(service, Some(&manifest))?;
-    let client = open::client(&address, IfMissing::UseEmpty).await?;
-    let machine = machine::name();
-    let sinks = ManifestSinks::new(&manifest.sinks, &machine, &manifest.bounds).forgetting(&options.forget_branches);
-    let mut observation = observe(client.protocol(), &sinks, &manifest).await?;
-    let named = forget::other_files(&mut observation, &options.forget);
-    let faults = plan::faults(&manifest, &observation);
-    if !faults.is_empty() {
-        return Err(open::refuse(printer, &manifest, &faults));
-    }
-    options.only = choose::tokens(&manifest, &choose::undeclared(&observation), &arguments.may.select.only)?;
+    let options = options(&manifest, &arguments.may, Rotate::Due)?;
+    let mut scene = Scene::observed(printer, service, (&manifest, &arguments.may.select.only), options).await?;
     if let Some(at) = &arguments.at {
-        let until = until(at, observation.at)?;
-        let dates = plan::calendar::calendar(&manifest, &observation, &options, until);
-        calendar::print(printer, &manifest, (observation.at, until), &dates)?;
+        let from = scene.observation.at;
+        let until = until(at, from)?;
+        let dates = plan::calendar::calendar(&manifest, &scene.observation, &scene.options, until);
+        calendar::print(printer, &manifest, (from, until), &dates)?;
         return Ok(Code::Done);
     }
-    tell_forgotten(printer, &sinks, &options);
-    forget::machines(printer, &observation, &mut options, &arguments.may.forget_machine)?;
-    promise::can_be_created(&address)?;
-    let mut plan = plan::plan(&manifest, &observation, &options);
-    promise::keep(&mut plan, (&client, &sinks), (&manifest, &observation)).await?;
-    warn(printer, &manifest, &plan);
-    let labels = Labels::new(&manifest.folder, &machine);
-    forget::check(&plan, &observation, (&options, &named), &labels)?;
-    show(printer, &manifest, &plan, &labels)?;
+    let plan = scene.show(printer, &arguments.may.forget_machine).await?;
     if let Some(path) = &arguments.out {
-        let made = saved::Made { plan: &plan, manifest: &manifest, labels: &labels };
-        saved::write(path, made, (&address, observation.at), &options)?;
+        let made = saved::Made { plan: &plan, manifest: &manifest, labels: &scene.labels };
+        saved::write(path, made, (&scene.address, scene.observation.at), &scene.options)?;
         let path = path.display();
         printer.talk(&format!("Wrote the plan to `{path}`; `provision apply --plan {path}` applies it"));
     }
@@ -69,6 +55,69 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Pla
         Code::Done if arguments.detailed_exitcode && plan.has_changes() => Code::Changes,
         code => code,
     })
+}
+
+/// Shows what a run with these options would change: what `--dry-run` is for.
+pub(super) async fn preview(
+    printer: Printer,
+    service: Option<&str>,
+    manifest: &Manifest,
+    options: Options,
+    (only, machines): (&[String], &[String]),
+) -> Result<Code, Fault> {
+    let mut scene = Scene::observed(printer, service, (manifest, only), options).await?;
+    Ok(code(&scene.show(printer, machines).await?))
+}
+
+/// What a plan rests on.
+struct Scene<'m> {
+    manifest: &'m Manifest,
+    address: ServiceAddress,
+    client: Client,
+    sinks: ManifestSinks,
+    labels: Labels,
+    observation: Observation,
+    options: Options,
+    /// The other files that `--forget` names.
+    named: BTreeSet<String>,
+}
+
+impl<'m> Scene<'m> {
+    async fn observed(
+        printer: Printer,
+        service: Option<&str>,
+        (manifest, only): (&'m Manifest, &[String]),
+        mut options: Options,
+    ) -> Result<Self, Fault> {
+        let address = open::address(service, Some(manifest))?;
+        let client = open::client(&address, IfMissing::UseEmpty).await?;
+        let machine = machine::name();
+        let sinks =
+            ManifestSinks::new(&manifest.sinks, &machine, &manifest.bounds).forgetting(&options.forget_branches);
+        let labels = Labels::new(&manifest.folder, &machine);
+        let observing = observe(client.protocol(), &sinks, manifest);
+        let mut observation = Spinner::during(printer, LOOKING, observing).await?;
+        let named = forget::other_files(&mut observation, &options.forget);
+        let faults = plan::faults(manifest, &observation);
+        if !faults.is_empty() {
+            return Err(open::refuse(printer, manifest, &faults));
+        }
+        options.only = choose::tokens(manifest, &choose::undeclared(&observation), only)?;
+        Ok(Self { manifest, address, client, sinks, labels, observation, options, named })
+    }
+
+    /// Plans and prints it.
+    async fn show(&mut self, printer: Printer, machines: &[String]) -> Result<plan::Plan, Fault> {
+        tell_forgotten(printer, &self.sinks, &self.options);
+        forget::machines(printer, &self.observation, &mut self.options, machines)?;
+        promise::can_be_created(&self.address)?;
+        let mut plan = plan::plan(self.manifest, &self.observation, &self.options);
+        promise::keep(&mut plan, (&self.client, &self.sinks), (self.manifest, &self.observation)).await?;
+        warn(printer, self.manifest, &plan);
+        forget::check(&plan, &self.observation, (&self.options, &self.named), &self.labels)?;
+        show(printer, self.manifest, &plan, &self.labels)?;
+        Ok(plan)
+    }
 }
 
 /// Plans by what the service knows, for a caller who may reach no place: a pull request's job.
@@ -101,7 +150,7 @@ fn show(printer: Printer, manifest: &Manifest, plan: &plan::Plan, labels: &Label
         Format::Json => printer.json(&plan_json(plan, labels))?,
         Format::Markdown => printer.block(&page)?,
         Format::Text => {
-            actions::grouped(printer, &format!("Plan of {}", plan.manifest), &plan::lines(plan, labels))?;
+            actions::grouped(printer, &format!("Plan of {}", plan.manifest), &printer.lines_of(plan, labels))?;
             printer.result(&plan::summary(plan))?;
             if plan.has_changes() && plan.looked_at {
                 printer.result(&format!("Plan id: {}", plan.id()))?;
@@ -177,7 +226,7 @@ pub(super) fn options(manifest: &Manifest, may: &PlanFlags, rotate: Rotate) -> R
         pass: plan::Pass::First,
         forget: may.forget.iter().cloned().collect(),
         forget_branches: may.forget_branch.iter().cloned().collect(),
-        only: std::collections::BTreeSet::new(),
+        only: BTreeSet::new(),
         sinks: choose::sinks(manifest, &may.select.sink)?,
     })
 }
@@ -203,7 +252,7 @@ pub(super) fn warn(printer: Printer, manifest: &Manifest, plan: &plan::Plan) {
     let blocked = plan.tokens.iter().flat_map(|token| &token.blocked);
     let reasons: Vec<&str> = blocked.filter_map(plan::Blocked::reason).collect();
     let is_told = |warning: &String| warning.split_once(": ").is_some_and(|(reason, _)| reasons.contains(&reason));
-    let mut told = std::collections::BTreeSet::new();
+    let mut told = BTreeSet::new();
     for sink in manifest.sinks.values() {
         let facts = sink.settings.facts();
         // One file may be several sinks'.

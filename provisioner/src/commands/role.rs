@@ -12,7 +12,7 @@ use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use super::reach::{self, Reach};
 use super::user::released;
-use crate::output::{Format, Printer, table};
+use crate::output::{Format, Printer};
 use crate::service::{Client, ServiceError};
 
 /// Runs one of the commands on roles.
@@ -126,7 +126,7 @@ async fn list(printer: Printer, client: &Client) -> Result<Code, Fault> {
         let manifest = role.managed_by.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
         vec![role.name.to_string(), allowed(&role.permissions), role.holders.to_string(), manifest]
     }));
-    printer.block(&if roles.is_empty() { "No roles".to_owned() } else { table(&rows) })?;
+    if roles.is_empty() { printer.result("No roles") } else { printer.table(&rows) }?;
     Ok(Code::Done)
 }
 
@@ -155,7 +155,7 @@ async fn show(printer: Printer, client: &Client, name: &RoleName) -> Result<Code
     let uncounted = || if reach.users.is_some() { "not counted".to_owned() } else { unseen() };
     rows.push(vec!["tokens".to_owned(), reach.tokens.map_or_else(uncounted, |tokens| tokens.to_string())]);
     rows.push(vec!["manifest".to_owned(), role.managed_by.map_or_else(|| "none".to_owned(), |name| name.to_string())]);
-    printer.block(&table(&rows))?;
+    printer.facts(&rows)?;
     Ok(Code::Done)
 }
 

@@ -1,12 +1,13 @@
 //! A run: it takes the lease, observes, plans, applies and reports what it did.
 
+mod done;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use latchkey::name::ManifestName;
 use latchkey::token::TokenKey;
-use serde_json::{Value, json};
 
 use super::arguments::RunFlags;
 use super::exit::{Code, Fault};
@@ -15,14 +16,14 @@ use super::leases::Leases;
 use super::open::IfMissing;
 use super::plan::{tell_forgotten, warn};
 use super::saved::{self, Saved};
-use super::{choose, clock, forget, notices, open, promise, publish, settings};
+use super::{agree, choose, clock, forget, open, promise, publish, settings};
 use crate::apply::{Outcome, Run, apply as carry_out};
 use crate::manifest::{Manifest, ServiceAddress};
-use crate::notify::Sent;
 use crate::observe::observe;
-use crate::output::{Format, Printer, Progress, actions, markdown, outcome_json, plan_json};
+use crate::output::{Format, LOOKING, Printer, Progress, Spinner, actions};
 use crate::plan::{self, Labels, Options, Plan};
 use crate::service::{Client, ServiceError};
+use done::{Done, Publishing};
 use latchkey_sinks::ManifestSinks;
 use latchkey_sinks::machine;
 use latchkey_sinks::reading::Allowances;
@@ -44,6 +45,8 @@ pub(super) struct RunRequest<'a> {
     pub(super) plan_id: Option<&'a str>,
     /// The plan that it must have.
     pub(super) saved: Option<Saved>,
+    /// Whether a person is asked before anything is deleted.
+    pub(super) asks: bool,
     /// Whether the manifest is published after a run that ended well.
     pub(super) publish: bool,
     /// Whether it sends notices at its end, and to which hosts beside public ones.
@@ -149,13 +152,16 @@ async fn leased(
     let sinks = ManifestSinks::new(&manifest.sinks, &machine, &manifest.bounds).forgetting(&wish.may.forget_branches);
     let labels = Labels::new(&manifest.folder, &machine);
     let mut total = Outcome::default();
-    let mut last: Option<Plan> = None;
+    let mut last: Option<Plan>;
     let mut changed = false;
-    for pass in 1..=PASSES {
+    let mut agreed: Option<String> = None;
+    let mut pass = 1;
+    loop {
         // What an earlier pass did stays done, so whatever stops a later one leaves the run partly done.
         let partly = |fault: Fault| if pass == 1 { fault } else { fault.code(Code::Partly) };
-        let mut observation =
-            observe(client.protocol(), &sinks, manifest).await.map_err(|error| partly(error.into()))?;
+        let observing = observe(client.protocol(), &sinks, manifest);
+        let observed = Spinner::during(printer, LOOKING, observing).await;
+        let mut observation = observed.map_err(|error| partly(error.into()))?;
         if pass == 1 {
             let more = observation.sources(manifest);
             if more.keys().any(|source| !sources.contains_key(source)) {
@@ -177,20 +183,29 @@ async fn leased(
             forget::machines(printer, &observation, &mut wish.may, wish.machines)?;
         }
         let may = &wish.may;
-        if pass == 1 {
+        if pass == 1 && agreed.is_none() {
             tell_forgotten(printer, &sinks, may);
         }
         let mut plan = plan::plan(manifest, &observation, may);
         promise::keep(&mut plan, (client, &sinks), (manifest, &observation)).await.map_err(partly)?;
         if pass == 1 {
-            warn(printer, manifest, &plan);
+            if agreed.is_none() {
+                warn(printer, manifest, &plan);
+            }
             // What a saved plan forgets was checked when it was made, and it has to be the same.
             if wish.saved.is_none() {
                 forget::check(&plan, &observation, (may, &named), &labels)?;
             }
             check_stale(wish, saved::Made { plan: &plan, manifest, labels: &labels })?;
         }
-        show(printer, manifest, &plan, &labels).map_err(partly)?;
+        if agreed.as_ref() != Some(&plan.id()) {
+            show(printer, manifest, &plan, &labels).map_err(partly)?;
+            if pass == 1 && wish.asks && agree::agree(printer, &plan, stop)? {
+                // Whoever was asked may have taken an hour: what was seen before it is not what is there.
+                agreed = Some(plan.id());
+                continue;
+            }
+        }
         if pass == 1 && (plan.has_changes() || how.revision.is_some()) {
             client.note_applied(&manifest.name, how.revision).await?;
         }
@@ -210,6 +225,8 @@ async fn leased(
             break;
         }
         wish.may.begin_another_pass();
+        pass += 1;
+        agreed = None;
     }
     let mut done = Done { plan: last, changed, total, labels, publishing: Publishing::Unwanted };
     if wish.publish {
@@ -255,7 +272,7 @@ fn check_stale(wish: &RunRequest<'_>, made: saved::Made<'_>) -> Result<(), Fault
 /// Shows the plan, and stops where a guard stops it.
 fn show(printer: Printer, manifest: &Manifest, plan: &Plan, labels: &Labels) -> Result<(), Fault> {
     if printer.format == Format::Text {
-        actions::grouped(printer, &format!("Plan of {}", plan.manifest), &plan::lines(plan, labels))?;
+        actions::grouped(printer, &format!("Plan of {}", plan.manifest), &printer.lines_of(plan, labels))?;
         printer.result(&plan::summary(plan))?;
     }
     actions::plan(manifest, plan, labels);
@@ -277,118 +294,4 @@ fn cut_short(error: ServiceError, has_done: bool) -> Fault {
     }
     let first = fault.hint.clone().map(|hint| format!("{hint}; ")).unwrap_or_default();
     fault.hint(format!("{first}completed changes are kept; run it again to continue")).code(Code::Partly)
-}
-
-/// How publishing the manifest went.
-enum Publishing {
-    /// Nobody asked for it.
-    Unwanted,
-    /// The run did not end well.
-    LeftOut,
-    Tried(Result<Box<publish::Report>, Fault>),
-}
-
-/// What a run did under its leases.
-struct Done {
-    plan: Option<Plan>,
-    changed: bool,
-    total: Outcome,
-    labels: Labels,
-    publishing: Publishing,
-}
-
-impl Done {
-    fn is_good(&self) -> bool {
-        self.total.is_good() && !self.plan.as_ref().is_some_and(Plan::is_blocked)
-    }
-
-    fn code(&self) -> Code {
-        let mut blocked = self.plan.iter().flat_map(|plan| &plan.tokens).flat_map(|token| &token.blocked);
-        match self.is_good() {
-            true => Code::Done,
-            false if blocked.any(plan::Blocked::passes) || self.total.can_continue() => Code::Partly,
-            false => Code::Error,
-        }
-    }
-
-    /// Sends what there is to tell, and prints how it went. The leases are given back by then: no other run waits for a
-    /// receiver.
-    async fn end(
-        self,
-        printer: Printer,
-        (client, manifest): (&Client, &Manifest),
-        notify: Option<&Allowances>,
-        stop: &AtomicBool,
-    ) -> Result<Ended, Fault> {
-        let notices = match notify {
-            Some(allowances) => {
-                let untold = notices::Untold::of(self.plan.as_ref(), &self.total, &self.labels);
-                notices::at_the_end(printer, (client, manifest), &untold, (allowances, stop)).await
-            }
-            None => None,
-        };
-        self.tell(printer, manifest, notices.as_ref())?;
-        let failed = self.total.failures.iter().map(|failure| failure.subject.clone()).collect();
-        let code = self.code();
-        match self.publishing {
-            Publishing::Tried(Err(fault)) => Err(fault),
-            _ => Ok(Ended { code, failed }),
-        }
-    }
-
-    /// Prints it, with what was published.
-    fn tell(&self, printer: Printer, manifest: &Manifest, notices: Option<&Sent>) -> Result<(), Fault> {
-        let report = match &self.publishing {
-            Publishing::Unwanted => return self.print(printer, None, notices),
-            Publishing::LeftOut | Publishing::Tried(Err(_)) => None,
-            Publishing::Tried(Ok(report)) => Some(report),
-        };
-        self.print(printer, Some(report.map_or(Value::Null, |report| report.as_json())), notices)?;
-        if matches!(self.publishing, Publishing::LeftOut) {
-            printer.talk("nothing was published, as the run did not end well; what was published before is unchanged");
-        }
-        match (report, printer.format) {
-            (Some(report), Format::Text | Format::Markdown) => report.show(printer, &manifest.name),
-            _ => Ok(()),
-        }
-    }
-
-    fn print(&self, printer: Printer, published: Option<Value>, notices: Option<&Sent>) -> Result<(), Fault> {
-        let Self { plan, changed, total, labels, .. } = self;
-        let (plan, changed) = (plan.as_ref(), *changed);
-        let good = self.is_good();
-        let failed = total.failures.len()
-            + plan.map_or(0, |plan| plan.tokens.iter().filter(|token| !token.blocked.is_empty()).count());
-        let sum = if good {
-            format!("Done: {} changed", total.done)
-        } else {
-            format!("Incomplete: {} changed, {failed} failed", total.done)
-        };
-        let unchanged = || plan.map_or_else(String::new, plan::summary);
-        let page = markdown::outcome(&if good && !changed { unchanged() } else { sum.clone() }, plan, total, labels);
-        match printer.format {
-            Format::Json => {
-                let plan = plan.map(|plan| plan_json(plan, labels));
-                let mut result = json!({ "plan": plan, "result": outcome_json(total) });
-                if let Some(published) = published {
-                    result["publication"] = published;
-                }
-                if let Some(notices) = notices {
-                    result["notices"] = json!(notices);
-                }
-                printer.json(&result)?;
-            }
-            Format::Markdown => printer.block(&page)?,
-            Format::Text if changed || !good => printer.result(&sum)?,
-            Format::Text => {}
-        }
-        actions::summarise(&page);
-        if let Some(notices) = notices {
-            notices::show(printer, notices);
-        }
-        if total.stopped {
-            printer.talk("stopped: no entry was left half-written; run it again to continue");
-        }
-        Ok(())
-    }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::choose::Key;
 use super::exit::{Code, Fault};
 use crate::manifest::{Manifest, ServiceAddress};
-use crate::plan::{self, Adopt, Labels, Options, Plan, Rotate, Tone};
+use crate::plan::{self, Adopt, Labels, Options, Plan, Rotate};
 use latchkey_sinks::files;
 use latchkey_sinks::plural::count;
 
@@ -251,7 +251,7 @@ fn keys(texts: &BTreeSet<String>) -> Option<BTreeSet<Key>> {
 /// What the plan's id covers, as people read it.
 fn lines(made: Made<'_>) -> Vec<String> {
     let lines = plan::lines(made.plan, made.labels);
-    lines.iter().filter(|line| line.tone != Tone::Note).map(plan::Line::plain).collect()
+    lines.iter().filter(|line| !line.is_note()).map(plan::Line::plain).collect()
 }
 
 fn digest(text: &str) -> String {

@@ -121,6 +121,7 @@ impl Schedule {
             machines: &[],
             plan_id: None,
             saved: None,
+            asks: false,
             publish: false,
             notify: Some(&allowances),
         };

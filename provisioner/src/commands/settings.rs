@@ -13,7 +13,7 @@ use super::open::{self, IfMissing};
 use super::setting::{Setting, VALUES, meaning, refused};
 use crate::manifest::Manifest;
 use crate::notify;
-use crate::output::{Format, Printer, table};
+use crate::output::{Format, Printer};
 use crate::service::{Client, ServiceError};
 
 /// The longest setting that is read, in bytes; the service takes less.
@@ -155,7 +155,7 @@ fn show(printer: Printer, policy: &Policy) -> Result<(), Fault> {
     let mut rows: Vec<Vec<String>> =
         VALUES.iter().map(|setting| vec![setting.name().to_owned(), setting.of(policy)]).collect();
     rows.push(vec!["notices".to_owned(), Setting::Notify.of(policy)]);
-    printer.block(&table(&rows))?;
+    printer.facts(&rows)?;
     for (name, text) in &notices.receivers {
         printer.result(&format!("notify.{name} = {text}"))?;
     }

@@ -14,7 +14,7 @@ use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use super::reach;
 use super::role::allowed;
-use crate::output::{Format, Printer, table};
+use crate::output::{Format, Printer};
 use crate::plan::minute;
 use crate::service::{Client, ServiceError};
 use latchkey_sinks::plural::{count, noun_for};
@@ -180,7 +180,7 @@ async fn show(printer: Printer, client: &Client, name: &UserName) -> Result<Code
                 .to_owned(),
         );
     }
-    printer.block(&table(&rows))?;
+    printer.facts(&rows)?;
     Ok(Code::Done)
 }
 
@@ -324,7 +324,6 @@ async fn list(printer: Printer, client: &Client) -> Result<Code, Fault> {
             user.managed_by.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
         ]);
     }
-    let text = if users.is_empty() { "No users".to_owned() } else { table(&rows) };
-    printer.block(&text)?;
+    if users.is_empty() { printer.result("No users") } else { printer.table(&rows) }?;
     Ok(Code::Done)
 }

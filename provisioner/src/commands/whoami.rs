@@ -9,7 +9,7 @@ use super::open::{self, IfMissing};
 use super::server;
 use crate::accounts::{Entry, Server, Source};
 use crate::manifest::ServiceAddress;
-use crate::output::{Format, Printer, table};
+use crate::output::{Format, Printer};
 use crate::plan::{distance, expiry};
 
 /// Shows as whom the service is asked, and where the login for it comes from.
@@ -20,7 +20,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>) -> Result<Code,
     if printer.format == Format::Json {
         printer.json(&as_json(&server, &who, &source))?;
     } else {
-        printer.block(&table(&rows(&server, &who, &source)))?;
+        printer.facts(&rows(&server, &who, &source))?;
     }
     Ok(Code::Done)
 }
@@ -39,7 +39,7 @@ async fn operator(printer: Printer, address: &ServiceAddress) -> Result<Code, Fa
     }
     let row = |name: &str, value: &str| vec![name.to_owned(), value.to_owned()];
     let login = "none: whoever can write the table may do everything";
-    printer.block(&table(&[row("service", &what), row("actor", &actor), row("login", login)]))?;
+    printer.facts(&[row("service", &what), row("actor", &actor), row("login", login)])?;
     Ok(Code::Done)
 }
 

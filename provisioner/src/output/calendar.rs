@@ -5,7 +5,7 @@ use std::io;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Format, Printer, markdown, table};
+use super::{Format, Printer, markdown};
 use crate::manifest::Manifest;
 use crate::plan::calendar::{ASSUMPTIONS, Date};
 use crate::plan::{distance, minute};
@@ -54,7 +54,7 @@ pub fn print(
                     vec![format!("{when}{mark}"), format!("{}/{}", date.user, date.name), date.what.words()]
                 };
                 let rows: Vec<Vec<String>> = std::iter::once(heads).chain(dates.iter().map(row)).collect();
-                printer.block(&table(&rows))?;
+                printer.table(&rows)?;
             }
             printer.result(&format!("{sum}, assuming that"))?;
             for assumption in ASSUMPTIONS {

@@ -3,14 +3,13 @@
 use latchkey::service::Event;
 use serde_json::{Value, json};
 
-use super::table;
 use crate::plan::minute;
 
 /// How events are called that are about no user: those of roles, manifests and settings are kept under this name.
 pub const SERVICE: &str = ":roles";
 
 /// Events as columns, in the order in which they come.
-pub fn events(events: &[Event]) -> String {
+pub fn events(events: &[Event]) -> Vec<Vec<String>> {
     let mut rows: Vec<Vec<String>> = vec![["AT", "EVENT", "OF", "BY", "FROM", "DETAIL"].map(str::to_owned).to_vec()];
     rows.extend(events.iter().map(|event| {
         let or_none = |text: Option<&str>| text.unwrap_or("-").to_owned();
@@ -23,7 +22,7 @@ pub fn events(events: &[Event]) -> String {
             event.detail.clone().unwrap_or_default(),
         ]
     }));
-    table(&rows)
+    rows
 }
 
 /// Events as JSON, and whether there are older ones that match.

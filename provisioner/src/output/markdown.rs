@@ -136,7 +136,7 @@ fn changes(lines: &[Line]) -> Option<String> {
     let mut counts = false;
     for line in lines {
         match line.tone {
-            Tone::Note => counts = false,
+            Tone::Note | Tone::Warning => counts = false,
             Tone::Detail => {
                 if let Some(row) = rows.last_mut().filter(|_| counts) {
                     let details = &mut row[2];

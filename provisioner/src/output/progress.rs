@@ -1,12 +1,17 @@
-//! Progress: a bar on a terminal; elsewhere a line per token, or, where there are many, a count now and then.
+//! Progress: on a terminal a bar that names what is waited for, below a line per token; elsewhere those lines alone, or,
+//! where there are many, a count now and then.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use latchkey::mutex::Mutex;
+use latchkey_sinks::waiting;
 
-use super::{Printer, gate};
+use super::volume::{Volume, volume};
+use super::{Printer, gate, screen};
 use crate::apply::{Failure, Reporter};
 
 /// Up to so many tokens each has a line of its own.
@@ -14,6 +19,14 @@ const EACH: usize = 25;
 /// With more, a line comes after so many parts of a hundred, or after so long, whichever is first.
 const SHARE: usize = 10;
 const PAUSE: Duration = Duration::from_secs(10);
+/// How often a bar is drawn again.
+const TICK: Duration = Duration::from_millis(120);
+/// What is done before a plan is there.
+pub const LOOKING: &str = "looking at places";
+/// What is waited for no longer than this is not named.
+const WAITED_MIN: Duration = Duration::from_millis(500);
+/// What a bar takes beside what is waited for: a narrow screen shows less of that, and no line more.
+const BAR_WIDTH: usize = 50;
 
 /// Reports a run's progress on stderr.
 #[derive(Debug)]
@@ -22,6 +35,7 @@ pub struct Progress {
     bar: Mutex<Option<ProgressBar>>,
     count: Mutex<Count>,
     any: AtomicBool,
+    failed: Arc<AtomicUsize>,
 }
 
 /// How far a run has come.
@@ -57,7 +71,13 @@ impl Progress {
     /// Progress through `printer`.
     pub fn new(printer: Printer) -> Self {
         let count = Count { of: 0, done: 0, failed: 0, told: 0, told_at: Instant::now() };
-        Self { printer, bar: Mutex::new(None), count: Mutex::new(count), any: AtomicBool::new(false) }
+        Self {
+            printer,
+            bar: Mutex::new(None),
+            count: Mutex::new(count),
+            any: AtomicBool::new(false),
+            failed: Arc::default(),
+        }
     }
 
     fn bar(&self) -> Option<ProgressBar> {
@@ -98,25 +118,25 @@ impl Reporter for Progress {
         // Roles and users were reported one by one, and are not counted.
         let fresh = Count { of: tokens, done: 0, failed: 0, told: 0, told_at: Instant::now() };
         *self.count.lock() = fresh;
-        if !self.printer.watched() || tokens == 0 {
+        if !is_shown() || tokens == 0 {
             return;
         }
         let bar = ProgressBar::new(tokens as u64);
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} tokens {msg}") {
-            bar.set_style(style);
-        }
+        bar.set_style(style("{spinner} {bar:20} {pos}/{len} tokens{failed}{waiting}", Some(self.failed.clone())));
+        bar.tick();
+        bar.enable_steady_tick(TICK);
         *self.bar.lock() = Some(bar);
     }
 
     fn done(&self, subject: &str, words: &str) {
         self.any.store(true, Ordering::Relaxed);
+        let line = format!("done {subject}: {words}");
         if let Some(bar) = self.bar() {
             bar.inc(1);
-            bar.set_message(gate::line(&format!("{subject}: {words}")).into_owned());
-            return;
+            return bar.suspend(|| self.printer.talk(&line));
         }
         if self.is_short() {
-            self.printer.talk(&format!("done {subject}: {words}"));
+            self.printer.talk(&line);
         }
         self.count(|count| count.done += 1);
     }
@@ -130,6 +150,8 @@ impl Reporter for Progress {
 
     fn failed(&self, failure: &Failure) {
         if let Some(bar) = self.bar() {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+            bar.inc(1);
             return bar.suspend(|| self.printer.failure(failure));
         }
         self.printer.failure(failure);
@@ -137,19 +159,56 @@ impl Reporter for Progress {
     }
 }
 
-/// A spinner on a terminal until it is dropped; elsewhere nothing is shown.
+/// Whether progress is drawn: on a terminal that can redraw a line, for whoever wants more than results.
+fn is_shown() -> bool {
+    screen::redraws() && volume() > Volume::Quiet
+}
+
+/// How a bar looks, with how many tokens failed.
+fn style(template: &str, failed: Option<Arc<AtomicUsize>>) -> ProgressStyle {
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let failed = move |_: &ProgressState, out: &mut dyn Write| {
+        let number = failed.as_ref().map_or(0, |failed| failed.load(Ordering::Relaxed));
+        let _ = if number == 0 { Ok(()) } else { write!(out, ", {number} failed") };
+    };
+    style.with_key("failed", failed).with_key("waiting", |_: &ProgressState, out: &mut dyn Write| {
+        let _ = out.write_str(&awaited());
+    })
+}
+
+/// What is waited for, as far as the screen has room for it.
+fn awaited() -> String {
+    let Some((what, length)) = waiting::longest().filter(|(_, length)| *length >= WAITED_MIN) else {
+        return String::new();
+    };
+    let room = screen::stderr_width().unwrap_or(80).saturating_sub(BAR_WIDTH);
+    let seconds = length.as_secs();
+    let time = if seconds == 0 { String::new() } else { format!(", {seconds} s") };
+    let what = screen::cut(&gate::line(&what), room.saturating_sub(time.len() + 2));
+    if what.chars().count() < 4 { String::new() } else { format!("  {what}{time}") }
+}
+
+/// A spinner on a terminal until it is dropped; elsewhere nothing is shown. What takes no time shows none.
 #[derive(Debug)]
 pub struct Spinner(ProgressBar);
 
 impl Spinner {
     /// Starts to turn, if stderr is a terminal.
-    pub fn start(printer: Printer) -> Self {
-        if !printer.watched() {
+    pub fn start(_: Printer) -> Self {
+        if !is_shown() {
             return Self(ProgressBar::hidden());
         }
         let bar = ProgressBar::new_spinner();
-        bar.enable_steady_tick(Duration::from_millis(200));
+        bar.set_style(style("{spinner} {msg}{waiting}", None));
+        bar.enable_steady_tick(TICK);
         Self(bar)
+    }
+
+    /// Turns while work goes on, with what it is.
+    pub async fn during<T>(printer: Printer, words: &str, work: impl Future<Output = T>) -> T {
+        let spinner = Self::start(printer);
+        spinner.show(words.to_owned());
+        work.await
     }
 
     /// Shows how far it is.

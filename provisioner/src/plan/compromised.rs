@@ -1,7 +1,7 @@
 //! A secret that has leaked: a new version for every place that can be reached, and who is left with the older ones,
 //! which are revoked at once. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use latchkey::name::{TokenName, UserName};
 use latchkey::place::{Place, PlaceId};
@@ -53,6 +53,7 @@ pub fn as_plan(manifest: &Manifest, leaks: &[Leak]) -> Plan {
         tokens,
         guards: Vec::new(),
         left_out: None,
+        sinks: BTreeMap::new(),
         looked_at: true,
         notes: Vec::new(),
     }

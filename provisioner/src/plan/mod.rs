@@ -27,12 +27,13 @@ mod token;
 mod unknown;
 mod unwritable;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use latchkey::lifetime::Seconds;
 use latchkey::moving::Moving;
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
+use latchkey::place::PlaceId;
 use latchkey::role::Permissions;
 use latchkey::secret::Digest;
 use latchkey::service::UserChange;
@@ -134,6 +135,8 @@ pub struct Plan {
     pub looked_at: bool,
     /// What a reader should know of the whole.
     pub notes: Vec<PlanNote>,
+    /// The sink of each declared place, by its name in the manifest.
+    pub sinks: BTreeMap<PlaceId, String>,
 }
 
 /// What a narrowed run leaves as it is.
@@ -180,6 +183,13 @@ pub struct UserPlan {
     pub taken_over: bool,
 }
 
+/// The sinks that declared places are in.
+fn sinks_of(manifest: &Manifest, observation: &Observation) -> BTreeMap<PlaceId, String> {
+    let tokens = manifest.tokens.iter().zip(&observation.tokens);
+    let pushes = tokens.flat_map(|(token, observed)| token.pushes.iter().zip(&observed.places));
+    pushes.filter_map(|(push, place)| Some((place.as_ref().ok()?.id(), push.sink.clone()))).collect()
+}
+
 /// Plans a run of a manifest.
 pub fn plan(manifest: &Manifest, observation: &Observation, options: &Options) -> Plan {
     let known = observation.known(manifest);
@@ -217,6 +227,7 @@ pub fn plan(manifest: &Manifest, observation: &Observation, options: &Options) -
         tokens,
         guards: Vec::new(),
         left_out: None,
+        sinks: sinks_of(manifest, observation),
         looked_at: observation.looked_at,
         notes: Vec::new(),
     };
@@ -252,7 +263,7 @@ impl Plan {
         }
         for line in text::lines(self, &text::Labels::ids()) {
             // What is only worth knowing may change with the hour.
-            if line.tone != Tone::Note {
+            if !line.is_note() {
                 text.push_str(&line.plain());
                 text.push('\n');
             }
@@ -263,7 +274,9 @@ impl Plan {
     }
 }
 
-pub use text::{Concern, Labels, Line, Remark, Tone, concerns, kept_as, lines, plan_notes, remarks, summary};
+pub use text::{
+    Concern, Labels, Line, Remark, Tone, concerns, folded, kept_as, lines, named, plan_notes, remarks, summary,
+};
 
 /// `at` to the minute, for people. What was set as the end of a day is shown on that day.
 pub fn minute(at: Timestamp) -> String {

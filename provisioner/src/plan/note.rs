@@ -36,6 +36,8 @@ pub enum Note {
         /// What to do, as its sink has it.
         hint: Option<String>,
         tracked: Tracked,
+        /// Whether it may be reachable later although nobody changes anything.
+        passes: bool,
         /// When the token is to be rotated, which waits for the place.
         due: Option<Timestamp>,
     },

@@ -222,11 +222,10 @@ fn a_changed_role_shows_what_it_allowed_and_what_it_will() {
     let world = applied();
     world.edit("[\"documents:read\"]", "[\"documents:read\", \"invoices:write\"]");
     let plan = world.run("plan").exits(0).stdout;
-    assert!(plan.contains("      allows: documents:read -> documents:read, invoices:write\n"), "{plan}");
+    assert!(plan.contains("      permissions: + invoices:write\n"), "{plan}");
     world.edit("[\"documents:read\", \"invoices:write\"]", "[\"invoices:write\"]");
     let plan = world.run("plan").exits(0).stdout;
-    assert!(plan.contains("      allows: documents:read -> invoices:write\n"), "{plan}");
-    assert!(plan.contains("      no longer allows: documents:read\n"), "{plan}");
+    assert!(plan.contains("      permissions: + invoices:write, - documents:read\n"), "{plan}");
 }
 
 #[test]

@@ -118,7 +118,7 @@ fn completions_and_manual_pages_name_every_command() {
     let world = World::with(&format!("{START}{TWO}"));
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = world.run(&format!("completions {shell}")).exits(0).stdout;
-        assert!(script.contains("compromised") && script.contains("doctor"), "{shell}");
+        assert!(script.contains("LATCHKEY_COMPLETE") && script.contains("provision"), "{shell}: {script}");
     }
     let checked =
         std::process::Command::new("bash").arg("-n").arg("/dev/stdin").stdin(std::process::Stdio::piped()).spawn();
@@ -132,4 +132,6 @@ fn completions_and_manual_pages_name_every_command() {
     let apply = world.read("man1/provision-apply.1");
     assert!(apply.contains("allow\\-rotations") && apply.contains("provision apply"), "{apply}");
     assert!(world.path("man1/provision-token-verify.1").exists());
+    assert!(world.read("man1/provision-environment.7").contains("LATCHKEY_URL"));
+    assert!(world.read("man1/provision-exit-codes.7").contains(".TH provision\\-exit\\-codes 7"));
 }

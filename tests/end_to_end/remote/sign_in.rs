@@ -50,6 +50,25 @@ fn every_question_is_asked_and_the_token_is_never_shown() {
 }
 
 #[test]
+fn a_token_that_is_pasted_with_the_answer_before_it_is_not_shown() {
+    let Some(desk) = Desk::start() else { return };
+    desk.declare_server();
+    let Some(mut terminal) = desk.at_a_terminal("login") else { return };
+    terminal.wait_for("[y/N] ");
+    terminal.types(&format!("y\n{}", desk.ana));
+    let (code, screen) = terminal.end();
+    assert_eq!(code, Some(0), "{screen}");
+    assert!(screen.contains("[y/N] y\r\n") && tests::provision::secrets_in(&screen).is_empty(), "{screen}");
+    assert_eq!(desk.stored("ana").as_deref(), Some(desk.ana.as_str()));
+    // Nor is one that is pasted instead of the answer.
+    let mut terminal = desk.at_a_terminal("login").unwrap();
+    terminal.wait_for("[y/N] ");
+    terminal.types(&desk.ana);
+    let (code, screen) = terminal.end();
+    assert!(code == Some(4) && !screen.contains(&desk.ana[..12]), "{screen}");
+}
+
+#[test]
 fn another_token_of_an_account_is_replaced_only_after_a_yes() {
     let Some(desk) = Desk::start() else { return };
     desk.log_in(&desk.ana, "").exits(0);
@@ -92,7 +111,7 @@ fn a_no_a_slip_and_an_empty_line_send_and_store_nothing() {
     terminal.wait_for("(not shown): ");
     terminal.types("\u{3}");
     let (code, screen, shows) = terminal.end_with_mode();
-    assert!(code == Some(1) && screen.contains("interrupted by Ctrl-C; nothing was sent or stored"), "{screen}");
+    assert!(code == Some(130) && screen.contains("interrupted by Ctrl-C; nothing was sent or stored"), "{screen}");
     assert!(shows, "the terminal stays silent");
     assert!(proxy.sent().is_empty());
     assert!(desk.run("accounts").exits(0).stdout.starts_with("No logins"));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::calls::{Calls, Status, Vars};
 use super::settings::Target;
 use crate::SinkError;
+use crate::waiting::Waiting;
 
 /// How long a release is waited for. A release-phase command may migrate a database.
 const WAIT: Duration = Duration::from_mins(20);
@@ -66,10 +67,20 @@ impl Calls {
         Ok(Running::Older { newest: newest.version, status, serving, vars })
     }
 
+    /// What is waited for, in words.
+    fn awaited(&self, version: Option<u64>) -> String {
+        let of = match &self.target {
+            Target::App(app) => format!("Heroku `{app}`"),
+            Target::Pipeline { .. } => "Heroku's pipeline".to_owned(),
+        };
+        version.map_or_else(|| format!("{of}: its release"), |version| format!("{of}: release v{version}"))
+    }
+
     /// Waits until the release that follows `before` has finished, or whichever is the newest then.
     pub(super) async fn released(&self, before: Option<u64>) -> Result<Running, SinkError> {
         let until = self.api.host.until(WAIT);
         let shown_by = self.api.host.until(SHOWS_WITHIN);
+        let (mut waiting, mut waited_for) = (Waiting::begin(self.awaited(None)), None);
         loop {
             let missing = before.is_some() && self.newest().await?.map(|newest| newest.version) <= before;
             if missing && !shown_by.has_passed() {
@@ -77,8 +88,12 @@ impl Calls {
                 continue;
             }
             let running = self.running().await?;
-            let Running::Pending(_) = running else { return Ok(running) };
+            let Running::Pending(version) = running else { return Ok(running) };
+            if waited_for != Some(version) {
+                (waiting, waited_for) = (Waiting::begin(self.awaited(Some(version))), Some(version));
+            }
             if until.has_passed() {
+                drop(waiting);
                 return Ok(running);
             }
             self.api.wait(PAUSE).await;

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::deadline::{Deadline, Elapsed, since_boot};
 use crate::transport::{Address, Http, Incoming, Outgoing, Transport};
+use crate::waiting::Waiting;
 
 use queue::Queue;
 pub use queue::Queues;
@@ -160,6 +161,7 @@ impl Host {
     pub async fn ask(&self, ask: &Ask) -> Result<Incoming, Unanswered> {
         let until = ask.effect.deadline().unwrap_or_else(|| Deadline::by(self.elapsed, ASK_FOR));
         let mut silent = None;
+        let _waiting = Waiting::begin(format!("`{}`", self.name));
         for attempt in 1..=TRIES {
             let _turn = self.queue.turn().await;
             let pause = self.queue.pause(self.elapsed);

@@ -1,6 +1,7 @@
 //! Arguments as they are typed.
 
 mod events;
+mod everywhere;
 mod logins;
 mod moving;
 mod notices;
@@ -20,6 +21,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 pub(super) use events::Events;
+pub(super) use everywhere::{Everywhere, colour, grammar, parse};
 pub(super) use logins::{Login, Logout, Switch};
 pub(super) use moving::{AdoptFlags, Import, Quickstart};
 pub(super) use notices::{Notify, Settings};
@@ -51,12 +53,15 @@ const GLOBAL: &str = "Global";
     after_help = "Examples:
   provision init
   provision apply
-  provision token create laptop --description \"Ana's laptop\""
+  provision token create laptop --description \"Ana's laptop\"
+
+More:
+  provision help environment  all environment variables
+  provision help exit-codes   what each exit code means"
 )]
 pub(super) struct Arguments {
-    /// Service: `embedded:FILE`, `table:NAME` or a server's URL [default: from the nearest `tokens.toml`]
-    #[arg(long, global = true, value_name = "ADDRESS", env = "LATCHKEY_SERVICE", help_heading = GLOBAL)]
-    pub(super) service: Option<String>,
+    #[command(flatten)]
+    pub(super) everywhere: Everywhere,
     #[command(subcommand)]
     pub(super) command: Command,
 }

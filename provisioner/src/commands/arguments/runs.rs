@@ -84,7 +84,7 @@ pub(in crate::commands) struct PlanFlags {
     /// Delete tokens and entries that are no longer declared
     #[arg(long, help_heading = SAFETY)]
     pub(in crate::commands) prune: bool,
-    /// Limit of tokens to delete [default: a third of them, at most 5]
+    /// Limit of tokens to delete; more stop the run [default: a third of them, at least 1 and at most 5]
     #[arg(long, value_name = "N", requires = "prune", help_heading = SAFETY)]
     pub(in crate::commands) allow_deletes: Option<usize>,
     /// Delete tokens even if they were used recently
@@ -100,7 +100,7 @@ pub(in crate::commands) struct PlanFlags {
         help_heading = SAFETY
     )]
     pub(in crate::commands) prune_used_within: Seconds,
-    /// Limit of rotations that are neither due nor named [default: 10, or a third if more]
+    /// Limit of rotations that are neither due nor named; more stop the run [default: 10, or a third of the tokens if that is more]
     #[arg(long, value_name = "N", help_heading = SAFETY)]
     pub(in crate::commands) allow_rotations: Option<usize>,
     /// Retire older versions even if they are still in use
@@ -171,6 +171,12 @@ pub(in crate::commands) struct Apply {
     /// Publish the manifest after a run that ended well, see `provision publish`
     #[arg(long)]
     pub(in crate::commands) publish: bool,
+    /// Show what would change, as `plan` does, and change nothing
+    #[arg(long, conflicts_with_all = ["plan", "plan_id", "publish", "revision", "steal"])]
+    pub(in crate::commands) dry_run: bool,
+    /// Delete without asking for confirmation; without a terminal nobody is asked
+    #[arg(long, short = 'y', help_heading = SAFETY)]
+    pub(in crate::commands) yes: bool,
     #[command(flatten)]
     pub(in crate::commands) how: RunFlags,
     #[command(flatten)]
@@ -190,7 +196,7 @@ pub(in crate::commands) struct ClockFlag {
 /// How a run goes about it.
 #[derive(Debug, Default, Args)]
 pub(in crate::commands) struct RunFlags {
-    /// Seconds to wait for another run of the same manifest
+    /// Seconds to wait for another run of the same manifest, then exit with code 5
     #[arg(long, value_name = "SECONDS", default_value_t = 90, help_heading = SAFETY)]
     pub(in crate::commands) wait: u64,
     /// Take over the lease of a run that is dead; not for embedded tables
@@ -245,10 +251,13 @@ pub(in crate::commands) struct Rotate {
         help_heading = SELECTION
     )]
     pub(in crate::commands) compromised: Vec<String>,
+    /// Show what would change, and change nothing
+    #[arg(long, conflicts_with_all = ["compromised", "every", "published", "revision", "steal"])]
+    pub(in crate::commands) dry_run: bool,
     /// Revoke without asking for confirmation
-    #[arg(long, short = 'y', requires = "compromised", help_heading = SAFETY)]
+    #[arg(long, short = 'y', help_heading = SAFETY)]
     pub(in crate::commands) yes: bool,
-    /// Limit of rotations that are neither due nor named [default: 10, or a third if more]
+    /// Limit of rotations that are neither due nor named; more stop the run [default: 10, or a third of the tokens if that is more]
     #[arg(long, value_name = "N", help_heading = SAFETY)]
     pub(in crate::commands) allow_rotations: Option<usize>,
     /// Retire older versions even if they are still in use

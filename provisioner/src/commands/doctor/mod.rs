@@ -14,7 +14,7 @@ use super::arguments::Doctor;
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use crate::manifest::{self, LoadError};
-use crate::output::{Format, Printer, actions, markdown};
+use crate::output::{Format, Mark, Printer, actions, markdown};
 use latchkey_sinks::ManifestSinks;
 use latchkey_sinks::machine;
 use latchkey_sinks::plural::count;
@@ -59,6 +59,14 @@ impl Diagnosis {
 }
 
 impl State {
+    fn mark(self) -> Mark {
+        match self {
+            Self::Good => Mark::Good,
+            Self::Note => Mark::Unsure,
+            Self::Problem => Mark::Bad,
+        }
+    }
+
     fn word(self) -> &'static str {
         match self {
             Self::Good => "ok",
@@ -185,9 +193,11 @@ fn show(printer: Printer, findings: &[Diagnosis]) -> Result<(), Fault> {
         Format::Markdown => printer.block(&page)?,
         Format::Text => {
             for finding in findings {
-                printer.result(&format!("{:<8} {}: {}", finding.state.word(), finding.what, finding.words))?;
+                let Diagnosis { state, what, words, .. } = finding;
+                let blanks = " ".repeat(9 - state.word().len());
+                printer.judged(state.mark(), state.word(), &format!("{blanks}{what}: {words}"))?;
                 if let Some(fix) = &finding.fix {
-                    printer.result(&format!("         fix: {fix}"))?;
+                    printer.finding(&format!("         fix: {fix}"))?;
                 }
             }
             printer.result(&sum)?;

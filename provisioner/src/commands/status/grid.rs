@@ -1,6 +1,7 @@
 //! Tokens by sinks: which version each place contains, in a table that fits a terminal.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
 use jiff::Timestamp;
 use latchkey::place::Place;
@@ -9,7 +10,7 @@ use latchkey::token::{Token, VersionState};
 use crate::manifest::Manifest;
 use crate::observe::Observation;
 use crate::observe::finding::Finding;
-use crate::output::gate;
+use crate::output::{Cell as TableCell, Mark, Printer, Row as Line, natural_width, screen};
 use crate::plan::{Blocked, Labels, Note, Plan, Stop, TokenPlan, remarks};
 
 use super::cell::{Cell, drifted};
@@ -18,6 +19,8 @@ use latchkey_sinks::plural::count;
 
 /// The widest table that is printed with the sinks' names as heads.
 const WIDTH_MAX: usize = 110;
+/// So many places of one sink that cannot be read are still told one by one.
+const DOWN_EACH: usize = 2;
 /// The longest token's name that is shown whole.
 const NAME_MAX: usize = 32;
 /// The column of places that are in no declared sink.
@@ -30,7 +33,18 @@ pub(super) struct Grid {
     pub(super) rows: Vec<Row>,
     /// What a cell is too small for: drift, what is unreachable and what is blocked.
     pub(super) below: Vec<String>,
+    /// Which of these lines are about places of a sink that cannot be read.
+    down: Vec<Down>,
     outstanding: Outstanding,
+}
+
+/// A place of a sink that cannot be read.
+struct Down {
+    /// Its line below the table.
+    line: usize,
+    sink: String,
+    why: String,
+    token: String,
 }
 
 pub(super) struct Row {
@@ -93,6 +107,7 @@ impl Grid {
             columns,
             rows: Vec::new(),
             below: Vec::new(),
+            down: Vec::new(),
             outstanding: Outstanding::default(),
         };
         if let Some(stop) = observation.clock.map(Stop::Clock) {
@@ -155,13 +170,12 @@ impl Grid {
                 self.below.push(format!("waiting  {subject}: {place}: {why}"));
             }
         }
-        let unknown = token.findings.iter().filter_map(|(place, find)| match find {
-            Finding::Unknown(error) => {
-                Some(format!("unknown  {subject}: {} ({}): {error}", labels.of(place), place.id()))
-            }
-            _ => None,
-        });
-        self.below.extend(unknown);
+        for ((place, find), (sink, ..)) in token.findings.iter().zip(placed) {
+            let Finding::Unknown(error) = find else { continue };
+            let (line, sink, why) = (self.below.len(), sink.clone(), error.to_string());
+            self.below.push(format!("unknown  {subject}: {} ({}): {why}", labels.of(place), place.id()));
+            self.down.push(Down { line, sink, why, token: subject.clone() });
+        }
         let remarks = remarks(token, labels);
         let (problems, notes) = remarks.split_at(token.blocked.len());
         for (blocked, remark) in token.blocked.iter().zip(problems) {
@@ -217,54 +231,102 @@ impl Grid {
         marks.iter().filter(|(there, _)| *there).map(|(_, words)| (*words).to_owned()).collect()
     }
 
-    /// For a terminal.
-    pub(super) fn text(&self) -> String {
-        if self.rows.is_empty() {
-            let lines = [self.below.clone(), vec![self.sum()]].concat();
-            return lines.iter().map(|line| gate::line(line)).collect::<Vec<_>>().join("\n");
+    /// Prints it for people.
+    pub(super) fn print(&self, printer: Printer) -> io::Result<()> {
+        if !self.rows.is_empty() {
+            let most = screen::stdout_width().map_or(WIDTH_MAX, |width| width.min(WIDTH_MAX));
+            let named = self.table(&self.columns);
+            if natural_width(&named) <= most {
+                printer.rows(&named)?;
+            } else {
+                // Too many or too long names: letters replace them.
+                let letters: Vec<String> = (0..self.columns.len())
+                    .map(|index| char::from(b'A' + u8::try_from(index % 26).unwrap_or(0)).to_string())
+                    .collect();
+                printer.rows(&self.table(&letters))?;
+                let key = letters.iter().zip(&self.columns).map(|(letter, name)| format!("{letter}: {name}"));
+                printer.result(&key.collect::<Vec<_>>().join(", "))?;
+            }
+            let legend = self.legend();
+            if !legend.is_empty() {
+                printer.result(&legend.join("; "))?;
+            }
         }
-        let named = self.table(&self.columns);
-        let width = |lines: &[String]| lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
-        let (table, key) = if width(&named) <= WIDTH_MAX {
-            (named, Vec::new())
-        } else {
-            // Too many or too long names: letters replace them.
-            let letters: Vec<String> = (0..self.columns.len())
-                .map(|index| char::from(b'A' + u8::try_from(index % 26).unwrap_or(0)).to_string())
-                .collect();
-            let key = letters.iter().zip(&self.columns).map(|(letter, name)| format!("{letter}: {name}"));
-            (self.table(&letters), vec![key.collect::<Vec<_>>().join(", ")])
-        };
-        let mut parts = vec![table, key];
-        let legend = self.legend();
-        parts.push(if legend.is_empty() { Vec::new() } else { vec![legend.join("; ")] });
-        parts.push(self.below.clone());
-        parts.push(vec![self.sum()]);
-        parts.concat().iter().map(|line| gate::line(line)).collect::<Vec<_>>().join("\n")
+        for line in self.told(printer) {
+            let word = line.split(' ').next().unwrap_or_default();
+            printer.judged(mark_of(word), word, &line[word.len()..])?;
+        }
+        let sum = self.sum();
+        let (counted, state) = sum.split_at(sum.find(", ").map_or(sum.len(), |at| at + 2));
+        let mark = if self.needs_attention() { Mark::Unsure } else { Mark::Good };
+        printer.ending(counted, state, mark)
     }
 
-    /// The table's lines: a user's name is above the user's tokens.
-    fn table(&self, heads: &[String]) -> Vec<String> {
+    /// What is told below the table: many places of one sink that cannot be read are one line.
+    fn told(&self, printer: Printer) -> Vec<String> {
+        let mut lines: Vec<Option<String>> = self.below.iter().cloned().map(Some).collect();
+        let mut sinks: BTreeMap<(&str, &str), Vec<&Down>> = BTreeMap::new();
+        for down in &self.down {
+            sinks.entry((&down.sink, &down.why)).or_default().push(down);
+        }
+        let many = |(_, places): &(_, Vec<&Down>)| places.len() > DOWN_EACH && !printer.lists_all();
+        for ((sink, why), places) in sinks.into_iter().filter(many) {
+            let tokens: BTreeSet<&str> = places.iter().map(|down| down.token.as_str()).collect();
+            let (number, tokens) = (count(places.len(), "place"), count(tokens.len(), "token"));
+            places.iter().for_each(|down| lines[down.line] = None);
+            lines[places[0].line] = Some(format!("unknown  sink `{sink}`: {why}: {number} of {tokens}"));
+        }
+        lines.into_iter().flatten().collect()
+    }
+
+    /// The table's rows: a user's name is above the user's tokens.
+    fn table(&self, heads: &[String]) -> Vec<Line> {
         let ends = ["DUE", "EXPIRES", "LAST USE"].map(str::to_owned);
-        let mut rows: Vec<(Option<&str>, Vec<String>)> =
-            vec![(None, [vec!["TOKEN".to_owned(), "VERSION".to_owned()], heads.to_vec(), ends.to_vec()].concat())];
+        let heads = [vec!["TOKEN".to_owned(), "VERSION".to_owned()], heads.to_vec(), ends.to_vec()].concat();
+        let mut rows = vec![Line::Cells(heads.into_iter().map(TableCell::plain).collect())];
         let mut last = "";
         for row in &self.rows {
-            let above = (row.user != last).then_some(row.user.as_str());
+            if row.user != last {
+                rows.push(Line::Heading(row.user.clone()));
+            }
             last = &row.user;
-            let name = format!("  {}", shortened(&row.name));
-            let end = [row.due.clone(), row.expires.clone(), row.used.clone()];
-            rows.push((above, [vec![name, row.version.clone()], row.cells.clone(), end.to_vec()].concat()));
+            let version =
+                TableCell { mark: (row.version == "expired").then_some(Mark::Bad), text: row.version.clone() };
+            let mut cells = vec![TableCell::plain(format!("  {}", shortened(&row.name))), version];
+            cells.extend(row.cells.iter().map(|text| TableCell { mark: mark_in(text), text: text.clone() }));
+            let ended = row.expires.ends_with(" ago").then_some(Mark::Bad);
+            let due = (row.due.ends_with(" ago") || row.due == "now").then_some(Mark::Unsure);
+            cells.push(TableCell { mark: due, text: row.due.clone() });
+            cells.push(TableCell { mark: ended, text: row.expires.clone() });
+            cells.push(TableCell::plain(row.used.clone()));
+            rows.push(Line::Cells(cells));
         }
-        let columns = rows.first().map_or(0, |(_, cells)| cells.len());
-        let width = |column: usize| rows.iter().map(|(_, cells)| cells[column].chars().count()).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..columns).map(width).collect();
-        let line = |cells: &[String]| {
-            let cells = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width));
-            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-        };
-        rows.iter().flat_map(|(above, cells)| above.map(str::to_owned).into_iter().chain([line(cells)])).collect()
+        rows
     }
+}
+
+/// How what is told below the table is, by its first word.
+fn mark_of(word: &str) -> Mark {
+    match word {
+        "drift" | "blocked" => Mark::Bad,
+        _ => Mark::Unsure,
+    }
+}
+
+/// How the places in a cell are: the worst of them counts.
+fn mark_in(cell: &str) -> Option<Mark> {
+    let marks = cell.split(' ').filter_map(|place| match place {
+        "-" | "away" => None,
+        "none" | "changed" | "foreign" | "other" => Some(Mark::Bad),
+        place if place.ends_with('x') => Some(Mark::Bad),
+        place if place.ends_with(['!', '~', '?']) => Some(Mark::Unsure),
+        _ => Some(Mark::Good),
+    });
+    marks.max_by_key(|mark| match mark {
+        Mark::Good => 0,
+        Mark::Unsure => 1,
+        Mark::Bad => 2,
+    })
 }
 
 /// The current version, what is being delivered and what is still valid.

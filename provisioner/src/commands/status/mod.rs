@@ -14,7 +14,7 @@ use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
 use crate::observe::finding::Finding;
 use crate::observe::{Observation, observe};
-use crate::output::{Format, Printer, actions, markdown};
+use crate::output::{Format, LOOKING, Printer, Spinner, actions, markdown};
 use crate::plan::{self, Labels, Options, Remark, TokenPlan, Tone, remarks};
 use cell::{Cell, drifted};
 use grid::Grid;
@@ -41,7 +41,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Sta
     let client = open::client(&open::address(service, Some(&manifest))?, IfMissing::UseEmpty).await?;
     let machine = machine::name();
     let sinks = ManifestSinks::new(&manifest.sinks, &machine, &manifest.bounds);
-    let observation = observe(client.protocol(), &sinks, &manifest).await?;
+    let observation = Spinner::during(printer, LOOKING, observe(client.protocol(), &sinks, &manifest)).await?;
     let plan = plan::plan(&manifest, &observation, &Options::default());
     let labels = Labels::new(&manifest.folder, &machine);
     let mut grid = Grid::new(&manifest, &observation, &plan, &labels);
@@ -64,7 +64,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Sta
             printer.json(&all)?;
         }
         Format::Markdown => printer.block(&page)?,
-        Format::Text => printer.block(&grid.text())?,
+        Format::Text => grid.print(printer)?,
     }
     actions::summarise(&page);
     let attention = grid.needs_attention() || job.is_some_and(|job| job.needs_attention());

@@ -15,7 +15,7 @@ use super::super::when;
 use super::inspect::{INPUT_MAX, form, lines};
 use super::presented::{self, Presented};
 use super::{as_json, expires, input, labelled, which};
-use crate::output::{Format, Printer, table};
+use crate::output::{Format, Printer};
 use crate::plan::minute;
 use crate::service::Client;
 
@@ -167,7 +167,7 @@ impl Found {
             printer.result(flaw)?;
         }
         printer.result(&self.sentence())?;
-        printer.block(&table(&self.rows(client)))?;
+        printer.facts(&self.rows(client))?;
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use crate::output::Printer;
 /// Reads stdin, or asks a person without showing what is typed. Nothing is read past `most` bytes.
 pub(super) fn read(printer: Printer, (most, command): (usize, &str)) -> Result<Zeroizing<String>, Fault> {
     if printer.is_answered() {
-        return printer.ask_hidden("Secret: ").map_err(|error| Fault::new(error.to_string()));
+        return Ok(printer.ask_hidden("Secret: ")?);
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(most));
     std::io::stdin()

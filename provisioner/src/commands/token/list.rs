@@ -9,7 +9,7 @@ use super::super::arguments::{State, TokenList};
 use super::super::exit::{Code, Fault};
 use super::super::{open, when};
 use super::{as_json, expires};
-use crate::output::{Format, Printer, table};
+use crate::output::{Format, Printer};
 use crate::plan::minute;
 use crate::service::{Client, LookupCost, ServiceError};
 use latchkey_sinks::plural::count;
@@ -170,11 +170,11 @@ impl<'a> Sheet<'a> {
         }
         if !active.is_empty() {
             let heads = head(&["NAME", "ID", "ROLES", "EXPIRES", "LAST USE", "DESCRIPTION"]);
-            printer.block(&table(&[vec![heads], active].concat()))?;
+            printer.table(&[vec![heads], active].concat())?;
         }
         if !ended.is_empty() {
             printer.block("\nDeleted and expired tokens, newest first")?;
-            printer.block(&table(&[vec![head(&["NAME", "ID", "STATE", "WHEN", "BY"])], ended].concat()))?;
+            printer.table(&[vec![head(&["NAME", "ID", "STATE", "WHEN", "BY"])], ended].concat())?;
         }
         if let Some(cost) = cost {
             printer.talk(&cost_words(cost));

@@ -8,7 +8,7 @@ use super::super::arguments::{TokenEvents, TokenShow, TokenUsage};
 use super::super::exit::{Code, Fault};
 use super::super::when;
 use super::{as_json, expires, labelled, role_list, which};
-use crate::output::{self, Format, Printer, event_line, table};
+use crate::output::{self, Format, Printer, event_line};
 use crate::plan::{expiry, minute};
 use crate::service::{Client, History};
 use latchkey_sinks::plural::count;
@@ -28,7 +28,7 @@ pub(super) async fn show(printer: Printer, client: &Client, arguments: &TokenSho
     let mut rows = record(client, &token);
     rows.push(vec!["uses this month".to_owned(), uses.to_string()]);
     rows.extend(events.iter().map(|event| vec!["event".to_owned(), event_line(event)]));
-    printer.block(&table(&rows))?;
+    printer.facts(&rows)?;
     Ok(Code::Done)
 }
 
@@ -111,7 +111,7 @@ pub(super) async fn usage(printer: Printer, client: &Client, arguments: &TokenUs
     if !days.is_empty() {
         let mut rows = vec![["DAY", "USES", "LAST USE"].map(str::to_owned).to_vec()];
         rows.extend(days.iter().map(|day| vec![day.day.to_string(), day.uses.to_string(), minute(day.last)]));
-        printer.block(&table(&rows))?;
+        printer.table(&rows)?;
     }
     Ok(Code::Done)
 }
@@ -148,7 +148,7 @@ pub(super) async fn events(printer: Printer, client: &Client, arguments: &TokenE
     let number = count(found.len(), "event");
     printer.result(&format!("`{user}/{name}` has {number} from {from} to {to}"))?;
     if !found.is_empty() {
-        printer.block(&output::events(&found))?;
+        printer.table(&output::events(&found))?;
     }
     if more {
         printer.talk("There are more: pass `--limit NUMBER`, or an earlier `--to DAY`");

@@ -11,13 +11,14 @@ use super::super::open::{self, IfMissing};
 use super::super::server;
 use super::{expires, input, role_list};
 use crate::manifest::ServiceAddress;
-use crate::output::{Format, Printer};
+use crate::output::{Format, Mark, Printer};
 
 /// Verifies a secret from stdin. Whatever keeps it from finding out is exit 2, never 1.
 pub(super) async fn verify(printer: Printer, service: Option<&str>) -> Result<Code, Fault> {
     let unclear = |fault: Fault| fault.code(Code::Changes);
     // Longer input is no secret; it need not be read to its end to know that.
-    let read = input::read(printer, (4 * SECRET_MAX, "verify")).map_err(unclear)?;
+    let read = input::read(printer, (4 * SECRET_MAX, "verify"))
+        .map_err(|fault| if fault.code == Code::Interrupted { fault } else { unclear(fault) })?;
     let presented = read.trim();
     let (verdict, now) = match open::nearest_address(service).map_err(unclear)? {
         ServiceAddress::Url { url, by } => {
@@ -34,7 +35,11 @@ pub(super) async fn verify(printer: Printer, service: Option<&str>) -> Result<Co
             if printer.format == Format::Json {
                 printer.json(&valid_json(&valid)).map_err(|error| unclear(error.into()))?;
             } else {
-                printer.block(&valid_text(now, &valid)).map_err(|error| unclear(error.into()))?;
+                let text = valid_text(now, &valid);
+                let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
+                let first = first.strip_prefix("Valid").unwrap_or(first);
+                printer.judged(Mark::Good, "Valid", first).map_err(|error| unclear(error.into()))?;
+                printer.block(rest).map_err(|error| unclear(error.into()))?;
             }
             Ok(Code::Done)
         }
@@ -43,7 +48,9 @@ pub(super) async fn verify(printer: Printer, service: Option<&str>) -> Result<Co
                 let value = json!({ "valid": false, "reason": invalid });
                 printer.json(&value).map_err(|error| unclear(error.into()))?;
             } else {
-                printer.result(&format!("Not valid: {invalid}")).map_err(|error| unclear(error.into()))?;
+                printer
+                    .judged(Mark::Bad, "Not valid", &format!(": {invalid}"))
+                    .map_err(|error| unclear(error.into()))?;
             }
             Ok(Code::Error)
         }

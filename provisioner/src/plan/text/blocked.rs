@@ -6,11 +6,13 @@ use super::Names;
 use super::changes::reason_text;
 use crate::plan::{Blocked, TokenPlan, Tracked, minute};
 
-/// How a place that cannot be read is read again, or given up.
-pub(super) fn way_out(id: &PlaceId, hint: Option<&str>, tracked: &Tracked) -> String {
+/// How a place that cannot be read is read again, or given up. One that is declared and may be back by itself is not given
+/// up for that.
+pub(super) fn way_out(id: &PlaceId, hint: Option<&str>, tracked: &Tracked, passes: bool) -> String {
     let first = hint.unwrap_or("try again when it is reachable");
     match tracked {
         Tracked::New => first.to_owned(),
+        Tracked::Declared if passes => first.to_owned(),
         Tracked::Declared => format!(
             "{first}; if the place is gone for good, remove its push from the manifest, then run \
              `provision apply --forget {id}`"
@@ -76,8 +78,8 @@ pub(super) fn text(token: &TokenPlan, blocked: &Blocked, names: &Names) -> (Stri
             format!("it moves here from the manifest `{manifest}`, with all of its places"),
             Some("run without `--sink`".to_owned()),
         ),
-        Blocked::Unreachable { place: id, reason, hint, tracked, .. } => {
-            (format!("cannot read {}: {reason}", names.of(id)), Some(way_out(id, hint.as_deref(), tracked)))
+        Blocked::Unreachable { place: id, reason, hint, tracked, passes } => {
+            (format!("cannot read {}: {reason}", names.of(id)), Some(way_out(id, hint.as_deref(), tracked, *passes)))
         }
         Blocked::Unwritable { place: id, reason, hint, .. } => {
             let help = hint.as_deref().unwrap_or("try again when it is reachable");

@@ -2,6 +2,7 @@
 
 mod blocked;
 mod changes;
+mod folding;
 mod notes;
 mod summary;
 
@@ -14,7 +15,9 @@ use latchkey::role::Permissions;
 
 use super::causes;
 use super::{Blocked, Change, Field, Note, Plan, TokenPlan, Tracked, UserField};
+use folding::Folds;
 
+pub use folding::named;
 pub use notes::{kept_as, plan_notes};
 pub use summary::summary;
 
@@ -29,6 +32,8 @@ pub enum Tone {
     Detail,
     /// Something to know.
     Note,
+    /// The same where somebody has to act.
+    Warning,
     /// Something that cannot be done.
     Problem,
 }
@@ -47,10 +52,15 @@ impl Line {
             Tone::Change => "  ~ ",
             Tone::Delete => "  - ",
             Tone::Detail => "      ",
-            Tone::Note => "    . ",
+            Tone::Note | Tone::Warning => "    . ",
             Tone::Problem => "  ! ",
         };
         format!("{mark}{}", self.text)
+    }
+
+    /// Whether nothing is done because of it.
+    pub fn is_note(&self) -> bool {
+        matches!(self.tone, Tone::Note | Tone::Warning)
     }
 
     /// What to do about the line above.
@@ -107,6 +117,15 @@ impl Names {
 
 /// All lines of a plan, tokens without changes left out unless there is something to know.
 pub fn lines(plan: &Plan, labels: &Labels) -> Vec<Line> {
+    folded_by(&Folds::none(), plan, labels)
+}
+
+/// The same for people: what many tokens have in common is one line.
+pub fn folded(plan: &Plan, labels: &Labels) -> Vec<Line> {
+    folded_by(&Folds::of(plan, labels), plan, labels)
+}
+
+fn folded_by(folds: &Folds, plan: &Plan, labels: &Labels) -> Vec<Line> {
     let mut lines: Vec<Line> = plan_notes(plan).into_iter().map(|text| Line { tone: Tone::Note, text }).collect();
     for role in &plan.roles {
         let (tone, verb) = if role.new { (Tone::Create, "create") } else { (Tone::Change, "change") };
@@ -115,10 +134,12 @@ pub fn lines(plan: &Plan, labels: &Labels) -> Vec<Line> {
         if role.new && !role.permissions.is_empty() {
             detail(format!("allows: {}", allowed(&role.permissions)));
         } else if !role.gains.is_empty() || !role.losses.is_empty() {
-            detail(format!("allows: {} -> {}", allowed(&role.before), allowed(&role.permissions)));
-        }
-        if !role.losses.is_empty() {
-            detail(format!("no longer allows: {}", role.losses.join(", ")));
+            let signed =
+                |sign: char, list: &[String]| list.iter().map(|one| format!("{sign} {one}")).collect::<Vec<_>>();
+            detail(format!(
+                "permissions: {}",
+                [signed('+', &role.gains), signed('-', &role.losses)].concat().join(", ")
+            ));
         }
         if let Some(from) = &role.moving.from {
             detail(moved_here(from));
@@ -142,8 +163,13 @@ pub fn lines(plan: &Plan, labels: &Labels) -> Vec<Line> {
             lines.push(Line { tone: Tone::Detail, text });
         }
     }
-    for token in &plan.tokens {
-        token_lines(&mut lines, token, labels);
+    for (index, token) in plan.tokens.iter().enumerate() {
+        changes::lines(&mut lines, token, &subject(token), &labels.names(token));
+        let (own, common) = folds.remarks(plan, index, labels);
+        for remark in &own {
+            remark_lines(&mut lines, remark);
+        }
+        lines.extend(common);
     }
     lines.extend(causes::causes(plan).into_iter().map(|text| Line { tone: Tone::Note, text }));
     for guard in &plan.guards {
@@ -171,14 +197,12 @@ fn fields(lines: &mut Vec<Line>, fields: &[Field<UserField>], new: bool) {
     }
 }
 
-/// The lines of one token.
-fn token_lines(lines: &mut Vec<Line>, token: &TokenPlan, labels: &Labels) {
-    changes::lines(lines, token, &subject(token), &labels.names(token));
-    for remark in remarks(token, labels) {
-        lines.push(Line { tone: remark.tone, text: remark.sentence() });
-        // A note is one line: what is only worth knowing is not part of the plan's id.
-        lines.extend(remark.help.as_deref().filter(|_| remark.tone == Tone::Problem).map(Line::help));
-    }
+/// The lines of one problem or note.
+fn remark_lines(lines: &mut Vec<Line>, remark: &Remark) {
+    let tone = if remark.is_urgent { Tone::Warning } else { remark.tone };
+    lines.push(Line { tone, text: remark.sentence() });
+    // A note is one line: what is only worth knowing is not part of the plan's id.
+    lines.extend(remark.help.as_deref().filter(|_| remark.tone == Tone::Problem).map(Line::help));
 }
 
 /// What there is to say about a token besides its changes.
@@ -221,7 +245,9 @@ pub fn remarks(token: &TokenPlan, labels: &Labels) -> Vec<Remark> {
 
 fn remark_of(token: &TokenPlan, note: &Note, names: &Names) -> Remark {
     let help = match note {
-        Note::OutOfSight { place, hint, tracked, .. } => Some(blocked::way_out(place, hint.as_deref(), tracked)),
+        Note::OutOfSight { place, hint, tracked, passes, .. } => {
+            Some(blocked::way_out(place, hint.as_deref(), tracked, *passes))
+        }
         Note::LoginMayNot { hint, .. } => hint.clone(),
         Note::GrantLacks { cure, .. } => Some(cure.clone()),
         _ => None,
@@ -240,19 +266,20 @@ pub fn concerns(token: &TokenPlan, labels: &Labels) -> Vec<Concern> {
             reason,
             hint,
             tracked: tracked @ (Tracked::Recorded | Tracked::Elsewhere { .. }),
+            passes,
             ..
         } => {
-            let fix = blocked::way_out(place, hint.as_deref(), tracked);
+            let fix = blocked::way_out(place, hint.as_deref(), tracked, *passes);
             let text = format!("{reason}; {} is blocked by it", subject(token));
             Some(Concern { what: format!("place {}", names.of(place)), text, fix: Some(fix), elsewhere: false })
         }
         _ => None,
     });
     let notes = token.notes.iter().filter_map(|note| match note {
-        Note::OutOfSight { place, reason, hint, tracked, .. } => Some(Concern {
+        Note::OutOfSight { place, reason, hint, tracked, passes, .. } => Some(Concern {
             what: format!("place {}", names.of(place)),
             text: format!("{reason}; the next rotation of {} waits for it", subject(token)),
-            fix: Some(blocked::way_out(place, hint.as_deref(), tracked)),
+            fix: Some(blocked::way_out(place, hint.as_deref(), tracked, *passes)),
             elsewhere: matches!(tracked, Tracked::Elsewhere { .. }),
         }),
         note if note.is_urgent() => {

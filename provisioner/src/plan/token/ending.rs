@@ -102,6 +102,7 @@ pub(super) fn leave(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) {
                 reason: error.to_string(),
                 hint: error.hint().map(str::to_owned),
                 tracked: Tracked::recorded(error),
+                passes: error.passes(),
                 due: record.due(),
             });
             continue;
