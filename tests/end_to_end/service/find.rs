@@ -6,6 +6,7 @@ use latchkey::lifetime::Seconds;
 use latchkey::protocol::VersionError;
 use latchkey::service::{Caller, ChangeError, Edit, Verdict};
 use latchkey::token::TokenState;
+use provisioner::service::{Client, ServiceError};
 use tests::world::{World, key, managed_token, name};
 
 /// The caller that a token of a user is.
@@ -155,4 +156,15 @@ async fn the_overlap_of_a_declared_token_is_its_manifests() {
     world.service.stage(&world.admin, &deploy).await.unwrap();
     let refused = world.service.promote_by_hand(&world.admin, &deploy, 2, Seconds::hours(1)).await;
     assert!(matches!(refused, Err(ChangeError::Rule(VersionError::OverlapDeclared))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn an_update_of_a_token_that_was_changed_since_it_was_read_is_refused() {
+    let world = World::new().await;
+    world.user("ana", &[]).await;
+    let read = world.token("ana", "laptop").await.token;
+    let client = Client::operator_of(world.service.clone(), "ana");
+    let edit = |text: &str| Edit { description: Some(text.to_owned()), ..Edit::default() };
+    client.update(&read, &edit("first")).await.unwrap();
+    assert!(matches!(client.update(&read, &edit("second")).await, Err(ServiceError::Gone(_))));
 }

@@ -148,7 +148,7 @@ Examples:
     Inspect(Piped),
     /// Find the token that a secret read from stdin belongs to, also a cut or masked one, or an id
     #[command(
-        after_help = "Shows whose it is, what became of it, where it is stored, its last use and what ends it. The secret stays
+        after_help = "Shows whose it is, what state it is in, where it is stored, its last use and what ends it. The secret stays
 on this machine: only the id in it, which is public, is looked up.
 
 Exit codes: 0 found and active, 1 ended or unknown, 2 could not tell

@@ -1,4 +1,4 @@
-//! `provision token find`: whose a secret is that turned up somewhere, and what became of it.
+//! `provision token find`: whose a secret is that turned up somewhere, and what state it is in.
 
 use jiff::Timestamp;
 use jiff::ToSpan as _;
