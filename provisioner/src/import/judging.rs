@@ -35,6 +35,8 @@ const PUBLIC: [&[&str]; 8] = [
 /// What a key or a secret of these is: whoever replaces it alone loses what was signed or encrypted with it.
 const SIGNING: &str = "app auth0 base cookie crypto csrf xsrf data encryption hmac jwt master nextauth private public rsa \
     salt session sign signing signature ssh webhook";
+/// Why such a one stays.
+const SIGNS: &str = "it signs or encrypts data, which a new value could not read";
 /// What stands before the word `key` where it is one of an API.
 const KEY_OF: [&str; 6] = ["api", "access", "auth", "deploy", "service", "token"];
 /// What may stand behind the word `token`: which one it is.
@@ -77,9 +79,8 @@ fn other(words: &[&str]) -> Option<String> {
     }
     let signs = |word: &&str| is_among(SIGNING, word);
     match end {
-        "key" | "secret" | "base" | "salt" if words.len() == 1 || core[..last].iter().any(signs) => {
-            Some("it signs or encrypts data, which a new value could not read".to_owned())
-        }
+        "base" if before == "key" => Some(SIGNS.to_owned()),
+        "key" | "secret" | "salt" if words.len() == 1 || core[..last].iter().any(signs) => Some(SIGNS.to_owned()),
         "secret" if before == "client" => Some("a client's secret, which its identity provider issues".to_owned()),
         "token" | "tokens"
             if core[..last].iter().any(|word| matches!(*word, "csrf" | "xsrf" | "session" | "refresh")) =>
