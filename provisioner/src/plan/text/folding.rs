@@ -31,6 +31,13 @@ struct One<'p> {
     until: Option<jiff::Timestamp>,
 }
 
+impl One<'_> {
+    /// Whether its advice is how to give up its own place.
+    fn can_be_given_up(&self) -> bool {
+        self.remark.help.as_ref().is_some_and(|help| help.contains("--forget"))
+    }
+}
+
 /// What is folded of a plan: the lines instead, and what they stand for.
 pub(super) struct Folds {
     lines: BTreeMap<Kind, (usize, Vec<Line>)>,
@@ -52,7 +59,8 @@ impl Folds {
             }
         }
         let lines = found.into_iter().filter_map(|(kind, (index, all))| {
-            let least = if matches!(kind, Kind::Down(..)) { 1 } else { EACH };
+            // Two places that can be given up are told with how.
+            let least = if matches!(kind, Kind::Down(..)) && !all.iter().any(One::can_be_given_up) { 1 } else { EACH };
             (all.len() > least).then(|| {
                 let lines = lines(&kind, &all);
                 (kind, (index, lines))
@@ -96,12 +104,7 @@ fn kinds(plan: &Plan, token: &TokenPlan, labels: &Labels) -> Vec<(Remark, Option
         _ => (None, None),
     });
     let kinds: Vec<_> = problems.chain(notes).collect();
-    // What each is given up by is its own.
-    let is_own = |remark: &Remark| remark.help.as_ref().is_some_and(|help| help.contains("--forget"));
-    let with = |(remark, (kind, until)): (Remark, (Option<Kind>, _))| {
-        let kind = kind.filter(|kind| !matches!(kind, Kind::Down(..)) || !is_own(&remark));
-        (remark, kind, until)
-    };
+    let with = |(remark, (kind, until)): (Remark, (Option<Kind>, _))| (remark, kind, until);
     remarks(token, labels).into_iter().zip(kinds).map(with).collect()
 }
 
@@ -135,7 +138,12 @@ fn lines(kind: &Kind, all: &[One<'_>]) -> Vec<Line> {
             let (places, count_of) = (count(all.len(), "place"), count(tokens.len(), "token"));
             let text = format!("sink `{sink}`: {reason}; {count_of} and {places} wait: {names}");
             let tone = if is_blocked { Tone::Problem } else { Tone::Note };
-            let advice = all.iter().find_map(|one| one.remark.help.clone());
+            let first = all.first().and_then(|one| one.remark.help.as_deref()).map(|help| {
+                let first = help.split("; if the place is gone for good").next().unwrap_or(help);
+                format!("{first}; if a place is gone for good, `--verbose` shows how to give it up")
+            });
+            let common = all.iter().find_map(|one| one.remark.help.clone());
+            let advice = if all.iter().any(One::can_be_given_up) { first } else { common };
             let mut lines = vec![Line { tone, text }];
             lines.extend(advice.filter(|_| is_blocked).map(|advice| Line::help(&advice)));
             lines
