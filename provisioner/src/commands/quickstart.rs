@@ -60,6 +60,7 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Qui
         machines: &[],
         plan_id: None,
         saved: None,
+        asks: false,
         publish: false,
         notify: None,
     };

@@ -67,8 +67,9 @@ async fn before<'a>(
     id: &str,
 ) -> Before<'a> {
     let path = parts.uri.path();
+    let is_ending = *ending.borrow();
     if parts.method == hyper::Method::GET
-        && let Some(response) = server.health.answer(path, server.api.service(), *ending.borrow()).await
+        && let Some(response) = server.health.answer(path, server.api.service(), is_ending).await
     {
         return Before::Reply(Reply { response, record: route("health") });
     }
