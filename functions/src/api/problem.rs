@@ -43,8 +43,8 @@ pub struct Problem {
     pub internal: Option<String>,
     pub(super) challenge: Option<Challenge>,
     pub(super) allow: Option<String>,
-    /// How long to wait before asking again, in seconds.
-    pub retry_after: Option<u32>,
+    /// In seconds.
+    pub(super) retry_after: Option<u32>,
 }
 
 impl Problem {
@@ -61,6 +61,13 @@ impl Problem {
             allow: None,
             retry_after: None,
         }
+    }
+
+    /// The same, and how many seconds to wait before asking again.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
     }
 
     /// The same with a member more.

@@ -88,7 +88,7 @@ async fn before<'a>(
         server.front.metrics.paced();
         let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
         let detail = format!("this address asks more than this server allows: wait {seconds} s");
-        return problem(Problem { retry_after: Some(seconds), ..Problem::new(429, "too_many_requests", detail) });
+        return problem(Problem::new(429, "too_many_requests", detail).retry_after(seconds));
     }
     match server.front.base.inside(path) {
         Inside::Path(path) => Before::Path(path),
