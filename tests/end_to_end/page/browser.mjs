@@ -43,4 +43,10 @@ export async function audit(page, name) {
   const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
   assert.deepEqual(violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 200)).join(" | ")}`), [], name);
 }
+// What was on the screen when something went wrong.
+process.on("uncaughtException", async (error) => {
+  for (const context of browser.contexts()) for (const page of context.pages()) console.error(await page.textContent("body").catch(() => ""), page.faults);
+  console.error(error.stack);
+  process.exit(1);
+});
 export const end = async () => { await browser.close(); console.log("done"); };
