@@ -206,11 +206,11 @@ async fn whoever_is_signed_in_with_the_azure_cli_is_signed_in() {
     let url = vault.bench.vault.url();
     let run =
         |words: &str| vault.world.run_in(&[("PATH", path.as_str()), ("AZURE_AUTHORITY_HOST", url.as_str())], words);
-    run("plan").exits(1);
+    run("plan --verbose").exits(1);
     az("echo 'Please run az login: hunter2' >&2; echo hunter2; exit 1");
-    run("plan").exits(1);
+    run("plan --verbose").exits(1);
     az("echo '{\"access_token\": \"hunter2\"}'");
-    run("plan").exits(1);
+    run("plan --verbose").exits(1);
     let told = vault.world.told();
     assert!(!told.contains("hunter2"), "{told}");
     let blocked = |line: &&str| line.contains("`ci/build-api`: blocked: cannot read `");

@@ -273,7 +273,9 @@ impl Grid {
         for ((sink, why), places) in sinks.into_iter().filter(many) {
             let tokens: BTreeSet<&str> = places.iter().map(|down| down.token.as_str()).collect();
             let (number, tokens) = (count(places.len(), "place"), count(tokens.len(), "token"));
-            places.iter().for_each(|down| lines[down.line] = None);
+            for down in &places {
+                lines[down.line] = None;
+            }
             lines[places[0].line] = Some(format!("unknown  sink `{sink}`: {why}: {number} of {tokens}"));
         }
         lines.into_iter().flatten().collect()
