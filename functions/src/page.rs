@@ -148,7 +148,17 @@ mod tests {
     /// What CSP could not stop must not be there to begin with.
     #[test]
     fn the_script_parses_no_markup_and_keeps_nothing() {
-        for word in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "localStorage", "sessionStorage", "cookie", "indexedDB"] {
+        for word in [
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "document.write",
+            "eval(",
+            "localStorage",
+            "sessionStorage",
+            "cookie",
+            "indexedDB",
+        ] {
             assert!(!SCRIPT.contains(word), "{word}");
         }
     }

@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::document::Document;
 use super::routes::Route;
 use super::{
-    create, dashboard, delete, history, introspect, list, manifests, me, openapi, publication, roles, settings, versions,
+    create, dashboard, delete, history, introspect, list, manifests, me, openapi, publication, roles, settings,
+    versions,
 };
 
 /// A function of the service: a name, and routes with their handlers. A binary that names one holds no other's handlers.

@@ -79,7 +79,8 @@ pub(super) async fn run(printer: Printer, service: Option<String>, arguments: Se
 
 async fn listen(address: SocketAddr) -> Result<tokio::net::TcpListener, Fault> {
     tokio::net::TcpListener::bind(address).await.map_err(|error| {
-        Fault::new(format!("cannot listen on {address}: {error}")).hint("choose another port with `--port N` or `--listen`")
+        Fault::new(format!("cannot listen on {address}: {error}"))
+            .hint("choose another port with `--port N` or `--listen`")
     })
 }
 

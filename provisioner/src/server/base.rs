@@ -8,7 +8,9 @@ pub(crate) struct BasePath(String);
 
 /// A text that is not a base path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a base path is `/` and words of letters, digits, `.`, `_`, `~` and `-` between more of them, for instance `/tokens`")]
+#[error(
+    "a base path is `/` and words of letters, digits, `.`, `_`, `~` and `-` between more of them, for instance `/tokens`"
+)]
 pub(crate) struct BasePathError;
 
 /// What is at a path.

@@ -44,7 +44,9 @@ impl Proxies {
         // Lines of one name are one list (RFC 9110, section 5.3).
         let lines: Option<Vec<&str>> = headers.get_all(name).iter().map(|line| line.to_str().ok()).collect();
         let hops: Vec<Option<IpAddr>> = match self.header {
-            Header::XForwardedFor => lines?.iter().flat_map(|line| line.split(',')).map(|hop| address(hop.trim())).collect(),
+            Header::XForwardedFor => {
+                lines?.iter().flat_map(|line| line.split(',')).map(|hop| address(hop.trim())).collect()
+            }
             Header::Forwarded => {
                 lines?.iter().flat_map(|line| split(line, ',')).map(|hop| node(hop).and_then(address)).collect()
             }
@@ -182,7 +184,10 @@ mod tests {
         }
         let forged = [("x-forwarded-for", "10.5.5.5"), ("forwarded", "for=192.0.2.43")];
         assert_eq!(client(Header::Forwarded, "10.0.0.1", &forged).as_deref(), Some("192.0.2.43"));
-        assert_eq!(client(Header::XForwardedFor, "10.0.0.1", &[("forwarded", "for=192.0.2.43")]).as_deref(), Some("10.0.0.1"));
+        assert_eq!(
+            client(Header::XForwardedFor, "10.0.0.1", &[("forwarded", "for=192.0.2.43")]).as_deref(),
+            Some("10.0.0.1")
+        );
     }
 
     proptest! {

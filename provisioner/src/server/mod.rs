@@ -173,7 +173,9 @@ impl Server {
         match self.front.certificate.as_ref().map(Certificate::refresh) {
             None | Some(Ok(false)) => {}
             Some(Ok(true)) => tracing::info!("the certificate was read again"),
-            Some(Err(error)) => tracing::warn!(%error, "the certificate has changed and cannot be used; the former one is"),
+            Some(Err(error)) => {
+                tracing::warn!(%error, "the certificate has changed and cannot be used; the former one is")
+            }
         }
     }
 

@@ -42,7 +42,8 @@ impl Scene {
     /// A connection, to which no more than `buffer` bytes are sent before they are read.
     fn connect(&self, buffer: usize) -> (DuplexStream, tokio::task::JoinHandle<()>) {
         let (near, far) = tokio::io::duplex(buffer);
-        let attended = self.server.clone().attend(std::future::ready(Ok(far)), ([127, 0, 0, 1], 1).into(), self.told.clone());
+        let attended =
+            self.server.clone().attend(std::future::ready(Ok(far)), ([127, 0, 0, 1], 1).into(), self.told.clone());
         (near, tokio::spawn(attended))
     }
 

@@ -176,7 +176,8 @@ fn a_token_bound_to_a_network_is_held_to_it_behind_a_proxy_whatever_is_forged() 
     ] {
         let asked = curl(&["--interface", "127.0.0.3", "--header", forged, &url], Some(&team.bound));
         assert_eq!(asked.0, 401, "{forged}");
-        let asked = curl(&["--interface", "127.0.0.2", "--header", &forged.replace(".2", ".3"), &url], Some(&team.bound));
+        let asked =
+            curl(&["--interface", "127.0.0.2", "--header", &forged.replace(".2", ".3"), &url], Some(&team.bound));
         assert_eq!(asked.0, 200, "{forged}");
     }
     // Past the proxy nobody's word is taken.
@@ -212,7 +213,11 @@ fn a_server_tells_how_it_is_and_what_it_did_without_a_secret() {
     assert_eq!(curl(&[&at("/healthz")], None).0, 200, "a supervisor is never told so");
 
     let shown = curl(&[&format!("http://127.0.0.1:{counters}/metrics")], None).1;
-    for line in ["latchkey_requests_total{route=\"GET /v1/me\",status=\"200\"} 1", "latchkey_checks_total{result=\"valid\"}", "# EOF"] {
+    for line in [
+        "latchkey_requests_total{route=\"GET /v1/me\",status=\"200\"} 1",
+        "latchkey_checks_total{result=\"valid\"}",
+        "# EOF",
+    ] {
         assert!(shown.contains(line), "{line}: {shown}");
     }
     let log = team.world.read("access.log");
@@ -236,7 +241,8 @@ fn systemd_takes_the_unit_and_finds_it_shut() {
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success() && !told.contains("latchkey.service"), "{told}");
     // 0 is shut, 10 is open.
-    let output = Command::new(analyze).args(["security", "--offline=yes", "--threshold=25"]).arg(&file).output().unwrap();
+    let output =
+        Command::new(analyze).args(["security", "--offline=yes", "--threshold=25"]).arg(&file).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     // What it starts is a command line of ours.
     let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/provision ")).unwrap();

@@ -9,7 +9,6 @@ use latchkey::role::Permission;
 
 use super::{Allow, ClockFlag, Form, OUTPUT, SAFETY};
 
-
 #[derive(Debug, Subcommand)]
 pub(in crate::commands) enum ManifestCommand {
     /// Set what a manifest is allowed to grant, replacing the former grant

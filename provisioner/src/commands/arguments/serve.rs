@@ -8,8 +8,8 @@ use clap::Args;
 use ipnet::IpNet;
 use latchkey::lifetime::Seconds;
 
-use crate::commands::schedule::interval;
 use super::{Allow, ClockFlag, OUTPUT, TRUST};
+use crate::commands::schedule::interval;
 use crate::server::{BasePath, Header};
 
 #[derive(Debug, Args)]
