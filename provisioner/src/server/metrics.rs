@@ -1,4 +1,4 @@
-//! What a server counts, as OpenMetrics shows it, on an address of its own.
+//! What a server counts, as `OpenMetrics` shows it, on an address of its own.
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;

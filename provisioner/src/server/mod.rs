@@ -174,7 +174,7 @@ impl Server {
             None | Some(Ok(false)) => {}
             Some(Ok(true)) => tracing::info!("the certificate was read again"),
             Some(Err(error)) => {
-                tracing::warn!(%error, "the certificate has changed and cannot be used; the former one is")
+                tracing::warn!(%error, "the certificate has changed and cannot be used; the former one is");
             }
         }
     }

@@ -14,7 +14,7 @@ use tokio_rustls::rustls::{self, ServerConfig};
 
 /// The certificate of a server.
 pub(crate) struct Certificate {
-    certificate: PathBuf,
+    chain: PathBuf,
     key: PathBuf,
     held: Mutex<(Seen, TlsAcceptor)>,
 }
@@ -40,7 +40,7 @@ pub(crate) enum TlsError {
 
 impl fmt::Debug for Certificate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Certificate({})", self.certificate.display())
+        write!(formatter, "Certificate({})", self.chain.display())
     }
 }
 
@@ -49,7 +49,7 @@ impl Certificate {
     pub(crate) fn read(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         let seen = seen([certificate, key]);
         let held = Mutex::new((seen, acceptor(certificate, key)?));
-        Ok(Self { certificate: certificate.to_owned(), key: key.to_owned(), held })
+        Ok(Self { chain: certificate.to_owned(), key: key.to_owned(), held })
     }
 
     /// What connections are accepted with now.
@@ -60,11 +60,11 @@ impl Certificate {
     /// Reads the files again if they have changed. Where they do not fit, as one of them is written just now, what was read
     /// before stays and it is tried again the next time.
     pub(super) fn refresh(&self) -> Result<bool, TlsError> {
-        let now = seen([&self.certificate, &self.key]);
+        let now = seen([&self.chain, &self.key]);
         if self.held.lock().0 == now {
             return Ok(false);
         }
-        let acceptor = acceptor(&self.certificate, &self.key)?;
+        let acceptor = acceptor(&self.chain, &self.key)?;
         *self.held.lock() = (now, acceptor);
         Ok(true)
     }

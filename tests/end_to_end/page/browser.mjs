@@ -35,8 +35,14 @@ export async function signIn(page, who, hash = "") {
 }
 /// Goes to a view, and waits until it is there.
 export async function visit(page, hash, text) {
-  await page.evaluate((to) => { location.hash = to; }, hash);
-  await page.locator("main#content").getByText(text).first().waitFor();
+  const same = await page.evaluate((to) => {
+    window.before = document.querySelector("main#content").firstElementChild;
+    const same = location.hash === to;
+    location.hash = to;
+    return same;
+  }, hash);
+  if (!same) await page.waitForFunction(() => document.querySelector("main#content")?.firstElementChild !== window.before);
+  await page.locator("main#content").getByText(text).filter({ visible: true }).first().waitFor();
 }
 export async function audit(page, name) {
   await page.evaluate(axeSource);

@@ -4,7 +4,8 @@
 //! code. `LATCHKEY_PICTURES=write` writes the pictures of the documents anew.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
 use serde_json::json;
@@ -65,6 +66,12 @@ impl Shown {
         ] {
             secrets.insert(name, world.run(words).exits(0).stdout.trim().to_owned());
         }
+        // A server writes what it has counted when it ends.
+        let counting = Served::start(&world, "latchkey.db");
+        for _ in 0..3 {
+            use_once(counting.url(), &secrets["admin"]);
+        }
+        drop(counting);
         let server = Served::start(&world, "latchkey.db");
         Self { world, server, secrets }
     }
@@ -92,6 +99,15 @@ impl Shown {
         assert!(stdout.trim_end().ends_with("done"), "{script} ended early: {stdout}");
         Some(stdout)
     }
+}
+
+fn use_once(url: &str, secret: &str) {
+    let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
+    let head = format!("GET /v1/me HTTP/1.1\r\nhost: here\r\nauthorization: Bearer {secret}\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub(in crate::commands) struct Serve {
     /// Write a JSON line for each request to this file, or to stdout with `-`
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub(in crate::commands) access_log: Option<PathBuf>,
-    /// Serve counters as OpenMetrics on this address, at `/metrics`
+    /// Serve counters in the form of `OpenMetrics` on this address, at `/metrics`
     #[arg(long, value_name = "ADDRESS:PORT", help_heading = OUTPUT)]
     pub(in crate::commands) metrics: Option<SocketAddr>,
     /// Also rotate what is due of this manifest
