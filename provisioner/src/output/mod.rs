@@ -54,6 +54,14 @@ const INDENT: usize = 4;
 /// The same for a finding, behind its word.
 const FINDING_INDENT: usize = 9;
 
+/// A line of a log for programs, on stdout, as it is.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn log_line(line: &[u8]) -> io::Result<()> {
+    io::stdout().lock().write_all(line)
+}
+
 impl Printer {
     /// Whether messages may have colour: not with `NO_COLOR`, and not in a pipe.
     pub fn colour(self) -> bool {

@@ -12,6 +12,8 @@ use latchkey::api::Record;
 use latchkey::mutex::Mutex;
 use serde::Serialize;
 
+use crate::output::log_line;
+
 /// Where it goes.
 #[derive(Debug)]
 pub(crate) enum AccessLog {
@@ -98,7 +100,7 @@ impl AccessLog {
         // One call a line, so that lines of several processes do not mix.
         let written = match self {
             Self::Off => return,
-            Self::Stdout => io::stdout().lock().write_all(&text),
+            Self::Stdout => log_line(&text),
             Self::File(file) => file.lock().write_all(&text),
         };
         if let Err(error) = written {

@@ -14,7 +14,7 @@ use provisioner::manifest::parse;
 use serde_json::{Value, json};
 use tests::deployment::{Access, Allowed, Template, root};
 
-use super::deployed::{Deployed, HERE, routes, text};
+use super::deployed::{Deployed, HERE, text};
 
 /// Every route, on every way through it that asks the table for something else.
 async fn use_everything(all: &mut Deployed) {
@@ -46,7 +46,7 @@ async fn use_everything(all: &mut Deployed) {
     all.ask_as(&secret, "GET", "/v1/me", none.clone(), 200).await;
     // What only reads, and has no line above.
     let read = |route: &&Route| route.method == "GET" && !route.path.contains("{manifest}");
-    for route in routes().map(|(_, route)| route).filter(read).collect::<Vec<_>>() {
+    for route in tests::api::routes().filter(read).collect::<Vec<_>>() {
         if !all.served.contains(&(route.method, route.path)) {
             let target = route.path.replace("{user}", "ana").replace("{name}", "laptop").replace("{role}", "reader");
             let target = target.replace("{id}", &id);
@@ -329,7 +329,7 @@ async fn hold_roles_against_calls() {
     let template = Template::read(&root().join("infra/template.yaml"));
     let mut all = Deployed::new().await;
     use_everything(&mut all).await;
-    let routes: BTreeSet<_> = routes().map(|(_, route)| (route.method, route.path)).collect();
+    let routes: BTreeSet<_> = tests::api::routes().map(|route| (route.method, route.path)).collect();
     assert_eq!(routes.difference(&all.served).collect::<Vec<_>>(), Vec::<&(&str, &str)>::new(), "never served");
     let (mut faults, mut seen) = (Vec::new(), Vec::new());
     for (function, (recorder, _)) in &all.functions {

@@ -22,7 +22,7 @@ fn the_sample_requests_ask_every_route() {
         let (_, route) = super::deployed::route(&found[1], path);
         asked.insert((route.method, route.path));
     }
-    let routes: BTreeSet<_> = super::deployed::routes().map(|(_, route)| (route.method, route.path)).collect();
+    let routes: BTreeSet<_> = tests::api::routes().map(|route| (route.method, route.path)).collect();
     assert_eq!(routes, asked);
 }
 

@@ -52,7 +52,7 @@ assert.ok(await page.getByRole("columnheader", { name: "File" }).isVisible());
 await page.getByRole("button", { name: "Change" }).click();
 await page.getByRole("dialog").getByLabel("Permissions").fill("documents:*");
 await page.getByRole("button", { name: "Save" }).click();
-await page.getByText("documents:*").waitFor();
+await page.locator("main .facts").getByText("documents:*").waitFor();
 await page.getByRole("link", { name: "ci@example.com/production-api" }).click();
 await page.getByText("declared by the manifest").waitFor();
 await page.getByRole("button", { name: "Rotate" }).click();

@@ -9,7 +9,9 @@ const { chromium } = require("playwright-core");
 const axeSource = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const base = `${given.url}/`;
 
-export const browser = await chromium.launch({ executablePath: given.chromium, args: ["--no-sandbox", "--disable-gpu"] });
+// On a machine without D-Bus the browser dies now and then while it starts.
+const launch = () => chromium.launch({ executablePath: given.chromium, args: ["--no-sandbox", "--disable-gpu"] });
+export const browser = await launch().catch(launch).catch(launch);
 export { assert, base };
 
 /// A window; `page.faults` has what the browser complains about.

@@ -45,7 +45,7 @@ for (const [width, scheme] of [[320, "light"], [320, "dark"], [768, "light"], [1
   await page.locator("#secret").waitFor();
   await seen("secret");
   await page.getByRole("main").getByRole("button", { name: "I have stored it" }).click();
-  await page.getByRole("heading", { name }).waitFor();
+  await page.getByText("It may").waitFor();
   if (width === 320) {
     await page.getByRole("button", { name: "Menu" }).click();
     await page.getByRole("link", { name: "Events" }).waitFor();

@@ -103,7 +103,8 @@ impl Shown {
 
 fn use_once(url: &str, secret: &str) {
     let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
-    let head = format!("GET /v1/me HTTP/1.1\r\nhost: here\r\nauthorization: Bearer {secret}\r\nconnection: close\r\n\r\n");
+    let head =
+        format!("GET /v1/me HTTP/1.1\r\nhost: here\r\nauthorization: Bearer {secret}\r\nconnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();

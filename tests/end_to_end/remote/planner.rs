@@ -88,7 +88,7 @@ fn a_right_to_read_is_enough_and_no_login_no_file_and_no_vendor_is_asked() {
     let remote = Remote::with(&format!("{}{}", head("url = \"URL\""), everywhere(&listener)));
     let planner = remote.planner();
     nobody_opens(&remote.world, ".env");
-    let plan = remote.run_as(&planner, "plan --no-sinks").exits(0);
+    let plan = remote.run_as(&planner, "plan --no-sinks --verbose").exits(0);
     claims_nothing(&plan);
     let first = plan.stdout.lines().next().unwrap();
     assert!(first.contains("places were not looked at"), "{first}");

@@ -8,7 +8,7 @@ mod reach;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use latchkey::api::{Function, Route};
+use latchkey::api::Route;
 use latchkey::lifetime::Seconds;
 use latchkey::service::Verdict;
 use tests::api::Actor;
@@ -60,7 +60,7 @@ async fn step(fair: &mut Fair, case: usize) -> (bool, bool) {
     let brief = own.until < Seconds::days(1).after(fair.world.now());
     let giver = Giver { own, bound: !valid.allowed_ips.is_empty(), brief, grants };
     // Those by which somebody could get something come up more often.
-    let routes: Vec<&Route> = Function::ALL.iter().flat_map(|function| function.routes()).collect();
+    let routes: Vec<&Route> = tests::api::routes().collect();
     let giving: Vec<&Route> = routes.iter().copied().filter(|route| GIVING.contains(&route.operation)).collect();
     assert_eq!(giving.len(), GIVING.len());
     let route = if fair.random.below(8) == 0 { fair.one(&routes) } else { fair.one(&giving) };
