@@ -116,7 +116,7 @@ fn a_person_signs_in_and_creates_copies_finds_rotates_and_deletes_a_token() {
     let shown = Shown::new();
     let Some(_) = shown.run("owner.mjs") else { return };
     let listed = shown.world.run("token list --user ana --format json").exits(0).json();
-    let names: Vec<&str> = listed["tokens"].as_array().unwrap().iter().filter_map(|one| one["name"].as_str()).collect();
+    let names: Vec<&str> = listed["active"].as_array().unwrap().iter().filter_map(|one| one["name"].as_str()).collect();
     assert!(!names.contains(&"made-by-hand"), "what the page deleted is gone: {names:?}");
 }
 
