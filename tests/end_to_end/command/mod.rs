@@ -39,6 +39,7 @@ mod published;
 mod saved;
 mod schedule;
 mod screens;
+mod seeds;
 mod selection;
 mod settings;
 mod spilt;
