@@ -16,6 +16,7 @@ fn screen(world: &World, words: &str, columns: u16, term: &str) -> Option<String
             let is_id = found[0].contains(|character: char| character.is_ascii_digit());
             if is_id { "<id>…".to_owned() } else { found[0].to_owned() }
         });
+    let screen = regex::Regex::new("20[0-9]{2}-[-0-9]*(?: [0-9:]*)?…").unwrap().replace_all(&screen, "<date>…");
     Some(format!("$ provision {words}  # {columns} columns, TERM={term}\n{}\n", world.redact(&screen)))
 }
 
