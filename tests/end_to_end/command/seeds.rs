@@ -91,7 +91,7 @@ fn every_command_of_the_seeds_has_its_counterpart() {
         let line = if local { format!("{} --service {TABLE}", fill(ours)) } else { fill(ours) };
         let ran = world.pipe(&line, &fill(piped));
         // A secret that has ended is found, and that it ended is exit 1.
-        let wanted = if ours.starts_with("token find") { 1 } else { 0 };
+        let wanted = i32::from(ours.starts_with("token find"));
         assert_eq!(ran.code, Some(wanted), "{seed:?}, `{theirs}`: {line}: {ran:?}");
         let told = format!("{}{}", ran.stdout, ran.stderr);
         assert!(told.contains(&fill(part)), "{seed:?}, `{theirs}`: {line}: {told}");
