@@ -108,22 +108,7 @@ dynamodb_local_folder() {
 HEROKU_CLI="heroku@11.10.0"
 
 install_heroku() {
-  local root folder
-  root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)" || return
-  folder="$root/target/engines/heroku"
-  if [[ -f "$folder/installed" && "$(<"$folder/installed")" == "$HEROKU_CLI" ]]; then
-    return 0
-  fi
-  if ! command -v npm >/dev/null; then
-    echo "engines: \`npm\` is not installed: the test with Heroku's command is SKIPPED" >&2
-    return 0
-  fi
-  echo "engines: installing $HEROKU_CLI" >&2
-  if ! { rm -rf "$folder" && npm_packages "$folder" "$HEROKU_CLI"; }; then
-    echo "engines: cannot install $HEROKU_CLI: the test with it is SKIPPED" >&2
-    return 0
-  fi
-  printf '%s' "$HEROKU_CLI" >"$folder/installed"
+  install_of_npm heroku "the test with Heroku's command" "$HEROKU_CLI"
 }
 
 # What reads the API's document as strictly as others will: a linter, and a client in TypeScript. Without npm the tests
@@ -131,20 +116,7 @@ install_heroku() {
 OPENAPI_TOOLS=("@redocly/cli@2.77.0" "openapi-typescript@7.13.0" "openapi-fetch@0.17.0" "typescript@5.9.3")
 
 install_openapi_tools() {
-  local root folder wanted
-  root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)" || return
-  folder="$root/target/engines/openapi"
-  wanted="${OPENAPI_TOOLS[*]}"
-  if [[ -f "$folder/installed" && "$(<"$folder/installed")" == "$wanted" ]]; then
-    return 0
-  fi
-  if ! command -v npm >/dev/null; then
-    echo "engines: \`npm\` is not installed: the tests of \`openapi.json\` by a linter and in TypeScript are SKIPPED" >&2
-    return 0
-  fi
-  echo "engines: installing $wanted" >&2
-  rm -rf "$folder" && npm_packages "$folder" "${OPENAPI_TOOLS[@]}" || return
-  printf '%s' "$wanted" >"$folder/installed"
+  install_of_npm openapi "the tests of \`openapi.json\` by a linter and in TypeScript" "${OPENAPI_TOOLS[@]}"
 }
 
 # What reads `.env` files, besides shells, systemd, and what `tests/debian.txt` has. Two of Node's readers are of one
@@ -196,20 +168,7 @@ install_webhooks() {
 PAGE_TOOLS=("playwright-core@1.65.1" "axe-core@4.14.1")
 
 install_page_tools() {
-  local root folder wanted
-  root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)" || return
-  folder="$root/target/engines/page"
-  wanted="${PAGE_TOOLS[*]}"
-  if [[ -f "$folder/installed" && "$(<"$folder/installed")" == "$wanted" ]]; then
-    return 0
-  fi
-  if ! command -v npm >/dev/null; then
-    echo "engines: \`npm\` is not installed: the tests of the page in a browser are SKIPPED" >&2
-    return 0
-  fi
-  echo "engines: installing $wanted" >&2
-  rm -rf "$folder" && npm_packages "$folder" "${PAGE_TOOLS[@]}" || return
-  printf '%s' "$wanted" >"$folder/installed"
+  install_of_npm page "the tests of the page in a browser" "${PAGE_TOOLS[@]}"
 }
 
 # Ends a command that takes longer than so many seconds: a registry that stalls would hold up everything behind it.
@@ -217,6 +176,28 @@ within() {
   local seconds="$1"
   shift
   if command -v timeout >/dev/null; then timeout "$seconds" "$@"; else "$@"; fi
+}
+
+# A folder below `target/engines`, the tests that need it, then the packages that go there. Where npm is missing, or the
+# registry does not give them, these tests are skipped.
+install_of_npm() {
+  local folder tests="$2" wanted
+  folder="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/target/engines/$1" || return
+  shift 2
+  wanted="$*"
+  if [[ -f "$folder/installed" && "$(<"$folder/installed")" == "$wanted" ]]; then
+    return 0
+  fi
+  if ! command -v npm >/dev/null; then
+    echo "engines: \`npm\` is not installed: SKIPPED: $tests" >&2
+    return 0
+  fi
+  echo "engines: installing $wanted" >&2
+  if ! { rm -rf "$folder" && npm_packages "$folder" "$@"; }; then
+    echo "engines: cannot install $wanted: SKIPPED: $tests" >&2
+    return 0
+  fi
+  printf '%s' "$wanted" >"$folder/installed"
 }
 
 # A folder, then the packages that go there.

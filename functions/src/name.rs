@@ -148,7 +148,7 @@ name!(
 );
 
 /// Words that do not tell one token from another.
-const EMPTY_WORDS: &[&str] = &[
+pub(crate) const EMPTY_WORDS: &[&str] = &[
     "test", "testing", "token", "tokens", "my", "the", "new", "api", "temp", "tmp", "foo", "bar", "abc", "key",
     "secret", "default", "name",
 ];

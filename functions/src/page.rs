@@ -163,6 +163,38 @@ mod tests {
         }
     }
 
+    /// What the page says of names is what the service says, and every event has its words.
+    #[test]
+    fn the_script_knows_the_words_of_the_service() {
+        let list = |start: &str, end: char| {
+            let rest = &SCRIPT[SCRIPT.find(start).unwrap() + start.len()..];
+            rest[..rest.find(end).unwrap()].to_owned()
+        };
+        let words = list("const EMPTY_WORDS = [", ']');
+        let words: Vec<&str> = words.split(", ").map(|word| word.trim_matches('"')).collect();
+        assert_eq!(words, crate::name::EMPTY_WORDS);
+        let told = list("const ACTIONS = {", '}');
+        let action = regex::Regex::new(r#""((?:token|version|user|role|manifest|settings|lease)\.[a-z_]+)""#).unwrap();
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/service");
+        let mut folders = vec![folder];
+        let mut found = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let text = std::fs::read_to_string(&path).unwrap();
+                for action in action.captures_iter(&text) {
+                    found += 1;
+                    assert!(told.contains(&action[0]), "{}: {}", path.display(), &action[1]);
+                }
+            }
+        }
+        assert!(found > 20, "{found}");
+    }
+
     #[test]
     fn a_file_is_sent_packed_to_who_takes_it_and_not_again_to_who_has_it() {
         for path in paths() {

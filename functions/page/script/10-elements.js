@@ -1,5 +1,4 @@
 // Elements are made and never parsed, so no text from anywhere becomes markup.
-"use strict";
 
 const fill = (element, given, inside) => {
   for (const [name, value] of Object.entries(given ?? {})) {

@@ -113,15 +113,22 @@ function filters(query, tokens, users) {
     ["q", "role", "expiring", "unused"].some((name) => kept[name]) && h("button", { type: "button", class: "bare", onclick: () => turn({ q: "", role: "", expiring: "", unused: "" }) }, "Clear"));
 }
 
+/// How many active tokens a user has, and may have as far as that may be known: the default is in the settings.
+async function limitsOf(user) {
+  const seen = (path) => get(path).catch((error) => { if (error instanceof Silent) throw error; });
+  const [owner, settings] = await Promise.all([seen(at("users", user)), may("admin:settings") ? seen("settings") : undefined]);
+  return owner && { ...owner, most: owner.max_tokens ?? settings?.max_tokens };
+}
+
 VIEWS.tokens = async ([user, name], query) => {
   const admin = may("admin:tokens");
   const whose = query.get("user") || session.me.user;
   const state = STATES.some(([word]) => word === query.get("state")) ? query.get("state") : "active";
   const users = admin && may("admin:users") ? (await get("users")).users : undefined;
-  const [lists, uses, owner] = await Promise.all([
+  const [lists, uses, limits] = await Promise.all([
     Promise.all(STATES.map(([word]) => listOf(whose, word, word === state ? 1000 : 100))),
     state === "active" ? usesOf(whose) : new Map(),
-    whose === EVERYBODY ? undefined : get(at("users", whose)).catch((error) => { if (error instanceof Silent) throw error; }),
+    whose === EVERYBODY ? undefined : limitsOf(whose),
   ]);
   const tokens = lists[STATES.findIndex(([word]) => word === state)];
   const chosen = name === undefined ? undefined : { user, name, id: query.get("id") ?? undefined };
@@ -131,7 +138,7 @@ VIEWS.tokens = async ([user, name], query) => {
   const placed = visible.some((token) => token.places?.length);
   const heads = [{ text: "Name", sort: sort("name") }, { text: "Roles", className: "lesser" }, ...(placed ? [{ text: "Where", className: "lesser" }] : []), { text: "Used", sort: sort("used") },
     { text: state === "active" ? "Expires" : "Ended", sort: sort("expires") }, { text: "30 days", className: "lesser" }];
-  const quota = owner?.limit ? `${owner.active} of ${owner.limit}` : plural(lists[0].length, "active token");
+  const quota = limits?.most ? `${limits.active} of ${limits.most}` : plural(lists[0].length, "active token");
   const head = h("div", { class: "head" }, h("div", { class: "row apart" }, heading(whose === session.me.user ? "Tokens" : whose === EVERYBODY ? "Everybody's tokens" : `Tokens of ${whose}`), h("span", { class: "count" }, whose === EVERYBODY ? "" : quota)),
     mayChange(whose === EVERYBODY ? session.me.user : whose) && h("a", { class: "button first", href: address(["new"], { user: whose === session.me.user || whose === EVERYBODY ? undefined : whose }) }, "New token"));
   const keep = (word) => address(["tokens"], { ...Object.fromEntries(query), id: undefined, state: word === "active" ? undefined : word });

@@ -1,16 +1,7 @@
 // One token: what it may do, its versions, places, use and history, and what can be done with it.
 
-async function found({ user, name, id }, known) {
-  if (id) {
-    const held = known.find((token) => token.id === id);
-    if (held) return held;
-    for (const state of ["deleted", "expired"]) {
-      const token = (await listOf(user, state, 1000)).find((one) => one.id === id);
-      if (token) return token;
-    }
-  }
-  return get(tokenAt(user, name));
-}
+/// A token by its id, which reaches ended ones, or the active one of a name.
+const found = async ({ user, name, id }, known) => known.find((token) => id && token.id === id) ?? get(id ? at("tokens", id) : tokenAt(user, name));
 
 const STATE_WORDS = { staged: "new, not current yet", current: "current", retiring: "older" };
 

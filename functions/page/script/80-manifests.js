@@ -5,7 +5,6 @@ function heeds(manifest) {
   const found = [];
   if (manifest.job?.failed) found.push(`${plural(manifest.job.failed, "token")} failed in the last turn`);
   if (manifest.job?.waiting) found.push(`${plural(manifest.job.waiting, "rotation")} waiting`);
-  if (!manifest.granted) found.push("nothing granted");
   return found;
 }
 
@@ -48,7 +47,7 @@ async function oneManifest(name) {
   const { grant } = view;
   return { title: name, back: [["manifests"]], node: h("div", { class: "stack wide" }, h("div", { class: "row between" }, heading(name), h("a", { class: "button bare", href: "#/manifests" }, "All manifests")),
     view.lease && h("p", { class: "heed" }, "A run of ", code(view.lease.by), " is under way, until ", when(view.lease.until), " at the latest."),
-    turn?.troubles?.length > 0 && h("div", { class: "stack tight" }, h("h2", {}, "Needs eyes"), h("ul", { class: "line" }, turn.troubles.map((trouble) => h("li", {}, code(`${trouble.user ?? ""}${trouble.user ? "/" : ""}${trouble.token ?? trouble.name ?? ""}`), ` ${trouble.reason ?? trouble.detail ?? trouble.text ?? ""}`)))),
+    turn?.troubles?.length > 0 && h("div", { class: "stack tight" }, h("h2", {}, "Needs eyes"), h("ul", { class: "line" }, turn.troubles.map((trouble) => h("li", {}, code(`${trouble.user}/${trouble.name}`), `: ${trouble.reason}`, trouble.hint && h("div", { class: "hint" }, rich(trouble.hint)))))),
     facts([["Tokens", String(tokens.length)], ["Applied", view.applied_at ? [when(view.applied_at), view.applied_by && ` by ${view.applied_by}`] : view.applied !== undefined ? `revision ${view.applied}` : "never"], ["Rotated by", job ? "the scheduled job and CI" : "CI only, as it is not published"],
       ["Last turn", job?.last_turn ? when(job.last_turn) : job && "the job has not run yet"], ["Next rotation", next && [when(next), Date.parse(next) < Date.now() ? h("span", { class: "heed" }, " late") : ""]]]),
     tokens.length ? grid : h("p", { class: "second" }, "It has no token."),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::notices::News;
 use super::{Caller, Service};
+use crate::lifetime::Seconds;
 use crate::mutex::Mutex;
 use crate::name::{ManifestName, TokenName, UserName};
 use crate::secret::TokenId;
@@ -16,8 +17,8 @@ use crate::table::keys::{self, Item, Key};
 use crate::table::{Put, TableError, Write, decode, encode, with_key};
 use crate::token::{Token, TokenRef};
 
-/// How long events are kept, in seconds.
-const KEPT: i64 = 400 * 86_400;
+/// How long events are kept.
+pub const EVENTS_KEPT: Seconds = Seconds::days(400);
 /// The attribute that says when an event was.
 const AT: &str = "at";
 /// The partition of events about roles; no user can have this name.
@@ -186,7 +187,7 @@ impl Service {
         if let Some(news) = news.filter(|_| self.queues_notices()) {
             item.extend(news.queued(&ulid, event.at)?);
         }
-        let ttl = event.at.as_second() + KEPT;
+        let ttl = EVENTS_KEPT.after(event.at).as_second();
         item.insert("ttl".to_owned(), AttributeValue::N(ttl.to_string()));
         Ok(Write::Put { item: with_key(item, &key), how: Put::New })
     }

@@ -42,7 +42,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-pub use audit::{Event, EventPage};
+pub use audit::{EVENTS_KEPT, Event, EventPage};
 pub use bootstrap::{ADMIN_ROLE, BootstrapError, Bootstrapped};
 pub use change::ChangeError;
 pub use clock_guard::AcceptError;

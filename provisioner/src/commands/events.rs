@@ -2,55 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use latchkey::lifetime::Seconds;
 use latchkey::name::UserName;
 use latchkey::secret::TokenId;
-use latchkey::service::Event;
+use latchkey::service::{EVENTS_KEPT, Event};
 use latchkey_sinks::plural::count;
 
 use super::arguments::Events;
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
+use super::when;
 use crate::output::{Format, Printer, SERVICE, events, events_json};
 use crate::service::{Client, ServiceError};
 
-/// How long events are kept, in days.
-const KEPT: u64 = 400;
 /// The most users whose events are looked through together.
 const USERS_MAX: usize = 100;
 /// The most pages that are read of one user.
 const PAGES_MAX: usize = 50;
-
-/// From when on events are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Since {
-    Ago(Seconds),
-    Day(Date),
-}
-
-/// Reads `--since`.
-pub(super) fn since(text: &str) -> Result<Since, String> {
-    let rule = || "a duration ago such as `7d`, or a date such as `2026-11-01`".to_owned();
-    match text.parse::<Seconds>() {
-        Ok(ago) if ago.0 > 0 => Ok(Since::Ago(ago)),
-        _ if text.len() == 10 => text.parse().map(Since::Day).map_err(|_| rule()),
-        _ => Err(rule()),
-    }
-}
-
-impl Since {
-    fn instant(self, now: Timestamp) -> Timestamp {
-        let oldest = Seconds::days(KEPT).before(now);
-        let wanted = match self {
-            Self::Ago(ago) => ago.before(now),
-            Self::Day(day) => day.to_zoned(TimeZone::UTC).map_or(oldest, |start| start.timestamp()),
-        };
-        wanted.max(oldest)
-    }
-}
 
 /// What is looked through, and what of it is shown.
 struct Query<'a> {
@@ -65,7 +34,8 @@ struct Query<'a> {
 pub(super) async fn run(printer: Printer, service: Option<&str>, wanted: &Events) -> Result<Code, Fault> {
     let client = open::nearest(service, IfMissing::Fail).await?;
     let now = client.now();
-    let mut query = Query { wanted, since: wanted.since.instant(now), now, declared: BTreeSet::new() };
+    let since = when::since(&wanted.since, now)?.max(EVENTS_KEPT.before(now));
+    let mut query = Query { wanted, since, now, declared: BTreeSet::new() };
     let (subjects, left_out) = query.subjects(&client).await?;
     let limit = usize::try_from(wanted.limit).unwrap_or(usize::MAX);
     let (mut found, mut older) = (Vec::new(), false);
@@ -80,20 +50,16 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, wanted: &Events
     found.truncate(limit);
     match printer.format {
         Format::Json => printer.json(&events_json(&found, older))?,
-        _ if found.is_empty() => printer.result(&format!("No events since {}", day(query.since)))?,
+        _ if found.is_empty() => printer.result(&format!("No events since {}", when::date(query.since)))?,
         _ => printer.table(&events(&found))?,
     }
     if older {
-        printer.talk(&format!("there are older events since {}: pass `--limit` for more", day(query.since)));
+        printer.talk(&format!("there are older events since {}: pass `--limit` for more", when::date(query.since)));
     }
     if let Some(left_out) = left_out {
         printer.warning_with(&left_out, "pass `--user NAME` for the events of one user");
     }
     Ok(Code::Done)
-}
-
-fn day(at: Timestamp) -> Date {
-    at.to_zoned(TimeZone::UTC).date()
 }
 
 impl Query<'_> {
@@ -183,26 +149,5 @@ impl Query<'_> {
         }
         let named = event.detail.as_deref().unwrap_or_default().split([' ', ':', ';', ',']).next();
         event.action.starts_with("manifest.") && named == Some(manifest)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_ago_and_a_date_are_read_and_slips_are_not() {
-        assert_eq!(since("7d"), Ok(Since::Ago(Seconds::days(7))));
-        assert_eq!(since("2026-11-01"), Ok(Since::Day("2026-11-01".parse().unwrap())));
-        for slip in ["", "7", "0d", "yesterday", "2026-11-31", "2026-11-1", "-7d"] {
-            assert!(since(slip).is_err(), "{slip}");
-        }
-    }
-
-    #[test]
-    fn nothing_is_looked_for_longer_ago_than_it_is_kept() {
-        let now: Timestamp = "2026-11-28T12:00:00Z".parse().unwrap();
-        assert_eq!(since("3000d").unwrap().instant(now), Seconds::days(KEPT).before(now));
-        assert_eq!(since("2026-11-01").unwrap().instant(now), "2026-11-01T00:00:00Z".parse().unwrap());
     }
 }

@@ -10,30 +10,45 @@ use tokio::time::Instant;
 
 /// How many seconds of its pace a caller may use at once.
 const BURST: u32 = 5;
-/// How many addresses are kept; beyond that those that have been quiet are forgotten.
+/// How many addresses are kept. Those that have been quiet are forgotten now and then; those for whom there is no room share
+/// one bucket, so that a flood from many networks costs neither memory nor time.
 const KEPT_MAX: usize = 65_536;
+/// Whose bucket that is.
+const OTHERS: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 
 /// The pace of every caller, by the generic cell rate algorithm (ITU-T I.371): what is kept of a caller is the time at
 /// which its bucket is full again.
 #[derive(Debug)]
 pub(super) struct Pace {
     apart: Duration,
-    full: Mutex<HashMap<IpAddr, Instant>>,
+    buckets: Mutex<Buckets>,
+}
+
+#[derive(Debug, Default)]
+struct Buckets {
+    /// When each is full again.
+    full: HashMap<IpAddr, Instant>,
+    /// When the quiet ones were forgotten last.
+    swept: Option<Instant>,
 }
 
 impl Pace {
     pub(super) fn new(per_second: NonZeroU32) -> Self {
-        Self { apart: Duration::from_secs(1) / per_second.get(), full: Mutex::default() }
+        Self { apart: Duration::from_secs(1) / per_second.get(), buckets: Mutex::default() }
     }
 
     /// Counts a request; how long to wait when it is one too many.
     pub(super) fn count(&self, caller: IpAddr, now: Instant) -> Result<(), Duration> {
-        let mut full = self.full.lock();
-        if full.len() >= KEPT_MAX {
-            full.retain(|_, at| *at > now);
-        }
         let burst = Duration::from_secs(u64::from(BURST));
-        let held = full.entry(network(caller)).or_insert(now);
+        let mut buckets = self.buckets.lock();
+        let Buckets { full, swept } = &mut *buckets;
+        if full.len() >= KEPT_MAX && swept.is_none_or(|swept| now >= swept + burst) {
+            full.retain(|_, at| *at > now);
+            *swept = Some(now);
+        }
+        let network = network(caller);
+        let key = if full.len() < KEPT_MAX || full.contains_key(&network) { network } else { OTHERS };
+        let held = full.entry(key).or_insert(now);
         let next = (*held).max(now) + self.apart;
         if next > now + burst {
             return Err(next - (now + burst));
@@ -88,8 +103,13 @@ mod tests {
         for number in 0..u32::try_from(KEPT_MAX).unwrap() {
             assert!(pace.count(IpAddr::from(number.to_be_bytes()), now).is_ok());
         }
+        // There is no room for more: all others have one bucket, and nobody who is kept loses by them.
+        let others = (0..20_u8).filter(|last| pace.count(IpAddr::from([255, 0, 0, *last]), now).is_ok());
+        assert_eq!(others.count(), 5);
+        assert!(pace.count(IpAddr::from([0, 0, 0, 1]), now).is_ok());
+        assert_eq!(pace.buckets.lock().full.len(), KEPT_MAX + 1);
         let later = now + Duration::from_mins(1);
         assert!(pace.count(IpAddr::from([255, 0, 0, 1]), later).is_ok());
-        assert_eq!(pace.full.lock().len(), 1);
+        assert_eq!(pace.buckets.lock().full.len(), 1);
     }
 }

@@ -24,6 +24,10 @@ struct Scene {
 
 impl Scene {
     async fn new(limits: Limits) -> Self {
+        Self::with(limits, Front::default()).await
+    }
+
+    async fn with(limits: Limits, front: Front) -> Self {
         let table = crate::embedded::memory().await.unwrap();
         let service = Service::open(table, Arc::new(SystemClock), Arc::new(SystemEntropy)).await.unwrap();
         let operator = Caller::operator("test");
@@ -36,14 +40,18 @@ impl Scene {
         let new = NewToken::new(TokenKey::new(user, "laptop".parse().unwrap()), Life::Until(None));
         let secret = service.create(&operator, new).await.unwrap().secret.expose().to_owned();
         let (ending, told) = watch::channel(false);
-        Self { server: Server::new(Api::new(Arc::new(service)), limits, Front::default()), secret, ending, told }
+        Self { server: Server::new(Api::new(Arc::new(service)), limits, front), secret, ending, told }
     }
 
     /// A connection, to which no more than `buffer` bytes are sent before they are read.
     fn connect(&self, buffer: usize) -> (DuplexStream, tokio::task::JoinHandle<()>) {
+        self.connect_from([127, 0, 0, 1], buffer)
+    }
+
+    fn connect_from(&self, from: [u8; 4], buffer: usize) -> (DuplexStream, tokio::task::JoinHandle<()>) {
         let (near, far) = tokio::io::duplex(buffer);
-        let attended =
-            self.server.clone().attend(std::future::ready(Ok(far)), ([127, 0, 0, 1], 1).into(), self.told.clone());
+        let opening = std::future::ready(Ok(far));
+        let attended = self.server.clone().attend(opening, (from, 1).into(), self.told.clone());
         (near, tokio::spawn(attended))
     }
 
@@ -207,4 +215,26 @@ async fn who_waits_too_long_is_closed_by_the_rounds() {
     let (address, _serving) = listening(&scene).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     assert_eq!(read_all(&mut stream).await, "");
+}
+
+/// A token that came in plain text past the proxy is not used, and the page is not given either.
+#[tokio::test]
+async fn who_asks_past_the_proxies_is_refused_and_who_asks_through_them_is_not() {
+    let networks = vec!["10.0.0.0/8".parse().unwrap()];
+    let front = Front { proxies: Proxies { networks, ..Proxies::default() }, ..Front::default() };
+    let scene = Scene::with(PATIENT, front).await;
+    for (from, status) in [([192, 0, 2, 9], "403"), ([10, 1, 2, 3], "200"), ([127, 0, 0, 1], "200")] {
+        for path in ["/v1/me", "/"] {
+            let (mut near, _) = scene.connect_from(from, 1 << 20);
+            let head = format!(
+                "GET {path} HTTP/1.1\r\nhost: here\r\nx-forwarded-for: 10.1.2.3\r\nauthorization: Bearer {}\r\nconnection: \
+                 close\r\n\r\n",
+                scene.secret
+            );
+            near.write_all(head.as_bytes()).await.unwrap();
+            let answer = read_all(&mut near).await;
+            assert_eq!(&answer["HTTP/1.1 ".len()..][..3], status, "{from:?} {path}: {answer}");
+            assert_eq!(answer.contains("not_by_proxy"), status == "403", "{answer}");
+        }
+    }
 }

@@ -5,7 +5,6 @@ use latchkey::name::{ManifestName, TokenName, UserName};
 use latchkey::secret::TokenId;
 
 use super::{Form, SELECTION};
-use crate::commands::events::{Since, since};
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Events {
@@ -22,8 +21,8 @@ pub(in crate::commands) struct Events {
     #[arg(long, value_name = "MANIFEST", conflicts_with = "user", help_heading = SELECTION)]
     pub(in crate::commands) manifest: Option<ManifestName>,
     /// Events from this date or duration ago on: `7d`, `2026-11-01`
-    #[arg(long, value_name = "AGO|DATE", value_parser = since, default_value = "30d", help_heading = SELECTION)]
-    pub(in crate::commands) since: Since,
+    #[arg(long, value_name = "AGO|DATE", default_value = "30d", help_heading = SELECTION)]
+    pub(in crate::commands) since: String,
     /// Events of this type only: `token.create`, or `token` for all of tokens
     #[arg(long = "type", value_name = "TYPE", help_heading = SELECTION)]
     pub(in crate::commands) kind: Option<String>,

@@ -4,6 +4,7 @@ mod events;
 mod everywhere;
 mod logins;
 mod moving;
+mod network;
 mod notices;
 mod people;
 mod publish;
@@ -31,7 +32,7 @@ pub(super) use roles::Role;
 pub(super) use runs::{Allow, Apply, Check, ClockFlag, Doctor, Plan, PlanFlags, Rotate, RunFlags, Status};
 pub(super) use serve::Serve;
 pub(super) use token_changes::{TokenCreate, TokenDelete, TokenRoles, TokenRotate, TokenUpdate};
-pub(super) use token_lookups::{State, TokenEvents, TokenList, TokenShow, TokenUsage};
+pub(super) use token_lookups::{Days, State, TokenEvents, TokenList, TokenShow, TokenUsage};
 pub(super) use tokens::{Piped, Token, Which};
 pub(super) use users::{User, UserSet};
 

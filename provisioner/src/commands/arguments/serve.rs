@@ -8,6 +8,7 @@ use clap::Args;
 use ipnet::IpNet;
 use latchkey::lifetime::Seconds;
 
+use super::network::network;
 use super::{Allow, ClockFlag, OUTPUT, TRUST};
 use crate::commands::schedule::interval;
 use crate::server::{BasePath, Header};
@@ -27,7 +28,7 @@ pub(in crate::commands) struct Serve {
     #[arg(long, value_name = "FILE", requires = "tls_cert", help_heading = TRUST)]
     pub(in crate::commands) tls_key: Option<PathBuf>,
     /// Network of the proxies before this server: the addresses that they forward are trusted (repeatable, or with commas)
-    #[arg(long, value_name = "CIDR", value_delimiter = ',', help_heading = TRUST)]
+    #[arg(long, value_name = "CIDR", value_parser = network, value_delimiter = ',', help_heading = TRUST)]
     pub(in crate::commands) behind: Vec<IpNet>,
     /// Header in which these proxies forward addresses; the other one is not read
     #[arg(long, value_name = "HEADER", value_enum, default_value_t, requires = "behind", help_heading = TRUST)]

@@ -5,6 +5,7 @@ use ipnet::IpNet;
 use latchkey::lifetime::Seconds;
 use latchkey::name::{RoleName, TokenName};
 
+use super::network::network;
 use super::tokens::{Which, Whose};
 use super::{ClockFlag, Form, SAFETY};
 
@@ -27,7 +28,7 @@ pub(in crate::commands) struct TokenCreate {
     #[arg(long, conflicts_with = "roles")]
     pub(in crate::commands) no_roles: bool,
     /// Allowed network, for example `10.0.0.0/8` (repeatable or with commas) [default: any]
-    #[arg(long = "allow-ip", value_name = "CIDR", value_delimiter = ',')]
+    #[arg(long = "allow-ip", value_name = "CIDR", value_parser = network, value_delimiter = ',')]
     pub(in crate::commands) allowed_ips: Vec<IpNet>,
     /// Label to attach (repeatable or with commas)
     #[arg(long = "label", value_name = "KEY=VALUE", value_delimiter = ',')]
@@ -64,7 +65,7 @@ pub(in crate::commands) struct TokenUpdate {
     #[arg(long, value_name = "DURATION")]
     pub(in crate::commands) overlap: Option<Seconds>,
     /// Network that the token is allowed from, instead of the present ones (repeatable or with commas)
-    #[arg(long = "allow-ip", value_name = "CIDR", value_delimiter = ',')]
+    #[arg(long = "allow-ip", value_name = "CIDR", value_parser = network, value_delimiter = ',')]
     pub(in crate::commands) allowed_ips: Vec<IpNet>,
     /// Allow the token from everywhere
     #[arg(long, conflicts_with = "allowed_ips")]

@@ -58,16 +58,23 @@ pub(in crate::commands) struct TokenShow {
     pub(in crate::commands) form: Form,
 }
 
+/// The days that are asked about.
 #[derive(Debug, Args)]
-pub(in crate::commands) struct TokenUsage {
-    #[command(flatten)]
-    pub(in crate::commands) which: Which,
+pub(in crate::commands) struct Days {
     /// First day, UTC: a date, or how long ago [default: 30 days before the last day]
     #[arg(long, value_name = "DAY")]
     pub(in crate::commands) from: Option<String>,
     /// Last day, UTC: a date, or how long ago [default: today]
     #[arg(long, value_name = "DAY")]
     pub(in crate::commands) to: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::commands) struct TokenUsage {
+    #[command(flatten)]
+    pub(in crate::commands) which: Which,
+    #[command(flatten)]
+    pub(in crate::commands) days: Days,
     #[command(flatten)]
     pub(in crate::commands) form: Form,
 }
@@ -76,12 +83,8 @@ pub(in crate::commands) struct TokenUsage {
 pub(in crate::commands) struct TokenEvents {
     #[command(flatten)]
     pub(in crate::commands) which: Which,
-    /// First day, UTC: a date, or how long ago [default: 30 days before the last day]
-    #[arg(long, value_name = "DAY")]
-    pub(in crate::commands) from: Option<String>,
-    /// Last day, UTC: a date, or how long ago [default: today]
-    #[arg(long, value_name = "DAY")]
-    pub(in crate::commands) to: Option<String>,
+    #[command(flatten)]
+    pub(in crate::commands) days: Days,
     /// Number of events to show
     #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000), help_heading = OUTPUT)]
     pub(in crate::commands) limit: u32,

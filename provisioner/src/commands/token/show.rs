@@ -1,10 +1,11 @@
 //! `provision token show`, `usage` and `events`.
 
 use jiff::{Timestamp, ToSpan, civil::Date};
+use latchkey::service::EVENTS_KEPT;
 use latchkey::token::{Token, TokenState};
 use serde_json::json;
 
-use super::super::arguments::{TokenEvents, TokenShow, TokenUsage};
+use super::super::arguments::{Days, TokenEvents, TokenShow, TokenUsage};
 use super::super::exit::{Code, Fault};
 use super::super::when;
 use super::{as_json, expires, labelled, role_list, which};
@@ -83,8 +84,10 @@ fn record(client: &Client, token: &Token) -> Vec<Vec<String>> {
 }
 
 /// The days that are asked about; by default the last 30.
-fn span(from: Option<&String>, to: Option<&String>, now: Timestamp) -> Result<(Date, Date), Fault> {
+fn span(days: &Days, now: Timestamp) -> Result<(Date, Date), Fault> {
+    let Days { from, to } = days;
     let day = |text: &String| when::day(text, now);
+    let (from, to) = (from.as_ref(), to.as_ref());
     let to = to.map(day).transpose()?.unwrap_or_else(|| when::date(now));
     let from = from.map(day).transpose()?.or_else(|| to.checked_sub(30.days()).ok()).unwrap_or(to);
     if from > to {
@@ -95,7 +98,7 @@ fn span(from: Option<&String>, to: Option<&String>, now: Timestamp) -> Result<(D
 
 /// Shows how often a token was used, by day.
 pub(super) async fn usage(printer: Printer, client: &Client, arguments: &TokenUsage) -> Result<Code, Fault> {
-    let (from, to) = span(arguments.from.as_ref(), arguments.to.as_ref(), client.now())?;
+    let (from, to) = span(&arguments.days, client.now())?;
     let token = which::any(client, &arguments.which).await?;
     let days = client.usage(&token, from, to).await?;
     let uses: u64 = days.iter().map(|day| day.uses).sum();
@@ -116,13 +119,10 @@ pub(super) async fn usage(printer: Printer, client: &Client, arguments: &TokenUs
     Ok(Code::Done)
 }
 
-/// The longest time that events are shown of: they are kept no longer.
-const KEPT: i32 = 400;
-
 /// Shows the audit events of a token, month by month, newest first.
 pub(super) async fn events(printer: Printer, client: &Client, arguments: &TokenEvents) -> Result<Code, Fault> {
-    let (from, to) = span(arguments.from.as_ref(), arguments.to.as_ref(), client.now())?;
-    let kept = when::date(client.now()).checked_sub(KEPT.days()).unwrap_or(from);
+    let (from, to) = span(&arguments.days, client.now())?;
+    let kept = when::date(EVENTS_KEPT.before(client.now()));
     let token = which::any(client, &arguments.which).await?;
     let limit = usize::try_from(arguments.limit).unwrap_or(usize::MAX);
     // Nothing was done to it before it was there.
