@@ -75,11 +75,11 @@ const nameFault = (name) => {
 const variable = (name) => name.toUpperCase().replace(/[^A-Z0-9]+/g, "_").replace(/^([0-9])/, "_$1").replace(/(_?TOKEN)?$/, "_TOKEN");
 
 const ACTIONS = {
-  "token.create": "created", "token.delete": "deleted", "token.edit": "changed", "token.roles": "changed the roles of", "token.expire": "ended, by time,",
-  "token.prune": "removed, as its manifest no longer declares it,", "token.move": "moved", "token.agree": "agreed to move", "token.expiring": "gave notice that there soon expires",
-  "token.new_address": "used from a new address", "token.overdue": "gave notice of overdue rotation of", "token.rotation_failed": "could not rotate",
-  "version.stage": "staged a new version of", "version.announce": "announced a delivery of", "version.deliver": "delivered", "version.withdraw": "took back an announcement of",
-  "version.promote": "made a new version current of", "version.retire": "retired an older version of", "version.compromised": "revoked a leaked version of",
+  "token.create": "created", "token.delete": "deleted", "token.edit": "changed", "token.roles": "changed the roles of", "token.expire": "recorded the expiry of",
+  "token.prune": "deleted, as its manifest no longer declares it,", "token.move": "moved", "token.agree": "agreed to move", "token.expiring": "sent notice of the coming expiry of",
+  "token.new_address": "used from a new address", "token.overdue": "sent notice of the overdue rotation of", "token.rotation_failed": "could not rotate",
+  "version.stage": "staged a new version of", "version.announce": "announced a delivery of", "version.deliver": "delivered", "version.withdraw": "withdrew an announcement of",
+  "version.promote": "promoted a new version of", "version.retire": "retired an older version of", "version.compromised": "revoked a leaked version of",
   "user.create": "created the user", "user.change": "changed the user", "user.delete": "deleted the user", "role.put": "set the role", "role.delete": "deleted the role",
   "manifest.apply": "applied the manifest", "manifest.grant": "set the grant of the manifest", "manifest.publish": "published the manifest", "manifest.withdraw": "withdrew the manifest",
   "settings.change": "changed the settings", "lease.take": "started a run of", "lease.steal": "took over the run of", refused: "was refused",

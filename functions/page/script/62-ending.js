@@ -26,7 +26,7 @@ function deleting(token, roles) {
     } catch (error) { complain(wrong, error); }
   });
   const box = dialog(`Delete ${token.name}?`, [
-    h("p", {}, "At once and for good, ", plural(valid(token).length, "secret"), " stop", valid(token).length === 1 ? "s" : "", " being valid. Whatever still uses the token is answered 401 from then on."),
+    h("p", {}, "At once, for good, ", plural(valid(token).length, "secret"), " stop", valid(token).length === 1 ? "s" : "", " being valid. Whatever still uses the token is answered 401 from then on."),
     roles?.permissions.length > 0 && h("p", {}, `What can no longer be done with it: ${allowedBy(roles.permissions)}.`),
     consequences(token, "delete"), typed, wrong,
     h("div", { class: "row" }, remove, h("button", { type: "button", "data-first": true, onclick: () => box.close() }, "Keep it"))]);
@@ -37,7 +37,7 @@ function rotating(token) {
   if (placed || token.managed_by) {
     const command = `provision rotate ${token.name}`;
     const box = dialog(`Rotate ${token.name}`, [consequences(token, "rotate"),
-      h("p", {}, "Its new secret has to go to all its places before the older one ends. The command does that, from the folder of the manifest:"),
+      h("p", {}, "Its new secret has to go to all its places before the older one is retired. The command does that, from the folder of the manifest:"),
       h("pre", { class: "lines mono", tabindex: "0" }, command), h("div", { class: "row" }, copyButton(() => command, "Copy the command"), h("button", { type: "button", "data-first": true, onclick: () => box.close() }, "Close"))]);
     return;
   }
@@ -50,7 +50,7 @@ function rotating(token) {
     } catch (error) { complain(wrong, error); }
   });
   const box = dialog(`Rotate ${token.name}`, [consequences(token, "rotate"),
-    h("ol", { class: "line" }, h("li", {}, "A new secret is created and shown once. The present one stays valid."), h("li", {}, "You put the new one wherever the token is used."), h("li", {}, "You finish the rotation within 24 hours, and the older secret ends.")),
+    h("ol", { class: "line" }, h("li", {}, "A new secret is created and shown once. The present one stays valid."), h("li", {}, "You put the new one wherever the token is used."), h("li", {}, "You finish the rotation within 24 hours, and the older secret is retired.")),
     wrong, h("div", { class: "row" }, begin, h("button", { type: "button", "data-first": true, onclick: () => box.close() }, "Not now"))]);
 }
 
@@ -67,7 +67,7 @@ function finishing(token, staged) {
     } catch (error) { complain(wrong, error); }
   });
   const box = dialog(`Finish the rotation of ${token.name}`, [
-    h("p", {}, `Version ${staged.number} becomes current. ${older.length ? `${older.length === 1 ? "Version" : "Versions"} ${listed(older.map((one) => String(one.number)))} then ${older.length === 1 ? "ends" : "end"} when the overlap is over; without one, at once.` : ""}`),
+    h("p", {}, `Version ${staged.number} becomes current. ${older.length ? `${older.length === 1 ? "Version" : "Versions"} ${listed(older.map((one) => String(one.number)))} then ${older.length === 1 ? "stays" : "stay"} valid until the overlap has ended; without one, no longer.` : ""}`),
     h("p", { class: staged.used ? "fresh" : "heed" }, staged.used ? ["The new secret was already used, ", relative(staged.used.last), "."] : "The new secret was not used yet: whatever still has the older one stops working."),
     olderUse && h("p", {}, "The older one was last used ", relative(olderUse.last), olderUse.ip ? ` from ${olderUse.ip}.` : "."),
     wrong, h("div", { class: "row" }, finish, h("button", { type: "button", "data-first": true, onclick: () => box.close() }, "Not yet"))]);

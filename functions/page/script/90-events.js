@@ -49,7 +49,7 @@ VIEWS.settings = async () => {
   } }, Object.values(fields), wrong, h("div", { class: "row" }, h("button", { type: "submit", class: "first" }, "Save")));
   const receivers = Object.entries(held.receivers ?? {});
   return { title: "Settings", node: h("div", { class: "stack wide" }, heading("Settings"), form,
-    h("section", { class: "part" }, h("h2", {}, "Who is told"), h("p", { class: "second" }, held.notices ? "Changes of tokens are told to these receivers." : "Notices are off."),
+    h("section", { class: "part" }, h("h2", {}, "Receivers of notices"), h("p", { class: "second" }, held.notices ? "Notices of changes are sent to these receivers." : "Notices are off."),
       receivers.map(([name, settings]) => h("div", { class: "stack tight" }, h("h3", {}, name), h("pre", { class: "lines mono" }, settings))),
       h("p", { class: "hint" }, "They are set by command, as their addresses are credentials: ", code("provision settings set notify.ops '{ type = \"slack\", url = { env = \"SLACK_WEBHOOK_URL\" } }'"), "."))) };
 };
