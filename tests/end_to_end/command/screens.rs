@@ -9,15 +9,23 @@ use super::{START, TWO, applied};
 
 fn screen(world: &World, words: &str, columns: u16, term: &str) -> Option<String> {
     let mut command = world.command(words.split_whitespace());
-    let (_, screen) = Terminal::start_wide(command.env("TERM", term), columns)?.end_on_screen(columns);
-    // What differs from run to run may be cut too.
-    let screen =
-        regex::Regex::new("[0-9a-hjkmnp-tv-z]{5,15}…").unwrap().replace_all(&screen, |found: &regex::Captures<'_>| {
-            let is_id = found[0].contains(|character: char| character.is_ascii_digit());
-            if is_id { "<id>…".to_owned() } else { found[0].to_owned() }
-        });
+    let (_, mut screen) = Terminal::start_wide(command.env("TERM", term), columns)?.end_on_screen(columns);
+    // What differs from run to run may be cut too; an id may begin with letters only.
+    for id in ids(world) {
+        for kept in (5..id.len()).rev() {
+            screen = screen.replace(&format!("{}…", &id[..kept]), "<id>…");
+        }
+    }
     let screen = regex::Regex::new("20[0-9]{2}-[-0-9]*(?: [0-9:]*)?…").unwrap().replace_all(&screen, "<date>…");
     Some(format!("$ provision {words}  # {columns} columns, TERM={term}\n{}\n", world.redact(&screen)))
+}
+
+/// The ids of the tokens that are there.
+fn ids(world: &World) -> Vec<String> {
+    let listed = world.run("token list -u ci --format json").stdout;
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap_or_default();
+    let tokens = listed["active"].as_array().cloned().unwrap_or_default();
+    tokens.iter().map(|token| token["id"].as_str().unwrap().to_owned()).collect()
 }
 
 /// A world with names as long as people have them, and all that a table can show.
