@@ -130,7 +130,7 @@ pub struct Notice {
 pub struct Waiting {
     /// The notice.
     pub notice: Notice,
-    /// How often it was tried.
+    /// How often it was tried and somebody did not take it.
     pub tries: u32,
     /// The receivers that took it.
     pub taken: BTreeSet<String>,

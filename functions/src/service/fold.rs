@@ -43,30 +43,37 @@ pub(super) fn queued(id: &TokenId, day: Date, now: Timestamp) -> (String, String
 }
 
 impl Service {
-    /// Folds the rows of usage of days that are over, of at most `limit` rows those that wait longest in each part of the
-    /// index, and answers how many rows it folded. What another folds at the same time is folded once, and a day that cannot
-    /// be read keeps no other. It begins no further day once `stop` is set.
+    /// Folds the rows of usage of days that are over, those that wait longest in each part of the index first, and answers
+    /// how many rows it folded. It reads at most `page` rows at once, and goes on until none waits. What another folds at the
+    /// same time is folded once, and a day that cannot be read keeps no other. It begins no further day once `stop` is set.
     ///
     /// # Errors
     /// When the index cannot be read.
-    pub async fn fold_usage(&self, limit: usize, stop: &AtomicBool) -> Result<usize, TableError> {
+    pub async fn fold_usage(&self, page: usize, stop: &AtomicBool) -> Result<usize, TableError> {
         let (now, mut folded) = (self.now(), 0);
         for shard in 0..keys::USAGE_SHARDS {
             let mut range = Range::of(keys::fold_partition(shard), None);
             range.index = Some(keys::DUE);
             range.up_to = Some(keys::due_at(now));
-            range.limit = Some(i32::try_from(limit.max(1)).unwrap_or(i32::MAX));
-            let page = self.table.query(&range).await?;
-            let found = page.items.iter().filter_map(Key::of);
-            let days: BTreeSet<(String, String)> =
-                found.filter_map(|key| Some((key.pk.clone(), keys::usage_day(&key)?.to_owned()))).collect();
-            for (partition, day) in days {
-                if stop.load(Ordering::Relaxed) {
-                    return Ok(folded);
+            range.limit = Some(i32::try_from(page.max(1)).unwrap_or(i32::MAX));
+            loop {
+                let found = self.table.query(&range).await?;
+                let keys = found.items.iter().filter_map(Key::of);
+                let days: BTreeSet<(String, String)> =
+                    keys.filter_map(|key| Some((key.pk.clone(), keys::usage_day(&key)?.to_owned()))).collect();
+                for (partition, day) in days {
+                    if stop.load(Ordering::Relaxed) {
+                        return Ok(folded);
+                    }
+                    match self.fold_day(&partition, &day).await {
+                        Ok(rows) => folded += rows,
+                        Err(error) => tracing::warn!(%error, "the usage of a day is not folded"),
+                    }
                 }
-                match self.fold_day(&partition, &day).await {
-                    Ok(rows) => folded += rows,
-                    Err(error) => tracing::warn!(%error, "the usage of a day is not folded"),
+                // From where the page ended: what could not be folded is not met again in this turn.
+                match found.next {
+                    Some(next) => range.start = Some(next),
+                    None => break,
                 }
             }
         }

@@ -177,19 +177,21 @@ impl Service {
         self.update_notice(waiting, update).await
     }
 
-    /// Notes how a try went: who took it, and what comes of it. Nothing is noted where the claim, which is
-    /// [`Waiting::next`], is no longer ours.
+    /// Notes who took a notice, whether somebody was asked who did not, which makes it a try, and what comes of it. Nothing
+    /// is noted where the claim, which is [`Waiting::next`], is no longer ours.
     ///
     /// # Errors
     /// When the table cannot be written.
     pub async fn settle_notice(
         &self,
         waiting: &Waiting,
-        taken: &BTreeSet<String>,
+        (taken, has_failed): (&BTreeSet<String>, bool),
         next: &Next,
     ) -> Result<(), TableError> {
         let mut update = Update::default();
-        update.set(TRIES, AttributeValue::N(waiting.tries.saturating_add(1).to_string()));
+        if has_failed {
+            update.set(TRIES, AttributeValue::N(waiting.tries.saturating_add(1).to_string()));
+        }
         update.add_to_set(TAKEN, taken.iter().cloned());
         match next {
             Next::At(next) => update.set(keys::DUE_SK, AttributeValue::S(keys::due_at(*next))),

@@ -173,6 +173,9 @@ pub(super) fn show(printer: Printer, sent: &Sent) {
         let message = format!("the notice `{}` ({} of `{}`) was given up", lost.id, lost.kind, lost.token);
         printer.error(&message, Some(&format!("not taken for a week by {receivers}; see `provision notify test`")));
     }
+    if let Some(reason) = &sent.broke_off {
+        printer.warning(&format!("not all notices were sent: {reason}; they wait for the next run"));
+    }
     if sent.with_file > 0 {
         let (notices, waits) = (count(sent.with_file, "notice"), if sent.with_file == 1 { "waits" } else { "wait" });
         printer.talk(&format!("{notices} {waits} for the next run with the file of the manifest that they are about"));

@@ -39,7 +39,7 @@ pub use scheduled::Scheduled;
 /// How many rows of the index are read at once.
 const PAGE: usize = 1000;
 
-/// How many rows of usage each part of the index is asked for.
+/// How many rows of usage are read at once.
 const FOLDED: usize = 500;
 
 /// What a turn works with.

@@ -144,8 +144,10 @@ impl Report {
         }
     }
 
-    /// Whether everything that was due and that is the job's was seen to, and no notice was given up.
+    /// Whether everything that was due and that is the job's was seen to, no notice was given up, and nothing kept others
+    /// from being sent.
     pub fn is_good(&self) -> bool {
-        self.failed.is_empty() && self.skipped.is_empty() && self.notices.given_up.is_empty() && !self.stopped
+        let told = self.notices.given_up.is_empty() && self.notices.broke_off.is_none();
+        self.failed.is_empty() && self.skipped.is_empty() && told && !self.stopped
     }
 }

@@ -184,7 +184,8 @@ impl<'a> Page<'a> {
         let progress = std::mem::take(&mut *self.progress[at].lock());
         let Claimed { waiting, rest, .. } = &self.claimed[at];
         let (next, given_up) = after(waiting, *rest, &progress, self.post.service.now());
-        self.post.service.settle_notice(waiting, &progress.taken, &next).await?;
+        let has_failed = !progress.failed.is_empty();
+        self.post.service.settle_notice(waiting, (&progress.taken, has_failed), &next).await?;
         let mut sent = self.sent.lock();
         sent.sent += progress.taken.len();
         if given_up {

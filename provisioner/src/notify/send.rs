@@ -66,6 +66,9 @@ pub struct Sent {
     pub given_up: Vec<GivenUp>,
     /// Receivers that did not take one.
     pub down: Vec<Down>,
+    /// Why it ended before it was through, if the table did not answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub broke_off: Option<String>,
 }
 
 /// A notice that is not tried again.
@@ -95,25 +98,37 @@ pub struct Down {
 }
 
 impl Post<'_> {
-    /// Sends what waits.
+    /// Sends what waits. A turn that began and ends by an error of the table says so in [`Sent::broke_off`] beside what it
+    /// did before: what was given up is in no later turn. What was claimed is tried again when the claims are over.
     ///
     /// # Errors
-    /// When the table cannot be read or written. What was claimed is tried again when the claims are over.
+    /// When the table cannot be read, and nothing was sent.
     pub async fn turn(&self) -> Result<Sent, TableError> {
         let mut directory = Directory::read(self.service, self.allowances, self.at_hand).await?;
         let (sent, down) = (Mutex::default(), Mutex::default());
+        let ended = self.pages(&mut directory, (&down, &sent)).await;
+        let mut sent: Sent = std::mem::take(&mut *sent.lock());
+        sent.down = std::mem::take(&mut *down.lock()).into_values().collect();
+        sent.broke_off = ended.err().map(|error| error.to_string());
+        Ok(sent)
+    }
+
+    /// Sends page by page until nothing waits or there is no more time.
+    async fn pages(
+        &self,
+        directory: &mut Directory<'_>,
+        (down, sent): (&Mutex<BTreeMap<String, Down>>, &Mutex<Sent>),
+    ) -> Result<(), TableError> {
         let end = Deadline::after(TURN_WITHIN);
         while !self.is_stopped() && !end.has_passed() {
             let until = Deadline::after(SENT_WITHIN).earlier(end);
-            let claimed = self.claim(&mut directory).await?;
+            let claimed = self.claim(directory).await?;
             if claimed.is_empty() {
                 break;
             }
-            Page::new(self, claimed, until, (&down, &sent)).deliver().await?;
+            Page::new(self, claimed, until, (down, sent)).deliver().await?;
         }
-        let mut sent: Sent = std::mem::take(&mut *sent.lock());
-        sent.down = std::mem::take(&mut *down.lock()).into_values().collect();
-        Ok(sent)
+        Ok(())
     }
 
     /// Every receiver that this could send to, by its name, each with whether what it is reached with is there. Nothing is

@@ -287,3 +287,45 @@ async fn what_waited_for_a_manifests_file_is_told_by_the_job_once_the_manifest_h
     }
     assert_eq!(receiver.got("/hidden-path")[0].json()["type"], "token.created");
 }
+
+/// Runs of another manifest meet the notice, and may not ask its receiver: nobody has tried it when the job comes at last.
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_of_other_manifests_use_up_no_try_of_what_a_manifest_has_published() {
+    let (receiver, manager) = (Receiver::start().await, StrictSecretsManager::start().await);
+    let person = manager.person("eu-west-1");
+    for (name, value) in [("url", receiver.url("/hidden-path")), ("secret", SIGNING.to_owned())] {
+        let name = format!("latchkey/logins/acme/{name}");
+        person.call("CreateSecret", json!({ "Name": name, "SecretString": value })).await;
+    }
+    let notify = "[notify.ops]\ntype = \"webhook\"\non = [\"created\"]\nurl = { secret = \"latchkey/logins/acme/url\" }\n\
+        secret = { secret = \"latchkey/logins/acme/secret\" }\n";
+    let world = World::with(&format!("{START}{VAULT}{notify}"));
+    let endpoint = manager.url();
+    let environment = [
+        ("AWS_ACCESS_KEY_ID", "AKIATEST"),
+        ("AWS_SECRET_ACCESS_KEY", "login"),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ENDPOINT_URL", endpoint.as_str()),
+    ];
+    world.run("bootstrap").exits(0);
+    let leaks = "{ type = \"slack\", url = { env = \"SLACK\" }, on = [\"leaked\"] }";
+    world.run_words(["settings", "set", "notify.leaks", leaks]).exits(0);
+    receiver.answer("/hidden-path", 503);
+    world.run_in(&environment, "apply --publish").exits(0);
+    world.write("other.toml", "manifest = \"other\"\n[service]\nembedded = \"latchkey.db\"\n");
+    let before = receiver.got("/hidden-path").len();
+    for run in 1..=13 {
+        world.clock(run * HOUR);
+        world.run("apply other.toml").exits(0);
+    }
+    assert_eq!(receiver.got("/hidden-path").len(), before, "it is not theirs to ask");
+    for turn in 0..3 {
+        world.clock(9 * DAY + turn * DAY);
+        let told = world.run_in(&environment, "rotate --published --format json").json();
+        assert_eq!((&told["notices"]["given_up"], &told["notices"]["waiting"]), (&json!([]), &json!(1)), "{told}");
+    }
+    receiver.answer("/hidden-path", 200);
+    world.clock(12 * DAY);
+    let told = world.run_in(&environment, "rotate --published --format json").json();
+    assert_eq!(told["notices"]["sent"], 1, "{told}");
+}

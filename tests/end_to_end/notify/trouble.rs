@@ -1,7 +1,10 @@
 //! What goes wrong between a notice and its receiver.
 
+use std::sync::atomic::AtomicBool;
+
 use latchkey::lifetime::Seconds;
 use latchkey::notice::TRIED_FOR;
+use provisioner::notify::Post;
 use tests::receiver::verified;
 use tests::world::key;
 
@@ -54,6 +57,40 @@ async fn a_receiver_that_never_answers_well_is_told_and_given_up_after_a_week() 
     assert!((20..60).contains(&turns), "{turns}");
     assert_eq!(told.receiver.got("/gone/secret-path").len(), turns + 1);
     assert_eq!(told.receiver.got("/ops").len(), 1, "the other one has it from the first day");
+}
+
+/// The table goes away at each request of the turn that gives a notice up, and after it.
+#[tokio::test]
+async fn what_is_given_up_is_told_although_the_table_goes_away_before_the_turn_ends() {
+    let told = Told::start().await;
+    told.set("gone", &told.webhook("/gone", CREATED)).await;
+    told.receiver.answer("/gone", 410);
+    told.world.user("ana", &[]).await;
+    told.world.token("ana", "laptop").await;
+    for turn in 0..TRIED_FOR.0 / (6 * 3600) {
+        assert_eq!(told.job(turn).await.given_up, [], "a week is not over");
+        told.world.clock.advance(Seconds::hours(6));
+    }
+    told.world.clock.advance(Seconds::hours(1));
+    let (mut lost, mut broken) = (Vec::new(), 0);
+    for cut in 0..60 {
+        let service = told.world.another(100 + cut).await;
+        let stop = AtomicBool::new(false);
+        let post = Post { service: &service, at_hand: None, published: &[], allowances: &told.allowances, stop: &stop };
+        told.world.store.faults.cut_after(cut);
+        let sent = post.turn().await;
+        told.world.store.faults.mend();
+        if let Ok(sent) = sent {
+            broken += usize::from(sent.broke_off.is_some());
+            lost.extend(sent.given_up);
+        }
+        told.world.clock.advance(Seconds::hours(6));
+        if service.notices(told.world.now(), 10).await.unwrap().is_empty() {
+            break;
+        }
+    }
+    assert_eq!(lost.len(), 1, "it waits no longer, and nobody was told");
+    assert!(broken > 1, "{broken}");
 }
 
 #[tokio::test]

@@ -249,3 +249,25 @@ async fn two_that_fold_at_once_and_one_that_dies_on_the_way_lose_and_invent_no_u
     }
     assert_eq!((uses().await, rows(&world).await), (120, vec!["01#=".to_owned()]));
 }
+
+/// Days that waited while no job came, of one token and so in one part of the index.
+#[tokio::test]
+async fn one_turn_folds_all_that_waits_however_few_rows_it_reads_at_once() {
+    let world = World::new().await;
+    world.user("ana", &[]).await;
+    let made = world.token("ana", "laptop").await;
+    let valid = world.valid(made.secret.expose()).await;
+    let others = [world.another(2).await, world.another(3).await];
+    for _ in 0..5 {
+        for other in &others {
+            other.note_use(&valid, None).await.unwrap();
+            other.flush_usage().await.unwrap();
+        }
+        world.clock.advance(Seconds::days(1));
+    }
+    world.clock.advance(Seconds::days(4));
+    assert_eq!(world.service.fold_usage(3, &NEVER).await.unwrap(), 10);
+    let left = rows(&world).await;
+    assert!(left.len() == 5 && left.iter().all(|row| row.ends_with("#=")), "{left:?}");
+    assert_eq!(world.service.fold_usage(3, &NEVER).await.unwrap(), 0);
+}
