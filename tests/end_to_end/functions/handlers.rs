@@ -41,3 +41,12 @@ fn a_function_holds_the_handlers_of_its_own_routes_and_no_others() {
         assert_eq!(document.is_match(&binary), *function == Function::LIST, "{function}");
     }
 }
+
+/// Its package has a command line, of which nothing is linked.
+#[test]
+fn the_job_links_no_command_line() {
+    let symbol = Regex::new("_ZN[0-9]*clap_builder").unwrap();
+    let has = |name: &str| symbol.is_match(&std::fs::read(built(name)).unwrap());
+    assert!(has("provision"), "the symbols of a command line are named otherwise");
+    assert!(!has("rotate"));
+}
