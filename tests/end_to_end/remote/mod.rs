@@ -20,6 +20,7 @@ mod stranger;
 mod table;
 mod team;
 mod trust;
+mod two_servers;
 
 use tests::provision::{Ran, World};
 use tests::remote::Served;
