@@ -4,6 +4,7 @@ mod around;
 mod attacked;
 mod by_hand;
 mod clock;
+mod container;
 mod copy;
 mod daily;
 mod faults;
