@@ -57,6 +57,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 pub use exit::{Code, Fault as CommandFault};
+use latchkey_sinks::heroku;
 
 use crate::output::{self, Format, Printer, Volume, actions, markdown};
 use arguments::{Arguments, Command, Everywhere};
@@ -138,6 +139,11 @@ fn begin(everywhere: &Everywhere) -> Result<(), CommandFault> {
         Everywhere { verbose: true, .. } => Volume::Verbose,
         _ => Volume::Normal,
     });
+    if let Err(rule) = heroku::address() {
+        let message =
+            format!("nothing was done: `{}` is not an address that Heroku can be reached at", heroku::VARIABLE);
+        return Err(CommandFault::new(message).hint(format!("{rule}; unset it for Heroku's own address")));
+    }
     let Some(folder) = &everywhere.directory else { return Ok(()) };
     std::env::set_current_dir(folder).map_err(|error| {
         CommandFault::new(format!("cannot change to the folder `{}`: {error}", folder.display()))

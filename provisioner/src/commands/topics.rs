@@ -57,6 +57,13 @@ const VARIABLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "Heroku",
+        &[(
+            "LATCHKEY_HEROKU_URL",
+            "where Heroku's API is reached, such as a proxy; gets credentials and secrets; places stay the same",
+        )],
+    ),
+    (
         "Other vendors, where a sink's `login` names none",
         &[
             ("HEROKU_API_KEY", "Heroku's API key"),

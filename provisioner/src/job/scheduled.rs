@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use latchkey::clock::Clock as _;
 use latchkey::lambda::{Done, Failed, Handler, Invocation};
+use latchkey_sinks::heroku;
 use latchkey_sinks::reading::Allowances;
 use serde_json::{Value, json};
 
@@ -28,6 +29,7 @@ pub struct Scheduled;
 
 impl Handler for Scheduled {
     async fn invoked(&self, invocation: Invocation<'_>) -> Result<Done, Failed> {
+        heroku::address().map_err(|rule| Failed { message: format!("`{}`: {rule}", heroku::VARIABLE) })?;
         let client = Client::operator_of(invocation.service.clone(), "rotate");
         let stop = Arc::new(AtomicBool::new(false));
         let until = invocation.left.saturating_sub(RESERVE).max(invocation.left / LEAST);

@@ -98,6 +98,19 @@ pub(super) async fn is_valid(authorizer: &Started, secret: &str) -> bool {
     authorizer.invoke(&events::authorizer(secret)).await.unwrap()["isAuthorized"] == true
 }
 
+/// Nothing goes to Heroku's own address instead.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_with_an_address_for_heroku_that_is_none_fails_before_it_rotates_anything() {
+    let deployed = Deployed::new().await;
+    let first = deployed.values().await;
+    deployed.world.clock(30 * DAY + HOUR);
+    let rotate = deployed.function("rotate").with("LATCHKEY_HEROKU_URL", "http://heroku.example.com").start().await;
+    let failed = rotate.invoke(&json!({})).await.unwrap_err();
+    let said = failed["errorMessage"].as_str().unwrap();
+    assert!(said.contains("`LATCHKEY_HEROKU_URL`: plain `http` would expose secrets"), "{said}");
+    assert_eq!(deployed.values().await, first);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_schedule_rotates_what_is_due_and_retires_it_after_its_overlap() {
     let deployed = Deployed::new().await;

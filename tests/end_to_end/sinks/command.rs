@@ -90,6 +90,21 @@ push = [
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_address_for_heroku_that_is_none_ends_every_command_before_it_does_anything() {
+    let shell = Shell::new().await;
+    for (address, rule) in [
+        ("http://heroku.example.com", "plain `http` would expose secrets to the network"),
+        ("https://key@heroku.example.com", "write `https://`, a host, and a port or path where needed; no credentials"),
+    ] {
+        let ran = shell.world.run_in(&[("LATCHKEY_HEROKU_URL", address)], "apply tokens.toml").exits(1);
+        let said = "nothing was done: `LATCHKEY_HEROKU_URL` is not an address that Heroku can be reached at";
+        assert!(ran.stderr.contains(said) && ran.stderr.contains(rule), "{}", ran.stderr);
+        assert!(!ran.stderr.contains(address), "{}", ran.stderr);
+    }
+    assert_eq!((shell.vercel.requests(), shell.heroku.requests()), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_manifest_lives_on_vercel_and_heroku() {
     let shell = Shell::new().await;
     let (world, web, worker) = (&shell.world, shell.vercel.vendor(), shell.heroku.vendor());

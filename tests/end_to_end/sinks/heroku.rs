@@ -2,7 +2,9 @@
 
 use latchkey::place::Place;
 use latchkey_sinks::conformance::{Bench as _, On, Trouble};
-use latchkey_sinks::heroku::{Stage, Target};
+use latchkey_sinks::heroku::{HOST, Settings, Stage, Target};
+use latchkey_sinks::host::Queues;
+use latchkey_sinks::transport::Address;
 use latchkey_sinks::{DeclaredSink as _, PushDeclaration, Removal, Seen, Sink as _, SinkError};
 use tests::sinks::heroku::{HerokuBench, PIPELINE};
 use tests::sinks::slept;
@@ -362,11 +364,8 @@ async fn a_login_that_ends_half_way_is_read_once_more() {
 #[tokio::test]
 async fn the_fake_is_as_strict_as_heroku_and_its_contract_is_held() {
     let (bench, _) = started().await;
-    let host = latchkey_sinks::host::Host::new(
-        latchkey_sinks::transport::Address::parse(&bench.heroku.url()).unwrap(),
-        &latchkey_sinks::host::Queues::default(),
-        |_| None,
-    );
+    let host =
+        latchkey_sinks::host::Host::new(Address::parse(&bench.heroku.url()).unwrap(), &Queues::default(), |_| None);
     let ask = |ask: latchkey_sinks::host::Ask| {
         let host = host.clone();
         async move { host.ask(&ask.header("authorization", "Bearer login-0")).await.unwrap().status }
@@ -377,4 +376,25 @@ async fn the_fake_is_as_strict_as_heroku_and_its_contract_is_held() {
     assert_eq!(ask(read("/apps/acme-worker/secrets")).await, 406);
     let complaints = bench.heroku.complaints();
     assert!(complaints.iter().any(|complaint| complaint.contains("is not in the contract")), "{complaints:?}");
+}
+
+/// What was delivered through a proxy is where it would be without, and the run after it finds it there.
+#[tokio::test]
+async fn an_address_that_the_operator_names_is_asked_and_is_no_part_of_a_place() {
+    let bench = HerokuBench::start().await;
+    let settings = Settings { endpoint: None, ..bench.settings(app()) };
+    let at = |settings: &Settings, address: &str| {
+        Sink::new(settings, Address::parse(address).unwrap(), &Queues::default()).unwrap()
+    };
+    let through = at(&settings, &bench.heroku.url());
+    let recorded = place(&at(&settings, HOST), "API").await;
+    assert!(through.reaches(&recorded).await);
+    assert_eq!(place(&through, "API").await, recorded);
+    let version = Version::first();
+    write(&through, &recorded, &version, &Seen::Absent).await.unwrap();
+    assert_eq!(bench.heroku.vendor().running(APP, "API").as_deref(), Some(version.secret.expose()));
+    // What a manifest declares is another place, and goes first.
+    let declared = at(&bench.settings(app()), "http://127.0.0.1:1");
+    assert!(!declared.reaches(&recorded).await);
+    assert_eq!(held(&declared, &recorded).await.fingerprint, Some(version.marker.fingerprint));
 }

@@ -156,7 +156,8 @@ impl SinkFacts for Settings {
     }
 
     fn connect(&self, _: &str, queues: &Queues) -> Option<Arc<dyn DeclaredSink>> {
-        Some(Arc::new(Heroku::new(self, queues).ok()?))
+        // Commands and the job refuse an address that is none before they come here.
+        Some(Arc::new(Heroku::new(self, super::address().ok()?, queues).ok()?))
     }
 }
 

@@ -12,6 +12,7 @@
 //! A pipeline's config vars are copied into CI runs and review apps when those are made; there are no releases. Until no
 //! review app that exists has an older value, and no CI run is under way, the entry waits.
 
+mod address;
 mod calls;
 mod copies;
 mod facts;
@@ -27,6 +28,7 @@ use aws_smithy_async::rt::sleep::AsyncSleep;
 use latchkey::place::Place;
 use latchkey::secret::{Digest, Secret};
 
+pub use self::address::{HOST, VARIABLE, address};
 use self::calls::{Calls, Changes, Vars};
 pub(super) use self::facts::Type;
 use self::failure::{SCOPE_HINT, lacks_scope, pacing, refuses, rejects};
@@ -45,8 +47,6 @@ use crate::{
 
 /// Its name in a manifest.
 pub const KIND: &str = "heroku";
-/// Heroku's own address.
-pub const HOST: &str = "https://api.heroku.com";
 /// All config vars of an app together, in bytes.
 const SIZE_MAX: usize = 32 * 1024;
 /// What a secret adds at the most, beside its name.
@@ -72,12 +72,12 @@ struct Wanted<'a> {
 }
 
 impl Heroku {
-    /// What a manifest declares. Contacts nothing.
+    /// What a manifest declares, reached at `address` where it declares no other. Contacts nothing.
     ///
     /// # Errors
     /// When the endpoint is no address.
-    pub fn new(settings: &Settings, queues: &Queues) -> Result<Self, AddressError> {
-        let address = Address::parse(settings.endpoint.as_deref().unwrap_or(HOST))?;
+    pub fn new(settings: &Settings, address: Address, queues: &Queues) -> Result<Self, AddressError> {
+        let address = settings.endpoint.as_deref().map_or(Ok(address), Address::parse)?;
         let api = Api {
             host: Host::new(address, queues, pacing),
             keeper: Keeper::new(settings.login.clone()),

@@ -59,7 +59,8 @@ impl HerokuBench {
         std::fs::write(self.file(), login).expect("a file of one's own can be written");
     }
 
-    fn settings(&self, target: Target) -> Settings {
+    /// What a manifest declares for it.
+    pub fn settings(&self, target: Target) -> Settings {
         Settings { target, login: Login::File { file: self.file() }, endpoint: Some(self.heroku.url()) }
     }
 
@@ -67,7 +68,7 @@ impl HerokuBench {
     pub fn sink_for(&self, target: Target) -> sink::Heroku {
         let config = self.settings(target);
         let address = Address::parse(&self.heroku.url()).expect("loopback is an address");
-        let made = sink::Heroku::new(&config, &Queues::default()).expect("loopback is an address");
+        let made = sink::Heroku::new(&config, address.clone(), &Queues::default()).expect("loopback is an address");
         made.with_transport(Arc::new(Http::new(address)), Nap, elapsed)
     }
 }
