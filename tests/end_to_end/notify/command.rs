@@ -316,7 +316,7 @@ async fn runs_of_other_manifests_use_up_no_try_of_what_a_manifest_has_published(
     let before = receiver.got("/hidden-path").len();
     for run in 1..=13 {
         world.clock(run * HOUR);
-        world.run("apply other.toml").exits(0);
+        world.run("rotate other.toml").exits(0);
     }
     assert_eq!(receiver.got("/hidden-path").len(), before, "it is not theirs to ask");
     for turn in 0..3 {
