@@ -59,6 +59,30 @@ fn a_tracked_file_is_a_problem_and_an_unignored_one_a_note() {
     assert!(tracked.stdout.contains("problem  sink `dev`"), "{}", tracked.stdout);
 }
 
+#[test]
+fn many_findings_of_one_kind_are_one_line_that_counts_them_unless_each_is_asked_for() {
+    let more: String = (0..60)
+        .map(|number| {
+            format!("[tokens.key{number}]\nuser = \"ci\"\npush = [{{ sink = \"dev\", name = \"K{number}\" }}]\n")
+        })
+        .collect();
+    let world = World::with(&format!("{START}{more}"));
+    world.edit("[users.ci]", "[users.ci]\nmax_tokens = 100");
+    let found = world.run("doctor").exits(0).stdout;
+    let lines: Vec<&str> = found.lines().filter(|line| line.contains("not created yet")).collect();
+    assert_eq!(lines, ["note     60 tokens: not created yet: `ci/key0`, `ci/key1`, `ci/key2` and 57 more"], "{found}");
+    assert!(found.contains("60 tokens have vague names: `key0`, `key1`, `key2` and 57 more"), "{found}");
+    assert!(found.contains("run `provision apply`; pass `--verbose` to see each"), "{found}");
+    assert!(found.lines().count() < 20, "{found}");
+    let each = world.run("doctor --verbose").exits(0).stdout;
+    for said in ["not created yet", "is vague"] {
+        assert_eq!(each.matches(said).count(), 60, "{each}");
+    }
+    // Programs get each.
+    let checks = world.run("doctor --format json").exits(0).json()["checks"].as_array().unwrap().clone();
+    assert_eq!(checks.iter().filter(|check| check["message"] == "not created yet").count(), 60);
+}
+
 const LOGIN: [(&str, &str); 3] =
     [("AWS_ACCESS_KEY_ID", "AKIATEST"), ("AWS_SECRET_ACCESS_KEY", "login"), ("AWS_MAX_ATTEMPTS", "1")];
 

@@ -1,6 +1,7 @@
 //! `provision doctor`: checks everything that a run depends on, and writes nothing.
 
 mod checks;
+mod folding;
 mod policy;
 mod receivers;
 mod sinks;
@@ -12,6 +13,7 @@ use serde_json::json;
 
 use super::arguments::Doctor;
 use super::exit::{Code, Fault};
+use super::many;
 use super::open::{self, IfMissing};
 use crate::manifest::{self, LoadError};
 use crate::output::{Format, Mark, Printer, actions, markdown};
@@ -29,7 +31,7 @@ enum State {
     Problem,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Diagnosis {
     state: State,
     /// What was checked.
@@ -85,13 +87,15 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Doc
         let rights = policy::rights(&manifest, &sinks, &address).await;
         return policy::print(printer, &rights);
     }
-    let findings = findings(service, arguments).await;
-    show(printer, &findings)?;
+    let is_folded = printer.format == Format::Text && !printer.lists_all();
+    let findings = findings(service, arguments, is_folded).await;
+    show(printer, &findings, is_folded)?;
     let bad = findings.iter().any(|finding| finding.state == State::Problem);
     Ok(if bad { Code::Error } else { Code::Done })
 }
 
-async fn findings(service: Option<&str>, arguments: &Doctor) -> Vec<Diagnosis> {
+/// All that is found; with `is_folded` many warnings of one kind about the manifest are one.
+async fn findings(service: Option<&str>, arguments: &Doctor, is_folded: bool) -> Vec<Diagnosis> {
     let mut findings = Vec::new();
     let allow = &arguments.allow;
     let file = open::manifest_file(arguments.file.as_deref());
@@ -109,7 +113,9 @@ async fn findings(service: Option<&str>, arguments: &Doctor) -> Vec<Diagnosis> {
     };
     let manifest = match loaded {
         Ok((manifest, warnings)) => {
-            add(&mut findings, &warnings, &manifest.text);
+            let (each, many) = if is_folded { many::folded(&warnings, &manifest) } else { (warnings, Vec::new()) };
+            add(&mut findings, &each, &manifest.text);
+            findings.extend(many.iter().map(|(words, fix)| Diagnosis::note(&*shown, words, Some(fix))));
             let leaving = if allow.allow_outside { Vec::new() } else { manifest::leaving(&manifest) };
             add(&mut findings, &leaving, &manifest.text);
             if !leaving.is_empty() {
@@ -159,7 +165,7 @@ async fn findings(service: Option<&str>, arguments: &Doctor) -> Vec<Diagnosis> {
     findings
 }
 
-fn show(printer: Printer, findings: &[Diagnosis]) -> Result<(), Fault> {
+fn show(printer: Printer, findings: &[Diagnosis], is_folded: bool) -> Result<(), Fault> {
     let in_state = |state: State| findings.iter().filter(|finding| finding.state == state).count();
     let (problems, notes) = (in_state(State::Problem), in_state(State::Note));
     let sum = match (problems, notes) {
@@ -192,7 +198,8 @@ fn show(printer: Printer, findings: &[Diagnosis]) -> Result<(), Fault> {
         }
         Format::Markdown => printer.block(&page)?,
         Format::Text => {
-            for finding in findings {
+            let shown = if is_folded { folding::folded(findings) } else { findings.to_vec() };
+            for finding in &shown {
                 let Diagnosis { state, what, words, .. } = finding;
                 let blanks = " ".repeat(9 - state.word().len());
                 printer.judged(state.mark(), state.word(), &format!("{blanks}{what}: {words}"))?;
