@@ -55,6 +55,12 @@ impl Served {
         self.child.id()
     }
 
+    /// Ends it without a word, as a power cut or the kernel does.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("one's own child can be killed");
+        self.child.wait().expect("one's own child can be waited for");
+    }
+
     /// Ends it as a system does, and answers its exit code.
     pub fn end(&mut self) -> Option<i32> {
         let id = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);

@@ -4,6 +4,7 @@ mod around;
 mod attacked;
 mod by_hand;
 mod clock;
+mod container;
 mod copy;
 mod daily;
 mod faults;
@@ -20,6 +21,7 @@ mod stranger;
 mod table;
 mod team;
 mod trust;
+mod two_servers;
 
 use tests::provision::{Ran, World};
 use tests::remote::Served;

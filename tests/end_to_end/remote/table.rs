@@ -4,7 +4,7 @@
 use latchkey::table::Table;
 use tests::engine::{Engine, Store};
 use tests::provision::{Ran, World, secrets_in};
-use tests::remote::{DynamoDb, environment};
+use tests::remote::{DynamoDb, Served, environment};
 
 use super::{bootstrap, manifest};
 
@@ -39,6 +39,13 @@ impl Elsewhere {
     pub(super) fn run(&self, words: &str) -> Ran {
         let pairs: Vec<(&str, &str)> = self.environment.iter().map(|(name, value)| (&**name, &**value)).collect();
         self.world.run_in(&pairs, words)
+    }
+
+    /// A server on it.
+    pub(super) fn serve(&self, words: &str) -> Served {
+        let mut command = self.world.command(format!("serve {words}").split_whitespace());
+        command.envs(self.environment.iter().cloned());
+        Served::run(command)
     }
 
     /// Whether a secret is valid there.

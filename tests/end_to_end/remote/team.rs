@@ -36,7 +36,7 @@ impl Team {
 }
 
 /// What curl got: the status, and the body.
-fn curl(words: &[&str], secret: Option<&str>) -> (u16, String) {
+pub(super) fn curl(words: &[&str], secret: Option<&str>) -> (u16, String) {
     let mut command = Command::new(find("curl").unwrap());
     command.args(["--silent", "--show-error", "--max-time", "20", "--write-out", "\n%{http_code}"]).args(words);
     // A header from stdin: secrets stand in no list of processes.
