@@ -83,6 +83,35 @@ fn many_findings_of_one_kind_are_one_line_that_counts_them_unless_each_is_asked_
     assert_eq!(checks.iter().filter(|check| check["message"] == "not created yet").count(), 60);
 }
 
+#[test]
+fn many_problems_of_one_kind_in_the_manifest_are_one_line_that_counts_them_unless_each_is_asked_for() {
+    let more: String = (0..60)
+        .map(|number| {
+            format!("[tokens.key{number}]\nuser = \"ci\"\npush = [{{ sink = \"dev\", name = \"K{number}\" }}]\n")
+        })
+        .collect();
+    let world = World::with(&format!("{START}{more}"));
+    let count = |found: &str, said: &str| found.lines().filter(|line| line.contains(said)).count();
+    // Of what the service has, and of the manifest alone.
+    let found = world.run("doctor").exits(1).stdout;
+    assert_eq!(count(&found, "`ci` may have 10 active tokens"), 1, "{found}");
+    assert!(
+        found.contains("this one would be number 11; 50 more of this kind: line ") && found.contains(" and 47 more"),
+        "{found}"
+    );
+    assert!(found.contains("`max_tokens`") && found.contains("51 problems"), "{found}");
+    let each = world.run("doctor --verbose").exits(1).stdout;
+    assert_eq!(count(&each, "`ci` may have 10 active tokens"), 51, "{each}");
+    let checks = world.run("doctor --format json").exits(1).json()["checks"].as_array().unwrap().clone();
+    let limits = checks.iter().filter(|check| check["message"].as_str().unwrap().contains("may have 10 active"));
+    assert_eq!(limits.count(), 51);
+    let text = world.read("tokens.toml");
+    world.write("tokens.toml", &text.replace("sink = \"dev\", name = \"K", "sink = \"absent\", name = \"K"));
+    let found = world.run("doctor").exits(1).stdout;
+    assert_eq!(count(&found, "absent"), 1, "{found}");
+    assert_eq!(count(&world.run("doctor --verbose").exits(1).stdout, "absent"), 60);
+}
+
 const LOGIN: [(&str, &str); 3] =
     [("AWS_ACCESS_KEY_ID", "AKIATEST"), ("AWS_SECRET_ACCESS_KEY", "login"), ("AWS_MAX_ATTEMPTS", "1")];
 

@@ -21,6 +21,9 @@ pub(super) fn folded(findings: &[Diagnosis]) -> Vec<Diagnosis> {
 }
 
 fn is_alike(one: &Diagnosis, other: &Diagnosis) -> bool {
+    if let (Some(here), Some(there)) = (one.at, other.at) {
+        return here.kind == there.kind && one.state == other.state && one.fix == other.fix;
+    }
     let (Some((sort, _)), Some((others, _))) = (subject(one), subject(other)) else { return false };
     sort == others && one.state == other.state && one.words == other.words && one.fix == other.fix
 }
@@ -31,10 +34,15 @@ fn subject(finding: &Diagnosis) -> Option<(&str, &str)> {
 }
 
 fn one(first: &Diagnosis, all: &[&Diagnosis]) -> Diagnosis {
-    let names: Vec<String> = all.iter().filter_map(|one| subject(one)).map(|(_, name)| name.to_owned()).collect();
-    let sort = subject(first).map_or("check", |(sort, _)| sort);
     let each = "pass `--verbose` to see each";
     let fix = first.fix.as_ref().map_or_else(|| each.to_owned(), |fix| format!("{fix}; {each}"));
+    let lines: Vec<String> = all[1..].iter().filter_map(|one| one.at).map(|at| format!("line {}", at.line)).collect();
+    if !lines.is_empty() {
+        let words = format!("{}; {} more of this kind: {}", first.words, lines.len(), named(&lines));
+        return Diagnosis { words, fix: Some(fix), ..first.clone() };
+    }
+    let names: Vec<String> = all.iter().filter_map(|one| subject(one)).map(|(_, name)| name.to_owned()).collect();
+    let sort = subject(first).map_or("check", |(sort, _)| sort);
     Diagnosis {
         what: count(all.len(), sort),
         words: format!("{}: {}", first.words, named(&names)),

@@ -40,19 +40,40 @@ struct Diagnosis {
     words: String,
     /// What to do about it.
     fix: Option<String>,
+    /// Where in the manifest, if it is about that.
+    at: Option<Spot>,
+}
+
+/// A fault of a manifest's line.
+#[derive(Debug, Clone, Copy)]
+struct Spot {
+    kind: &'static str,
+    line: usize,
 }
 
 impl Diagnosis {
     fn good(what: impl Into<String>, words: impl Into<String>) -> Self {
-        Self { state: State::Good, what: what.into(), words: words.into(), fix: None }
+        Self { state: State::Good, what: what.into(), words: words.into(), fix: None, at: None }
     }
 
     fn note(what: impl Into<String>, words: impl Into<String>, fix: Option<&str>) -> Self {
-        Self { state: State::Note, what: what.into(), words: words.into(), fix: fix.map(str::to_owned) }
+        Self { state: State::Note, what: what.into(), words: words.into(), fix: fix.map(str::to_owned), at: None }
     }
 
     fn problem(what: impl Into<String>, words: impl Into<String>, fix: Option<&str>) -> Self {
-        Self { state: State::Problem, what: what.into(), words: words.into(), fix: fix.map(str::to_owned) }
+        Self { state: State::Problem, what: what.into(), words: words.into(), fix: fix.map(str::to_owned), at: None }
+    }
+
+    /// A fault of the manifest, `shown` as that.
+    fn of_manifest(shown: &str, fault: &reading::Fault, text: &str) -> Self {
+        let line = snippet::position(text, fault.span.start).line;
+        let state = match fault.severity {
+            Severity::Error => State::Problem,
+            Severity::Warning => State::Note,
+        };
+        let (words, fix) = (fault.message.clone(), fault.hint.clone());
+        let at = Some(Spot { kind: fault.code, line });
+        Self { state, what: format!("{shown}, line {line}"), words, fix, at }
     }
 
     fn of_fault(what: impl Into<String>, fault: &Fault) -> Self {
@@ -102,14 +123,7 @@ async fn findings(service: Option<&str>, arguments: &Doctor, is_folded: bool) ->
     let loaded = manifest::load(&file, &allow.allowances());
     let shown = format!("manifest `{}`", file.display());
     let add = |findings: &mut Vec<Diagnosis>, faults: &[reading::Fault], text: &str| {
-        for fault in faults {
-            let at = snippet::position(text, fault.span.start);
-            let what = format!("{shown}, line {}", at.line);
-            findings.push(match fault.severity {
-                Severity::Error => Diagnosis::problem(what, fault.message.clone(), fault.hint.as_deref()),
-                Severity::Warning => Diagnosis::note(what, fault.message.clone(), fault.hint.as_deref()),
-            });
-        }
+        findings.extend(faults.iter().map(|fault| Diagnosis::of_manifest(&shown, fault, text)));
     };
     let manifest = match loaded {
         Ok((manifest, warnings)) => {
@@ -175,7 +189,7 @@ fn show(printer: Printer, findings: &[Diagnosis], is_folded: bool) -> Result<(),
         (problems, notes) => format!("{}, {}", count(problems, "problem"), count(notes, "note")),
     };
     let rows = findings.iter().map(|finding| {
-        let Diagnosis { state, what, words, fix } = finding;
+        let Diagnosis { state, what, words, fix, .. } = finding;
         let fix = fix.as_deref().map(markdown::text).unwrap_or_default();
         vec![state.word().to_owned(), markdown::text(what), markdown::text(words), fix]
     });
