@@ -156,14 +156,14 @@ async fn a_change_of_something_that_changed_meanwhile_is_refused() {
 #[tokio::test]
 async fn a_role_that_changed_meanwhile_is_not_replaced() {
     let scene = Scene::new().await;
-    let boss = scene.actor("boss", "laptop", &["admin"]).await;
+    let root = scene.actor("root", "laptop", &["root"]).await;
     let put = async |etag: &str, action: &str| {
         let headers = [("content-type", "application/json"), ("if-match", etag)];
         let body = json!({"permissions": [format!("documents:{action}")]}).to_string();
-        boss.send("PUT", "/v1/roles/guarded", &headers, body.as_bytes()).await
+        root.send("PUT", "/v1/roles/guarded", &headers, body.as_bytes()).await
     };
-    let made = boss.json("PUT", "/v1/roles/guarded", &json!({"permissions": []})).await.expect(200);
-    let shown = boss.get("/v1/roles/guarded").await.expect(200);
+    let made = root.json("PUT", "/v1/roles/guarded", &json!({"permissions": []})).await.expect(200);
+    let shown = root.get("/v1/roles/guarded").await.expect(200);
     let etag = made.response.header("etag").unwrap().to_owned();
     assert_eq!(shown.response.header("etag"), Some(etag.as_str()));
     let changed = put(&etag, "read").await.expect(200);
