@@ -29,9 +29,10 @@ request() {
 
 field() { jq --raw-output "$1" "$answer"; }
 
-# The caller, and the API's own document.
+# The caller, the API's own document, and where introspection is.
 request 200 GET /v1/me
 request 200 GET /v1/openapi.json
+request 200 GET /.well-known/oauth-authorization-server
 
 # A role and a user.
 request 200 PUT /v1/roles/documents-reader '{"permissions": ["documents:read"]}'

@@ -171,6 +171,29 @@ install_page_tools() {
   install_of_npm page "the tests of the page in a browser" "${PAGE_TOOLS[@]}"
 }
 
+# What checks tokens as its users do: clients of RFC 7662, and what the samples are made of. The interpreter of the engines has
+# what Python's part needs besides.
+CHECKERS_OF_NPM=("openid-client@6.9.0" "express@5.3.0")
+CHECKERS_OF_PYTHON=("authlib==1.9.10" "fastapi==0.165.0" "starlette==1.10.0" "opentelemetry-api==1.45.2" "uvicorn==0.54.0")
+
+install_checkers() {
+  local root folder
+  root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)" || return
+  folder="$root/target/engines/checkers-python"
+  install_of_npm checkers "the tests of checks by npm's clients" "${CHECKERS_OF_NPM[@]}" || return
+  if [[ -f "$folder/installed" && "$(<"$folder/installed")" == "${CHECKERS_OF_PYTHON[*]}" ]]; then
+    return 0
+  fi
+  echo "engines: installing ${CHECKERS_OF_PYTHON[*]}" >&2
+  rm -rf "$folder" || return
+  if ! "$root/target/engines/python/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+    --target "$folder" "${CHECKERS_OF_PYTHON[@]}" >&2; then
+    echo "engines: cannot install ${CHECKERS_OF_PYTHON[*]}: SKIPPED: the tests of checks by Python's clients" >&2
+    return 0
+  fi
+  printf '%s' "${CHECKERS_OF_PYTHON[*]}" >"$folder/installed"
+}
+
 # Ends a command that takes longer than so many seconds: a registry that stalls would hold up everything behind it.
 within() {
   local seconds="$1"
@@ -303,4 +326,5 @@ if [[ "${BASH_SOURCE[0]}" == "$0" ]]; then
   install_readers
   install_webhooks
   install_page_tools
+  install_checkers
 fi

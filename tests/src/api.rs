@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use latchkey::api::{Api, Record, Request, Response};
+use latchkey::api::{Api, Function, Record, Request, Response};
 use serde_json::Value;
 
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
@@ -78,6 +78,7 @@ impl Actor {
             headers: all,
             body: body.to_vec(),
             source: Some(self.source),
+            origin: Some("https://tokens.example.com".to_owned()),
             id: format!("request-{number}"),
         };
         let latchkey::api::Reply { response, record } = self.api.handle(request).await;
@@ -104,6 +105,6 @@ impl Actor {
 
 /// The routes of the API, without those of the page, which answer no JSON.
 pub fn routes() -> impl Iterator<Item = &'static latchkey::api::Route> {
-    let all = latchkey::api::Function::ALL.into_iter().flat_map(latchkey::api::Function::routes);
-    all.filter(|route| route.path.starts_with("/v1/"))
+    let all = Function::ALL.into_iter().filter(|function| *function != Function::DASHBOARD);
+    all.flat_map(Function::routes)
 }

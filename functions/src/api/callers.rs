@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
+use zeroize::Zeroizing;
+
 use super::http::Request;
+use super::path::decode;
 use super::problem::{Challenge, Problem};
 use super::{Api, FirstUse, Record};
 use crate::secret::{SECRET_MAX, Secret};
@@ -35,6 +38,33 @@ pub(super) fn presented(request: &Request) -> Result<&str, Problem> {
         return Err(not_valid());
     }
     Ok(secret)
+}
+
+/// The secret of who asks about another: a bearer's, or the password of HTTP Basic, as clients of RFC 7662 send it by
+/// default. Both parts of Basic are form-encoded first (RFC 6749, section 2.3.1). Its name says nothing: a secret is whose
+/// it is.
+pub(super) fn asking(request: &Request) -> Result<Zeroizing<String>, Problem> {
+    match basic(request) {
+        None => presented(request).map(|secret| Zeroizing::new(secret.to_owned())),
+        Some(encoded) => password(encoded).ok_or_else(not_valid),
+    }
+}
+
+/// A problem in the words of the scheme in which its request presented itself.
+pub(super) fn in_scheme(request: &Request, problem: Problem) -> Problem {
+    if problem.status == 401 && basic(request).is_some() { problem.challenge(Challenge::Basic) } else { problem }
+}
+
+fn basic(request: &Request) -> Option<&str> {
+    let (scheme, encoded) = request.header("authorization").ok()??.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("basic").then(|| encoded.trim())
+}
+
+fn password(encoded: &str) -> Option<Zeroizing<String>> {
+    let bytes = Zeroizing::new(aws_smithy_types::base64::decode(encoded).ok()?);
+    let (_, password) = std::str::from_utf8(&bytes).ok()?.split_once(':')?;
+    let password = Zeroizing::new(decode(&Zeroizing::new(password.replace('+', " ")))?);
+    (!password.is_empty() && password.len() <= SECRET_MAX).then_some(password)
 }
 
 /// Refuses what cannot be a secret, before anything else is read.

@@ -226,6 +226,9 @@ impl From<RoleError> for Problem {
         match error {
             RoleError::NoSuchRole(_) => Self { detail, ..Self::not_found() },
             RoleError::InUse { holders, .. } => Self::new(409, "in_use", detail).with("holders", holders),
+            RoleError::Revision { wanted, found, .. } => {
+                Self::new(412, "precondition_failed", detail).with("wanted", wanted).with("revision", found)
+            }
             RoleError::OtherManifest { manifest, .. } => other_manifest(detail, &manifest),
             RoleError::Moving { error, .. } => not_moved(detail, &error),
             RoleError::Reserved => Self::new(403, "reserved", detail),

@@ -20,6 +20,9 @@ pub struct Request {
     pub body: Vec<u8>,
     /// Where it came from, as the gateway saw it; never taken from a header.
     pub source: Option<IpAddr>,
+    /// The address below which whoever asked sees the routes, for instance `https://tokens.example.com/base`, as far as
+    /// the front knows it from what it trusts.
+    pub origin: Option<String>,
     /// The id under which the request is logged.
     pub id: String,
 }

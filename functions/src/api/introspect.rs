@@ -1,10 +1,14 @@
-//! The function `introspect`: RFC 7662. Whoever asks and what is asked about are read at once.
+//! The function `introspect`: RFC 7662, and what tells clients of it where it is (RFC 8414). Whoever asks and what is asked
+//! about are read at once.
 
 use std::net::IpAddr;
 
-use super::callers::{admit, presented};
+use serde_json::json;
+
+use super::callers::{admit, asking};
 use super::document::{ALWAYS, Document, Operation};
-use super::http::Request;
+use super::forms::ReplyForm;
+use super::http::{Request, Response};
 use super::path::decode;
 use super::problem::Problem;
 use super::reading::{read_json, shown};
@@ -15,37 +19,54 @@ use super::wire::{Introspect, Introspected};
 use super::{Api, Record};
 use crate::service::{Presented, Valid, Verdict};
 
-pub(super) const ROUTES: &[Route] = &[Route {
-    method: "POST",
-    path: "/v1/introspect",
-    operation: "introspect",
-    handler: Handler::Presented(|api, request, record| {
-        Box::pin(async move { api.introspect(request, record).await?.into_response() })
-    }),
-}];
+const INTROSPECT: &str = "/v1/introspect";
+
+pub(super) const ROUTES: &[Route] = &[
+    Route {
+        method: "POST",
+        path: INTROSPECT,
+        operation: "introspect",
+        handler: Handler::Presented(|api, request, record| {
+            Box::pin(async move { api.introspect(request, record).await?.into_response() })
+        }),
+    },
+    Route {
+        method: "GET",
+        path: METADATA,
+        operation: "authorizationServer",
+        handler: Handler::Open(|_, request, _| Box::pin(async { metadata(request) })),
+    },
+];
+
+/// Where metadata stand, RFC 8414, section 3; before the path of an issuer that has one.
+pub const METADATA: &str = "/.well-known/oauth-authorization-server";
 
 pub(super) fn describe(document: &mut Document) {
     let kinds: &[&str] = &["application/json", "application/x-www-form-urlencoded"];
-    for row in ROUTES {
-        let body = Introspect::describe(document.schemas()).map(|schema| (schema, kinds));
-        let replies = Json::<Introspected>::describe(document.schemas());
-        let problems = [ALWAYS, &[403, 415]].concat();
-        let summary = "Token introspection, RFC 7662";
-        document.insert(row, Operation { summary, parameters: vec![], body, replies, problems, secured: true });
-    }
+    let [introspect, metadata] = ROUTES else { return };
+    let body = Introspect::describe(document.schemas()).map(|schema| (schema, kinds));
+    let replies = Json::<Introspected>::describe(document.schemas());
+    let problems = [ALWAYS, &[403, 415]].concat();
+    let summary = "Token introspection, RFC 7662";
+    document.insert(introspect, Operation { summary, parameters: vec![], body, replies, problems, secured: true });
+    let body = Some(json!({ "type": "object" }));
+    let replies = vec![ReplyForm { status: 200, description: "Done", body }];
+    let summary = "Where introspection is and how to authenticate there, RFC 8414";
+    let problems = vec![404, 431];
+    document.insert(metadata, Operation { summary, parameters: vec![], body: None, replies, problems, secured: false });
 }
 
 impl Api {
     async fn introspect(&self, request: &Request, record: &mut Record) -> Result<Json<Introspected>, Problem> {
-        let secret = presented(request)?;
+        let secret = asking(request)?;
         let asked = read(request);
         // The caller is checked even if the rest cannot be read, so that nobody without a token learns what is wrong.
         let (subject, client) = match &asked {
             Ok((asked, client)) => (asked.token.as_str(), *client),
             Err(_) => ("", None),
         };
-        let asking = Presented { secret, from: request.source };
-        let found = self.service.introspect(asking, Presented { secret: subject, from: client }).await?;
+        let caller = Presented { secret: &secret, from: request.source };
+        let found = self.service.introspect(caller, Presented { secret: subject, from: client }).await?;
         let by = admit(found.caller, request, record)?;
         self.note(&by.valid, request.source).await;
         by.caller.may_introspect()?;
@@ -66,6 +87,21 @@ impl Api {
         };
         Ok(Json::new(answer))
     }
+}
+
+/// What RFC 8414 asks for of a server that grants nothing by itself: no flow, so no endpoint but the one of introspection.
+fn metadata(request: &Request) -> Result<Response, Problem> {
+    let unknown = || Problem { detail: "this server does not know its own address".to_owned(), ..Problem::not_found() };
+    let issuer = request.origin.as_deref().ok_or_else(unknown)?;
+    let body = json!({
+        "issuer": issuer,
+        "introspection_endpoint": format!("{issuer}{INTROSPECT}"),
+        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "Bearer"],
+        "grant_types_supported": [],
+        "response_types_supported": [],
+    });
+    let headers = vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
+    Ok(Response { status: 200, headers, body: body.to_string().into_bytes() })
 }
 
 fn introspected(valid: &Valid) -> Introspected {

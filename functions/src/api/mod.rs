@@ -39,13 +39,14 @@ pub use authorize::Authorized;
 pub use body::{BODY_MAX, BodyFault, IncomingBody};
 pub use functions::{Function, document};
 pub use http::{Request, Response};
+pub use introspect::METADATA;
 pub use problem::{FieldFault, Problem};
 pub use routes::Route;
 
 use std::sync::Arc;
 
 use body::{ArrivedBody, PRESENTED_BODY_MAX};
-use callers::{check_form, presented};
+use callers::{asking, check_form, in_scheme};
 use request::VerifiedRequest;
 use routes::{Found, Handler};
 
@@ -173,9 +174,13 @@ impl Api {
         let answer = match route.handler {
             Handler::Open(answer) => return answer(self, request, record).await,
             Handler::Presented(answer) => {
-                check_form(presented(request)?, record)?;
-                receive(request, body, PRESENTED_BODY_MAX).await?;
-                return answer(self, request, record).await;
+                let answered = async {
+                    check_form(&asking(request)?, record)?;
+                    receive(request, body, PRESENTED_BODY_MAX).await?;
+                    answer(self, request, record).await
+                };
+                let answered = answered.await;
+                return answered.map_err(|problem| in_scheme(request, problem));
             }
             Handler::Verified(answer) => answer,
         };

@@ -20,6 +20,8 @@ pub(super) enum Challenge {
     Missing,
     /// A token came that is not valid.
     Invalid,
+    /// The same by HTTP Basic.
+    Basic,
     /// The request cannot be read.
     Request,
     /// The token lacks a permission.
@@ -156,6 +158,7 @@ impl Challenge {
             Self::Missing => realm.to_owned(),
             Self::Invalid => format!("{realm}, error=\"invalid_token\", error_description=\"the token is not valid\""),
             Self::Request => format!("{realm}, error=\"invalid_request\""),
+            Self::Basic => "Basic realm=\"latchkey\", charset=\"UTF-8\"".to_owned(),
             Self::Scope(scope) => format!("{realm}, error=\"insufficient_scope\", scope=\"{scope}\""),
         }
     }

@@ -15,7 +15,7 @@ use crate::name::{ManifestName, RoleName, UserName};
 use crate::place::PlaceId;
 use crate::role::Permissions;
 use crate::secret::TokenId;
-use crate::service::{Edit, Forget, UserChange};
+use crate::service::{Edit, Forget, Role, UserChange};
 use crate::token::{Token, TokenKey};
 
 routes! {
@@ -41,7 +41,7 @@ routes! {
     }
     putRole: PUT "/v1/roles/{role}" => Api::put_role {
         summary: "Creates a role, or changes its permissions",
-        problems: [403, 404, 409],
+        problems: [403, 404, 409, 412],
     }
     deleteRole: DELETE "/v1/roles/{role}" => Api::delete_role {
         summary: "Deletes a role that no user has",
@@ -114,10 +114,13 @@ impl Api {
     async fn show_role(&self, asked: &RoutedRequest<'_, RoleName>) -> Result<Json<RoleRecord>, Problem> {
         asked.caller().may_read_roles()?;
         let role = self.service.role(&asked.path()?).await?.ok_or_else(Problem::not_found)?;
-        Ok(Json::new(role.into()))
+        Ok(shown(role))
     }
 
-    async fn put_role(&self, asked: &RoutedRequest<'_, RoleName, (), PutRole>) -> Result<Json<RoleRecord>, Problem> {
+    async fn put_role(
+        &self,
+        asked: &RoutedRequest<'_, RoleName, IfMatch, PutRole>,
+    ) -> Result<Json<RoleRecord>, Problem> {
         let name = asked.path()?;
         let body = asked.body()?;
         let mut fields = Fields::default();
@@ -127,8 +130,9 @@ impl Api {
         let moving = Moving { release: body.manifest == Some(None), ..moving };
         fields.done()?;
         let declared = (manifest.as_ref(), &moving);
-        let role = self.service.declare_role(asked.caller(), &name, &permissions, declared).await?;
-        Ok(Json::new(role.into()))
+        let revision = asked.given.revision()?;
+        let role = self.service.declare_role(asked.caller(), &name, revision, &permissions, declared).await?;
+        Ok(shown(role))
     }
 
     async fn delete_role(&self, asked: &RoutedRequest<'_, RoleName>) -> Result<NoContent, Problem> {
@@ -168,6 +172,11 @@ impl Api {
         self.service.delete_user(asked.caller(), &asked.path()?).await?;
         Ok(NoContent)
     }
+}
+
+fn shown(role: Role) -> Json<RoleRecord> {
+    let revision = role.revision;
+    Json::new(RoleRecord::from(role)).etag(revision)
 }
 
 /// What a request says of a move; what is taken has to get a manifest.

@@ -32,6 +32,9 @@ impl From<serde_json::Error> for EventError {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Event {
+    /// The route that the gateway took the request by, for instance `GET /v1/me`.
+    #[serde(default)]
+    route_key: String,
     raw_path: String,
     #[serde(default)]
     raw_query_string: String,
@@ -51,6 +54,7 @@ struct Context {
     request_id: String,
     #[serde(default)]
     stage: String,
+    domain_name: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -71,9 +75,11 @@ pub(super) fn request(event: &str) -> Result<Request, EventError> {
         None => Vec::new(),
     };
     let context = event.request_context;
+    let (base, path) = split(&event.raw_path, &event.route_key, &context.stage);
     Ok(Request {
         method: context.http.method,
-        path: without_stage(event.raw_path, &context.stage),
+        origin: context.domain_name.map(|domain| format!("https://{domain}{base}")),
+        path: path.to_owned(),
         query: event.raw_query_string,
         headers: event.headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect(),
         body,
@@ -83,13 +89,37 @@ pub(super) fn request(event: &str) -> Result<Request, EventError> {
     })
 }
 
-/// The path below the stage: only the stage `$default` is not part of it.
-fn without_stage(path: String, stage: &str) -> String {
+/// A path as what stands before it, and what it is below that: the stage, unless it is `$default`, and the key by which a
+/// domain of one's own is mapped to it. The gateway knows the route below both, and says which it took; so what is below is
+/// as long as that route is, and nobody has to be told the key.
+fn split<'a>(path: &'a str, route_key: &str, stage: &str) -> (&'a str, &'a str) {
+    let route = route_key.split_once(' ').map(|(_, route)| route).filter(|route| !route.contains("+}"));
+    if let Some(route) = route {
+        return split_by_route(path, route).unwrap_or(("", path));
+    }
     let below = path.strip_prefix('/').and_then(|path| path.strip_prefix(stage)).filter(|rest| rest.starts_with('/'));
     match below {
-        Some(below) if !stage.is_empty() => below.to_owned(),
-        _ => path,
+        Some(below) if !stage.is_empty() => path.split_at(path.len() - below.len()),
+        _ => ("", path),
     }
+}
+
+fn split_by_route<'a>(path: &'a str, route: &str) -> Option<(&'a str, &'a str)> {
+    let words = || route.split('/').skip(1).filter(|word| !word.is_empty());
+    if words().next().is_none() {
+        // The root: below it is nothing, or the `/` that browsers need to find what is beside it.
+        return Some(path.split_at(path.strip_suffix('/').unwrap_or(path).len()));
+    }
+    let (mut begin, mut rest) = (path.len(), path);
+    for word in words().collect::<Vec<_>>().into_iter().rev() {
+        let (before, held) = rest.rsplit_once('/')?;
+        let fits = if word.starts_with('{') { !held.is_empty() } else { held == word };
+        if !fits {
+            return None;
+        }
+        (begin, rest) = (before.len(), before);
+    }
+    Some(path.split_at(begin))
 }
 
 /// What the gateway is answered.
@@ -182,12 +212,41 @@ mod tests {
 
     #[test]
     fn the_stage_is_not_part_of_the_path_but_only_as_a_whole_part() {
-        let path = |path: &str, stage: &str| without_stage(path.to_owned(), stage);
+        let path = |path, stage: &str| split(path, "$default", stage).1;
         assert_eq!(path("/prod/v1/me", "prod"), "/v1/me");
         assert_eq!(path("/production/v1/me", "prod"), "/production/v1/me");
         assert_eq!(path("/v1/me", "$default"), "/v1/me");
         assert_eq!(path("/v1/me", ""), "/v1/me");
         assert_eq!(path("//v1/me", ""), "//v1/me");
+    }
+
+    #[test]
+    fn what_a_mapping_of_a_domain_puts_before_a_route_is_not_part_of_the_path() {
+        for (path, route, base, below) in [
+            ("/tokens/v1/me", "GET /v1/me", "/tokens", "/v1/me"),
+            ("/a/b/v1/users/ada/tokens", "GET /v1/users/{user}/tokens", "/a/b", "/v1/users/ada/tokens"),
+            ("/v1/me", "GET /v1/me", "", "/v1/me"),
+            ("/prod/v1/me", "GET /v1/me", "/prod", "/v1/me"),
+            ("/v1/v1/me", "GET /v1/me", "/v1", "/v1/me"),
+            ("/tokens/", "GET /", "/tokens", "/"),
+            ("/tokens", "GET /", "/tokens", ""),
+            ("/", "GET /", "", "/"),
+            // What does not end as the route does is nobody's, and is left as it is.
+            ("/tokens/v1/me/", "GET /v1/me", "", "/tokens/v1/me/"),
+            ("/tokens/v1/you", "GET /v1/me", "", "/tokens/v1/you"),
+            ("/tokensv1/me", "GET /v1/me", "", "/tokensv1/me"),
+            ("/x/v1/users//tokens", "GET /v1/users/{user}/tokens", "", "/x/v1/users//tokens"),
+            ("me", "GET /v1/me", "", "me"),
+            ("/prod/v1/me", "ANY /{proxy+}", "/prod", "/v1/me"),
+        ] {
+            assert_eq!(split(path, route, "prod"), (base, below), "{path} by {route}");
+        }
+        let mut event = event();
+        event["rawPath"] = json!("/tokens/v1/introspect");
+        event["requestContext"]["domainName"] = json!("api.example.com");
+        let request = request(&event.to_string()).unwrap();
+        assert_eq!(request.origin.as_deref(), Some("https://api.example.com/tokens"));
+        assert_eq!(request.path, "/v1/introspect");
     }
 
     #[test]

@@ -27,6 +27,11 @@ pub async fn page() -> ExitCode {
 fn reply(event: &str) -> Result<GatewayReply, Diagnostic> {
     let request = events::request(event)
         .map_err(|error| Diagnostic { error_type: "Event".to_owned(), error_message: error.to_string() })?;
+    if let (Some(origin), true) = (&request.origin, request.path.is_empty()) {
+        // Whatever the page names stands beside it.
+        let headers = vec![("location", format!("{origin}/"))];
+        return Ok(Response { status: 308, headers, body: Vec::new() }.into());
+    }
     let found: Option<Response> = page::answer(&request).filter(|_| request.method == "GET");
     Ok(found.unwrap_or_else(|| Problem::not_found().response(&request.id)).into())
 }

@@ -55,6 +55,16 @@ pub enum RoleError {
         /// How many users.
         holders: u32,
     },
+    /// It has changed since it was looked at.
+    #[error("the role `{role}` is at revision {found}, not {wanted}")]
+    Revision {
+        /// Which.
+        role: RoleName,
+        /// The revision that was asked for.
+        wanted: u64,
+        /// The revision that it is at.
+        found: u64,
+    },
     /// Another manifest declared it first.
     #[error("the role `{role}` belongs to the manifest `{manifest}`")]
     OtherManifest {
@@ -119,10 +129,10 @@ impl Service {
         permissions: &Permissions,
         manifest: Option<&ManifestName>,
     ) -> Result<Role, RoleError> {
-        self.declare_role(caller, name, permissions, (manifest, &Moving::default())).await
+        self.declare_role(caller, name, None, permissions, (manifest, &Moving::default())).await
     }
 
-    /// The same for a role that may move from one manifest to another.
+    /// The same for a role that may move from one manifest to another; `revision` is the one that it must have.
     ///
     /// # Errors
     /// See [`RoleError`].
@@ -130,6 +140,7 @@ impl Service {
         &self,
         caller: &Caller,
         name: &RoleName,
+        revision: Option<u64>,
         permissions: &Permissions,
         (manifest, moving): (Option<&ManifestName>, &Moving),
     ) -> Result<Role, RoleError> {
@@ -149,6 +160,12 @@ impl Service {
         }
         for race in 0..RACE_RETRIES {
             let old = self.role(name).await?;
+            if let Some(wanted) = revision {
+                let found = old.as_ref().ok_or_else(|| RoleError::NoSuchRole(name.clone()))?.revision;
+                if found != wanted {
+                    return Err(RoleError::Revision { role: name.clone(), wanted, found });
+                }
+            }
             let counted = self.admit_role(caller, old.as_ref(), (name, permissions), (manifest, moving)).await?;
             let new = changed_role(old.as_ref(), name, permissions, (manifest, moving))?;
             if old.as_ref() == Some(&new) {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::exit::{Code, Fault};
+use super::exit::Fault;
 use crate::output::{Format, Printer};
 use crate::plan::{Change, Plan};
 use latchkey_sinks::plural::count;
@@ -12,15 +12,19 @@ pub(super) fn can(printer: Printer) -> bool {
     printer.format == Format::Text && printer.is_answered() && printer.watched()
 }
 
-/// Asks about what the plan deletes; whether it deletes anything, and somebody agreed to it.
-pub(super) fn agree(printer: Printer, plan: &Plan, stop: &AtomicBool) -> Result<bool, Fault> {
-    let Some(what) = deleted(plan) else { return Ok(false) };
-    if printer.ask_until(&format!("Delete {what}? Type `yes` to confirm: "), stop)? == "yes" {
-        return Ok(true);
-    }
-    Err(Fault::new("not confirmed: nothing was changed")
-        .hint("run it without `--prune` to change everything else, or with `--yes` to delete without a question")
-        .code(Code::Guard))
+/// What came of a question.
+pub(super) enum Answer {
+    /// Nothing is deleted, so there was none.
+    Unasked,
+    Yes,
+    No,
+}
+
+/// Asks about what the plan deletes.
+pub(super) fn agree(printer: Printer, plan: &Plan, stop: &AtomicBool) -> Result<Answer, Fault> {
+    let Some(what) = deleted(plan) else { return Ok(Answer::Unasked) };
+    let answer = printer.ask_until(&format!("Delete {what}? Type `yes` to confirm: "), stop)?;
+    Ok(if answer == "yes" { Answer::Yes } else { Answer::No })
 }
 
 /// What a plan deletes, in words.

@@ -56,6 +56,9 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, wanted: &Events
     if older {
         printer.talk(&format!("there are older events since {}: pass `--limit` for more", when::date(query.since)));
     }
+    if wanted.user.is_none() && left_out.is_none() {
+        printer.talk("events of deleted users are not among these: pass `--user NAME` for those of one");
+    }
     if let Some(left_out) = left_out {
         printer.warning_with(&left_out, "pass `--user NAME` for the events of one user");
     }

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::accounts::server_in_use;
 use super::arguments::Logout;
+use super::consent::{asked, declined};
 use super::exit::{Code, Fault};
 use super::server;
 use crate::accounts::{self, Entry, Known, Server, StoreError, TOKEN};
@@ -29,7 +30,9 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Log
     }
     // What could not be removed is not revoked either, and nobody is asked about it.
     known.kept.check(&entry.server).await.map_err(|error| not_opened(error, &entry, &known))?;
-    confirm(printer, &entry, logins.accounts.len(), arguments.yes)?;
+    if !confirm(printer, &entry, logins.accounts.len(), arguments.yes)? {
+        return declined(printer);
+    }
     let revoke = arguments.revoke || !arguments.yes && wants_it_revoked(printer, &known)?;
     let end = if revoke { revoke_it(&entry, &known).await? } else { End::None };
     let (was_there, next) = remove(&entry, &known).await.map_err(|error| not_removed(error, end, &known))?;
@@ -87,7 +90,9 @@ fn not_removed(error: StoreError, end: End, known: &Known) -> Fault {
 
 /// Drops a login from the list; its token is left where it is.
 fn forget(printer: Printer, entry: &Entry, known: &Known, accounts: usize, yes: bool) -> Result<Code, Fault> {
-    confirm(printer, entry, accounts, yes)?;
+    if !confirm(printer, entry, accounts, yes)? {
+        return declined(printer);
+    }
     let next = accounts::change(|index| index.remove(&entry.server, &entry.account)).map_err(server::no_store)?;
     let Entry { server, account } = entry;
     if printer.format == Format::Json {
@@ -125,23 +130,11 @@ pub(super) fn no_account<'a>(server: &Server, account: &UserName, known: impl It
         .hint(format!("its accounts: {}", known.join(", ")))
 }
 
-fn confirm(printer: Printer, entry: &Entry, accounts: usize, yes: bool) -> Result<(), Fault> {
-    if yes {
-        return Ok(());
-    }
+fn confirm(printer: Printer, entry: &Entry, accounts: usize, yes: bool) -> Result<bool, Fault> {
     let Entry { server, account } = entry;
-    if !printer.is_answered() {
-        return Err(Fault::new(format!(
-            "the token for `{server}` was not removed: there is no terminal to confirm on"
-        ))
-        .hint("pass `--yes` to confirm")
-        .code(Code::Guard));
-    }
     let whose = if accounts > 1 { format!(" of {account}") } else { String::new() };
-    if printer.confirm(&format!("Are you sure you want to remove the token{whose} for {server}? [y/N] "))? {
-        return Ok(());
-    }
-    Err(Fault::new("nothing was removed").code(Code::Guard))
+    let question = format!("Are you sure you want to remove the token{whose} for {server}?");
+    asked(printer, yes, &question, &format!("the token for `{server}` was not removed"))
 }
 
 fn wants_it_revoked(printer: Printer, known: &Known) -> Result<bool, Fault> {

@@ -9,7 +9,7 @@ use latchkey_sinks::reading::Fault as ManifestFault;
 use latchkey_sinks::reading::masking::shown;
 
 /// So many of one kind are still shown one by one, at their lines.
-const EACH: usize = 3;
+pub(super) const EACH: usize = 3;
 
 /// The warnings that are shown at their lines, and what stands for the others, each with what to do.
 pub(super) fn folded(warnings: &[ManifestFault], manifest: &Manifest) -> (Vec<ManifestFault>, Vec<(String, String)>) {

@@ -15,6 +15,9 @@ use super::user::released;
 use crate::output::{Format, Printer};
 use crate::service::{Client, ServiceError};
 
+/// How often a difference is tried anew on what others change at the same time.
+const TRIES: u32 = 5;
+
 /// Runs one of the commands on roles.
 pub(super) async fn run(printer: Printer, service: Option<&str>, command: Role) -> Result<Code, Fault> {
     let absent = if matches!(command, Role::Set { .. }) { IfMissing::Create } else { IfMissing::Fail };
@@ -22,12 +25,11 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Role) 
     match command {
         Role::Set { name, permissions, yes, .. } => {
             let old = client.role(&name).await?;
-            put(printer, &client, (&name, old), permissions.into_iter().collect(), yes).await
+            put(printer, &client, (&name, old), &Wish::All(permissions.into_iter().collect()), yes).await
         }
         Role::Add { name, permissions, .. } => {
             let old = existing(&client, &name).await?;
-            let wanted = old.permissions.iter().cloned().chain(permissions).collect();
-            put(printer, &client, (&name, Some(old)), wanted, false).await
+            put(printer, &client, (&name, Some(old)), &Wish::More(permissions), false).await
         }
         Role::Remove { name, permissions, yes, .. } => {
             let old = existing(&client, &name).await?;
@@ -36,14 +38,55 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, command: Role) 
             {
                 return Err(not_there(&name, &old, missing));
             }
-            let wanted = old.permissions.iter().filter(|held| !permissions.contains(held)).cloned().collect();
-            put(printer, &client, (&name, Some(old)), wanted, yes).await
+            put(printer, &client, (&name, Some(old)), &Wish::Fewer(permissions), yes).await
         }
         Role::List { .. } => list(printer, &client).await,
         Role::Show { name, .. } => show(printer, &client, &name).await,
         Role::Release { name, .. } => release(printer, &client, &name).await,
         Role::Delete { name, yes, .. } => delete(printer, &client, &name, yes).await,
     }
+}
+
+/// What a role is to allow.
+enum Wish {
+    All(Permissions),
+    More(Vec<Permission>),
+    Fewer(Vec<Permission>),
+    /// What it allows, and no manifest's.
+    Released,
+}
+
+impl Wish {
+    fn of(&self, held: &Permissions) -> Permissions {
+        match self {
+            Self::All(wanted) => wanted.clone(),
+            Self::More(more) => held.iter().chain(more).cloned().collect(),
+            Self::Fewer(fewer) => held.iter().filter(|held| !fewer.contains(held)).cloned().collect(),
+            Self::Released => held.clone(),
+        }
+    }
+}
+
+/// Changes a role that is still what was read. What somebody else changed meanwhile stays: a difference is applied to it,
+/// and what would replace it is refused. The role before and after.
+async fn change(client: &Client, mut old: RoleRecord, wish: &Wish) -> Result<(RoleRecord, RoleRecord), Fault> {
+    let moving = Moving { release: matches!(wish, Wish::Released), ..Moving::default() };
+    for _ in 0..TRIES {
+        match client.change_role(&old, &wish.of(&old.permissions), &moving).await {
+            Ok(new) => return Ok((old, new)),
+            Err(ServiceError::Gone(_)) => {
+                let now = existing(client, &old.name).await?;
+                // Users come and go without a change of what it allows.
+                if matches!(wish, Wish::All(_)) && now.permissions != old.permissions {
+                    break;
+                }
+                old = now;
+            }
+            Err(error) => return Err(fault(&old.name, error)),
+        }
+    }
+    Err(Fault::new(format!("somebody else changed the role `{}` in the meantime, so nothing was changed", old.name))
+        .hint(format!("see `provision role show {}`, and try again", old.name)))
 }
 
 /// The role, which has to be there: a slip in a name creates none.
@@ -74,12 +117,13 @@ async fn put(
     printer: Printer,
     client: &Client,
     (name, old): (&RoleName, Option<RoleRecord>),
-    permissions: Permissions,
+    wish: &Wish,
     yes: bool,
 ) -> Result<Code, Fault> {
     let mut reached: Option<Reach> = None;
     let mut changed = Vec::new();
     if let Some(old) = &old {
+        let permissions = wish.of(&old.permissions);
         changed = differences(&old.permissions, &permissions);
         if !permissions.contain(&old.permissions) {
             let reach = reach::of_role(client, name, old.holders).await?;
@@ -94,8 +138,14 @@ async fn put(
             reached = Some(reach);
         }
     }
-    let put = client.put_role(name, &permissions, (None, &Moving::default())).await;
-    let role = put.map_err(|error| fault(name, error))?;
+    let role = if let Some(old) = old {
+        let (old, new) = change(client, old, wish).await?;
+        changed = differences(&old.permissions, &new.permissions);
+        new
+    } else {
+        let put = client.put_role(name, &wish.of(&Permissions::default()), (None, &Moving::default())).await;
+        put.map_err(|error| fault(name, error))?
+    };
     if let Some(manifest) = &role.managed_by {
         printer.warning(&format!("`{manifest}` declares this role: its next apply reverts the change"));
     }
@@ -161,9 +211,7 @@ async fn show(printer: Printer, client: &Client, name: &RoleName) -> Result<Code
 
 async fn release(printer: Printer, client: &Client, name: &RoleName) -> Result<Code, Fault> {
     let known = existing(client, name).await?;
-    let moving = Moving { release: true, ..Moving::default() };
-    let put = client.put_role(name, &known.permissions, (None, &moving)).await;
-    let role = put.map_err(|error| fault(name, error))?;
+    let (known, role) = change(client, known, &Wish::Released).await?;
     if printer.format == Format::Json {
         printer.json(&as_json(&role))?;
     } else {

@@ -9,14 +9,16 @@ use std::sync::atomic::AtomicBool;
 use latchkey::name::ManifestName;
 use latchkey::token::TokenKey;
 
+use super::agree::{self, Answer};
 use super::arguments::RunFlags;
+use super::consent::declined;
 use super::exit::{Code, Fault};
 use super::interrupt::stop_on_interrupt;
 use super::leases::Leases;
 use super::open::IfMissing;
 use super::plan::{tell_forgotten, warn};
 use super::saved::{self, Saved};
-use super::{agree, choose, clock, forget, open, promise, publish, settings};
+use super::{choose, clock, forget, open, promise, publish, settings};
 use crate::apply::{Outcome, Run, apply as carry_out};
 use crate::manifest::{Manifest, ServiceAddress};
 use crate::observe::observe;
@@ -71,6 +73,8 @@ pub(super) struct At<'a> {
 /// How a run that has its leases went.
 enum Leased {
     Done(Box<Done>),
+    /// A person said no to it. Nothing was done.
+    Declined,
     /// It takes tokens from these manifests, each named with one of the tokens, whose leases it does not have yet.
     /// Nothing was done.
     Needs(BTreeMap<ManifestName, TokenKey>),
@@ -128,6 +132,7 @@ pub(super) async fn run_until(
         leases.free().await;
         match ended? {
             Leased::Done(done) => return done.end(printer, (at.client, manifest), wish.notify, stop.flag()).await,
+            Leased::Declined => return Ok(Ended { code: declined(printer)?, failed: BTreeSet::new() }),
             // All are given back first, as those of earlier names come first.
             Leased::Needs(more) => sources.extend(more),
         }
@@ -200,10 +205,16 @@ async fn leased(
         }
         if agreed.as_ref() != Some(&plan.id()) {
             show(printer, manifest, &plan, &labels).map_err(partly)?;
-            if pass == 1 && wish.asks && agree::agree(printer, &plan, stop)? {
-                // Whoever was asked may have taken an hour: what was seen before it is not what is there.
-                agreed = Some(plan.id());
-                continue;
+            if pass == 1 && wish.asks {
+                match agree::agree(printer, &plan, stop)? {
+                    Answer::Unasked => {}
+                    Answer::No => return Ok(Leased::Declined),
+                    Answer::Yes => {
+                        // Whoever was asked may have taken an hour: what was seen before it is not what is there.
+                        agreed = Some(plan.id());
+                        continue;
+                    }
+                }
             }
         }
         if pass == 1 && (plan.has_changes() || how.revision.is_some()) {

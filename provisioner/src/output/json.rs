@@ -5,10 +5,11 @@ use latchkey::place::PlaceId;
 use serde_json::{Value, json};
 
 use crate::apply::Outcome;
-use crate::plan::{Change, Labels, Plan, Remark, TokenPlan, Tone, plan_notes, remarks};
+use crate::plan::{Change, Labels, Plan, Remark, TokenPlan, Tone, plan_notes, remarks, replaced};
 
 /// A plan. `changes` are in the order in which they are carried out; `problems` have a `message` and mostly
-/// a `help`; `notes` are sentences. A plan by the records alone has no id, and never says that there are no changes.
+/// a `help`; `notes` are sentences. A place in `push` whose value is somebody else's has `replaces`: whose it is, and
+/// whether it can be brought back. A plan by the records alone has no id, and never says that there are no changes.
 pub fn plan(plan: &Plan, labels: &Labels) -> Value {
     let roles: Vec<Value> = plan
         .roles
@@ -65,8 +66,15 @@ fn token(token: &TokenPlan, labels: &Labels) -> Value {
         let label = found.into_iter().find(|place| place.id() == *id).map(|place| labels.of(place));
         json!({ "id": id, "place": label.map(|label| label.trim_matches('`').to_owned()) })
     };
-    let all: Vec<Value> = token.places.iter().map(|declared| place(&declared.id())).collect();
-    let changes: Vec<Value> = token.changes.iter().map(|one| change(one, &all, &place)).collect();
+    let push = |id: &PlaceId| {
+        let mut value = place(id);
+        if let Some(lost) = replaced(token, id) {
+            value["replaces"] = json!(lost);
+        }
+        value
+    };
+    let all: Vec<Value> = token.places.iter().map(|declared| push(&declared.id())).collect();
+    let changes: Vec<Value> = token.changes.iter().map(|one| change(one, &all, (&place, &push))).collect();
     let said = remarks(token, labels);
     let of = |wanted: Tone| said.iter().filter(move |remark| remark.tone == wanted);
     let problems: Vec<Value> =
@@ -83,7 +91,10 @@ fn token(token: &TokenPlan, labels: &Labels) -> Value {
     })
 }
 
-fn change(change: &Change, all: &[Value], place: &dyn Fn(&PlaceId) -> Value) -> Value {
+/// A place as JSON.
+type Shown<'a> = &'a dyn Fn(&PlaceId) -> Value;
+
+fn change(change: &Change, all: &[Value], (place, push): (Shown<'_>, Shown<'_>)) -> Value {
     match change {
         Change::Create => json!({ "action": "create", "push": all }),
         Change::Rename { from } => json!({ "action": "rename", "from": from }),
@@ -100,14 +111,14 @@ fn change(change: &Change, all: &[Value], place: &dyn Fn(&PlaceId) -> Value) -> 
             json!({ "action": "rotate", "reason": reason.code(), "push": all })
         }
         Change::Resume { number, to, .. } => {
-            json!({ "action": "resume", "version": number, "push": to.iter().map(place).collect::<Vec<_>>() })
+            json!({ "action": "resume", "version": number, "push": to.iter().map(push).collect::<Vec<_>>() })
         }
         Change::Mend { number, from, to, found } => json!({
             "action": "mend",
             "version": number,
             "found": found.words(),
             "from": place(from),
-            "push": [place(to)],
+            "push": [push(to)],
         }),
         Change::Retire { number } => json!({ "action": "retire", "version": number }),
         Change::Remove { place: id } => json!({ "action": "remove_entry", "place": place(id) }),

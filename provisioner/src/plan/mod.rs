@@ -275,7 +275,8 @@ impl Plan {
 }
 
 pub use text::{
-    Concern, Labels, Line, Remark, Tone, concerns, folded, kept_as, lines, named, plan_notes, remarks, summary,
+    Concern, Labels, Line, Remark, Tone, concerns, folded, kept_as, lines, named, plan_notes, remarks, replaced,
+    summary,
 };
 
 /// `at` to the minute, for people. What was set as the end of a day is shown on that day.

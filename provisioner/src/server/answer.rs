@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Bytes, Incoming};
-use hyper::header::{CONNECTION, HeaderName, HeaderValue};
+use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
+use hyper::http::uri::Authority;
 use hyper::{Request, Response, StatusCode};
 use jiff::Timestamp;
 use latchkey::api::{BodyFault, IncomingBody, Problem, Record, Reply};
@@ -36,7 +37,8 @@ pub(super) async fn answer(
     let (source, id) = (server.front.proxies.client(from.ip(), &parts.headers), request_id());
     let Reply { response, record } = match before(server, (from.ip(), source), ending, &parts, &id).await {
         Before::Path(path) => {
-            let request = asked(&parts, path, source, &id);
+            let origin = origin(server, from.ip(), &parts);
+            let request = asked(&parts, path, (source, origin), &id);
             server.api.handle_incoming(request, &mut body).await
         }
         Before::Reply(reply) => reply,
@@ -105,7 +107,21 @@ fn route(name: &str) -> Record {
     Record { route: Some(name.to_owned()), ..Record::default() }
 }
 
-fn asked(parts: &Parts, path: &str, source: Option<IpAddr>, id: &str) -> latchkey::api::Request {
+/// Where whoever asked sees this server.
+fn origin(server: &Server, peer: IpAddr, parts: &Parts) -> Option<String> {
+    let named = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+    let named = named.or_else(|| parts.uri.authority().map(Authority::as_str));
+    let encrypted = server.front.certificate.is_some();
+    let (scheme, host) = server.front.proxies.origin(peer, &parts.headers, (encrypted, named))?;
+    Some(format!("{scheme}://{host}{}", server.front.base.as_str()))
+}
+
+fn asked(
+    parts: &Parts,
+    path: &str,
+    (source, origin): (Option<IpAddr>, Option<String>),
+    id: &str,
+) -> latchkey::api::Request {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     latchkey::api::Request {
         method: parts.method.as_str().to_owned(),
@@ -114,6 +130,7 @@ fn asked(parts: &Parts, path: &str, source: Option<IpAddr>, id: &str) -> latchke
         headers: parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
         body: Vec::new(),
         source,
+        origin,
         id: id.to_owned(),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use latchkey::api::METADATA;
+
 /// A base path: nothing, or segments with a `/` before each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct BasePath(String);
@@ -27,6 +29,10 @@ pub(super) enum Inside<'a> {
 impl BasePath {
     /// What a path is from inside.
     pub(super) fn inside<'a>(&self, path: &'a str) -> Inside<'a> {
+        // Metadata of an issuer with a path stand before that path (RFC 8414, section 3.1).
+        if !self.0.is_empty() && path.strip_prefix(METADATA) == Some(self.0.as_str()) {
+            return Inside::Path(METADATA);
+        }
         match path.strip_prefix(self.0.as_str()) {
             Some("") if !self.0.is_empty() => Inside::Base,
             Some(rest) if rest.starts_with('/') => Inside::Path(rest),
@@ -68,6 +74,8 @@ mod tests {
         for other in ["/", "/v1/me", "/a/tokensv1", "/a", ""] {
             assert_eq!(base.inside(other), Inside::Nothing, "{other}");
         }
+        assert_eq!(base.inside("/.well-known/oauth-authorization-server/a/tokens"), Inside::Path(METADATA));
+        assert_eq!(base.inside("/.well-known/oauth-authorization-server"), Inside::Nothing);
         let none = BasePath::default();
         assert_eq!((none.inside("/v1/me"), none.inside("/")), (Inside::Path("/v1/me"), Inside::Path("/")));
         assert_eq!("/".parse(), Ok(none));

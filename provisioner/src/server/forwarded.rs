@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use hyper::HeaderMap;
+use hyper::http::uri::Authority;
 use ipnet::IpNet;
 
 /// Which header a proxy writes. Only one is read: the other comes from whoever asks.
@@ -47,9 +48,11 @@ impl Proxies {
             Header::XForwardedFor => {
                 lines?.iter().flat_map(|line| line.split(',')).map(|hop| address(hop.trim())).collect()
             }
-            Header::Forwarded => {
-                lines?.iter().flat_map(|line| split(line, ',')).map(|hop| node(hop).and_then(address)).collect()
-            }
+            Header::Forwarded => lines?
+                .iter()
+                .flat_map(|line| split(line, ','))
+                .map(|hop| parameter(hop, "for").and_then(address))
+                .collect(),
         };
         let mut first = None;
         for hop in hops.into_iter().rev() {
@@ -61,6 +64,40 @@ impl Proxies {
         }
         // Every hop is a proxy of ours: the first of them asks for itself.
         Some(first.unwrap_or(peer))
+    }
+}
+
+impl Proxies {
+    /// The scheme and the host that whoever asked has in its address. A proxy's word counts where its address for `for`
+    /// does; of a list its last entry, which the nearest proxy wrote. Proxies that say nothing have a certificate: this
+    /// server speaks plain HTTP with nobody else.
+    pub(super) fn origin(
+        &self,
+        peer: IpAddr,
+        headers: &HeaderMap,
+        (encrypted, host): (bool, Option<&str>),
+    ) -> Option<(&'static str, String)> {
+        let by_proxy = self.contain(peer);
+        let last = |name: &str, separator: char| -> Option<&str> {
+            let line = headers.get_all(name).iter().next_back()?.to_str().ok()?;
+            split(line, separator).last().map(str::trim)
+        };
+        let (scheme, forwarded) = match self.header {
+            _ if !by_proxy => (None, None),
+            Header::XForwardedFor => (last("x-forwarded-proto", ','), last("x-forwarded-host", ',')),
+            Header::Forwarded => {
+                let hop = last("forwarded", ',').unwrap_or_default();
+                (parameter(hop, "proto"), parameter(hop, "host"))
+            }
+        };
+        let scheme = match scheme {
+            Some(named) if named.eq_ignore_ascii_case("http") => "http",
+            Some(_) => "https",
+            None if encrypted || by_proxy => "https",
+            None => "http",
+        };
+        let host: Authority = forwarded.or(host)?.parse().ok()?;
+        (!host.as_str().contains('@')).then(|| (scheme, host.as_str().to_ascii_lowercase()))
     }
 }
 
@@ -80,12 +117,12 @@ fn split(line: &str, separator: char) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The `for` of one hop.
-fn node(hop: &str) -> Option<&str> {
+/// A parameter of one hop.
+fn parameter<'a>(hop: &'a str, wanted: &str) -> Option<&'a str> {
     let mut found = None;
     for pair in split(hop, ';') {
         let Some((name, value)) = pair.split_once('=') else { continue };
-        if name.trim().eq_ignore_ascii_case("for") {
+        if name.trim().eq_ignore_ascii_case(wanted) {
             // Twice in one hop is not a form that means anything.
             if found.is_some() {
                 return None;
@@ -138,6 +175,36 @@ mod tests {
             headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
         proxies(header).client(peer.parse().unwrap(), &headers).map(|address| address.to_string())
+    }
+
+    #[test]
+    fn the_address_that_people_see_is_the_proxys_word_and_nobody_elses() {
+        let ask = |header, peer: &str, lines: &[(&'static str, &str)], encrypted| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines {
+                headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+            }
+            let told = proxies(header).origin(peer.parse().unwrap(), &headers, (encrypted, Some("inner:8787")));
+            told.map(|(scheme, host)| format!("{scheme}://{host}"))
+        };
+        let x = [("x-forwarded-proto", "http, https"), ("x-forwarded-host", "evil.example, Tokens.example.com")];
+        let forwarded =
+            [("forwarded", "host=evil.example, for=192.0.2.7;host=\"tokens.example.com:8443\";proto=https")];
+        let (plain, listed) = (Header::XForwardedFor, Header::Forwarded);
+        for (header, peer, lines, encrypted, wanted) in [
+            (plain, "10.0.0.1", &x[..], false, Some("https://tokens.example.com")),
+            (plain, "10.0.0.1", &x[..1], false, Some("https://inner:8787")),
+            (plain, "10.0.0.1", &[], false, Some("https://inner:8787")),
+            (plain, "127.0.0.1", &x[..], false, Some("http://inner:8787")),
+            (plain, "127.0.0.1", &x[..], true, Some("https://inner:8787")),
+            (plain, "10.0.0.1", &forwarded[..], false, Some("https://inner:8787")),
+            (listed, "10.0.0.1", &forwarded[..], false, Some("https://tokens.example.com:8443")),
+            (listed, "10.0.0.1", &x[..], false, Some("https://inner:8787")),
+            (plain, "10.0.0.1", &[("x-forwarded-host", "a@b")], false, None),
+            (plain, "10.0.0.1", &[("x-forwarded-host", "a/b")], false, None),
+        ] {
+            assert_eq!(ask(header, peer, lines, encrypted).as_deref(), wanted, "{peer} {lines:?}");
+        }
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl Protocol for Direct {
         permissions: &Permissions,
         declared: (Option<&ManifestName>, &Moving),
     ) -> Result<Role, ServiceError> {
-        Ok(self.service.declare_role(&self.caller, name, permissions, declared).await?)
+        Ok(self.service.declare_role(&self.caller, name, None, permissions, declared).await?)
     }
 
     async fn put_user(&self, name: &UserName, change: &UserChange) -> Result<User, ServiceError> {

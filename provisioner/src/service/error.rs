@@ -154,6 +154,16 @@ impl From<SettingsError> for ServiceError {
     }
 }
 
+impl From<RoleError> for ServiceError {
+    fn from(error: RoleError) -> Self {
+        match error {
+            RoleError::Table(error) => error.into(),
+            RoleError::Revision { .. } => Self::Gone(error.to_string()),
+            error => told(error.to_string(), error.into()),
+        }
+    }
+}
+
 /// An error that contains a failure of the table, or else a refusal.
 macro_rules! refusals {
     ($($error:ident),*) => {
@@ -168,4 +178,4 @@ macro_rules! refusals {
     };
 }
 
-refusals!(CreateError, RoleError, UserError, GrantError, NoteError, PublishError, LeaseError);
+refusals!(CreateError, UserError, GrantError, NoteError, PublishError, LeaseError);

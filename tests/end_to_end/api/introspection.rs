@@ -122,3 +122,73 @@ async fn uses_are_counted_once_and_not_when_told_so() {
     let usage = root.get(&format!("/v1/users/ada/tokens/laptop/usage?id={id}")).await.expect(200);
     assert_eq!(usage.body["uses"], 3);
 }
+
+/// RFC 7617, with what RFC 6749, section 2.3.1, does to both parts first.
+fn basic(name: &str, password: &str) -> String {
+    let text = format!("{name}:{password}");
+    format!("Basic {}", aws_smithy_types::base64::encode(text))
+}
+
+#[tokio::test]
+async fn who_asks_by_http_basic_is_whose_the_password_is() {
+    let scene = Scene::new().await;
+    let gateway = scene.secret("gateway", "main", &["introspector"]).await;
+    let (ada, anybody) = (scene.secret("ada", "laptop", &["reader"]).await, tests::api::Actor::anonymous(&scene.api));
+    let form = format!("token={ada}");
+    let send = async |authorization: &str, target: &str| {
+        let headers = [("authorization", authorization), ("content-type", "application/x-www-form-urlencoded")];
+        anybody.send("POST", target, &headers, form.as_bytes()).await
+    };
+    let encoded = gateway.replace('_', "%5F");
+    for good in [
+        basic("my-app", &gateway),
+        basic("", &gateway),
+        basic("a%3Ab+c", &encoded),
+        basic("gateway", &gateway).replace("Basic", "basic"),
+    ] {
+        let told = send(&good, "/v1/introspect").await.expect(200);
+        assert_eq!(told.body["sub"], "ada", "{good}");
+    }
+    let wrong = "Basic realm=\"latchkey\", charset=\"UTF-8\"";
+    for bad in [
+        basic("my-app", &ada[..ada.len() - 1]),
+        basic(&gateway, ""),
+        basic("my-app", &"x".repeat(5000)),
+        basic("my-app", "%zz"),
+        format!("Basic {}", aws_smithy_types::base64::encode(&gateway)),
+        format!("Basic {gateway}"),
+        "Basic ".to_owned(),
+        format!("{},Bearer {gateway}", basic("my-app", &gateway)),
+    ] {
+        let refused = send(&bad, "/v1/introspect").await.expect(401);
+        assert_eq!(
+            (refused.code(), refused.response.header("www-authenticate")),
+            ("invalid_token", Some(wrong)),
+            "{bad}"
+        );
+        assert!(!format!("{:?}{}", refused.record, refused.body).contains(&gateway[10..]));
+    }
+    // Who may not ask may not in this way either, and nothing else takes it.
+    let _ = send(&basic("ada", &ada), "/v1/introspect").await.expect(403);
+    let refused =
+        anybody.send("GET", "/v1/me", &[("authorization", &basic("my-app", &gateway))], b"").await.expect(401);
+    assert_eq!(refused.response.header("www-authenticate"), Some("Bearer realm=\"latchkey\""));
+    // Two ways at once are none.
+    let both = [("authorization", basic("my-app", &gateway)), ("authorization", format!("Bearer {gateway}"))];
+    let both: Vec<(&str, &str)> = both.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let _ = anybody.send("POST", "/v1/introspect", &both, form.as_bytes()).await.expect(400);
+}
+
+#[tokio::test]
+async fn the_servers_metadata_name_introspection_and_promise_nothing_else() {
+    let scene = Scene::new().await;
+    let told =
+        tests::api::Actor::anonymous(&scene.api).get("/.well-known/oauth-authorization-server").await.expect(200);
+    let wanted = json!({
+        "issuer": "https://tokens.example.com",
+        "introspection_endpoint": "https://tokens.example.com/v1/introspect",
+        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "Bearer"],
+        "grant_types_supported": [], "response_types_supported": [],
+    });
+    assert_eq!(told.body, wanted);
+}

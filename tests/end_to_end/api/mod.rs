@@ -2,6 +2,7 @@
 
 mod anybody;
 mod boxes;
+mod checking;
 mod clients;
 mod faults;
 mod fuzz;

@@ -154,6 +154,27 @@ async fn a_change_of_something_that_changed_meanwhile_is_refused() {
 }
 
 #[tokio::test]
+async fn a_role_that_changed_meanwhile_is_not_replaced() {
+    let scene = Scene::new().await;
+    let root = scene.actor("root", "laptop", &["root"]).await;
+    let put = async |etag: &str, action: &str| {
+        let headers = [("content-type", "application/json"), ("if-match", etag)];
+        let body = json!({"permissions": [format!("documents:{action}")]}).to_string();
+        root.send("PUT", "/v1/roles/guarded", &headers, body.as_bytes()).await
+    };
+    let made = root.json("PUT", "/v1/roles/guarded", &json!({"permissions": []})).await.expect(200);
+    let shown = root.get("/v1/roles/guarded").await.expect(200);
+    let etag = made.response.header("etag").unwrap().to_owned();
+    assert_eq!(shown.response.header("etag"), Some(etag.as_str()));
+    let changed = put(&etag, "read").await.expect(200);
+    let refused = put(&etag, "write").await;
+    assert_eq!((refused.status(), refused.code()), (412, "precondition_failed"));
+    assert_eq!(put("nonsense", "write").await.status(), 412);
+    let _ = put(changed.response.header("etag").unwrap(), "list").await.expect(200);
+    let _ = put("*", "write").await.expect(200);
+}
+
+#[tokio::test]
 async fn the_token_in_hand_can_be_shown_and_ended() {
     let scene = Scene::new().await;
     for (user, role) in [("ada", "writer"), ("robot", "reader")] {

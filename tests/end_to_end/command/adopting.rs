@@ -32,6 +32,26 @@ fn a_named_token_is_adopted_and_no_other_and_the_plan_says_what_cannot_be_brough
 }
 
 #[test]
+fn a_program_reads_which_values_are_replaced_and_whether_they_can_be_brought_back() {
+    let world = moving_in();
+    let plan = world.run("plan --adopt build-api --format json").exits(1).json();
+    let create = &plan["tokens"][0]["changes"][0];
+    assert_eq!(create["push"][0]["replaces"], "a value that Latchkey did not write, which cannot be brought back");
+    assert!(!plan.to_string().contains("of-somebody"), "{plan}");
+    world.write(".env", "DEPLOY_TOKEN=of-somebody-else\nTHIRD=of-somebody\n");
+    let plan = world.run("plan --adopt build-api --format json").exits(1).json();
+    assert!(plan["tokens"][0]["changes"][0]["push"][0].get("replaces").is_none(), "nothing is there: {plan}");
+    world.run("apply --adopt-all").exits(0);
+    let plan = world.run("rotate build-api --dry-run --format json").exits(0).json();
+    assert!(!plan.to_string().contains("replaces"), "its own value is no loss: {plan}");
+    world.edit(r#"name = "BUILD_TOKEN" }"#, r#"name = "BUILD_TOKEN" }, { sink = "dev", name = "THIRD" }"#);
+    let plan = world.run("plan --adopt build-api --format json").exits(0).json();
+    let changes = plan["tokens"][0]["changes"].as_array().unwrap();
+    let mend = changes.iter().find(|change| change["action"] == "mend").unwrap();
+    assert_eq!(mend["push"][0]["replaces"], "a value that Latchkey did not write, which cannot be brought back");
+}
+
+#[test]
 fn all_are_adopted_at_once_and_a_later_run_needs_no_flag() {
     let world = moving_in();
     world.run("apply --adopt-all").exits(0);

@@ -59,6 +59,60 @@ fn a_tracked_file_is_a_problem_and_an_unignored_one_a_note() {
     assert!(tracked.stdout.contains("problem  sink `dev`"), "{}", tracked.stdout);
 }
 
+#[test]
+fn many_findings_of_one_kind_are_one_line_that_counts_them_unless_each_is_asked_for() {
+    let more: String = (0..60)
+        .map(|number| {
+            format!("[tokens.key{number}]\nuser = \"ci\"\npush = [{{ sink = \"dev\", name = \"K{number}\" }}]\n")
+        })
+        .collect();
+    let world = World::with(&format!("{START}{more}"));
+    world.edit("[users.ci]", "[users.ci]\nmax_tokens = 100");
+    let found = world.run("doctor").exits(0).stdout;
+    let lines: Vec<&str> = found.lines().filter(|line| line.contains("not created yet")).collect();
+    assert_eq!(lines, ["note     60 tokens: not created yet: `ci/key0`, `ci/key1`, `ci/key2` and 57 more"], "{found}");
+    assert!(found.contains("60 tokens have vague names: `key0`, `key1`, `key2` and 57 more"), "{found}");
+    assert!(found.contains("run `provision apply`; pass `--verbose` to see each"), "{found}");
+    assert!(found.lines().count() < 20, "{found}");
+    let each = world.run("doctor --verbose").exits(0).stdout;
+    for said in ["not created yet", "is vague"] {
+        assert_eq!(each.matches(said).count(), 60, "{each}");
+    }
+    // Programs get each.
+    let checks = world.run("doctor --format json").exits(0).json()["checks"].as_array().unwrap().clone();
+    assert_eq!(checks.iter().filter(|check| check["message"] == "not created yet").count(), 60);
+}
+
+#[test]
+fn many_problems_of_one_kind_in_the_manifest_are_one_line_that_counts_them_unless_each_is_asked_for() {
+    let more: String = (0..60)
+        .map(|number| {
+            format!("[tokens.key{number}]\nuser = \"ci\"\npush = [{{ sink = \"dev\", name = \"K{number}\" }}]\n")
+        })
+        .collect();
+    let world = World::with(&format!("{START}{more}"));
+    let count = |found: &str, said: &str| found.lines().filter(|line| line.contains(said)).count();
+    // Of what the service has, and of the manifest alone.
+    let found = world.run("doctor").exits(1).stdout;
+    assert_eq!(count(&found, "`ci` may have 10 active tokens"), 1, "{found}");
+    assert!(
+        found.contains("this one would be number 11; 49 more of this kind: line ") && found.contains(" and 46 more"),
+        "{found}"
+    );
+    assert!(found.contains("`max_tokens`") && found.contains("50 problems"), "{found}");
+    let each = world.run("doctor --verbose").exits(1).stdout;
+    assert_eq!(count(&each, "`ci` may have 10 active tokens"), 50, "{each}");
+    let checks = world.run("doctor --format json").exits(1).json()["checks"].as_array().unwrap().clone();
+    let limits = checks.iter().filter(|check| check["message"].as_str().unwrap().contains("may have 10 active"));
+    assert_eq!(limits.count(), 50);
+    let text = world.read("tokens.toml");
+    world.write("tokens.toml", &text.replace("sink = \"dev\", name = \"K", "sink = \"absent\", name = \"K"));
+    let found = world.run("doctor").exits(1).stdout;
+    // Two fixes are told for it, so there are two lines.
+    assert_eq!(count(&found, "there is no sink `absent`"), 2, "{found}");
+    assert_eq!(count(&world.run("doctor --verbose").exits(1).stdout, "there is no sink `absent`"), 60);
+}
+
 const LOGIN: [(&str, &str); 3] =
     [("AWS_ACCESS_KEY_ID", "AKIATEST"), ("AWS_SECRET_ACCESS_KEY", "login"), ("AWS_MAX_ATTEMPTS", "1")];
 

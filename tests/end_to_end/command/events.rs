@@ -37,6 +37,12 @@ fn events_are_listed_newest_first_and_by_user_token_type_and_manifest() {
         !of_manifest.iter().any(|action| action.starts_with("user.") || action == "token.delete"),
         "{of_manifest:?}"
     );
+    let note = "events of deleted users are not among these: pass `--user NAME` for those of one";
+    assert!(world.run("events").exits(0).stderr.contains(note));
+    world.run("user set eve").exits(0);
+    world.run("user delete eve --yes").exits(0);
+    let of_one = world.run("events --user eve").exits(0);
+    assert!(of_one.stdout.contains("user.delete") && !of_one.stderr.contains(note), "{}", of_one.stdout);
     let all = actions("events --limit 1000");
     assert!(all.contains(&"user.create".to_owned()) && all.contains(&"role.put".to_owned()), "{all:?}");
 }

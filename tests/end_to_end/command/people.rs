@@ -179,3 +179,32 @@ fn a_no_changes_nothing_and_is_no_error() {
     assert_eq!(terminal.end().0, Some(0));
     assert!(world.run("role show reader").exits(0).stdout.contains("nothing"));
 }
+
+#[test]
+fn what_another_admin_changes_in_a_role_meanwhile_is_not_lost() {
+    let held = |world: &World| world.run("role show reader --format json").exits(0).json()["permissions"].clone();
+    let world = world();
+    world.run("role set reader -p documents:read -p images:read").exits(0);
+    let command = world.command(["role", "remove", "reader", "documents:read"]);
+    let Some(mut terminal) = tests::terminal::Terminal::start(&command) else { return };
+    terminal.wait_for("[y/N] ");
+    world.run("role add reader audio:read").exits(0);
+    terminal.types("y");
+    let (code, screen) = terminal.end();
+    assert_eq!(code, Some(0), "{screen}");
+    assert_eq!(held(&world), serde_json::json!(["audio:read", "images:read"]), "only the difference is meant");
+    // A whole list would undo it, so it is refused; that a user has the role now changes nothing that it allows.
+    for (meanwhile, code, said) in [
+        ("role add reader video:read", 1, "somebody else changed the role `reader` in the meantime"),
+        ("user set eve --role reader", 0, "Role `reader` now allows: texts:read"),
+    ] {
+        let command = world.command(["role", "set", "reader", "-p", "texts:read"]);
+        let mut terminal = tests::terminal::Terminal::start(&command).unwrap();
+        terminal.wait_for("[y/N] ");
+        world.run(meanwhile).exits(0);
+        terminal.types("y");
+        let (ended, screen) = terminal.end();
+        assert!(ended == Some(code) && screen.contains(said), "{screen}");
+    }
+    assert_eq!(held(&world), serde_json::json!(["texts:read"]));
+}

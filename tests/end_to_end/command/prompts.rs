@@ -22,12 +22,14 @@ fn with_one_less() -> World {
 #[test]
 fn a_person_who_prunes_confirms_what_is_deleted() {
     let world = with_one_less();
-    for answer in ["", "no", "y"] {
+    // An empty line, no, what is no yes here, and the end of input.
+    for keys in ["\n", "no\n", "y\n", "\u{4}"] {
         let Some(mut terminal) = at_a_terminal(&world, "apply --prune") else { return };
         terminal.wait_for("Delete 1 token and 1 entry? Type `yes` to confirm: ");
-        terminal.types(answer);
+        terminal.presses(keys);
         let (code, screen) = terminal.end();
-        assert!(code == Some(4) && screen.contains("not confirmed: nothing was changed"), "{screen}");
+        assert!(code == Some(4) && screen.contains("Nothing was changed"), "{keys:?}: {screen}");
+        assert!(!screen.contains("error"), "a no is none: {screen}");
         assert!(world.read(".env").contains("DEPLOY_TOKEN=lk_"));
     }
     let mut terminal = at_a_terminal(&world, "apply --prune").unwrap();
@@ -86,9 +88,10 @@ fn ctrl_c_at_a_question_exits_130_and_does_nothing() {
 fn a_token_is_deleted_and_a_leak_replaced_only_after_the_answer_for_it() {
     let world = applied();
     let Some(mut terminal) = at_a_terminal(&world, "token delete deploy-api -u ci") else { return };
-    terminal.wait_for("[y/N]");
+    terminal.wait_for("Delete `ci/deploy-api`? Its secrets are revoked at once, for good [y/N] ");
     terminal.types("n");
-    assert_eq!(terminal.end().0, Some(4));
+    let (code, screen) = terminal.end();
+    assert!(code == Some(4) && screen.contains("Nothing was changed") && !screen.contains("error"), "{screen}");
     let leaked = world.entry(".env", "BUILD_TOKEN");
     for (answer, code) in [("deploy-api", 4), ("build-api", 0)] {
         let mut terminal = at_a_terminal(&world, "rotate --compromised build-api").unwrap();
@@ -98,6 +101,67 @@ fn a_token_is_deleted_and_a_leak_replaced_only_after_the_answer_for_it() {
         assert_eq!(ended, Some(code), "{screen}");
         assert_eq!(world.is_valid(&leaked), code == 4);
         assert!(tests::provision::secrets_in(&screen).is_empty(), "{screen}");
+    }
+}
+
+/// The commands that ask for a yes before they take something away, with what they ask.
+const ASKED: [(&str, &str); 7] = [
+    ("token delete by-hand -u ana", "Delete `ana/by-hand`? Its secrets are revoked at once, for good [y/N] "),
+    ("user set ana --remove-role writer", "Change `ana` at once? [y/N] "),
+    ("role set reader --permission other:read", "Change the role `reader` at once? [y/N] "),
+    ("role remove wide wide:read", "Change the role `wide` at once? [y/N] "),
+    ("settings unset older_prefixes", "Refuse secrets that start with "),
+    ("role delete spare", "Delete the role `spare`, which no user has and which allows spare:read? [y/N] "),
+    ("user delete bob", "Delete the person `bob`, who has no roles? [y/N] "),
+];
+
+/// A world where each of [`ASKED`] has something to take away.
+fn with_people() -> World {
+    let world = applied();
+    for role in ["writer", "spare", "wide"] {
+        world.run(&format!("role set {role} --permission {role}:read")).exits(0);
+    }
+    world.run("user set ana --role reader --role writer").exits(0);
+    world.run("user set bob").exits(0);
+    world.run("token create by-hand -u ana").exits(0);
+    world.run("settings set prefix acme").exits(0);
+    world
+}
+
+fn records(world: &World) -> Vec<String> {
+    let all = ["user list", "role list", "token list -u ana", "settings show"];
+    all.iter().map(|words| world.run(&format!("{words} --format json")).exits(0).stdout).collect()
+}
+
+#[test]
+fn what_takes_something_away_does_so_only_after_a_yes() {
+    let world = with_people();
+    let before = records(&world);
+    let also = [("settings set older_prefixes none", "Refuse secrets that start with ")];
+    for (words, question) in ASKED.into_iter().chain(also) {
+        // No, an empty line, what is no answer, and the end of input.
+        for keys in ["n\n", "\n", "yess\n", "\u{4}"] {
+            let Some(mut terminal) = at_a_terminal(&world, words) else { return };
+            terminal.wait_for(question);
+            terminal.presses(keys);
+            let (code, screen) = terminal.end();
+            assert!(code == Some(4) && screen.contains("Nothing was changed"), "{words} {keys:?}: {screen}");
+        }
+        let mut terminal = at_a_terminal(&world, words).unwrap();
+        terminal.wait_for(question);
+        terminal.presses("\u{3}");
+        assert!(matches!(terminal.end().0, None | Some(130)), "{words}");
+    }
+    assert_eq!(records(&world), before);
+    for (words, question) in ASKED {
+        let before = records(&world);
+        let mut terminal = at_a_terminal(&world, words).unwrap();
+        terminal.wait_for(question);
+        terminal.types("y");
+        let (code, screen) = terminal.end();
+        assert_eq!(code, Some(0), "{words}: {screen}");
+        assert!(tests::provision::secrets_in(&screen).is_empty(), "{screen}");
+        assert_ne!(records(&world), before, "{words}");
     }
 }
 

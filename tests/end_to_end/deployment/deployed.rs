@@ -97,6 +97,7 @@ impl Deployed {
             headers,
             body,
             source: Some(from.parse().unwrap()),
+            origin: Some("https://tokens.example.com".to_owned()),
             id: "request".to_owned(),
         };
         let Reply { response, record: Record { internal, .. } } = api.handle(request).await;

@@ -31,6 +31,44 @@ async fn every_function_starts_answers_and_asks_for_more() {
     }
 }
 
+/// A domain of one's own that is mapped to the API by a key, in front of which headers come as callers wrote them.
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_by_a_domain_with_a_mapping_key_are_answered() {
+    let endpoint = Endpoint::plain().await;
+    let created = token(&endpoint).await;
+    let event = |route: &str, path: &str| {
+        let mut event = events::request("GET", path, None, None);
+        event["routeKey"] = json!(route);
+        event["headers"] =
+            json!({ "Host": "api.example.com", "AUTHORIZATION": format!("Bearer {}", created.secret.expose()) });
+        event["requestContext"]["domainName"] = json!("api.example.com");
+        event
+    };
+    let list = function("list", &endpoint).start().await;
+    let me = list.invoke(&event("GET /v1/me", "/tokens/v1/me")).await.unwrap();
+    assert_eq!(me["statusCode"], 200, "{me}");
+    // What the key stands for is the gateway's to say, and nothing that is asked for.
+    for (route, path) in
+        [("GET /v1/me", "/tokens/v1/you"), ("$default", "/tokens/v1/me"), ("GET /v1/me", "/tokens/v1/me/")]
+    {
+        let answer = list.invoke(&event(route, path)).await.unwrap();
+        assert_eq!(answer["statusCode"], 404, "{route} {path}: {answer}");
+    }
+    let introspect = function("introspect", &endpoint).start().await;
+    let metadata = "/.well-known/oauth-authorization-server";
+    let told = introspect.invoke(&event(&format!("GET {metadata}"), &format!("/tokens{metadata}"))).await.unwrap();
+    let told: serde_json::Value = serde_json::from_str(told["body"].as_str().unwrap()).unwrap();
+    assert_eq!(told["introspection_endpoint"], "https://api.example.com/tokens/v1/introspect", "{told}");
+    let page = function("dashboard", &endpoint).start().await;
+    let found = page.invoke(&event("GET /", "/tokens/")).await.unwrap();
+    assert!(found["statusCode"] == 200 && found["headers"]["content-type"].as_str().unwrap().starts_with("text/html"));
+    let moved = page.invoke(&event("GET /", "/tokens")).await.unwrap();
+    assert_eq!(
+        (&moved["statusCode"], &moved["headers"]["location"]),
+        (&json!(308), &json!("https://api.example.com/tokens/"))
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_an_extensions_api_a_function_works_all_the_same() {
     let endpoint = Endpoint::plain().await;

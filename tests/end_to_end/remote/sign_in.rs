@@ -36,8 +36,23 @@ fn every_question_is_asked_and_the_token_is_never_shown() {
     let mut terminal = desk.at_a_terminal("logout").unwrap();
     terminal.wait_for(&format!("Are you sure you want to remove the token for {server}? [y/N] "));
     terminal.types("n");
-    assert_eq!(terminal.end().0, Some(4));
-    assert!(desk.stored("ana").is_some());
+    let (code, screen) = terminal.end();
+    assert!(code == Some(4) && screen.contains("Nothing was changed") && !screen.contains("error"), "{screen}");
+    // A no to the list, an empty line and the end of input keep it too; Ctrl-C ends the command.
+    for (words, keys) in
+        [("logout --forget", "n\n"), ("logout", "\n"), ("logout --forget", "\u{4}"), ("logout", "\u{4}")]
+    {
+        let mut terminal = desk.at_a_terminal(words).unwrap();
+        terminal.wait_for("Are you sure you want to remove the token");
+        terminal.presses(keys);
+        let (code, screen) = terminal.end();
+        assert!(code == Some(4) && screen.contains("Nothing was changed"), "{words} {keys:?}: {screen}");
+    }
+    let mut terminal = desk.at_a_terminal("logout").unwrap();
+    terminal.wait_for("Are you sure");
+    terminal.presses("\u{3}");
+    assert!(matches!(terminal.end().0, None | Some(130)));
+    assert!(desk.stored("ana").is_some() && desk.remote.is_valid(&desk.ana));
     let mut terminal = desk.at_a_terminal("logout").unwrap();
     terminal.wait_for("Are you sure");
     terminal.types("yes");

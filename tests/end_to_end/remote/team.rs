@@ -192,6 +192,20 @@ fn a_token_bound_to_a_network_is_held_to_it_behind_a_proxy_whatever_is_forged() 
 }
 
 #[test]
+fn the_command_reaches_a_server_below_its_base_and_nothing_beside_it() {
+    let team = Team::new();
+    let server = team.serve("--port 0 --base-path /tokens");
+    let at = |url: &str| team.world.run_in(&[("LATCHKEY_URL", url), ("LATCHKEY_TOKEN", &team.admin)], "whoami");
+    for url in [server.url().to_owned(), format!("{}/", server.url())] {
+        assert!(at(&url).exits(0).stdout.contains("/tokens\n"), "{url}");
+    }
+    let root = server.url().strip_suffix("/tokens").unwrap();
+    for beside in ["", "/other", "/tokens/v1", "/tokens/../tokens"] {
+        assert_ne!(at(&format!("{root}{beside}")).code, Some(0), "{beside}");
+    }
+}
+
+#[test]
 fn a_server_tells_how_it_is_and_what_it_did_without_a_secret() {
     if let Some(why) = missing(&["curl"]) {
         tests::skip!("{why}");

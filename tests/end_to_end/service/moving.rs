@@ -165,7 +165,7 @@ async fn a_role_and_a_user_move_like_a_token_and_whoever_takes_them_is_admitted_
     let reads = permissions(&["documents:read"]);
     let role = name("viewer");
     let put = async |caller: &Caller, manifest: &ManifestName, moving: Moving| {
-        world.service.declare_role(caller, &role, &reads, (Some(manifest), &moving)).await
+        world.service.declare_role(caller, &role, None, &reads, (Some(manifest), &moving)).await
     };
     let user = name("robot");
     let change = |manifest: &ManifestName, moving: Moving| UserChange {

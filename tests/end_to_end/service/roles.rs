@@ -2,6 +2,7 @@
 
 use latchkey::bounds::PERMISSIONS_MAX;
 use latchkey::lifetime::Seconds;
+use latchkey::moving::Moving;
 use latchkey::service::RoleError;
 use tests::world::{World, name, permissions};
 
@@ -82,4 +83,24 @@ async fn roles_are_listed_by_name() {
     }
     let roles = world.service.list_roles().await.unwrap();
     assert_eq!(roles.iter().map(|role| role.name.as_str()).collect::<Vec<_>>(), ["auditor", "reader", "writer"]);
+}
+
+#[tokio::test]
+async fn a_role_that_has_changed_since_it_was_read_is_not_replaced() {
+    let world = World::new().await;
+    world.role("reader", &["documents:read"]).await;
+    let reader = name("reader");
+    let put = async |revision: u64, permits: &[&str]| {
+        let declared = (None, &Moving::default());
+        world.service.declare_role(&world.admin, &reader, Some(revision), &permissions(permits), declared).await
+    };
+    let read = world.service.role(&reader).await.unwrap().unwrap();
+    let changed = put(read.revision, &["documents:read", "images:read"]).await.unwrap();
+    let stale = put(read.revision, &["documents:read", "audio:read"]).await;
+    assert!(
+        matches!(stale, Err(RoleError::Revision { wanted, found, .. }) if (wanted, found) == (read.revision, changed.revision))
+    );
+    assert_eq!(world.service.role(&reader).await.unwrap(), Some(changed));
+    world.service.delete_role(&world.admin, &reader).await.unwrap();
+    assert!(matches!(put(read.revision, &["documents:read"]).await, Err(RoleError::NoSuchRole(_))));
 }

@@ -121,11 +121,8 @@ pub(super) async fn service(
         grant(findings, client, manifest).await;
     }
     let faults = plan::faults(manifest, &observation);
-    findings.extend(faults.iter().map(|fault| {
-        let at = latchkey_sinks::reading::snippet::position(&manifest.text, fault.span.start);
-        let what = format!("manifest `{}`, line {}", manifest.path.display(), at.line);
-        Diagnosis::problem(what, fault.message.clone(), fault.hint.as_deref())
-    }));
+    let shown = format!("manifest `{}`", manifest.path.display());
+    findings.extend(faults.iter().map(|fault| Diagnosis::of_manifest(&shown, fault, &manifest.text)));
     if faults.is_empty() {
         findings.push(Diagnosis::good(what, "all users and roles of the manifest exist"));
     }

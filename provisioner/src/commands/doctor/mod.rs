@@ -1,6 +1,7 @@
 //! `provision doctor`: checks everything that a run depends on, and writes nothing.
 
 mod checks;
+mod folding;
 mod policy;
 mod receivers;
 mod sinks;
@@ -12,6 +13,7 @@ use serde_json::json;
 
 use super::arguments::Doctor;
 use super::exit::{Code, Fault};
+use super::many;
 use super::open::{self, IfMissing};
 use crate::manifest::{self, LoadError};
 use crate::output::{Format, Mark, Printer, actions, markdown};
@@ -29,7 +31,7 @@ enum State {
     Problem,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Diagnosis {
     state: State,
     /// What was checked.
@@ -38,19 +40,40 @@ struct Diagnosis {
     words: String,
     /// What to do about it.
     fix: Option<String>,
+    /// Where in the manifest, if it is about that.
+    at: Option<Spot>,
+}
+
+/// A fault of a manifest's line.
+#[derive(Debug, Clone, Copy)]
+struct Spot {
+    kind: &'static str,
+    line: usize,
 }
 
 impl Diagnosis {
     fn good(what: impl Into<String>, words: impl Into<String>) -> Self {
-        Self { state: State::Good, what: what.into(), words: words.into(), fix: None }
+        Self { state: State::Good, what: what.into(), words: words.into(), fix: None, at: None }
     }
 
     fn note(what: impl Into<String>, words: impl Into<String>, fix: Option<&str>) -> Self {
-        Self { state: State::Note, what: what.into(), words: words.into(), fix: fix.map(str::to_owned) }
+        Self { state: State::Note, what: what.into(), words: words.into(), fix: fix.map(str::to_owned), at: None }
     }
 
     fn problem(what: impl Into<String>, words: impl Into<String>, fix: Option<&str>) -> Self {
-        Self { state: State::Problem, what: what.into(), words: words.into(), fix: fix.map(str::to_owned) }
+        Self { state: State::Problem, what: what.into(), words: words.into(), fix: fix.map(str::to_owned), at: None }
+    }
+
+    /// A fault of the manifest, `shown` as that.
+    fn of_manifest(shown: &str, fault: &reading::Fault, text: &str) -> Self {
+        let line = snippet::position(text, fault.span.start).line;
+        let state = match fault.severity {
+            Severity::Error => State::Problem,
+            Severity::Warning => State::Note,
+        };
+        let (words, fix) = (fault.message.clone(), fault.hint.clone());
+        let at = Some(Spot { kind: fault.code, line });
+        Self { state, what: format!("{shown}, line {line}"), words, fix, at }
     }
 
     fn of_fault(what: impl Into<String>, fault: &Fault) -> Self {
@@ -85,31 +108,28 @@ pub(super) async fn run(printer: Printer, service: Option<&str>, arguments: &Doc
         let rights = policy::rights(&manifest, &sinks, &address).await;
         return policy::print(printer, &rights);
     }
-    let findings = findings(service, arguments).await;
-    show(printer, &findings)?;
+    let is_folded = printer.format == Format::Text && !printer.lists_all();
+    let findings = findings(service, arguments, is_folded).await;
+    show(printer, &findings, is_folded)?;
     let bad = findings.iter().any(|finding| finding.state == State::Problem);
     Ok(if bad { Code::Error } else { Code::Done })
 }
 
-async fn findings(service: Option<&str>, arguments: &Doctor) -> Vec<Diagnosis> {
+/// All that is found; with `is_folded` many warnings of one kind about the manifest are one.
+async fn findings(service: Option<&str>, arguments: &Doctor, is_folded: bool) -> Vec<Diagnosis> {
     let mut findings = Vec::new();
     let allow = &arguments.allow;
     let file = open::manifest_file(arguments.file.as_deref());
     let loaded = manifest::load(&file, &allow.allowances());
     let shown = format!("manifest `{}`", file.display());
     let add = |findings: &mut Vec<Diagnosis>, faults: &[reading::Fault], text: &str| {
-        for fault in faults {
-            let at = snippet::position(text, fault.span.start);
-            let what = format!("{shown}, line {}", at.line);
-            findings.push(match fault.severity {
-                Severity::Error => Diagnosis::problem(what, fault.message.clone(), fault.hint.as_deref()),
-                Severity::Warning => Diagnosis::note(what, fault.message.clone(), fault.hint.as_deref()),
-            });
-        }
+        findings.extend(faults.iter().map(|fault| Diagnosis::of_manifest(&shown, fault, text)));
     };
     let manifest = match loaded {
         Ok((manifest, warnings)) => {
-            add(&mut findings, &warnings, &manifest.text);
+            let (each, many) = if is_folded { many::folded(&warnings, &manifest) } else { (warnings, Vec::new()) };
+            add(&mut findings, &each, &manifest.text);
+            findings.extend(many.iter().map(|(words, fix)| Diagnosis::note(&*shown, words, Some(fix))));
             let leaving = if allow.allow_outside { Vec::new() } else { manifest::leaving(&manifest) };
             add(&mut findings, &leaving, &manifest.text);
             if !leaving.is_empty() {
@@ -159,7 +179,7 @@ async fn findings(service: Option<&str>, arguments: &Doctor) -> Vec<Diagnosis> {
     findings
 }
 
-fn show(printer: Printer, findings: &[Diagnosis]) -> Result<(), Fault> {
+fn show(printer: Printer, findings: &[Diagnosis], is_folded: bool) -> Result<(), Fault> {
     let in_state = |state: State| findings.iter().filter(|finding| finding.state == state).count();
     let (problems, notes) = (in_state(State::Problem), in_state(State::Note));
     let sum = match (problems, notes) {
@@ -169,7 +189,7 @@ fn show(printer: Printer, findings: &[Diagnosis]) -> Result<(), Fault> {
         (problems, notes) => format!("{}, {}", count(problems, "problem"), count(notes, "note")),
     };
     let rows = findings.iter().map(|finding| {
-        let Diagnosis { state, what, words, fix } = finding;
+        let Diagnosis { state, what, words, fix, .. } = finding;
         let fix = fix.as_deref().map(markdown::text).unwrap_or_default();
         vec![state.word().to_owned(), markdown::text(what), markdown::text(words), fix]
     });
@@ -192,7 +212,8 @@ fn show(printer: Printer, findings: &[Diagnosis]) -> Result<(), Fault> {
         }
         Format::Markdown => printer.block(&page)?,
         Format::Text => {
-            for finding in findings {
+            let shown = if is_folded { folding::folded(findings) } else { findings.to_vec() };
+            for finding in &shown {
                 let Diagnosis { state, what, words, .. } = finding;
                 let blanks = " ".repeat(9 - state.word().len());
                 printer.judged(state.mark(), state.word(), &format!("{blanks}{what}: {words}"))?;

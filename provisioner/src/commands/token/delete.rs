@@ -3,6 +3,7 @@
 use latchkey::token::Token;
 
 use super::super::arguments::TokenDelete;
+use super::super::consent::{asked, declined};
 use super::super::exit::{Code, Fault};
 use super::{as_json, labelled, which};
 use crate::output::{Format, Printer};
@@ -21,18 +22,16 @@ pub(super) async fn delete(printer: Printer, client: &Client, arguments: &TokenD
     }
     if !arguments.yes {
         let breaks = breaks(client, &token);
-        if !printer.is_answered() {
-            return Err(Fault::new(format!("`{user}/{name}` was not deleted: there is no terminal to confirm on"))
-                .details(breaks)
-                .hint("pass `--yes` to confirm")
-                .code(Code::Guard));
-        }
-        for line in breaks {
-            printer.talk(&line);
-        }
-        let question = format!("Delete `{user}/{name}`? Its secrets are revoked at once, for good [y/N] ");
-        if !printer.confirm(&question)? {
-            return Err(Fault::new("nothing was deleted").code(Code::Guard));
+        let untold = if printer.is_answered() {
+            breaks.iter().for_each(|line| printer.talk(line));
+            Vec::new()
+        } else {
+            breaks
+        };
+        let question = format!("Delete `{user}/{name}`? Its secrets are revoked at once, for good");
+        let agreed = asked(printer, false, &question, &format!("`{user}/{name}` was not deleted"));
+        if !agreed.map_err(|fault| fault.details(untold))? {
+            return declined(printer);
         }
     }
     let gone = client

@@ -49,7 +49,7 @@ impl Page<'_> {
             Change::Resume { number, to, .. } => {
                 self.line(Tone::Change, &format!("continue with version {number}, which an earlier run left staged"));
                 for id in to {
-                    self.detail(format!("push version {number} to {}", names.of(id)));
+                    self.push(*number, id);
                 }
             }
             Change::Mend { number, from, to, found } => {
@@ -90,21 +90,13 @@ impl Page<'_> {
     /// A version that goes to every declared place, and what is lost there.
     fn pushes(&mut self, number: u32) {
         for id in self.token.places.iter().map(Place::id) {
-            let found = self.token.findings.iter().find(|(place, _)| place.id() == id).map(|(_, find)| find);
-            let lost = match found {
-                Some(Finding::Foreign) => format!(", replacing {}", self.foreign(&id)),
-                Some(find) if is_anothers(find) => format!(", replacing {ANOTHERS}"),
-                _ => String::new(),
-            };
-            self.detail(format!("push version {number} to {}{lost}", self.names.of(&id)));
+            self.push(number, &id);
         }
     }
 
-    /// A value of somebody else's, and whether anybody can have it back.
-    fn foreign(&self, id: &PlaceId) -> String {
-        let place = self.token.places.iter().find(|place| place.id() == *id);
-        let then = place.and_then(latchkey_sinks::replaced).map_or_else(String::new, |then| format!(", {then}"));
-        format!("a value that Latchkey did not write{then}")
+    fn push(&mut self, number: u32, id: &PlaceId) {
+        let lost = replaced(self.token, id).map_or_else(String::new, |lost| format!(", replacing {lost}"));
+        self.detail(format!("push version {number} to {}{lost}", self.names.of(id)));
     }
 
     fn update(&mut self, changed: &[Field<TokenField>]) {
@@ -136,12 +128,13 @@ impl Page<'_> {
         let (record, name) = (self.token.record.as_ref(), self.names.of(to));
         let known = record.is_some_and(|record| record.places.contains_key(to));
         let staged = record.and_then(|record| record.current()).map(|current| current.number) != Some(number);
+        let lost = replaced(self.token, to).map_or_else(String::new, |lost| format!(", replacing {lost}"));
         let text = match found {
             // Selected sinks only: it becomes current once it is everywhere.
-            _ if staged => format!("push the staged version to {name}"),
+            _ if staged => format!("push the staged version to {name}{lost}"),
             Finding::Absent if !known => format!("push to {name}"),
-            Finding::Foreign => format!("adopt {name}, replacing {}", self.foreign(to)),
-            found if !known && is_anothers(found) => format!("push to {name}, replacing {ANOTHERS}"),
+            Finding::Foreign => format!("adopt {name}{lost}"),
+            found if !known && is_anothers(found) => format!("push to {name}{lost}"),
             found => format!("repair {name} ({})", found.words()),
         };
         self.line(Tone::Change, &text);
@@ -156,6 +149,21 @@ impl Page<'_> {
             _ => "which contains nothing of the token",
         };
         self.line(Tone::Change, &format!("forget {}, {why}", self.names.of(id)));
+    }
+}
+
+/// Whose value a push to a place replaces, and whether anybody can have it back; nothing where there is none or it is the
+/// token's own.
+pub fn replaced(token: &TokenPlan, id: &PlaceId) -> Option<String> {
+    let (_, find) = token.findings.iter().find(|(place, _)| place.id() == *id)?;
+    let place = token.places.iter().find(|place| place.id() == *id);
+    match find {
+        Finding::Foreign => {
+            let then = place.and_then(latchkey_sinks::replaced).map_or_else(String::new, |then| format!(", {then}"));
+            Some(format!("a value that Latchkey did not write{then}"))
+        }
+        find if is_anothers(find) => Some(ANOTHERS.to_owned()),
+        _ => None,
     }
 }
 

@@ -17,6 +17,7 @@ use super::causes;
 use super::{Blocked, Change, Field, Note, Plan, TokenPlan, Tracked, UserField};
 use folding::Folds;
 
+pub use changes::replaced;
 pub use folding::named;
 pub use notes::{kept_as, plan_notes};
 pub use summary::summary;

@@ -37,6 +37,7 @@ impl Transport for InProcess {
             headers: request.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
             body: request.body.to_vec(),
             source: self.source,
+            origin: None,
             id: request_id(),
         };
         let mut response = self.api.handle(asked).await.response;

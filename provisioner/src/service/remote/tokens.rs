@@ -47,6 +47,18 @@ fn moved(moving: &Moving) -> (Option<String>, Option<Option<String>>) {
     (moving.from.as_ref().map(ToString::to_string), to)
 }
 
+/// The call that defines a role.
+pub(in crate::service) fn put_role(
+    name: &RoleName,
+    permissions: &Permissions,
+    (manifest, moving): (Option<&ManifestName>, &Moving),
+) -> Call {
+    let permissions = permissions.iter().map(ToString::to_string).collect();
+    let (moved_from, moved_to) = moved(moving);
+    let put = PutRole { permissions, manifest: declared(manifest, moving), moved_from, moved_to };
+    Call::new("PUT", format!("/v1/roles/{name}")).body(&put)
+}
+
 /// What every new token has.
 pub(in crate::service) fn to_be_made(new: &NewToken) -> CreateToken {
     CreateToken {
@@ -74,13 +86,9 @@ impl Protocol for Remote {
         &self,
         name: &RoleName,
         permissions: &Permissions,
-        (manifest, moving): (Option<&ManifestName>, &Moving),
+        declared: (Option<&ManifestName>, &Moving),
     ) -> Result<Role, ServiceError> {
-        let permissions = permissions.iter().map(ToString::to_string).collect();
-        let (moved_from, moved_to) = moved(moving);
-        let manifest = declared(manifest, moving);
-        let put = PutRole { permissions, manifest, moved_from, moved_to };
-        let record: RoleRecord = self.line.repeat(Call::new("PUT", format!("/v1/roles/{name}")).body(&put)).await?;
+        let record: RoleRecord = self.line.repeat(put_role(name, permissions, declared)).await?;
         Ok(record.into())
     }
 
