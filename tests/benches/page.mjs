@@ -64,7 +64,7 @@ const told = (name, of) => {
   const sorted = [...of].sort((one, other) => one - other);
   console.log(`${name}: median ${sorted[Math.floor(sorted.length / 2)].toFixed(0)} ms, worst ${sorted.at(-1).toFixed(0)} ms`);
 };
-const bare = createServer((_, answer) => answer.setHeader("content-type", "text/html").end("<!doctype html><title>Bare</title><input>"));
+const bare = createServer((_, answer) => answer.setHeader("content-type", "text/html").end("<!doctype html><title>Bare</title><p>Bare <input>"));
 await new Promise((listens) => bare.listen(0, "127.0.0.1", listens));
 const floor = [];
 for (let round = 0; round < Number(rounds); round += 1) {
