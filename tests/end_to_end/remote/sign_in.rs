@@ -65,6 +65,28 @@ fn every_question_is_asked_and_the_token_is_never_shown() {
 }
 
 #[test]
+fn a_token_is_revoked_with_its_login_only_after_a_yes_of_its_own() {
+    let Some(desk) = Desk::start() else { return };
+    for (keys, code, is_stored) in
+        [("n\r", Some(0), false), ("\r", Some(0), false), ("\u{4}", Some(0), false), ("\u{3}", None, true)]
+    {
+        desk.log_in(&desk.ana, "").exits(0);
+        let Some(mut terminal) = desk.at_a_terminal("logout") else { return };
+        terminal.wait_for("Are you sure");
+        terminal.types("y");
+        terminal.wait_for("Revoke `");
+        terminal.wait_for("[y/N] ");
+        terminal.presses(keys);
+        let (ended, screen) = terminal.end();
+        // Ctrl-C ends it by its signal.
+        assert_eq!(ended, code, "{keys:?}: {screen}");
+        assert!(!screen.contains("is revoked") && tests::provision::secrets_in(&screen).is_empty(), "{screen}");
+        assert!(desk.remote.is_valid(&desk.ana), "{keys:?}: {screen}");
+        assert_eq!(desk.stored("ana").is_some(), is_stored, "{keys:?}: {screen}");
+    }
+}
+
+#[test]
 fn a_token_that_is_pasted_with_the_answer_before_it_is_not_shown() {
     let Some(desk) = Desk::start() else { return };
     desk.declare_server();
