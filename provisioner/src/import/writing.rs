@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use latchkey::policy::Policy;
+use latchkey_sinks::aws_secrets_manager;
 use latchkey_sinks::plural::count;
 use latchkey_sinks::reading::masking::{masked, shown};
 use latchkey_sinks::vercel::Environment;
@@ -100,7 +101,15 @@ fn steps(about: &About, sources: &[Source]) -> String {
 fn sinks(sources: &[Source]) -> String {
     let mut text = String::new();
     for source in sources {
-        let _ = write!(text, "\n[sinks.{}]\ntype = {}\n", source.name, string(source.kind.facts().name()));
+        let kind = source.kind.facts().name();
+        let _ = write!(text, "\n[sinks.{}]\ntype = {}\n", source.name, string(kind));
+        if kind == aws_secrets_manager::KIND {
+            // What a secret holds is not read.
+            text.push_str(
+                "# A push replaces a secret as a whole. Where it is a JSON object, give the push the member that is the token\n\
+                 # (`json_key = \"API_TOKEN\"`), and the rest of the object stays.\n",
+            );
+        }
         for setting in &source.settings {
             let _ = match setting {
                 Setting::Text(name, value) => writeln!(text, "{name} = {}", string(value)),

@@ -9,6 +9,15 @@ use tests::provision::{DAY, World};
 
 use super::{START, TWO, applied, assert_told};
 
+/// As many tokens more.
+fn sixty() -> String {
+    let token = |number| {
+        let push = format!("push = [{{ sink = \"dev\", name = \"K{number}\" }}]");
+        format!("[tokens.key{number}]\nuser = \"ci\"\n{push}\n")
+    };
+    (0..60).map(token).collect::<Vec<_>>().concat()
+}
+
 #[test]
 fn a_good_set_up_is_all_well_and_nothing_is_written() {
     let world = World::with(&format!("{START}{TWO}"));
@@ -61,11 +70,7 @@ fn a_tracked_file_is_a_problem_and_an_unignored_one_a_note() {
 
 #[test]
 fn many_findings_of_one_kind_are_one_line_that_counts_them_unless_each_is_asked_for() {
-    let more: String = (0..60)
-        .map(|number| {
-            format!("[tokens.key{number}]\nuser = \"ci\"\npush = [{{ sink = \"dev\", name = \"K{number}\" }}]\n")
-        })
-        .collect();
+    let more = sixty();
     let world = World::with(&format!("{START}{more}"));
     world.edit("[users.ci]", "[users.ci]\nmax_tokens = 100");
     let found = world.run("doctor").exits(0).stdout;
@@ -85,11 +90,7 @@ fn many_findings_of_one_kind_are_one_line_that_counts_them_unless_each_is_asked_
 
 #[test]
 fn many_problems_of_one_kind_in_the_manifest_are_one_line_that_counts_them_unless_each_is_asked_for() {
-    let more: String = (0..60)
-        .map(|number| {
-            format!("[tokens.key{number}]\nuser = \"ci\"\npush = [{{ sink = \"dev\", name = \"K{number}\" }}]\n")
-        })
-        .collect();
+    let more = sixty();
     let world = World::with(&format!("{START}{more}"));
     let count = |found: &str, said: &str| found.lines().filter(|line| line.contains(said)).count();
     // Of what the service has, and of the manifest alone.

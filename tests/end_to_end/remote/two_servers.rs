@@ -8,13 +8,13 @@ use tests::remote::Served;
 
 use super::table::Elsewhere;
 
-struct Servers {
+struct Team {
     there: Elsewhere,
     servers: [Served; 2],
     admin: String,
 }
 
-impl Servers {
+impl Team {
     async fn start() -> Self {
         let there = Elsewhere::start("latchkey").await;
         let admin = there.run("bootstrap --user root --service table:latchkey").exits(0).stdout.trim().to_owned();
@@ -36,10 +36,10 @@ async fn introspect(client: &mut Client, secret: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_servers_of_one_table_agree_about_a_token_at_the_next_request() {
-    let servers = Servers::start().await;
-    servers.there.run("role set reader -p documents:read --service table:latchkey").exits(0);
-    servers.there.run("user set app --role reader --service table:latchkey").exits(0);
-    let mut callers = servers.callers();
+    let team = Team::start().await;
+    team.there.run("role set reader -p documents:read --service table:latchkey").exits(0);
+    team.there.run("user set app --role reader --service table:latchkey").exits(0);
+    let mut callers = team.callers();
     for round in 0..6 {
         let (here, there) = (round % 2, (round + 1) % 2);
         let name = format!("worker-{round}");
@@ -68,12 +68,12 @@ async fn two_servers_of_one_table_agree_about_a_token_at_the_next_request() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_role_loses_at_one_server_is_lost_at_the_other_within_five_seconds() {
-    let servers = Servers::start().await;
-    servers.there.run("role set reader -p documents:read,documents:write --service table:latchkey").exits(0);
-    servers.there.run("user set app --role reader --service table:latchkey").exits(0);
-    let made = servers.there.run("token create worker --user app --service table:latchkey").exits(0);
+    let team = Team::start().await;
+    team.there.run("role set reader -p documents:read,documents:write --service table:latchkey").exits(0);
+    team.there.run("user set app --role reader --service table:latchkey").exits(0);
+    let made = team.there.run("token create worker --user app --service table:latchkey").exits(0);
     let secret = made.stdout.trim();
-    let mut callers = servers.callers();
+    let mut callers = team.callers();
     let both = json!(["documents:read", "documents:write"]);
     for caller in &mut callers {
         assert_eq!(introspect(caller, secret).await["permissions"], both);

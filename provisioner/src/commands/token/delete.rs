@@ -23,7 +23,9 @@ pub(super) async fn delete(printer: Printer, client: &Client, arguments: &TokenD
     if !arguments.yes {
         let breaks = breaks(client, &token);
         let untold = if printer.is_answered() {
-            breaks.iter().for_each(|line| printer.talk(line));
+            for line in &breaks {
+                printer.talk(line);
+            }
             Vec::new()
         } else {
             breaks
