@@ -65,13 +65,13 @@ const get = (path, query) => ask("GET", path, { query });
 /// All pages of a list, so far as they are wanted.
 async function pages(path, key, query = {}, most = 1000) {
   const found = [];
-  let cursor;
+  let { cursor } = query;
   do {
     const page = await get(path, { ...query, cursor });
     found.push(...page[key]);
     cursor = page.next;
   } while (cursor && found.length < most);
-  found.more = Boolean(cursor);
+  Object.assign(found, { cursor, more: Boolean(cursor) });
   return found;
 }
 

@@ -98,6 +98,7 @@ async function draw({ keeps = false } = {}) {
   frame.main.className = made.spread ? "spread" : "";
   const held = document.activeElement?.id && keeps ? document.activeElement.id : undefined;
   frame.main.replaceChildren(made.node);
+  made.onShown?.();
   if (held && document.getElementById(held)) document.getElementById(held).focus();
   else if (!keeps) (frame.main.querySelector("[data-first], h1, h2") ?? frame.main).focus({ preventScroll: false });
 }

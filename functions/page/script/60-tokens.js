@@ -47,7 +47,26 @@ async function usesOf(user) {
     return new Map(all.map((one) => [one.id, byDay(one)]));
   } catch (error) { if (error instanceof Silent) throw error; return new Map(); }
 }
-const listOf = (user, state, most) => (user === EVERYBODY ? pages("tokens", "tokens", { state }, most) : pages(at("users", user, "tokens"), "tokens", { state }, most));
+const listOf = (user, state, most, cursor) => pages(user === EVERYBODY ? "tokens" : at("users", user, "tokens"), "tokens", { state, cursor }, most);
+
+/// How many tokens are looked through for a number beside a tab, and at how many the screen need not wait.
+const [COUNTED, COUNTED_AT_ONCE] = [5000, 100];
+/// A number of tokens, and what counts on those beyond the ones that were read at once, as long as it is on the screen.
+function countOf(list, user, state) {
+  const number = h("span", { class: "second" });
+  const say = (count, more) => number.replaceChildren(`${count}${more ? "+" : ""}`);
+  say(list.length, list.more);
+  const goOn = async () => {
+    let [count, cursor] = [list.length, list.cursor];
+    while (cursor && number.isConnected && count < COUNTED) {
+      const more = await listOf(user, state, COUNTED_AT_ONCE, cursor).catch(() => undefined);
+      if (!more) return;
+      [count, cursor] = [count + more.length, more.cursor];
+      say(count, cursor);
+    }
+  };
+  return { number, goOn };
+}
 
 const COLUMNS = {
   name: { text: "Name", of: (token) => `${token.user}/${token.name}`.toLowerCase() },
@@ -55,14 +74,19 @@ const COLUMNS = {
   expires: { text: "Expires", of: (token) => expiryOf(token) ?? "" },
 };
 
+const labelsOf = (token) => Object.entries(token.labels ?? {}).map(([key, value]) => `${key}=${value}`);
+/// What narrows the list, and an address in which nothing does.
+const FILTERS = ["q", "role", "label", "expiring", "unused"];
+const UNFILTERED = Object.fromEntries(FILTERS.map((name) => [name, ""]));
 function narrowed(tokens, query) {
   const words = (query.get("q") ?? "").toLowerCase().split(/\s+/).filter(Boolean);
-  const [role, expiring, unused] = [query.get("role"), Number(query.get("expiring")), Number(query.get("unused"))];
+  const [role, label, expiring, unused] = [query.get("role"), query.get("label"), Number(query.get("expiring")), Number(query.get("unused"))];
   return tokens.filter((token) => {
     const text = [token.user, token.name, token.id, token.description ?? "", token.managed_by ?? "", ...token.roles,
-      ...Object.entries(token.labels ?? {}).map(([key, value]) => `${key}=${value}`)].join(" ").toLowerCase();
+      ...labelsOf(token)].join(" ").toLowerCase();
     if (!words.every((word) => text.includes(word))) return false;
     if (role && !token.roles.includes(role)) return false;
+    if (label && !labelsOf(token).includes(label)) return false;
     if (expiring && Date.parse(expiryOf(token)) - Date.now() > expiring * DAY) return false;
     if (unused && Date.now() - Date.parse(lastUse(token)?.last ?? token.created) < unused * DAY) return false;
     return true;
@@ -103,22 +127,20 @@ function filters(query, tokens, users) {
   const select = (id, label, name, options) => h("select", { id, "aria-label": label, onchange: (event) => turn({ [name]: event.target.value }) },
     options.map(([value, word]) => h("option", { value, selected: now(name) === value }, word)));
   const roles = [...new Set(tokens.flatMap((token) => token.roles))].sort();
+  const labels = [...new Set([...tokens.flatMap(labelsOf), ...(now("label") ? [now("label")] : [])])].sort();
   const kept = Object.fromEntries(query);
   return h("div", { class: "filters", role: "search" }, search,
     users && select("whose", "Whose tokens", "user", [["", `Mine (${session.me.user})`], [EVERYBODY, "Everybody's"], ...users.filter((user) => user.name !== session.me.user).map((user) => [user.name, user.name])]),
     roles.length > 1 && select("role", "Role", "role", [["", "Any role"], ...roles.map((role) => [role, role])]),
+    labels.length > 0 && select("label", "Label", "label", [["", "Any label"], ...labels.map((label) => [label, label])]),
     (kept.state ?? "active") === "active" && [
       select("expiring", "Expiry", "expiring", [["", "Any expiry"], ["7", "expiring within 7 days"], ["14", "expiring within 14 days"], ["30", "expiring within 30 days"]]),
       select("unused", "Use", "unused", [["", "Used or not"], ["30", "unused for 30 days"], ["60", "unused for 60 days"], ["90", "unused for 90 days"]])],
-    ["q", "role", "expiring", "unused"].some((name) => kept[name]) && h("button", { type: "button", class: "bare", onclick: () => turn({ q: "", role: "", expiring: "", unused: "" }) }, "Clear"));
+    FILTERS.some((name) => kept[name]) && h("button", { type: "button", class: "bare", onclick: () => turn(UNFILTERED) }, "Clear"));
 }
 
-/// How many active tokens a user has, and may have as far as that may be known: the default is in the settings.
-async function limitsOf(user) {
-  const seen = (path) => get(path).catch((error) => { if (error instanceof Silent) throw error; });
-  const [owner, settings] = await Promise.all([seen(at("users", user)), may("admin:settings") ? seen("settings") : undefined]);
-  return owner && { ...owner, most: owner.max_tokens ?? settings?.max_tokens };
-}
+/// A user, with how many active tokens there are and may be, where that may be seen.
+const limitsOf = (user) => get(at("users", user)).catch((error) => { if (error instanceof Silent) throw error; });
 
 VIEWS.tokens = async ([user, name], query) => {
   const admin = may("admin:tokens");
@@ -126,35 +148,36 @@ VIEWS.tokens = async ([user, name], query) => {
   const state = STATES.some(([word]) => word === query.get("state")) ? query.get("state") : "active";
   const users = admin && may("admin:users") ? (await get("users")).users : undefined;
   const [lists, uses, limits] = await Promise.all([
-    Promise.all(STATES.map(([word]) => listOf(whose, word, word === state ? 1000 : 100))),
+    Promise.all(STATES.map(([word]) => listOf(whose, word, word === state ? 1000 : COUNTED_AT_ONCE))),
     state === "active" ? usesOf(whose) : new Map(),
     whose === EVERYBODY ? undefined : limitsOf(whose),
   ]);
   const tokens = lists[STATES.findIndex(([word]) => word === state)];
   const chosen = name === undefined ? undefined : { user, name, id: query.get("id") ?? undefined };
   const visible = sorted(narrowed(tokens, query), query);
-  const count = (list) => `${list.length}${list.more ? "+" : ""}`;
   const sort = (name) => { const now = query.get("sort"); return { now: now === `${name}.up` ? "ascending" : now === `${name}.down` ? "descending" : undefined, by: () => turn({ sort: now === `${name}.up` ? `${name}.down` : `${name}.up` }) }; };
   const placed = visible.some((token) => token.places?.length);
   const heads = [{ text: "Name", sort: sort("name") }, { text: "Roles", className: "lesser" }, ...(placed ? [{ text: "Where", className: "lesser" }] : []), { text: "Used", sort: sort("used") },
     { text: state === "active" ? "Expires" : "Ended", sort: sort("expires") }, { text: "30 days", className: "lesser" }];
-  const quota = limits?.most ? `${limits.active} of ${limits.most}` : plural(lists[0].length, "active token");
+  const quota = limits?.limit !== undefined ? `${limits.active} of ${limits.limit}` : plural(lists[0].length, "active token");
   const head = h("div", { class: "head" }, h("div", { class: "row apart" }, heading(whose === session.me.user ? "Tokens" : whose === EVERYBODY ? "Everybody's tokens" : `Tokens of ${whose}`), h("span", { class: "count" }, whose === EVERYBODY ? "" : quota)),
     mayChange(whose === EVERYBODY ? session.me.user : whose) && h("a", { class: "button first", href: address(["new"], { user: whose === session.me.user || whose === EVERYBODY ? undefined : whose }) }, "New token"));
   const keep = (word) => address(["tokens"], { ...Object.fromEntries(query), id: undefined, state: word === "active" ? undefined : word });
-  const tabs = h("nav", { class: "tabs", "aria-label": "States" }, STATES.map(([word, text], index) => h("a", { href: keep(word), "aria-current": word === state ? "page" : undefined }, `${text} `, h("span", { class: "second" }, count(lists[index])))));
+  const counts = STATES.map(([word], index) => countOf(lists[index], whose, word));
+  const onShown = () => counts.forEach((count) => count.goOn());
+  const tabs = h("nav", { class: "tabs", "aria-label": "States" }, STATES.map(([word, text], index) => h("a", { href: keep(word), "aria-current": word === state ? "page" : undefined }, `${text} `, counts[index].number)));
   const rows = visible.map((token) => tokenRow(token, { query, uses, placed, everybody: whose === EVERYBODY, chosen: chosen && token.user === chosen.user && token.name === chosen.name }));
-  const list = h("div", { class: "list" }, head, tabs, tokens.length || query.get("q") ? filters(query, tokens, users) : users && filters(query, tokens, users),
+  const list = h("div", { class: "list" }, head, tabs, tokens.length || FILTERS.some((name) => query.get(name)) ? filters(query, tokens, users) : users && filters(query, tokens, users),
     rows.length ? table(heads, rows, { label: `${state} tokens` }) : nothing(state, tokens.length, whose),
     tokens.more && h("p", { class: "hint" }, `Only the first ${tokens.length} are shown; search by command: `, code(`provision token list --all-users --state ${state}`)));
-  if (!chosen) return { title: "Tokens", node: list };
+  if (!chosen) return { title: "Tokens", node: list, onShown };
   const sheet = await tokenSheet(chosen, lists.flat());
   const back = [["tokens"], { ...Object.fromEntries(query), id: undefined }];
-  return { title: chosen.name, spread: true, back, edit: sheet.edit, node: h("div", { class: "with-sheet" }, list, sheet.node(back)) };
+  return { title: chosen.name, spread: true, back, onShown, edit: sheet.edit, node: h("div", { class: "with-sheet" }, list, sheet.node(back)) };
 };
 
 function nothing(state, any, whose) {
-  if (any) return h("div", { class: "empty" }, h("p", {}, "No token matches these filters."), h("button", { type: "button", onclick: () => turn({ q: "", role: "", expiring: "", unused: "" }) }, "Clear the filters"));
+  if (any) return h("div", { class: "empty" }, h("p", {}, "No token matches these filters."), h("button", { type: "button", onclick: () => turn(UNFILTERED) }, "Clear the filters"));
   const words = { active: "No active token yet. A token lets one program in, under a name, for a time.", expired: "No token has expired. When one does, its history stays here.", deleted: "No token was deleted. What is deleted stays here for its history; it is never valid again." };
   return h("div", { class: "empty" }, h("p", { class: "second" }, words[state]),
     state === "active" && mayChange(whose) && h("a", { class: "button first", href: "#/new" }, "Create the first token"));

@@ -2,7 +2,7 @@
 
 VIEWS.new = async (_, query) => {
   const user = query.get("user") || session.me.user;
-  const [owner, limits, all] = await Promise.all([get(at("users", user)), limitsOf(user), may("admin:roles") ? get("roles") : undefined]);
+  const [owner, all] = await Promise.all([get(at("users", user)), may("admin:roles") ? get("roles") : undefined]);
   const known = new Map((all?.roles ?? []).map((role) => [role.name, role.permissions]));
   const own = user === session.me.user;
   const wanted = query.get("roles")?.split(",");
@@ -58,9 +58,9 @@ VIEWS.new = async (_, query) => {
     name, description, expiry, roles, h("details", { open: Boolean(networks.control.value) }, h("summary", {}, "Networks"), networks), h("div", { class: "summary" }, last), wrong,
     h("div", { class: "row" }, create, h("a", { class: "button bare", href: "#/tokens" }, "Cancel")));
   summary();
-  const full = limits?.most && owner.active >= limits.most;
+  const full = owner.active >= owner.limit;
   return { title: "New token", back: [["tokens"]], node: h("div", { class: "stack wide" }, h("div", {}, heading("New token"), !own && h("p", { class: "second" }, "for ", code(user))),
-    full && h("p", { class: "heed" }, `${own ? "You have" : `${user} has`} ${owner.active} of ${limits.most} active tokens: delete one that is no longer used, or ask an admin for a higher limit.`), form) };
+    full && h("p", { class: "heed" }, `${own ? "You have" : `${user} has`} ${owner.active} of ${owner.limit} active tokens: delete one that is no longer used, or ask an admin for a higher limit.`), form) };
 };
 
 /// A button that copies, and answers in place.

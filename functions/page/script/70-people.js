@@ -19,7 +19,7 @@ VIEWS.users = async ([name], query) => {
     user.suspended && h("p", { class: "ends" }, "Suspended", user.suspended_at && [" ", when(user.suspended_at)], user.suspended_by && [" by ", code(user.suspended_by)], ": none of the user's tokens is valid."),
     h("div", { class: "row" }, h("button", { type: "button", onclick: () => editUser(user) }, "Edit"), h("a", { class: "button", href: address(["tokens"], { user: user.name }) }, "Tokens"),
       h("button", { type: "button", class: user.suspended ? "" : "ending", onclick: () => suspend(user) }, user.suspended ? "Restore" : "Suspend"), h("button", { type: "button", class: "ending", onclick: () => removeUser(user) }, "Delete")),
-    facts([["Kind", user.kind], ["Roles", user.roles.length ? listed(user.roles) : "none"], ["Tokens", `${user.active}${user.max_tokens ? ` of ${user.max_tokens}` : ""} active`], ["Notices to", user.email], ["Declared by", user.managed_by && code(user.managed_by)], ["Created", when(user.created)]]),
+    facts([["Kind", user.kind], ["Roles", user.roles.length ? listed(user.roles) : "none"], ["Tokens", `${user.active}${user.limit !== undefined ? ` of ${user.limit}` : ""} active`], ["Notices to", user.email], ["Declared by", user.managed_by && code(user.managed_by)], ["Created", when(user.created)]]),
     h("p", {}, h("a", { href: address(["events"], { user: user.name }) }, "What happened with this user and their tokens")));
   return { title: user.name, back, spread: true, edit: () => editUser(user), node: h("div", { class: "with-sheet" }, list, sheet) };
 };

@@ -214,7 +214,8 @@ impl Api {
         users.retain(|user| visibility.shows_user(user));
         let visible = |name: &UserName| users.iter().any(|user| user.name == *name);
         let named = users.iter().filter(|user| wanted.users.contains(&user.name));
-        answer.users = named.cloned().map(UserRecord::from).collect();
+        let policy = self.service.policy();
+        answer.users = named.cloned().map(|user| UserRecord::of(user, &policy)).collect();
         if body.roles {
             let roles = self.service.list_roles().await?.into_iter();
             answer.roles = roles.filter(|role| visibility.shows_role(role)).map(RoleRecord::from).collect();

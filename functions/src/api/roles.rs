@@ -142,7 +142,8 @@ impl Api {
 
     async fn list_users(&self, asked: &RoutedRequest<'_>) -> Result<Json<UserList>, Problem> {
         asked.caller().may_read_users()?;
-        let users = self.service.list_users().await?.into_iter().map(UserRecord::from).collect();
+        let (users, policy) = (self.service.list_users().await?, self.service.policy());
+        let users = users.into_iter().map(|user| UserRecord::of(user, &policy)).collect();
         Ok(Json::new(UserList { users }))
     }
 
@@ -150,7 +151,7 @@ impl Api {
         let name = asked.path()?;
         asked.caller().may_read_user(&name)?;
         let user = self.service.user(&name).await?.ok_or_else(Problem::not_found)?;
-        Ok(Json::new(user.into()))
+        Ok(Json::new(UserRecord::of(user, &self.service.policy())))
     }
 
     async fn put_user(&self, asked: &RoutedRequest<'_, UserName, (), PutUser>) -> Result<Json<UserRecord>, Problem> {
@@ -165,7 +166,7 @@ impl Api {
         let (kind, max_tokens, suspended, email) = (body.kind, body.max_tokens, body.suspended, body.email.clone());
         let change = UserChange { kind, roles, max_tokens, suspended, email, managed_by, moving };
         let user = self.service.put_user(asked.caller(), &name, &change).await?;
-        Ok(Json::new(user.into()))
+        Ok(Json::new(UserRecord::of(user, &self.service.policy())))
     }
 
     async fn delete_user(&self, asked: &RoutedRequest<'_, UserName>) -> Result<NoContent, Problem> {

@@ -142,3 +142,24 @@ async fn only_admins_decide_where_notices_of_a_user_are_sent() {
     let told = |what: &str| noted.iter().filter(|event| event.contains(what)).count();
     assert_eq!((told("; email set"), told("; email removed"), told("@example.com")), (1, 1, 0), "{noted:?}");
 }
+
+#[tokio::test]
+async fn everybody_is_told_their_own_limit_of_tokens_also_where_it_is_the_default() {
+    let scene = Scene::new().await;
+    let (ada, root) = (scene.actor("ada", "laptop", &["reader"]).await, scene.actor("root", "laptop", &["root"]).await);
+    assert_eq!(ada.get("/v1/settings").await.status(), 403);
+    let limits = async |given: &tests::api::Actor, target: &str| {
+        let user = given.get(target).await.expect(200).body;
+        (user["max_tokens"].as_u64(), user["limit"].as_u64())
+    };
+    assert_eq!(limits(&ada, "/v1/users/me").await, (None, Some(10)));
+    assert_eq!(ada.get("/v1/users/bob").await.status(), 404, "nobody else's");
+    let _ = root.json("PATCH", "/v1/settings", &json!({"max_tokens": 4})).await.expect(200);
+    assert_eq!(limits(&ada, "/v1/users/ada").await, (None, Some(4)));
+    let own = root.json("PUT", "/v1/users/ada", &json!({"max_tokens": 7})).await.expect(200).body;
+    assert_eq!((own["max_tokens"].as_u64(), own["limit"].as_u64()), (Some(7), Some(7)));
+    let listed = root.get("/v1/users").await.expect(200).body;
+    let limits: Vec<Option<u64>> =
+        listed["users"].as_array().unwrap().iter().map(|user| user["limit"].as_u64()).collect();
+    assert!(limits.contains(&Some(7)) && limits.iter().all(|limit| matches!(limit, Some(4 | 7))), "{limits:?}");
+}

@@ -150,3 +150,13 @@ fn every_state_is_readable_for_everybody_in_light_and_dark_on_every_width() {
     let shown = Shown::new();
     shown.run("looks.mjs");
 }
+
+#[test]
+fn many_tokens_are_counted_narrowed_by_label_and_held_to_a_limit_that_its_person_sees() {
+    let mut shown = Shown::new();
+    let run = |words: &str| shown.world.run(&format!("{words} --service embedded:latchkey.db")).exits(0);
+    run("user set eve --role reader");
+    let eve = run("token create dev-eve-local --user eve").stdout.trim().to_owned();
+    shown.secrets.insert("eve", eve);
+    shown.run("many.mjs");
+}

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::name::{ManifestName, RoleName, UserName};
+use crate::policy::Policy;
 use crate::role::{Permission, Permissions};
 use crate::secret::TokenId;
 use crate::service::Role;
@@ -151,6 +152,9 @@ pub struct UserRecord {
     /// The limit of active tokens, where it is not the deployment's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u32>,
+    /// The limit of active tokens that holds: the user's own, else the deployment's default. Older servers do not report it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
     /// How many active tokens there are; those that expired recently may still count.
     pub active: u32,
     /// Where notices of the user's tokens are sent.
@@ -177,9 +181,11 @@ pub struct UserRecord {
     pub revision: u64,
 }
 
-impl From<User> for UserRecord {
-    fn from(user: User) -> Self {
+impl UserRecord {
+    /// A user, where the deployment has these settings.
+    pub(in crate::api) fn of(user: User, policy: &Policy) -> Self {
         Self {
+            limit: Some(user.max_tokens.unwrap_or(policy.max_tokens)),
             name: user.name,
             kind: user.kind,
             roles: user.roles,

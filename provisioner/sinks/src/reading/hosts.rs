@@ -4,7 +4,7 @@ use super::context::Reading;
 use super::fault::Fault;
 use super::masking::shown;
 use super::text::Text;
-use crate::transport::{is_loopback, scheme_and_host};
+use crate::transport::{AddressError, is_loopback, scheme_and_host};
 
 const AMAZON: &[&str] = &[".amazonaws.com", ".amazonaws.com.cn", ".api.aws"];
 
@@ -58,8 +58,7 @@ impl Reading<'_> {
     fn address(&mut self, found: &Text<'_>) -> Option<String> {
         let Some((scheme, host)) = scheme_and_host(found.text) else {
             let message = format!("`{}` is not an address", shown(found.text));
-            let hint = "write `https://`, a host, and a port or path where needed; no credentials, no `?`, no `#`";
-            self.add(Fault::error("bad-address", found.span.clone(), message).hint(hint));
+            self.add(Fault::error("bad-address", found.span.clone(), message).hint(AddressError::Form.to_string()));
             return None;
         };
         if scheme == "http" && !is_loopback(&host) {

@@ -18,7 +18,10 @@ pub struct Address {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// Not of that form.
-    #[error("write `https://`, a host, and a port or path where needed; no credentials, no `?`, no `#`")]
+    #[error(
+        "write `https://`, a host, and a port or path where needed; no credentials, no `?`, no `#`, and in the path no `..`, \
+         `//` or `%`"
+    )]
     Form,
     /// Plain http to another machine.
     #[error("plain `http` would expose secrets to the network; use `https`, `http` is for loopback")]
@@ -54,7 +57,7 @@ impl Address {
         }
         let uri: Uri = text.parse().map_err(|_| AddressError::Form)?;
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let path = uri.path().trim_end_matches('/').to_owned();
+        let path = uri.path().strip_suffix('/').unwrap_or(uri.path()).to_owned();
         Ok(Self { secure, host: host.to_ascii_lowercase(), port, path })
     }
 
@@ -101,7 +104,19 @@ pub fn scheme_and_host(text: &str) -> Option<(String, String)> {
     let host = uri.host()?.to_owned();
     let named = !host.starts_with('.') && !host.ends_with('.') && is_host(&host);
     let port_is_good = !uri.authority()?.as_str().ends_with(':');
-    (matches!(scheme.as_str(), "http" | "https") && named && port_is_good).then_some((scheme, host))
+    let good = named && port_is_good && is_plain_path(uri.path());
+    (matches!(scheme.as_str(), "http" | "https") && good).then_some((scheme, host))
+}
+
+/// Whether a path names one place, whoever reads it: a proxy may resolve `..`, join what `//` separates or decode `%2e`, and
+/// so send a token for one server to its neighbour on the same host.
+fn is_plain_path(path: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~$+!*'(),:=&".contains(&byte);
+    let is_word = |word: &str| !matches!(word, "" | "." | "..") && word.bytes().all(plain);
+    match path.strip_suffix('/').unwrap_or(path) {
+        "" => true,
+        path => path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_word)),
+    }
 }
 
 /// A name, an IPv4 address or, in brackets, an IPv6 address: the crate that reads URIs takes brackets anywhere.
@@ -133,6 +148,9 @@ mod tests {
             assert_ne!(Address::parse(other).unwrap(), one, "{other}");
         }
         assert_eq!(one.join("/v1/me"), "https://api.example.com/v1/me");
+        let below = Address::parse("https://api.example.com/team/tokens/").unwrap();
+        assert_eq!(below, Address::parse("https://api.example.com/team/tokens").unwrap());
+        assert_eq!(below.join("/v1/me"), "https://api.example.com/team/tokens/v1/me");
         let staged = Address::parse("https://x.execute-api.eu-west-1.amazonaws.com/prod/").unwrap();
         assert_eq!(staged.join("/v1/me"), "https://x.execute-api.eu-west-1.amazonaws.com/prod/v1/me");
     }
@@ -158,6 +176,12 @@ mod tests {
         for bad in ["api.example.com", "https://user@api.example.com", "https://a\\b", "ftp://a.b", "https://a?b=c", ""]
         {
             assert_eq!(Address::parse(bad), Err(AddressError::Form), "{bad}");
+        }
+        for path in
+            ["//", "/a//", "//a", "/a//b", "/.", "/..", "/a/../b", "/a/%2e%2e/b", "/a%2fb", "/a;x", "/a;/../b", "/[a]"]
+        {
+            assert_eq!(Address::parse(&format!("https://a.b{path}")), Err(AddressError::Form), "{path}");
+            assert_eq!(scheme_and_host(&format!("https://a.b{path}")), None, "{path}");
         }
         for good in ["http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:8080"] {
             assert!(!Address::parse(good).unwrap().is_secure(), "{good}");
