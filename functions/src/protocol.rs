@@ -33,6 +33,10 @@ pub const USE_LAG: Seconds = Seconds::minutes(75);
 /// How many versions more than otherwise may be valid while a place has to be repaired: each repair that is cut short
 /// takes one.
 pub const REPAIR_ROOM: usize = 4;
+/// How long after the last version was staged one more may be, where a place has to be repaired and that room is full.
+pub const REPAIR_PAUSE: Seconds = Seconds::days(1);
+/// How many versions of a token may be valid at once, whatever happens.
+pub const VERSIONS_MAX: usize = PLACES_MAX + 2 + REPAIR_ROOM;
 
 pub use delivering::{Announcement, Arrival};
 pub use ending::{Evidence, Found, Keeps, Look, PlaceLook};
@@ -153,10 +157,24 @@ impl Token {
         (unreadable + 2).max(4)
     }
 
-    /// How many may be valid at once where a place has to be repaired. Nothing is retired before the repair, so a token
-    /// whose versions are as many as may be needs room for the one that the repair brings.
-    pub fn versions_max_to_repair(&self) -> usize {
-        self.versions_max() + REPAIR_ROOM
+    /// How many may be valid at once, at `now`, where a place has to be repaired. Nothing is retired before the repair, so
+    /// a token whose versions are as many as may be needs room for the one that the repair brings. Repairs that are cut
+    /// short or outrun fill that room too; so that none of them makes the token wait until a version expires, one more may
+    /// be staged a day after the last one was.
+    pub fn versions_max_to_repair(&self, now: Timestamp) -> usize {
+        if self.repair_from().is_some_and(|from| from <= now) {
+            VERSIONS_MAX
+        } else {
+            self.versions_max() + REPAIR_ROOM
+        }
+    }
+
+    /// From when on one more version may be valid where a place has to be repaired; `None` for a token without places.
+    pub fn repair_from(&self) -> Option<Timestamp> {
+        if self.places.is_empty() {
+            return None;
+        }
+        self.versions.iter().map(|version| version.created).max().map(|last| REPAIR_PAUSE.after(last))
     }
 
     /// The versions that are valid at `now`.
@@ -239,7 +257,7 @@ impl Token {
         }
         // A current version is recorded until a newer one is, but once it has expired it takes nobody's place.
         let live = self.live(now).count();
-        if live >= self.versions_max_to_repair() {
+        if live >= self.versions_max_to_repair(now) {
             return Err(VersionError::TooManyVersions { live });
         }
         self.highest += 1;

@@ -165,7 +165,8 @@ impl Scene<'_> {
     /// Where as many versions as allowed are valid, the older ones are revoked first: they are revoked in any case.
     async fn make_room(&self, leak: &Leak) -> Result<Vec<u32>, Fault> {
         let Some(record) = &leak.plan.record else { return Ok(Vec::new()) };
-        if record.live(self.client.now()).count() < record.versions_max_to_repair() {
+        let now = self.client.now();
+        if record.live(now).count() < record.versions_max_to_repair(now) {
             return Ok(Vec::new());
         }
         let older = record.versions.iter().filter(|version| version.state != VersionState::Current);

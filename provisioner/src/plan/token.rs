@@ -11,6 +11,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use latchkey::name::{RoleName, TokenName, UserName};
 use latchkey::place::{Place, PlaceId};
+use latchkey::protocol::VERSIONS_MAX;
 use latchkey::token::{Token, Version, VersionState};
 
 use case::{Case, Whose, case};
@@ -334,7 +335,8 @@ fn room(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) -> bool {
         .collect();
     let staying: Vec<&Version> = record.lasting(now).filter(|version| !retired.contains(&version.number)).collect();
     // Places that this run adds cannot lower the limit, so what the record says is enough.
-    let most = if repairs(case, record) { record.versions_max_to_repair() } else { record.versions_max() };
+    let repairs = repairs(case, record);
+    let most = if repairs { record.versions_max_to_repair(now) } else { record.versions_max() };
     if staying.len() < most {
         return true;
     }
@@ -345,7 +347,8 @@ fn room(plan: &mut TokenPlan, case: &Case<'_>, record: &Token) -> bool {
             .filter(|from| *from > now)
             .map_or_else(|| record.deadline(version), |from| from.min(record.deadline(version)))
     };
-    let until = staying.iter().map(free).filter(|until| *until > now).min();
+    let more = record.repair_from().filter(|_| repairs && staying.len() < VERSIONS_MAX);
+    let until = staying.iter().map(free).chain(more).filter(|until| *until > now).min();
     let forceable = !case.options.force_retire && is_forceable(case, record);
     plan.blocked.push(Blocked::TooManyVersions { live: staying.len(), until, forceable });
     false

@@ -23,6 +23,7 @@ pub(crate) enum Scenario {
     OverlapEnds,
     Superseded,
     Unreadable,
+    Outrun,
     PruneBegins,
     PruneBeginsAndBack,
     Pruned,
@@ -63,6 +64,7 @@ impl Scenario {
             | Self::OverlapEnds
             | Self::Superseded
             | Self::Unreadable
+            | Self::Outrun
             | Self::LateBehind
             | Self::OutOfSight
             | Self::Undeployed

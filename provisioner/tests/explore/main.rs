@@ -82,7 +82,7 @@ fn jobs() -> Vec<Job> {
             .filter(|(index, sinks)| fit(*index, sinks))
             .map(|(_, sinks)| sinks.clone())
             .collect();
-        if scenario == Scenario::Unreadable {
+        if scenario.is_about_unreadable() {
             chosen = vec![scenarios::three_unreadable()];
         } else if scenario.is_about_deployments() {
             // Between sinks without deployments it is another situation.

@@ -42,6 +42,7 @@ const CAUGHT: &[Row] = &[
     (&[Rule(M::NameUsedAgain)], Scenario::FirstApply, &[Kind::Suspend, Kind::DeleteToken]),
     (&[Rule(M::FixedLimit)], Scenario::Unreadable, &[]),
     (&[Rule(M::NoRoomToRepair)], Scenario::Superseded, &[]),
+    (&[Rule(M::NoRepairADay)], Scenario::Outrun, &[]),
     // The rest of the service's rules.
     (&[Rule(M::AnnounceAnyVersion)], Scenario::RotateTwice, &[]),
     (&[Rule(M::AnnounceDeadVersion)], Scenario::Rotate, &[]),
@@ -139,7 +140,7 @@ fn broken_by(wrongs: &[Wrong], scenario: Scenario, kinds: &'static [Kind]) -> Op
 }
 
 fn sinks_of(scenario: Scenario) -> Vec<Sinks> {
-    if scenario == Scenario::Unreadable { vec![scenarios::three_unreadable()] } else { scenarios::sinks() }
+    if scenario.is_about_unreadable() { vec![scenarios::three_unreadable()] } else { scenarios::sinks() }
 }
 
 /// Known mistakes, and guards taken out one at a time, break an invariant that the search checks.

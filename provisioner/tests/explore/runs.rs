@@ -19,6 +19,7 @@ use crate::exploration::{Doing, left_to_do};
 use crate::gate::{Gate, Go};
 use crate::job::work;
 use crate::sinks::FakeSinks;
+use crate::step::Step;
 use crate::world::{World, now};
 
 /// Holds what a run says against D.
@@ -101,6 +102,12 @@ impl Driven {
 
     pub(crate) fn is_live(&self) -> bool {
         self.future.is_some()
+    }
+
+    /// Whether it is about to write to a place.
+    pub(crate) fn writes(&self, place: &PlaceId) -> bool {
+        let about = &self.gate.waiting()[0];
+        about.step == Step::Write && about.places.contains(place)
     }
 
     /// The process dies.

@@ -10,7 +10,7 @@ use crate::step::Step;
 use crate::world::{DAY, HOUR, MINUTE, State, World};
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 41] = [
+    pub(crate) const ALL: [Self; 42] = [
         Self::FirstApply,
         Self::FirstApplyOfTwo,
         Self::Rotate,
@@ -29,6 +29,7 @@ impl Scenario {
         Self::OverlapEnds,
         Self::Superseded,
         Self::Unreadable,
+        Self::Outrun,
         Self::PruneBegins,
         Self::PruneBeginsAndBack,
         Self::Pruned,
@@ -111,6 +112,24 @@ impl Scenario {
                     failing(&world, &all.rotating());
                 }
                 world.state().down.clear();
+                pass(&world, HOUR);
+            }
+            Self::Outrun => {
+                // Slow runs write to the last place after others have rotated: as many versions as may be are valid.
+                while world.state().service.active.values().all(|token| token.highest < 9) {
+                    let mut slow = Driven::start(&world, &all.rotating());
+                    while slow.is_live() && !slow.writes(&in_last) {
+                        slow.go(0, Go::Well);
+                    }
+                    clean(&world, &all.rotating());
+                    let before = world.state().service.active.values().map(|token| token.highest).max();
+                    while slow.is_live()
+                        && world.state().service.active.values().map(|token| token.highest).max() == before
+                    {
+                        slow.go(0, Go::Well);
+                    }
+                    slow.kill();
+                }
                 pass(&world, HOUR);
             }
             Self::LateBehind => {
@@ -206,6 +225,11 @@ impl Scenario {
                 | Self::PruneBeginsAndBack
                 | Self::PrunedAndBack
         )
+    }
+
+    /// Whether it is about places that nobody can read.
+    pub(crate) fn is_about_unreadable(self) -> bool {
+        matches!(self, Self::Unreadable | Self::Outrun)
     }
 
     /// Whether it is about consumers that lag behind.

@@ -150,5 +150,35 @@ fn at_the_limit_there_is_room_for_the_version_that_a_repair_needs() {
         token.announce(number.into(), &token.places.keys().next().unwrap().clone(), over()).unwrap();
     }
     let full = VersionError::TooManyVersions { live: 8 };
-    assert_eq!(token.stage(Digest::of(b"9"), over()), Err(full), "so many repairs were cut short");
+    assert_eq!(token.stage(Digest::of(b"9"), over()), Err(full.clone()), "so many repairs were cut short");
+    // None of them makes the others wait until one expires.
+    let day = REPAIR_PAUSE.after(over());
+    assert_eq!(token.repair_from(), Some(day));
+    assert_eq!(token.stage(Digest::of(b"9"), Seconds(1).before(day)), Err(full));
+    assert_eq!(token.stage(Digest::of(b"9"), day), Ok(9));
+    token.announce(9, &token.places.keys().next().unwrap().clone(), day).unwrap();
+    let full = VersionError::TooManyVersions { live: 9 };
+    assert_eq!(token.stage(Digest::of(b"10"), day), Err(full), "one a day");
+}
+
+#[test]
+fn no_token_has_more_versions_than_its_record_takes() {
+    let mut token = rotated(1);
+    let place = token.places.keys().next().unwrap().clone();
+    let mut now = start();
+    // None of them dies meanwhile.
+    token.terms.as_mut().unwrap().expires_in = Seconds::days(365);
+    for number in 2..=u32::try_from(VERSIONS_MAX).unwrap() {
+        now = REPAIR_PAUSE.after(now);
+        assert_eq!(token.stage(Digest::of(&number.to_be_bytes()), now), Ok(number));
+        token.announce(number, &place, now).unwrap();
+    }
+    now = REPAIR_PAUSE.after(now);
+    let full = VersionError::TooManyVersions { live: VERSIONS_MAX };
+    assert_eq!(token.stage(Digest::of(b"more"), now), Err(full));
+}
+
+#[test]
+fn a_token_without_places_has_nothing_to_repair() {
+    assert_eq!(token(&[]).repair_from(), None);
 }

@@ -85,13 +85,16 @@ fn at_the_limit_a_repair_has_room_and_nothing_ends_before_it() {
     assert_eq!(scene(Holds::Alien).words(), "retire 1, retire 2, retire 3, new no_source");
     // What can be repaired without a new version needs no room.
     assert_eq!(scene(Holds::Api(1)).readable(4, "a").words(), "mend 4 a->a, . 2 after a, . 3 after a");
-    // Repairs that were cut short leave one version each, until the token waits.
+    // Repairs that were cut short leave one version each, until the token waits, and that for a day at the most.
     for when in [4 * HOUR, 5 * HOUR, 6 * HOUR, 7 * HOUR] {
         stage(&mut token, when);
         token.announce(token.highest, &place("a", "API").id(), at(when)).unwrap();
     }
-    let full = Scene::new(ONE, &[&token], 2 * DAY).look("a", Holds::Altered);
-    assert!(full.words().starts_with("! 8 live until Some("), "{}", full.words());
+    let day = DAY + 7 * HOUR;
+    let full = |when| Scene::new(ONE, &[&token], when).look("a", Holds::Altered);
+    let waits = full(day - HOUR).words();
+    assert!(waits.starts_with(&format!("! 8 live until Some({day})")), "{waits}");
+    assert!(full(day).words().starts_with("new no_source"));
 }
 
 #[test]

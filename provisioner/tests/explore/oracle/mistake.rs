@@ -53,6 +53,8 @@ pub(crate) enum Mistake {
     FixedLimit,
     /// A repair has no more room than a rotation.
     NoRoomToRepair,
+    /// Where that room is full, a repair waits until a version expires.
+    NoRepairADay,
     /// Records show the places that are declared, and no others.
     OnlyDeclaredPlaces,
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use latchkey::place::PlaceId;
-use latchkey::protocol::{Arrival, LOOK_MAX, Look, VersionError};
+use latchkey::protocol::{Arrival, LOOK_MAX, Look, REPAIR_ROOM, VersionError};
 use latchkey::secret::{Prefix, Secret};
 use latchkey::token::Token;
 use provisioner::service::{Issued, ServiceError};
@@ -14,9 +14,11 @@ impl Oracle {
         let secret = Secret::mint(&Prefix::default(), &token.id, &self.entropy()).unwrap();
         let digest = secret.digest();
         let (limited, cramped) = (self.wrong(Mistake::FixedLimit), self.wrong(Mistake::NoRoomToRepair));
+        let stuck = self.wrong(Mistake::NoRepairADay);
         let (token, number) = self.change(token, None, |token| {
             let live = token.live(now).count();
-            if (limited && live >= 4) || (cramped && live >= token.versions_max()) {
+            let most = token.versions_max();
+            if (limited && live >= 4) || (cramped && live >= most) || (stuck && live >= most + REPAIR_ROOM) {
                 return Err(VersionError::TooManyVersions { live }.into());
             }
             Ok(token.stage(digest, now)?)
