@@ -94,7 +94,7 @@ fn at_the_limit_a_repair_has_room_and_nothing_ends_before_it() {
     let full = |when| Scene::new(ONE, &[&token], when).look("a", Holds::Altered);
     let waits = full(day - HOUR).words();
     assert!(waits.starts_with(&format!("! 8 live until Some({day})")), "{waits}");
-    assert!(full(day).words().starts_with("new no_source"));
+    assert!(full(day).words().starts_with("new lost_staged, "), "{}", full(day).words());
 }
 
 #[test]
