@@ -11,7 +11,7 @@
 #[cfg(feature = "api")]
 pub mod api;
 pub mod bounds;
-#[cfg(feature = "dynamodb")]
+#[cfg(feature = "service")]
 mod check;
 pub mod clock;
 pub mod entropy;
@@ -30,14 +30,14 @@ pub mod policy;
 pub mod protocol;
 pub mod role;
 pub mod secret;
-#[cfg(feature = "dynamodb")]
+#[cfg(feature = "service")]
 pub mod service;
-#[cfg(feature = "dynamodb")]
+#[cfg(feature = "service")]
 pub mod table;
 pub mod token;
 pub mod user;
 
-#[cfg(feature = "dynamodb")]
+#[cfg(feature = "service")]
 pub use check::{AllowsError, CheckError, CloseError, Latchkey, OpenError};
-#[cfg(feature = "dynamodb")]
+#[cfg(feature = "service")]
 pub use service::{Invalid, Valid, Verdict};

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::entropy::{Entropy, EntropyError};
 
-#[cfg(feature = "dynamodb")]
+#[cfg(feature = "service")]
 pub(crate) use digest::hex;
 pub(crate) use digest::stored;
 pub use digest::{Digest, Fingerprint, KnownDigest};

@@ -84,7 +84,7 @@ fn write_manifest(folder: &Path, tokens: usize) {
 
 async fn client(manifest: &Manifest) -> Client {
     let Some(ServiceAddress::Embedded(path)) = &manifest.service else { panic!("an embedded service") };
-    let table = provisioner::embedded::open(path).await.expect("a table");
+    let table = provisioner::embedded::open(path).expect("a table");
     let service = Service::open(table, Arc::new(SystemClock), Arc::new(SystemEntropy)).await.expect("a service");
     Client::operator(service, "bench")
 }

@@ -223,7 +223,7 @@ impl World {
 
     /// The service on the embedded table, at this world's time, as the tests' own operator.
     pub async fn service(&self, table: &str) -> Service {
-        let table = provisioner::embedded::open(&self.path(table)).await.expect("the table opens");
+        let table = provisioner::embedded::open(&self.path(table)).expect("the table opens");
         let service = Service::open(table, Arc::new(Moved(self.offset())), Arc::new(SystemEntropy)).await;
         service.expect("the service opens")
     }

@@ -6,11 +6,9 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_types::body::SdkBody;
 use latchkey::mutex::{Mutex, MutexGuard};
-use provisioner::embedded::InProcess;
 
+use crate::engine::Server;
 use crate::provision::World;
 
 /// `provision serve` on an embedded table of a world. It is told to end when this goes.
@@ -241,7 +239,7 @@ fn forward(sent: &Sent, upstream: &str) -> Option<Vec<u8>> {
     Some(answer)
 }
 
-/// A DynamoDB behind a socket on this machine: the embedded engine, in memory.
+/// A DynamoDB behind a socket on this machine: the emulator.
 #[derive(Debug)]
 pub struct DynamoDb {
     address: SocketAddr,
@@ -251,7 +249,7 @@ pub struct DynamoDb {
 impl DynamoDb {
     /// Starts one. It lives as long as the test's process.
     pub fn start() -> Self {
-        let engine = InProcess::memory().expect("an engine");
+        let engine = Arc::new(Server::emulator());
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let sent: Arc<Mutex<Vec<Sent>>> = Arc::default();
@@ -291,16 +289,14 @@ pub fn environment(url: &str) -> Vec<(String, String)> {
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
 }
 
-fn answer(mut near: &TcpStream, engine: &InProcess, noted: &Mutex<Vec<Sent>>) -> bool {
+fn answer(mut near: &TcpStream, engine: &Server, noted: &Mutex<Vec<Sent>>) -> bool {
     let Some(sent) = read(near) else { return false };
     noted.lock().push(sent.clone());
     let target = sent.head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("x-amz-target").then(|| value.trim().to_owned())
     });
-    let mut request = HttpRequest::new(SdkBody::from(sent.body));
-    request.headers_mut().insert("x-amz-target", target.unwrap_or_default());
-    let (status, body) = engine.answer(&request);
+    let (status, body) = engine.answer(&target.unwrap_or_default(), &sent.body);
     let date = provisioner::service::remote::http_date(latchkey::clock::Clock::now(&latchkey::clock::SystemClock));
     let head = format!(
         "HTTP/1.1 {status} X\r\ndate: {date}\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {}\r\n\r\n",

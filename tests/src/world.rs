@@ -4,14 +4,14 @@ use std::fmt::Debug;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use latchkey::clock::Clock;
 use latchkey::lifetime::{Seconds, Terms};
 use latchkey::name::RoleName;
 use latchkey::place::Place;
 use latchkey::role::Permissions;
 use latchkey::service::{Caller, Invalid, Issued, Life, NewToken, Service, UserChange, Valid, Verdict};
-use latchkey::table::keys::{Item, Key, PK, SK};
+use latchkey::table::item::Item;
+use latchkey::table::keys::Key;
 use latchkey::token::TokenKey;
 use latchkey::user::User;
 
@@ -70,8 +70,8 @@ impl World {
     #[expect(clippy::print_stdout, reason = "a test says what it ran on")]
     pub async fn on(engine: Engine) -> Self {
         println!("engine: {engine:?}");
-        let store = Store::on(engine).await;
         let clock = Arc::new(ManualClock::at(START));
+        let store = Store::with_clock(engine, clock.clone()).await;
         let service = Service::open(store.table.clone(), clock.clone(), Arc::new(SeededEntropy::new(1))).await;
         let service = Arc::new(service.expect("a service"));
         Self { store, clock, service, admin: Caller::operator("admin") }
@@ -134,24 +134,12 @@ impl World {
 
     /// The raw item at a key.
     pub async fn item(&self, key: &Key) -> Option<Item> {
-        let request = self.store.raw.get_item().table_name(self.store.table.name()).consistent_read(true);
-        let request = request.key(PK, AttributeValue::S(key.pk.clone())).key(SK, AttributeValue::S(key.sk.clone()));
-        request.send().await.expect("an answer").item
+        self.store.raw.item(key).await
     }
 
     /// Every raw item.
     pub async fn items(&self) -> Vec<Item> {
-        let mut items = Vec::new();
-        let mut start = None;
-        loop {
-            let request = self.store.raw.scan().table_name(self.store.table.name()).consistent_read(true);
-            let page = request.set_exclusive_start_key(start).send().await.expect("an answer");
-            items.extend(page.items.unwrap_or_default());
-            start = page.last_evaluated_key.filter(|key| !key.is_empty());
-            if start.is_none() {
-                return items;
-            }
-        }
+        self.store.raw.items().await
     }
 
     /// How many events there are in the table.
@@ -162,23 +150,5 @@ impl World {
 
     pub fn now(&self) -> jiff::Timestamp {
         self.clock.now()
-    }
-}
-
-/// The size of an item as DynamoDB counts it.
-pub fn item_size(item: &Item) -> usize {
-    item.iter().map(|(name, value)| name.len() + value_size(value)).sum()
-}
-
-fn value_size(value: &AttributeValue) -> usize {
-    match value {
-        AttributeValue::S(text) => text.len(),
-        // Two digits a byte, and one byte more.
-        AttributeValue::N(number) => number.len().div_ceil(2) + 1,
-        AttributeValue::B(bytes) => bytes.as_ref().len(),
-        AttributeValue::M(map) => 3 + map.iter().map(|(name, value)| name.len() + value_size(value) + 1).sum::<usize>(),
-        AttributeValue::Ss(texts) => texts.iter().map(String::len).sum(),
-        AttributeValue::L(list) => 3 + list.iter().map(|value| value_size(value) + 1).sum::<usize>(),
-        _ => 1,
     }
 }

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::http::Request;
@@ -61,7 +63,7 @@ fn basic(request: &Request) -> Option<&str> {
 }
 
 fn password(encoded: &str) -> Option<Zeroizing<String>> {
-    let bytes = Zeroizing::new(aws_smithy_types::base64::decode(encoded).ok()?);
+    let bytes = Zeroizing::new(STANDARD.decode(encoded).ok()?);
     let (_, password) = std::str::from_utf8(&bytes).ok()?.split_once(':')?;
     let password = Zeroizing::new(decode(&Zeroizing::new(password.replace('+', " ")))?);
     (!password.is_empty() && password.len() <= SECRET_MAX).then_some(password)

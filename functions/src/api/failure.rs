@@ -31,6 +31,14 @@ impl From<TableError> for Problem {
                     "the table did not answer; the outcome is unknown, check it before you try again",
                 )
             },
+            TableError::Storage(_) => Self {
+                internal,
+                ..Self::new(
+                    503,
+                    "storage_failed",
+                    "the table's file cannot be read or written; nothing was done, and whoever runs the service has to look",
+                )
+            },
             TableError::Clock(behind) => Self {
                 internal,
                 ..Self::new(409, "clock_behind", error.to_string())

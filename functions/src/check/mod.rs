@@ -1,5 +1,6 @@
 //! Checking secrets in a service of your own.
 
+#[cfg(feature = "dynamodb")]
 mod login;
 mod writer;
 
@@ -7,8 +8,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
 use tokio::time::timeout;
 
 use crate::clock::SystemClock;
@@ -61,6 +60,7 @@ impl Latchkey {
     ///
     /// # Errors
     /// When there is no region or no credentials, or the table cannot be read.
+    #[cfg(feature = "dynamodb")]
     pub async fn on_table(name: &str) -> Result<Self, OpenError> {
         Self::on(login::client().await?, name).await
     }
@@ -69,9 +69,24 @@ impl Latchkey {
     ///
     /// # Errors
     /// When the table cannot be read.
-    pub async fn on(client: Client, name: &str) -> Result<Self, OpenError> {
-        let config = client.config().to_builder().retry_config(RetryConfig::disabled()).build();
-        let table = Table::new(Client::from_conf(config), name);
+    #[cfg(feature = "dynamodb")]
+    pub async fn on(client: aws_sdk_dynamodb::Client, name: &str) -> Result<Self, OpenError> {
+        let retries = aws_sdk_dynamodb::config::retry::RetryConfig::disabled();
+        let config = client.config().to_builder().retry_config(retries).build();
+        Self::of(Table::new(aws_sdk_dynamodb::Client::from_conf(config), name)).await
+    }
+
+    /// On a table in a file, which is made where there is none. Nothing else is needed.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, is something else, or may be somebody else's.
+    #[cfg(feature = "embedded")]
+    pub async fn in_file(path: impl AsRef<std::path::Path>) -> Result<Self, OpenError> {
+        let engine = crate::table::sqlite::Sqlite::open(path.as_ref(), Arc::new(SystemClock))?;
+        Self::of(Table::on(Arc::new(engine))).await
+    }
+
+    async fn of(table: Table) -> Result<Self, OpenError> {
         let service = Service::open(table, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
         Ok(Self::on_service(Arc::new(service), WRITE_EVERY))
     }
@@ -135,6 +150,10 @@ pub enum OpenError {
     /// Neither `AWS_REGION` nor the profile nor the machine names a region.
     #[error("no AWS region is set")]
     Region,
+    /// The file cannot be opened as a table.
+    #[cfg(feature = "embedded")]
+    #[error(transparent)]
+    File(#[from] crate::table::sqlite::OpenError),
     /// There are no credentials, or they could not be read.
     #[error("no AWS credentials were found: {0}")]
     Login(String),

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
@@ -68,9 +70,7 @@ struct Http {
 pub(super) fn request(event: &str) -> Result<Request, EventError> {
     let event: Event = serde_json::from_str(event)?;
     let body = match event.body {
-        Some(body) if event.is_base64_encoded => {
-            aws_smithy_types::base64::decode(body).map_err(|_| EventError::Body)?
-        }
+        Some(body) if event.is_base64_encoded => STANDARD.decode(body).map_err(|_| EventError::Body)?,
         Some(body) => body.into_bytes(),
         None => Vec::new(),
     };
@@ -153,7 +153,7 @@ impl From<Response> for GatewayReply {
         }
         let (body, is_base64_encoded) = match String::from_utf8(std::mem::take(&mut response.body)) {
             Ok(text) => (text, false),
-            Err(bytes) => (aws_smithy_types::base64::encode(bytes.as_bytes()), true),
+            Err(bytes) => (STANDARD.encode(bytes.as_bytes()), true),
         };
         Self { status_code: response.status, headers, body, is_base64_encoded }
     }

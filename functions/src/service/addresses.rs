@@ -3,15 +3,13 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use ipnet::IpNet;
 
 use super::notices::News;
-use super::usage::FirstUse;
+use super::usage::{FirstUse, is_token};
 use super::{Event, Service};
 use crate::bounds::ADDRESSES_MAX;
-use crate::table::keys::{self, Item};
-use crate::table::{ADDRESSES, TableError, TransactError, Transaction, Update, Write};
+use crate::table::{ADDRESSES, Condition, Item, TableError, TransactError, Transaction, Update, Value, Write, keys};
 
 /// What counts as one address: an IPv4 address, or the /64 of an IPv6 address, which is the least that one network has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,7 +53,7 @@ impl Known {
         if network.is_none() {
             return Self::These(BTreeSet::new());
         }
-        let Some(AttributeValue::Ss(addresses)) = noted.get(ADDRESSES) else { return Self::Any };
+        let Some(Value::Ss(addresses)) = noted.get(ADDRESSES) else { return Self::Any };
         if addresses.len() >= ADDRESSES_MAX {
             return Self::Any;
         }
@@ -74,16 +72,14 @@ impl Known {
 impl Service {
     /// Adds a network to those of the token that an update is of, and answers the condition under which nobody is told
     /// of it: it is one of them, or the first. While notices are off nobody is, up to as many as are kept.
-    pub(super) fn admitted_silently(&self, update: &mut Update, network: Network) -> String {
+    pub(super) fn admitted_silently(&self, update: &mut Update, network: Network) -> Condition {
         let text = network.text();
         update.add_to_set(ADDRESSES, [text.clone()]);
-        let (addresses, address) = (update.name(ADDRESSES), update.value(AttributeValue::S(text)));
-        let known = format!("attribute_not_exists({addresses}) OR contains({addresses}, {address})");
+        let known = Condition::absent(ADDRESSES).or(Condition::Contains(ADDRESSES.into(), text));
         if self.queues_notices() {
             return known;
         }
-        let most = update.value(AttributeValue::N(ADDRESSES_MAX.to_string()));
-        format!("{known} OR size({addresses}) < {most}")
+        known.or(Condition::Fewer(ADDRESSES.into(), ADDRESSES_MAX))
     }
 
     /// Adds a network that is new, with the event and the notice that say so. Whether it was: not where another process
@@ -95,11 +91,8 @@ impl Service {
         let text = network.text();
         let mut update = Update::default();
         update.add_to_set(ADDRESSES, [text.clone()]);
-        let (id, held) = (update.name("id"), update.value(AttributeValue::S(first.token.id.to_string())));
-        let (addresses, address) = (update.name(ADDRESSES), update.value(AttributeValue::S(text)));
-        let most = update.value(AttributeValue::N(ADDRESSES_MAX.to_string()));
-        let condition =
-            format!("{id} = {held} AND NOT contains({addresses}, {address}) AND size({addresses}) < {most}");
+        let unknown = Condition::Not(Box::new(Condition::Contains(ADDRESSES.into(), text)));
+        let condition = is_token(first).and(unknown).and(Condition::Fewer(ADDRESSES.into(), ADDRESSES_MAX));
         let mut transaction = Transaction::default();
         transaction.add(Write::Update { key: keys::token(&first.token.key), update, condition });
         let event = Event::on_use("token.new_address", &first.token, first.from, first.at);
@@ -142,7 +135,7 @@ mod tests {
     fn an_address_is_news_once_and_none_is_where_all_that_are_kept_are_known() {
         let noted = |count: usize| {
             let addresses = (0..count).map(|number| format!("192.0.2.{number}")).collect();
-            Item::from([(ADDRESSES.to_owned(), AttributeValue::Ss(addresses))])
+            Item::from([(ADDRESSES.to_owned(), Value::Ss(addresses))])
         };
         let here = Some(network("192.0.2.0"));
         let mut known = Known::of(&noted(2), here);

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -13,8 +12,8 @@ use crate::lifetime::Seconds;
 use crate::mutex::Mutex;
 use crate::name::{ManifestName, TokenName, UserName};
 use crate::secret::TokenId;
-use crate::table::keys::{self, Item, Key};
-use crate::table::{Put, TableError, Write, decode, encode, with_key};
+use crate::table::keys::{self, Key};
+use crate::table::{Item, TableError, Value, Write, count, decode, encode, number, with_key};
 use crate::token::{Token, TokenRef};
 
 /// How long events are kept.
@@ -156,14 +155,14 @@ impl Event {
     /// Its item. The table counts milliseconds where JSON has RFC 3339.
     fn to_item(&self) -> Result<Item, TableError> {
         let mut item = encode(self)?;
-        item.insert(AT.to_owned(), AttributeValue::N(self.at.as_millisecond().to_string()));
+        item.insert(AT.to_owned(), count(self.at.as_millisecond()));
         Ok(item)
     }
 
     pub(super) fn from_item(mut item: Item) -> Result<Self, TableError> {
-        let stored = item.remove(AT).and_then(|at| Timestamp::from_millisecond(at.as_n().ok()?.parse().ok()?).ok());
+        let stored = number(&item, AT).and_then(|at| Timestamp::from_millisecond(at).ok());
         let at = stored.ok_or_else(|| TableError::Codec("an event without its time".to_owned()))?;
-        item.insert(AT.to_owned(), AttributeValue::S(at.to_string()));
+        item.insert(AT.to_owned(), Value::S(at.to_string()));
         decode(item)
     }
 }
@@ -188,8 +187,8 @@ impl Service {
             item.extend(news.queued(&ulid, event.at)?);
         }
         let ttl = EVENTS_KEPT.after(event.at).as_second();
-        item.insert("ttl".to_owned(), AttributeValue::N(ttl.to_string()));
-        Ok(Write::Put { item: with_key(item, &key), how: Put::New })
+        item.insert("ttl".to_owned(), count(ttl));
+        Ok(Write::new_item(with_key(item, &key)))
     }
 
     /// Records that a caller tried to gain something and was refused.
@@ -277,9 +276,9 @@ mod tests {
     /// What deployments hold must be read by every later version, and what replies show is a promise too.
     #[test]
     fn an_event_is_stored_and_shown_as_it_always_was() {
-        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let text = |text: &str| Value::S(text.to_owned());
         let stored = Item::from([
-            ("at".to_owned(), AttributeValue::N("1772366400123".to_owned())),
+            ("at".to_owned(), Value::N("1772366400123".to_owned())),
             ("actor".to_owned(), text("ana/laptop")),
             ("from".to_owned(), text("192.0.2.1")),
             ("action".to_owned(), text("version.retire")),
@@ -296,7 +295,7 @@ mod tests {
         });
         assert_eq!(serde_json::to_value(&event).unwrap(), shown);
         assert_eq!(serde_json::from_value::<Event>(shown).unwrap(), event);
-        for broken in [text("2026-03-01T12:00:00Z"), AttributeValue::N("soon".to_owned())] {
+        for broken in [text("2026-03-01T12:00:00Z"), Value::N("soon".to_owned())] {
             let mut item = stored.clone();
             item.insert("at".to_owned(), broken);
             assert!(matches!(Event::from_item(item), Err(TableError::Codec(_))));

@@ -1,14 +1,12 @@
 //! The first admin, and the way back for a lost one. Whoever can write the table is its operator.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use super::{Caller, ChangeError, CreateError, Life, NewToken, RoleError, Service, UserChange, UserError};
 use crate::name::{RoleName, UserName};
 use crate::role::{Permission, Permissions};
 use crate::secret::{Secret, TokenId};
-use crate::table::keys::Item;
-use crate::table::{TableError, Update, Write, keys};
+use crate::table::{Condition, Item, TableError, Update, Value, Write, keys, text};
 use crate::token::{Token, TokenKey, TokenRef};
 use crate::user::UserKind;
 
@@ -77,9 +75,8 @@ pub enum BootstrapError {
 
 /// The token that was created as the first admin's.
 fn first_admin(item: &Item) -> Option<TokenRef> {
-    let text = |name: &str| item.get(name)?.as_s().ok();
-    let key = TokenKey::new(text("user")?.parse().ok()?, text("token")?.parse().ok()?);
-    Some(TokenRef::new(key, text("id")?.parse().ok()?))
+    let key = TokenKey::new(text(item, "user")?.parse().ok()?, text(item, "token")?.parse().ok()?);
+    Some(TokenRef::new(key, text(item, "id")?.parse().ok()?))
 }
 
 impl Service {
@@ -117,14 +114,14 @@ impl Service {
         };
         // Nothing but the token's id tells one singleton from another, so it is what the next one is guarded by.
         let id = TokenId::mint(&*self.entropy).map_err(CreateError::from)?;
-        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let value = |text: &str| Value::S(text.to_owned());
         let mut update = Update::default();
-        for (attribute, value) in [("id", id.as_str()), ("user", key.user.as_str()), ("token", key.name.as_str())] {
-            update.set(attribute, text(value));
+        for (attribute, held) in [("id", id.as_str()), ("user", key.user.as_str()), ("token", key.name.as_str())] {
+            update.set(attribute, value(held));
         }
         let condition = match &former {
-            None => format!("attribute_not_exists({})", update.name(keys::PK)),
-            Some(former) => format!("{} = {}", update.name("id"), update.value(text(former.id.as_str()))),
+            None => Condition::absent(keys::PK),
+            Some(former) => Condition::is("id", value(former.id.as_str())),
         };
         let singleton = Write::Update { key: keys::first_admin(), update, condition };
         let made = self.create_with(caller, new, Some(id), Some(&singleton)).await;

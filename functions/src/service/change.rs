@@ -7,7 +7,9 @@ use super::{Caller, Denied, Event, RACE_RETRIES, Service};
 use crate::name::{ManifestName, TokenName, UserName};
 use crate::notice::NoticeKind;
 use crate::secret::TokenId;
-use crate::table::{TableError, TransactError, Transaction, Write, decode_token, encode, encode_token, keys};
+use crate::table::{
+    Condition, TableError, TransactError, Transaction, Write, decode_token, encode, encode_token, keys,
+};
 use crate::token::{Token, TokenKey, TokenRef};
 use crate::user::User;
 
@@ -211,7 +213,8 @@ impl Service {
     ) -> Result<(), TransactError> {
         let mut transaction = Transaction::default();
         if let Some(owner) = owner {
-            transaction.add(Write::Check { key: keys::user(&owner.name), revision: owner.revision });
+            transaction
+                .add(Write::Check { key: keys::user(&owner.name), condition: Condition::at_revision(owner.revision) });
         }
         let (was, will) = (encode_token(old)?, encode_token(new)?);
         if old.name == new.name {
@@ -226,9 +229,9 @@ impl Service {
             }
         } else {
             let key = keys::token(&old.key());
-            transaction.add(Write::Delete { key, revision: Some(old.revision) });
+            transaction.add(Write::Delete { key, condition: Condition::at_revision(old.revision) });
             let item = super::with_key(will, &keys::token(&new.key()));
-            transaction.add(Write::Put { item, how: crate::table::Put::New });
+            transaction.add(Write::new_item(item));
         }
         let (was, will) = (encode(&Verification::of(old))?, encode(&Verification::of(new))?);
         if was != will {
@@ -237,8 +240,7 @@ impl Service {
                 // A sweep of the owner that listed the former name may miss the new one.
                 Verification::set_suspended(&mut update, owner);
             }
-            let placeholder = update.name(keys::PK);
-            let condition = format!("attribute_exists({placeholder})");
+            let condition = Condition::exists(keys::PK);
             transaction.add(Write::Update { key: keys::verification(&new.id), update, condition });
         }
         transaction.add(event);

@@ -1,14 +1,15 @@
 //! The guard on a clock that is the machine's own: what the table has seen is read when the service opens and, hours
 //! apart, written by what creates or ends something. A check reads and writes nothing for it.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use super::{Caller, Denied, Event, Service};
 use crate::clock::{ClockBehind, TimeSeen};
 use crate::lifetime::Seconds;
 use crate::mutex::{Mutex, MutexGuard};
-use crate::table::{Put, TableError, TransactError, Transaction, Update, Write, decode, encode, keys, with_key};
+use crate::table::{
+    Condition, TableError, TransactError, Transaction, Update, Write, count, decode, encode, keys, with_key,
+};
 
 /// How far time goes on until it is written again.
 const WRITE_EVERY: Seconds = Seconds::hours(1);
@@ -142,7 +143,7 @@ impl Service {
             Event::on_service(caller, "clock.accept", behind.now).with(format!("instead of {:.0}", behind.seen));
         let mut transaction = Transaction::default();
         let item = with_key(encode(&seen)?, &keys::clock());
-        transaction.add(Write::Put { item, how: Put::Over });
+        transaction.add(Write::item(item));
         transaction.add(self.event(&event)?);
         self.table.transact(transaction).await.map_err(|error| match error {
             TransactError::Table(error) => error,
@@ -171,16 +172,12 @@ impl Service {
     async fn write_seen(&self, old: Option<TimeSeen>, new: TimeSeen) -> Result<bool, TableError> {
         let mut update = Update::default();
         for (name, value) in encode(&new)? {
-            update.set(&name, value);
+            update.set(name.as_str(), value);
         }
-        let highest = update.name("highest");
         let condition = match old {
-            None => format!("attribute_not_exists({highest})"),
-            Some(old) => {
-                let was = update.value(AttributeValue::N(old.highest.as_millisecond().to_string()));
-                format!("{highest} = {was}")
-            }
+            None => Condition::absent("highest"),
+            Some(old) => Condition::is("highest", count(old.highest.as_millisecond())),
         };
-        self.table.update(&keys::clock(), update, &condition).await
+        self.table.update(&keys::clock(), &update, &condition).await
     }
 }

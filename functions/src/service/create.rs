@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
@@ -18,7 +17,9 @@ use crate::notice::NoticeKind;
 use crate::place::Place;
 use crate::protocol::VersionError;
 use crate::secret::{Secret, TokenId};
-use crate::table::{Put, TableError, TransactError, Transaction, Update, Write, encode, encode_token, keys, with_key};
+use crate::table::{
+    Condition, TableError, TransactError, Transaction, Update, Write, count, encode, encode_token, keys, with_key,
+};
 use crate::token::{Token, TokenKey};
 use crate::user::User;
 
@@ -273,19 +274,16 @@ impl Service {
     ) -> Result<(), TransactError> {
         let mut transaction = Transaction::default();
         let key = keys::token(&token.key());
-        transaction.add(Write::Put { item: with_key(encode_token(token)?, &key), how: Put::New });
+        transaction.add(Write::new_item(with_key(encode_token(token)?, &key)));
         let key = keys::verification(&token.id);
         let mut item = with_key(encode(&Verification::of(token))?, &key);
-        item.insert(SWEPT.to_owned(), AttributeValue::N(user.revision.to_string()));
+        item.insert(SWEPT.to_owned(), count(user.revision));
         Verification::set_person(&mut item, user);
-        transaction.add(Write::Put { item, how: Put::New });
+        transaction.add(Write::new_item(item));
         let max = user.max_tokens.unwrap_or(self.policy().max_tokens);
         let mut update = Update::default();
         update.add("active", 1);
-        let (active, revision) = (update.name("active"), update.name("revision"));
-        let most = update.value(AttributeValue::N(max.to_string()));
-        let at = update.value(AttributeValue::N(user.revision.to_string()));
-        let condition = format!("{revision} = {at} AND {active} < {most}");
+        let condition = Condition::at_revision(user.revision).and(Condition::below("active", count(max)));
         transaction.add(Write::Update { key: keys::user(&token.user), update, condition });
         let event = Event::on_token(caller, "token.create", token, token.created);
         let news = News::of(NoticeKind::Created, token, Some(token.highest));

@@ -1,12 +1,10 @@
 //! What a manifest may create by a token: which names of users and roles, and how many. Without a bound a job's token
 //! could occupy names that people need, and fill the table.
 
-use aws_sdk_dynamodb::types::AttributeValue;
-
 use super::{Denied, Grant, Service};
 use crate::name::{ManifestName, RoleName, UserName};
 use crate::table::keys::{self, Key};
-use crate::table::{TableError, Update, Write};
+use crate::table::{Condition, TableError, Update, Write, count, number};
 
 /// How many users, and how many roles, a manifest may create by a token where its grant does not say it.
 pub const NEW_MAX: u32 = 100;
@@ -83,7 +81,7 @@ impl Service {
 
     async fn counted(&self, key: &Key, what: New<'_>) -> Result<u32, TableError> {
         let item = self.table.get(key).await?;
-        Ok(item.and_then(|item| item.get(what.attribute())?.as_n().ok()?.parse().ok()).unwrap_or(0))
+        Ok(item.and_then(|item| number(&item, what.attribute())).unwrap_or(0))
     }
 
     /// The write that counts one fewer, where any was counted.
@@ -101,15 +99,10 @@ impl Service {
 
 /// Sets a count that nobody has changed since it was read.
 fn recount(key: Key, what: New<'_>, (was, will): (u32, u32)) -> Write {
-    let number = |count: u32| AttributeValue::N(count.to_string());
     let mut update = Update::default();
-    update.set(what.attribute(), number(will));
-    let (counted, before) = (update.name(what.attribute()), update.value(number(was)));
-    let condition = if was == 0 {
-        format!("attribute_not_exists({counted}) OR {counted} = {before}")
-    } else {
-        format!("{counted} = {before}")
-    };
+    update.set(what.attribute(), count(will));
+    let unchanged = Condition::is(what.attribute(), count(was));
+    let condition = if was == 0 { Condition::absent(what.attribute()).or(unchanged) } else { unchanged };
     Write::Update { key, update, condition }
 }
 

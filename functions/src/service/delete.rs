@@ -7,7 +7,7 @@ use crate::notice::NoticeKind;
 use crate::protocol::{LOOK_MAX, Look, VersionError};
 use crate::secret::TokenId;
 use crate::table::{
-    Put, TableError, TransactError, Transaction, Update, Write, decode, encode, encode_token, keys, with_key,
+    Condition, TableError, TransactError, Transaction, Update, Write, decode, encode, encode_token, keys, with_key,
 };
 use crate::token::{EndState, Ended, Token, TokenKey, TokenState};
 
@@ -123,15 +123,14 @@ impl Service {
         gone.revision += 1;
         let mut transaction = Transaction::default();
         let key = keys::token(&token.key());
-        transaction.add(Write::Delete { key, revision: Some(token.revision) });
+        transaction.add(Write::Delete { key, condition: Condition::at_revision(token.revision) });
         let key = keys::ended(&token.user, ended.at, &token.id);
-        transaction.add(Write::Put { item: with_key(encode_token(&gone)?, &key), how: Put::Over });
+        transaction.add(Write::item(with_key(encode_token(&gone)?, &key)));
         let key = keys::verification(&token.id);
-        transaction.add(Write::Put { item: with_key(encode(&Verification::of(&gone))?, &key), how: Put::Over });
+        transaction.add(Write::item(with_key(encode(&Verification::of(&gone))?, &key)));
         let mut update = Update::default();
         update.add("active", -1);
-        let placeholder = update.name(keys::PK);
-        let condition = format!("attribute_exists({placeholder})");
+        let condition = Condition::exists(keys::PK);
         transaction.add(Write::Update { key: keys::user(&token.user), update, condition });
         let event = Event::on_token(caller, action, token, self.now());
         transaction.add(self.event_with(&event, Some(&News::of(NoticeKind::Deleted, token, None)))?);

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use super::{Caller, Denied, Service};
-use crate::table::keys::{self, Item, Key};
-use crate::table::{Range, TableError, TransactError, Transaction, Write, decode_token, encode_token};
+use crate::table::keys::{self, Key};
+use crate::table::{
+    Item, Range, TableError, TransactError, Transaction, Value, Write, decode_token, encode_token, text,
+};
 use crate::token::{Retry, Token, TokenKey, TokenState};
 
 /// A page of what falls due.
@@ -33,14 +34,14 @@ impl DuePosition {
     fn start(&self) -> Option<Item> {
         let (at, token) = self.after.as_ref()?;
         let mut start = keys::token(token).item();
-        start.insert(keys::DUE_PK.to_owned(), AttributeValue::S(keys::due_partition(self.shard)));
-        start.insert(keys::DUE_SK.to_owned(), AttributeValue::S(at.clone()));
+        start.insert(keys::DUE_PK.to_owned(), Value::S(keys::due_partition(self.shard)));
+        start.insert(keys::DUE_SK.to_owned(), Value::S(at.clone()));
         Some(start)
     }
 
     /// Where a page of the shard ended.
     fn after(shard: u8, row: &Item) -> Option<Self> {
-        let at = row.get(keys::DUE_SK)?.as_s().ok()?.clone();
+        let at = text(row, keys::DUE_SK)?.to_owned();
         Some(Self { shard, after: Some((at, keys::token_of(&Key::of(row)?)?)) })
     }
 }

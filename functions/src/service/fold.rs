@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use super::Service;
@@ -14,7 +13,7 @@ use super::usage::{KEPT, Row};
 use crate::lifetime::Seconds;
 use crate::secret::TokenId;
 use crate::table::keys::{self, Key};
-use crate::table::{Put, Range, TableError, TransactError, Transaction, Update, Write, decode, with_key};
+use crate::table::{Condition, Range, TableError, TransactError, Transaction, Update, Write, count, decode, with_key};
 
 /// What follows the name of a process in the row of what it counted after its first rows may have been folded.
 pub(super) const LATE: &str = "~";
@@ -104,7 +103,7 @@ impl Service {
         transaction.add(sum(&total, before.map(|before| before.uses), uses, last));
         let folded = rows.len();
         for (key, row) in rows {
-            transaction.add(Write::DeleteCounted { key, uses: row.uses });
+            transaction.add(Write::Delete { key, condition: Condition::is("uses", count(row.uses)) });
         }
         match self.table.transact(transaction).await {
             Ok(()) => Ok(folded),
@@ -119,24 +118,21 @@ impl Service {
         let mut update = Update::default();
         update.remove(keys::DUE_PK);
         update.remove(keys::DUE_SK);
-        let (name, was) = (update.name("uses"), update.value(AttributeValue::N(uses.to_string())));
-        self.table.update(key, update, &format!("{name} = {was}")).await.map(drop)
+        self.table.update(key, &update, &Condition::is("uses", count(uses))).await.map(drop)
     }
 }
 
 /// The write of a total, where it was `before`.
 fn sum(key: &Key, before: Option<u64>, uses: u64, last: i64) -> Write {
-    let number = |number: String| AttributeValue::N(number);
     let ttl = Timestamp::from_millisecond(last).unwrap_or(Timestamp::MIN).as_second() + KEPT;
-    let fields = [("uses", uses.to_string()), ("last", last.to_string()), ("ttl", ttl.to_string())];
+    let fields = [("uses", count(uses)), ("last", count(last)), ("ttl", count(ttl))];
     let Some(before) = before else {
-        let item = fields.map(|(name, value)| (name.to_owned(), number(value))).into_iter().collect();
-        return Write::Put { item: with_key(item, key), how: Put::New };
+        let item = fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
+        return Write::new_item(with_key(item, key));
     };
     let mut update = Update::default();
     for (name, value) in fields {
-        update.set(name, number(value));
+        update.set(name, value);
     }
-    let (name, was) = (update.name("uses"), update.value(number(before.to_string())));
-    Write::Update { key: key.clone(), update, condition: format!("{name} = {was}") }
+    Write::Update { key: key.clone(), update, condition: Condition::is("uses", count(before)) }
 }

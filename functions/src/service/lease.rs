@@ -1,14 +1,13 @@
 //! The lease of a manifest: who applies it now. It is advice that spares two runs each other's work; safety rests on
 //! announcements, never on it.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Caller, Denied, Event, RACE_RETRIES, Service};
 use crate::lifetime::Seconds;
 use crate::name::ManifestName;
-use crate::table::{TableError, TransactError, Transaction, Update, Write, decode, keys};
+use crate::table::{Condition, TableError, TransactError, Transaction, Update, Value, Write, count, decode, keys};
 use crate::token::TokenKey;
 
 /// How long a lease lasts that nobody renews.
@@ -99,17 +98,15 @@ impl Service {
             let action = if held.is_some() && !renews { "lease.steal" } else { "lease.take" };
             let lease = Lease { holder: holder.to_owned(), by: caller.actor.clone(), until: LEASE.after(now) };
             let mut update = Update::default();
-            update.set("holder", AttributeValue::S(lease.holder.clone()));
-            update.set("by", AttributeValue::S(lease.by.clone()));
-            update.set("until", AttributeValue::N(lease.until.as_millisecond().to_string()));
+            update.set("holder", Value::S(lease.holder.clone()));
+            update.set("by", Value::S(lease.by.clone()));
+            update.set("until", count(lease.until.as_millisecond()));
             let condition = if steal {
-                let placeholder = update.name(keys::PK);
-                format!("attribute_exists({placeholder}) OR attribute_not_exists({placeholder})")
+                Condition::Always
             } else {
-                let (until, held) = (update.name("until"), update.name("holder"));
-                let mine = update.value(AttributeValue::S(holder.to_owned()));
-                let at = update.value(AttributeValue::N(now.as_millisecond().to_string()));
-                format!("attribute_not_exists({until}) OR {until} <= {at} OR {held} = {mine}")
+                Condition::absent("until")
+                    .or(Condition::at_most("until", count(now.as_millisecond())))
+                    .or(Condition::is("holder", Value::S(holder.to_owned())))
             };
             let mut transaction = Transaction::default();
             transaction.add(Write::Update { key: keys::lease(manifest), update, condition });
@@ -140,10 +137,9 @@ impl Service {
             return Err(Denied::Hidden.into());
         }
         let mut update = Update::default();
-        update.set("until", AttributeValue::N("0".to_owned()));
-        let held = update.name("holder");
-        let mine = update.value(AttributeValue::S(holder.to_owned()));
-        self.table.update(&keys::lease(manifest), update, &format!("{held} = {mine}")).await?;
+        update.set("until", Value::N("0".to_owned()));
+        let mine = Condition::is("holder", Value::S(holder.to_owned()));
+        self.table.update(&keys::lease(manifest), &update, &mine).await?;
         Ok(())
     }
 

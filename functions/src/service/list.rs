@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{Caller, Service};
 use crate::name::UserName;
 use crate::secret::TokenId;
-use crate::table::keys::{self, Item};
+use crate::table::{Item, keys};
 use crate::table::{Range, TableError, decode_token};
 use crate::token::{Token, TokenKey, TokenState};
 

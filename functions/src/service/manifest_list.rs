@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::{Lease, ManifestRecord, ManifestTurn, Publication, Service};
 use crate::name::ManifestName;
-use crate::table::keys::{self, Item, Key};
-use crate::table::{Range, TableError, decode};
+use crate::table::keys::{self, Key};
+use crate::table::{Item, Range, TableError, decode};
 
 /// What is known of a manifest.
 #[derive(Debug, Clone)]

@@ -1,6 +1,5 @@
 //! Manifests: what a plan needs about their tokens.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +8,9 @@ use super::{Caller, Denied, Event, Grant, RACE_RETRIES, Service};
 use crate::name::{ManifestName, TokenName, UserName};
 use crate::secret::{Fingerprint, TokenId};
 use crate::table::keys::{self, Key};
-use crate::table::{Put, Range, TableError, TransactError, Transaction, Write, decode, decode_token, encode, with_key};
+use crate::table::{
+    Range, TableError, TransactError, Transaction, Value, Write, decode, decode_token, encode, with_key,
+};
 use crate::token::{Token, TokenKey};
 
 /// What the service knows of a manifest.
@@ -200,9 +201,9 @@ impl Service {
         let key = keys::manifest(&new.name);
         match old {
             None => {
-                transaction.add(Write::Put { item: with_key(encode(new)?, &key), how: Put::New });
+                transaction.add(Write::new_item(with_key(encode(new)?, &key)));
                 let item = keys::manifest_in_list(&new.name).item();
-                transaction.add(Write::Put { item, how: Put::Over });
+                transaction.add(Write::item(item));
             }
             Some(old) => {
                 let write = Write::change(key, &encode(old)?, &encode(new)?, old.revision);
@@ -235,7 +236,7 @@ impl Service {
         range.start = from.map(|key| {
             // An index's position is the keys of the index and of the table.
             let mut start = keys::token(key).item();
-            start.insert(keys::MANAGED_PK.to_owned(), AttributeValue::S(partition));
+            start.insert(keys::MANAGED_PK.to_owned(), Value::S(partition));
             start
         });
         let page = self.table.query(&range).await?;

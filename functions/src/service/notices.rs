@@ -6,15 +6,14 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Event, Service};
 use crate::name::ManifestName;
 use crate::notice::{Next, Notice, NoticeKind, Waiting};
-use crate::table::keys::{self, Item, Key};
-use crate::table::{Range, TableError, Update, decode, encode};
+use crate::table::keys::{self, Key};
+use crate::table::{Condition, Item, Range, TableError, Update, Value, count, decode, encode, text};
 use crate::token::{Token, TokenKey};
 
 /// The attribute that counts tries.
@@ -65,8 +64,8 @@ impl News {
     pub(super) fn queued(&self, ulid: &str, at: Timestamp) -> Result<Item, TableError> {
         let mut item = encode(self)?;
         let partition = keys::notice_partition(keys::notice_shard(ulid));
-        item.insert(keys::DUE_PK.to_owned(), AttributeValue::S(partition));
-        item.insert(keys::DUE_SK.to_owned(), AttributeValue::S(keys::due_at(at)));
+        item.insert(keys::DUE_PK.to_owned(), Value::S(partition));
+        item.insert(keys::DUE_SK.to_owned(), Value::S(keys::due_at(at)));
         Ok(item)
     }
 }
@@ -142,10 +141,8 @@ impl Service {
             range.up_to = Some(keys::due_at(until));
             range.limit = Some(i32::try_from(limit.max(1)).unwrap_or(i32::MAX));
             let page = self.table.query(&range).await?;
-            hints.extend(page.items.iter().filter_map(|row| {
-                let at = row.get(keys::DUE_SK)?.as_s().ok()?;
-                Some((at.clone(), Key::of(row)?))
-            }));
+            hints
+                .extend(page.items.iter().filter_map(|row| Some((text(row, keys::DUE_SK)?.to_owned(), Key::of(row)?))));
         }
         hints.sort_by(|(one, left), (other, right)| (one, &left.sk).cmp(&(other, &right.sk)));
         hints.truncate(limit);
@@ -153,8 +150,8 @@ impl Service {
         let mut notices = Vec::with_capacity(found.len());
         for item in self.table.get_many(&found).await? {
             // The index lags: one that waits elsewhere by now is not this caller's.
-            let is_in = |partition: &AttributeValue| partition.as_s().is_ok_and(|held| partitions.contains(held));
-            if !item.get(keys::DUE_PK).is_some_and(is_in) {
+            let is_in = |held: &str| partitions.iter().any(|partition| partition == held);
+            if !text(&item, keys::DUE_PK).is_some_and(is_in) {
                 continue;
             }
             match waiting(item) {
@@ -173,8 +170,8 @@ impl Service {
     /// When the table cannot be written. It may be claimed all the same; then it waits until the claim is over.
     pub async fn claim_notice(&self, waiting: &Waiting, until: Timestamp) -> Result<bool, TableError> {
         let mut update = Update::default();
-        update.set(keys::DUE_SK, AttributeValue::S(keys::due_at(until)));
-        self.update_notice(waiting, update).await
+        update.set(keys::DUE_SK, Value::S(keys::due_at(until)));
+        self.update_notice(waiting, &update).await
     }
 
     /// Notes who took a notice, whether somebody was asked who did not, which makes it a try, and what comes of it. Nothing
@@ -190,26 +187,26 @@ impl Service {
     ) -> Result<(), TableError> {
         let mut update = Update::default();
         if has_failed {
-            update.set(TRIES, AttributeValue::N(waiting.tries.saturating_add(1).to_string()));
+            update.set(TRIES, count(waiting.tries.saturating_add(1)));
         }
         update.add_to_set(TAKEN, taken.iter().cloned());
         match next {
-            Next::At(next) => update.set(keys::DUE_SK, AttributeValue::S(keys::due_at(*next))),
+            Next::At(next) => update.set(keys::DUE_SK, Value::S(keys::due_at(*next))),
             Next::WithFile(manifest) => {
-                update.set(keys::DUE_PK, AttributeValue::S(keys::held_partition(manifest)));
-                update.set(keys::DUE_SK, AttributeValue::S(keys::due_at(self.now())));
+                update.set(keys::DUE_PK, Value::S(keys::held_partition(manifest)));
+                update.set(keys::DUE_SK, Value::S(keys::due_at(self.now())));
             }
             Next::Done => {
                 update.remove(keys::DUE_PK);
                 update.remove(keys::DUE_SK);
             }
         }
-        self.update_notice(waiting, update).await.map(drop)
+        self.update_notice(waiting, &update).await.map(drop)
     }
 
     /// Changes the row of a notice if its next try is still what was read.
-    async fn update_notice(&self, waiting: &Waiting, mut update: Update) -> Result<bool, TableError> {
-        let (next, read) = (update.name(keys::DUE_SK), update.value(AttributeValue::S(keys::due_at(waiting.next))));
-        self.table.update(&row(&waiting.notice), update, &format!("{next} = {read}")).await
+    async fn update_notice(&self, waiting: &Waiting, update: &Update) -> Result<bool, TableError> {
+        let unchanged = Condition::is(keys::DUE_SK, Value::S(keys::due_at(waiting.next)));
+        self.table.update(&row(&waiting.notice), update, &unchanged).await
     }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Caller, Denied, Event, RACE_RETRIES, Service};
 use crate::name::{ManifestName, TokenName, UserName};
-use crate::table::{Put, Range, TableError, TransactError, Transaction, Write, decode, encode, keys, with_key};
+use crate::table::{Condition, Range, TableError, TransactError, Transaction, Write, decode, encode, keys, with_key};
 use crate::token::TokenKey;
 
 /// The longest text of a publication's sinks, in bytes.
@@ -245,9 +245,9 @@ impl Service {
         let new = Turn { revision: old.map_or(0, |old| old.revision) + 1, of };
         match old {
             None => {
-                transaction.add(Write::Put { item: with_key(encode(&new)?, &key), how: Put::New });
+                transaction.add(Write::new_item(with_key(encode(&new)?, &key)));
                 // So that it can be listed.
-                transaction.add(Write::Put { item: keys::manifest_in_list(name).item(), how: Put::Over });
+                transaction.add(Write::item(keys::manifest_in_list(name).item()));
             }
             Some(old) => {
                 let change = Write::change(key, &encode(&old)?, &encode(&new)?, old.revision);
@@ -271,15 +271,15 @@ impl Service {
         caller.must_run(name)?;
         check_rows(rows)?;
         let mut transaction = Transaction::default();
-        transaction.add(Write::Check { key: keys::publishing(name), revision: number });
+        transaction.add(Write::Check { key: keys::publishing(name), condition: Condition::at_revision(number) });
         for PublishedRow { token, push } in rows {
             let key = keys::published(name, token);
             transaction.add(match push {
-                None => Write::Delete { key, revision: None },
+                None => Write::Delete { key, condition: Condition::Always },
                 Some(push) => {
                     let TokenKey { user, name } = token.clone();
                     let row = PublishedToken { user, name, push: push.clone(), number };
-                    Write::Put { item: with_key(encode(&row)?, &key), how: Put::Over }
+                    Write::item(with_key(encode(&row)?, &key))
                 }
             });
         }
@@ -306,9 +306,9 @@ impl Service {
         let (published, by) = (self.now(), caller.actor.clone());
         let new = Publication { revision: turn.of, number, sinks: sinks.to_owned(), tokens, published, by };
         let mut transaction = Transaction::default();
-        transaction.add(Write::Check { key: keys::publishing(name), revision: number });
+        transaction.add(Write::Check { key: keys::publishing(name), condition: Condition::at_revision(number) });
         let item = with_key(encode(&new)?, &keys::publication(name));
-        transaction.add(Write::Put { item, how: Put::Over });
+        transaction.add(Write::item(item));
         let digest = crate::secret::Digest::of(sinks.as_bytes()).fingerprint();
         let of = new.revision.map(|revision| format!(" of revision {revision}")).unwrap_or_default();
         let detail = format!("{name}: publication {number}{of}: tokens: {tokens}, sinks: {digest}");
@@ -335,10 +335,10 @@ impl Service {
                 return Ok(());
             }
             let mut transaction = Transaction::default();
-            transaction.add(Write::Check { key: keys::publishing(name), revision: number });
+            transaction.add(Write::Check { key: keys::publishing(name), condition: Condition::at_revision(number) });
             for token in &page.tokens {
                 let key = keys::published(name, &token.key());
-                transaction.add(Write::Delete { key, revision: None });
+                transaction.add(Write::Delete { key, condition: Condition::Always });
             }
             match self.in_turn(number, transaction).await {
                 // Whoever publishes now looks after the rows.
@@ -352,7 +352,7 @@ impl Service {
         for race in 0..RACE_RETRIES {
             let mut transaction = Transaction::default();
             let number = self.take_turn(name, None, &mut transaction).await?;
-            transaction.add(Write::Delete { key: keys::publication(name), revision: None });
+            transaction.add(Write::Delete { key: keys::publication(name), condition: Condition::Always });
             let event = Event::on_role(caller, "manifest.withdraw", name.as_str(), self.now());
             transaction.add(self.event(&event)?);
             match self.table.transact(transaction).await {

@@ -1,6 +1,5 @@
 //! Role definitions.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use super::allowed::refuse_for_manifests;
@@ -12,7 +11,9 @@ use crate::bounds::PERMISSIONS_MAX;
 use crate::moving::{MoveError, Moving, Owner};
 use crate::name::{ManifestName, RoleName};
 use crate::role::Permissions;
-use crate::table::{Put, Range, TableError, TransactError, Transaction, Write, decode, encode, keys, with_key};
+use crate::table::{
+    Condition, Range, TableError, TransactError, Transaction, Value, Write, decode, encode, keys, with_key,
+};
 
 /// A named set of permissions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,7 +175,7 @@ impl Service {
             let mut transaction = Transaction::default();
             let item = encode(&new)?;
             let write = match &old {
-                None => Some(Write::Put { item: with_key(item, &keys::role(name)), how: Put::New }),
+                None => Some(Write::new_item(with_key(item, &keys::role(name)))),
                 Some(old) => {
                     let mut was = encode(old)?;
                     let mut will = item;
@@ -259,7 +260,7 @@ impl Service {
             let gone = self.count_gone(role.managed_by.as_ref(), New::Role(name)).await?;
             let mut transaction = Transaction::default();
             gone.map(|write| transaction.add(write));
-            transaction.add(Write::Delete { key: keys::role(name), revision: Some(role.revision) });
+            transaction.add(Write::Delete { key: keys::role(name), condition: Condition::at_revision(role.revision) });
             transaction.add(self.event(&Event::on_role(caller, "role.delete", name.as_str(), self.now()))?);
             match self.table.transact(transaction).await {
                 Ok(()) => {
@@ -274,13 +275,12 @@ impl Service {
     }
 
     /// The write that counts a user more or fewer among a role's holders; it fails when the role is gone.
-    pub(super) fn count_holder(role: &RoleName, by: i32) -> Write {
+    pub(super) fn count_holder(role: &RoleName, by: i64) -> Write {
         let mut update = crate::table::Update::default();
         update.add("holders", by);
         update.add("revision", 1);
-        let name = update.name("name");
-        let held = update.value(AttributeValue::S(role.to_string()));
-        Write::Update { key: keys::role(role), update, condition: format!("{name} = {held}") }
+        let condition = Condition::is("name", Value::S(role.to_string()));
+        Write::Update { key: keys::role(role), update, condition }
     }
 }
 

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use super::{Caller, Denied, Event, RACE_RETRIES, Service};
 use crate::lifetime::Seconds;
 use crate::mutex::Mutex;
 use crate::policy::{Policy, PolicyChange, PolicyError};
-use crate::table::{Table, TableError, TransactError, Transaction, Update, Write, decode, encode, keys};
+use crate::table::{Condition, Table, TableError, TransactError, Transaction, Update, Write, decode, encode, keys};
 
 /// For how long a process that answers requests goes by the settings that it has read: servers and functions read them
 /// again as often.
@@ -172,11 +171,10 @@ impl Service {
 fn write(old: &Policy, new: &Policy) -> Result<Write, TableError> {
     let mut update = Update::default();
     for (name, value) in encode(new)? {
-        update.set(&name, value);
+        update.set(name.as_str(), value);
     }
-    let revision = update.name("revision");
-    let read = update.value(AttributeValue::N(old.revision.to_string()));
+    let unchanged = Condition::at_revision(old.revision);
     // Settings of before revisions were counted have none.
-    let none = if old.revision == 0 { format!(" OR attribute_not_exists({revision})") } else { String::new() };
-    Ok(Write::Update { key: keys::settings(), update, condition: format!("{revision} = {read}{none}") })
+    let condition = if old.revision == 0 { unchanged.or(Condition::absent("revision")) } else { unchanged };
+    Ok(Write::Update { key: keys::settings(), update, condition })
 }

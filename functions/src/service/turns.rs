@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Caller, Denied, Service};
 use crate::name::{ManifestName, TokenName, UserName};
-use crate::table::{Range, TableError, Update, decode, encode, keys};
+use crate::table::{Condition, Item, Range, TableError, Update, decode, encode, keys};
 use crate::token::TokenKey;
 
 /// How many troubles of a manifest are kept: a record stays small.
@@ -165,14 +165,12 @@ impl Service {
         self.table.get(&keys::manifest_turn(manifest)).await?.map(decode).transpose()
     }
 
-    async fn overwrite(&self, key: &keys::Key, fields: keys::Item) -> Result<(), TableError> {
+    async fn overwrite(&self, key: &keys::Key, fields: Item) -> Result<(), TableError> {
         let mut update = Update::default();
         for (name, value) in fields {
-            update.set(&name, value);
+            update.set(name.as_str(), value);
         }
-        let placeholder = update.name(keys::PK);
-        let always = format!("attribute_exists({placeholder}) OR attribute_not_exists({placeholder})");
-        self.table.update(key, update, &always).await.map(drop)
+        self.table.update(key, &update, &Condition::Always).await.map(drop)
     }
 
     /// The names of manifests, in order, at most `limit` from after `after`.

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
@@ -16,8 +15,8 @@ use crate::lifetime::Seconds;
 use crate::mutex::MutexGuard;
 use crate::name::ManifestName;
 use crate::secret::TokenId;
-use crate::table::keys::{self, Item, Key};
-use crate::table::{Range, TableError, Update, decode, encode, use_attribute};
+use crate::table::keys::{self, Key};
+use crate::table::{Condition, Item, Path, Range, TableError, Update, Value, count, decode, encode, use_attribute};
 use crate::token::{TokenKey, TokenRef, Use};
 
 /// A version's use is written at once when none was noted for this long.
@@ -53,6 +52,11 @@ pub(super) struct FirstUse {
     pub(super) at: Timestamp,
     pub(super) manifest: Option<ManifestName>,
     pub(super) expires: Timestamp,
+}
+
+/// The record is still that of the token that was used.
+pub(super) fn is_token(first: &FirstUse) -> Condition {
+    Condition::is("id", Value::S(first.token.id.to_string()))
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -195,7 +199,10 @@ impl Service {
         let Some(noted) = noted else { return Ok(Known::Any) };
         let known = Known::of(&noted, network);
         let attribute = use_attribute(&first.version.to_string());
-        let used = noted.get(&attribute).and_then(|used| used.as_m().ok()).cloned().map(decode::<Use>).transpose()?;
+        let used = match noted.get(&attribute) {
+            Some(Value::M(used)) => Some(decode::<Use>(used.clone())?),
+            _ => None,
+        };
         if used.is_none_or(|used| used.last < NOTE_EVERY.before(first.at)) {
             self.note_again(first, &attribute).await?;
         }
@@ -207,32 +214,27 @@ impl Service {
     async fn note(&self, first: &FirstUse, network: Option<Network>) -> Result<Option<Item>, TableError> {
         let mut update = Update::default();
         let noted = Use { first: first.at, last: first.at, ip: first.from.map(|address| address.to_string()) };
-        update.set_if_absent(&use_attribute(&first.version.to_string()), AttributeValue::M(encode(&noted)?));
-        let (id, held) = (update.name("id"), update.value(AttributeValue::S(first.token.id.to_string())));
-        let mut condition = format!("{id} = {held}");
+        update.set_if_absent(&use_attribute(&first.version.to_string()), Value::M(encode(&noted)?));
+        let mut condition = is_token(first);
         if let Some(network) = network {
             let silently = self.admitted_silently(&mut update, network);
-            condition = format!("{condition} AND ({silently})");
+            condition = condition.and(silently);
         }
-        self.table.update_to(&keys::token(&first.token.key), update, &condition).await
+        self.table.update_to(&keys::token(&first.token.key), &update, &condition).await
     }
 
     /// Notes a use of a version that was noted before, unless that was within the hour.
     async fn note_again(&self, first: &FirstUse, attribute: &str) -> Result<(), TableError> {
         let mut update = Update::default();
-        let id = update.name("id");
-        let held = update.value(AttributeValue::S(first.token.id.to_string()));
-        let placeholder = update.name(attribute);
-        let last = update.name("last");
-        let ip = update.name("ip");
-        let hour_ago = update.value(AttributeValue::N(NOTE_EVERY.before(first.at).as_millisecond().to_string()));
-        update.set_path(&format!("{placeholder}.{last}"), AttributeValue::N(first.at.as_millisecond().to_string()));
+        let part = |name: &str| Path::from(attribute).then(name);
+        update.set(part("last"), count(first.at.as_millisecond()));
         match first.from {
-            Some(from) => update.set_path(&format!("{placeholder}.{ip}"), AttributeValue::S(from.to_string())),
-            None => update.remove_path(&format!("{placeholder}.{ip}")),
+            Some(from) => update.set(part("ip"), Value::S(from.to_string())),
+            None => update.remove(part("ip")),
         }
-        let stale = format!("{id} = {held} AND {placeholder}.{last} < {hour_ago}");
-        self.table.update(&keys::token(&first.token.key), update, &stale).await?;
+        let hour_ago = count(NOTE_EVERY.before(first.at).as_millisecond());
+        let stale = is_token(first).and(Condition::Below(part("last"), hour_ago));
+        self.table.update(&keys::token(&first.token.key), &update, &stale).await?;
         Ok(())
     }
 
@@ -252,20 +254,18 @@ impl Service {
             let process = if late { format!("{}{}", self.process, fold::LATE) } else { self.process.clone() };
             let counted = if late { row.uses - row.written } else { row.uses };
             let mut update = Update::default();
-            update.set("uses", AttributeValue::N(counted.to_string()));
-            update.set("last", AttributeValue::N(row.last.to_string()));
-            update.set("ttl", AttributeValue::N((at.as_second() + KEPT).to_string()));
+            update.set("uses", count(counted));
+            update.set("last", count(row.last));
+            update.set("ttl", Value::N((at.as_second() + KEPT).to_string()));
             let (partition, due) = fold::queued(&id, day, self.now());
-            update.set_if_absent(keys::DUE_PK, AttributeValue::S(partition));
-            update.set_if_absent(keys::DUE_SK, AttributeValue::S(due));
-            let uses = update.name("uses");
-            let held = update.value(AttributeValue::N(counted.to_string()));
+            update.set_if_absent(keys::DUE_PK, Value::S(partition));
+            update.set_if_absent(keys::DUE_SK, Value::S(due));
             // The row only grows: a late retry of an older flush must not set it back.
-            let condition = format!("attribute_not_exists({uses}) OR {uses} < {held}");
+            let condition = Condition::absent("uses").or(Condition::below("uses", count(counted)));
             if !late && let Some(kept) = self.tally().rows.get_mut(&(id.clone(), day)) {
                 kept.written = kept.written.max(counted);
             }
-            self.table.update(&keys::usage(&id, at, &process), update, &condition).await?;
+            self.table.update(&keys::usage(&id, at, &process), &update, &condition).await?;
             let mut tally = self.tally();
             if let Some(kept) = tally.rows.get_mut(&(id.clone(), day)) {
                 kept.dirty = kept.uses != row.uses;

@@ -5,7 +5,6 @@ mod sweep;
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use super::allowed::not_by_manifest;
@@ -18,7 +17,8 @@ use crate::moving::MoveError;
 use crate::name::{ManifestName, RoleName, UserName};
 use crate::role::Permissions;
 use crate::table::{
-    Put, Range, TableError, TransactError, Transaction, Write, decode, decode_token, encode, keys, with_key,
+    Condition, Item, Range, TableError, TransactError, Transaction, Write, count, decode, decode_token, encode, keys,
+    number, with_key,
 };
 use crate::user::{User, UserKind};
 use change::{addressed, changed_user, owner};
@@ -193,7 +193,7 @@ impl Service {
     /// When the last user of that name was deleted.
     async fn former(&self, name: &UserName) -> Result<Option<Timestamp>, TableError> {
         let item = self.table.get(&keys::former_user(name)).await?;
-        let deleted = item.and_then(|item| item.get("deleted")?.as_n().ok()?.parse().ok());
+        let deleted = item.and_then(|item| number(&item, "deleted"));
         Ok(deleted.and_then(|millis| Timestamp::from_millisecond(millis).ok()))
     }
 
@@ -210,9 +210,9 @@ impl Service {
         let key = keys::user(&new.name);
         match old {
             None => {
-                transaction.add(Write::Put { item: with_key(will, &key), how: Put::New });
+                transaction.add(Write::new_item(with_key(will, &key)));
                 let key = keys::user_in_list(&new.name);
-                transaction.add(Write::Put { item: key.item(), how: Put::Over });
+                transaction.add(Write::item(key.item()));
             }
             Some(old) => {
                 let mut was = encode(old)?;
@@ -312,11 +312,12 @@ impl Service {
         let gone = self.count_gone(user.managed_by.as_ref(), New::User(name)).await?;
         let mut transaction = Transaction::default();
         gone.map(|write| transaction.add(write));
-        let mut former = with_key(keys::Item::new(), &keys::former_user(name));
-        former.insert("deleted".to_owned(), AttributeValue::N(now.as_millisecond().to_string()));
-        transaction.add(Write::Put { item: former, how: Put::Over });
-        transaction.add(Write::DeleteIdle { key: keys::user(name), revision: user.revision });
-        transaction.add(Write::Delete { key: keys::user_in_list(name), revision: None });
+        let mut former = with_key(Item::new(), &keys::former_user(name));
+        former.insert("deleted".to_owned(), count(now.as_millisecond()));
+        transaction.add(Write::item(former));
+        let idle = Condition::at_revision(user.revision).and(Condition::is("active", count(0)));
+        transaction.add(Write::Delete { key: keys::user(name), condition: idle });
+        transaction.add(Write::Delete { key: keys::user_in_list(name), condition: Condition::Always });
         for role in user.roles.iter().chain(&user.losing) {
             transaction.add(Self::count_holder(role, -1));
         }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,7 +11,7 @@ use super::Service;
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
 use crate::role::Permissions;
 use crate::secret::{Digest, Fingerprint, KnownDigest, Secret, SecretError, TokenId};
-use crate::table::{TableError, Update, decode, keys};
+use crate::table::{Item, TableError, Update, Value, count, decode, keys};
 use crate::token::{EndState, Token};
 use crate::user::{User, UserKind};
 
@@ -93,14 +92,14 @@ impl Verification {
 
     /// Writes the owner's suspension, and the owner's revision that it was taken from.
     pub(super) fn set_suspended(update: &mut Update, owner: &User) {
-        update.set("suspended", AttributeValue::Bool(owner.suspended));
-        update.set(SWEPT, AttributeValue::N(owner.revision.to_string()));
+        update.set("suspended", Value::Bool(owner.suspended));
+        update.set(SWEPT, count(owner.revision));
     }
 
     /// Writes whether the owner is a person.
-    pub(super) fn set_person(item: &mut keys::Item, owner: &User) {
+    pub(super) fn set_person(item: &mut Item, owner: &User) {
         if owner.kind == UserKind::Person {
-            item.insert("person".to_owned(), AttributeValue::Bool(true));
+            item.insert("person".to_owned(), Value::Bool(true));
         }
     }
 
@@ -239,7 +238,7 @@ impl Service {
     /// What a secret is, by its verification item.
     pub(super) async fn verdict(
         &self,
-        item: Option<keys::Item>,
+        item: Option<Item>,
         secret: &Secret,
         from: Option<IpAddr>,
     ) -> Result<Verdict, TableError> {

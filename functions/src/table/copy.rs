@@ -7,13 +7,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use aws_sdk_dynamodb::types::{
-    AttributeValue, DeleteRequest, PutRequest, ReturnConsumedCapacity, Select, WriteRequest,
-};
 use jiff::Timestamp;
 
-use super::keys::{Item, Key};
-use super::{RETRY_FOR, Table, TableError, Update};
+use super::engine::Plain;
+use super::keys::Key;
+use super::{Condition, Item, RETRY_FOR, Table, TableError, Update, Value, count, number, text};
 
 /// How often all is compared before a source that keeps changing is given up.
 const PASSES: usize = 4;
@@ -101,9 +99,8 @@ fn mark_key() -> Key {
 
 impl Mark {
     fn of(item: &Item) -> Option<Self> {
-        let done = item.get("done").and_then(|value| value.as_n().ok()?.parse().ok());
-        let done = done.and_then(|millis| Timestamp::from_millisecond(millis).ok());
-        Some(Self { source: item.get("source")?.as_s().ok()?.clone(), done })
+        let done = number(item, "done").and_then(|millis| Timestamp::from_millisecond(millis).ok());
+        Some(Self { source: text(item, "source")?.to_owned(), done })
     }
 }
 
@@ -172,13 +169,13 @@ impl Table {
 
     async fn set_mark(&self, source: &str, done: Option<Timestamp>) -> Result<(), CopyError> {
         let mut update = Update::default();
-        update.set("source", AttributeValue::S(source.to_owned()));
+        let source_value = Value::S(source.to_owned());
+        update.set("source", source_value.clone());
         if let Some(done) = done {
-            update.set("done", AttributeValue::N(done.as_millisecond().to_string()));
+            update.set("done", count(done.as_millisecond()));
         }
-        let (name, held) = (update.name("source"), update.value(AttributeValue::S(source.to_owned())));
-        let condition = format!("attribute_not_exists({name}) OR {name} = {held}");
-        if self.update(&mark_key(), update, &condition).await? {
+        let condition = Condition::absent("source").or(Condition::is("source", source_value));
+        if self.update(&mark_key(), &update, &condition).await? {
             return Ok(());
         }
         let source_name = self.mark().await?.map_or_else(String::new, |mark| mark.source);
@@ -211,7 +208,8 @@ impl Table {
                     for item in &differing {
                         refuse_newer(item, &held, target_name)?;
                     }
-                    target.write_items(differing.iter().map(|item| put(item)).collect()).await?;
+                    let items = differing.iter().map(|item| Plain::Put((*item).clone()));
+                    target.write_items(items.collect()).await?;
                 }
                 pass.differing += differing.len() as u64;
                 pass.items += items.len() as u64;
@@ -244,6 +242,7 @@ impl Table {
             for keys in keys.chunks(READ) {
                 let held = by_key(self.get_many(keys).await?);
                 let extra: Vec<&Key> = keys.iter().filter(|key| !held.contains_key(*key)).collect();
+                pass.removed += extra.len() as u64;
                 if write {
                     // What a check reads stays for ever, as a tombstone: one that the source lacks was created there.
                     // So does the record of a token that was deleted there.
@@ -251,9 +250,9 @@ impl Table {
                     if let Some(key) = extra.iter().find(made_there) {
                         return Err(CopyError::Used { target: target_name.to_owned(), key: key.pk.clone() });
                     }
-                    target.write_items(extra.iter().map(|key| delete(key)).collect()).await?;
+                    let keys = extra.into_iter().map(|key| Plain::Delete(key.clone()));
+                    target.write_items(keys.collect()).await?;
                 }
-                pass.removed += extra.len() as u64;
             }
             start = next;
             if start.is_none() {
@@ -267,40 +266,17 @@ impl Table {
         start: Option<Item>,
         limit: Option<i32>,
     ) -> Result<(Vec<Item>, Option<Item>), TableError> {
-        let output = self
-            .retry(|| {
-                self.client
-                    .scan()
-                    .table_name(&*self.name)
-                    .consistent_read(true)
-                    .select(Select::AllAttributes)
-                    .set_limit(limit)
-                    .set_exclusive_start_key(start.clone())
-                    .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                    .send()
-            })
-            .await?;
-        self.counters.note(output.consumed_capacity());
-        Ok((output.items.unwrap_or_default(), output.last_evaluated_key.filter(|key| !key.is_empty())))
+        let page = self.retry(|| self.engine.scan(start.clone(), limit)).await?;
+        Ok((page.items, page.next))
     }
 
-    async fn write_items(&self, requests: Vec<WriteRequest>) -> Result<(), TableError> {
-        for chunk in requests.chunks(WRITE) {
+    async fn write_items(&self, writes: Vec<Plain>) -> Result<(), TableError> {
+        for chunk in writes.chunks(WRITE) {
             let mut wanted = chunk.to_vec();
             let mut attempt = 0;
             let deadline = tokio::time::Instant::now() + RETRY_FOR;
             while !wanted.is_empty() {
-                let output = self
-                    .retry(|| {
-                        self.client
-                            .batch_write_item()
-                            .request_items(&*self.name, wanted.clone())
-                            .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
-                            .send()
-                    })
-                    .await?;
-                self.counters.note(output.consumed_capacity());
-                wanted = output.unprocessed_items.and_then(|mut tables| tables.remove(&*self.name)).unwrap_or_default();
+                wanted = self.retry(|| self.engine.write(wanted.clone())).await?;
                 if !wanted.is_empty() {
                     self.pause(attempt, deadline, "items were left unprocessed").await?;
                     attempt += 1;
@@ -318,7 +294,7 @@ fn by_key(items: Vec<Item>) -> HashMap<Key, Item> {
 /// A record that was changed more often in the target was changed there.
 fn refuse_newer(item: &Item, held: &HashMap<Key, Item>, target: &str) -> Result<(), CopyError> {
     let Some(key) = Key::of(item) else { return Ok(()) };
-    let revision = |item: &Item| item.get("revision").and_then(|value| value.as_n().ok()?.parse::<u64>().ok());
+    let revision = |item: &Item| number::<u64>(item, "revision");
     let newer = held.get(&key).and_then(revision) > revision(item);
     // A tombstone that would come back to life: the token was deleted there.
     let ended = |item: &Item| item.contains_key("ended");
@@ -331,17 +307,6 @@ fn refuse_newer(item: &Item, held: &HashMap<Key, Item>, target: &str) -> Result<
         return Err(CopyError::Used { target: target.to_owned(), key: format!("{} {}", key.pk, key.sk) });
     }
     Ok(())
-}
-
-fn put(item: &Item) -> WriteRequest {
-    // The builder wants an item, and has one.
-    let put = PutRequest::builder().set_item(Some(item.clone())).build().ok();
-    WriteRequest::builder().set_put_request(put).build()
-}
-
-fn delete(key: &Key) -> WriteRequest {
-    let delete = DeleteRequest::builder().set_key(Some(key.item())).build().ok();
-    WriteRequest::builder().set_delete_request(delete).build()
 }
 
 /// What an item is, in words.

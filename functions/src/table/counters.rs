@@ -1,9 +1,6 @@
 //! What requests to the table took.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-use aws_sdk_dynamodb::types::ConsumedCapacity;
 
 /// Calls and capacity units since the table was opened.
 #[derive(Debug, Default)]
@@ -58,15 +55,11 @@ impl Counters {
         }
     }
 
-    /// A request was answered, and took this.
-    pub(super) fn note<'a>(&self, capacity: impl IntoIterator<Item = &'a ConsumedCapacity>) {
+    /// A request was answered, and took so many units, of which so many for indexes.
+    pub fn note(&self, units: f64, index_units: f64) {
         self.calls.fetch_add(1, Ordering::Relaxed);
-        for consumed in capacity {
-            self.halves.fetch_add(halves(consumed.capacity_units()), Ordering::Relaxed);
-            for index in consumed.global_secondary_indexes().into_iter().flat_map(HashMap::values) {
-                self.index_halves.fetch_add(halves(index.capacity_units()), Ordering::Relaxed);
-            }
-        }
+        self.halves.fetch_add(halves(units), Ordering::Relaxed);
+        self.index_halves.fetch_add(halves(index_units), Ordering::Relaxed);
     }
 
     /// A request is sent again.
@@ -75,12 +68,12 @@ impl Counters {
     }
 
     /// A request was refused because there were too many.
-    pub(super) fn note_throttle(&self) {
+    pub fn note_throttle(&self) {
         self.throttles.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and positive")]
-fn halves(units: Option<f64>) -> u64 {
-    (units.unwrap_or(0.0) * 2.0).round() as u64
+fn halves(units: f64) -> u64 {
+    (units * 2.0).round() as u64
 }

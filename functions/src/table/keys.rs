@@ -17,17 +17,12 @@
 //! | a notice that waits, in the index `due` only | `N#<0-3>`, `NM#<manifest>` | when it is tried next |
 //! | settings, the first admin, the highest time seen, the last turn of the job | `S` | `S`, `B`, `C`, `J` |
 
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{Timestamp, tz::TimeZone};
 
+use super::item::{Item, Value, text};
 use crate::name::{ManifestName, RoleName, UserName};
 use crate::secret::TokenId;
 use crate::token::TokenKey;
-
-/// The attributes of an item.
-pub type Item = HashMap<String, AttributeValue>;
 
 /// The name of the partition key.
 pub const PK: &str = "PK";
@@ -64,16 +59,12 @@ impl Key {
 
     /// The key as attributes.
     pub fn item(&self) -> Item {
-        Item::from([
-            (PK.to_owned(), AttributeValue::S(self.pk.clone())),
-            (SK.to_owned(), AttributeValue::S(self.sk.clone())),
-        ])
+        Item::from([(PK.to_owned(), Value::S(self.pk.clone())), (SK.to_owned(), Value::S(self.sk.clone()))])
     }
 
     /// The key of an item that was read.
     pub fn of(item: &Item) -> Option<Self> {
-        let text = |name: &str| item.get(name)?.as_s().ok().cloned();
-        Some(Self { pk: text(PK)?, sk: text(SK)? })
+        Some(Self { pk: text(item, PK)?.to_owned(), sk: text(item, SK)?.to_owned() })
     }
 }
 

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::time::Instant;
 
-use super::failure::Failure;
+use super::engine::Failure;
 use super::{Table, TableError};
 use crate::entropy::jitter;
 
@@ -21,19 +19,17 @@ const RACE_PAUSE_CAP: Duration = Duration::from_millis(200);
 impl Table {
     /// Runs a request until it succeeds, fails for good, or has been tried for long enough. Every request
     /// that comes here may be repeated.
-    pub(super) async fn retry<T, E, F>(&self, mut request: impl FnMut() -> F) -> Result<T, Failure>
+    pub(super) async fn retry<T, F>(&self, mut request: impl FnMut() -> F) -> Result<T, Failure>
     where
-        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-        E: ProvideErrorMetadata + std::error::Error + 'static,
+        F: Future<Output = Result<T, Failure>>,
     {
         let deadline = Instant::now() + self.retry_for;
         let mut attempt = 0;
         loop {
-            let error = match request().await {
+            let failure = match request().await {
                 Ok(output) => return Ok(output),
-                Err(error) => error,
+                Err(failure) => failure,
             };
-            let failure = self.classify(&error);
             if !failure.is_passing() {
                 return Err(failure);
             }
@@ -52,7 +48,7 @@ impl Table {
         if Instant::now() + wait >= deadline {
             return Err(TableError::Busy(why.to_owned()));
         }
-        self.counters.note_retry();
+        self.engine.counters().note_retry();
         tokio::time::sleep(wait).await;
         Ok(())
     }

@@ -4,12 +4,14 @@ use std::path::{Path, absolute};
 use std::time::Instant;
 
 use latchkey::clock::{Clock, SystemClock};
+use latchkey::table::sqlite::OpenError;
 use latchkey::table::{Copied, CopyError, CopyNames, Table};
 use serde_json::json;
 
 use super::arguments::Copy;
 use super::exit::{Code, Fault};
 use super::open::{self, IfMissing};
+use crate::embedded::{self, EmbeddedError};
 use crate::manifest::ServiceAddress;
 use crate::output::{Format, Printer, Spinner};
 use latchkey_sinks::plural::count;
@@ -21,7 +23,7 @@ pub(super) async fn run(printer: Printer, arguments: &Copy) -> Result<Code, Faul
     if source_name == target_name {
         return Err(Fault::new(format!("`{}` cannot be copied onto itself", arguments.from)));
     }
-    let source = table(&from, IfMissing::Fail).await?;
+    let source = source(&from).await?;
     let target = table(&to, IfMissing::Create).await?;
     let spinner = Spinner::start(printer);
     let begun = Instant::now();
@@ -51,6 +53,16 @@ fn name(address: &ServiceAddress) -> String {
         }
         ServiceAddress::Table { name, .. } => format!("table:{name}"),
         ServiceAddress::Url { url, .. } => url.clone(),
+    }
+}
+
+/// The table that is copied, which may be of the form before this version's.
+async fn source(address: &ServiceAddress) -> Result<Table, Fault> {
+    let ServiceAddress::Embedded(path) = address else { return table(address, IfMissing::Fail).await };
+    let opened = path.exists().then(|| embedded::open(path));
+    match opened {
+        Some(Err(EmbeddedError::Open(OpenError::Former { .. }))) => embedded::former(path).map_err(open::not_opened),
+        _ => table(address, IfMissing::Fail).await,
     }
 }
 

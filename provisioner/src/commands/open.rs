@@ -10,6 +10,7 @@ use latchkey::entropy::SystemEntropy;
 use latchkey::name::UserName;
 use latchkey::service::{Service, UserChange};
 use latchkey::table::TableError;
+use latchkey::table::sqlite::OpenError;
 
 use super::arguments::Allow;
 use super::exit::{Code, Fault};
@@ -268,8 +269,8 @@ pub(super) async fn client(address: &ServiceAddress, absent: IfMissing) -> Resul
                 "`provision apply` and `provision token create NAME` create it; if it should exist, check the path",
             ));
         }
-        IfMissing::UseEmpty if missing => embedded::memory().await,
-        _ => embedded::open(path).await,
+        IfMissing::UseEmpty if missing => embedded::memory(),
+        _ => embedded::open(path),
     };
     let table = table.map_err(not_opened)?;
     let broken = |error: TableError| Fault::new(error.to_string()).code(Code::Error);
@@ -281,16 +282,17 @@ pub(super) async fn client(address: &ServiceAddress, absent: IfMissing) -> Resul
 /// Why an embedded table was not opened.
 pub(super) fn not_opened(error: EmbeddedError) -> Fault {
     match error {
-        EmbeddedError::File { path, source } => {
+        EmbeddedError::Open(OpenError::File { path, source }) => {
             let error = match source.kind() {
                 ErrorKind::InvalidInput => FileError::NotRegular { path },
                 _ => FileError::from_io("open", &path, &source),
             };
             Fault::new(error.to_string()).hint(error.hint())
         }
-        EmbeddedError::NotOurs { ref path, danger } => Fault::new(error.to_string()).hint(danger.hint(path)),
-        error => Fault::new(error.to_string())
-            .hint("check the file, the permissions of its folder and the free disk space; the file was not changed"),
+        error => {
+            let hint = error.hint();
+            Fault::new(error.to_string()).hint(hint)
+        }
     }
 }
 

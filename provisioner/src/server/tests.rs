@@ -28,7 +28,7 @@ impl Scene {
     }
 
     async fn with(limits: Limits, front: Front) -> Self {
-        let table = crate::embedded::memory().await.unwrap();
+        let table = crate::embedded::memory().unwrap();
         let service = Service::open(table, Arc::new(SystemClock), Arc::new(SystemEntropy)).await.unwrap();
         let operator = Caller::operator("test");
         let permits = ["tokens:write", "tokens:introspect"].map(|permission| permission.parse().unwrap());

@@ -14,9 +14,10 @@ use latchkey::place::PlaceId;
 use latchkey::role::Permissions;
 use latchkey::secret::Secret;
 use latchkey::service::{Caller, Grant, Invalid, Life, NewToken, Service, UserChange, Verdict};
+use latchkey::table::Table;
+use latchkey::table::sqlite::Sqlite;
 use latchkey::token::TokenKey;
 use latchkey::user::UserKind;
-use provisioner::embedded::{self, InProcess};
 
 use crate::exploration::{Entry, Traits};
 use crate::table::Wire;
@@ -63,7 +64,7 @@ pub(crate) enum Way {
 
 /// Table, places and time.
 pub(crate) struct World {
-    pub(crate) engine: InProcess,
+    pub(crate) engine: Arc<Sqlite>,
     pub(crate) traits: [Traits; 2],
     places: Mutex<BTreeMap<PlaceId, Entry>>,
     late: Mutex<Vec<LateWrite>>,
@@ -88,7 +89,7 @@ impl World {
     /// An empty one, at the beginning of time.
     pub(crate) async fn new(traits: [Traits; 2], way: Way) -> Arc<Self> {
         SECONDS.set(0);
-        let engine = InProcess::memory().unwrap();
+        let engine = Arc::new(Sqlite::memory(Arc::new(TestClock)).unwrap());
         let checker = service(Wire { engine: engine.clone(), gate: None }).await;
         let job = if way == Way::Api { Some(job(&checker).await) } else { None };
         Arc::new(Self {
@@ -234,11 +235,9 @@ impl World {
 
     /// D: no secret is in the table, in whatever item.
     pub(crate) fn check_table(&self) {
-        let body = r#"{"TableName":"latchkey"}"#;
-        let mut request = aws_smithy_runtime_api::client::orchestrator::HttpRequest::new(body.into());
-        request.headers_mut().insert("x-amz-target", "DynamoDB_20120810.Scan");
-        let (status, items) = self.engine.answer(&request);
-        assert_eq!(status, 200, "{items}");
+        let page = crate::table::at_once(latchkey::table::engine::Engine::scan(&*self.engine, None, None)).unwrap();
+        assert!(page.next.is_none(), "more than a page");
+        let items = format!("{:?}", page.items);
         assert!(items.contains("documents:read"), "the scan read nothing");
         // What a secret starts with: prefix, id, and a separator after it.
         for (at, _) in items.match_indices("lk_") {
@@ -271,6 +270,6 @@ async fn job(service: &Service) -> Secret {
 
 /// A service on a connector, with the world's time.
 pub(crate) async fn service(wire: Wire) -> Service {
-    let table = embedded::on(wire).await.unwrap();
+    let table = Table::on(Arc::new(wire));
     Service::open(table, Arc::new(TestClock), Arc::new(SystemEntropy)).await.unwrap()
 }

@@ -15,7 +15,7 @@ use latchkey::secret::{Digest, Secret, TokenId};
 use latchkey::service::{Edit, Issued, Life, NewToken, Service, UserChange};
 use latchkey::token::{Token, TokenKey};
 use latchkey::user::UserKind;
-use provisioner::embedded::{self, InProcess};
+use provisioner::embedded;
 use provisioner::service::{Client, Protocol, ServiceError};
 
 use crate::asks::Asked;
@@ -308,7 +308,7 @@ fn the_oracle_answers_as_the_service_does() {
         let gate = Gate::new(&world);
         let oracle = Asked { gate: gate.clone() };
         let real = runtime.block_on(async {
-            let table = embedded::on(InProcess::memory().unwrap()).await.unwrap();
+            let table = embedded::memory().unwrap();
             let service = Service::open(table, Arc::new(WorldClock), Arc::new(SystemEntropy)).await.unwrap();
             Client::operator_by(elapsed, service, "test")
         });

@@ -9,6 +9,7 @@ use latchkey::table::Table;
 use serde_json::json;
 use tests::api::Actor;
 use tests::clock::SeededEntropy;
+use tests::engine::{Engine, Store};
 
 use super::scene::Scene;
 
@@ -108,7 +109,8 @@ async fn a_missing_table_is_an_error_of_ours() {
     let service = Service::open(store.table.clone(), scene.world.clock.clone(), Arc::new(SeededEntropy::new(4)));
     let opened = service.await.unwrap();
     assert!(Actor::with(&Api::new(Arc::new(opened)), &secret).get("/v1/me").await.status() == 200);
-    let nowhere = Table::new(store.raw.clone(), "no-such-table");
+    let aws = Store::on(Engine::of_aws()).await;
+    let nowhere = Table::new(aws.client().clone(), "no-such-table");
     let service = Service::open(nowhere, scene.world.clock.clone(), Arc::new(SeededEntropy::new(5))).await;
     assert!(service.is_err(), "it says so before it answers anybody");
 }

@@ -11,7 +11,7 @@ use super::scene::Scene;
 async fn refusals(world: &World) -> Vec<String> {
     let mut refusals = Vec::new();
     for item in world.items().await {
-        let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+        let text = |name: &str| latchkey::table::item::text(&item, name).unwrap_or_default().to_owned();
         if text("action") == "refused" {
             refusals.push(format!("{} {}", text("actor"), text("detail")));
         }

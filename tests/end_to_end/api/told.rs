@@ -40,7 +40,7 @@ async fn a_right_to_read_for_planning_reads_what_a_plan_needs_and_changes_nothin
 async fn events(scene: &Scene, action: &str) -> Vec<String> {
     let mut found = Vec::new();
     for item in scene.world.items().await {
-        let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+        let text = |name: &str| latchkey::table::item::text(&item, name).unwrap_or_default().to_owned();
         if text("action") == action {
             found.push(format!("{} {} {}", text("user"), text("actor"), text("detail")));
         }

@@ -19,7 +19,7 @@ use provisioner::service::Client;
 use serde_json::Value;
 use tests::clock::{ManualClock, SeededEntropy};
 use tests::deployment::Recorder;
-use tests::engine::client;
+use tests::engine::{Server, client, client_at, loopback};
 use tests::world::{START, key};
 
 /// Where all requests come from.
@@ -32,20 +32,20 @@ pub(super) struct Deployed {
     /// Routes that answered with success.
     pub(super) served: BTreeSet<(&'static str, &'static str)>,
     admin: Secret,
+    _engine: Server,
 }
 
 impl Deployed {
     pub(super) async fn new() -> Self {
         let clock = Arc::new(ManualClock::at(START));
-        let engine = provisioner::embedded::engine_in_memory().unwrap();
+        let engine = Server::emulator();
         let open = async |recorder: &Recorder, seed: u64| -> Arc<Service> {
             let http = aws_smithy_runtime_api::client::http::SharedHttpClient::new(recorder.clone());
-            let table = Table::new(client(http, "http://embedded.invalid"), "latchkey");
+            let table = Table::new(client(http, engine.url()), "latchkey");
             Arc::new(Service::open(table, clock.clone(), Arc::new(SeededEntropy::new(seed))).await.unwrap())
         };
         // The operator's way to the table is not the functions'.
-        let http = engine.clone();
-        let table = Table::new(client(http, "http://embedded.invalid"), "latchkey");
+        let table = Table::new(client_at(engine.url()), "latchkey");
         table.create_if_absent().await.unwrap();
         let mut operator = Service::open(table, clock.clone(), Arc::new(SeededEntropy::new(99))).await.unwrap();
         // With notices, which more is written for.
@@ -56,11 +56,11 @@ impl Deployed {
         let admin = operator.bootstrap(&caller, &key("root", "first"), None, false).await.unwrap().secret;
         let mut functions = BTreeMap::new();
         for (seed, function) in (1..).zip(Function::ALL) {
-            let recorder = Recorder::new(engine.clone());
+            let recorder = Recorder::new(loopback());
             let service = open(&recorder, seed).await;
             functions.insert(function.as_str(), (recorder, Api::with(service, function)));
         }
-        Self { functions, clock, served: BTreeSet::new(), admin }
+        Self { functions, clock, served: BTreeSet::new(), admin, _engine: engine }
     }
 
     /// A request of the admin; its answer's body.

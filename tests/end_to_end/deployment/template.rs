@@ -267,7 +267,7 @@ fn all_alarms_go_to_the_topic_that_is_asked_for() {
 async fn the_table_has_the_shape_that_the_service_makes_where_no_template_does() {
     let template = template();
     let store = Store::on(Engine::Dynoxide).await;
-    let made = store.raw.describe_table().table_name(store.table.name()).send().await.unwrap().table.unwrap();
+    let made = store.client().describe_table().table_name(store.table.name()).send().await.unwrap().table.unwrap();
     let keys = |elements: &[aws_sdk_dynamodb::types::KeySchemaElement]| -> Value {
         let element = |element: &aws_sdk_dynamodb::types::KeySchemaElement| json!({ "AttributeName": element.attribute_name, "KeyType": element.key_type.as_str() });
         elements.iter().map(element).collect()

@@ -1,7 +1,7 @@
 //! The scheduled job as Lambda runs it: the real binary, on a table behind a socket and a Secrets Manager.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use hyper::StatusCode;
+use latchkey::table::item::Value as Attribute;
 use serde_json::{Value, json};
 use tests::deployment::ROTATED;
 use tests::engines::{Fault, StrictSecretsManager};
@@ -202,9 +202,8 @@ async fn a_manifest_whose_record_cannot_be_read_is_reported_and_keeps_no_other_f
     deployed.run("apply other.toml --publish").exits(0);
     deployed.run("manifest grant aaaa --entry aws-secrets-manager:account=123456789012,region=eu-west-1,*").exits(0);
     let mut broken = latchkey::table::keys::publication(&name("aaaa")).item();
-    broken.extend(["number", "sinks"].map(|field| (field.to_owned(), AttributeValue::Bool(true))));
-    let table = deployed.endpoint.service.table();
-    deployed.endpoint.raw.put_item().table_name(table.name()).set_item(Some(broken)).send().await.unwrap();
+    broken.extend(["number", "sinks"].map(|field| (field.to_owned(), Attribute::Bool(true))));
+    deployed.endpoint.raw.put([broken]).await;
     deployed.world.clock(30 * DAY + HOUR);
     let rotate = deployed.function("rotate").start().await;
     let turn = rotate.invoke(&json!({})).await.unwrap();

@@ -3,9 +3,9 @@
 
 use std::collections::VecDeque;
 
-use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use latchkey::secret::TokenId;
-use latchkey::table::keys::{Item, Key};
+use latchkey::table::item::{Item, Value, text as text_of};
+use latchkey::table::keys::Key;
 use serde_json::json;
 use tests::provision::{DAY, HOUR};
 use tests::world::name;
@@ -88,8 +88,8 @@ fn another(item: &Item, number: usize) -> Item {
     let mut other = item.clone();
     let id = format!("{number:016x}").parse::<TokenId>().unwrap();
     let shard = id.as_str().bytes().fold(0_u8, u8::wrapping_add) % 16;
-    let text = |text: String| AttributeValue::S(text);
-    other.insert("SK".to_owned(), text(format!("{}-{number}", item["SK"].as_s().unwrap())));
+    let text = |text: String| Value::S(text);
+    other.insert("SK".to_owned(), text(format!("{}-{number}", text_of(item, "SK").unwrap())));
     other.insert("name".to_owned(), text(format!("other-{number}")));
     other.insert("id".to_owned(), text(id.to_string()));
     other.insert("managed_by".to_owned(), text("zzz".to_owned()));
@@ -103,16 +103,9 @@ fn another(item: &Item, number: usize) -> Item {
 async fn crowd(deployed: &Deployed, tokens: usize) {
     let first = deployed.endpoint.service.managed_tokens(&name("acme")).await.unwrap().remove(0);
     let key: Key = latchkey::table::keys::token(&first.key());
-    let (raw, table) = (&deployed.endpoint.raw, deployed.endpoint.table);
-    let item = raw.get_item().table_name(table).set_key(Some(key.item())).send().await.unwrap().item.unwrap();
-    for numbers in (0..tokens).collect::<Vec<_>>().chunks(25) {
-        let put = |number: &usize| {
-            let put = PutRequest::builder().set_item(Some(another(&item, *number))).build().unwrap();
-            WriteRequest::builder().put_request(put).build()
-        };
-        let writes = numbers.iter().map(put).collect();
-        raw.batch_write_item().request_items(table, writes).send().await.unwrap();
-    }
+    let raw = &deployed.endpoint.raw;
+    let item = raw.item(&key).await.unwrap();
+    raw.put((0..tokens).map(|number| another(&item, number))).await;
 }
 
 /// `LATCHKEY_TOKENS=100000` puts so many tokens beside those that are due, which are one in a hundred of them.

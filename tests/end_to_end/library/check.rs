@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use latchkey::service::{Issued, NewToken, Service};
 use latchkey::{CheckError, CloseError, Invalid, Latchkey, OpenError, Valid, Verdict};
+use tests::engine::Engine;
 use tests::world::{World, key, new_token};
 
 /// No test takes so long.
@@ -14,7 +15,11 @@ const PEER: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
 
 /// A token of `ana`, who may read documents.
 async fn scene() -> (World, Issued) {
-    let world = World::new().await;
+    scene_on(Engine::chosen()).await
+}
+
+async fn scene_on(engine: Engine) -> (World, Issued) {
+    let world = World::on(engine).await;
     world.role("reader", &["documents:read"]).await;
     world.user("ana", &["reader"]).await;
     let made = world.token("ana", "laptop").await;
@@ -156,11 +161,11 @@ async fn a_use_that_cannot_be_written_turns_nobody_away_and_stays_counted() {
 
 #[tokio::test]
 async fn any_client_will_do_and_a_table_that_is_missing_is_named() {
-    let (world, made) = scene().await;
-    let latchkey = Latchkey::on(world.store.raw.clone(), world.store.table.name()).await.unwrap();
+    let (world, made) = scene_on(Engine::of_aws()).await;
+    let latchkey = Latchkey::on(world.store.client().clone(), world.store.table.name()).await.unwrap();
     // Whether it has expired depends on the machine's clock; that it is known, on the table.
     let verdict = latchkey.check(made.secret.expose(), PEER).await.unwrap();
     assert_ne!(verdict, Verdict::Invalid(Invalid::Unknown));
-    let error = Latchkey::on(world.store.raw.clone(), "elsewhere").await.unwrap_err();
+    let error = Latchkey::on(world.store.client().clone(), "elsewhere").await.unwrap_err();
     assert!(matches!(error, OpenError::Table(_)) && error.to_string().contains("`elsewhere`"), "{error}");
 }

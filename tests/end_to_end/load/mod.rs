@@ -76,7 +76,7 @@ const CLIENTS: usize = 50;
 const LIVE_MAX: usize = 60;
 
 async fn setting(path: &std::path::Path) -> (String, String) {
-    let table = embedded::open(path).await.unwrap();
+    let table = embedded::open(path).unwrap();
     let service = Service::open(table, Arc::new(SystemClock), Arc::new(SystemEntropy)).await.unwrap();
     let operator = Caller::operator("load");
     for (role, permits) in [
@@ -292,7 +292,7 @@ async fn no_answer_is_wrong_under_mixed_load() {
 
 /// How many uses were answered and are not in the table.
 async fn lost_uses(path: &std::path::Path, board: &Board) -> i64 {
-    let table = embedded::open(path).await.unwrap();
+    let table = embedded::open(path).unwrap();
     let service = Service::open(table, Arc::new(SystemClock), Arc::new(SystemEntropy)).await.unwrap();
     let now = SystemClock.now();
     let counted: Vec<(TokenId, u64)> =

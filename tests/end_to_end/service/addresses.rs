@@ -6,9 +6,10 @@ use latchkey::bounds::ADDRESSES_MAX;
 use latchkey::lifetime::Seconds;
 use latchkey::notice::NoticeKind;
 use latchkey::service::{Edit, Service, Valid};
+use latchkey::table::item::{size as item_size, text};
 use latchkey::table::keys;
 use tests::engine::Engine;
-use tests::world::{World, item_size, key, name};
+use tests::world::{World, key, name};
 
 use super::notices::{events, told, waiting};
 
@@ -58,7 +59,7 @@ async fn the_first_address_is_no_news_and_each_new_one_is_told_once_by_whichever
     assert_eq!((notice.kind, notice.actor.as_str()), (NoticeKind::UsedFromNewAddress, "ci/deploy"));
     assert_eq!((notice.version, notice.expires, notice.token_id), (Some(1), Some(valid.expires), valid.id.clone()));
     let row = &events(&world).await["token.new_address"];
-    assert_eq!(row["detail"].as_s().unwrap(), "version 1");
+    assert_eq!(text(row, "detail").unwrap(), "version 1");
     let record = world.service.show(&key("ci", "deploy")).await.unwrap().unwrap();
     assert_eq!((record.uses.len(), record.revision), (1, 1), "no change of the record");
     // Another process, started later, knows them.

@@ -7,9 +7,10 @@ use latchkey::lifetime::Seconds;
 use latchkey::notice::NoticeKind;
 use latchkey::place::Place;
 use latchkey::service::{NewToken, Verdict};
+use latchkey::table::item::size as item_size;
 use latchkey::table::keys;
 use tests::engine::Engine;
-use tests::world::{World, item_size, managed_token, new_token};
+use tests::world::{World, managed_token, new_token};
 
 #[tokio::test]
 async fn a_check_reads_one_unit_in_one_call() {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use latchkey::lifetime::Seconds;
 use latchkey::service::{Caller, NewToken, PutOffError, UserChange};
+use latchkey::table::item::Value;
 use latchkey::table::keys;
 use latchkey::token::{Token, TokenKey};
 use tests::world::{TERMS, World, key, managed_token};
@@ -31,10 +31,7 @@ async fn make(world: &World, names: impl IntoIterator<Item = String>) {
 
 /// Sets an attribute of a token's item, which nothing else then agrees with.
 async fn set(world: &World, token: &TokenKey, attribute: &str, value: &str) {
-    let key = keys::token(token);
-    let request = world.store.raw.update_item().table_name(world.store.table.name()).set_key(Some(key.item()));
-    let request = request.update_expression("SET #a = :v").expression_attribute_names("#a", attribute);
-    request.expression_attribute_values(":v", AttributeValue::S(value.to_owned())).send().await.unwrap();
+    world.store.raw.set(&keys::token(token), attribute, Value::S(value.to_owned())).await;
 }
 
 /// Puts copies of a token into the table that are due a month later.
@@ -50,9 +47,9 @@ async fn put_later(world: &World, like: &TokenKey, numbers: std::ops::Range<u32>
             (keys::DUE_PK, keys::due_partition(u8::try_from(number % 16).unwrap())),
             (keys::DUE_SK, keys::due_at(at)),
         ] {
-            copy.insert(attribute.to_owned(), AttributeValue::S(value));
+            copy.insert(attribute.to_owned(), Value::S(value));
         }
-        world.store.raw.put_item().table_name(world.store.table.name()).set_item(Some(copy)).send().await.unwrap();
+        world.store.raw.put([copy]).await;
     }
 }
 

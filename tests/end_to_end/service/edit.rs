@@ -219,10 +219,9 @@ async fn attributes_that_this_version_does_not_know_survive() {
     world.token("ana", "laptop").await;
     let key = latchkey::table::keys::token(&key("ana", "laptop"));
     let mut item = world.item(&key).await.unwrap();
-    let later = aws_sdk_dynamodb::types::AttributeValue::S("a later version's".to_owned());
+    let later = latchkey::table::item::Value::S("a later version's".to_owned());
     item.insert("later".to_owned(), later.clone());
-    let put = world.store.raw.put_item().table_name(world.store.table.name()).set_item(Some(item));
-    put.send().await.unwrap();
+    world.store.raw.put([item]).await;
     edit(&world, "ana", "laptop", Edit { description: Some("text".to_owned()), ..Edit::default() }).await.unwrap();
     assert_eq!(world.item(&key).await.unwrap().get("later"), Some(&later));
 }

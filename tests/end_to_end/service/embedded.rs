@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use latchkey::mutex::Mutex;
 use latchkey::service::{Caller, Edit, Service, UserChange};
+use latchkey::table::sqlite::OpenError;
 use provisioner::embedded::{self, EmbeddedError};
 use tests::clock::{ManualClock, SeededEntropy};
 use tests::world::{START, key, managed_token, name, new_token};
 
 async fn service(path: &Path, seed: u64) -> Service {
-    let table = embedded::open(path).await.unwrap();
+    let table = embedded::open(path).unwrap();
     Service::open(table, Arc::new(ManualClock::at(START)), Arc::new(SeededEntropy::new(seed))).await.unwrap()
 }
 
@@ -92,8 +93,8 @@ async fn a_file_that_is_something_else_is_left_as_it_is() {
         file.write_all(&b"These are my notes, and not a table. ".repeat(100)).unwrap();
         file.set_permissions(std::fs::Permissions::from_mode(mode)).unwrap();
         let before = std::fs::read(&path).unwrap();
-        let error = embedded::open(&path).await.unwrap_err();
-        assert!(matches!(error, EmbeddedError::Engine { .. }), "{error:?}");
+        let error = embedded::open(&path).unwrap_err();
+        assert!(matches!(error, EmbeddedError::Open(OpenError::Foreign { .. })), "{error:?}");
         let text = error.to_string();
         assert!(text.contains("is not a table of Latchkey") && text.contains(path.to_str().unwrap()), "{text}");
         assert_eq!(std::fs::read(&path).unwrap(), before);
@@ -108,8 +109,11 @@ async fn a_path_that_cannot_be_opened_is_told_with_its_reason() {
     // `/proc` takes no new files, from nobody: not even from root, whom a read-only folder would not stop.
     let paths = [folder.path().to_owned(), missing, "/proc/latchkey.db".into()];
     for path in paths {
-        let error = embedded::open(&path).await.unwrap_err();
-        assert!(matches!(&error, EmbeddedError::File { path: told, .. } if *told == path), "{error:?}");
+        let error = embedded::open(&path).unwrap_err();
+        assert!(
+            matches!(&error, EmbeddedError::Open(OpenError::File { path: told, .. }) if *told == path),
+            "{error:?}"
+        );
         assert!(error.to_string().starts_with(&format!("cannot open `{}`: ", path.display())), "{error}");
     }
 }

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use latchkey::lifetime::Seconds;
 use latchkey::notice::{Next, NoticeKind, Waiting};
 use latchkey::policy::{Notices, Policy};
 use latchkey::protocol::Look;
 use latchkey::service::{Edit, NewToken};
+use latchkey::table::item::{Item, Value, text};
 use latchkey::table::keys;
 use tests::engine::Engine;
 use tests::world::{World, key, managed_token, name};
@@ -41,10 +41,10 @@ async fn shown(world: &World) -> Vec<String> {
 }
 
 /// The rows of events, by their actions, one of each.
-pub(super) async fn events(world: &World) -> BTreeMap<String, keys::Item> {
+pub(super) async fn events(world: &World) -> BTreeMap<String, Item> {
     let items = world.items().await.into_iter();
     let events = items.filter(|item| keys::Key::of(item).is_some_and(|key| key.pk.starts_with("E#")));
-    events.map(|item| (item["action"].as_s().unwrap().clone(), item)).collect()
+    events.map(|item| (text(&item, "action").unwrap().to_owned(), item)).collect()
 }
 
 #[tokio::test]
@@ -221,7 +221,7 @@ async fn what_all_took_leaves_the_queue_and_stays_in_the_history_as_it_was() {
     assert_eq!(waiting(&world).await, []);
     let mut after = events(&world).await.remove("token.create").unwrap();
     assert_eq!(after.remove("tries"), None, "nobody who was asked did not take it");
-    assert_eq!(after.remove("taken"), Some(AttributeValue::Ss(vec!["ops".to_owned()])));
+    assert_eq!(after.remove("taken"), Some(Value::Ss(vec!["ops".to_owned()])));
     let mut before = before;
     assert!(before.remove(keys::DUE_PK).is_some() && before.remove(keys::DUE_SK).is_some());
     assert_eq!(after, before, "its time to live too");
@@ -246,9 +246,7 @@ async fn those_that_wait_longest_come_first_and_one_that_cannot_be_read_holds_up
     let earlier = Seconds(1).before(all[3].next);
     assert_eq!(world.service.notices(earlier, 100).await.unwrap(), all[..3], "what is later is not due");
     let broken = keys::event("ci", all[0].notice.at, &all[0].notice.id);
-    let request = world.store.raw.update_item().table_name(world.store.table.name()).set_key(Some(broken.item()));
-    let request = request.update_expression("SET #k = :k").expression_attribute_names("#k", "kind");
-    request.expression_attribute_values(":k", AttributeValue::S("of a later version".into())).send().await.unwrap();
+    world.store.raw.set(&broken, "kind", Value::S("of a later version".into())).await;
     assert_eq!(waiting(&world).await, all[1..]);
 }
 

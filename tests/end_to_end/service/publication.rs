@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use latchkey::service::{PUBLISHED_PUSH_MAX, PUBLISHED_SINKS_MAX, PublishError, PublishedRow, PublishedToken};
+use latchkey::table::item::Value;
 use latchkey::table::keys::{self, Key};
 use latchkey::token::TokenKey;
 use provisioner::publication::{Publication, publish};
@@ -304,8 +304,8 @@ async fn the_text_of_an_earlier_release_is_no_publication_and_in_nobodys_way() {
     let world = World::new().await;
     let acme = name("acme");
     let mut item = keys::publication(&acme).item();
-    item.insert("text".to_owned(), AttributeValue::S("manifest = \"acme\"".to_owned()));
-    world.store.raw.put_item().table_name(world.store.table.name()).set_item(Some(item)).send().await.unwrap();
+    item.insert("text".to_owned(), Value::S("manifest = \"acme\"".to_owned()));
+    world.store.raw.put([item]).await;
     assert_eq!(world.service.publication(&acme).await.unwrap(), None);
     let number = world.service.begin_publication(&world.admin, &acme, None, false).await.unwrap();
     world.service.complete_publication(&world.admin, &acme, number, ("", 0)).await.unwrap();

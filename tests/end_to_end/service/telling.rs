@@ -4,6 +4,7 @@ use latchkey::lifetime::Seconds;
 use latchkey::notice::NoticeKind;
 use latchkey::policy::Policy;
 use latchkey::service::{Caller, Life, NewToken, Service};
+use latchkey::table::item::text;
 use latchkey::token::{Token, TokenKey};
 use tests::engine::Engine;
 use tests::world::{World, managed_token, new_token};
@@ -65,7 +66,7 @@ async fn over_40_days_with_missed_ones_two_jobs_tell_each_mark_once_and_of_misse
         assert_eq!((notice.version, notice.expires), (Some(1), token.expires_at), "{:?}", notice.kind);
     }
     let row = &events(&world).await["token.expiring"];
-    assert_eq!(row["detail"].as_s().unwrap(), "version 1");
+    assert_eq!(text(row, "detail").unwrap(), "version 1");
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use tests::world::new_token;
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [file, user, count, name] = arguments.as_slice() else { return Err("contend FILE USER COUNT NAME".into()) };
-    let table = provisioner::embedded::open(Path::new(file)).await?;
+    let table = provisioner::embedded::open(Path::new(file))?;
     let service = Service::open(table, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
     let caller = Caller::operator("contend");
     let mut made = 0;

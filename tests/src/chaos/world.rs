@@ -120,7 +120,7 @@ impl World {
     /// Opens the service on a file, which is made if it is not there.
     pub fn records(&self, file: &Path) -> Records {
         let service = self.runtime.block_on(async {
-            let table = provisioner::embedded::open(file).await.expect("the table opens beside other processes");
+            let table = provisioner::embedded::open(file).expect("the table opens beside other processes");
             Service::open(table, Arc::clone(&self.clock) as Arc<dyn Clock>, Arc::new(SystemEntropy)).await
         });
         let service = Arc::new(service.expect("the service opens"));

@@ -66,10 +66,9 @@ impl Asked {
     }
 
     /// Notes a request.
-    pub fn note(&self, request: &HttpRequest) {
-        let target = request.headers().get("x-amz-target").expect("an operation");
+    pub fn note(&self, target: &str, body: &[u8]) {
         let operation = target.split_once('.').expect("a version before it").1;
-        let body: Value = serde_json::from_slice(request.body().bytes().expect("a body in memory")).expect("JSON");
+        let body: Value = serde_json::from_slice(body).expect("JSON");
         let mut seen = self.0.lock();
         seen.0 += 1;
         let number = seen.0;
@@ -168,7 +167,8 @@ struct RecordingConnector {
 
 impl HttpConnector for RecordingConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        self.recorder.asked.note(&request);
+        let target = request.headers().get("x-amz-target").expect("an operation");
+        self.recorder.asked.note(target, request.body().bytes().expect("a body in memory"));
         self.inner.call(request)
     }
 }

@@ -1,12 +1,10 @@
-//! A table behind a socket, as functions reach it: the embedded engine, plain or over TLS.
+//! A table behind a socket, as functions reach it: the emulator, plain or over TLS.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -16,7 +14,6 @@ use latchkey::clock::SystemClock;
 use latchkey::entropy::SystemEntropy;
 use latchkey::service::Service;
 use latchkey::table::Table;
-use provisioner::embedded::{InProcess, TABLE, client};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
@@ -30,6 +27,10 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::deployment::Asked;
+use crate::engine::{Raw, Server, client_at};
+
+/// What the table is called.
+const TABLE: &str = "latchkey";
 
 /// A table on a socket, gone when it is dropped, and the service on it in this process.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ pub struct Endpoint {
     /// The service on it, which takes no socket.
     pub service: Arc<Service>,
     /// The table itself, for items that no service writes.
-    pub raw: aws_sdk_dynamodb::Client,
+    pub raw: Raw,
     calls: Arc<Calls>,
     server: JoinHandle<()>,
 }
@@ -146,10 +147,10 @@ impl Endpoint {
     }
 
     async fn serve(tls: Option<Config>) -> Self {
-        let engine = InProcess::memory().expect("an engine in memory");
-        let raw = client(engine.clone());
-        let table = Table::new(raw.clone(), TABLE);
+        let engine = Arc::new(Server::emulator());
+        let table = Table::new(client_at(engine.url()), TABLE);
         table.create_if_absent().await.expect("a new table");
+        let raw = Raw::of(table.engine().clone());
         let service = Service::open(table, Arc::new(SystemClock), Arc::new(SystemEntropy)).await.expect("a service");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address: SocketAddr = listener.local_addr().expect("its address");
@@ -174,7 +175,7 @@ impl Drop for Endpoint {
     }
 }
 
-async fn accept(listener: TcpListener, engine: InProcess, tls: Option<Config>, calls: Arc<Calls>) {
+async fn accept(listener: TcpListener, engine: Arc<Server>, tls: Option<Config>, calls: Arc<Calls>) {
     // They end with this.
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
@@ -182,7 +183,7 @@ async fn accept(listener: TcpListener, engine: InProcess, tls: Option<Config>, c
     }
 }
 
-async fn connection(stream: TcpStream, engine: InProcess, tls: Option<Config>, calls: Arc<Calls>) {
+async fn connection(stream: TcpStream, engine: Arc<Server>, tls: Option<Config>, calls: Arc<Calls>) {
     // A client that goes away, or does not trust the certificate, is what some tests are about.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else { return requests(stream, engine, calls).await };
@@ -191,7 +192,7 @@ async fn connection(stream: TcpStream, engine: InProcess, tls: Option<Config>, c
     }
 }
 
-async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, engine: InProcess, calls: Arc<Calls>) {
+async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, engine: Arc<Server>, calls: Arc<Calls>) {
     let answer = |request: Request<Incoming>| {
         let (engine, calls) = (engine.clone(), calls.clone());
         let number = calls.count.fetch_add(1, Ordering::SeqCst) + 1;
@@ -211,18 +212,18 @@ async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, engine: InProcess
 }
 
 async fn answer(
-    engine: InProcess,
+    engine: Arc<Server>,
     asked: Option<&Asked>,
     request: Request<Incoming>,
 ) -> io::Result<Response<Full<Bytes>>> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-    let request = HttpRequest::try_from(Request::from_parts(head, SdkBody::from(body))).map_err(io::Error::other)?;
+    let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     if let Some(asked) = asked {
-        asked.note(&request);
+        asked.note(target, &body);
     }
-    // The engine blocks, but in memory never for long.
-    let (status, body) = engine.answer(&request);
+    // It blocks, but what is in memory never for long.
+    let (status, body) = engine.answer(target, &body);
     let answer = Response::builder().status(status).header("content-type", "application/x-amz-json-1.0");
     answer.body(Full::new(Bytes::from(body))).map_err(io::Error::other)
 }

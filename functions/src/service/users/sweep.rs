@@ -1,10 +1,10 @@
 //! Sweeping: what was changed of a user reaches the user's tokens.
 
-use aws_sdk_dynamodb::types::AttributeValue;
-
 use crate::service::verify::{SWEPT, Verification};
 use crate::service::{Caller, RACE_RETRIES, Service};
-use crate::table::{Range, TableError, TransactError, Transaction, Update, Write, decode_token, encode, keys};
+use crate::table::{
+    Condition, Range, TableError, TransactError, Transaction, Update, Write, count, decode_token, encode, keys,
+};
 use crate::token::Token;
 use crate::user::User;
 
@@ -41,11 +41,9 @@ impl Service {
         for token in &tokens {
             let mut update = Update::default();
             Verification::set_suspended(&mut update, user);
-            let (placeholder, swept) = (update.name(keys::PK), update.name(SWEPT));
-            let at = update.value(AttributeValue::N(user.revision.to_string()));
-            let condition =
-                format!("attribute_exists({placeholder}) AND (attribute_not_exists({swept}) OR {swept} <= {at})");
-            self.table.update(&keys::verification(&token.id), update, &condition).await?;
+            let older = Condition::absent(SWEPT).or(Condition::at_most(SWEPT, count(user.revision)));
+            let condition = Condition::exists(keys::PK).and(older);
+            self.table.update(&keys::verification(&token.id), &update, &condition).await?;
         }
         // Only now is the user no longer a holder: a role that were deleted and made again earlier would come back to
         // tokens that still name it.

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::lifetime::{Seconds, Terms};
@@ -10,16 +10,16 @@ use crate::token::{TokenKey, VersionState};
 const DIGEST: &str = "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8";
 
 /// A value as the table has it, written as JSON; bytes read `{ "B": ".." }`.
-fn attribute(value: &Value) -> AttributeValue {
+fn attribute(value: &Json) -> Value {
     match value {
-        Value::Null => AttributeValue::Null(true),
-        Value::Bool(value) => AttributeValue::Bool(*value),
-        Value::Number(number) => AttributeValue::N(number.to_string()),
-        Value::String(text) => AttributeValue::S(text.clone()),
-        Value::Array(values) => AttributeValue::L(values.iter().map(attribute).collect()),
-        Value::Object(map) => match map.get("B").and_then(Value::as_str) {
-            Some(hex) => AttributeValue::B(Digest::from_hex(hex).unwrap().as_bytes().to_vec().into()),
-            None => AttributeValue::M(map.iter().map(|(name, value)| (name.clone(), attribute(value))).collect()),
+        Json::Null => Value::Null(true),
+        Json::Bool(value) => Value::Bool(*value),
+        Json::Number(number) => Value::N(number.to_string()),
+        Json::String(text) => Value::S(text.clone()),
+        Json::Array(values) => Value::L(values.iter().map(attribute).collect()),
+        Json::Object(map) => match map.get("B").and_then(Json::as_str) {
+            Some(hex) => Value::B(Digest::from_hex(hex).unwrap().as_bytes().to_vec()),
+            None => Value::M(map.iter().map(|(name, value)| (name.clone(), attribute(value))).collect()),
         },
     }
 }
@@ -48,7 +48,7 @@ fn stored() -> Item {
         "use_2": {"first": 1_772_366_500_000_i64, "last": 1_772_370_100_000_i64, "ip": "192.0.2.1"},
         "managed": "M#acme", "due": "DUE#2", "due_at": "001774958460000",
     });
-    let AttributeValue::M(item) = attribute(&value) else { unreachable!("an object") };
+    let Value::M(item) = attribute(&value) else { unreachable!("an object") };
     item
 }
 
@@ -74,8 +74,8 @@ fn a_version_without_its_digest_is_neither_stored_nor_read() {
     token.versions[1].digest = KnownDigest::Fingerprint(fingerprint);
     assert!(matches!(encode_token(&token), Err(TableError::Codec(text)) if text.contains("without its digest")));
     let mut item = stored();
-    let Some(AttributeValue::L(versions)) = item.get_mut("versions") else { panic!("no versions") };
-    let AttributeValue::M(version) = &mut versions[0] else { panic!("no version") };
+    let Some(Value::L(versions)) = item.get_mut("versions") else { panic!("no versions") };
+    let Value::M(version) = &mut versions[0] else { panic!("no version") };
     version.remove("d");
     assert!(matches!(decode_token(item), Err(TableError::Codec(_))));
 }
@@ -89,7 +89,7 @@ fn a_new_token_has_as_few_attributes_as_it_can() {
         "id": "0123456789abcdef", "user": "ana", "name": "laptop", "roles": [], "created": 1_772_366_400_000_i64,
         "created_by": "ana/old", "versions": [], "highest": 0, "revision": 1,
     });
-    assert_eq!(AttributeValue::M(encode_token(&token).unwrap()), attribute(&value));
+    assert_eq!(Value::M(encode_token(&token).unwrap()), attribute(&value));
     assert_eq!(decode_token(encode_token(&token).unwrap()).unwrap(), token);
 }
 
@@ -108,7 +108,7 @@ fn short_names_are_told_apart_and_come_back() {
 fn addresses_and_what_was_told_are_read_and_written_as_they_are() {
     let mut item = stored();
     let addresses = vec!["192.0.2.1".to_owned(), "2001:db8:1:2::/64".to_owned()];
-    item.insert("use_addresses".to_owned(), AttributeValue::Ss(addresses.clone()));
+    item.insert("use_addresses".to_owned(), Value::Ss(addresses.clone()));
     let told = json!({"n": 2, "x": 1_780_142_460_000_i64, "m": 7, "o": true, "f": 1_780_000_000_000_i64});
     item.insert("told".to_owned(), attribute(&told));
     let token = decode_token(item.clone()).unwrap();

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::*;
-use crate::embedded::{self, InProcess};
+use crate::embedded;
 
 /// How much of everything a token of a manifest has.
 #[derive(Debug, Clone)]
@@ -108,7 +108,7 @@ fn what_the_check_accepts_the_service_accepts() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (operator, permissions) = (Caller::operator("test"), ["documents:read".parse().unwrap()].into_iter().collect());
     let service = runtime.block_on(async {
-        let table = embedded::on(InProcess::memory().unwrap()).await.unwrap();
+        let table = embedded::memory().unwrap();
         let service = Service::open(table, Arc::new(SystemClock), Arc::new(SystemEntropy)).await.unwrap();
         for (index, long) in (0..20).flat_map(|index| [(index, false), (index, true)]) {
             service.put_role(&operator, &role(index, long).parse().unwrap(), &permissions, None).await.unwrap();
