@@ -20,4 +20,5 @@ mod remote;
 mod secrets_manager;
 mod service;
 mod sinks;
+mod table;
 mod tidy;

@@ -17,4 +17,5 @@ pub mod receiver;
 pub mod remote;
 pub mod sinks;
 pub mod terminal;
+pub mod workload;
 pub mod world;

@@ -6,10 +6,12 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use latchkey::mutex::Mutex;
+use latchkey::secret::Secret;
 use latchkey::service::{Caller, Edit, Service, UserChange};
 use latchkey::table::sqlite::OpenError;
 use provisioner::embedded::{self, EmbeddedError};
 use tests::clock::{ManualClock, SeededEntropy};
+use tests::engine::{Engine, Store};
 use tests::world::{START, key, managed_token, name, new_token};
 
 async fn service(path: &Path, seed: u64) -> Service {
@@ -132,19 +134,8 @@ impl Write for Log {
     }
 }
 
-#[tokio::test]
-async fn no_secret_is_logged_shown_or_stored() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _default = tracing::subscriber::set_default(subscriber);
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("latchkey.db");
-    let service = service(&path, 1).await;
+/// Does what a service does with secrets, well and not; the secrets, and all that could be shown of it.
+async fn use_secrets(service: &Service) -> (Vec<Secret>, String) {
     let caller = Caller::operator("admin");
     let mut shown = String::new();
     let mut show =
@@ -159,8 +150,8 @@ async fn no_secret_is_logged_shown_or_stored() {
     show(&service.promote(&caller, token, 1).await);
     let staged = service.stage(&caller, token).await.unwrap();
     show(&staged);
-    let secrets = [&by_hand.secret, &managed.secret, &staged.secret];
-    for secret in secrets {
+    let secrets = [by_hand.secret, managed.secret, staged.secret];
+    for secret in &secrets {
         let verdict = service.verify(secret.expose(), None).await.unwrap();
         show(&verdict);
         if let latchkey::service::Verdict::Valid(valid) = &verdict {
@@ -180,23 +171,55 @@ async fn no_secret_is_logged_shown_or_stored() {
     show(&service.delete(&caller, key, None).await);
     show(&service.origins(&[managed.token.id.clone(), by_hand.token.id.clone()]).await);
     show(&service.events("ana", service.now(), 100).await);
-    show(&service);
+    show(service);
+    (secrets.into(), shown)
+}
+
+#[tokio::test]
+async fn no_secret_is_logged_shown_or_stored() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _default = tracing::subscriber::set_default(subscriber);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("latchkey.db");
+    let (secrets, shown) = use_secrets(&service(&path, 1).await).await;
     let mut stored = Vec::new();
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         stored.extend(std::fs::read(entry.unwrap().path()).unwrap());
     }
+    for (what, bytes) in [("Debug", shown.as_bytes()), ("file", &stored)] {
+        hold_none(what, bytes, &secrets);
+    }
+    // The client of AWS tells every request, at the finest level.
+    let aws = Store::on(Engine::of_aws()).await;
+    let (clock, entropy) = (Arc::new(ManualClock::at(START)), Arc::new(SeededEntropy::new(2)));
+    let (more, shown) = use_secrets(&Service::open(aws.table.clone(), clock, entropy).await.unwrap()).await;
+    hold_none("Debug", shown.as_bytes(), &more);
     let logged = log.0.lock().clone();
-    let shown = shown.into_bytes();
+    hold_none("log", &logged, &more);
+    hold_none_of("log", &logged, &secrets);
+}
+
+/// It tells of the tokens, and holds nothing of their secrets.
+fn hold_none(what: &str, bytes: &[u8], secrets: &[Secret]) {
+    for secret in secrets {
+        assert!(contains(bytes, secret.token_id().as_str()), "the {what} was looked at");
+    }
+    hold_none_of(what, bytes, secrets);
+}
+
+fn hold_none_of(what: &str, bytes: &[u8], secrets: &[Secret]) {
     for secret in secrets {
         let text = secret.expose();
         // After prefix and id: 43 random digits, of which 16 would be far too many, and the checksum.
         let random = &text[text.len() - 49..text.len() - 6];
-        let id = secret.token_id();
-        for (what, bytes) in [("log", &logged), ("Debug", &shown), ("file", &stored)] {
-            assert!(contains(bytes, id.as_str()), "the {what} was looked at");
-            for part in [&random[..16], &random[27..], &random[..16].to_lowercase()] {
-                assert!(!contains(bytes, part), "the {what} holds a secret");
-            }
+        for part in [&random[..16], &random[27..], &random[..16].to_lowercase()] {
+            assert!(!contains(bytes, part), "the {what} holds a secret");
         }
     }
 }

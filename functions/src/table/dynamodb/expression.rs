@@ -26,7 +26,7 @@ impl Expression {
             // Nothing else can be said of it in the middle of others.
             Condition::Always => {
                 let key = self.name(crate::table::keys::PK);
-                format!("(attribute_exists({key}) OR attribute_not_exists({key}))")
+                format!("attribute_exists({key}) OR attribute_not_exists({key})")
             }
             Condition::Exists(path) => format!("attribute_exists({})", self.path(path)),
             Condition::Absent(path) => format!("attribute_not_exists({})", self.path(path)),
@@ -41,7 +41,7 @@ impl Expression {
                 let (path, most) = (self.path(path), self.value(count(*most as u64)));
                 format!("size({path}) < {most}")
             }
-            Condition::Not(one) => format!("NOT ({})", self.write(one)),
+            Condition::Not(one) => format!("NOT {}", self.part(one)),
             Condition::All(all) => self.join(all, " AND "),
             Condition::Any(any) => self.join(any, " OR "),
         }
@@ -53,8 +53,21 @@ impl Expression {
     }
 
     fn join(&mut self, conditions: &[Condition], word: &str) -> String {
-        let parts: Vec<String> = conditions.iter().map(|one| self.write(one)).collect();
-        format!("({})", parts.join(word))
+        match conditions {
+            [one] => self.write(one),
+            many => many.iter().map(|one| self.part(one)).collect::<Vec<_>>().join(word),
+        }
+    }
+
+    /// A condition within another one. Parentheses that change nothing are refused.
+    fn part(&mut self, condition: &Condition) -> String {
+        let joined = match condition {
+            Condition::Always => true,
+            Condition::All(many) | Condition::Any(many) => many.len() > 1,
+            _ => false,
+        };
+        let written = self.write(condition);
+        if joined { format!("({written})") } else { written }
     }
 
     /// The update expression; `None` when nothing changes.
@@ -135,7 +148,7 @@ mod tests {
             .and(Condition::Not(Box::new(Condition::Contains("from".into(), "y".to_owned()))));
         assert_eq!(
             expression.condition(&condition).unwrap(),
-            "((#n2 <= :v5 OR attribute_not_exists(#n2)) AND NOT (contains(#n4, :v6)))"
+            "(#n2 <= :v5 OR attribute_not_exists(#n2)) AND NOT contains(#n4, :v6)"
         );
         assert_eq!(expression.names().unwrap().len(), 6);
         assert_eq!(expression.values().unwrap()[":v6"], AttributeValue::S("y".to_owned()));

@@ -97,13 +97,14 @@ impl File {
     pub(super) fn connect(&self) -> Result<Connection, OpenError> {
         let failed = |error: rusqlite::Error| self.engine(&error);
         let mut connection = self.open().map_err(failed)?;
+        // `FULL`, and while there is no log yet what is removed is safe, too.
+        connection.pragma_update(None, "synchronous", "EXTRA").map_err(failed)?;
         schema::create(&mut connection).map_err(failed)?;
         let version = schema::version(&connection).map_err(failed)?;
         if version > schema::VERSION {
             return Err(OpenError::Later { path: self.path().to_owned(), version, known: schema::VERSION });
         }
         connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
-        connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
         // A log that one large change has grown does not stay so.
         connection.pragma_update(None, "journal_size_limit", 16 << 20).map_err(failed)?;
         // On macOS a sync that does not reach the disk is the default. Elsewhere these change nothing.

@@ -2,7 +2,7 @@
 //!
 //! Reads run in the caller's thread, each on a connection of its own, and wait for no writer (WAL). One thread writes: it
 //! takes all that is queued, runs each request in a savepoint and commits once, so that one sync serves many, and
-//! nothing is answered before that commit returned (`synchronous = FULL`).
+//! nothing is answered before that commit returned (`synchronous = EXTRA`, which with a log is `FULL`).
 
 mod failure;
 mod file;

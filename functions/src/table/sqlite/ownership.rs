@@ -51,7 +51,7 @@ pub(super) fn claim<T>(path: &Path, open: impl FnOnce(&Path) -> Result<T, OpenEr
     let failed = |source| OpenError::File { path: path.to_owned(), source };
     let mut in_use = IN_USE.lock();
     let real = real(path).map_err(failed)?;
-    check(&real)?;
+    check(path, &real)?;
     match fs::symlink_metadata(&real) {
         Ok(found) => {
             // What is open already is known; opened and closed again it would lose its locks.
@@ -80,7 +80,7 @@ fn real(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// Refuses a table that may be somebody else's, or has something of somebody else's beside it.
-fn check(real: &Path) -> Result<(), OpenError> {
+fn check(named: &Path, real: &Path) -> Result<(), OpenError> {
     let me = rustix::process::geteuid();
     let refused = |path: &Path, danger| Err(OpenError::NotOurs { path: path.to_owned(), danger });
     let table = fs::symlink_metadata(real).ok();
@@ -89,7 +89,8 @@ fn check(real: &Path) -> Result<(), OpenError> {
             return refused(real, Danger::Link);
         }
         if !found.is_file() {
-            return refused(real, Danger::NotRegular);
+            let source = io::Error::new(io::ErrorKind::InvalidInput, "not a file");
+            return Err(OpenError::File { path: named.to_owned(), source });
         }
         if !me.is_root() && found.uid() != me.as_raw() {
             return refused(real, Danger::OtherOwner);
