@@ -59,6 +59,24 @@ install_engines() {
   ) 9>"$root/target/engines/lock"
 }
 
+# The emulator of DynamoDB, for the tests of the engine on AWS. A program, as it links an older SQLite than ours.
+EMULATOR="dynoxide-rs@3.2.0"
+
+install_emulator() {
+  local root folder
+  root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)" || return
+  folder="$root/target/engines/dynoxide"
+  if [[ -f "$folder/installed" && "$(<"$folder/installed")" == "$EMULATOR" ]]; then
+    return 0
+  fi
+  needs cargo "the tests of the table on AWS" || return
+  echo "engines: installing $EMULATOR" >&2
+  CARGO_TARGET_DIR="$root/target/engines/dynoxide-build" cargo install "$EMULATOR" --locked --quiet --no-default-features \
+    --features native-sqlite,http-server,cli --root "$folder" || return
+  rm -rf "$root/target/engines/dynoxide-build"
+  printf '%s' "$EMULATOR" >"$folder/installed"
+}
+
 # Holds the template against what reviewers of infrastructure ask for: 300 MB, in an environment of its own, as it wants
 # other versions of what the engines need.
 CHECKOV="checkov==3.3.30"
@@ -320,6 +338,7 @@ if [[ "${BASH_SOURCE[0]}" == "$0" ]]; then
   set -euo pipefail
   install_debian
   install_engines
+  install_emulator
   install_heroku
   install_openapi_tools
   install_checkov

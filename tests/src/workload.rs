@@ -36,10 +36,10 @@ pub fn item_of(seed: u64, number: u64) -> Item {
         (0..random % 400).map(|at| char::from(b'a' + u8::try_from((random >> (at % 48)) % 26).unwrap_or(0))).collect();
     item.insert("text".to_owned(), Value::S(text));
     item.insert("number".to_owned(), count(number));
-    if random % 2 == 0 {
+    if random.is_multiple_of(2) {
         item.insert(MANAGED_PK.to_owned(), Value::S(format!("M#{}", random % 3)));
     }
-    if random % 3 == 0 {
+    if random.is_multiple_of(3) {
         item.insert(DUE_PK.to_owned(), Value::S(format!("DUE#{}", random % 5)));
         item.insert(DUE_SK.to_owned(), Value::S(format!("{:015}", random % 1_000_000)));
     }
@@ -71,5 +71,5 @@ pub fn check(seeds: &[u64], items: &[Item]) -> Result<Vec<(u64, u64)>, String> {
         }
         found.push((seed, number));
     }
-    if counted != found.len() as u64 { Err(format!("{} items, counted {counted}", found.len())) } else { Ok(found) }
+    if counted == found.len() as u64 { Ok(found) } else { Err(format!("{} items, counted {counted}", found.len())) }
 }

@@ -86,7 +86,7 @@ mod tests {
     fn der(pem: &[u8]) -> Vec<u8> {
         let text = std::str::from_utf8(pem).unwrap();
         let body: String = text.lines().filter(|line| !line.starts_with("-----")).collect();
-        aws_smithy_types::base64::decode(body).unwrap()
+        base64::Engine::decode(&base64::engine::general_purpose::STANDARD, body).unwrap()
     }
 
     /// When a certificate ends: the second of the two times of its validity (RFC 5280, 4.1.2.5), which stand together.

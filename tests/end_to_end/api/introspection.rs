@@ -2,6 +2,7 @@
 
 use latchkey::service::{Caller, NewToken, UserChange, Verdict};
 use serde_json::{Value, json};
+use tests::engine::Engine;
 use tests::world::{key, new_token};
 
 use super::scene::Scene;
@@ -74,7 +75,7 @@ async fn who_may_not_ask_learns_nothing() {
 
 #[tokio::test]
 async fn a_check_is_one_read_unit_and_introspection_two() {
-    let scene = Scene::new().await;
+    let scene = Scene::on(Engine::Dynoxide).await;
     let gateway = scene.actor("gateway", "main", &["introspector"]).await;
     let secret = scene.secret("ada", "laptop", &["reader"]).await;
     let table = scene.world.service.table();

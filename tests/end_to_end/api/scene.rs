@@ -7,6 +7,7 @@ use latchkey::place::Place;
 use latchkey::service::{Caller, Grant, Life, NewToken, UserChange};
 use latchkey::user::UserKind;
 use tests::api::Actor;
+use tests::engine::Engine;
 use tests::world::{World, key, name, new_token, permissions};
 
 /// Short enough that what a person's token makes does not outlive it.
@@ -28,7 +29,12 @@ impl Scene {
     /// A new one. The subject of most requests is `ada`'s token `deploy`, which the manifest `acme` declares, with
     /// one place and a staged first version, which has been announced and delivered, and promoted.
     pub(crate) async fn new() -> Self {
-        let world = World::new().await;
+        Self::on(Engine::chosen()).await
+    }
+
+    /// The same on an engine.
+    pub(crate) async fn on(engine: Engine) -> Self {
+        let world = World::on(engine).await;
         for (role, permits) in [
             ("reader", &["documents:read"][..]),
             ("writer", &["documents:read", "documents:write", "tokens:write"]),

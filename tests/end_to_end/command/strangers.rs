@@ -74,7 +74,8 @@ async fn a_table_or_a_log_that_git_tracks_is_not_opened_and_nothing_is_deleted()
     fs::create_dir(world.path("elsewhere")).unwrap();
     fs::rename(world.path("latchkey.db"), world.path("elsewhere/latchkey.db")).unwrap();
     symlink("elsewhere/latchkey.db", world.path("latchkey.db")).unwrap();
-    world.run("user list").exits(0);
+    let refused = world.run("user list").exits(1);
+    assert!(refused.stderr.contains("latchkey.db` is a link"), "{}", refused.stderr);
     git(&world, &["add", "--force", "latchkey.db"]);
     world.run("user list").exits(1);
 }

@@ -23,10 +23,11 @@ fn cargo(arguments: &[&str]) -> String {
 
 /// What none may bring along but the features named with it, and these must.
 const ONLY_WITH: &[(&str, &[&str])] = &[
-    ("aws-sdk-dynamodb", &["dynamodb", "api", "lambda"]),
-    ("aws-config", &["dynamodb", "api", "lambda"]),
-    ("tokio", &["dynamodb", "api", "lambda"]),
-    ("tracing", &["dynamodb", "api", "lambda"]),
+    ("aws-sdk-dynamodb", &["dynamodb", "lambda"]),
+    ("aws-config", &["dynamodb", "lambda"]),
+    ("rusqlite", &["embedded"]),
+    ("tokio", &["service", "dynamodb", "embedded", "api", "lambda"]),
+    ("tracing", &["service", "dynamodb", "embedded", "api", "lambda"]),
     ("schemars", &["api", "lambda"]),
     ("serde_path_to_error", &["api", "lambda"]),
     ("lambda_runtime", &["lambda"]),
@@ -38,14 +39,14 @@ const ONLY_WITH: &[(&str, &[&str])] = &[
 
 #[test]
 fn each_feature_brings_what_it_needs_and_no_more() {
-    for feature in ["", "dynamodb", "api", "lambda"] {
+    for feature in ["", "service", "dynamodb", "embedded", "api", "lambda"] {
         let found = crates(&["--package", "latchkey", "--no-default-features", "--features", feature]);
         assert!(found.contains("sha2"), "{found:?}");
         for (name, features) in ONLY_WITH {
             assert_eq!(found.contains(*name), features.contains(&feature), "`{name}` with the feature `{feature}`");
         }
         let aws = found.iter().any(|name| name.starts_with("aws-") || name.starts_with("hyper"));
-        assert_eq!(aws, !feature.is_empty(), "`{feature}`: {found:?}");
+        assert_eq!(aws, ["dynamodb", "lambda"].contains(&feature), "`{feature}`: {found:?}");
     }
 }
 
@@ -62,7 +63,7 @@ fn the_features_are_few() {
     let latchkey = packages.find(|package| package["name"] == "latchkey").unwrap();
     let features: BTreeSet<&str> = latchkey["features"].as_object().unwrap().keys().map(String::as_str).collect();
     // `test-clock` is refused in a release.
-    assert_eq!(features, BTreeSet::from(["api", "default", "dynamodb", "lambda", "test-clock"]));
+    assert_eq!(features, BTreeSet::from(["api", "default", "dynamodb", "embedded", "lambda", "service", "test-clock"]));
 }
 
 #[test]

@@ -68,7 +68,10 @@ await page.waitForFunction(() => { const rows = [...document.querySelectorAll(".
 
 await visit(page, "#/settings", "Prefix of new secrets");
 await page.getByLabel("Active tokens of a user, at most").fill("20");
+// What was saved before may be told still.
+const answered = page.waitForResponse((answer) => answer.request().method() === "PATCH" && answer.url().endsWith("v1/settings"));
 await page.getByRole("button", { name: "Save" }).click();
+await answered;
 await page.waitForFunction(async () => document.querySelector("[role=status]").textContent.includes("saved"));
 const held = await fetch(`${base}v1/settings`, { headers: { authorization: `Bearer ${given.secrets.admin}` } }).then((answer) => answer.json());
 assert.equal(held.max_tokens, 20);

@@ -17,7 +17,7 @@ pub(super) struct Elsewhere {
 
 impl Elsewhere {
     pub(super) async fn start(table: &str) -> Self {
-        let (environment, store) = match Engine::chosen() {
+        let (environment, store) = match Engine::of_aws() {
             Engine::Dynoxide => (DynamoDb::start().environment(), None),
             engine => {
                 let store = Store::on(engine).await;
@@ -86,7 +86,7 @@ async fn a_table_that_is_not_there_is_told_and_not_made() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_more_than_a_minute_off_is_refused() {
     let there = Elsewhere::start("latchkey").await;
-    if Engine::chosen() == Engine::Dynoxide {
+    if Engine::of_aws() == Engine::Dynoxide {
         // The engine of these tests takes the real time.
         there.world.clock(50);
         there.run("role list --service table:latchkey").exits(0);

@@ -6,7 +6,7 @@ use tests::world::{World, key, managed_token, name};
 #[tokio::test]
 async fn all_tokens_of_a_manifest_come_in_calls_that_grow_with_pages_not_with_tokens() {
     let world = World::new().await;
-    let many = if world.store.engine == tests::engine::Engine::Dynoxide { 1000 } else { 230 };
+    let many = if world.store.engine == tests::engine::Engine::Sqlite { 1000 } else { 230 };
     for user in 0..4 {
         let change = UserChange { max_tokens: Some(Some(many)), ..UserChange::default() };
         world.change_user(&format!("ci-{user}"), change).await;

@@ -228,7 +228,7 @@ fn the_service_does_what_a_simple_model_does() {
     let steps = proptest::collection::vec(step(), 1..25);
     let run = TestRunner::new(config).run(&steps, |steps| {
         runtime.block_on(async {
-            let world = World::on(Engine::Dynoxide).await;
+            let world = World::on(Engine::Sqlite).await;
             let mut model = Model::default();
             // So that most sequences get somewhere.
             for role in 0..2 {

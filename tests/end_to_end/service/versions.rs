@@ -332,7 +332,7 @@ fn checks_agree_with_the_record_after_every_operation() {
     let run = TestRunner::new(config).run(&steps, |steps| {
         runtime.block_on(async {
             let all = [dotenv("a"), Place::new("vercel", &[("name", "b")], false)];
-            let mut deploy = Deploy::on(World::on(Engine::Dynoxide).await, &all).await;
+            let mut deploy = Deploy::on(World::on(Engine::Sqlite).await, &all).await;
             for step in steps {
                 let back = |back: u32| u32::try_from(deploy.secrets.len()).unwrap().saturating_sub(back).max(1);
                 match step {

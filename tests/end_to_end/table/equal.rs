@@ -278,7 +278,7 @@ impl Asked {
         match dice.upto(10) {
             0..=2 => Self::Update(dice.key(), dice.update(), dice.condition(2)),
             3..=6 => {
-                let writes = (0..1 + dice.upto(5)).map(|_| dice.write()).collect();
+                let writes = (0..=dice.upto(4)).map(|_| dice.write()).collect();
                 Self::Transact(writes)
             }
             7 => {

@@ -3,6 +3,8 @@
 //! The writes and syncs of a real process are recorded by `strace` and replayed: what was synced is there; of what was
 //! not, each write is there, missing or torn, in sectors of 512 bytes. `LATCHKEY_CUTS` says at how many points.
 
+#![expect(clippy::disallowed_methods, reason = "files as a disk has them after a cut")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,5 +1,7 @@
 //! What goes wrong with a file: each is told in its own words, and nothing that was answered is lost.
 
+#![expect(clippy::disallowed_methods, reason = "files are damaged on purpose")]
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

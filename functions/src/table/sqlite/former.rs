@@ -85,7 +85,7 @@ impl Former {
         let items: Vec<Item> =
             rows.iter().map(|json| serde_json::from_str(json).map_err(unreadable)).collect::<Result<_, _>>()?;
         let next = items.last().and_then(Key::of).map(|key| key.item());
-        Ok(Page { next, items })
+        Ok(Page { items, next })
     }
 
     fn refused<'a, T: Send + 'a>() -> Answer<'a, T> {

@@ -56,7 +56,7 @@ pub(super) fn claim<T>(path: &Path, open: impl FnOnce(&Path) -> Result<T, OpenEr
         Ok(found) => {
             // What is open already is known; opened and closed again it would lose its locks.
             if !in_use.contains(&identity(&found)) {
-                know(&real)?;
+                know(path, &real)?;
             }
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -86,14 +86,14 @@ fn check(named: &Path, real: &Path) -> Result<(), OpenError> {
     let table = fs::symlink_metadata(real).ok();
     if let Some(found) = &table {
         if found.is_symlink() {
-            return refused(real, Danger::Link);
+            return refused(named, Danger::Link);
         }
         if !found.is_file() {
             let source = io::Error::new(io::ErrorKind::InvalidInput, "not a file");
             return Err(OpenError::File { path: named.to_owned(), source });
         }
         if !me.is_root() && found.uid() != me.as_raw() {
-            return refused(real, Danger::OtherOwner);
+            return refused(named, Danger::OtherOwner);
         }
     }
     let owners = [me.as_raw(), table.map_or(me.as_raw(), |table| table.uid())];
@@ -139,9 +139,9 @@ const FORMER: &[u8] = b"CREATE TABLE _tables";
 const SCHEMA_MAX: u64 = 1 << 20;
 
 /// Refuses a file that is no table of ours. An empty one becomes one.
-fn know(real: &Path) -> Result<(), OpenError> {
-    let failed = |source| OpenError::File { path: real.to_owned(), source };
-    let foreign = |reason: &str| OpenError::Foreign { path: real.to_owned(), reason: reason.to_owned() };
+fn know(named: &Path, real: &Path) -> Result<(), OpenError> {
+    let failed = |source| OpenError::File { path: named.to_owned(), source };
+    let foreign = |reason: &str| OpenError::Foreign { path: named.to_owned(), reason: reason.to_owned() };
     let mut start = Vec::new();
     let file = OpenOptions::new().read(true).open(real).map_err(failed)?;
     file.take(SCHEMA_MAX).read_to_end(&mut start).map_err(failed)?;
@@ -155,7 +155,7 @@ fn know(real: &Path) -> Result<(), OpenError> {
         return Ok(());
     }
     if start.windows(FORMER.len()).any(|window| window == FORMER) {
-        return Err(OpenError::Former { path: real.to_owned() });
+        return Err(OpenError::Former { path: named.to_owned() });
     }
     Err(foreign("it is a database of another program, and was not changed"))
 }
