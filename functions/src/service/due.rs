@@ -1,13 +1,14 @@
 //! What falls due, for the scheduled job.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use super::{Caller, Denied, Service};
 use crate::table::keys::{self, Item, Key};
-use crate::table::{Range, TableError, TransactError, Transaction, Write, decode_token, encode_token};
+use crate::table::{self, TableError, TransactError, Transaction, Write, decode_token, encode_token};
 use crate::token::{Retry, Token, TokenKey, TokenState};
 
 /// A page of what falls due.
@@ -20,15 +21,27 @@ pub struct DuePage {
     pub next: Option<DuePosition>,
 }
 
-/// A position in the list of what falls due.
+/// A position in the list of what falls due, or in some of its shards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DuePosition {
     shard: u8,
+    /// Where the list ends: the first shard that is not in it.
+    end: u8,
     /// The last row of the index that came; none of the shard yet when `None`.
     after: Option<(String, TokenKey)>,
 }
 
 impl DuePosition {
+    /// The beginning of these shards of [`keys::DUE_SHARDS`].
+    pub fn of(shards: Range<u8>) -> Self {
+        Self { shard: shards.start, end: shards.end.min(keys::DUE_SHARDS), after: None }
+    }
+
+    /// The shard that comes next.
+    pub fn shard(&self) -> u8 {
+        self.shard
+    }
+
     /// The row as the index takes it: the keys of the index and of the table.
     fn start(&self) -> Option<Item> {
         let (at, token) = self.after.as_ref()?;
@@ -39,9 +52,9 @@ impl DuePosition {
     }
 
     /// Where a page of the shard ended.
-    fn after(shard: u8, row: &Item) -> Option<Self> {
+    fn after(&self, row: &Item) -> Option<Self> {
         let at = row.get(keys::DUE_SK)?.as_s().ok()?.clone();
-        Some(Self { shard, after: Some((at, keys::token_of(&Key::of(row)?)?)) })
+        Some(Self { after: Some((at, keys::token_of(&Key::of(row)?)?)), ..*self })
     }
 }
 
@@ -65,16 +78,16 @@ impl Service {
     /// # Errors
     /// When the table cannot be read.
     pub async fn due(&self, until: Timestamp, limit: usize, from: Option<&DuePosition>) -> Result<DuePage, TableError> {
-        let mut position = from.cloned().unwrap_or(DuePosition { shard: 0, after: None });
+        let mut position = from.cloned().unwrap_or_else(|| DuePosition::of(0..keys::DUE_SHARDS));
         let mut found: Vec<Key> = Vec::new();
         let mut next = None;
-        while position.shard < keys::DUE_SHARDS {
+        while position.shard < position.end {
             let room = limit.max(1).saturating_sub(found.len());
             if room == 0 {
                 next = Some(position);
                 break;
             }
-            let mut range = Range::of(keys::due_partition(position.shard), None);
+            let mut range = table::Range::of(keys::due_partition(position.shard), None);
             range.index = Some(keys::DUE);
             range.up_to = Some(keys::due_at(until));
             range.limit = Some(i32::try_from(room).unwrap_or(i32::MAX));
@@ -82,8 +95,9 @@ impl Service {
             let page = self.table.query(&range).await?;
             found.extend(page.items.iter().filter_map(Key::of));
             position = match page.next {
-                None => DuePosition { shard: position.shard + 1, after: None },
-                Some(row) => DuePosition::after(position.shard, &row)
+                None => DuePosition { shard: position.shard + 1, after: None, ..position },
+                Some(row) => position
+                    .after(&row)
                     .ok_or_else(|| TableError::Codec("a row of the index `due` is of no token".to_owned()))?,
             };
         }

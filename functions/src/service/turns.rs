@@ -34,6 +34,9 @@ pub struct Turn {
     pub oldest: Option<Timestamp>,
     /// It was stopped before it was through: the next one goes on.
     pub stopped: bool,
+    /// The shard of the index in which the next one begins, as what was due there was not gone through.
+    #[serde(default)]
+    pub due_from: u8,
     /// Where it looks for drift next; from the beginning when `None`.
     #[serde(default)]
     pub drift: Option<DriftPosition>,

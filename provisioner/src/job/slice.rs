@@ -34,6 +34,8 @@ struct Went {
     /// When those that wait go on, where that is known.
     waiting: BTreeMap<TokenKey, Option<Timestamp>>,
     failed: BTreeSet<TokenKey>,
+    /// Those that were to be changed: a turn that has to stop may not have come to them.
+    changing: BTreeSet<TokenKey>,
 }
 
 impl Job<'_> {
@@ -137,7 +139,7 @@ impl Job<'_> {
             report.overdue += usize::from(still && token.due().is_some_and(|due| OVERDUE.after(due) <= now));
             let failed_before = was.and_then(|was| was.retry).is_some_and(|retry| !retry.waits);
             report.failed_again += usize::from(failed && failed_before);
-            if self.is_stopped() && !failed {
+            if self.is_stopped() && !failed && went.changing.contains(&token.key()) {
                 continue;
             }
             let is_due = token.next_step().is_some_and(|due| due <= now);
@@ -192,10 +194,13 @@ fn fail_all(manifest: &Manifest, reason: &str, (went, report): (&mut Went, &mut 
     }
 }
 
-/// Notes which tokens wait.
+/// Notes which tokens wait, and which are to be changed.
 fn note(plan: &Plan, went: &mut Went) {
     for token in &plan.tokens {
         let key = token.key();
+        if !token.changes.is_empty() {
+            went.changing.insert(key.clone());
+        }
         for note in &token.notes {
             match note {
                 Note::WaitsForWindow { opens, .. } => drop(went.waiting.insert(key.clone(), Some(*opens))),

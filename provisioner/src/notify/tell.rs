@@ -1,11 +1,13 @@
 //! What no change of a token tells is looked for: that it expires, that its rotation is overdue or failed.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use latchkey::name::ManifestName;
 use latchkey::notice::NoticeKind;
 use latchkey::service::{Caller, PutOffError, Service};
 use latchkey::table::TableError;
-use latchkey::token::TokenKey;
+use latchkey::token::{Token, TokenKey};
 
 /// How many rows of the index are read at once.
 const PAGE: usize = 1000;
@@ -44,26 +46,46 @@ pub async fn put_off(
     Ok(())
 }
 
-/// Tells what is to be told of some tokens now, once all that could be done to them was done. Answers how many notices
-/// were queued.
+/// Tells what is to be told of some tokens now, once all that could be done to them was done: those of which nothing is, by
+/// the record as it was read, cost no read. Answers how many notices were queued.
 ///
 /// # Errors
 /// When the table cannot be read or written.
 pub async fn tell(
     (service, caller): (&Service, &Caller),
-    tokens: &[TokenKey],
+    tokens: &[Token],
     failed: &[Failed],
 ) -> Result<usize, TableError> {
+    let mut queued = tell_failed((service, caller), tokens, failed).await?;
     let now = service.now();
-    let mut queued = 0;
-    for token in service.holders(tokens).await? {
-        let failure = failed.iter().find(|failed| failed.token == token.key());
-        if let Some(failure) = failure.filter(|_| token.due().is_some_and(|due| due <= now)) {
-            let reason: String = failure.reason.chars().take(REASON_MAX).collect();
+    let may_tell = tokens.iter().filter(|token| token.next_telling().is_some_and(|at| at <= now));
+    let keys: Vec<TokenKey> = may_tell.map(Token::key).collect();
+    for token in service.holders(&keys).await? {
+        queued += service.due_notices(caller, &token).await?;
+    }
+    Ok(queued)
+}
+
+/// Tells of those that failed that they did, and nothing of the others.
+///
+/// # Errors
+/// When the table cannot be read or written.
+pub async fn tell_failed(
+    (service, caller): (&Service, &Caller),
+    tokens: &[Token],
+    failed: &[Failed],
+) -> Result<usize, TableError> {
+    let (now, mut queued) = (service.now(), 0);
+    let failed: BTreeMap<&TokenKey, &str> =
+        failed.iter().map(|failed| (&failed.token, failed.reason.as_str())).collect();
+    let keys: Vec<TokenKey> = tokens.iter().map(Token::key).filter(|key| failed.contains_key(key)).collect();
+    for token in service.holders(&keys).await? {
+        let reason = failed.get(&token.key()).filter(|_| token.due().is_some_and(|due| due <= now));
+        if let Some(reason) = reason {
+            let reason: String = reason.chars().take(REASON_MAX).collect();
             let told = service.tell(caller, &token, NoticeKind::RotationFailed, Some(&reason)).await?;
             queued += usize::from(told);
         }
-        queued += service.due_notices(caller, &token).await?;
     }
     Ok(queued)
 }
@@ -77,8 +99,7 @@ pub async fn tell_due(of: (&Service, &Caller), failed: &[Failed]) -> Result<usiz
     let (now, mut position, mut queued) = (service.now(), None, 0);
     loop {
         let page = service.due(now, PAGE, position.as_ref()).await?;
-        let tokens: Vec<TokenKey> = page.tokens.iter().map(latchkey::token::Token::key).collect();
-        queued += tell(of, &tokens, failed).await?;
+        queued += tell(of, &page.tokens, failed).await?;
         position = page.next;
         if position.is_none() {
             return Ok(queued);
