@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{Caller, Denied, Service};
 use crate::table::keys::{self, Item, Key};
@@ -22,7 +23,7 @@ pub struct DuePage {
 }
 
 /// A position in the list of what falls due, or in some of its shards.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DuePosition {
     shard: u8,
     /// Where the list ends: the first shard that is not in it.
@@ -78,8 +79,25 @@ impl Service {
     /// # Errors
     /// When the table cannot be read.
     pub async fn due(&self, until: Timestamp, limit: usize, from: Option<&DuePosition>) -> Result<DuePage, TableError> {
+        let (rows, next) = self.due_rows(until, limit, from).await?;
+        let found: Vec<Key> = rows.iter().filter_map(Key::of).collect();
+        let records = self.table.get_each(&found, decode_token).await?;
+        let is_due =
+            |token: &Token| token.ended.is_none() && token.next_deadline().is_some_and(|deadline| deadline <= until);
+        let mut due: HashMap<Key, Token> =
+            records.into_iter().filter(is_due).map(|token| (keys::token(&token.key()), token)).collect();
+        Ok(DuePage { tokens: found.iter().filter_map(|key| due.remove(key)).collect(), next })
+    }
+
+    /// Rows of the index up to an instant, and where the next ones start.
+    pub(super) async fn due_rows(
+        &self,
+        until: Timestamp,
+        limit: usize,
+        from: Option<&DuePosition>,
+    ) -> Result<(Vec<Item>, Option<DuePosition>), TableError> {
         let mut position = from.cloned().unwrap_or_else(|| DuePosition::of(0..keys::DUE_SHARDS));
-        let mut found: Vec<Key> = Vec::new();
+        let mut found: Vec<Item> = Vec::new();
         let mut next = None;
         while position.shard < position.end {
             let room = limit.max(1).saturating_sub(found.len());
@@ -93,7 +111,7 @@ impl Service {
             range.limit = Some(i32::try_from(room).unwrap_or(i32::MAX));
             range.start = position.start();
             let page = self.table.query(&range).await?;
-            found.extend(page.items.iter().filter_map(Key::of));
+            found.extend(page.items);
             position = match page.next {
                 None => DuePosition { shard: position.shard + 1, after: None, ..position },
                 Some(row) => position
@@ -101,12 +119,7 @@ impl Service {
                     .ok_or_else(|| TableError::Codec("a row of the index `due` is of no token".to_owned()))?,
             };
         }
-        let records = self.table.get_each(&found, decode_token).await?;
-        let is_due =
-            |token: &Token| token.ended.is_none() && token.next_deadline().is_some_and(|deadline| deadline <= until);
-        let mut due: HashMap<Key, Token> =
-            records.into_iter().filter(is_due).map(|token| (keys::token(&token.key()), token)).collect();
-        Ok(DuePage { tokens: found.iter().filter_map(|key| due.remove(key)).collect(), next })
+        Ok((found, next))
     }
 
     /// Notes that what is due of a token, as it was read, could not be done: it falls due again at `until`, and without one

@@ -10,6 +10,7 @@ mod declared;
 mod drift;
 mod due;
 mod notices;
+mod reindex;
 mod report;
 mod restricted;
 #[cfg(feature = "lambda")]
@@ -30,6 +31,7 @@ use crate::apply::Reporter;
 use crate::manifest::Manifest;
 use crate::service::{Client, ServiceError};
 pub use declared::{is_as_applied, manifest as declared};
+use reindex::Rows;
 pub use report::{Report, Trouble};
 pub use restricted::Restricted;
 #[cfg(feature = "lambda")]
@@ -90,6 +92,7 @@ impl Job<'_> {
         let last = service.last_turn().await?.map(GoesOn::from).unwrap_or_default();
         let due = self.due((service, caller), (last.due, began), (&mut report, &mut noted)).await?;
         let drift = self.drift((service, caller), last.drift, (&mut report, &mut noted)).await?;
+        let rows = self.reindex(service, last.rows).await;
         report.published.sort();
         report.published.dedup();
         let sent = self.send(service, &report.published).await;
@@ -98,7 +101,7 @@ impl Job<'_> {
             Err(error) => tracing::warn!(%error, "usage was not folded"),
         }
         report.stopped |= self.is_stopped();
-        service.note_turn(&report.turn((began, service.now()), &caller.actor, GoesOn { due, drift })).await?;
+        service.note_turn(&report.turn((began, service.now()), &caller.actor, GoesOn { due, rows, drift })).await?;
         // What was done is noted, however it went with the notices.
         report.notices = sent?;
         Ok(report)
@@ -196,12 +199,13 @@ impl Job<'_> {
 struct GoesOn {
     /// In what is due: the shard.
     due: u8,
+    rows: Rows,
     drift: Option<DriftPosition>,
 }
 
 impl From<Turn> for GoesOn {
     fn from(turn: Turn) -> Self {
-        Self { due: turn.due_from, drift: turn.drift }
+        Self { due: turn.due_from, rows: Rows { rules: turn.due_rules, from: turn.due_rows }, drift: turn.drift }
     }
 }
 

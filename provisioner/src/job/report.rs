@@ -142,6 +142,8 @@ impl Report {
             oldest: self.oldest,
             stopped: self.stopped,
             due_from: next.due,
+            due_rules: next.rows.rules,
+            due_rows: next.rows.from,
             drift: next.drift,
         }
     }

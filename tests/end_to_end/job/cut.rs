@@ -23,12 +23,6 @@ async fn tokens(scene: &Scene, of: &str) -> Vec<Token> {
     scene.world.service.managed_tokens(&name(of)).await.unwrap()
 }
 
-/// How many of these events there are.
-async fn events(scene: &Scene, action: &str) -> usize {
-    let is = |value: &AttributeValue| value.as_s().is_ok_and(|value| value == action);
-    scene.world.items().await.iter().filter(|item| item.get("action").is_some_and(is)).count()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_turn_that_has_to_stop_costs_what_it_does_and_tells_nothing_of_what_it_did_not_come_to() {
     let scene = Scene::new().await;

@@ -2,6 +2,7 @@
 //! time and when a turn has to stop.
 
 mod cut;
+mod older;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::types::AttributeValue;
 use latchkey::lifetime::Seconds;
 use latchkey::place::Place;
-use latchkey::service::{Grant, Life, NewToken, UserChange};
+use latchkey::service::{DUE_RULES, Edit, Grant, Life, NewToken, UserChange};
 use latchkey_sinks::aws_secrets_manager::{AwsSecretsManager, Settings};
 use latchkey_sinks::reading::Allowances;
 use latchkey_sinks::{PushDeclaration, Sink, SinkError, SinkSet};
@@ -136,6 +137,12 @@ impl Scene {
         self.stop.store(false, Ordering::Relaxed);
         Turned { report, calls: self.world.store.table.counted().since(before).calls }
     }
+}
+
+/// How many of these events there are.
+async fn events(scene: &Scene, action: &str) -> usize {
+    let is = |value: &AttributeValue| value.as_s().is_ok_and(|value| value == action);
+    scene.world.items().await.iter().filter(|item| item.get("action").is_some_and(is)).count()
 }
 
 /// A manifest of so many tokens, which are due after 30 days.
