@@ -11,6 +11,7 @@ mod chaos;
 mod command;
 mod deployment;
 mod functions;
+mod job;
 mod library;
 mod load;
 mod notify;

@@ -2,10 +2,13 @@
 
 const plural = (count, one, many = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 const DAY = 86_400_000;
-const dayForm = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
-const shortForm = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
-const timeForm = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
-const relativeForm = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+/// A form that is made when it is needed first: each takes milliseconds, which nobody who is to sign in waits for.
+const lazily = (make) => { let made; return { format: (...given) => (made ??= make()).format(...given) }; };
+const dates = (form) => lazily(() => new Intl.DateTimeFormat("en-GB", { ...form, timeZone: "UTC" }));
+const dayForm = dates({ day: "numeric", month: "long", year: "numeric" });
+const shortForm = dates({ day: "numeric", month: "short", year: "numeric" });
+const timeForm = dates({ hour: "2-digit", minute: "2-digit" });
+const relativeForm = lazily(() => new Intl.RelativeTimeFormat("en", { numeric: "auto" }));
 
 /// A day. What ends at midnight ends with the day before.
 const endDay = (instant, form = dayForm) => {

@@ -13,7 +13,7 @@ use super::replies::{Json, NoContent};
 use super::request::RoutedRequest;
 use super::rows::routes;
 use super::wire::{
-    ClockBehindEntry, Confirm, Confirmed, HOLDER, LeaseRecord, LookUp, LookedUp, ManifestEntry, ManifestList,
+    Applied, ClockBehindEntry, Confirm, Confirmed, HOLDER, LeaseRecord, LookUp, LookedUp, ManifestEntry, ManifestList,
     ManifestTokens, ManifestView, PutGrant, PutManifest, RoleRecord, TakeLease, TokenRecord, UserRecord,
 };
 use crate::name::{ManifestName, UserName};
@@ -149,7 +149,8 @@ impl Api {
     ) -> Result<NoContent, Problem> {
         let manifest = asked.path()?;
         let PutManifest { applied } = asked.body()?;
-        self.service.note_applied(asked.caller(), &manifest, applied.revision).await?;
+        let Applied { revision, window } = applied;
+        self.service.note_applied(asked.caller(), &manifest, revision, window.as_deref()).await?;
         Ok(NoContent)
     }
 

@@ -1,13 +1,15 @@
 //! What falls due, for the scheduled job.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{Caller, Denied, Service};
 use crate::table::keys::{self, Key};
 use crate::table::{
-    Item, Range, TableError, TransactError, Transaction, Value, Write, decode_token, encode_token, text,
+    self, Item, TableError, TransactError, Transaction, Value, Write, decode_token, encode_token, text,
 };
 use crate::token::{Retry, Token, TokenKey, TokenState};
 
@@ -21,15 +23,27 @@ pub struct DuePage {
     pub next: Option<DuePosition>,
 }
 
-/// A position in the list of what falls due.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A position in the list of what falls due, or in some of its shards.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DuePosition {
     shard: u8,
+    /// Where the list ends: the first shard that is not in it.
+    end: u8,
     /// The last row of the index that came; none of the shard yet when `None`.
     after: Option<(String, TokenKey)>,
 }
 
 impl DuePosition {
+    /// The beginning of these shards of [`keys::DUE_SHARDS`].
+    pub fn of(shards: Range<u8>) -> Self {
+        Self { shard: shards.start, end: shards.end.min(keys::DUE_SHARDS), after: None }
+    }
+
+    /// The shard that comes next.
+    pub fn shard(&self) -> u8 {
+        self.shard
+    }
+
     /// The row as the index takes it: the keys of the index and of the table.
     fn start(&self) -> Option<Item> {
         let (at, token) = self.after.as_ref()?;
@@ -40,9 +54,9 @@ impl DuePosition {
     }
 
     /// Where a page of the shard ended.
-    fn after(shard: u8, row: &Item) -> Option<Self> {
+    fn after(&self, row: &Item) -> Option<Self> {
         let at = text(row, keys::DUE_SK)?.to_owned();
-        Some(Self { shard, after: Some((at, keys::token_of(&Key::of(row)?)?)) })
+        Some(Self { after: Some((at, keys::token_of(&Key::of(row)?)?)), ..*self })
     }
 }
 
@@ -66,34 +80,47 @@ impl Service {
     /// # Errors
     /// When the table cannot be read.
     pub async fn due(&self, until: Timestamp, limit: usize, from: Option<&DuePosition>) -> Result<DuePage, TableError> {
-        let mut position = from.cloned().unwrap_or(DuePosition { shard: 0, after: None });
-        let mut found: Vec<Key> = Vec::new();
-        let mut next = None;
-        while position.shard < keys::DUE_SHARDS {
-            let room = limit.max(1).saturating_sub(found.len());
-            if room == 0 {
-                next = Some(position);
-                break;
-            }
-            let mut range = Range::of(keys::due_partition(position.shard), None);
-            range.index = Some(keys::DUE);
-            range.up_to = Some(keys::due_at(until));
-            range.limit = Some(i32::try_from(room).unwrap_or(i32::MAX));
-            range.start = position.start();
-            let page = self.table.query(&range).await?;
-            found.extend(page.items.iter().filter_map(Key::of));
-            position = match page.next {
-                None => DuePosition { shard: position.shard + 1, after: None },
-                Some(row) => DuePosition::after(position.shard, &row)
-                    .ok_or_else(|| TableError::Codec("a row of the index `due` is of no token".to_owned()))?,
-            };
-        }
+        let (rows, next) = self.due_rows(until, limit, from).await?;
+        let found: Vec<Key> = rows.iter().filter_map(Key::of).collect();
         let records = self.table.get_each(&found, decode_token).await?;
         let is_due =
             |token: &Token| token.ended.is_none() && token.next_deadline().is_some_and(|deadline| deadline <= until);
         let mut due: HashMap<Key, Token> =
             records.into_iter().filter(is_due).map(|token| (keys::token(&token.key()), token)).collect();
         Ok(DuePage { tokens: found.iter().filter_map(|key| due.remove(key)).collect(), next })
+    }
+
+    /// Rows of the index up to an instant, and where the next ones start.
+    pub(super) async fn due_rows(
+        &self,
+        until: Timestamp,
+        limit: usize,
+        from: Option<&DuePosition>,
+    ) -> Result<(Vec<Item>, Option<DuePosition>), TableError> {
+        let mut position = from.cloned().unwrap_or_else(|| DuePosition::of(0..keys::DUE_SHARDS));
+        let mut found: Vec<Item> = Vec::new();
+        let mut next = None;
+        while position.shard < position.end {
+            let room = limit.max(1).saturating_sub(found.len());
+            if room == 0 {
+                next = Some(position);
+                break;
+            }
+            let mut range = table::Range::of(keys::due_partition(position.shard), None);
+            range.index = Some(keys::DUE);
+            range.up_to = Some(keys::due_at(until));
+            range.limit = Some(i32::try_from(room).unwrap_or(i32::MAX));
+            range.start = position.start();
+            let page = self.table.query(&range).await?;
+            found.extend(page.items);
+            position = match page.next {
+                None => DuePosition { shard: position.shard + 1, after: None, ..position },
+                Some(row) => position
+                    .after(&row)
+                    .ok_or_else(|| TableError::Codec("a row of the index `due` is of no token".to_owned()))?,
+            };
+        }
+        Ok((found, next))
     }
 
     /// Notes that what is due of a token, as it was read, could not be done: it falls due again at `until`, and without one

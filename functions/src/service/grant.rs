@@ -120,6 +120,7 @@ impl Service {
                     applied: None,
                     applied_at: None,
                     applied_by: None,
+                    window: None,
                     grant,
                     revision,
                 },

@@ -32,6 +32,9 @@ pub struct ManifestRecord {
     /// Who applied it then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_by: Option<String>,
+    /// In which hours what is due is rotated, as its file said when that was noted last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<String>,
     /// What it may grant, when an admin has set it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<Grant>,
@@ -146,7 +149,8 @@ impl Service {
         self.table.get(&keys::manifest(name)).await?.map(decode).transpose()
     }
 
-    /// Notes that a manifest is about to be applied, by whom, and at which revision; the revision never goes back.
+    /// Notes that a manifest is about to be applied, by whom, and at which revision; the revision never goes back. The
+    /// window is the one that its file has now.
     ///
     /// # Errors
     /// When the caller does not run the manifest, or the table cannot be written.
@@ -155,10 +159,11 @@ impl Service {
         caller: &Caller,
         name: &ManifestName,
         applied: Option<u64>,
+        window: Option<&str>,
     ) -> Result<(), NoteError> {
         caller.must_run(name)?;
         for race in 0..RACE_RETRIES {
-            if self.note_applied_once(caller, name, applied).await? {
+            if self.note_applied_once(caller, name, (applied, window)).await? {
                 return Ok(());
             }
             self.table.pause_after_race(race).await;
@@ -171,7 +176,7 @@ impl Service {
         &self,
         caller: &Caller,
         name: &ManifestName,
-        applied: Option<u64>,
+        (applied, window): (Option<u64>, Option<&str>),
     ) -> Result<bool, TableError> {
         let old = self.manifest(name).await?;
         let now = self.now();
@@ -183,6 +188,7 @@ impl Service {
             applied: highest,
             applied_at: Some(now),
             applied_by: Some(caller.actor.clone()),
+            window: window.map(str::to_owned),
             grant,
             revision,
         };

@@ -27,6 +27,7 @@ mod manifests;
 mod notices;
 mod permissions;
 mod publication;
+mod reindex;
 mod rights;
 mod roles;
 mod settings;
@@ -61,6 +62,7 @@ pub use publication::{
     PUBLISHED_PUSH_MAX, PUBLISHED_ROWS, PUBLISHED_SINKS_MAX, Publication, PublishError, PublishedPage, PublishedRow,
     PublishedToken,
 };
+pub use reindex::{DUE_RULES, Reindexed};
 pub use rights::{Denied, Visibility};
 pub use roles::{Role, RoleError};
 pub use settings::{SETTINGS_AGE, SettingsError};

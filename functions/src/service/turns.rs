@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Caller, Denied, Service};
+use super::{Caller, Denied, DuePosition, Service};
 use crate::name::{ManifestName, TokenName, UserName};
 use crate::table::{Condition, Item, Range, TableError, Update, decode, encode, keys};
 use crate::token::TokenKey;
@@ -34,6 +34,15 @@ pub struct Turn {
     pub oldest: Option<Timestamp>,
     /// It was stopped before it was through: the next one goes on.
     pub stopped: bool,
+    /// The shard of the index in which the next one begins, as what was due there was not gone through.
+    #[serde(default)]
+    pub due_from: u8,
+    /// By which rules the rows of the index are written, once all of them are: see [`super::DUE_RULES`].
+    #[serde(default)]
+    pub due_rules: u32,
+    /// Until then, where the next one goes on to write them.
+    #[serde(default)]
+    pub due_rows: Option<DuePosition>,
     /// Where it looks for drift next; from the beginning when `None`.
     #[serde(default)]
     pub drift: Option<DriftPosition>,

@@ -102,12 +102,17 @@ impl Token {
         })
     }
 
-    /// From when on its rotation is overdue, unless that was told. A rotation that waits for a known time, its window for
-    /// instance, is not due before.
-    fn overdue_from(&self) -> Option<Timestamp> {
-        let due = self.managed_by.as_ref().and_then(|_| self.due()).filter(|_| !self.told_of_version().overdue)?;
+    /// From when on its rotation is overdue. A rotation that waits for a known time, its window for instance, is not due
+    /// before.
+    pub fn overdue_at(&self) -> Option<Timestamp> {
+        let due = self.managed_by.as_ref().and_then(|_| self.due())?;
         let waits = self.retry.filter(|retry| retry.waits).map(|retry| retry.at);
         Some(DAY.after(waits.map_or(due, |until| until.max(due))))
+    }
+
+    /// The same, unless that was told.
+    fn overdue_from(&self) -> Option<Timestamp> {
+        self.overdue_at().filter(|_| !self.told_of_version().overdue)
     }
 }
 

@@ -13,7 +13,7 @@ use super::arguments::Rotate;
 use super::exit::{Code, Fault};
 use super::interrupt::stop_on_interrupt;
 use super::open::{self, IfMissing};
-use super::run::check_revision;
+use super::run::{applied, check_revision};
 use super::{choose, clock, lock};
 use crate::apply::{Outcome, Run, apply as carry_out};
 use crate::manifest::Manifest;
@@ -107,7 +107,7 @@ impl Scene<'_> {
         if !arguments.yes {
             leaks.iter().try_for_each(|leak| confirm(printer, leak))?;
         }
-        client.note_applied(&manifest.name, arguments.how.revision).await?;
+        client.note_applied(&manifest.name, applied(manifest, &arguments.how)).await?;
         stop_on_interrupt(printer, stop.clone());
         let mut made_room = Vec::new();
         for leak in &leaks {

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use latchkey::api::wire::Applied;
 use latchkey::name::ManifestName;
 use latchkey::token::TokenKey;
 
@@ -217,8 +218,13 @@ async fn leased(
                 }
             }
         }
-        if pass == 1 && (plan.has_changes() || how.revision.is_some()) {
-            client.note_applied(&manifest.name, how.revision).await?;
+        if pass == 1 {
+            let applied = applied(manifest, how);
+            let is_noted = plan.has_changes() || how.revision.is_some();
+            // The scheduled job has no file: without the window it would take what waits for overdue.
+            if is_noted || client.window(&manifest.name).await? != applied.window {
+                client.note_applied(&manifest.name, applied).await?;
+            }
         }
         let progress = Progress::new(printer);
         let client = client.protocol();
@@ -250,6 +256,11 @@ async fn leased(
         };
     }
     Ok(Leased::Done(Box::new(done)))
+}
+
+/// What is recorded of a manifest when it is applied.
+pub(super) fn applied(manifest: &Manifest, how: &RunFlags) -> Applied {
+    Applied { revision: how.revision, window: manifest.rotation.window.as_ref().map(ToString::to_string) }
 }
 
 /// Refuses an older revision of the manifest than the last one applied.

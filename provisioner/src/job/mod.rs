@@ -10,6 +10,7 @@ mod declared;
 mod drift;
 mod due;
 mod notices;
+mod reindex;
 mod report;
 mod restricted;
 #[cfg(feature = "lambda")]
@@ -21,8 +22,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use latchkey::name::ManifestName;
-use latchkey::service::{Caller, ManifestTurn, NoteTurnError, Service};
-use latchkey::token::{Token, TokenKey};
+use latchkey::service::{Caller, DriftPosition, ManifestTurn, NoteTurnError, Service, Turn};
+use latchkey::token::Token;
 use latchkey_sinks::reading::Allowances;
 use latchkey_sinks::{ManifestSinks, SinkSet};
 
@@ -30,14 +31,11 @@ use crate::apply::Reporter;
 use crate::manifest::Manifest;
 use crate::service::{Client, ServiceError};
 pub use declared::{is_as_applied, manifest as declared};
-use due::Due;
+use reindex::Rows;
 pub use report::{Report, Trouble};
 pub use restricted::Restricted;
 #[cfg(feature = "lambda")]
 pub use scheduled::Scheduled;
-
-/// How many rows of the index are read at once.
-const PAGE: usize = 1000;
 
 /// How many rows of usage are read at once.
 const FOLDED: usize = 500;
@@ -91,9 +89,10 @@ impl Job<'_> {
         // It may have run for days; whoever is to be told may be set meanwhile.
         service.reread_settings().await?;
         let (began, mut report, mut noted) = (service.now(), Report::default(), Noted::new());
-        let last = service.last_turn().await?.and_then(|turn| turn.drift);
-        self.due((service, caller), began, (&mut report, &mut noted)).await?;
-        let drift = self.drift((service, caller), last, (&mut report, &mut noted)).await?;
+        let last = service.last_turn().await?.map(GoesOn::from).unwrap_or_default();
+        let due = self.due((service, caller), (last.due, began), (&mut report, &mut noted)).await?;
+        let drift = self.drift((service, caller), last.drift, (&mut report, &mut noted)).await?;
+        let rows = self.reindex(service, last.rows).await;
         report.published.sort();
         report.published.dedup();
         let sent = self.send(service, &report.published).await;
@@ -102,7 +101,7 @@ impl Job<'_> {
             Err(error) => tracing::warn!(%error, "usage was not folded"),
         }
         report.stopped |= self.is_stopped();
-        service.note_turn(&report.turn((began, service.now()), &caller.actor, drift)).await?;
+        service.note_turn(&report.turn((began, service.now()), &caller.actor, GoesOn { due, rows, drift })).await?;
         // What was done is noted, however it went with the notices.
         report.notices = sent?;
         Ok(report)
@@ -116,44 +115,9 @@ impl Job<'_> {
     pub async fn abandoned(&self, began: Timestamp) -> Result<Report, ServiceError> {
         let Some((service, caller)) = self.client.operated() else { return Ok(Report::default()) };
         let report = Report { stopped: true, ..Report::default() };
-        let drift = service.last_turn().await?.and_then(|turn| turn.drift);
-        service.note_turn(&report.turn((began, service.now()), &caller.actor, drift)).await?;
+        let last = service.last_turn().await?.map(GoesOn::from).unwrap_or_default();
+        service.note_turn(&report.turn((began, service.now()), &caller.actor, last)).await?;
         Ok(report)
-    }
-
-    /// What is due now.
-    async fn due(
-        &self,
-        (service, caller): (&Service, &Caller),
-        now: Timestamp,
-        (report, noted): (&mut Report, &mut Noted),
-    ) -> Result<(), ServiceError> {
-        let mut position = None;
-        loop {
-            let page = service.due(now, PAGE, position.as_ref()).await?;
-            let (tokens, failed) = (page.tokens.iter().map(Token::key).collect::<Vec<TokenKey>>(), report.failed.len());
-            // Of the others something is to be told, and nothing to be done.
-            let due: Vec<Token> = page.tokens.into_iter().filter(|token| is_due(token, now)).collect();
-            report.due += due.len();
-            let due = Due::of(due);
-            report.late_by = report.late_by.max(late_by(&due.unmanaged, now));
-            for token in &due.unmanaged {
-                report.expired += usize::from(service.sweep_expired(token).await?);
-            }
-            for (manifest, tokens) in &due.managed {
-                if self.is_stopped() {
-                    break;
-                }
-                let own = self.manifest((service, caller), manifest, tokens).await;
-                self.note((service, caller), (manifest, &own), noted).await?;
-                report.absorb(own);
-            }
-            self.tell((service, caller), &tokens, &report.failed[failed..]).await?;
-            position = page.next;
-            if position.is_none() || self.is_stopped() {
-                return Ok(());
-            }
-        }
     }
 
     fn is_stopped(&self) -> bool {
@@ -227,6 +191,21 @@ impl Job<'_> {
             NoteTurnError::Table(error) => ServiceError::from(error),
             denied => ServiceError::refused("denied", denied.to_string()),
         })
+    }
+}
+
+/// Where the next turn goes on.
+#[derive(Debug, Default)]
+struct GoesOn {
+    /// In what is due: the shard.
+    due: u8,
+    rows: Rows,
+    drift: Option<DriftPosition>,
+}
+
+impl From<Turn> for GoesOn {
+    fn from(turn: Turn) -> Self {
+        Self { due: turn.due_from, rows: Rows { rules: turn.due_rules, from: turn.due_rows }, drift: turn.drift }
     }
 }
 

@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 use latchkey::name::ManifestName;
-use latchkey::service::{DriftPosition, ManifestTurn, Turn, TurnTrouble};
+use latchkey::service::{ManifestTurn, Turn, TurnTrouble};
 use latchkey::token::TokenKey;
 use serde::Serialize;
 
+use super::GoesOn;
 use crate::notify::Sent;
 
 /// What one turn did.
@@ -130,7 +131,7 @@ impl Report {
     }
 
     /// The turn as it is noted.
-    pub(super) fn turn(&self, (began, ended): (Timestamp, Timestamp), by: &str, drift: Option<DriftPosition>) -> Turn {
+    pub(super) fn turn(&self, (began, ended): (Timestamp, Timestamp), by: &str, next: GoesOn) -> Turn {
         Turn {
             at: ended,
             took: u64::try_from(ended.duration_since(began).as_millis()).unwrap_or(0),
@@ -140,7 +141,10 @@ impl Report {
             failed: small(self.failed.len()),
             oldest: self.oldest,
             stopped: self.stopped,
-            drift,
+            due_from: next.due,
+            due_rules: next.rows.rules,
+            due_rows: next.rows.from,
+            drift: next.drift,
         }
     }
 

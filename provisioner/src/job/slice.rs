@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use latchkey::lifetime::Seconds;
 use latchkey::name::ManifestName;
 use latchkey::service::{Caller, Publication, PutOffError, Service};
 use latchkey::token::{Token, TokenKey};
@@ -25,15 +24,14 @@ pub(super) const SLICE: usize = 200;
 /// How many passes a slice takes, when a place has to be repaired at once.
 const PASSES: usize = 3;
 
-/// A rotation that has been due for longer is overdue.
-const OVERDUE: Seconds = Seconds::days(1);
-
 /// How it went with the tokens of a slice.
 #[derive(Default)]
 struct Went {
     /// When those that wait go on, where that is known.
     waiting: BTreeMap<TokenKey, Option<Timestamp>>,
     failed: BTreeSet<TokenKey>,
+    /// Those that were to be changed: a turn that has to stop may not have come to them.
+    changing: BTreeSet<TokenKey>,
 }
 
 impl Job<'_> {
@@ -134,10 +132,12 @@ impl Job<'_> {
             let was = before.iter().find(|was| was.id == token.id);
             report.rotated += usize::from(was.is_some_and(|was| is_newer(&token, was)));
             let failed = went.failed.contains(&token.key());
-            report.overdue += usize::from(still && token.due().is_some_and(|due| OVERDUE.after(due) <= now));
+            let until = went.waiting.get(&token.key()).copied().flatten();
+            let waits = until.is_some_and(|until| until > now);
+            report.overdue += usize::from(still && !waits && token.overdue_at().is_some_and(|at| at <= now));
             let failed_before = was.and_then(|was| was.retry).is_some_and(|retry| !retry.waits);
             report.failed_again += usize::from(failed && failed_before);
-            if self.is_stopped() && !failed {
+            if self.is_stopped() && !failed && went.changing.contains(&token.key()) {
                 continue;
             }
             let is_due = token.next_step().is_some_and(|due| due <= now);
@@ -145,7 +145,6 @@ impl Job<'_> {
                 continue;
             }
             report.oldest = report.oldest.into_iter().chain(token.earliest_deadline()).min();
-            let until = went.waiting.get(&token.key()).copied().flatten();
             let until = until.filter(|_| !failed);
             match service.put_off(caller, &token, until).await {
                 Ok(()) => {}
@@ -192,10 +191,13 @@ fn fail_all(manifest: &Manifest, reason: &str, (went, report): (&mut Went, &mut 
     }
 }
 
-/// Notes which tokens wait.
+/// Notes which tokens wait, and which are to be changed.
 fn note(plan: &Plan, went: &mut Went) {
     for token in &plan.tokens {
         let key = token.key();
+        if !token.changes.is_empty() {
+            went.changing.insert(key.clone());
+        }
         for note in &token.notes {
             match note {
                 Note::WaitsForWindow { opens, .. } => drop(went.waiting.insert(key.clone(), Some(*opens))),

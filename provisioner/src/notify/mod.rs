@@ -27,4 +27,4 @@ pub use receiver::{NAME_RULE, Origin, Receiver, Way, is_name, receivers};
 pub use send::{Down, GivenUp, Post, Sent};
 pub use sender::{Sender, Taken};
 pub use stored::{SETTINGS, published, setting};
-pub use tell::{Failed, put_off, tell, tell_due};
+pub use tell::{Failed, put_off, tell, tell_due, tell_failed};

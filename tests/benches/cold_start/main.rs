@@ -68,7 +68,7 @@ impl Stage {
 #[tokio::main(worker_threads = 2)]
 async fn main() -> ExitCode {
     let stage = Stage::set().await;
-    if !stage.binaries.join("authorize").exists() {
+    if !stage.binaries.join("noop").exists() {
         println!("first: cargo build --profile lambda -p latchkey -p bench-parts --features latchkey/lambda --bins");
         return ExitCode::FAILURE;
     }
@@ -88,7 +88,8 @@ async fn main() -> ExitCode {
         }
         rows.push((subject, cold::measure(&stage, subject, quota.as_ref()).await));
     }
-    let warm = warm::measure(&stage).await;
-    let bars: Vec<Bar> = print(&rows, &warm);
+    // Of a few functions the rows alone are printed.
+    let warm = if stage.binaries.join("authorize").exists() { Some(warm::measure(&stage).await) } else { None };
+    let bars: Vec<Bar> = print(&rows, warm.as_ref());
     if bars.iter().all(Bar::holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

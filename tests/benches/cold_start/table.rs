@@ -38,7 +38,7 @@ fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-pub(super) fn print(rows: &[(Subject, Cold)], warm: &Warm) -> Vec<Bar> {
+pub(super) fn print(rows: &[(Subject, Cold)], warm: Option<&Warm>) -> Vec<Bar> {
     let noop = rows.iter().find(|(subject, _)| *subject == Subject::Noop).map(|(_, cold)| *cold);
     let noop = noop.expect("the no-op was measured");
     let times = |time: Duration| time.as_secs_f64() / noop.ready.as_secs_f64();
@@ -60,6 +60,10 @@ pub(super) fn print(rows: &[(Subject, Cold)], warm: &Warm) -> Vec<Bar> {
             if cold.size > 0.0 { format!("{:.2}", cold.size) } else { "-".to_owned() },
         );
     }
+    let Some(warm) = warm else {
+        println!("\n`authorize` is not built: nothing was measured warm, and no bar is held");
+        return Vec::new();
+    };
     let micros = |time: Duration| time.as_secs_f64() * 1e6;
     println!("\nwarm, CPU of one request in µs, the runtime's loop included:");
     println!(

@@ -254,6 +254,33 @@ async fn a_rotation_that_waits_for_its_window_is_not_told_as_overdue() {
     assert!(told.iter().all(|got| got.json()["type"] != "token.overdue"), "{told:?}");
 }
 
+/// Its file was applied last before anything was due, and the window is the one that it had then.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_job_takes_nothing_for_overdue_before_the_window_of_a_manifest_that_publishes_nothing_was_open_for_a_day() {
+    let receiver = Receiver::start().await;
+    let world = World::with(&format!("{START}{TWO}"));
+    run(&world, &receiver, "apply").exits(0);
+    let inline = "{ type = \"webhook\", url = { env = \"WEBHOOK_URL\" }, secret = { env = \"WEBHOOK_SECRET\" }, \
+        on = [\"overdue\", \"expiring\"] }";
+    world.run_words(["settings", "set", "notify.ops", inline]).exits(0);
+    // It is due after 30 days, and the window opens in the night before the 33rd is over.
+    let opens = world.now().checked_add(jiff::SignedDuration::from_hours(24 * 33)).unwrap();
+    let day = opens.to_zoned(jiff::tz::TimeZone::UTC).strftime("%a").to_string();
+    world.write("tokens.toml", &format!("{START}{TWO}[rotation]\nwindow = \"{day} 00:00-23:59 UTC\"\n"));
+    let unchanged = run(&world, &receiver, "apply").exits(0);
+    assert!(unchanged.stdout.contains("No changes"), "{}", unchanged.stdout);
+    let events = || world.run("events --manifest acme --format json").exits(0).stdout.matches("manifest.apply").count();
+    let applied = events();
+    run(&world, &receiver, "apply").exits(0);
+    assert_eq!(events(), applied, "what is recorded already is not recorded again");
+    let overdue = || receiver.got("/hidden-path").iter().filter(|got| got.json()["type"] == "token.overdue").count();
+    for (days, told) in [(31, 0), (32, 0), (33, 0), (34, 2), (35, 2)] {
+        world.clock(days * DAY + HOUR);
+        let turn = run(&world, &receiver, "rotate --published --format json").exits(0).json();
+        assert_eq!((overdue(), &turn["overdue"]), (told, &json!(0)), "after {days} days: {turn}");
+    }
+}
+
 /// Before it publishes, only its file names the receiver; the job, which comes first, keeps what there is to tell.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waited_for_a_manifests_file_is_told_by_the_job_once_the_manifest_has_published() {

@@ -68,7 +68,7 @@ async fn every_change_adds_exactly_one_event_with_who_what_which_and_when() {
     let edit = Edit { description: Some("text".to_owned()), ..Edit::default() };
     service.edit(&caller, key, None, None, &edit).await.unwrap();
     one_more("token.edit", "ci", Some("deploy")).await;
-    service.note_applied(&caller, &name("acme"), Some(1)).await.unwrap();
+    service.note_applied(&caller, &name("acme"), Some(1), None).await.unwrap();
     one_more("manifest.apply", ":roles", None).await;
     service.delete(&caller, key, None).await.unwrap();
     one_more("token.delete", "ci", Some("deploy")).await;

@@ -58,14 +58,16 @@ async fn the_origin_of_an_id_is_known_while_it_lives_and_afterwards() {
 async fn the_applied_revision_only_rises_whoever_notes_it() {
     let world = World::new().await;
     let acme = name("acme");
-    let note = async |applied| world.service.note_applied(&world.admin, &acme, Some(applied)).await.unwrap();
+    let note = async |applied| world.service.note_applied(&world.admin, &acme, Some(applied), None).await.unwrap();
     let applied = async || world.service.manifest(&acme).await.unwrap().unwrap().applied;
     note(3).await;
     note(2).await;
     assert_eq!(applied().await, Some(3));
     let (one, two) = (world.another(2).await, world.another(3).await);
-    let (first, second) =
-        tokio::join!(one.note_applied(&world.admin, &acme, Some(7)), two.note_applied(&world.admin, &acme, Some(9)));
+    let (first, second) = tokio::join!(
+        one.note_applied(&world.admin, &acme, Some(7), None),
+        two.note_applied(&world.admin, &acme, Some(9), None)
+    );
     first.unwrap();
     second.unwrap();
     assert_eq!(applied().await, Some(9));

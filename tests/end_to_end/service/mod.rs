@@ -24,7 +24,7 @@ mod list;
 mod manifests;
 mod model;
 mod moving;
-mod notices;
+pub(crate) mod notices;
 mod publication;
 mod roles;
 mod settings;

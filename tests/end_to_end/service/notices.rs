@@ -14,7 +14,7 @@ use tests::engine::Engine;
 use tests::world::{World, key, managed_token, name};
 
 /// A world in whose settings notices are on.
-pub(super) async fn told(engine: Engine) -> World {
+pub(crate) async fn told(engine: Engine) -> World {
     let mut world = World::on(engine).await;
     let notices = Notices { on: true, receivers: BTreeMap::new() };
     world.another(8).await.set_policy(Policy { notices, ..Policy::default() }).await.unwrap();
@@ -22,7 +22,7 @@ pub(super) async fn told(engine: Engine) -> World {
     world
 }
 
-pub(super) async fn waiting(world: &World) -> Vec<Waiting> {
+pub(crate) async fn waiting(world: &World) -> Vec<Waiting> {
     world.service.notices(world.now(), 100).await.unwrap()
 }
 

@@ -52,7 +52,7 @@ fn is(stored: &Stored, publication: &Publication) -> bool {
 async fn what_is_published_comes_back_page_by_page_with_who_published_it_and_when() {
     let world = World::new().await;
     let acme = name("acme");
-    world.service.note_applied(&world.admin, &acme, Some(6)).await.unwrap();
+    world.service.note_applied(&world.admin, &acme, Some(6), None).await.unwrap();
     let published = publish(client(&world).await.publishing(), &acme, (Some(7), false), &before()).await.unwrap();
     assert_eq!((published.written, published.removed, published.unchanged), (3, 0, false));
     assert!(is(&stored(&world).await, &before()));
@@ -84,7 +84,7 @@ async fn an_older_revision_than_the_published_or_the_applied_one_is_refused_unle
     for revision in [None, Some(7), Some(8)] {
         assert!(begin(revision, false).await.is_ok(), "{revision:?}");
     }
-    world.service.note_applied(&world.admin, &acme, Some(9)).await.unwrap();
+    world.service.note_applied(&world.admin, &acme, Some(9), None).await.unwrap();
     let refused = begin(Some(8), false).await;
     assert!(matches!(refused, Err(PublishError::OlderRevision { revision: 8, newer: 9, .. })), "{refused:?}");
     let number = begin(Some(6), true).await.unwrap();

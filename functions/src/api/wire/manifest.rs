@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{PublicationSummary, RoleRecord, TokenRecord, UserRecord};
 use crate::entry::EntryPattern;
@@ -125,6 +126,9 @@ pub struct ManifestView {
     /// Who applied it then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_by: Option<String>,
+    /// In which hours what is due is rotated, as its file said then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<String>,
     /// What it is allowed to grant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<PutGrant>")]
@@ -147,9 +151,10 @@ impl ManifestView {
     ) -> Self {
         let applied = record.as_ref().and_then(|record| record.applied);
         let applied_at = record.as_ref().and_then(|record| record.applied_at);
-        let (applied_by, grant) = record.map_or((None, None), |record| (record.applied_by, record.grant));
+        let (applied_by, window, grant) =
+            record.map_or((None, None, None), |record| (record.applied_by, record.window, record.grant));
         let (lease, publication) = (lease.map(LeaseRecord::shown), publication.map(PublicationSummary::from));
-        Self { name: name.clone(), applied, applied_at, applied_by, grant, lease, publication }
+        Self { name: name.clone(), applied, applied_at, applied_by, window, grant, lease, publication }
     }
 }
 
@@ -258,6 +263,21 @@ pub struct Applied {
     /// Its number, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<u64>,
+    /// In which hours what is due is rotated, as in `[rotation]`; always when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "window")]
+    #[schemars(length(max = WINDOW_MAX))]
+    pub window: Option<String>,
+}
+
+/// The longest window, in bytes.
+const WINDOW_MAX: usize = 200;
+
+fn window<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let window = Option::<String>::deserialize(deserializer)?;
+    match window.as_ref().filter(|window| window.len() > WINDOW_MAX) {
+        Some(_) => Err(D::Error::custom(format!("a window takes at most {WINDOW_MAX} bytes"))),
+        None => Ok(window),
+    }
 }
 
 /// What a manifest is allowed to grant. Never `admin:*`, `manifests:*` or `*` as a resource.

@@ -23,8 +23,11 @@ pub trait ManifestAdministration: Send + Sync {
     /// The highest revision of a manifest that was applied.
     async fn applied(&self, manifest: &ManifestName) -> Result<Option<u64>, ServiceError>;
 
-    /// Records that a revision of a manifest is about to be applied.
-    async fn note_applied(&self, manifest: &ManifestName, revision: Option<u64>) -> Result<(), ServiceError>;
+    /// In which hours what is due of a manifest is rotated, as far as that was recorded.
+    async fn window(&self, manifest: &ManifestName) -> Result<Option<String>, ServiceError>;
+
+    /// Records that a manifest is about to be applied.
+    async fn note_applied(&self, manifest: &ManifestName, applied: Applied) -> Result<(), ServiceError>;
 
     /// What is known of every manifest, by name.
     async fn all_manifests(&self) -> Result<Vec<ManifestEntry>, ServiceError>;
@@ -56,8 +59,13 @@ impl ManifestAdministration for Direct {
         Ok(self.service.manifest(manifest).await?.and_then(|record| record.applied))
     }
 
-    async fn note_applied(&self, manifest: &ManifestName, revision: Option<u64>) -> Result<(), ServiceError> {
-        Ok(self.service.note_applied(&self.caller, manifest, revision).await?)
+    async fn window(&self, manifest: &ManifestName) -> Result<Option<String>, ServiceError> {
+        Ok(self.service.manifest(manifest).await?.and_then(|record| record.window))
+    }
+
+    async fn note_applied(&self, manifest: &ManifestName, applied: Applied) -> Result<(), ServiceError> {
+        let Applied { revision, window } = applied;
+        Ok(self.service.note_applied(&self.caller, manifest, revision, window.as_deref()).await?)
     }
 
     async fn all_manifests(&self) -> Result<Vec<ManifestEntry>, ServiceError> {
@@ -117,8 +125,12 @@ impl ManifestAdministration for Remote {
         Ok(self.view(manifest).await?.and_then(|view| view.applied))
     }
 
-    async fn note_applied(&self, manifest: &ManifestName, revision: Option<u64>) -> Result<(), ServiceError> {
-        let put = PutManifest { applied: Applied { revision } };
+    async fn window(&self, manifest: &ManifestName) -> Result<Option<String>, ServiceError> {
+        Ok(self.view(manifest).await?.and_then(|view| view.window))
+    }
+
+    async fn note_applied(&self, manifest: &ManifestName, applied: Applied) -> Result<(), ServiceError> {
+        let put = PutManifest { applied };
         self.line.repeat_for_nothing(Call::new("PUT", manifest_path(manifest, "")).body(&put)).await
     }
 
