@@ -22,7 +22,19 @@ const INVARIANTS: &[(&str, &str, &str, &str)] = &[
         r"/protocol[./]",
         r"\.state = VersionState",
     ),
-    ("no Scan but in `copy`", r"^functions/src/", r"/table/copy", r"\.scan\("),
+    ("no Scan but in `copy`", r"^functions/src/", r"/table/(copy|dynamodb)", r"\.scan\("),
+    (
+        "above the seam of the table nobody knows an engine",
+        r"^functions/src/(service|api|table)/",
+        r"/table/(dynamodb|sqlite|mod\.rs)",
+        r"aws_sdk_dynamodb|rusqlite|attribute_(not_)?exists",
+    ),
+    (
+        "what joins the table's engines knows no token",
+        r"^functions/src/table/(dynamodb|sqlite)/",
+        "",
+        r"crate::(token|user|role)\b",
+    ),
     ("the table knows nothing above it", r"^functions/src/table/", "", r"crate::(service|api|lambda)\b"),
     (
         "the service knows no HTTP, no Lambda, no command line and no sink",
