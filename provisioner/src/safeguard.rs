@@ -46,6 +46,16 @@ pub enum Safeguard {
     MendDead,
     /// The job works on a token only while its published places are those that it was applied with.
     JobAsApplied,
+    /// A step of AWS's rotation goes on with a version only while that has AWSPENDING.
+    PendingLabel,
+    /// What is pending is gone on with only if the record confirms digest, token and version.
+    PendingConfirmed,
+    /// AWSPENDING is taken off what nobody goes on with, and off what is current.
+    PendingEnded,
+    /// A rotation is ended as overtaken only by a record that was read after what is pending.
+    PendingRecord,
+    /// A rotation is finished only by a version of the token that it began with.
+    PendingToken,
 }
 
 #[cfg(feature = "test-clock")]

@@ -15,9 +15,17 @@ use crate::publication;
 use crate::service::{Protocol, ServiceError};
 
 /// Some tokens of a manifest that the job may touch, and how their places are reached.
-pub(super) struct Allowed {
-    pub(super) manifest: Manifest,
-    pub(super) sinks: Box<dyn SinkSet>,
+pub struct Allowed {
+    /// Of these tokens and no others.
+    pub manifest: Manifest,
+    /// Their sinks.
+    pub sinks: Box<dyn SinkSet>,
+}
+
+impl std::fmt::Debug for Allowed {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Allowed").field("manifest", &self.manifest.name).finish_non_exhaustive()
+    }
 }
 
 impl Allowed {

@@ -4,8 +4,7 @@
 //! how many tokens there are.
 
 mod allowed;
-#[cfg(feature = "lambda")]
-mod contract;
+pub mod contract;
 mod declared;
 mod drift;
 mod due;
@@ -30,6 +29,7 @@ use latchkey_sinks::{ManifestSinks, SinkSet};
 use crate::apply::Reporter;
 use crate::manifest::Manifest;
 use crate::service::{Client, ServiceError};
+pub use allowed::Allowed;
 pub use declared::{is_as_applied, manifest as declared};
 use reindex::Rows;
 pub use report::{Report, Trouble};

@@ -74,7 +74,7 @@ impl Scenario {
 }
 
 const fn traits(readable: bool, conditional: bool) -> Traits {
-    Traits { readable, conditional, redeploys: false, surveys: false, batch: 2 }
+    Traits { readable, conditional, redeploys: false, surveys: false, pends: false, batch: 2 }
 }
 
 /// Pairs of places: to be read or not, with compare-and-swap or not.

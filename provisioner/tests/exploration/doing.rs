@@ -22,6 +22,10 @@ pub(crate) struct Doing {
     pub(crate) short: bool,
     /// What is due waits for an hour at night.
     pub(crate) windowed: bool,
+    /// It is AWS that rotates the secret of the first token's first place, step by step, with what was published.
+    pub(crate) by_aws: bool,
+    /// Each of those steps comes twice.
+    pub(crate) doubly: bool,
     /// It is the scheduled job: that is what was published, not what the run declares.
     pub(crate) by_job: bool,
 }
@@ -51,6 +55,16 @@ impl Doing {
     /// The scheduled job, for which this was published.
     pub(crate) fn by_job(&self) -> Self {
         Self { by_job: true, ..self.clone() }
+    }
+
+    /// A rotation by AWS, for which this was published.
+    pub(crate) fn by_aws(&self) -> Self {
+        Self { by_aws: true, ..self.clone() }
+    }
+
+    /// The same, of which each step comes twice.
+    pub(crate) fn doubly(&self) -> Self {
+        Self { doubly: true, ..self.by_aws() }
     }
 
     fn text(&self) -> String {

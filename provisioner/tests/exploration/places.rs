@@ -16,6 +16,8 @@ pub(crate) struct Traits {
     pub(crate) redeploys: bool,
     /// The list may be old.
     pub(crate) surveys: bool,
+    /// AWS rotates it: a version may be under AWSPENDING, which no consumer reads.
+    pub(crate) pends: bool,
     /// How many writes go together.
     pub(crate) batch: usize,
 }

@@ -47,6 +47,10 @@ pub(crate) enum Scenario {
     ByJob,
     JobWherePlaceLeaves,
     Window,
+    ByAws,
+    AwsRepeats,
+    AwsPending,
+    AwsStuck,
 }
 
 impl Scenario {
@@ -98,6 +102,9 @@ impl Scenario {
             Self::LateWherePlaceLeaves => (vec![all.rotating(), less.pruning(), less.clone()], less.pruning()),
             Self::ByJob => (vec![all.by_job(), all.clone(), all.by_job()], all),
             Self::JobWherePlaceLeaves => (vec![all.by_job(), less.pruning(), less.by_job()], less.pruning()),
+            Self::ByAws | Self::AwsStuck => (vec![all.by_aws(), all.rotating(), all.by_aws()], all),
+            Self::AwsRepeats => (vec![all.doubly(), all.by_job(), all.by_aws()], all),
+            Self::AwsPending => (vec![all.by_job(), all.by_aws(), all.clone()], all),
             Self::Window => {
                 let all = all.windowed();
                 (vec![all.clone(), all.by_job(), all.clone()], all)
@@ -110,6 +117,11 @@ impl Scenario {
                 (vec![web, both.clone(), both.clone()], both)
             }
         }
+    }
+
+    /// Whether AWS rotates one of its secrets.
+    pub(crate) fn is_by_aws(self) -> bool {
+        matches!(self, Self::ByAws | Self::AwsRepeats | Self::AwsPending | Self::AwsStuck)
     }
 
     /// Whether a place was given up: a rotation at the end shows whether anything was left behind there.

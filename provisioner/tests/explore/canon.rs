@@ -135,8 +135,20 @@ impl<'a> Canon<'a> {
             }
             self.add(state.former(place).is_some());
         }
+        for (place, labels) in &state.rotated {
+            self.add(place);
+            let ago = |version: Option<u32>| version.map(|version| labels.begun - version);
+            self.add((ago(labels.pending), ago(labels.current)));
+            for (version, value) in &labels.values {
+                self.add(ago(Some(*version)));
+                self.value(value);
+            }
+            if self.exact {
+                self.add(labels.begun);
+            }
+        }
         for late in &state.late {
-            self.add((&late.place, late.conditional));
+            self.add((&late.place, late.conditional, late.lands));
             self.add(late.over == state.places.get(&late.place).map(|entry| entry.stamp));
             self.value(&late.value);
             if self.exact {

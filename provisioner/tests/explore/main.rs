@@ -10,6 +10,8 @@
 
 mod agreement;
 mod asks;
+mod aws;
+mod between;
 mod canon;
 #[path = "../exploration/mod.rs"]
 mod exploration;
@@ -18,7 +20,9 @@ mod job;
 #[cfg(feature = "test-clock")]
 mod mistakes;
 mod oracle;
+mod overtaken;
 mod repair;
+mod rotated;
 mod runs;
 mod scenarios;
 mod search;
@@ -31,9 +35,9 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use between::Sinks;
 use exploration::Scenario;
 use latchkey::mutex::Mutex;
-use scenarios::Sinks;
 use search::{Found, Job, Limits, search};
 use step::{Covered, Fault, Step};
 
@@ -69,9 +73,10 @@ fn jobs() -> Vec<Job> {
     let (departures, most) = if full() { (3, 20_000) } else { (2, 60) };
     let mut jobs = Vec::new();
     for (turn, scenario) in Scenario::ALL.into_iter().enumerate() {
-        let all = scenarios::sinks();
+        let all = if scenario.is_by_aws() { between::rotated_by_aws() } else { between::sinks() };
         let fit = |index: usize, sinks: &Sinks| match scenario {
             _ if full() => true,
+            _ if scenario.is_by_aws() => index == turn % 2,
             // Two tokens in three sinks take ten times the calls.
             _ if scenario.has_two() => (index + turn).is_multiple_of(4) && sinks.len() == 2,
             _ => (index + turn).is_multiple_of(4),
@@ -83,13 +88,15 @@ fn jobs() -> Vec<Job> {
             .map(|(_, sinks)| sinks.clone())
             .collect();
         if scenario.is_about_unreadable() {
-            chosen = vec![scenarios::three_unreadable()];
+            chosen = vec![between::three_unreadable()];
         } else if scenario.is_about_deployments() {
             // Between sinks without deployments it is another situation.
             chosen = all.into_iter().filter(|sinks| sinks.values().any(|traits| traits.redeploys)).take(2).collect();
         }
         for (index, sinks) in chosen.into_iter().enumerate() {
-            let runs = if full() || (index + turn).is_multiple_of(2) && sinks.len() == 2 { 3 } else { 2 };
+            // AWS's steps and what they lead to take three times the calls.
+            let three = (index + turn).is_multiple_of(2) && sinks.len() == 2 && !scenario.is_by_aws();
+            let runs = if full() || three { 3 } else { 2 };
             jobs.push(Job {
                 scenario,
                 sinks,
@@ -106,7 +113,7 @@ fn jobs() -> Vec<Job> {
 fn the_invariants_hold_wherever_anything_goes_wrong() {
     let mut states: HashSet<u64> = HashSet::new();
     let (mut covered, mut steps, mut paths) = (Covered::new(), BTreeSet::new(), 0);
-    let mut parts = 0;
+    let (mut parts, mut all, mut by_aws) = (0, Duration::ZERO, Duration::ZERO);
     let mut broken: Vec<String> = Vec::new();
     let only = std::env::var("LATCHKEY_EXPLORE_ONLY").unwrap_or_default();
     let mut jobs = jobs();
@@ -137,6 +144,8 @@ fn the_invariants_hold_wherever_anything_goes_wrong() {
                 took.as_secs_f64(),
                 if found.in_part { ", in part" } else { "" }
             );
+            all += took;
+            by_aws += if job.scenario.is_by_aws() { took } else { Duration::ZERO };
             found.broken.iter().take(1).for_each(|broken| println!("{broken}"));
             states.extend(found.states);
             covered.extend(found.covered);
@@ -146,6 +155,7 @@ fn the_invariants_hold_wherever_anything_goes_wrong() {
             broken.extend(found.broken);
         },
     );
+    println!("{:.1} of {:.1} s went to rotations by AWS", by_aws.as_secs_f64(), all.as_secs_f64());
     println!("{paths} paths, {} distinct states, {parts} of {} searches in part", states.len(), jobs.len());
     assert!(broken.is_empty(), "{} paths break an invariant, such as\n{}", broken.len(), broken[0]);
     if !only.is_empty() {

@@ -2,9 +2,9 @@
 
 use provisioner::safeguard::{self, Safeguard};
 
+use crate::between::{self, Sinks};
 use crate::exploration::Scenario;
 use crate::oracle::Mistake;
-use crate::scenarios::{self, Sinks};
 use crate::search::{Job, Kind, Limits, search};
 use crate::side_by_side;
 use crate::world::State;
@@ -22,13 +22,19 @@ enum Wrong {
     NoCompare,
     /// Sinks call a write refused although an earlier try may still arrive.
     ClaimsRefused,
+    /// A sink moves AWSCURRENT to whatever is pending.
+    MovesAny,
+    /// A sink leaves AWSPENDING where it is.
+    LeavesLabel,
+    /// finishSecret moves AWSCURRENT by itself, as AWS's samples do.
+    FinishMoves,
 }
 
 /// What is wrong, where it is looked for, and by which departures, if all one by one are not enough.
 type Row = (&'static [Wrong], Scenario, &'static [Kind]);
 
 use Mistake as M;
-use Wrong::{ClaimsRefused, Engine, NoCompare, NoDeadline, Rule};
+use Wrong::{ClaimsRefused, Engine, FinishMoves, LeavesLabel, MovesAny, NoCompare, NoDeadline, Rule};
 
 /// Mistakes that the search catches. Where engine and service both guard something, both guards are out.
 const CAUGHT: &[Row] = &[
@@ -77,6 +83,13 @@ const CAUGHT: &[Row] = &[
     (&[NoDeadline], Scenario::Rotate, &[]),
     (&[NoCompare], Scenario::FirstApply, &[]),
     (&[ClaimsRefused], Scenario::Refused, &[]),
+    // Of a rotation by AWS.
+    (&[FinishMoves], Scenario::AwsPending, &[Kind::Suspend]),
+    (&[MovesAny], Scenario::AwsStuck, &[]),
+    (&[Rule(M::NothingAnnounced)], Scenario::ByAws, &[]),
+    (&[Engine(Safeguard::PendingConfirmed)], Scenario::AwsStuck, &[]),
+    (&[Engine(Safeguard::PendingEnded)], Scenario::AwsStuck, &[]),
+    (&[Engine(Safeguard::PendingToken)], Scenario::ByAws, &[Kind::Suspend, Kind::DeleteToken]),
 ];
 
 /// Guards that another one covers: with one of them out nothing breaks, and why.
@@ -100,6 +113,8 @@ const COVERED: &[(Wrong, &str)] = &[
     ),
     (Engine(Safeguard::DeleteLeaving), "the service refuses to end a token that does not leave"),
     (Engine(Safeguard::JobAsApplied), "the job may change no declaration, so its run ends where places differ"),
+    (Engine(Safeguard::PendingLabel), "what a late step finds is confirmed, and what it stages is announced, as ever"),
+    (LeavesLabel, "the next step takes it off, once the record no longer confirms what it is on"),
     (Engine(Safeguard::MendDead), "only a person's deletion ends a version that fast; the next run mends it"),
 ];
 
@@ -110,6 +125,9 @@ fn change(wrong: Wrong, state: &mut State) {
         Wrong::NoDeadline => state.no_deadline = true,
         Wrong::NoCompare => state.no_compare = true,
         Wrong::ClaimsRefused => state.claims_refused = true,
+        Wrong::MovesAny => state.moves_any = true,
+        Wrong::LeavesLabel => state.leaves_label = true,
+        Wrong::FinishMoves => state.finish_moves = true,
     }
 }
 
@@ -140,7 +158,11 @@ fn broken_by(wrongs: &[Wrong], scenario: Scenario, kinds: &'static [Kind]) -> Op
 }
 
 fn sinks_of(scenario: Scenario) -> Vec<Sinks> {
-    if scenario.is_about_unreadable() { vec![scenarios::three_unreadable()] } else { scenarios::sinks() }
+    match scenario {
+        _ if scenario.is_about_unreadable() => vec![between::three_unreadable()],
+        _ if scenario.is_by_aws() => between::rotated_by_aws(),
+        _ => between::sinks(),
+    }
 }
 
 /// Known mistakes, and guards taken out one at a time, break an invariant that the search checks.

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::between;
 use crate::exploration::{Doing, Scenario};
 use crate::gate::Go;
 use crate::runs::{Driven, clean};
-use crate::scenarios;
 use crate::search::older;
 use crate::step::Step;
 use crate::world::{State, Which, World};
@@ -14,7 +14,7 @@ const SINKS: [&str; 2] = ["a", "b"];
 
 /// A token in two places that cannot be read, in which a first version is past its overlap.
 fn world() -> (Arc<World>, Which) {
-    let blind = scenarios::three_unreadable().into_iter().filter(|(name, _)| SINKS.contains(name)).collect();
+    let blind = between::three_unreadable().into_iter().filter(|(name, _)| SINKS.contains(name)).collect();
     let state = Scenario::OverlapEnds.set_up(State { sinks: blind, ..State::default() }, &SINKS);
     let first = state.promises.keys().find(|(_, number)| *number == 1).unwrap().clone();
     (World::new(state), first)
@@ -83,7 +83,7 @@ fn a_run_that_repaired_something_retires_nothing_when_it_looks_again() {
 #[test]
 fn a_run_that_goes_over_everything_again_rotates_nothing_twice() {
     // Both compare and can be read.
-    let vaults = [("a", scenarios::VAULT), ("b", scenarios::VAULT)].into_iter().collect();
+    let vaults = [("a", between::VAULT), ("b", between::VAULT)].into_iter().collect();
     let world = World::new(Scenario::RotateTwo.set_up(State { sinks: vaults, ..State::default() }, &SINKS));
     let mut run = Driven::start(&world, &Doing::two(&SINKS).rotating());
     until(&mut run, Step::Write);

@@ -15,6 +15,7 @@ use provisioner::plan::{Blocked, Labels, Options, Rotate, faults, plan};
 use provisioner::service::{Protocol, Records as _};
 
 use crate::asks::Asked;
+use crate::aws;
 use crate::exploration::{Doing, left_to_do};
 use crate::gate::{Gate, Go};
 use crate::job::work;
@@ -42,6 +43,9 @@ impl Reporter for Listening {
 
 /// One run: over everything, and again when a place has to be repaired at once.
 async fn run(world: Arc<World>, gate: Arc<Gate>, doing: Doing) {
+    if doing.by_aws {
+        return aws::rotate(world, gate, doing).await;
+    }
     let (asked, sinks, manifest) = (Asked { gate: gate.clone() }, FakeSinks::new(&gate), doing.manifest());
     if !doing.by_job {
         return over(&world, (&asked, &sinks), &manifest, doing.options()).await;
@@ -51,7 +55,7 @@ async fn run(world: Arc<World>, gate: Arc<Gate>, doing: Doing) {
     over(&world, (&Restricted::new(&asked, tokens), &sinks), &manifest, Options::default()).await;
 }
 
-async fn over(
+pub(crate) async fn over(
     world: &Arc<World>,
     (client, sinks): (&dyn Protocol, &FakeSinks),
     manifest: &Manifest,

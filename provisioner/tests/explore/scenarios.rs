@@ -1,16 +1,15 @@
-//! Where explorations start, and between which sinks.
+//! Where explorations start.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::exploration::{Doing, Scenario, Traits};
+use crate::exploration::{Doing, Scenario};
 use crate::gate::Go;
 use crate::runs::{Driven, clean};
 use crate::step::Step;
 use crate::world::{DAY, HOUR, MINUTE, State, World};
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 42] = [
+    pub(crate) const ALL: [Self; 46] = [
         Self::FirstApply,
         Self::FirstApplyOfTwo,
         Self::Rotate,
@@ -53,6 +52,10 @@ impl Scenario {
         Self::ByJob,
         Self::JobWherePlaceLeaves,
         Self::Window,
+        Self::ByAws,
+        Self::AwsRepeats,
+        Self::AwsPending,
+        Self::AwsStuck,
     ];
 
     /// Brings an empty world into the situation.
@@ -198,7 +201,21 @@ impl Scenario {
                 clean(&world, &all);
                 world.state().restore(copy);
             }
-            Self::Due | Self::ByJob | Self::JobWherePlaceLeaves | Self::Window => pass(&world, 31 * DAY),
+            Self::AwsPending => {
+                // The function was ended after its first step, and AWS has not come back.
+                stop_after(&world, &all.by_aws(), Step::PutPending);
+                pass(&world, 31 * DAY);
+            }
+            Self::AwsStuck => {
+                // Nobody came back until what is pending was retired.
+                stop_after(&world, &all.by_aws(), Step::PutPending);
+                pass(&world, 25 * HOUR);
+                clean(&world, &all);
+                pass(&world, HOUR);
+            }
+            Self::Due | Self::ByJob | Self::JobWherePlaceLeaves | Self::Window | Self::AwsRepeats => {
+                pass(&world, 31 * DAY);
+            }
             Self::Pruned | Self::PrunedAndBack => {
                 if self == Self::Pruned {
                     // Announced so lately that its places stay recorded when their entries go.
@@ -278,6 +295,7 @@ impl Scenario {
                 | Self::EntryGone
                 | Self::Refused
                 | Self::ByJob
+                | Self::ByAws
         )
     }
 }
@@ -337,48 +355,4 @@ fn failing(world: &Arc<World>, doing: &Doing) {
         driven.go(0, Go::Well);
         world.state().down.clear();
     }
-}
-
-#[expect(clippy::fn_params_excessive_bools, reason = "a row of a table of yes and no")]
-const fn traits(readable: bool, conditional: bool, redeploys: bool, surveys: bool, batch: usize) -> Traits {
-    Traits { readable, conditional, redeploys, surveys, batch }
-}
-
-/// A vault: readable, compares.
-pub(crate) const VAULT: Traits = traits(true, true, false, false, 1);
-/// A file that cannot compare.
-const FILE: Traits = traits(true, false, false, false, 2);
-/// Write-only, with a marker; takes effect with the next deployment; its list may be old.
-const HOST: Traits = traits(false, false, true, true, 2);
-/// The same, up to date and without deployments.
-const BLIND: Traits = traits(false, false, false, false, 1);
-const STRICT: Traits = traits(false, true, false, false, 2);
-/// Readable, and its consumers may stay behind; every write restarts them.
-const APPS: Traits = traits(true, false, true, false, 9);
-/// Readable, compares; its list may be old.
-const LISTED: Traits = traits(true, true, false, true, 9);
-
-/// The sinks of a world, by name.
-pub(crate) type Sinks = BTreeMap<&'static str, Traits>;
-
-/// Two and three sinks of every kind.
-pub(crate) fn sinks() -> Vec<Sinks> {
-    let sets: [&[Traits]; 10] = [
-        &[VAULT, BLIND],
-        &[VAULT, HOST],
-        &[BLIND, STRICT],
-        &[FILE, VAULT],
-        &[BLIND, FILE],
-        &[LISTED, APPS],
-        &[HOST, STRICT],
-        &[VAULT, HOST, APPS],
-        &[BLIND, STRICT, HOST],
-        &[FILE, LISTED, BLIND],
-    ];
-    sets.iter().map(|set| ["a", "b", "c"].into_iter().zip(set.iter().copied()).collect()).collect()
-}
-
-/// Three sinks that cannot be read.
-pub(crate) fn three_unreadable() -> Sinks {
-    ["a", "b", "c"].into_iter().zip([BLIND, STRICT, BLIND]).collect()
 }

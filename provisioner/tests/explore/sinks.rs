@@ -12,7 +12,7 @@ use latchkey_sinks::{Capabilities, Marker, PushDeclaration, Receipt, Removal, Se
 use crate::exploration::{Traits, place, unchanged, unreachable};
 use crate::gate::{Gate, Go};
 use crate::step::{About, Step};
-use crate::world::State;
+use crate::world::{Lands, State};
 
 /// For how long a run may go by what it has read of its manifest's tokens, in seconds: a minute, and as long again until
 /// what it begins then is done.
@@ -23,10 +23,10 @@ pub(crate) struct FakeSinks {
     sinks: BTreeMap<&'static str, Arc<FakeSink>>,
 }
 
-struct FakeSink {
-    name: &'static str,
+pub(crate) struct FakeSink {
+    pub(crate) name: &'static str,
     traits: Traits,
-    gate: Arc<Gate>,
+    pub(crate) gate: Arc<Gate>,
 }
 
 impl FakeSinks {
@@ -54,7 +54,7 @@ impl SinkSet for FakeSinks {
     }
 }
 
-fn about(step: Step, places: &[&Place]) -> About {
+pub(crate) fn about(step: Step, places: &[&Place]) -> About {
     About { places: places.iter().map(|place| place.id()).collect(), ..About::new(step) }
 }
 
@@ -65,10 +65,10 @@ impl FakeSink {
         places.iter().map(|place| if down { Err(unreachable("down")) } else { Ok(look(place.id())) }).collect()
     }
 
-    fn write_one(
+    pub(crate) fn write_one(
         &self,
         state: &mut State,
-        write: &Write<'_>,
+        write: (&Write<'_>, Lands),
         deadline: Deadline,
         go: Go,
     ) -> Result<Receipt, SinkError> {
@@ -87,7 +87,7 @@ impl FakeSink {
         Err(SinkError::Denied { reason: "no".to_owned(), hint: "none".to_owned() }.rejected())
     }
 
-    fn put_one(&self, state: &mut State, write: &Write<'_>, go: Go) -> Result<Receipt, SinkError> {
+    fn put_one(&self, state: &mut State, (write, lands): (&Write<'_>, Lands), go: Go) -> Result<Receipt, SinkError> {
         let id = write.place.id();
         let now = state.places.get(&id);
         let same = now.is_some_and(|entry| entry.marked && entry.value == write.secret.expose());
@@ -96,12 +96,17 @@ impl FakeSink {
             return Err(SinkError::Changed);
         }
         if go == Go::Late {
-            state.late_write(&id, write.secret.expose(), compares);
+            state.late_write(&id, write.secret.expose(), (compares, lands));
             let silent = unreachable("timed out");
             return Err(if state.claims_refused { silent.rejected() } else { silent });
         }
         if !same {
-            state.write(&id, write.secret.expose());
+            let moved = state.moves_any.then(|| state.pending(&id).cloned()).flatten();
+            let value = moved.filter(|_| lands != Lands::Value);
+            state.write(&id, value.as_deref().unwrap_or(write.secret.expose()));
+            if let Lands::Label(version) = lands {
+                state.labelled(&id, version);
+            }
         }
         if go == Go::TimesOut { Err(unreachable("timed out")) } else { Ok(state.places[&id].receipt()) }
     }
@@ -193,10 +198,13 @@ impl Sink for FakeSink {
         self.gate.pass(about(Step::Survey, places), survey).await
     }
 
-    async fn read(&self, place: &Place, _: &Marker) -> Result<Option<Secret>, SinkError> {
+    async fn read(&self, place: &Place, wanted: &Marker) -> Result<Option<Secret>, SinkError> {
         let read = |state: &mut State, go: Go| {
             if go == Go::Fails || state.down.contains(self.name) {
                 return Err(unreachable("down"));
+            }
+            if self.traits.pends {
+                return Ok(Self::read_rotated(state, &place.id(), wanted));
             }
             let entry = state.places.get(&place.id()).filter(|_| self.traits.readable);
             Ok(entry.and_then(|entry| Secret::parse(&entry.value).ok()))
@@ -205,12 +213,15 @@ impl Sink for FakeSink {
     }
 
     async fn write(&self, writes: &[Write<'_>], deadline: Deadline) -> Vec<Result<Receipt, SinkError>> {
+        if self.traits.pends {
+            return vec![self.write_rotated(&writes[0], deadline).await];
+        }
         let places: Vec<&Place> = writes.iter().map(|write| write.place).collect();
         let mut about = about(Step::Write, &places);
         about.token = writes.first().map(|write| write.marker.token_id.clone());
         about.number = writes.first().map_or(0, |write| write.marker.version);
-        let write =
-            |state: &mut State, go: Go| writes.iter().map(|write| self.write_one(state, write, deadline, go)).collect();
+        let one = |state: &mut State, write, go| self.write_one(state, (write, Lands::Value), deadline, go);
+        let write = |state: &mut State, go: Go| writes.iter().map(|write| one(state, write, go)).collect();
         self.gate.pass(about, write).await
     }
 

@@ -45,10 +45,20 @@ pub(crate) enum Step {
     Forget,
     /// A token ends.
     End,
+    /// AWS begins a rotation, or tries one again.
+    Begin,
+    /// The version that AWS named is described.
+    Describe,
+    /// What is under AWSPENDING is read.
+    ReadPending,
+    /// A version is put under AWSPENDING.
+    PutPending,
+    /// AWSPENDING is taken off.
+    EndPending,
 }
 
 impl Step {
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 28] = [
         Self::Observe,
         Self::Survey,
         Self::ReadBack,
@@ -72,7 +82,17 @@ impl Step {
         Self::Remove,
         Self::Forget,
         Self::End,
+        Self::Begin,
+        Self::Describe,
+        Self::ReadPending,
+        Self::PutPending,
+        Self::EndPending,
     ];
+
+    /// Whether it puts a value somewhere, which may arrive later.
+    pub(crate) fn is_write(self) -> bool {
+        matches!(self, Self::Write | Self::PutPending)
+    }
 
     /// Whether it changes anything.
     pub(crate) fn is_effect(self) -> bool {
@@ -87,6 +107,8 @@ impl Step {
                 | Self::Reread
                 | Self::Ended
                 | Self::Written
+                | Self::Describe
+                | Self::ReadPending
         )
     }
 }
@@ -138,7 +160,7 @@ impl Fault {
         match self {
             // Before a call without effect is after the one before it.
             Self::CrashBefore | Self::CrashAfter | Self::TimesOut | Self::SuspendedAfter => step.is_effect(),
-            Self::Late | Self::Refused => step == Step::Write,
+            Self::Late | Self::Refused => step.is_write(),
             // Where these are still to be made there is no token.
             Self::TokenDeleted => !matches!(step, Step::PutRole | Step::PutUser),
             _ => true,

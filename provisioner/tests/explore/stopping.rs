@@ -7,9 +7,9 @@ use provisioner::observe::observe;
 use provisioner::plan::{Labels, plan};
 
 use crate::asks::Asked;
+use crate::between;
 use crate::exploration::Doing;
 use crate::gate::Gate;
-use crate::scenarios;
 use crate::sinks::FakeSinks;
 use crate::world::{State, World};
 
@@ -32,7 +32,7 @@ impl Reporter for Stopping<'_> {
 
 /// A first apply of one token that is told to stop.
 fn stopped(at_once: bool) -> Outcome {
-    let sinks = scenarios::sinks().swap_remove(0);
+    let sinks = between::sinks().swap_remove(0);
     let names: Vec<&'static str> = sinks.keys().copied().collect();
     let world = World::new(State { sinks, ..State::default() });
     let gate = Gate::new(&world);

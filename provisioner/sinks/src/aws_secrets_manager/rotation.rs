@@ -134,6 +134,11 @@ impl Rotated {
         &self.name
     }
 
+    /// The id of the version that AWS named.
+    pub fn id(&self) -> &str {
+        &self.version
+    }
+
     /// The place of the whole secret.
     pub fn place(&self) -> Place {
         self.calls.identity.place(&self.name, None)

@@ -5,11 +5,9 @@ use std::collections::BTreeSet;
 use latchkey::secret::Secret;
 use latchkey::token::Token;
 use latchkey_sinks::SinkSet;
-use latchkey_sinks::aws_secrets_manager::{PendingValue, Rotated};
+use latchkey_sinks::aws_secrets_manager::PendingValue;
 
-use super::subject::Subject;
-use super::{Refused, Standing};
-use crate::job::Job;
+use super::{Refused, Rotation, Standing};
 use crate::job::allowed::Allowed;
 use crate::job::restricted::Restricted;
 use crate::job::slice::planned;
@@ -17,59 +15,53 @@ use crate::observe::{Observation, recover};
 use crate::plan::{self, Change, Labels, Options, Plan, Rotate, Tone};
 use crate::service::Protocol as _;
 
-impl Job<'_> {
+impl Rotation<'_> {
     /// Lets the version have the secret that goes to the token's places next. The wish of whoever asked AWS: neither the
     /// manifest's window nor its limit of restarts keeps it waiting.
-    pub(super) async fn create(&self, rotated: &Rotated, subject: &Subject) -> Result<&'static str, Refused> {
-        let record = self.record(subject).await?;
-        match self.value(rotated, subject, &record).await? {
+    pub(super) async fn create(&self) -> Result<&'static str, Refused> {
+        let record = self.record().await?;
+        match self.value(&record).await? {
             PendingValue::Empty => {}
-            PendingValue::Foreign => return Err(self.end(rotated, "contains no secret of Latchkey").await),
+            PendingValue::Foreign => return Err(self.end("contains no secret of Latchkey").await),
             PendingValue::Secret(secret) => {
-                return match Standing::of(&secret, &record, self.client.protocol().now()) {
+                return match self.standing(&secret, &record).await? {
                     Standing::Staged(_) | Standing::Current => Ok("the version has its secret already"),
-                    Standing::Older | Standing::Nothing => Err(self.superseded(rotated).await),
+                    Standing::Older | Standing::Nothing => Err(self.superseded().await),
                 };
             }
         }
-        let Allowed { manifest, sinks } = &self.allowed_of(subject, &record).await?;
-        let client = Restricted::new(self.client.protocol(), vec![subject.key.clone()]);
-        let named = BTreeSet::from([(subject.key.user.clone(), subject.key.name.clone())]);
+        let Allowed { manifest, sinks } = &self.runs.allowed(&record).await?;
+        let client = Restricted::new(self.protocol, vec![self.token.clone()]);
+        let named = BTreeSet::from([(self.token.user.clone(), self.token.name.clone())]);
         let options = Options { rotate: Rotate::Named(named), ..Options::default() };
         let (observation, plan) = planned(&client, &**sinks, manifest, &options).await?.map_err(Refused::new)?;
         blocked(&plan, &Labels::new(&manifest.folder, sinks.machine()))?;
         let (record, number, secret) = staged((&client, &**sinks), &plan, &observation, record).await?;
-        let announced = client.announce(&record, number, &subject.place).await?;
-        let Err(error) = rotated.put(&secret, announced.write_before).await else {
+        let announced = client.announce(&record, number, self.place).await?;
+        let Err(error) = self.version.put(&secret, announced.write_before).await else {
             return Ok("a version was staged, and is pending");
         };
         let (error, had_no_effect) = error.of_write();
         if let Some(announcement) = announced.announcement.filter(|_| had_no_effect) {
             // Where that fails the version counts as one that may be there.
-            let _ = client.withdraw(&record, number, &subject.place, announcement).await;
+            let _ = client.withdraw(&record, number, self.place, announcement).await;
         }
         Err(error.into())
     }
 
     /// What the version contains. One that was put before may be shown late.
-    pub(super) async fn value(
-        &self,
-        rotated: &Rotated,
-        subject: &Subject,
-        record: &Token,
-    ) -> Result<PendingValue, Refused> {
-        Ok(if is_announced(subject, record) { rotated.value_that_was_put().await? } else { rotated.value().await? })
+    pub(super) async fn value(&self, record: &Token) -> Result<PendingValue, Refused> {
+        Ok(if self.is_announced(record) {
+            self.version.value_that_was_put().await?
+        } else {
+            self.version.value().await?
+        })
     }
 
-    /// Ends a rotation that another run has overtaken.
-    pub(super) async fn superseded(&self, rotated: &Rotated) -> Refused {
-        self.end(rotated, "is not the newest of its token, or not valid any more").await
+    /// Whether a staged version may be in the secret.
+    pub(super) fn is_announced(&self, record: &Token) -> bool {
+        record.staged().is_some_and(|staged| staged.deliveries.contains_key(self.place))
     }
-}
-
-/// Whether a staged version may be in the secret.
-pub(super) fn is_announced(subject: &Subject, record: &Token) -> bool {
-    record.staged().is_some_and(|staged| staged.deliveries.contains_key(&subject.place))
 }
 
 /// Why nothing is staged, where something stands in the way at any place of the token.

@@ -4,65 +4,81 @@
 //!
 //! Whoever may tag a secret gets nothing by it: a tag only says in which record the secret is to be looked up.
 
+#[cfg(feature = "lambda")]
+mod asked;
 mod creating;
 mod finishing;
+mod pending;
+mod refused;
+#[cfg(feature = "lambda")]
 mod subject;
 mod testing;
 
-use std::fmt;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use jiff::Timestamp;
+use latchkey::name::ManifestName;
+use latchkey::place::PlaceId;
 use latchkey::protocol::WRITE_BEFORE;
 use latchkey::secret::Secret;
-use latchkey::token::{Token, TokenKey};
-use latchkey_sinks::SinkError;
-use latchkey_sinks::aws_secrets_manager::{PendingValue, Rotated, SecretArn, Stage};
+use latchkey::token::{Token, TokenKey, TokenState, Version};
+use latchkey_sinks::aws_secrets_manager::{PendingValue, Stage};
 use latchkey_sinks::reading::shown;
-use serde::Deserialize;
 
-use super::{Job, Report, Trouble};
-use crate::service::{ServiceError, Take};
-use subject::Subject;
+use super::allowed::Allowed;
+use crate::plan::Options;
+use crate::safeguard::{Safeguard, stands};
+use crate::service::{Protocol, ServiceError};
+#[cfg(feature = "lambda")]
+pub(super) use asked::{Answered, Asked};
+pub use pending::PendingVersion;
+pub use refused::Refused;
 
-/// How long another run of the manifest is waited for, and how often it is asked.
-const LEASE_WAIT: Duration = Duration::from_mins(1);
-const LEASE_PAUSE: Duration = Duration::from_secs(2);
-
-/// What Secrets Manager asks for.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Asked {
-    step: String,
-    #[serde(default)]
-    secret_id: String,
-    /// The id of the version that is to be made.
-    #[serde(default)]
-    client_request_token: String,
-}
-
-/// What was done of it.
-#[derive(Debug)]
-pub(super) struct Answered {
-    pub(super) secret: String,
-    pub(super) token: TokenKey,
-    pub(super) what: &'static str,
-}
-
-/// Why a step failed: AWS shows it to whoever looks, and repeats the rotation.
-#[derive(Debug)]
-pub(super) struct Refused {
-    reason: String,
-    hint: Option<String>,
-}
-
-/// The steps of a rotation.
+/// The steps of a rotation, in AWS's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+pub enum Step {
+    /// A version is staged and put under AWSPENDING.
     Create,
+    /// Nothing is set anywhere; what is pending is confirmed.
     Set,
+    /// Consumers will be let in with what is pending.
     Test,
+    /// It is delivered to all places.
     Finish,
+}
+
+/// A rotation by AWS, of the secret of one token.
+#[derive(Clone, Copy)]
+pub struct Rotation<'a> {
+    /// The version that AWS named.
+    pub version: &'a dyn PendingVersion,
+    /// The service.
+    pub protocol: &'a dyn Protocol,
+    /// Whose secret it is.
+    pub token: &'a TokenKey,
+    /// The manifest that declares it.
+    pub manifest: &'a ManifestName,
+    /// The secret, as the token's record has it.
+    pub place: &'a PlaceId,
+    /// How its places are reached, and delivered to.
+    pub runs: &'a dyn Runs,
+}
+
+/// Runs of the token of a rotation, as its manifest is published.
+#[async_trait(?Send)]
+pub trait Runs {
+    /// What a run may touch: as it was applied, and granted.
+    ///
+    /// # Errors
+    /// Why it may touch nothing.
+    async fn allowed(&self, record: &Token) -> Result<Allowed, Refused>;
+
+    /// A run of the token alone; why it was not in sync then, if a run can tell.
+    ///
+    /// # Errors
+    /// When the service does not answer.
+    async fn run(&self, record: &Token, options: Options) -> Result<Option<Refused>, ServiceError>;
 }
 
 /// What a value is for its token.
@@ -78,33 +94,13 @@ enum Standing {
     Nothing,
 }
 
-impl Asked {
-    /// The step that an event asks for, if it is one of Secrets Manager's.
-    pub(super) fn of(event: &str) -> Option<Self> {
-        serde_json::from_str(event).ok()
-    }
-
-    /// The step's name.
-    pub(super) fn step(&self) -> String {
-        shown(&self.step)
-    }
-
-    fn known(&self) -> Result<Step, Refused> {
-        // As AWS's samples spell them, and as its guide does.
-        Ok(match self.step.as_str() {
-            "createSecret" | "create_secret" => Step::Create,
-            "setSecret" | "set_secret" => Step::Set,
-            "testSecret" | "test_secret" => Step::Test,
-            "finishSecret" | "finish_secret" => Step::Finish,
-            _ => return Err(Refused::new(format!("`{}` is not a step of a rotation", self.step()))),
-        })
-    }
-}
-
 impl Standing {
     fn of(secret: &Secret, record: &Token, now: Timestamp) -> Self {
+        if !stands(Safeguard::PendingConfirmed) {
+            return Self::Staged(record.highest);
+        }
         let Some(number) = record.version_with(&secret.digest(), now) else { return Self::Nothing };
-        let is = |version: Option<&latchkey::token::Version>| version.is_some_and(|version| version.number == number);
+        let is = |version: Option<&Version>| version.is_some_and(|version| version.number == number);
         match () {
             () if is(record.current()) => Self::Current,
             () if is(record.staged()) => Self::Staged(number),
@@ -113,130 +109,97 @@ impl Standing {
     }
 }
 
-impl Job<'_> {
-    /// One step of a rotation. A step that is repeated does nothing twice.
-    pub(super) async fn step(&self, asked: &Asked) -> Result<Answered, Refused> {
-        let step = asked.known()?;
-        let arn: SecretArn = asked.secret_id.parse().map_err(|error| Refused::new(format!("{error}")))?;
-        let rotated = Rotated::open(&arn, &asked.client_request_token).await?;
-        let subject = self.subject(&rotated).await?;
-        let what = match (rotated.stage(), step) {
-            (Stage::Neither, _) => self.ended(&rotated, &subject, &asked.client_request_token).await?,
-            (Stage::Current, Step::Create | Step::Set | Step::Test) => "consumers read the version already",
-            (Stage::Pending, Step::Create) => self.leased(&subject, self.create(&rotated, &subject)).await?,
-            (Stage::Pending, Step::Set) => self.set(&rotated, &subject).await?,
-            (Stage::Pending, Step::Test) => self.test(&rotated, &subject).await?,
-            (_, Step::Finish) => self.leased(&subject, self.finish(&rotated, &subject)).await?,
-        };
-        Ok(Answered { secret: rotated.name().to_owned(), token: subject.key, what })
+impl std::fmt::Debug for Rotation<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Rotation({} of {})", self.version.id(), self.token)
+    }
+}
+
+impl Rotation<'_> {
+    /// One step. A step that is repeated does nothing twice.
+    ///
+    /// # Errors
+    /// Why it failed: AWS shows it to whoever looks, and repeats the rotation.
+    pub async fn step(&self, step: Step) -> Result<&'static str, Refused> {
+        match (self.version.stage(), step) {
+            (Stage::Neither, _) if stands(Safeguard::PendingLabel) => self.ended().await,
+            (Stage::Current, Step::Create | Step::Set | Step::Test) => Ok("consumers read the version already"),
+            (_, Step::Create) => self.create().await,
+            (_, Step::Set) => self.set().await,
+            (_, Step::Test) => self.test().await,
+            (_, Step::Finish) => self.finish().await,
+        }
+    }
+
+    /// Whether a step stages or delivers, which one run of a manifest does at a time.
+    #[cfg(feature = "lambda")]
+    fn is_run_by(&self, step: Step) -> bool {
+        match self.version.stage() {
+            Stage::Pending => matches!(step, Step::Create | Step::Finish),
+            Stage::Current => step == Step::Finish,
+            Stage::Neither => false,
+        }
     }
 
     /// A version that no rotation is about any more: it was finished, and only AWS has not heard of it, or nobody goes on
     /// with it.
-    async fn ended(&self, rotated: &Rotated, subject: &Subject, version: &str) -> Result<&'static str, Refused> {
-        if let PendingValue::Secret(secret) = rotated.value().await? {
-            let record = self.record(subject).await?;
-            if Standing::of(&secret, &record, self.client.protocol().now()) == Standing::Current {
+    async fn ended(&self) -> Result<&'static str, Refused> {
+        if let PendingValue::Secret(secret) = self.version.value().await? {
+            let record = self.record().await?;
+            if self.standing(&secret, &record).await? == Standing::Current {
                 return Ok("consumers read the secret of the version already");
             }
         }
-        Err(over(rotated, version))
+        let (name, id) = (self.version.name(), shown(self.version.id()));
+        let reason =
+            format!("the version `{id}` of `{name}` does not have the label AWSPENDING: its rotation has ended");
+        Err(Refused::new(reason).hint(start_another(name)))
     }
 
-    /// Does something while no other run of the manifest does.
-    async fn leased(
-        &self,
-        subject: &Subject,
-        work: impl Future<Output = Result<&'static str, Refused>>,
-    ) -> Result<&'static str, Refused> {
-        let mut waited = Duration::ZERO;
-        while let Err(holder) =
-            self.client.take_lease(&subject.manifest, self.holder, Take::Own { steal: false }).await?
-        {
-            if waited >= LEASE_WAIT || self.is_stopped() {
-                let reason = format!("another run is applying `{}` (`{}`)", subject.manifest, shown(&holder.by));
-                return Err(Refused::new(reason).hint("AWS repeats the rotation; nothing was changed"));
+    /// The token's record as it is now.
+    async fn record(&self) -> Result<Token, Refused> {
+        let found = self.protocol.holders(self.manifest, std::slice::from_ref(self.token)).await?.pop();
+        let active = found.filter(|token| token.state(self.protocol.now()) == TokenState::Active);
+        active.ok_or_else(|| Refused::new(format!("the token `{}` has expired or was deleted", self.token)))
+    }
+
+    /// What a value is. A step that came twice may have staged it since the record was read: nobody is overtaken by what an
+    /// older record does not have.
+    async fn standing(&self, secret: &Secret, record: &Token) -> Result<Standing, Refused> {
+        let now = self.protocol.now();
+        match Standing::of(secret, record, now) {
+            Standing::Older | Standing::Nothing if stands(Safeguard::PendingRecord) => {
+                Ok(Standing::of(secret, &self.record().await?, now))
             }
-            tokio::time::sleep(LEASE_PAUSE).await;
-            waited += LEASE_PAUSE;
+            standing => Ok(standing),
         }
-        let done = work.await;
-        self.client.free_lease(&subject.manifest, self.holder).await?;
-        done
+    }
+
+    /// Ends a rotation that another run has overtaken.
+    async fn superseded(&self) -> Refused {
+        self.end("is not the newest of its token, or not valid any more").await
     }
 
     /// Ends a rotation whose version nobody may go on with, so that AWS can begin another: a late step finds nothing.
-    async fn end(&self, rotated: &Rotated, why: &str) -> Refused {
-        let limit = self.client.protocol().deadline(Duration::from_secs(WRITE_BEFORE.0));
-        let name = rotated.name();
-        let ended = match rotated.end(limit).await {
+    async fn end(&self, why: &str) -> Refused {
+        let ended = match self.unlabel().await {
             Ok(()) => "so its label AWSPENDING was removed".to_owned(),
             Err(error) => format!("and its label AWSPENDING could not be removed: {error}"),
         };
+        let name = self.version.name();
         let reason = format!("the pending version of `{name}` {why}, {ended}; consumers read what they read before");
-        Refused::new(reason)
-            .hint(format!("start another rotation: `aws secretsmanager rotate-secret --secret-id {name}`"))
-    }
-}
-
-/// That a version is no longer rotated to.
-fn over(rotated: &Rotated, version: &str) -> Refused {
-    let name = rotated.name();
-    let reason = format!(
-        "the version `{}` of `{name}` does not have the label AWSPENDING: its rotation has ended",
-        shown(version)
-    );
-    Refused::new(reason).hint(format!("start another rotation: `aws secretsmanager rotate-secret --secret-id {name}`"))
-}
-
-impl Refused {
-    fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), hint: None }
+        Refused::new(reason).hint(start_another(name))
     }
 
-    fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
-    }
-
-    /// What kept the job from a token.
-    fn of(report: Report) -> Option<Self> {
-        let Trouble { reason, hint, .. } = report.failed.into_iter().chain(report.skipped).next()?;
-        Some(Self { reason, hint })
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.reason)?;
-        self.hint.iter().try_for_each(|hint| write!(formatter, "\nhelp: {hint}"))
-    }
-}
-
-impl From<SinkError> for Refused {
-    fn from(error: SinkError) -> Self {
-        Self { reason: error.to_string(), hint: error.hint().map(str::to_owned) }
-    }
-}
-
-impl From<ServiceError> for Refused {
-    fn from(error: ServiceError) -> Self {
-        Self::new(error.to_string())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_event_of_a_schedule_is_no_step_and_an_unknown_step_is_refused() {
-        for event in ["{}", "[]", "", r#"{"Step":7}"#] {
-            assert!(Asked::of(event).is_none(), "{event}");
+    /// Takes the label off.
+    async fn unlabel(&self) -> Result<(), latchkey_sinks::SinkError> {
+        if !stands(Safeguard::PendingEnded) {
+            return Ok(());
         }
-        let event = r#"{"Step":"createSecret","SecretId":"a","ClientRequestToken":"b","RotationToken":"c"}"#;
-        assert_eq!(Asked::of(event).unwrap().known().unwrap(), Step::Create);
-        assert_eq!(Asked::of(r#"{"Step":"finish_secret"}"#).unwrap().known().unwrap(), Step::Finish);
-        let refused = Asked::of("{\"Step\":\"drop\\nall\"}").unwrap().known().unwrap_err().to_string();
-        assert!(refused.contains("is not a step") && !refused.contains('\n'), "{refused}");
+        self.version.end(self.protocol.deadline(Duration::from_secs(WRITE_BEFORE.0))).await
     }
+}
+
+fn start_another(name: &str) -> String {
+    format!("start another rotation: `aws secretsmanager rotate-secret --secret-id {name}`")
 }

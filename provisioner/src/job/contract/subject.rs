@@ -3,7 +3,7 @@
 use latchkey::name::ManifestName;
 use latchkey::place::PlaceId;
 use latchkey::service::{Caller, Publication, Service};
-use latchkey::token::{Token, TokenKey, TokenState};
+use latchkey::token::{Token, TokenKey};
 use latchkey_sinks::aws_secrets_manager::{Rotated, TOKEN_TAG};
 use latchkey_sinks::reading::shown;
 
@@ -63,14 +63,6 @@ impl Job<'_> {
         Ok(Subject { key, manifest, publication, place })
     }
 
-    /// Its record as it is now.
-    pub(super) async fn record(&self, subject: &Subject) -> Result<Token, Refused> {
-        let (service, _) = self.operated()?;
-        let found = service.holders(std::slice::from_ref(&subject.key)).await.map_err(ServiceError::from)?.pop();
-        let active = found.filter(|token| token.state(service.now()) == TokenState::Active);
-        active.ok_or_else(|| Refused::new(format!("the token `{}` has expired or was deleted", subject.key)))
-    }
-
     /// What the job may touch of it: as it was applied, and granted.
     pub(super) async fn allowed_of(&self, subject: &Subject, record: &Token) -> Result<Allowed, Refused> {
         let (service, _) = self.operated()?;
@@ -82,9 +74,11 @@ impl Job<'_> {
         })
     }
 
-    pub(super) fn operated(&self) -> Result<(&Service, &Caller), Refused> {
+    pub(super) fn operated(&self) -> Result<(&Service, &Caller), ServiceError> {
         let operated = self.client.operated();
-        operated.map(|(service, caller)| (&**service, caller)).ok_or_else(|| Refused::new("a rotation needs the table"))
+        let refused =
+            || ServiceError::refused("needs_table", "a rotation needs the table of the service, not a server");
+        operated.map(|(service, caller)| (&**service, caller)).ok_or_else(refused)
     }
 }
 

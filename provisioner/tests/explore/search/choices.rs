@@ -5,7 +5,6 @@ use latchkey::place::PlaceId;
 use super::hands::{Hand, last_there, older};
 use super::{Play, Search};
 use crate::gate::Go;
-use crate::step::Step;
 use crate::world::{DAY, HOUR, MINUTE, State};
 
 /// What happens next.
@@ -76,7 +75,7 @@ impl Play {
                 options.extend([Choice::CrashBefore, Choice::CrashAfter, Choice::Ends(Go::TimesOut)]);
             }
             options.push(Choice::Ends(Go::Fails));
-            if about.step == Step::Write {
+            if about.step.is_write() {
                 options.extend([Choice::Ends(Go::Refused), Choice::Ends(Go::Late)]);
             }
             if about.step.is_effect() && others {
@@ -129,6 +128,11 @@ impl Play {
         }
         if search.job.scenario.deletes() && !state.service.active.is_empty() {
             options.push(Choice::Hand(Hand::DeleteToken));
+        }
+        for labels in state.rotated.values() {
+            options.extend(labels.unfinished().map(|_| Choice::Hand(Hand::Unlabel)));
+            let empty = labels.unfinished().is_some_and(|version| !labels.values.contains_key(&version));
+            options.extend(empty.then_some(Choice::Hand(Hand::Junk)));
         }
         if state.promises.values().any(|promise| promise.overlap_until.is_some()) {
             options.push(Choice::Hand(Hand::Use));

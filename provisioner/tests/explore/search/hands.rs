@@ -31,6 +31,10 @@ pub(super) enum Hand {
     DeployBranch,
     /// A person takes the first branch back to a deployment that reads an older version.
     TakeBack(usize),
+    /// A person takes AWSPENDING off.
+    Unlabel,
+    /// A person puts something of their own under it.
+    Junk,
 }
 
 impl Play {
@@ -94,6 +98,16 @@ impl Play {
             Hand::Use => state.use_older(),
             Hand::Deploy => state.deploy(),
             Hand::DeployBranch => state.deploy_branch(1),
+            Hand::Unlabel | Hand::Junk => {
+                let pends =
+                    state.rotated.iter().find_map(|(place, labels)| Some((place.clone(), labels.unfinished()?)));
+                if let Some((place, version)) = pends {
+                    match hand {
+                        Hand::Junk => drop(state.put_pending(&place, version, "junk")),
+                        _ => state.end_pending(&place, version),
+                    }
+                }
+            }
             Hand::TakeBack(index) => {
                 let place = id(&state, index);
                 if let Some(value) = state.former(&place) {

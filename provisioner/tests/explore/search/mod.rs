@@ -11,10 +11,10 @@ use std::hash::Hasher;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::between::Sinks;
 use crate::canon::Fold;
 use crate::exploration::{Doing, Scenario};
 use crate::runs::Driven;
-use crate::scenarios::Sinks;
 use crate::step::{About, Covered, Step};
 use crate::world::{State, World};
 

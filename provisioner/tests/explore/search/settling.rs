@@ -4,7 +4,7 @@ use super::choices::Choice;
 use super::{Path, Play, Search};
 use crate::exploration::Doing;
 use crate::runs::{clean, unsettled};
-use crate::world::{HOUR, MINUTE};
+use crate::world::{HOUR, MINUTE, State};
 
 impl Play {
     /// All runs have ended: now faultless runs must bring everything in order.
@@ -60,6 +60,28 @@ impl Play {
             clean(&self.world, &search.last.rotating());
             self.settle_with(&search.last);
         }
+        // Where the value of a person's own is in the way of the token, there is none to rotate.
+        let before = current(&self.world.state());
+        if search.job.scenario.is_by_aws() && !self.foreign && before.is_some() {
+            self.rotates_again(search, before);
+            self.settle_with(&search.last);
+        }
+    }
+
+    /// B: what was left under AWSPENDING keeps AWS from no other rotation.
+    fn rotates_again(&self, search: &Search<'_>, before: Option<u32>) {
+        for _ in 0..2 {
+            self.world.state().note(|| "AWS rotates without faults".to_owned());
+            clean(&self.world, &search.last.by_aws());
+            if current(&self.world.state()) > before {
+                break;
+            }
+        }
+        let mut state = self.world.state();
+        let stuck = state.stuck().or_else(|| (current(&state) <= before).then(|| "AWS rotates no more".to_owned()));
+        if let Some(stuck) = stuck {
+            state.broke(format!("B: {stuck}"));
+        }
     }
 
     fn settle_with(&mut self, last: &Doing) {
@@ -84,4 +106,9 @@ impl Play {
         }
         self.world.state().broke(format!("B: it never settles: {}", left.unwrap_or_default()));
     }
+}
+
+/// The number of the token's current version.
+fn current(state: &State) -> Option<u32> {
+    state.service.active.values().find_map(|token| Some(token.current()?.number))
 }

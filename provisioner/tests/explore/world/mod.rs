@@ -1,6 +1,7 @@
 //! What outlives runs: records, places, writes under way, time; and what was promised about each version.
 
 mod promises;
+mod rotated;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,7 @@ use latchkey::token::TokenKey;
 use crate::exploration::{Entry, Traits, place};
 use crate::oracle::Oracle;
 pub(crate) use promises::Promise;
+use rotated::Labels;
 
 pub(crate) const MINUTE: u64 = 60;
 pub(crate) const HOUR: u64 = 3600;
@@ -43,11 +45,23 @@ pub(crate) fn now() -> Timestamp {
     instant(SECONDS.get())
 }
 
+/// What a write that is under way does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Lands {
+    /// It puts a value.
+    Value,
+    /// It moves AWSCURRENT to a version that AWS named.
+    Label(u32),
+    /// It puts a value under AWSPENDING.
+    Pending(u32),
+}
+
 /// A write that timed out and is still under way.
 #[derive(Debug, Clone)]
 pub(crate) struct LateWrite {
     pub(crate) place: PlaceId,
     pub(crate) value: String,
+    pub(crate) lands: Lands,
     pub(crate) conditional: bool,
     /// What it was to replace.
     pub(crate) over: Option<u64>,
@@ -63,11 +77,14 @@ pub(crate) type Which = (TokenId, u32);
 
 /// Everything, at one instant. A copy of it is a place to start from.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a mistake that a sink makes or not")]
 pub(crate) struct State {
     pub(crate) seconds: u64,
     pub(crate) service: Oracle,
     pub(crate) sinks: BTreeMap<&'static str, Traits>,
     pub(crate) places: BTreeMap<PlaceId, Entry>,
+    /// Those of them that AWS rotates.
+    pub(crate) rotated: BTreeMap<PlaceId, Labels>,
     /// What a sink's list shows: what was there when time last passed.
     pub(crate) listed: BTreeMap<PlaceId, Entry>,
     /// Of places whose consumers wait for a deployment: what those of each branch read.
@@ -90,6 +107,12 @@ pub(crate) struct State {
     pub(crate) no_compare: bool,
     /// A sink that takes a refusal for certain although an earlier try may still arrive.
     pub(crate) claims_refused: bool,
+    /// A sink that takes whatever is pending for what it is to write.
+    pub(crate) moves_any: bool,
+    /// A sink that leaves AWSPENDING where it is.
+    pub(crate) leaves_label: bool,
+    /// finishSecret moves AWSCURRENT before anything else, as AWS's samples do.
+    pub(crate) finish_moves: bool,
     /// How many writes a sink refuses before any effect, and says so.
     pub(crate) refuses: BTreeMap<&'static str, usize>,
     /// Sinks that are down.
@@ -153,6 +176,7 @@ impl State {
             self.arrive(index);
         }
         self.set_time(end);
+        self.deprecate(length);
         self.listed = self.places.clone();
         self.note(|| format!("{length} s have passed"));
         self.check_places("time has passed");
@@ -167,10 +191,17 @@ impl State {
     pub(crate) fn arrive(&mut self, index: usize) {
         let late = self.late.remove(index);
         self.note(|| "a late write arrives".to_owned());
+        if let Lands::Pending(version) = late.lands {
+            self.put_pending(&late.place, version, &late.value);
+            return;
+        }
         if late.conditional && late.over != self.places.get(&late.place).map(|entry| entry.stamp) {
             return;
         }
         self.put(&late.place, &late.value, true);
+        if let Lands::Label(version) = late.lands {
+            self.labelled(&late.place, version);
+        }
         self.check_places("a late write arrived");
     }
 
@@ -181,11 +212,11 @@ impl State {
         }
     }
 
-    pub(crate) fn late_write(&mut self, place: &PlaceId, value: &str, conditional: bool) {
+    pub(crate) fn late_write(&mut self, place: &PlaceId, value: &str, (conditional, lands): (bool, Lands)) {
         let over = self.places.get(place).map(|entry| entry.stamp);
         // Its announcement was at most two minutes ago, and the deadline of it all is that of the announcement.
         let until = self.seconds + IN_FLIGHT - 2 * MINUTE - 1;
-        self.late.push(LateWrite { place: place.clone(), value: value.to_owned(), conditional, over, until });
+        self.late.push(LateWrite { place: place.clone(), value: value.to_owned(), lands, conditional, over, until });
     }
 
     /// An entry goes.
@@ -193,6 +224,7 @@ impl State {
         let stamp = self.stamp();
         self.changed.insert(place.clone(), stamp);
         self.places.remove(place);
+        self.rotated.remove(place);
     }
 
     /// The engine writes a value. B: it takes no place back to a version older than the current one, unless that was
@@ -216,6 +248,7 @@ impl State {
             self.been.insert((place.clone(), which.clone()));
         }
         self.places.insert(place.clone(), Entry { value: value.to_owned(), stamp, marked });
+        self.rotated.get_mut(place).into_iter().for_each(|labels| labels.current = None);
         if !self.redeploys(place) {
             self.read.remove(place);
         } else if !self.read.contains_key(place) {
