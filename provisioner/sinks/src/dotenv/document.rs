@@ -19,6 +19,8 @@ pub struct Document {
     lines: Vec<Line>,
     /// The lines in which each name is assigned, in their order.
     names: BTreeMap<String, Vec<usize>>,
+    /// The lines that may set more than their own name, or that of no entry. Few: each name is looked for in them.
+    odd: Vec<usize>,
 }
 
 /// What an entry holds.
@@ -106,7 +108,7 @@ impl Document {
     pub fn parse(text: &str) -> Result<Self, DotenvError> {
         let unmarked = text.strip_prefix('\u{feff}');
         let lines = lines(unmarked.unwrap_or(text))?;
-        let mut document = Self { byte_order_mark: unmarked.is_some(), lines, names: BTreeMap::new() };
+        let mut document = Self { byte_order_mark: unmarked.is_some(), lines, names: BTreeMap::new(), odd: Vec::new() };
         document.index();
         Ok(document)
     }
@@ -146,8 +148,8 @@ impl Document {
     /// When it stands there with different values, in a spelling that only some readers take, or with a value that may
     /// be a secret which does not stand in the line.
     pub fn held(&self, name: &str) -> Result<Option<Held>, SetError> {
-        if let Some(at) = self.lines.iter().position(|line| spelling::may_set(line, name)) {
-            return Err(SetError::Elsewhere { name: name.to_owned(), line: self.number(at) });
+        if let Some(at) = self.odd.iter().find(|at| spelling::may_set(&self.lines[**at], name)) {
+            return Err(SetError::Elsewhere { name: name.to_owned(), line: self.number(*at) });
         }
         self.check_duplicates(name)?;
         let Some(last) = self.names.get(name).and_then(|lines| lines.last()) else { return Ok(None) };
@@ -241,7 +243,11 @@ impl Document {
 
     fn index(&mut self) {
         self.names.clear();
+        self.odd.clear();
         for (at, line) in self.lines.iter().enumerate() {
+            if !line.is_comment() && !spelling::sets_its_own_only(line) {
+                self.odd.push(at);
+            }
             if let Some(assignment) = &line.assignment {
                 self.names.entry(assignment.name.clone()).or_default().push(at);
             }

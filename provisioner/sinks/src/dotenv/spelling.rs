@@ -25,6 +25,20 @@ pub(super) fn may_set(line: &Line, name: &str) -> bool {
     in_value || (assignment.name != name && stands_in(&line.text[..assignment.value.start], name, |_, _| true))
 }
 
+/// Whether a line is `NAME=value` and nothing else, as every reader takes it: [`may_set`] holds of it for no name at all,
+/// so that nobody has to ask for each.
+pub(super) fn sets_its_own_only(line: &Line) -> bool {
+    line.assignment.as_ref().is_some_and(|assignment| {
+        let before = line.text[..assignment.value.start].strip_suffix('=');
+        let value = &line.text[assignment.value.clone()];
+        let is_word = assignment.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        before == Some(assignment.name.as_str())
+            && is_word
+            && assignment.quote.is_none()
+            && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_./:@%+,=-".contains(&byte))
+    })
+}
+
 fn starts_word(before: &str) -> bool {
     let last = before.chars().next_back();
     last.is_some_and(|last| last.is_whitespace() || last.is_control() || ";&|(){}<>\"'`\\".contains(last))

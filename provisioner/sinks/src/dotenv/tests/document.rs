@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::document::{Document, SetError};
+use super::super::{scan, spelling};
 
 const NAME: &str = "API_TOKEN";
 
@@ -301,6 +302,17 @@ proptest! {
         // Setting the same again changes nothing.
         document.set(NAME, &value).unwrap();
         prop_assert_eq!(&*document.to_text(), &*after);
+    }
+
+    #[test]
+    fn a_line_that_nobody_looks_through_sets_no_other_name(
+        lines in prop::collection::vec("(export )?[AB_]{1,3}[ ]?[=:][ ]?['\"]?[AB_=:.,+ ;&$-]{0,8}['\"]?( # AB)?", 1..6),
+        name in "[AB_]{1,3}|export",
+    ) {
+        let Ok(lines) = scan::lines(&lines.join("\n")) else { return Ok(()) };
+        for line in lines.iter().filter(|line| spelling::sets_its_own_only(line)) {
+            prop_assert!(!spelling::may_set(line, &name), "{}", &*line.text);
+        }
     }
 
     #[test]
