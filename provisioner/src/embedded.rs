@@ -5,11 +5,8 @@ use std::sync::Arc;
 
 use latchkey::clock::SystemClock;
 use latchkey::table::Table;
-use latchkey::table::sqlite::{Danger, Former, OpenError, Sqlite};
+use latchkey::table::sqlite::{Danger, Former, OpenError, Sqlite, files_of};
 use latchkey_sinks::{files, git};
-
-/// What follows the name of a table in those of what belongs to it.
-const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// Why an embedded table could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -102,14 +99,4 @@ pub(crate) fn check_untracked(files: &[PathBuf]) -> Result<(), EmbeddedError> {
         Ok(Some(path)) => Err(EmbeddedError::Tracked { path: path.to_owned() }),
         Err(path) => Err(EmbeddedError::TrackingUnknown { path: path.to_owned() }),
     }
-}
-
-/// A table's file and its companions.
-fn files_of(table: &Path) -> Vec<PathBuf> {
-    let companions = COMPANIONS.into_iter().map(|end| {
-        let mut name = table.as_os_str().to_owned();
-        name.push(end);
-        PathBuf::from(name)
-    });
-    std::iter::once(table.to_owned()).chain(companions).collect()
 }

@@ -33,6 +33,7 @@ pub enum TableError {
 }
 
 /// An error with its causes, on one line.
+#[cfg(feature = "dynamodb")]
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

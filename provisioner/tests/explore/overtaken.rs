@@ -16,30 +16,17 @@ fn world() -> Arc<World> {
     World::new(Scenario::ByAws.set_up(State { sinks, ..State::default() }, &SINKS))
 }
 
-/// Lets a run go on until its next call is one of that kind.
-fn until(run: &mut Driven, step: Step) {
-    while run.gate.waiting()[0].step != step {
-        run.go(0, Go::Well);
-    }
-}
-
-fn to_its_end(run: &mut Driven) {
-    while run.is_live() {
-        run.go(0, Go::Well);
-    }
-}
-
 /// A step is slow between the record and what is pending, while the same one comes again and is done.
 fn twice() -> Arc<World> {
     let (world, aws) = (world(), Doing::one(&SINKS).by_aws());
     let mut slow = Driven::start(&world, &aws);
     // It has read the record, and nothing is pending yet.
-    until(&mut slow, Step::ReadPending);
+    slow.until(Step::ReadPending);
     let mut quick = Driven::start(&world, &aws);
-    until(&mut quick, Step::PutPending);
+    quick.until(Step::PutPending);
     quick.go(0, Go::Well);
-    to_its_end(&mut slow);
-    to_its_end(&mut quick);
+    slow.finish();
+    quick.finish();
     world
 }
 

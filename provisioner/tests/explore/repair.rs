@@ -34,27 +34,14 @@ fn works(world: &World, (id, number): &Which) -> bool {
     state.service.works(id, *number, crate::world::now())
 }
 
-/// Lets a run go on until its next call is one of that kind.
-fn until(run: &mut Driven, step: Step) {
-    while run.gate.waiting()[0].step != step {
-        run.go(0, Go::Well);
-    }
-}
-
-fn to_its_end(run: &mut Driven) {
-    while run.is_live() {
-        run.go(0, Go::Well);
-    }
-}
-
 #[test]
 fn a_place_that_changed_since_the_plan_keeps_the_older_version() {
     let (world, first) = world();
     let mut run = Driven::start(&world, &Doing::one(&SINKS));
     // The plan asks for its end, and the record is read for that.
-    until(&mut run, Step::Reread);
+    run.until(Step::Reread);
     put_back(&world);
-    to_its_end(&mut run);
+    run.finish();
     assert!(works(&world, &first));
     clean(&world, &Doing::one(&SINKS));
     assert!(works(&world, &first), "the next run repairs");
@@ -67,12 +54,12 @@ fn a_run_that_repaired_something_retires_nothing_when_it_looks_again() {
     let (world, first) = world();
     put_back(&world);
     let mut run = Driven::start(&world, &Doing::one(&SINKS));
-    until(&mut run, Step::Write);
-    until(&mut run, Step::Look);
+    run.until(Step::Write);
+    run.until(Step::Look);
     // The look before the promotion finds nothing, so that the run goes over everything once more.
     run.go(0, Go::Fails);
-    until(&mut run, Step::Observe);
-    to_its_end(&mut run);
+    run.until(Step::Observe);
+    run.finish();
     let current = world.state().service.current(&first.0);
     assert_eq!(current, Some(3), "the second pass has finished the repair");
     assert!(works(&world, &first));
@@ -86,14 +73,14 @@ fn a_run_that_goes_over_everything_again_rotates_nothing_twice() {
     let vaults = [("a", between::VAULT), ("b", between::VAULT)].into_iter().collect();
     let world = World::new(Scenario::RotateTwo.set_up(State { sinks: vaults, ..State::default() }, &SINKS));
     let mut run = Driven::start(&world, &Doing::two(&SINKS).rotating());
-    until(&mut run, Step::Write);
-    until(&mut run, Step::Look);
+    run.until(Step::Write);
+    run.until(Step::Look);
     // One of the two tokens is not where it was written, so that the run goes over both once more.
     let place = world.state().place("b", "WEB").id();
     world.state().put(&place, "edited", false);
-    until(&mut run, Step::Promote);
-    until(&mut run, Step::Observe);
-    to_its_end(&mut run);
+    run.until(Step::Promote);
+    run.until(Step::Observe);
+    run.finish();
     let state = world.state();
     assert_eq!(state.broken, [""; 0]);
     let newest = state.service.active.values().map(|token| (token.name.as_str(), token.highest));

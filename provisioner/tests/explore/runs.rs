@@ -108,6 +108,19 @@ impl Driven {
         self.future.is_some()
     }
 
+    /// Lets it go on until its next call is one of that kind.
+    pub(crate) fn until(&mut self, step: Step) {
+        while self.gate.waiting()[0].step != step {
+            self.go(0, Go::Well);
+        }
+    }
+
+    pub(crate) fn finish(&mut self) {
+        while self.is_live() {
+            self.go(0, Go::Well);
+        }
+    }
+
     /// Whether it is about to write to a place.
     pub(crate) fn writes(&self, place: &PlaceId) -> bool {
         let about = &self.gate.waiting()[0];
@@ -144,10 +157,7 @@ impl Driven {
 
 /// A run without faults.
 pub(crate) fn clean(world: &Arc<World>, doing: &Doing) {
-    let mut driven = Driven::start(world, doing);
-    while driven.is_live() {
-        driven.go(0, Go::Well);
-    }
+    Driven::start(world, doing).finish();
 }
 
 fn is_by_hand(world: &World, place: &PlaceId) -> bool {

@@ -4,10 +4,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use latchkey::service::{Issued, NewToken, Service};
+use latchkey::service::{Caller, Issued, NewToken, Service};
 use latchkey::{CheckError, CloseError, Invalid, Latchkey, OpenError, Valid, Verdict};
 use tests::engine::Engine;
-use tests::world::{World, key, new_token};
+use tests::world::{World, key, name, new_token};
 
 /// No test takes so long.
 const NEVER: Duration = Duration::from_hours(1);
@@ -168,4 +168,26 @@ async fn any_client_will_do_and_a_table_that_is_missing_is_named() {
     assert_ne!(verdict, Verdict::Invalid(Invalid::Unknown));
     let error = Latchkey::on(world.store.client().clone(), "elsewhere").await.unwrap_err();
     assert!(matches!(error, OpenError::Table(_)) && error.to_string().contains("`elsewhere`"), "{error}");
+}
+
+/// In a file nothing else is needed: no account, no server, no client.
+#[tokio::test]
+async fn a_file_is_all_that_a_check_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("latchkey.db");
+    let latchkey = Latchkey::in_file(&path).await.unwrap();
+    let (service, admin) = (latchkey.service(), Caller::operator("admin"));
+    service.ensure_person(&admin, &name("ana")).await.unwrap();
+    let made = service.create(&admin, new_token("ana", "laptop")).await.unwrap();
+    let verdict = latchkey.check(made.secret.expose(), PEER).await.unwrap();
+    assert!(matches!(&verdict, Verdict::Valid(valid) if valid.id == made.token.id), "{verdict:?}");
+    latchkey.close().await.unwrap();
+    // What was made and counted is there for the next process.
+    let again = Latchkey::in_file(&path).await.unwrap();
+    assert!(matches!(again.check(made.secret.expose(), PEER).await.unwrap(), Verdict::Valid(_)));
+    assert_eq!(uses(again.service(), &made).await, 1);
+    let text = folder.path().join("notes.txt");
+    std::fs::copy("/etc/hostname", &text).unwrap();
+    let error = Latchkey::in_file(&text).await.unwrap_err();
+    assert!(matches!(&error, OpenError::File(_)) && error.to_string().contains("notes.txt"), "{error}");
 }

@@ -73,7 +73,7 @@ async fn what_people_are_told_of_is_a_notice_and_nothing_else_is() {
         world.clock.advance(Seconds(1));
     }
     world.delete("ci", "laptop").await;
-    world.clock.advance(Seconds::days(400));
+    world.clock.advance(Seconds::days(390));
     let phone = world.service.holder(&key("ci", "phone")).await.unwrap().unwrap();
     assert!(world.service.sweep_expired(&phone).await.unwrap());
     assert_eq!(

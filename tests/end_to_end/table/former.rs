@@ -1,16 +1,13 @@
 //! Files that versions before this one wrote, by the emulator of DynamoDB that they contained.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use latchkey::table::engine::Engine as _;
 use latchkey::table::item::Item;
 use latchkey::table::keys::Key;
-use latchkey::table::sqlite::Sqlite;
 use rusqlite::{Connection, params};
-use tests::clock::ManualClock;
 use tests::provision::World;
-use tests::world::START;
+
+use super::everything;
 
 /// The schema of such a file, as far as items are in it.
 const SCHEMA: &str = r#"
@@ -20,11 +17,6 @@ CREATE TABLE "latchkey" (pk TEXT NOT NULL, sk TEXT NOT NULL DEFAULT '', item_jso
 CREATE TABLE "latchkey::gsi::due" (gsi_pk TEXT NOT NULL, gsi_sk TEXT NOT NULL DEFAULT '', table_pk TEXT NOT NULL,
     table_sk TEXT NOT NULL DEFAULT '', item_json TEXT NOT NULL, PRIMARY KEY (gsi_pk, gsi_sk, table_pk, table_sk));
 "#;
-
-async fn items(path: &Path) -> Vec<Item> {
-    let table = Sqlite::open(path, Arc::new(ManualClock::at(START))).unwrap();
-    table.scan(None, None).await.unwrap().items
-}
 
 /// Writes items as such a file has them: keys with their type, and JSON.
 fn write(path: &Path, items: &[Item]) {
@@ -42,7 +34,7 @@ async fn a_file_of_an_earlier_version_is_copied_and_all_that_was_valid_stays_so(
     let world = World::new();
     let made = world.run("token create laptop --service embedded:first.db").exits(0);
     let secret = made.stdout.split_whitespace().find(|word| word.starts_with("lk_")).unwrap().to_owned();
-    let held = items(&world.path("first.db")).await;
+    let held = everything(&world.path("first.db")).await;
     write(&world.path("old.db"), &held);
     let before = std::fs::read(world.path("old.db")).unwrap();
     let refused = world.run("token list --service embedded:old.db").exits(1);

@@ -3,14 +3,12 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
 use latchkey::table::engine::Engine as _;
-use latchkey::table::sqlite::Sqlite;
-use tests::clock::ManualClock;
 use tests::workload::check;
-use tests::world::START;
+
+use super::{everything, open};
 
 /// Four processes write at once, and are killed one after another in the middle of it. What one of them was answered is
 /// there, a transaction is there whole or not at all, and no lock is left in anybody's way.
@@ -47,20 +45,12 @@ async fn a_process_that_is_killed_takes_no_answer_with_it_and_leaves_no_lock() {
             killed += 1;
             answered.extend(reading.join().unwrap());
         }
-        let table = Sqlite::open(&path, Arc::new(ManualClock::at(START))).unwrap();
-        let (mut items, mut start) = (Vec::new(), None);
-        loop {
-            let page = table.scan(start, None).await.unwrap();
-            items.extend(page.items);
-            start = page.next;
-            if start.is_none() {
-                break;
-            }
-        }
+        let items = everything(&path).await;
         let found: BTreeSet<(u64, u64)> = check(&seeds, &items).unwrap().into_iter().collect();
         let lost: Vec<_> = answered.difference(&found).collect();
         assert!(lost.is_empty(), "round {round}: {lost:?}");
         // Who comes next writes at once.
+        let table = open(&path).unwrap();
         table.transact(&format!("after-{round}"), &tests::workload::write_of(9_000 + round, 0)).await.unwrap();
         seeds.push(9_000 + round);
     }

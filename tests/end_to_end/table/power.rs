@@ -8,15 +8,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 
-use latchkey::table::engine::Engine as _;
-use latchkey::table::item::Item;
-use latchkey::table::sqlite::Sqlite;
-use tests::clock::ManualClock;
+use tests::chaos::Random;
 use tests::programs;
 use tests::workload::check;
-use tests::world::START;
+
+use super::everything;
 
 const SECTOR: usize = 512;
 
@@ -63,15 +60,15 @@ impl File {
     }
 
     /// What a disk may have of it after a cut.
-    fn after_cut(&self, dice: &mut Dice) -> Vec<u8> {
+    fn after_cut(&self, random: &mut Random) -> Vec<u8> {
         let mut bytes = self.safe.clone();
         for loose in &self.loose {
-            match (loose, dice.upto(4)) {
+            match (loose, random.below(4)) {
                 (_, 0) => {}
                 (Loose::Cut(length), _) => bytes.truncate(*length),
                 (Loose::Write(at, what), 1) => {
                     for (index, sector) in what.chunks(SECTOR).enumerate() {
-                        if dice.upto(2) == 0 {
+                        if random.below(2) == 0 {
                             write(&mut bytes, at + index * SECTOR, sector);
                         }
                     }
@@ -80,18 +77,6 @@ impl File {
             }
         }
         bytes
-    }
-}
-
-/// Numbers that look random and are the same in each run.
-struct Dice(u64);
-
-impl Dice {
-    fn upto(&mut self, most: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % most
     }
 }
 
@@ -181,7 +166,7 @@ fn deeds(recording: &str, folder: &Path) -> Vec<Deed> {
 }
 
 /// What is on the disk when the power goes after the first `count` deeds, and what was answered by then.
-fn cut(deeds: &[Deed], dice: &mut Dice) -> (BTreeMap<PathBuf, Vec<u8>>, BTreeSet<u64>) {
+fn cut(deeds: &[Deed], random: &mut Random) -> (BTreeMap<PathBuf, Vec<u8>>, BTreeSet<u64>) {
     let mut files: BTreeMap<PathBuf, File> = BTreeMap::new();
     // Files that were removed, until their folder is synced.
     let mut removed: BTreeMap<PathBuf, File> = BTreeMap::new();
@@ -210,26 +195,13 @@ fn cut(deeds: &[Deed], dice: &mut Dice) -> (BTreeMap<PathBuf, Vec<u8>>, BTreeSet
         }
     }
     for (path, file) in removed {
-        if dice.upto(2) == 0 {
+        if random.below(2) == 0 {
             files.entry(path).or_insert(file);
         }
     }
     // What is shared between processes is memory, gone with the power.
     files.retain(|path, _| !path.to_string_lossy().ends_with("-shm"));
-    (files.into_iter().map(|(path, file)| (path, file.after_cut(dice))).collect(), answered)
-}
-
-async fn items(path: &Path) -> Vec<Item> {
-    let table = Sqlite::open(path, Arc::new(ManualClock::at(START))).unwrap_or_else(|error| panic!("{error}"));
-    let (mut found, mut start) = (Vec::new(), None);
-    loop {
-        let page = table.scan(start, None).await.unwrap();
-        found.extend(page.items);
-        start = page.next;
-        if start.is_none() {
-            return found;
-        }
-    }
+    (files.into_iter().map(|(path, file)| (path, file.after_cut(random))).collect(), answered)
 }
 
 #[tokio::test]
@@ -263,17 +235,17 @@ async fn a_power_cut_loses_no_answer_and_leaves_a_file_that_opens() {
     let said = deeds.iter().filter(|deed| matches!(deed, Deed::Said(_))).count();
     assert!(said >= writes && syncs > 20, "{said} answers and {syncs} syncs were recorded");
     assert!(syncs < writes, "one sync serves many: {syncs} for {writes}");
-    let mut dice = Dice(0x5851_f42d_4c95_7f2d);
+    let mut random = Random::seeded();
     let (mut answers, mut loose) = (0, 0);
     for round in 0..cuts {
-        let many = usize::try_from(dice.upto(deeds.len() as u64 + 1)).unwrap();
-        let (files, answered) = cut(&deeds[..many], &mut dice);
+        let many = random.below(deeds.len() + 1);
+        let (files, answered) = cut(&deeds[..many], &mut random);
         let there = folder.path().join(format!("cut-{round}"));
         std::fs::create_dir(&there).unwrap();
         for (file, bytes) in &files {
             std::fs::write(there.join(file.file_name().unwrap()), bytes).unwrap();
         }
-        let found = check(&[seed], &items(&there.join("latchkey.db")).await);
+        let found = check(&[seed], &everything(&there.join("latchkey.db")).await);
         let found: BTreeSet<u64> = match found {
             Ok(found) => found.into_iter().map(|(_, number)| number).collect(),
             Err(why) => panic!("after {many} of {} deeds: {why}", deeds.len()),

@@ -7,19 +7,16 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
+use std::time::Duration;
 
 use latchkey::table::TableError;
 use latchkey::table::engine::{Engine as _, Failure};
 use latchkey::table::sqlite::{OpenError, Sqlite};
 use rusqlite::Connection;
-use tests::clock::ManualClock;
 use tests::programs;
 use tests::workload::{check, count_first, write_of};
-use tests::world::START;
 
-fn open(path: &Path) -> Result<Sqlite, OpenError> {
-    Sqlite::open(path, Arc::new(ManualClock::at(START)))
-}
+use super::{everything, open};
 
 async fn filled(path: &Path, writes: u64) -> Sqlite {
     let table = open(path).unwrap();
@@ -30,16 +27,8 @@ async fn filled(path: &Path, writes: u64) -> Sqlite {
     table
 }
 
-async fn numbers(table: &Sqlite) -> usize {
-    let (mut items, mut start) = (Vec::new(), None);
-    loop {
-        let page = table.scan(start, None).await.unwrap();
-        items.extend(page.items);
-        start = page.next;
-        if start.is_none() {
-            return check(&[1, 2], &items).unwrap().len();
-        }
-    }
+async fn numbers(path: &Path) -> usize {
+    check(&[1, 2], &everything(path).await).unwrap().len()
 }
 
 /// Runs the workload while calls of the system fail as `inject` says.
@@ -79,14 +68,14 @@ async fn a_disk_that_is_full_or_fails_is_told_and_takes_no_answer_back() {
             String::from_utf8(ran.stdout).unwrap().lines().map(|line| line.parse().unwrap()).collect();
         assert!(!answered.is_empty() && answered.len() < 400, "{inject}: {} answers", answered.len());
         let table = open(&path).unwrap();
-        let items = table.scan(None, None).await.unwrap().items;
+        let items = everything(&path).await;
         let found = check(&[2], &items).unwrap();
         for number in &answered {
             assert!(found.contains(&(2, *number)), "{inject}: {number} was answered and is lost");
         }
         // Once the disk has room again, all goes on.
         table.transact("afterwards", &write_of(1, 1_000_000)).await.unwrap();
-        assert_eq!(numbers(&table).await, found.len() + 1);
+        assert_eq!(numbers(&path).await, found.len() + 1);
     }
 }
 
@@ -108,7 +97,7 @@ async fn after_a_sync_that_failed_the_file_is_opened_again_before_anything_else(
     assert!(ran.status.success() && (1..=4).contains(&unknown), "{told}");
     let answered = String::from_utf8(ran.stdout).unwrap().lines().count();
     assert_eq!(answered + unknown, 400);
-    let found = numbers(&open(&path).unwrap()).await;
+    let found = numbers(&path).await;
     assert!((50 + answered..=50 + 400).contains(&found), "{found} are there");
 }
 
@@ -136,7 +125,7 @@ async fn a_file_that_may_only_be_read_is_told_so() {
             || told.contains("it cannot be opened"),
         "{told}"
     );
-    assert_eq!(numbers(&open(&path).unwrap()).await, 3);
+    assert_eq!(numbers(&path).await, 3);
 }
 
 #[tokio::test]
@@ -163,7 +152,7 @@ async fn a_file_that_shrank_or_is_damaged_is_told_and_not_changed() {
     assert!(read.is_err());
     assert_eq!(fs::read(&path).unwrap(), noise);
     fs::write(&path, &whole).unwrap();
-    assert_eq!(numbers(&open(&path).unwrap()).await, 400);
+    assert_eq!(numbers(&path).await, 400);
 }
 
 #[tokio::test]
@@ -193,7 +182,7 @@ async fn a_link_to_a_table_is_refused_and_a_folder_may_be_one() {
     fs::create_dir(&real).unwrap();
     std::os::unix::fs::symlink(&real, &link).unwrap();
     drop(filled(&link.join("latchkey.db"), 2).await);
-    assert_eq!(numbers(&open(&real.join("latchkey.db")).unwrap()).await, 2);
+    assert_eq!(numbers(&real.join("latchkey.db")).await, 2);
     let to_it = folder.path().join("to-it.db");
     std::os::unix::fs::symlink(real.join("latchkey.db"), &to_it).unwrap();
     let error = open(&to_it).unwrap_err();
@@ -208,7 +197,7 @@ async fn a_link_to_a_table_is_refused_and_a_folder_may_be_one() {
 async fn a_file_that_another_program_holds_is_told_when_waiting_has_not_helped() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("latchkey.db");
-    let table = filled(&path, 1).await;
+    let table = Arc::new(filled(&path, 1).await);
     let holder = Connection::open(&path).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
     let refused = table.transact("while held", &write_of(1, 5)).await.unwrap_err();
@@ -216,11 +205,21 @@ async fn a_file_that_another_program_holds_is_told_when_waiting_has_not_helped()
         matches!(&refused, Failure::Table(TableError::Busy(words)) if words == "another program holds it"),
         "{refused:?}"
     );
+    // Many wait as long as one: it is the same program that all wait for.
+    let mut waiting = tokio::task::JoinSet::new();
+    for number in 10..60 {
+        let table = table.clone();
+        waiting.spawn(async move { table.transact(&format!("held-{number}"), &write_of(1, number)).await });
+    }
+    let all = tokio::time::timeout(Duration::from_secs(30), waiting.join_all());
+    for answer in all.await.expect("each waited for itself") {
+        assert!(matches!(answer, Err(Failure::Table(TableError::Busy(_)))), "{answer:?}");
+    }
     // Whoever reads waits for nobody.
-    assert_eq!(numbers(&table).await, 1);
+    assert_eq!(numbers(&path).await, 1);
     holder.execute_batch("ROLLBACK").unwrap();
     table.transact("afterwards", &write_of(1, 5)).await.unwrap();
-    assert_eq!(numbers(&table).await, 2);
+    assert_eq!(numbers(&path).await, 2);
 }
 
 #[tokio::test]

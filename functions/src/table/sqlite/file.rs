@@ -79,13 +79,13 @@ pub enum OpenError {
 pub(super) struct File(Arc<PathBuf>);
 
 impl File {
-    /// Claims a file, and makes one where there is none.
-    pub(super) fn claim(path: &Path) -> Result<Self, OpenError> {
+    /// Claims a file, and makes one where there is none; with its first connection, so that nothing else opens it before
+    /// it is a table.
+    pub(super) fn claim(path: &Path) -> Result<(Self, Connection), OpenError> {
         ownership::claim(path, |real| {
             let file = Self(Arc::new(real.to_owned()));
-            // Nothing else opens it before it is a table.
-            file.connect().map(drop)?;
-            Ok(file)
+            let connection = file.connect()?;
+            Ok((file, connection))
         })
     }
 

@@ -29,7 +29,7 @@ use crate::mutex::Mutex;
 pub use file::OpenError;
 use file::{File, Readers};
 pub use former::Former;
-pub use ownership::Danger;
+pub use ownership::{Danger, files_of};
 use writer::{Work, Writer};
 
 /// A table in `SQLite`. It is closed when it is dropped, after what is under way.
@@ -47,8 +47,8 @@ impl Sqlite {
     /// # Errors
     /// See [`OpenError`]. What is something else is not changed.
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let file = File::claim(path)?;
-        let writer = Writer::on_file(file.clone(), clock)?;
+        let (file, connection) = File::claim(path)?;
+        let writer = Writer::on_file((file.clone(), connection), clock)?;
         let name = path.display().to_string();
         Ok(Self { name, counters: Counters::default(), readers: Readers::of(file), writer })
     }

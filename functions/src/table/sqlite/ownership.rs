@@ -112,8 +112,8 @@ fn check(named: &Path, real: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// A table's file and its companions.
-fn files_of(table: &Path) -> Vec<PathBuf> {
+/// A table's file and its companions, whether they exist or not.
+pub fn files_of(table: &Path) -> Vec<PathBuf> {
     std::iter::once(table.to_owned()).chain(companions(table)).collect()
 }
 

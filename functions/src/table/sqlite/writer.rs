@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::failure::{failure, words};
+use super::failure::{failure, held, is_held, words};
 use super::file::{File, OpenError};
 use super::write;
 use crate::clock::Clock;
@@ -64,9 +64,9 @@ impl Writer {
     /// A writer on a file.
     ///
     /// # Errors
-    /// When the file cannot be opened, or is no table.
-    pub(super) fn on_file(file: File, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let connection = Arc::new(Mutex::new(file.connect()?));
+    /// When no thread can be started.
+    pub(super) fn on_file((file, connection): (File, Connection), clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let connection = Arc::new(Mutex::new(connection));
         let mut committer = Committer { file: Some(file.clone()), ..Committer::new(connection, clock) };
         let (queue, jobs) = channel();
         let thread = std::thread::Builder::new().name("table".to_owned()).spawn(move || committer.serve(&jobs));
@@ -89,7 +89,12 @@ impl Writer {
                 queue.send(Job { work, reply }).map_err(|_| gone())?;
                 answer.await.map_err(|_| gone())?
             }
-            How::Inline(committer) => committer.lock().commit(&[&work]).pop().unwrap_or_else(|| Err(gone())),
+            How::Inline(committer) => {
+                let mut committer = committer.lock();
+                let answer = committer.commit(&[&work]).pop();
+                committer.sweep();
+                answer.unwrap_or_else(|| Err(gone()))
+            }
         }
     }
 }
@@ -102,6 +107,33 @@ impl Drop for Writer {
             if let Some(thread) = thread.take() {
                 let _ = thread.join();
             }
+        }
+    }
+}
+
+/// Why nothing of a transaction was done.
+enum Stopped {
+    /// It could not begin, whatever it is about.
+    Before(Refused),
+    /// One of its requests met that.
+    Within(Failure),
+}
+
+/// Why none can begin: the same for all that wait.
+enum Refused {
+    Held,
+    Storage(String),
+}
+
+impl Refused {
+    fn of(error: &rusqlite::Error) -> Self {
+        if is_held(error) { Self::Held } else { Self::Storage(words(error)) }
+    }
+
+    fn failure(&self) -> Failure {
+        match self {
+            Self::Held => held(),
+            Self::Storage(why) => TableError::Storage(why.clone()).into(),
         }
     }
 }
@@ -146,39 +178,30 @@ impl Committer {
         }
     }
 
-    /// Does all of these in one transaction; each that fails takes only itself back.
+    /// Does all of these in one transaction; each that fails takes only itself back. As many answers as works.
     fn commit(&mut self, works: &[&Work]) -> Vec<Result<Done, Failure>> {
-        if let Err(why) = self.mend() {
-            return works.iter().map(|_| Err(TableError::Storage(why.clone()).into())).collect();
+        match (self.together(works), works) {
+            (Ok(answers), _) => answers,
+            (Err(Stopped::Before(why)), _) => works.iter().map(|_| Err(why.failure())).collect(),
+            (Err(Stopped::Within(error)), [_]) => vec![Err(error)],
+            // One of them met more than a condition. Each for itself, the others go well.
+            (Err(Stopped::Within(_)), _) => works.iter().flat_map(|work| self.commit(&[work])).collect(),
         }
-        let connection = self.connection.clone();
-        let connection = connection.lock();
-        let answers = match self.together(&connection, works) {
-            Ok(answers) => answers,
-            // All of it was taken back, as one of them met more than a condition. Each for itself, the others go well.
-            Err(_) if works.len() > 1 => works
-                .iter()
-                .map(|work| {
-                    self.together(&connection, &[work])
-                        .and_then(|mut one| one.pop().unwrap_or_else(|| Ok(Done::default())))
-                })
-                .collect(),
-            Err(error) => vec![Err(error)],
-        };
-        drop(connection);
-        answers
     }
 
-    fn together(&mut self, connection: &Connection, works: &[&Work]) -> Result<Vec<Result<Done, Failure>>, Failure> {
-        connection.execute_batch("BEGIN IMMEDIATE").map_err(failure)?;
+    fn together(&mut self, works: &[&Work]) -> Result<Vec<Result<Done, Failure>>, Stopped> {
+        self.mend().map_err(|why| Stopped::Before(Refused::Storage(why)))?;
+        let connection = self.connection.clone();
+        let connection = connection.lock();
+        connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| Stopped::Before(Refused::of(&error)))?;
         let mut answers = Vec::with_capacity(works.len());
         for work in works {
-            match self.one(connection, work) {
+            match self.one(&connection, work) {
                 Ok(answer) => answers.push(answer),
                 Err(error) => {
                     // Some failures have taken it back already.
                     let _ = connection.execute_batch("ROLLBACK");
-                    return Err(error);
+                    return Err(Stopped::Within(error));
                 }
             }
         }
@@ -187,10 +210,8 @@ impl Committer {
             self.broken = self.file.is_some();
             let _ = connection.execute_batch("ROLLBACK");
             let why = words(&error);
-            return Ok(answers
-                .into_iter()
-                .map(|answer| answer.and_then(|_| Err(Failure::Unknown(why.clone()))))
-                .collect());
+            let unknown = |answer: Result<Done, Failure>| answer.and_then(|_| Err(Failure::Unknown(why.clone())));
+            return Ok(answers.into_iter().map(unknown).collect());
         }
         for (work, answer) in works.iter().zip(&answers) {
             if let (Work::Transact { request, .. }, Ok(_)) = (work, answer) {

@@ -5,7 +5,7 @@ use std::io;
 
 use jiff::Timestamp;
 use latchkey::place::Place;
-use latchkey::token::{Token, VersionState};
+use latchkey::token::{Token, Version, VersionState};
 
 use crate::manifest::Manifest;
 use crate::observe::Observation;
@@ -331,16 +331,19 @@ fn mark_in(cell: &str) -> Option<Mark> {
     })
 }
 
-/// The current version, what is being delivered and what is still valid.
+/// The current version, what is being delivered and what is still valid. What was staged before the current one was
+/// overtaken: nobody delivers it any more.
 fn versions(record: &Token, now: Timestamp) -> String {
-    let live: Vec<_> = record.live(now).collect();
-    let part = |state: VersionState, mark: &str| {
-        let numbers =
-            live.iter().filter(|version| version.state == state).map(|version| format!("{mark}{}", version.number));
-        numbers.collect::<Vec<_>>()
+    let current = record.current().map_or(0, |current| current.number);
+    let part = |version: &Version| match version.state {
+        VersionState::Current => (0, format!("{}", version.number)),
+        VersionState::Staged if version.number > current => (1, format!("+{}", version.number)),
+        VersionState::Staged | VersionState::Retiring => (2, format!("-{}", version.number)),
     };
-    let parts = [part(VersionState::Current, ""), part(VersionState::Staged, "+"), part(VersionState::Retiring, "-")];
-    let parts = parts.concat();
+    let mut parts: Vec<(u8, String)> = record.live(now).map(part).collect();
+    // Those of a kind stay in their order.
+    parts.sort_by_key(|(kind, _)| *kind);
+    let parts: Vec<String> = parts.into_iter().map(|(_, part)| part).collect();
     if parts.is_empty() { "expired".to_owned() } else { parts.join(" ") }
 }
 
@@ -368,4 +371,32 @@ fn shortened(name: &str) -> String {
     let start: String = name.chars().take(first).collect();
     let end: String = name.chars().skip(count - last).collect();
     format!("{start}…{end}")
+}
+
+#[cfg(test)]
+mod tests {
+    use latchkey::place::Place;
+    use latchkey::protocol::Arrival;
+    use latchkey::secret::Digest;
+    use latchkey::token::TokenKey;
+
+    use super::*;
+
+    #[test]
+    fn what_was_overtaken_is_not_told_as_being_delivered() {
+        let now: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+        let key = TokenKey::new("ci".parse().unwrap(), "api".parse().unwrap());
+        let mut token = Token::new("0123456789abcdef".parse().unwrap(), key, "ci/job", now);
+        let place = Place::new("dotenv", &[("name", "API")], true);
+        token.declare_places(std::slice::from_ref(&place)).unwrap();
+        for (number, wanted) in [(1, "+1"), (2, "+1 +2"), (3, "2 +3 -1")] {
+            token.stage(Digest::of(&[number]), now).unwrap();
+            token.announce(number.into(), &place.id(), now).unwrap();
+            assert_eq!(versions(&token, now), wanted);
+            if number == 2 {
+                token.deliver(2, &Arrival::new(&place.id(), "receipt"), now).unwrap();
+                token.promote(2, now).unwrap();
+            }
+        }
+    }
 }
