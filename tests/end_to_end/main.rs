@@ -15,6 +15,7 @@ mod job;
 mod library;
 mod load;
 mod notify;
+mod packaging;
 mod page;
 mod readme;
 mod remote;

@@ -14,6 +14,7 @@ pub mod programs;
 pub mod provision;
 pub mod readers;
 pub mod receiver;
+pub mod release;
 pub mod remote;
 pub mod sinks;
 pub mod terminal;

@@ -17,6 +17,7 @@ mod events;
 mod exits;
 mod expiry;
 mod files;
+mod gitlab;
 mod help;
 mod hostile;
 mod importing;

@@ -237,6 +237,7 @@ fn the_samples_for_cron_and_systemd_rotate_what_is_due() {
         world.run("apply").exits(0);
         let first = secrets(&world);
         world.clock(31 * DAY);
+        world.write("environment", "VENDOR_LOGIN='one of a vendor'\n");
         let mut shell = std::process::Command::new("sh");
         world.prepare(shell.args(["-c", &adapted(&world, line)]));
         assert!(shell.status().unwrap().success(), "{line}");

@@ -4,67 +4,123 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use serde_json::Value;
-use tests::deployment::{engine, root};
-use tests::provision::World;
+use tests::programs::missing;
+use tests::provision::{Ran, World};
+use tests::release::Release;
 use tests::remote::Served;
 
-/// `on` is a truth to YAML, so the keys are told as text.
-const READ: &str = "import json, sys, yaml
-print(json.dumps(yaml.load(open(sys.argv[1]), Loader=yaml.BaseLoader)))";
+use crate::packaging::yaml;
 
 fn workflow() -> Value {
-    let file = root().join("samples/github-actions.yml");
-    let output = Command::new(engine("python")).args(["-c", READ]).arg(file).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
+    yaml("samples/github-actions.yml")
 }
 
-/// Runs a job's own steps in a shell, as GitHub does; answers what it left in `GITHUB_OUTPUT`.
-fn run(world: &World, job: &Value, id: &str) -> String {
-    run_in(world, job, id, &[])
+/// The release that the jobs install, and where they are run.
+struct Runner<'w> {
+    world: &'w World,
+    release: Release,
+    sum: String,
 }
 
-/// The same with more in its environment.
-fn run_in(world: &World, job: &Value, id: &str, environment: &[(&str, &str)]) -> String {
-    for step in job["steps"].as_array().unwrap() {
-        let Some(script) = step["run"].as_str().filter(|script| !script.starts_with("cargo install")) else { continue };
-        assert!(!script.contains("${{"), "what GitHub puts into a script is code there: {script}");
+impl<'w> Runner<'w> {
+    fn new(world: &'w World) -> Self {
+        let release = Release::of(world.command([""; 0]).get_program().as_ref());
+        let sum = release.sum();
+        Self { world, release, sum }
+    }
+
+    /// Runs a job's own steps in a shell, as GitHub does; answers what it left in `GITHUB_OUTPUT`.
+    fn run(&self, job: &Value, id: &str) -> String {
+        self.run_in(job, id, &[])
+    }
+
+    /// The same with more in its environment.
+    fn run_in(&self, job: &Value, id: &str, environment: &[(&str, &str)]) -> String {
+        let machine = tempfile::tempdir().unwrap();
+        self.world.write("path", "");
+        for step in job["steps"].as_array().unwrap() {
+            let Some(script) = step["run"].as_str() else { continue };
+            assert!(!script.contains("${{"), "what GitHub puts into a script is code there: {script}");
+            let ran = self.step(script, machine.path(), id, environment);
+            assert_eq!(ran.code, Some(0), "{script}\n{}\n{}", ran.stdout, ran.stderr);
+        }
+        std::fs::read_to_string(self.world.path("output")).unwrap_or_default()
+    }
+
+    fn step(&self, script: &str, machine: &std::path::Path, id: &str, environment: &[(&str, &str)]) -> Ran {
         let mut shell = Command::new("bash");
-        world.prepare(&mut shell);
-        let binary = world.command([""]).get_program().to_owned();
-        let program = binary.to_str().unwrap();
-        let script = script.replace("provision ", &format!("{program} "));
+        self.world.prepare(&mut shell);
+        // The release is on this machine, where it is served in the open.
+        let script = script.replace("'=https'", "'=http'");
         shell.args(["--noprofile", "--norc", "-eo", "pipefail", "-c", &script]);
+        let path = self.world.read("path").lines().rev().fold(String::new(), |path, folder| format!("{path}{folder}:"));
+        shell.env("PATH", path + &std::env::var("PATH").unwrap());
+        shell.env("GITHUB_PATH", self.world.path("path")).env("RUNNER_TEMP", machine);
+        shell.env("ARCHIVE", format!("{}/{}", self.release.url(), Release::archive())).env("ARCHIVE_SHA256", &self.sum);
         shell.envs(environment.iter().copied());
         shell.env("GITHUB_ACTIONS", "true").env("GITHUB_RUN_NUMBER", "7").env("PLAN_ID", id);
-        shell.env("GITHUB_OUTPUT", world.path("output")).env("GITHUB_STEP_SUMMARY", world.path("summary.md"));
-        let ran = tests::provision::Ran::from(shell.output().unwrap());
-        assert_eq!(ran.code, Some(0), "{script}\n{}\n{}", ran.stdout, ran.stderr);
+        shell.env("GITHUB_OUTPUT", self.world.path("output"));
+        shell.env("GITHUB_STEP_SUMMARY", self.world.path("summary.md"));
+        Ran::from(shell.output().unwrap())
     }
-    std::fs::read_to_string(world.path("output")).unwrap_or_default()
+}
+
+/// Every job installs the command by the same step: the one that is written first.
+#[test]
+fn an_archive_that_is_another_one_ends_the_job_before_it_is_unpacked() {
+    if let Some(why) = missing(&["curl", "sha256sum", "tar"]) {
+        tests::skip!("{why}");
+    }
+    let workflow = workflow();
+    let world = World::new();
+    let mut runner = Runner::new(&world);
+    runner.sum = "0".repeat(64);
+    let jobs = workflow["jobs"].as_object().unwrap();
+    let steps = jobs.values().map(|job| {
+        let steps = job["steps"].as_array().unwrap();
+        steps.iter().find(|step| step["name"] == "Install provision").unwrap()
+    });
+    let steps: Vec<&Value> = steps.collect();
+    assert!(steps.len() == 5 && steps.iter().all(|step| *step == steps[0]));
+    world.write("path", "");
+    let machine = tempfile::tempdir().unwrap();
+    let ran = runner.step(steps[0]["run"].as_str().unwrap(), machine.path(), "", &[]);
+    assert_ne!(ran.code, Some(0));
+    assert!(ran.stdout.contains("provision.tar.gz: FAILED"), "{ran:?}");
+    assert!(!machine.path().join("provision").exists() && world.read("path").is_empty());
+    // What the sample names until somebody puts a release in is no archive of anybody.
+    assert_eq!(workflow["env"]["ARCHIVE_SHA256"], "0".repeat(64));
+    assert!(workflow["env"]["ARCHIVE"].as_str().unwrap().starts_with("https://releases.example/"));
 }
 
 #[test]
 fn its_commands_do_what_it_says() {
+    if let Some(why) = missing(&["curl", "jq", "sha256sum", "tar"]) {
+        tests::skip!("{why}");
+    }
     let workflow = workflow();
     let jobs = &workflow["jobs"];
     let world = World::with(include_str!("../../../samples/tokens.toml"));
-    run(&world, &jobs["check"], "");
+    let runner = Runner::new(&world);
+    runner.run(&jobs["check"], "");
     assert!(!world.path("latchkey.db").exists(), "a check contacts nothing");
-    run(&world, &jobs["preview"], "");
+    runner.run(&jobs["preview"], "");
     assert!(world.read("summary.md").contains("### Plan of"));
-    let outputs = run(&world, &jobs["plan"], "");
+    let outputs = runner.run(&jobs["plan"], "");
     assert!(outputs.contains("has-changes=true"), "{outputs}");
     let id = outputs.lines().find_map(|line| line.strip_prefix("plan-id=")).unwrap().to_owned();
-    run(&world, &jobs["apply"], &id);
+    runner.run(&jobs["apply"], &id);
     assert!(world.is_valid(&world.entry(".env", "POGODOC_API_TOKEN")));
-    run(&world, &jobs["rotate"], "");
+    runner.run(&jobs["rotate"], "");
     world.run("plan --detailed-exitcode").exits(0);
 }
 
 /// The job of a pull request with exactly what the sample gives it: the URL, and a token that may read the manifest.
 #[test]
 fn a_pull_request_is_planned_by_url_with_a_right_to_read_and_no_login() {
+    if let Some(why) = missing(&["curl", "sha256sum", "tar"]) {
+        tests::skip!("{why}");
+    }
     let workflow = workflow();
     let job = &workflow["jobs"]["preview"];
     let text = job.to_string();
@@ -90,7 +146,7 @@ fn a_pull_request_is_planned_by_url_with_a_right_to_read_and_no_login() {
     let manifest = format!("{head}[service]\nurl = \"{}\"\n{rest}", served.url());
     let name = manifest.lines().find_map(|line| line.strip_prefix("manifest = ")).unwrap().trim_matches('"').to_owned();
     world.write("tokens.toml", &manifest.replace(&format!("manifest = \"{name}\""), "manifest = \"acme-platform\""));
-    run_in(&world, job, "", &[("LATCHKEY_URL", served.url()), ("LATCHKEY_TOKEN", &token)]);
+    Runner::new(&world).run_in(job, "", &[("LATCHKEY_URL", served.url()), ("LATCHKEY_TOKEN", &token)]);
     let summary = world.read("summary.md");
     assert!(summary.contains("Plan by the records") && summary.contains("places were not looked at"), "{summary}");
     let needs_login = world.run_in(&[("LATCHKEY_URL", served.url()), ("LATCHKEY_TOKEN", &token)], "plan").exits(1);
@@ -113,10 +169,4 @@ fn a_pull_request_gets_no_login_and_no_two_runs_write() {
         assert_eq!(writes, group.starts_with("tokens"), "{name}");
         assert!(!writes || job["concurrency"]["cancel-in-progress"] == "false", "{name}");
     }
-    let used: BTreeSet<&str> = jobs
-        .values()
-        .flat_map(|job| job["steps"].as_array().unwrap())
-        .filter_map(|step| step["uses"].as_str())
-        .collect();
-    assert!(used.iter().all(|action| action.contains('@')), "{used:?}");
 }

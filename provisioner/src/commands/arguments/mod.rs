@@ -49,7 +49,7 @@ const GLOBAL: &str = "Global";
 #[derive(Debug, Parser)]
 #[command(
     name = "provision",
-    version,
+    version = env!("LATCHKEY_VERSION"),
     max_term_width = 100,
     after_help = "Examples:
   provision init
