@@ -29,7 +29,7 @@ class Latchkey < Formula
 
   def install
     bin.install "provision"
-    man1.install Dir["man/man1/*.1"]
+    man.install Dir["man/*"]
     bash_completion.install "completions/bash/provision"
     fish_completion.install "completions/fish/provision.fish"
     zsh_completion.install "completions/zsh/_provision"

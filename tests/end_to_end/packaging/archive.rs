@@ -25,8 +25,9 @@ fn an_archive_has_the_command_its_licences_every_manual_page_and_completions_for
     std::fs::create_dir(world.path("man")).unwrap();
     world.run("man --out man").exits(0);
     let pages = std::fs::read_dir(world.path("man")).unwrap().map(|page| {
-        let page = page.unwrap().file_name();
-        format!("man/man1/{}", page.to_str().unwrap())
+        let page = page.unwrap().file_name().into_string().unwrap();
+        let (_, section) = page.rsplit_once('.').unwrap();
+        format!("man/man{section}/{page}")
     });
     let shells = world.run("completions --help").exits(0).stdout;
     let shells = Regex::new(r"possible values: ([a-z, ]+)\]").unwrap().captures(&shells).unwrap()[1].to_owned();

@@ -127,20 +127,15 @@ impl Drop for Nginx {
     }
 }
 
-fn nginx(folder: &Path, port: u16, upstream: &str) -> Nginx {
+/// Runs nginx with this server.
+fn nginx(folder: &Path, server: &str) -> Nginx {
     let text = format!(
         "daemon off; master_process off; pid {0}/nginx.pid; error_log {0}/error.log;
          events {{}}
          http {{
            access_log off; client_body_temp_path {0}/a; proxy_temp_path {0}/b; fastcgi_temp_path {0}/c;
            uwsgi_temp_path {0}/d; scgi_temp_path {0}/e;
-           server {{
-             listen 127.0.0.1:{port};
-             location /tokens {{
-               proxy_pass {upstream};
-               proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-             }}
-           }}
+           {server}
          }}",
         folder.display()
     );
@@ -161,7 +156,16 @@ fn a_token_bound_to_a_network_is_held_to_it_behind_a_proxy_whatever_is_forged() 
     let server = team.serve("--port 0 --behind 127.0.0.1/32 --base-path /tokens");
     let port = free_port();
     let upstream = server.url().strip_suffix("/tokens").unwrap();
-    let _proxy = nginx(team.world.folder(), port, upstream);
+    let text = format!(
+        "server {{
+           listen 127.0.0.1:{port};
+           location /tokens {{
+             proxy_pass {upstream};
+             proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+           }}
+         }}"
+    );
+    let _proxy = nginx(team.world.folder(), &text);
     let url = format!("http://127.0.0.1:{port}/tokens/v1/me");
     until(|| curl(&[&url], None).0 == 401, "the proxy does not answer");
     // From its own address, and from another one that says it were there.
@@ -189,6 +193,43 @@ fn a_token_bound_to_a_network_is_held_to_it_behind_a_proxy_whatever_is_forged() 
     assert!(page.0 == 200 && page.1.contains("<title>Latchkey</title>"), "{page:?}");
     let outside = curl(&[&format!("{upstream}/v1/me")], Some(&team.admin));
     assert_eq!(outside.0, 404, "{}", outside.1);
+}
+
+#[test]
+fn behind_the_nginx_of_the_sample_nobody_forges_where_the_server_is_or_where_they_ask_from() {
+    if let Some(why) = missing(&["curl", "nginx"]) {
+        tests::skip!("{why}");
+    }
+    let team = Team::new();
+    let made = rcgen::generate_simple_self_signed(["tokens.example.com".to_owned()]).unwrap();
+    team.world.write("chain.pem", &made.cert.pem());
+    team.world.write("key.pem", &made.signing_key.serialize_pem());
+    let server = team.serve("--port 0 --behind 127.0.0.1/32");
+    let port = free_port();
+    let folder = team.world.folder().to_str().unwrap();
+    let sample = std::fs::read_to_string(root().join("samples/serve/nginx.conf")).unwrap();
+    let here = sample.replace("listen 443", &format!("listen 127.0.0.1:{port}"));
+    let here = here.replace("/etc/nginx/certificate", folder).replace("http://latchkey:8787", server.url());
+    let _proxy = nginx(team.world.folder(), &here);
+    let (authority, resolve) = (format!("{folder}/chain.pem"), format!("tokens.example.com:{port}:127.0.0.1"));
+    let ask = |from: &str, path: &str, forged: &str, secret: Option<&str>| {
+        let url = format!("https://tokens.example.com:{port}{path}");
+        let words = ["--cacert", &authority, "--resolve", &resolve, "--interface", from, "--header", forged, &url];
+        curl(&words, secret)
+    };
+    until(|| ask("127.0.0.2", "/healthz", "X-Nothing: x", None).0 == 200, "the proxy does not answer");
+    for forged in [
+        "X-Forwarded-Host: evil.example",
+        "X-Forwarded-Proto: http",
+        "Forwarded: host=evil.example;proto=http",
+        "X-Forwarded-For: 127.0.0.2",
+    ] {
+        let told = ask("127.0.0.3", "/.well-known/oauth-authorization-server", forged, None);
+        let told: Value = serde_json::from_str(&told.1).unwrap();
+        assert_eq!(told["issuer"], "https://tokens.example.com", "{forged}");
+        assert_eq!(ask("127.0.0.3", "/v1/me", forged, Some(&team.bound)).0, 401, "{forged}");
+        assert_eq!(ask("127.0.0.2", "/v1/me", &forged.replace(".2", ".3"), Some(&team.bound)).0, 200, "{forged}");
+    }
 }
 
 #[test]
