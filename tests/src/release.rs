@@ -27,7 +27,7 @@ impl Release {
         let url = format!("http://{}/v0.1.0", listener.local_addr().expect("it has one"));
         let release = Self { folder, url };
         // The command of the tests is large: the archive has what starts it.
-        release.write("provision", &format!("#!/bin/sh\nexec '{}' \"$@\"\n", program.display()));
+        release.write("provision", format!("#!/bin/sh\nexec '{}' \"$@\"\n", program.display()));
         let mut executable = Command::new("chmod");
         assert!(executable.arg("+x").arg(release.path("provision")).status().expect("it runs").success());
         release.write("THIRD-PARTY.txt", "Nobody's.\n");
@@ -67,7 +67,7 @@ impl Release {
         let output = Command::new("sha256sum").arg(Self::archive()).current_dir(self.folder.path()).output();
         let output = output.expect("it runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        self.write("SHA256SUMS", &String::from_utf8(output.stdout).expect("text"));
+        self.write("SHA256SUMS", String::from_utf8(output.stdout).expect("text"));
     }
 
     /// A file of the release.

@@ -34,7 +34,7 @@ fn jobs(pipeline: &Value) -> impl Iterator<Item = (&str, Value)> {
 /// The lines of a job in one shell, as its runner has them; `sum` is that of the archive.
 fn run(world: &World, release: &Release, sum: &str, job: &Value, environment: &[(&str, &str)]) -> Ran {
     let lines = ["before_script", "script"].iter().flat_map(|part| job[part].as_array().unwrap());
-    let script: String = lines.map(|line| format!("{}\n", line.as_str().unwrap())).collect();
+    let script = lines.map(|line| line.as_str().unwrap()).collect::<Vec<_>>().join("\n");
     // The release is on this machine, where it is served in the open.
     let script = script.replace("'=https'", "'=http'");
     let mut shell = Command::new("bash");

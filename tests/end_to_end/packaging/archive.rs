@@ -126,7 +126,7 @@ fn the_formula_names_the_archive_and_the_sum_of_each_machine() {
     let line = |(number, (_, target)): (usize, &(&str, &str))| {
         format!("{}  latchkey-1.2.3-{target}.tar.gz\n{}  latchkey-1.2.3-{target}.cdx.json\n", sum(number), sum(9))
     };
-    world.write("SHA256SUMS", &TARGETS.iter().enumerate().map(line).collect::<String>());
+    world.write("SHA256SUMS", &TARGETS.iter().enumerate().map(line).collect::<Vec<_>>().concat());
     let releases = "https://git.example/latchkey/releases/download/v1.2.3";
     let output = formula(&world, &["1.2.3", "https://git.example/latchkey", releases, "SHA256SUMS"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -169,6 +169,8 @@ fn it_downloads_from_a_named_release_only_and_never_in_the_open() {
     ] {
         scene.is_refused(scene.install_from(Some(open), &[]), "does not begin with `https://`");
     }
+    let user = "http://127.0.0.1:80@releases.example/v0.1.0";
+    scene.is_refused(scene.install_from(Some(user), &[]), "LATCHKEY_RELEASES contains `@`");
     scene.is_refused(scene.install(&["--to"]), "`--to` needs a value");
     scene.is_refused(scene.install(&["--force"]), "unknown argument `--force`");
 }

@@ -110,9 +110,8 @@ fn scripts_of_the_shell_pass_shellcheck() {
     let world = World::new();
     for (name, job) in yaml("samples/gitlab-ci.yml").as_object().unwrap() {
         for part in ["before_script", "script"] {
-            let lines = job[part].as_array().into_iter().flatten().map(|line| line.as_str().unwrap());
-            let script: String = lines.map(|line| format!("{line}\n")).collect();
-            world.write(&format!("{}-{part}", name.replace(':', "-")), &script);
+            let lines: Vec<_> = job[part].as_array().into_iter().flatten().map(|line| line.as_str().unwrap()).collect();
+            world.write(&format!("{}-{part}", name.replace(':', "-")), &(lines.join("\n") + "\n"));
         }
     }
     let crontab = std::fs::read_to_string(root().join("samples/rotation/crontab")).unwrap();

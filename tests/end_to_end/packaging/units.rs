@@ -15,6 +15,14 @@ fn unit(name: &str) -> String {
     std::fs::read_to_string(root().join("samples").join(name)).unwrap()
 }
 
+/// The calls of a group of systemd's, or the call of this name.
+fn members(groups: &BTreeMap<String, Vec<String>>, name: &str) -> BTreeSet<String> {
+    match groups.get(name) {
+        Some(inner) => inner.iter().flat_map(|name| members(groups, name)).collect(),
+        None => BTreeSet::from([name.to_owned()]),
+    }
+}
+
 /// The calls that a unit allows, by systemd's own lists.
 fn allowed(unit: &str) -> BTreeSet<String> {
     let output = Command::new(find("systemd-analyze").unwrap()).arg("syscall-filter").output().unwrap();
@@ -27,12 +35,6 @@ fn allowed(unit: &str) -> BTreeSet<String> {
             }
             None if line.starts_with('@') => group = line.to_owned(),
             _ => {}
-        }
-    }
-    fn members(groups: &BTreeMap<String, Vec<String>>, name: &str) -> BTreeSet<String> {
-        match groups.get(name) {
-            Some(inner) => inner.iter().flat_map(|name| members(groups, name)).collect(),
-            None => BTreeSet::from([name.to_owned()]),
         }
     }
     let mut allowed = members(&groups, "@default");
@@ -117,7 +119,8 @@ fn a_server_makes_no_call_that_its_unit_shuts_out() {
     world.run("bootstrap --service embedded:latchkey.db").exits(0);
     let mut strace = Command::new(find("strace").unwrap());
     let program = world.command([""; 0]);
-    strace.args(["-f", "-qq", "-o", "calls"]).arg(program.get_program());
+    // `-I2` hands the server the signal that ends it.
+    strace.args(["-f", "-qq", "-I2", "-o", "calls"]).arg(program.get_program());
     strace.args(["serve", "--service", "embedded:latchkey.db", "--port", "0", "--metrics", "127.0.0.1:0"]);
     world.prepare(&mut strace);
     strace.stderr(std::process::Stdio::null());

@@ -88,8 +88,8 @@ fn a_release_shows_the_commit_that_is_checked_out_and_is_built_anew_for_another_
     assert_eq!(shown(&worktree), (first.clone(), true));
     git(&worktree, "commit -q --allow-empty -m third");
     assert_eq!(shown(&worktree), (commit(&worktree), true));
-    assert_eq!(shown(&worktree).1, false);
-    assert_eq!(shown(&folder).1, false, "a commit elsewhere is none of its own");
+    assert!(!shown(&worktree).1);
+    assert!(!shown(&folder).1, "a commit elsewhere is none of its own");
     // As GitHub checks out, and a clone without a log of what was checked out.
     git(&folder, "config core.logAllRefUpdates false");
     git(&folder, "checkout -q --detach HEAD~1");
