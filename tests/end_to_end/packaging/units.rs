@@ -31,9 +31,9 @@ fn allowed(unit: &str) -> BTreeSet<String> {
     for line in String::from_utf8(output.stdout).unwrap().lines() {
         match line.strip_prefix("    ") {
             Some(member) if !member.starts_with('#') => {
-                groups.entry(group.clone()).or_default().push(member.to_owned())
+                groups.entry(group.clone()).or_default().push(member.to_owned());
             }
-            None if line.starts_with('@') => group = line.to_owned(),
+            None if line.starts_with('@') => line.clone_into(&mut group),
             _ => {}
         }
     }
@@ -52,16 +52,20 @@ fn allowed(unit: &str) -> BTreeSet<String> {
     allowed
 }
 
-/// The calls that somebody noted with `strace`, but for those that a newer library tries and does without.
+/// The calls that somebody noted with `strace`.
 fn made(log: &str) -> BTreeSet<String> {
     let call = Regex::new(r"(?m)^\d+ +(?:<\.\.\. )?([a-z0-9_]+)(?:\(| resumed)").unwrap();
     call.captures_iter(log).map(|found| found[1].to_owned()).collect()
 }
 
 fn are_allowed(name: &str, log: &str) {
-    let made = made(log);
+    let mut made = made(log);
     assert!(made.len() > 40 && made.contains("openat"), "{made:?}");
     let allowed = allowed(&unit(name));
+    // SQLite gives its files to the owner of the table where it runs as root, and nowhere else: a unit does not.
+    if rustix::process::geteuid().is_root() && name.starts_with("serve/") {
+        made.remove("fchown");
+    }
     let shut: Vec<_> = made.difference(&allowed).collect();
     assert!(shut.is_empty(), "{name} shuts out {shut:?}");
     assert!(!Regex::new(r"PROT_WRITE\|PROT_EXEC").unwrap().is_match(log), "{name}: MemoryDenyWriteExecute");
