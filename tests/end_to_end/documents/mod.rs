@@ -1,0 +1,3 @@
+//! The documents under `docs`: what they show is what happens.
+
+mod pictures;
