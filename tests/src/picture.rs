@@ -73,8 +73,11 @@ fn line(terminal: &Parser, row: u16) -> String {
     for run in cells[..length].chunk_by(|one, other| looks(one) == looks(other)) {
         let text = escaped(&run.iter().map(|cell| shown(cell)).collect::<String>());
         let looks = looks(run[0]);
-        let plain = looks.is_empty() || text.trim().is_empty();
-        line += &if plain { text } else { format!("<tspan class=\"{looks}\">{text}</tspan>") };
+        let _ = if looks.is_empty() || text.trim().is_empty() {
+            write!(line, "{text}")
+        } else {
+            write!(line, "<tspan class=\"{looks}\">{text}</tspan>")
+        };
     }
     line
 }

@@ -1,6 +1,7 @@
 //! The pictures of terminals in `docs/pictures`: each is drawn from commands that are run on a terminal, so none shows
 //! what they no longer print. `LATCHKEY_PICTURES=write` draws them anew.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
@@ -72,7 +73,7 @@ impl Session {
             before if before.ends_with('\n') => "\r\n",
             _ => "\r\n\r\n",
         };
-        self.stream += &format!("{gap}\u{1b}[2m$\u{1b}[0m \u{1b}[1m{line}\u{1b}[0m\r\n{shown}");
+        let _ = write!(self.stream, "{gap}\u{1b}[2m$\u{1b}[0m \u{1b}[1m{line}\u{1b}[0m\r\n{shown}");
     }
 
     /// What a line shows that ends with this code; `None` where this machine has no terminals.
@@ -128,7 +129,7 @@ fn steady(stream: &str) -> String {
     static ID: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b[0-9a-hjkmnp-tv-z]{16}\b").unwrap());
     static PLAN: LazyLock<Regex> = LazyLock::new(|| Regex::new("(Plan id: )[0-9a-f]{32}").unwrap());
     static TIME: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(\d{4}-\d\d-\d\d) 09:0\d UTC").unwrap());
-    static SECOND: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"("exp":\d{7})\d{3}"#).unwrap());
+    static SECOND: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#""exp":18116\d{5}"#).unwrap());
     static PORT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"127\.0\.0\.1:\d+").unwrap());
     let text = SECRET.replace_all(stream, "$1...");
     let mut seen = Vec::new();
@@ -142,7 +143,7 @@ fn steady(stream: &str) -> String {
     });
     let text = PLAN.replace_all(&text, "${1}5d0f3c9be7a14826b0c4d97e61f2a83b");
     let text = TIME.replace_all(&text, "$1 09:00 UTC");
-    let text = SECOND.replace_all(&text, "${1}000");
+    let text = SECOND.replace_all(&text, "\"exp\":1811667600");
     PORT.replace_all(&text, "127.0.0.1:8787").into_owned()
 }
 
