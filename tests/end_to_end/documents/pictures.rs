@@ -114,7 +114,8 @@ impl Session {
         }
         let kept = std::fs::read_to_string(&file).unwrap_or_default();
         let hint = "is it to be drawn anew? `LATCHKEY_PICTURES=write cargo nextest run --workspace pictures`";
-        assert!(kept == drawn, "`{name}` is not what happens now; {hint}\n{drawn}");
+        let new: Vec<_> = drawn.lines().filter(|line| !kept.contains(line)).collect();
+        assert!(kept == drawn, "`{name}` is not what happens now: {new:#?}\n{hint}");
     }
 }
 
