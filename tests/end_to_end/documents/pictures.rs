@@ -7,6 +7,8 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
+use latchkey::lifetime::Seconds;
+use latchkey::protocol::{LOOK_MAX, QUIET, STAGED_LIFE, UNUSED_MIN, USE_LAG, WRITE_BEFORE};
 use regex::{Captures, Regex};
 use rustix::process::Signal;
 use tests::deployment::root;
@@ -220,5 +222,28 @@ fn all_pictures_together_are_light_and_each_has_a_title_and_text_to_select() {
         let asks = ["url(", "href", "<script", "<image", "@import", "@font-face"];
         let asks: Vec<_> = asks.into_iter().filter(|part| svg.contains(part)).collect();
         assert!(asks.is_empty(), "{}: has {asks:?}", file.display());
+    }
+}
+
+#[test]
+fn the_drawings_of_the_protocol_have_its_times() {
+    let text = |name: &str| std::fs::read_to_string(pictures().join(name)).unwrap().replace("</tspan>", " ");
+    let hours = |time: Seconds| format!("{} hour{}", time.0 / 3600, if time.0 == 3600 { "" } else { "s" });
+    let minutes = |time: Seconds| format!("{} minutes", time.0 / 60);
+    let version = [
+        format!("The write starts within {} of", minutes(WRITE_BEFORE)),
+        format!("begun after that and at most {} ago", minutes(LOOK_MAX)),
+        format!("and {} have passed since it was last announced", minutes(QUIET)),
+        format!("the longer of its overlap and {}, and {} more", hours(UNUSED_MIN), minutes(USE_LAG)),
+        format!("never announced after {}", hours(STAGED_LIFE)),
+    ];
+    let day = Seconds::days(1);
+    let unused = day.0.max(UNUSED_MIN.0) + USE_LAG.0;
+    let unused = format!("{} {}", hours(Seconds(unused)), minutes(Seconds(unused % 3600)));
+    let rotation = [format!("overlap: {}", hours(day)), format!("{unused} unused"), format!("{unused} ago")];
+    for (name, wanted) in [("version.svg", &version[..]), ("rotation.svg", &rotation[..])] {
+        let text = text(name);
+        let lacking: Vec<_> = wanted.iter().filter(|part| !text.contains(part.as_str())).collect();
+        assert!(lacking.is_empty(), "`{name}` does not say {lacking:?}");
     }
 }
