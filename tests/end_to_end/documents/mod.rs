@@ -3,6 +3,7 @@
 mod blocks;
 mod linked;
 mod parsed;
+mod pictures;
 mod shown;
 
 use std::path::{Path, PathBuf};
