@@ -1,0 +1,3 @@
+//! What the documents say is what the code does.
+
+mod reference;

@@ -1,0 +1,86 @@
+//! The pages of `docs/reference`: what is between their marks is written from the code, and a page that differs from it
+//! fails. `LATCHKEY_REFERENCE=write` rewrites them.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod codes;
+mod commands;
+mod constants;
+mod environment;
+mod events;
+mod exits;
+mod http;
+mod limits;
+mod manifest;
+mod notices;
+mod options;
+mod permissions;
+mod schema;
+mod story;
+
+use std::path::{Path, PathBuf};
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// What a generated part ends with.
+const END: &str = "<!-- /generated -->";
+
+fn path(page: &str) -> PathBuf {
+    Path::new(ROOT).join("docs/reference").join(page)
+}
+
+/// Holds a page to its parts: each by its name, and no other.
+fn hold(page: &str, parts: &[(&str, String)]) {
+    let file = path(page);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let mut made = String::new();
+    let mut rest = text.as_str();
+    for (name, part) in parts {
+        let start = format!("<!-- generated: {name} -->\n");
+        let (before, behind) = rest.split_once(&start).unwrap_or_else(|| panic!("{page} has no part `{name}` here"));
+        let (_, behind) = behind.split_once(END).unwrap_or_else(|| panic!("{page}: `{name}` has no end"));
+        made.extend([before, &start, "\n", part.trim(), "\n\n", END]);
+        rest = behind;
+    }
+    assert!(!rest.contains("<!-- generated: "), "{page} has a part that nobody writes");
+    made.push_str(rest);
+    if made == text {
+        return;
+    }
+    if std::env::var_os("LATCHKEY_REFERENCE").is_some_and(|word| word == "write") {
+        latchkey_sinks::files::write_atomic(&file, made.as_bytes(), 0o644).unwrap();
+        return;
+    }
+    let mut lines = made.lines().zip(text.lines()).enumerate();
+    let (number, (is, was)) = lines.find(|(_, (is, was))| is != was).unwrap_or((0, ("another length", "")));
+    panic!(
+        "docs/reference/{page} is not what the code says, from line {}:\n  page: {was}\n  code: {is}\n\
+         rewrite it with `LATCHKEY_REFERENCE=write cargo nextest run --workspace --all-features -E 'test(/reference/)'`",
+        number + 1
+    );
+}
+
+/// A table in Markdown. What would end a cell is escaped.
+fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let line = |cells: [String; N]| {
+        let cells = cells.map(|cell| cell.replace('|', "\\|").replace('\n', " "));
+        format!("| {} |\n", cells.join(" | ").trim_end())
+    };
+    let mut text = line(head.map(str::to_owned));
+    text.push_str(&format!("|{}\n", "---|".repeat(N)));
+    for row in rows {
+        text.push_str(&line(row));
+    }
+    text
+}
+
+/// A text as code, where there is one.
+fn code(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("`{text}`") }
+}
+
+/// A text as it begins inside a sentence.
+fn sentence(text: &str) -> String {
+    let text = text.trim().trim_end_matches('.').replace('\n', " ");
+    text
+}
