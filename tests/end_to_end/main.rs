@@ -10,6 +10,7 @@ mod api;
 mod chaos;
 mod command;
 mod deployment;
+mod documents;
 mod functions;
 mod job;
 mod library;

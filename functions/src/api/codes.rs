@@ -92,13 +92,7 @@ impl ProblemCode {
             &["active", "max"],
         ),
         of(409, "user_suspended", "the user is suspended", "restore the user first", &[]),
-        of(
-            409,
-            "user_kind",
-            "the type of a user cannot be changed",
-            "create another user",
-            &[],
-        ),
+        of(409, "user_kind", "the type of a user cannot be changed", "create another user", &[]),
         of(
             409,
             "in_use",
@@ -106,13 +100,7 @@ impl ProblemCode {
             "remove it from them, or delete them, first",
             &["holders", "active"],
         ),
-        of(
-            409,
-            "other_manifest",
-            "another manifest declares it",
-            "change it there, or move it",
-            &["managed_by"],
-        ),
+        of(409, "other_manifest", "another manifest declares it", "change it there, or move it", &["managed_by"]),
         of(
             409,
             "move_not_agreed",
@@ -155,13 +143,7 @@ impl ProblemCode {
             "set the clock; if it is right, pass `--clock-is-right` on that machine",
             &["now", "seen"],
         ),
-        of(
-            409,
-            "superseded",
-            "a newer version was staged",
-            "go on with the one in `highest`",
-            &["number", "highest"],
-        ),
+        of(409, "superseded", "a newer version was staged", "go on with the one in `highest`", &["number", "highest"]),
         of(409, "version_not_live", "the version is not valid any more", "stage a new one", &["number"]),
         of(409, "no_such_place", "the token has no such place", "declare it first", &["place"]),
         of(
@@ -186,13 +168,7 @@ impl ProblemCode {
             &["live"],
         ),
         of(409, "is_current", "the version is the current one", "promote a newer one first", &["number"]),
-        of(
-            409,
-            "not_superseded",
-            "no newer version is current",
-            "promote a newer one first",
-            &["number"],
-        ),
+        of(409, "not_superseded", "no newer version is current", "promote a newer one first", &["number"]),
         of(409, "overlap_not_over", "the overlap has not ended", "wait until `until`", &["number", "until"]),
         of(
             409,
@@ -251,13 +227,7 @@ impl ProblemCode {
         ),
         of(431, "headers_too_large", "the headers are too long", "send fewer or shorter ones", &[]),
         of(500, "internal", "an unexpected error", "look into the log for `request_id`", &[]),
-        of(
-            503,
-            "busy",
-            "the table is busy",
-            "wait as long as `Retry-After` says and send it again",
-            &[],
-        ),
+        of(503, "busy", "the table is busy", "wait as long as `Retry-After` says and send it again", &[]),
         of(
             503,
             "unavailable",
@@ -318,10 +288,10 @@ mod tests {
                 }
                 let text = std::fs::read_to_string(&path).unwrap();
                 let text = text.split("#[cfg(test)]").next().unwrap();
-                given.extend(
-                    code.captures_iter(text)
-                        .filter_map(|found| found.iter().skip(1).flatten().next().map(|code| code.as_str().to_owned())),
-                );
+                given
+                    .extend(code.captures_iter(text).filter_map(|found| {
+                        found.iter().skip(1).flatten().next().map(|code| code.as_str().to_owned())
+                    }));
             }
         }
         given

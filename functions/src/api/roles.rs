@@ -47,7 +47,7 @@ routes! {
     }
     putRole: PUT "/v1/roles/{role}" => Api::put_role {
         summary: "Creates a role, or changes its permissions",
-        needs: "`admin:roles`, or `manifests:NAME` for a role of that manifest, within its grant",
+        needs: "`admin:roles`, or `manifests:NAME` for the manifest's",
         problems: [403, 404, 409, 412],
     }
     deleteRole: DELETE "/v1/roles/{role}" => Api::delete_role {
@@ -62,12 +62,12 @@ routes! {
     }
     showUser: GET "/v1/users/{user}" => Api::show_user {
         summary: "Shows a user",
-        needs: "none for the caller's own user, or `admin:users`",
+        needs: "none for oneself, `admin:users` for others",
         problems: [404],
     }
     putUser: PUT "/v1/users/{user}" => Api::put_user {
         summary: "Creates or changes a user",
-        needs: "`admin:users`, or `manifests:NAME` for a user of that manifest, within its grant",
+        needs: "`admin:users`, or `manifests:NAME` for the manifest's",
         problems: [403, 404, 409],
     }
     deleteUser: DELETE "/v1/users/{user}" => Api::delete_user {

@@ -50,25 +50,25 @@ impl Refusals {
 #[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "api", schemars(rename = "EventRecord"))]
 pub struct Event {
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// Who.
+    /// Who did it: `operator:NAME` on the table itself, `USER/TOKEN`, or `expiry`.
     pub actor: String,
-    /// From which address.
+    /// From which address, where one is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// What, for instance `token.create`.
+    /// The kind of event, such as `token.create`.
     pub action: String,
-    /// Whose; `:roles` for roles, manifests and the service as a whole.
+    /// The user that it is about, or whose token; `:roles` for roles, manifests and the service as a whole.
     pub user: String,
-    /// Which token.
+    /// The name of the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<TokenName>,
-    /// Its id.
+    /// The id of the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<TokenId>,
     // Never a secret.
-    /// What more there is to say.
+    /// More about it, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use clap::{Arg, Command};
+use regex::Regex;
 
 use super::{code, hold, table};
 
@@ -18,14 +19,10 @@ fn visible() -> Vec<(String, Command)> {
         .collect();
     let all = provisioner::commands::grammar().into_iter();
     let seen = all.filter(|(words, _)| !hidden.iter().any(|hidden| words.starts_with(hidden)));
-    let mut seen: Vec<_> = seen.collect();
-    // Each command is followed by those below it.
-    let top: Vec<String> =
-        seen.iter().filter(|(words, _)| words.len() == 1).map(|(words, _)| words[0].clone()).collect();
-    seen.sort_by_key(|(words, _)| {
-        (words.first().and_then(|first| top.iter().position(|name| name == first)), words.len())
-    });
-    seen.into_iter().map(|(words, command)| ([&["provision".to_owned()], &words[..]].concat().join(" "), command)).collect()
+    let mut seen: Vec<_> =
+        seen.map(|(words, command)| ([&["provision".to_owned()], &words[..]].concat().join(" "), command)).collect();
+    seen.sort_by(|(one, _), (other, _)| one.cmp(other));
+    seen
 }
 
 fn is_seen(arg: &&Arg) -> bool {
@@ -62,7 +59,7 @@ fn about(arg: &Arg) -> (String, String) {
         }
         None => (help, String::new()),
     };
-    let mut help = help;
+    let mut help = Regex::new(r"\[env: ([A-Z_]+)\]").unwrap().replace_all(&help, "[env: `$1`]").into_owned();
     if let Some(variable) = arg.get_env() {
         let _ = write!(help, " [env: `{}`]", variable.to_string_lossy());
     }
@@ -75,7 +72,9 @@ fn about(arg: &Arg) -> (String, String) {
     if !named.is_empty() && arg.get_action().takes_values() {
         let _ = write!(help, ": {}", named.join(", "));
     }
-    let set = arg.get_default_values().iter().map(|value| code(&value.to_string_lossy()));
+    // A flag that is not given is off.
+    let values = arg.get_default_values().iter().filter(|_| arg.get_action().takes_values());
+    let set = values.map(|value| code(&value.to_string_lossy()));
     let default = if told.is_empty() { set.collect::<Vec<_>>().join(" ") } else { told };
     (help, default)
 }
@@ -104,7 +103,10 @@ fn overview(commands: &[(String, Command)]) -> String {
 /// The options that every command has, with those that some have not.
 fn global(commands: &[(String, Command)]) -> String {
     let (_, whole) = &commands[0];
-    table(["option", "what it does", "default"], rows(whole.get_arguments().filter(is_seen).filter(|arg| is_global(arg))))
+    table(
+        ["option", "what it does", "default"],
+        rows(whole.get_arguments().filter(is_seen).filter(|arg| is_global(arg))),
+    )
 }
 
 /// The commands that have no option `--service`.
@@ -162,8 +164,10 @@ fn section(words: &str, command: &Command) -> String {
         let under = rows(own.iter().filter(|arg| arg.get_help_heading() == heading).copied());
         let _ = write!(text, "{}\n", table([&word.to_lowercase(), "what it does", "default"], under));
     }
-    let aliases: Vec<String> =
-        command.get_visible_aliases().map(|alias| code(&words.rsplit_once(' ').map_or(alias.to_owned(), |(head, _)| format!("{head} {alias}")))).collect();
+    let aliases: Vec<String> = command
+        .get_visible_aliases()
+        .map(|alias| code(&words.rsplit_once(' ').map_or(alias.to_owned(), |(head, _)| format!("{head} {alias}"))))
+        .collect();
     if !aliases.is_empty() {
         let _ = write!(text, "The same as {}.\n\n", aliases.join(", "));
     }

@@ -26,7 +26,8 @@ fn the_table_by_command_has_every_code_and_no_other() {
     let row = Regex::new(r"(?m)^\| (\d+) \|").unwrap();
     let listed: BTreeSet<u8> = row.captures_iter(by_hand).map(|found| found[1].parse().unwrap()).collect();
     assert_eq!(listed, Code::ALL.map(Code::number).into());
-    let names: BTreeSet<String> = provisioner::commands::grammar().into_iter().map(|(words, _)| words.join(" ")).collect();
+    let names: BTreeSet<String> =
+        provisioner::commands::grammar().into_iter().map(|(words, _)| words.join(" ")).collect();
     let head = by_hand.lines().find(|line| line.starts_with("| code |")).unwrap();
     let named = Regex::new("`([a-z ]+)`").unwrap();
     let heads: Vec<&str> = named.captures_iter(head).map(|found| found.get(1).unwrap().as_str()).collect();

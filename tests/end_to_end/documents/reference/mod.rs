@@ -3,7 +3,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-mod codes;
 mod commands;
 mod constants;
 mod environment;
@@ -11,10 +10,10 @@ mod events;
 mod exits;
 mod http;
 mod limits;
+mod links;
 mod manifest;
 mod notices;
 mod options;
-mod permissions;
 mod schema;
 mod story;
 
@@ -60,27 +59,31 @@ fn hold(page: &str, parts: &[(&str, String)]) {
     );
 }
 
-/// A table in Markdown. What would end a cell is escaped.
+/// A table in Markdown, without the columns that nothing is in. What would end a cell is escaped.
 fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
-    let line = |cells: [String; N]| {
-        let cells = cells.map(|cell| cell.replace('|', "\\|").replace('\n', " "));
-        format!("| {} |\n", cells.join(" | ").trim_end())
+    let rows: Vec<[String; N]> = rows.into_iter().collect();
+    let kept: Vec<usize> = (0..N).filter(|column| rows.iter().any(|row| !row[*column].is_empty())).collect();
+    let line = |cells: &[String; N]| {
+        let cells: Vec<String> =
+            kept.iter().map(|column| cells[*column].replace('|', "\\|").replace('\n', " ")).collect();
+        format!("| {} |\n", cells.join(" | "))
     };
-    let mut text = line(head.map(str::to_owned));
-    text.push_str(&format!("|{}\n", "---|".repeat(N)));
-    for row in rows {
-        text.push_str(&line(row));
-    }
-    text
+    let mut text = line(&head.map(str::to_owned));
+    text.push_str(&format!("|{}\n", "---|".repeat(kept.len())));
+    rows.iter().for_each(|row| text.push_str(&line(row)));
+    text.replace("|  |", "| |").replace("|  |", "| |")
 }
 
-/// A text as code, where there is one.
+/// A text as code, where there is one; one that has a backtick between two of them.
 fn code(text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!("`{text}`") }
+    match text.trim() {
+        "" => String::new(),
+        text if text.contains('`') => format!("`` {text} ``"),
+        text => format!("`{text}`"),
+    }
 }
 
 /// A text as it begins inside a sentence.
 fn sentence(text: &str) -> String {
-    let text = text.trim().trim_end_matches('.').replace('\n', " ");
-    text
+    text.trim().trim_end_matches('.').replace('\n', " ")
 }

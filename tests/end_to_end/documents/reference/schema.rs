@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use latchkey_sinks::plural::count;
 use serde_json::Value;
 
 use super::{code, sentence, table};
@@ -26,6 +27,11 @@ pub(super) fn named(schema: &Value) -> Option<&str> {
 
 fn is_null(schema: &Value) -> bool {
     schema["type"] == "null"
+}
+
+/// Whether a text is a duration, which has its own words: its pattern and least length say no more.
+fn is_duration(schema: &Value) -> bool {
+    text(schema, "pattern").is_some_and(|pattern| pattern.starts_with("^([0-9]+d)?"))
 }
 
 /// The words of a choice between texts, where that is all that a schema is.
@@ -77,6 +83,8 @@ impl Schemas<'_> {
             ["object"] => "object".to_owned(),
             ["integer"] => "number".to_owned(),
             ["string"] if schema["format"] == "date-time" => "instant".to_owned(),
+            ["string"] if is_duration(schema) => "duration".to_owned(),
+            ["string"] if schema["const"].is_string() => code(schema["const"].as_str().unwrap_or_default()),
             ["string"] => "text".to_owned(),
             ["boolean"] => "true or false".to_owned(),
             [one] => (*one).to_owned(),
@@ -95,21 +103,27 @@ impl Schemas<'_> {
     /// What bounds a value; of what a definition is no section of, its own.
     pub(super) fn limits(&self, schema: &Value) -> Vec<String> {
         let mut limits = Vec::new();
+        if is_duration(schema) {
+            return limits;
+        }
         if let Some(name) = named(schema).filter(|name| !self.has_section(name)) {
             limits.extend(self.limits(self.definition(name)));
         }
         let number = |name: &str| schema[name].as_u64();
-        let range = |least: Option<u64>, most: Option<u64>, of: &str| match (least, most) {
-            (Some(least), Some(most)) if least == most => Some(format!("{least}{of}")),
-            (Some(least), Some(most)) => Some(format!("{least} to {most}{of}")),
-            (None, Some(most)) => Some(format!("at most {most}{of}")),
-            (Some(least), None) if least > 0 => Some(format!("at least {least}{of}")),
-            _ => None,
+        let range = |least: Option<u64>, most: Option<u64>, of: &str| {
+            let many = |bound: u64| if of.is_empty() { bound.to_string() } else { count(bound, of) };
+            match (least.filter(|least| *least > 0), most) {
+                (Some(least), Some(most)) if least == most => Some(many(least)),
+                (Some(least), Some(most)) => Some(format!("{least} to {}", many(most))),
+                (None, Some(most)) => Some(format!("at most {}", many(most))),
+                (Some(least), None) => Some(format!("at least {}", many(least))),
+                (None, None) => None,
+            }
         };
-        limits.extend(range(number("minLength").filter(|least| *least > 0), number("maxLength"), " characters"));
-        limits.extend(range(number("minimum").filter(|least| *least > 0), number("maximum"), ""));
-        limits.extend(range(number("minItems"), number("maxItems"), " entries"));
-        limits.extend(range(None, number("maxProperties"), " entries"));
+        limits.extend(range(number("minLength"), number("maxLength"), "character"));
+        limits.extend(range(number("minimum"), number("maximum"), ""));
+        limits.extend(range(number("minItems"), number("maxItems"), "item"));
+        limits.extend(range(None, number("maxProperties"), "item"));
         limits.extend(text(schema, "pattern").map(code));
         if let Some(keys) = schema.get("propertyNames") {
             limits.extend(self.limits(keys).into_iter().map(|limit| format!("keys {limit}")));
@@ -147,18 +161,17 @@ impl Schemas<'_> {
 }
 
 /// A description without the default that it names, and that default.
-fn default(text: &str) -> (String, Option<String>) {
-    for between in ["; default: ", ". Default: "] {
+pub(super) fn default(text: &str) -> (String, Option<String>) {
+    for between in ["; default: ", ". Default: ", "; by default, ", "; by default "] {
         if let Some((about, default)) = text.split_once(between) {
             let (default, more) = default.split_once(". ").map_or((default, None), |(one, more)| (one, Some(more)));
             let more = more.map(|more| format!(". {more}")).unwrap_or_default();
             return (format!("{about}{more}"), Some(default.to_owned()));
         }
     }
-    if let Some(before) = text.strip_suffix(" by default") {
-        if let Some((about, default)) = before.rsplit_once("; ") {
-            return (about.to_owned(), Some(default.to_owned()));
-        }
+    let told = text.strip_suffix(" by default").and_then(|before| before.rsplit_once("; "));
+    match told {
+        Some((about, default)) => (about.to_owned(), Some(default.trim_end_matches(',').to_owned())),
+        None => (text.to_owned(), None),
     }
-    (text.to_owned(), None)
 }
