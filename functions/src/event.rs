@@ -116,7 +116,7 @@ kinds! {
     SettingsChange = "settings.change", Other, "each setting with its old and its new value";
     /// An operator confirmed that the machine's clock is right although the table has seen a later time.
     ClockAccept = "clock.accept", Other, "the later time";
-    /// Somebody tried to gain permissions and was refused; at most 20 an hour for each caller and process.
+    /// Somebody tried what they are not allowed to do, and was refused.
     Refused = "refused", Attempt, "what was tried and why it was refused";
 }
 

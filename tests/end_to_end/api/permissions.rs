@@ -84,10 +84,9 @@ async fn each_permission_that_the_document_names_lets_in_and_all_others_do_not()
         let (both, by_all) = (said.contains("both `"), said.contains(":*`"));
         let own = said.contains("one's own");
         let others: Vec<&str> = ALL.into_iter().filter(|one| !named.iter().any(|named| named == one)).collect();
-        let let_in: Vec<Vec<&str>> = match both {
-            true => vec![named.iter().map(String::as_str).collect()],
-            false => named.iter().map(|named| vec![named.as_str()]).collect(),
-        };
+        let alone = named.iter().map(|named| vec![named.as_str()]);
+        let let_in: Vec<Vec<&str>> =
+            if both { vec![named.iter().map(String::as_str).collect()] } else { alone.collect() };
         for permissions in let_in {
             let scene = Scene::new().await;
             scene.grant(&["documents:read"], &["reader"], &["ada"]).await;

@@ -25,7 +25,7 @@ fn visible() -> Vec<(String, Command)> {
     seen
 }
 
-fn is_seen(arg: &&Arg) -> bool {
+fn is_seen(arg: &Arg) -> bool {
     !arg.is_hide_set() && !["help", "version"].contains(&arg.get_id().as_str())
 }
 
@@ -105,7 +105,7 @@ fn global(commands: &[(String, Command)]) -> String {
     let (_, whole) = &commands[0];
     table(
         ["option", "what it does", "default"],
-        rows(whole.get_arguments().filter(is_seen).filter(|arg| is_global(arg))),
+        rows(whole.get_arguments().filter(|arg| is_seen(arg)).filter(|arg| is_global(arg))),
     )
 }
 
@@ -123,10 +123,16 @@ fn after(command: &Command) -> String {
     let Some(after) = command.get_after_help() else { return String::new() };
     let mut text = String::new();
     for block in after.to_string().split("\n\n") {
-        let (head, lines) = block.split_once('\n').unwrap_or((block, ""));
-        let lines: Vec<&str> = lines.lines().map(|line| line.strip_prefix("  ").unwrap_or(line)).collect();
-        let kind = if head == "Examples:" { "sh" } else { "text" };
-        let _ = write!(text, "**{}**\n\n```{kind}\n{}\n```\n\n", head.trim_end_matches(':'), lines.join("\n"));
+        match block.split_once(":\n") {
+            Some((head, lines)) => {
+                let lines: Vec<&str> = lines.lines().map(|line| line.strip_prefix("  ").unwrap_or(line)).collect();
+                let kind = if head == "Examples" || head == "Example" { "sh" } else { "text" };
+                let _ = write!(text, "**{head}**\n\n```{kind}\n{}\n```\n\n", lines.join("\n"));
+            }
+            None => {
+                let _ = write!(text, "{}\n\n", block.trim());
+            }
+        }
     }
     text
 }
@@ -151,7 +157,7 @@ fn section(words: &str, command: &Command) -> String {
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ").lines().map(str::trim).collect::<Vec<_>>().join("\n");
     let _ = write!(text, "```text\n{usage}\n```\n\n");
-    let own: Vec<&Arg> = command.get_arguments().filter(is_seen).filter(|arg| !is_global(arg)).collect();
+    let own: Vec<&Arg> = command.get_arguments().filter(|arg| is_seen(arg)).filter(|arg| !is_global(arg)).collect();
     let mut headings: Vec<Option<&str>> = Vec::new();
     for arg in &own {
         let heading = arg.get_help_heading();
@@ -162,7 +168,7 @@ fn section(words: &str, command: &Command) -> String {
     for heading in headings {
         let word = heading.unwrap_or("option");
         let under = rows(own.iter().filter(|arg| arg.get_help_heading() == heading).copied());
-        let _ = write!(text, "{}\n", table([&word.to_lowercase(), "what it does", "default"], under));
+        let _ = writeln!(text, "{}", table([&word.to_lowercase(), "what it does", "default"], under));
     }
     let aliases: Vec<String> = command
         .get_visible_aliases()

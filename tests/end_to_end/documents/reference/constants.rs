@@ -64,7 +64,8 @@ pub(super) fn time(file: &str, name: &str) -> String {
 /// A length of time in words.
 pub(super) fn span(time: Seconds) -> String {
     let units = [(86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second")];
-    let (unit, word) = units.into_iter().find(|(unit, _)| time.0 % unit == 0 && time.0 > 0).unwrap_or((1, "second"));
+    let (unit, word) =
+        units.into_iter().find(|(unit, _)| time.0 > 0 && time.0.is_multiple_of(*unit)).unwrap_or((1, "second"));
     latchkey_sinks::plural::count(time.0 / unit, word)
 }
 

@@ -79,17 +79,14 @@ fn parameters(schemas: &Schemas<'_>, operation: &Operation<'_>) -> String {
 fn replies(document: &Value, schemas: &Schemas<'_>, operation: &Operation<'_>) -> String {
     let (mut good, mut refused) = (Vec::new(), Vec::new());
     for (status, reply) in operation.about["responses"].as_object().unwrap() {
-        match reply["$ref"].as_str().and_then(|found| found.strip_prefix(PREFIX)) {
-            Some(name) => {
-                assert!(document["components"]["responses"][name].is_object(), "{name}");
-                refused.push(code(status));
-            }
-            None => {
-                let body = &reply["content"]["application/json"]["schema"];
-                let body = if body.is_null() { "no body".to_owned() } else { linked(schemas, body) };
-                good.push(format!("`{status}` {body}"));
-            }
+        if let Some(name) = reply["$ref"].as_str().and_then(|found| found.strip_prefix(PREFIX)) {
+            assert!(document["components"]["responses"][name].is_object(), "{name}");
+            refused.push(code(status));
+            continue;
         }
+        let body = &reply["content"]["application/json"]["schema"];
+        let body = if body.is_null() { "no body".to_owned() } else { linked(schemas, body) };
+        good.push(format!("`{status}` {body}"));
     }
     format!("Replies: {}. Problems: {}.\n\n", good.join("; "), refused.join(", "))
 }
@@ -99,7 +96,7 @@ fn section(document: &Value, schemas: &Schemas<'_>, operation: &Operation<'_>) -
     let _ = write!(text, "{}. Permission: {}.\n\n", sentence(operation.text("summary")), operation.needs());
     let parameters = parameters(schemas, operation);
     if !parameters.is_empty() {
-        let _ = write!(text, "{parameters}\n");
+        let _ = writeln!(text, "{parameters}");
     }
     if let Some(kinds) = operation.about["requestBody"]["content"].as_object() {
         let body = linked(schemas, kinds.values().next().map_or(&Value::Null, |kind| &kind["schema"]));
@@ -133,7 +130,7 @@ fn bodies(schemas: &Schemas<'_>) -> String {
         let about = sentence(schema["description"].as_str().unwrap_or_default());
         let _ = write!(text, "### {name}\n\n{about}.\n\n");
         if schema["properties"].is_object() {
-            let _ = write!(text, "{}\n", schemas.fields(schema));
+            let _ = writeln!(text, "{}", schemas.fields(schema));
         } else {
             let _ = write!(text, "{}.\n\n", schemas.kind(schema));
         }

@@ -66,6 +66,10 @@ fn durations() -> Topic {
         ("any duration, longest", span(Seconds(longest()))),
         ("`overlap` of a token with a push, shortest", time(LIFETIME, "OVERLAP_MIN")),
         ("`--every`, shortest", time("provisioner/src/commands/schedule.rs", "EVERY_MIN")),
+        (
+            "refused attempts that are recorded",
+            format!("{} an hour, for each caller and process", count("functions/src/service/audit.rs", "REFUSALS_MAX")),
+        ),
         ("audit events are kept", time("functions/src/service/audit.rs", "EVENTS_KEPT")),
         ("a server uses changed settings after at most", time("functions/src/service/settings.rs", "SETTINGS_AGE")),
         ("a check uses a changed role after at most", time("functions/src/service/permissions.rs", "FRESH")),
@@ -85,7 +89,7 @@ fn versions(live: usize) -> Topic {
         ("places of a token", count(BOUNDS, "PLACES_MAX")),
         (
             "versions of a token that are valid at once",
-            format!("{}; one more for each place beyond 2 that cannot be read back", live),
+            format!("{live}; one more for each place beyond 2 that cannot be read back"),
         ),
         (
             "the same while a place has to be repaired",

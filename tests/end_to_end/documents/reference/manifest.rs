@@ -8,7 +8,7 @@ use super::schema::{Schemas, named};
 use super::{hold, sentence, table};
 
 /// A definition's forms, each with the word that stands for it: its `type`, or its first field.
-fn forms<'a>(schema: &'a Value) -> Vec<(String, &'a Value)> {
+fn forms(schema: &Value) -> Vec<(String, &Value)> {
     let forms = ["oneOf", "anyOf"].into_iter().flat_map(|of| schema[of].as_array().into_iter().flatten());
     forms
         .map(|form| {

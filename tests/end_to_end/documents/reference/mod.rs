@@ -38,7 +38,8 @@ fn hold(page: &str, parts: &[(&str, String)]) {
         let start = format!("<!-- generated: {name} -->\n");
         let (before, behind) = rest.split_once(&start).unwrap_or_else(|| panic!("{page} has no part `{name}` here"));
         let (_, behind) = behind.split_once(END).unwrap_or_else(|| panic!("{page}: `{name}` has no end"));
-        made.extend([before, &start, "\n", part.trim(), "\n\n", END]);
+        let part = part.trim().replace("\n\n\n", "\n\n");
+        made.extend([before, &start, "\n", &part, "\n\n", END]);
         rest = behind;
     }
     assert!(!rest.contains("<!-- generated: "), "{page} has a part that nobody writes");
@@ -68,9 +69,8 @@ fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String
             kept.iter().map(|column| cells[*column].replace('|', "\\|").replace('\n', " ")).collect();
         format!("| {} |\n", cells.join(" | "))
     };
-    let mut text = line(&head.map(str::to_owned));
-    text.push_str(&format!("|{}\n", "---|".repeat(kept.len())));
-    rows.iter().for_each(|row| text.push_str(&line(row)));
+    let rule = format!("|{}\n", "---|".repeat(kept.len()));
+    let text: String = [line(&head.map(str::to_owned)), rule].into_iter().chain(rows.iter().map(line)).collect();
     text.replace("|  |", "| |").replace("|  |", "| |")
 }
 

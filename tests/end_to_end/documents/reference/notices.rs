@@ -65,7 +65,7 @@ fn rules() -> String {
         (
             "expiry",
             format!(
-                "`expiring` comes {} days before, each once",
+                "`expiring` comes {} days before, each once; of those that were missed, only the nearest",
                 latchkey::notice::MARKS.map(|mark| mark.to_string()).join(", ")
             ),
         ),

@@ -31,7 +31,7 @@ fn is_null(schema: &Value) -> bool {
 
 /// Whether a text is a duration, which has its own words: its pattern and least length say no more.
 fn is_duration(schema: &Value) -> bool {
-    text(schema, "pattern").is_some_and(|pattern| pattern.starts_with("^([0-9]+d)?"))
+    text(schema, "pattern").is_some_and(|pattern| pattern.starts_with("^([0-9]") && pattern.contains("d)?([0-9]"))
 }
 
 /// The words of a choice between texts, where that is all that a schema is.

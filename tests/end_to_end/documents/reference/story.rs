@@ -57,7 +57,7 @@ async fn by_manifest(world: &World) {
     let (service, job, place) = (&world.service, job(), place());
     let new = NewToken {
         roles: Some(vec![name("reader")]),
-        ..managed_token("ci@example.com", "production-api", &[place.clone()])
+        ..managed_token("ci@example.com", "production-api", std::slice::from_ref(&place))
     };
     let token = service.create(&job, new).await.unwrap().token;
     let named = token.reference();
