@@ -108,9 +108,9 @@ kinds! {
     ManifestPublish = "manifest.publish", Other, "the manifest, the number of the publication and what it contains";
     /// The publication of a manifest was withdrawn.
     ManifestWithdraw = "manifest.withdraw", Other, "the manifest";
-    /// A run took the lease of a manifest.
+    /// A run of a manifest began: it has the lease.
     LeaseTake = "lease.take", Other, "the manifest";
-    /// A run took the lease of a manifest from another one, by `--steal`.
+    /// A run took over from another one of the manifest, by `--steal`.
     LeaseSteal = "lease.steal", Other, "the manifest and from whom";
     /// Settings of the deployment were changed.
     SettingsChange = "settings.change", Other, "each setting with its old and its new value";
