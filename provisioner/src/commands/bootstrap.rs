@@ -72,11 +72,11 @@ fn create(path: &Path) -> Result<File, Fault> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).map_err(|error| {
-        let fault = FileError::from_io("write", path, &error);
-        Fault::new(fault.to_string()).hint(match error.kind() {
-            std::io::ErrorKind::AlreadyExists => "nothing was created; pass a file that does not exist yet",
-            _ => "nothing was created",
-        })
+        if error.kind() == std::io::ErrorKind::AlreadyExists {
+            let words = format!("`{}` exists already, and is left as it is", path.display());
+            return Fault::new(words).hint("nothing was created; pass a file that does not exist yet");
+        }
+        Fault::new(FileError::from_io("write", path, &error).to_string()).hint("nothing was created")
     })
 }
 

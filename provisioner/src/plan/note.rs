@@ -84,6 +84,8 @@ pub enum Note {
     Ahead { latest: Timestamp },
     /// Places contain a version of it that the table does not know.
     UnknownVersion { places: Vec<PlaceId> },
+    /// Places contain a secret of no valid token of this service, where it knows of no token that goes there.
+    UnknownToken { places: Vec<PlaceId> },
     /// It is no longer declared.
     NotDeclared {
         /// The version that consumers should have, and when it expires; `None` when none is valid.
@@ -134,6 +136,7 @@ impl Note {
                 | Self::ChangedAgain { .. }
                 | Self::Ahead { .. }
                 | Self::UnknownVersion { .. }
+                | Self::UnknownToken { .. }
         )
     }
 }

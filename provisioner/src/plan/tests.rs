@@ -365,6 +365,7 @@ fn note_words(note: &Note) -> String {
         Note::Left { to, taken } => format!("left for {to}: {taken}"),
         Note::Ahead { .. } => "recorded ahead".to_owned(),
         Note::UnknownVersion { places } => format!("unknown in {}", sink_of(&places[0])),
+        Note::UnknownToken { places } => format!("stranger in {}", sink_of(&places[0])),
         Note::NotDeclared { .. } => "not declared".to_owned(),
         Note::EndsAfter(_) => "ends later".to_owned(),
         Note::WaitsForWindow { opens, .. } => format!("window {}", opens.duration_since(at(0)).as_secs()),

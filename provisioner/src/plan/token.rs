@@ -91,9 +91,12 @@ pub(super) fn decide(
         settle(&mut plan);
         count_changes(&mut plan, &record, observation.at);
         warn(&mut plan, observation, &record);
-    } else if check_places(&mut plan, &case) {
-        plan.about = about(declaration);
-        plan.changes.push(Change::Create);
+    } else {
+        if check_places(&mut plan, &case) {
+            plan.about = about(declaration);
+            plan.changes.push(Change::Create);
+        }
+        unknown::warn_of_strangers(&mut plan, observation);
     }
     plan
 }

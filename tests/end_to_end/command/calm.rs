@@ -31,28 +31,50 @@ fn what_was_never_created_is_counted_first() {
     assert_eq!(sum(&world, 2), "3 tokens in 1 sink, 1 not created, 1 not declared");
 }
 
-#[test]
-fn a_delivery_that_was_cut_short_is_counted_until_it_is_finished() {
-    let world = World::with(&format!("{}{TWO}", START.replace("\".env\"", "\"env/.env\"")));
-    std::fs::create_dir(world.path("env")).unwrap();
+/// Runs a command that announces a version of these tokens, and kills it then.
+fn killed_before_its_first_write(world: &World, command: &str, tokens: &[&str]) {
     // Somebody else writes to that file, so the first push waits.
     let site = latchkey_sinks::files::Site::open(&world.path("env/.env")).unwrap();
     let lock = site.lock(std::time::Duration::from_secs(5)).unwrap();
-    let mut child = world.command(["apply"]).spawn().unwrap();
-    while ["build-api", "deploy-api"]
-        .iter()
-        .any(|token| !world.run(&format!("token show {token} -u ci")).stdout.contains("version.announce"))
-    {
+    let announced = |token: &&str| {
+        let shown = world.run(&format!("token show {token} -u ci")).stdout;
+        shown.matches("version.announce").count()
+    };
+    let before: usize = tokens.iter().map(announced).sum();
+    let mut child = world.command(command.split(' ')).spawn().unwrap();
+    while tokens.iter().map(announced).sum::<usize>() < before + tokens.len() {
         assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
     }
     child.kill().unwrap();
     child.wait().unwrap();
     drop(lock);
+}
+
+#[test]
+fn a_delivery_that_was_cut_short_is_counted_until_it_is_finished() {
+    let world = World::with(&format!("{}{TWO}", START.replace("\".env\"", "\"env/.env\"")));
+    std::fs::create_dir(world.path("env")).unwrap();
+    killed_before_its_first_write(&world, "apply", &["build-api", "deploy-api"]);
     assert_eq!(sum(&world, 2), "2 tokens in 1 sink, 2 with an unfinished delivery");
     let doctor = world.run("doctor").exits(0).stdout;
     assert_eq!(doctor.matches("version 1 is not current yet").count(), 2, "{doctor}");
     assert!(!doctor.ends_with("No problems found\n"), "{doctor}");
     world.run("apply").exits(0);
+    assert_eq!(sum(&world, 0), "2 tokens in 1 sink, all in sync");
+}
+
+/// `apply` does not do it, as nothing is due.
+#[test]
+fn a_rotation_that_was_asked_for_and_reached_no_place_is_begun_anew_by_what_doctor_names() {
+    let world = World::with(&format!("{}{TWO}", START.replace("\".env\"", "\"env/.env\"")));
+    std::fs::create_dir(world.path("env")).unwrap();
+    world.run("apply").exits(0);
+    killed_before_its_first_write(&world, "rotate build-api", &["build-api"]);
+    assert!(world.run("apply").exits(0).stdout.starts_with("No changes"));
+    let doctor = world.run("doctor").exits(0).stdout;
+    assert!(doctor.contains("version 2 is not current yet"), "{doctor}");
+    assert!(doctor.contains("fix: run `provision rotate build-api` if no run is in progress"), "{doctor}");
+    world.run("rotate build-api").exits(0);
     assert_eq!(sum(&world, 0), "2 tokens in 1 sink, all in sync");
 }
 

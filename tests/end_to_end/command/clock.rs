@@ -203,3 +203,23 @@ fn a_run_on_a_restored_copy_warns_and_repairs() {
     let told = world.run("plan").exits(0).stdout;
     assert!(told.contains("deploy-api`: rotate") && !told.contains("older copy"), "{told}");
 }
+
+/// The table is gone, and its secrets are where they were.
+#[test]
+fn a_table_that_is_missing_is_told_where_its_secrets_are_found() {
+    let world = applied();
+    let secret = world.entry(".env", "BUILD_TOKEN");
+    for name in ["latchkey.db", "latchkey.db-wal", "latchkey.db-shm"] {
+        let _ = fs::rename(world.path(name), world.path(&format!("away-{name}")));
+    }
+    let line = "`.env BUILD_TOKEN` contains a secret of no valid token of this service";
+    for (command, code) in [("plan", 1), ("status", 0), ("apply", 3)] {
+        let told = world.run(command).exits(code).stdout;
+        assert!(told.contains(line) && told.contains("its table may be missing"), "{command}: {told}");
+    }
+    assert_eq!(world.entry(".env", "BUILD_TOKEN"), secret, "nothing was replaced");
+    // A value of somebody's own says nothing of tables.
+    world.write(".env", "BUILD_TOKEN=by-hand\nDEPLOY_TOKEN=by-hand\n");
+    let told = world.run("plan").exits(1).stdout;
+    assert!(told.contains("did not write") && !told.contains("no valid token"), "{told}");
+}

@@ -144,3 +144,26 @@ fn a_token_made_by_hand_that_no_manifest_can_take_over_is_warned_of() {
     let plan = world.run("plan").exits(1).stdout;
     assert!(plan.contains("build-api`: warning: version 1 is in use and expires at"), "{plan}");
 }
+
+#[test]
+fn an_expired_token_that_one_place_blocks_is_brought_to_the_others_by_what_the_plan_names() {
+    let world = World::with(&format!("{START}\n[sinks.far]\ntype = \"dotenv\"\npath = \"far.env\"\n{TWO}"));
+    world.edit(
+        "{ sink = \"dev\", name = \"BUILD_TOKEN\" }",
+        "{ sink = \"dev\", name = \"BUILD_TOKEN\" }, { sink = \"far\", name = \"BUILD_TOKEN\" }",
+    );
+    world.run("apply").exits(0);
+    world.clock(91 * DAY);
+    std::fs::remove_file(world.path("far.env")).unwrap();
+    std::fs::create_dir(world.path("far.env")).unwrap();
+    let blocked = world.run("apply --only build-api").exits(1).stdout;
+    let way = "`provision rotate --compromised ci/build-api` serves the places that can be reached now";
+    assert!(blocked.contains("blocked: cannot read `far.env BUILD_TOKEN`") && blocked.contains(way), "{blocked}");
+    // What the line advises.
+    world.run("rotate --compromised ci/build-api --yes").exits(3);
+    assert!(world.is_valid(&world.entry(".env", "BUILD_TOKEN")));
+    std::fs::remove_dir(world.path("far.env")).unwrap();
+    world.run("apply").exits(0);
+    assert_eq!(world.entry("far.env", "BUILD_TOKEN"), world.entry(".env", "BUILD_TOKEN"));
+    assert!(world.run("status").exits(0).stdout.contains("all in sync"));
+}

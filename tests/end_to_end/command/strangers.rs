@@ -190,7 +190,8 @@ fn a_saved_plan_is_neither_written_nor_read_through_a_link_nor_made_up_by_the_sy
 fn no_secret_and_no_page_goes_through_a_link() {
     let world = World::with(&manifest());
     symlink("../home/secret", world.path("admin.txt")).unwrap();
-    world.run("bootstrap --out admin.txt").exits(1);
+    let refused = world.run("bootstrap --out admin.txt").exits(1).stderr;
+    assert!(refused.contains("`admin.txt` exists already, and is left as it is"), "{refused}");
     assert!(!world.path("../home/secret").exists());
     world.write("../home/notes", "mine\n");
     symlink("../home/notes", world.path("summary.md")).unwrap();

@@ -19,22 +19,25 @@ const LOST: Trouble = Trouble {
     fix: "close the quote in its line, or delete it",
 };
 
-/// Refuses the first line on whose end readers differ. The values of the `entries` do not count, as they are replaced.
-pub(super) fn check(lines: &[Line], byte_order_mark: bool, entries: &[usize]) -> Result<(), DotenvError> {
-    let mut number = 1;
-    for (at, line) in lines.iter().enumerate() {
+/// Refuses the first line on whose end readers differ. The values of the `entries` do not count, as they are replaced. The
+/// `others` are the lines that are not [as we write them](super::spelling::is_as_written): no other line is looked into.
+pub(super) fn check(
+    lines: &[Line],
+    others: &[usize],
+    byte_order_mark: bool,
+    entries: &[usize],
+) -> Result<(), DotenvError> {
+    let above = |at: usize| lines[..at].iter().map(|line| line.text.matches('\n').count()).sum::<usize>();
+    for at in others.iter().copied() {
+        let line = &lines[at];
         let marked = byte_order_mark && at == 0;
         let found = if entries.contains(&at) { trouble_of_comment(line) } else { trouble(line, marked) };
         if let Some((offset, trouble)) = found {
-            return Err(refusal(number + offset, trouble));
+            return Err(refusal(1 + above(at) + offset, trouble));
         }
-        number += line.text.matches('\n').count();
     }
-    match node::position(lines, byte_order_mark) {
-        Position::Lost(at) => {
-            let above = lines[..at].iter().map(|line| line.text.matches('\n').count()).sum::<usize>();
-            Err(refusal(1 + above, LOST))
-        }
+    match node::position(lines, others, lines.len(), byte_order_mark) {
+        Position::Lost(at) => Err(refusal(1 + above(at), LOST)),
         Position::Clear | Position::RunsOn => Ok(()),
     }
 }

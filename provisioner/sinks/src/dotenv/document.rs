@@ -19,8 +19,9 @@ pub struct Document {
     lines: Vec<Line>,
     /// The lines in which each name is assigned, in their order.
     names: BTreeMap<String, Vec<usize>>,
-    /// The lines that may set more than their own name, or that of no entry. Few: each name is looked for in them.
-    odd: Vec<usize>,
+    /// The lines that are not [as we write them](spelling::is_as_written), in their order. Few: what readers differ on is
+    /// looked for in them only.
+    others: Vec<usize>,
 }
 
 /// What an entry holds.
@@ -108,7 +109,8 @@ impl Document {
     pub fn parse(text: &str) -> Result<Self, DotenvError> {
         let unmarked = text.strip_prefix('\u{feff}');
         let lines = lines(unmarked.unwrap_or(text))?;
-        let mut document = Self { byte_order_mark: unmarked.is_some(), lines, names: BTreeMap::new(), odd: Vec::new() };
+        let mut document =
+            Self { byte_order_mark: unmarked.is_some(), lines, names: BTreeMap::new(), others: Vec::new() };
         document.index();
         Ok(document)
     }
@@ -139,7 +141,7 @@ impl Document {
         if self.byte_order_mark && targets.contains(&0) {
             return Err(SetError::ByteOrderMark { name: name.to_owned() });
         }
-        Ok(agreement::check(&self.lines, self.byte_order_mark, known)?)
+        Ok(agreement::check(&self.lines, &self.others, self.byte_order_mark, known)?)
     }
 
     /// What `name` holds, as far as readers can agree on it; `None` when it does not stand there.
@@ -148,7 +150,7 @@ impl Document {
     /// When it stands there with different values, in a spelling that only some readers take, or with a value that may
     /// be a secret which does not stand in the line.
     pub fn held(&self, name: &str) -> Result<Option<Held>, SetError> {
-        if let Some(at) = self.odd.iter().find(|at| spelling::may_set(&self.lines[**at], name)) {
+        if let Some(at) = self.others.iter().find(|at| spelling::may_set(&self.lines[**at], name)) {
             return Err(SetError::Elsewhere { name: name.to_owned(), line: self.number(*at) });
         }
         self.check_duplicates(name)?;
@@ -181,7 +183,7 @@ impl Document {
     /// When not every reader would see the same; nothing is changed then. See [`Self::check`].
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), SetError> {
         self.check(name)?;
-        if !value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_./:@%+,=-".contains(&byte)) {
+        if !value.bytes().all(spelling::is_plain) {
             return Err(SetError::Value);
         }
         // From the last one on, so that the numbers of those above stay right.
@@ -193,7 +195,6 @@ impl Document {
         if !self.names.contains_key(name) {
             self.add(Entry { comment: None, line: entry("", name, value, "\n") });
         }
-        self.index();
         Ok(())
     }
 
@@ -223,7 +224,8 @@ impl Document {
 
     /// Where a new entry goes.
     fn end(&self) -> usize {
-        self.lines.iter().rposition(|line| shell::ends_export(&line.text)).unwrap_or(self.lines.len())
+        let ends = self.others.iter().rev().find(|at| shell::ends_export(&self.lines[**at].text));
+        ends.copied().unwrap_or(self.lines.len())
     }
 
     fn add(&mut self, entry: Entry) {
@@ -236,20 +238,38 @@ impl Document {
     }
 
     fn put(&mut self, place: Range<usize>, entry: Entry) {
-        let runs_on = node::position(&self.lines[..place.start], self.byte_order_mark) == node::Position::RunsOn;
+        let runs_on =
+            node::position(&self.lines, &self.others, place.start, self.byte_order_mark) == node::Position::RunsOn;
         let guard = runs_on.then(|| plain(join(&[GUARD])));
+        let (at, count) = (place.start, self.lines.len());
+        let moves = at < count && (guard.is_some() || entry.comment.is_some() || place.is_empty());
         self.lines.splice(place, guard.into_iter().chain(entry.comment).chain([entry.line]));
+        if moves {
+            self.index();
+            return;
+        }
+        // No line has another number than before.
+        let end = if at < count { at + 1 } else { self.lines.len() };
+        self.others.retain(|other| *other != at);
+        (at..end).for_each(|new| self.index_line(new));
+        self.others.sort_unstable();
     }
 
     fn index(&mut self) {
         self.names.clear();
-        self.odd.clear();
-        for (at, line) in self.lines.iter().enumerate() {
-            if !line.is_comment() && !spelling::sets_its_own_only(line) {
-                self.odd.push(at);
-            }
-            if let Some(assignment) = &line.assignment {
-                self.names.entry(assignment.name.clone()).or_default().push(at);
+        self.others.clear();
+        (0..self.lines.len()).for_each(|at| self.index_line(at));
+    }
+
+    fn index_line(&mut self, at: usize) {
+        let line = &self.lines[at];
+        if (self.byte_order_mark && at == 0) || !spelling::is_as_written(line) {
+            self.others.push(at);
+        }
+        if let Some(assignment) = &line.assignment {
+            let known = self.names.entry(assignment.name.clone()).or_default();
+            if let Err(place) = known.binary_search(&at) {
+                known.insert(place, at);
             }
         }
     }

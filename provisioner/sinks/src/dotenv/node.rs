@@ -19,9 +19,17 @@ pub(super) enum Position {
     Lost(usize),
 }
 
-pub(super) fn position(lines: &[Line], byte_order_mark: bool) -> Position {
+/// Where it is above the line `end`. The `others` are the lines that are not [as we write
+/// them](super::spelling::is_as_written): below any other it is at the start of a line.
+pub(super) fn position(lines: &[Line], others: &[usize], end: usize, byte_order_mark: bool) -> Position {
     let (mut name_open, mut value_open) = (false, false);
-    for (at, line) in lines.iter().enumerate() {
+    let mut next = 0;
+    for at in others.iter().copied().take_while(|at| *at < end) {
+        if at > next {
+            (name_open, value_open) = (false, false);
+        }
+        next = at + 1;
+        let line = &lines[at];
         let text = line.text.strip_suffix(line_ending(&line.text)).unwrap_or(&line.text);
         let marked = byte_order_mark && at == 0;
         let blank = text.trim().is_empty();
@@ -37,7 +45,7 @@ pub(super) fn position(lines: &[Line], byte_order_mark: bool) -> Position {
             }
         }
     }
-    if name_open || value_open { Position::RunsOn } else { Position::Clear }
+    if next == end && (name_open || value_open) { Position::RunsOn } else { Position::Clear }
 }
 
 /// Whether blanks, and nothing else, stand behind the `=`.

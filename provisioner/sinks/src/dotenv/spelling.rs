@@ -4,6 +4,7 @@ use latchkey::secret::Secret;
 use zeroize::Zeroizing;
 
 use super::scan::Line;
+use super::shell;
 
 /// Whether some reader may take the line as setting or unsetting `name`, other than as our own kind of entry.
 pub(super) fn may_set(line: &Line, name: &str) -> bool {
@@ -25,18 +26,23 @@ pub(super) fn may_set(line: &Line, name: &str) -> bool {
     in_value || (assignment.name != name && stands_in(&line.text[..assignment.value.start], name, |_, _| true))
 }
 
-/// Whether a line is `NAME=value` and nothing else, as every reader takes it: [`may_set`] holds of it for no name at all,
-/// so that nobody has to ask for each.
-pub(super) fn sets_its_own_only(line: &Line) -> bool {
+/// Whether a line is as we write an entry: `NAME=value` and a line feed, or the end of the file. Every reader takes such a
+/// line alike and begins anew below it, so that nobody has to look into it for what readers differ on; [`may_set`] holds
+/// of it for no name at all.
+pub(super) fn is_as_written(line: &Line) -> bool {
     line.assignment.as_ref().is_some_and(|assignment| {
         let before = line.text[..assignment.value.start].strip_suffix('=');
-        let value = &line.text[assignment.value.clone()];
-        let is_word = assignment.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         before == Some(assignment.name.as_str())
-            && is_word
+            && shell::is_variable(&assignment.name)
             && assignment.quote.is_none()
-            && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_./:@%+,=-".contains(&byte))
+            && line.text[assignment.value.clone()].bytes().all(is_plain)
+            && matches!(&line.text[assignment.value.end..], "" | "\n")
     })
+}
+
+/// Whether a value may have the character without quotes, for every reader.
+pub(super) fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_./:@%+,=-".contains(&byte)
 }
 
 fn starts_word(before: &str) -> bool {
@@ -82,7 +88,7 @@ pub(super) fn value(lines: &[Line], at: usize) -> Value {
     let Some(assignment) = &line.assignment else { return Value::Plain };
     let raw = &line.text[assignment.value.clone()];
     let body = if assignment.quote.is_some() { &raw[1..raw.len() - 1] } else { raw };
-    if body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_./:@%+,=-".contains(&byte)) {
+    if body.bytes().all(is_plain) {
         let next = lines[at + 1..].iter().find(|next| !next.text.trim().is_empty());
         let is_below = raw.is_empty() && next.is_some_and(is_value);
         return if is_below { Value::Unknown } else { Value::Plain };

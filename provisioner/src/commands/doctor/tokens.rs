@@ -60,7 +60,10 @@ fn of_token(token: &TokenPlan, observation: &Observation, (labels, is_sound): (&
     }
     if let Some(number) = unfinished(token, observation.at) {
         let words = format!("version {number} is not current yet, as its delivery was interrupted or is in progress");
-        findings.push(Diagnosis::note(&*subject, words, Some(APPLY)));
+        // What reached no place is replaced by the next rotation, and by nothing before.
+        let is_left = token.changes.is_empty() && token.blocked.is_empty();
+        let rotate = format!("run `provision rotate {}` if no run is in progress", token.name);
+        findings.push(Diagnosis::note(&*subject, words, Some(if is_left { &rotate } else { APPLY })));
     }
     if is_sound && differs(token) {
         findings.push(Diagnosis::note(&*subject, CHANGED, Some(APPLY)));

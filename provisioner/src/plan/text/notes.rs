@@ -9,7 +9,7 @@ use latchkey_sinks::plural::count;
 
 use super::Names;
 use super::changes::reason_text;
-use crate::plan::{Note, Plan, PlanNote, TokenPlan, minute};
+use crate::plan::{Blocked, Note, Plan, PlanNote, TokenPlan, minute};
 
 pub(super) fn text(token: &TokenPlan, note: &Note, names: &Names) -> String {
     match note {
@@ -76,6 +76,15 @@ pub(super) fn text(token: &TokenPlan, note: &Note, names: &Names) -> String {
             "its record has times in the future, up to {}: it was written by a clock that was ahead",
             minute(*latest)
         ),
+        Note::UnknownToken { places } => {
+            let places: Vec<String> = places.iter().map(|id| names.of(id)).collect();
+            let verb = if places.len() == 1 { "contains" } else { "contain" };
+            format!(
+                "{} {verb} a secret of no valid token of this service; if the service was in use before, its table may be \
+                 missing, or this is another one: put the right one in place before you replace anything",
+                places.join(", ")
+            )
+        }
         Note::UnknownVersion { places } => {
             let places: Vec<String> = places.iter().map(|id| names.of(id)).collect();
             let verb = if places.len() == 1 { "contains" } else { "contain" };
@@ -208,9 +217,14 @@ fn expired(
         _ => format!(", and these still contain it: {}", list(places)),
     };
     let unseen = if unseen.is_empty() { String::new() } else { format!("; last written to {}", list(unseen)) };
+    let is_unreachable =
+        |blocked: &Blocked| matches!(blocked, Blocked::Unreachable { .. } | Blocked::Unwritable { .. });
     let help = match token.declaration {
-        Some(_) => "",
-        None => "; declare the token again to replace it, or pass `--prune`",
+        Some(_) if token.blocked.iter().any(is_unreachable) => {
+            format!("; `provision rotate --compromised {}` serves the places that can be reached now", token.key())
+        }
+        Some(_) => String::new(),
+        None => "; declare the token again to replace it, or pass `--prune`".to_owned(),
     };
     format!("{ended}{seen}{unseen}{help}")
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::document::{Document, SetError};
-use super::super::{scan, spelling};
+use super::super::{agreement, node, scan, spelling};
 
 const NAME: &str = "API_TOKEN";
 
@@ -302,6 +302,30 @@ proptest! {
         // Setting the same again changes nothing.
         document.set(NAME, &value).unwrap();
         prop_assert_eq!(&*document.to_text(), &*after);
+        // What was edited answers as what is read anew.
+        let mut read = Document::parse(&after).unwrap();
+        for name in OTHERS.iter().chain(&["NEXT", NAME]) {
+            prop_assert_eq!(document.set(name, "other"), read.set(name, "other"));
+            prop_assert_eq!(&*document.to_text(), &*read.to_text());
+        }
+    }
+
+    #[test]
+    fn whether_readers_agree_is_the_same_when_only_lines_of_others_are_looked_into(text in text(), marked in any::<bool>()) {
+        let Ok(lines) = scan::lines(&text) else { return Ok(()) };
+        let all: Vec<usize> = (0..lines.len()).collect();
+        let is_other = |at: &usize| (marked && *at == 0) || !spelling::is_as_written(&lines[*at]);
+        let others: Vec<usize> = all.iter().copied().filter(is_other).collect();
+        let named = |at: &usize| lines[*at].assignment.as_ref().is_some_and(|assignment| assignment.name == NAME);
+        let entries: Vec<usize> = all.iter().copied().filter(named).collect();
+        for entries in [&entries[..], &[]] {
+            let looked = |into: &[usize]| agreement::check(&lines, into, marked, entries);
+            prop_assert_eq!(looked(&others), looked(&all));
+        }
+        for end in 0..=lines.len() {
+            let position = |into: &[usize]| node::position(&lines, into, end, marked);
+            prop_assert_eq!(position(&others), position(&all));
+        }
     }
 
     #[test]
@@ -310,7 +334,7 @@ proptest! {
         name in "[AB_]{1,3}|export",
     ) {
         let Ok(lines) = scan::lines(&lines.join("\n")) else { return Ok(()) };
-        for line in lines.iter().filter(|line| spelling::sets_its_own_only(line)) {
+        for line in lines.iter().filter(|line| spelling::is_as_written(line)) {
             prop_assert!(!spelling::may_set(line, &name), "{}", &*line.text);
         }
     }
