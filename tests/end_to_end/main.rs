@@ -17,7 +17,6 @@ mod library;
 mod load;
 mod notify;
 mod page;
-mod readme;
 mod remote;
 mod secrets_manager;
 mod service;

@@ -10,6 +10,7 @@ pub mod engine;
 pub mod engines;
 pub mod fleet;
 pub mod lambda;
+pub mod picture;
 pub mod programs;
 pub mod provision;
 pub mod readers;

@@ -91,6 +91,15 @@ impl Terminal {
         }
     }
 
+    /// Waits for a line with this text, after all that was waited for before, and answers the rest of it.
+    #[track_caller]
+    pub fn wait_for_line(&mut self, text: &str) -> String {
+        self.wait_for(text);
+        let begins = self.read;
+        self.wait_for("\r\n");
+        self.screen[begins..self.read].trim_end().to_owned()
+    }
+
     /// Types a line.
     pub fn types(&mut self, line: &str) {
         self.keys.write_all(format!("{line}\n").as_bytes()).expect("the terminal is there");

@@ -102,7 +102,7 @@ impl Scene<'_> {
             printer.lines(&plan::lines(&plan, self.labels))?;
         }
         for leak in &leaks {
-            printer.talk_block(&self.warning(leak));
+            self.warning(leak).iter().for_each(|line| printer.tell(line));
         }
         if !arguments.yes {
             leaks.iter().try_for_each(|leak| confirm(printer, leak))?;
@@ -237,7 +237,7 @@ impl Scene<'_> {
     }
 
     /// Who will be left without a valid secret.
-    fn warning(&self, leak: &Leak) -> String {
+    fn warning(&self, leak: &Leak) -> Vec<String> {
         let subject = format!("{}/{}", leak.plan.user, leak.plan.name);
         let mut lines = vec![format!(
             "Once the older versions of `{subject}` are revoked, these fail until they have the new one:"
@@ -254,7 +254,7 @@ impl Scene<'_> {
             lines.push(format!("  whoever last used version {number}, at {}{from}", minute(used.last)));
         }
         lines.push("  every process that loaded the secret at startup, until it is restarted".to_owned());
-        lines.iter().map(|line| gate::line(line)).collect::<Vec<_>>().join("\n")
+        lines
     }
 
     fn finish(&self, leaks: &[Leak], ended: Vec<Became>, outcome: &Outcome) -> Result<Code, Fault> {
@@ -270,7 +270,11 @@ impl Scene<'_> {
             }
             Format::Markdown => {
                 let sums: Vec<String> = sums.iter().map(|sum| format!("- {}", markdown::text(sum))).collect();
-                let said: Vec<String> = leaks.iter().map(|leak| self.warning(leak)).collect();
+                let said: Vec<String> = leaks
+                    .iter()
+                    .flat_map(|leak| self.warning(leak))
+                    .map(|line| gate::line(&line).into_owned())
+                    .collect();
                 let said =
                     markdown::folded("What fails until it has the new version", &markdown::block(&said.join("\n")));
                 self.printer.markdown(&markdown::page(&["### Leaked tokens".to_owned(), sums.join("\n"), said]))?;

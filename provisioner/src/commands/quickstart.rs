@@ -88,9 +88,10 @@ fn next(printer: Printer) -> std::io::Result<()> {
     printer.result(&format!("`.env` has a token in `{token}`, and in `{checker}` one that may only check tokens."))?;
     printer.result("Start the server, and check the first with the second:")?;
     printer.result("")?;
-    printer.result("  provision serve &")?;
-    printer.result(&format!(
-        r#"  (. ./.env && printf 'header = "Authorization: Bearer %s"\ndata = "token=%s"\n' "${checker}" "${token}" | curl -sS --config - http://127.0.0.1:8787/v1/introspect)"#
+    // A line that is broken to fit the screen is another command.
+    printer.block(&format!(
+        r#"  provision serve &
+  (. ./.env && printf 'header = "Authorization: Bearer %s"\ndata = "token=%s"\n' "${checker}" "${token}" | curl -sS --config - http://127.0.0.1:8787/v1/introspect)"#
     ))
 }
 

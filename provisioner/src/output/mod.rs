@@ -193,11 +193,6 @@ impl Printer {
         say(&gate::tame(&screen::wrapped(&gate::line(line), screen::stderr_width(), INDENT)));
     }
 
-    /// A message of several lines, of which every part went through [`gate::line`].
-    pub fn talk_block(self, text: &str) {
-        say(&gate::tame(&gate::lines(text)));
-    }
-
     /// A message of several lines that is coloured already.
     pub fn rendered(self, text: &str) {
         say(&gate::tame(&gate::coloured(text)));

@@ -29,7 +29,7 @@ impl Setting {
             let ran = world.run(&format!("{words} --service embedded:latchkey.db")).exits(0);
             ran.stdout.trim().to_owned()
         };
-        let guide = std::fs::read_to_string(root().join("docs/check.md")).unwrap();
+        let guide = std::fs::read_to_string(root().join("docs/guides/check.md")).unwrap();
         let mut checker = String::new();
         for line in block(&guide, "sh").lines() {
             checker = run(line.strip_prefix("provision ").unwrap());
@@ -78,7 +78,7 @@ fn block<'a>(guide: &'a str, language: &str) -> &'a str {
 }
 
 fn guide() -> String {
-    std::fs::read_to_string(root().join("docs/check.md")).unwrap()
+    std::fs::read_to_string(root().join("docs/guides/check.md")).unwrap()
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tests::provision::{Ran, World, finish, secrets_in};
 use tests::remote::Served;
+use tests::terminal::Terminal;
 
 use super::assert_told;
 
@@ -57,6 +58,17 @@ fn three_commands_lead_to_a_token_that_is_checked_with_one_that_may_do_nothing_e
     assert_eq!(call("LATCHKEY_CHECK_TOKEN", "/v1/users", ""), "403");
     assert_eq!(call("LATCHKEY_CHECK_TOKEN", "/v1/users/report-service/tokens", ""), "404");
     assert_eq!(call("API_TOKEN", "/v1/introspect", "data = \"token=x\"\\n"), "403");
+}
+
+#[test]
+fn what_is_to_be_pasted_is_whole_on_a_narrow_terminal() {
+    let world = World::new();
+    let command = world.command(["quickstart"]);
+    let Some(terminal) = Terminal::start_wide(&command, 60) else { return };
+    let (code, shown) = terminal.end();
+    assert_eq!(code, Some(0), "{shown}");
+    let whole = |line: &str| line.starts_with("  (. ./.env && ") && line.ends_with("/v1/introspect)");
+    assert!(shown.lines().any(whole), "{shown}");
 }
 
 #[test]

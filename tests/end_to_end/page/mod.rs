@@ -86,6 +86,7 @@ impl Shown {
         let given = json!({
             "url": self.server.url(), "secrets": self.secrets, "chromium": chromium, "engines": engines,
             "pictures": std::env::var_os("LATCHKEY_PICTURES").map(|_| root().join("docs/pictures")),
+            "folder": self.world.folder(),
         });
         let mut command = Command::new("node");
         command.arg(root().join("tests/end_to_end/page").join(script)).env("NO_COLOR", "1");
@@ -148,6 +149,13 @@ fn text_from_anywhere_is_shown_as_text() {
 #[test]
 fn every_state_is_readable_for_everybody_in_light_and_dark_on_every_width() {
     let shown = Shown::new();
+    // A token with all that one can have: two versions, a place, and uses.
+    let _ = shown.world.run("rotate production-api").exits(0);
+    let counting = Served::start(&shown.world, "latchkey.db");
+    for _ in 0..12 {
+        use_once(counting.url(), &shown.world.entry(".env", "API_TOKEN"));
+    }
+    drop(counting);
     shown.run("looks.mjs");
 }
 

@@ -3,12 +3,11 @@
 use latchkey::lifetime::Seconds;
 use regex::Regex;
 
-use super::ROOT;
+use super::root;
 
 /// What a constant of the sources is set to.
 fn set(file: &str, name: &str) -> String {
-    let path = format!("{ROOT}/{file}");
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let text = std::fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
     let constant = Regex::new(&format!(r"\bconst {name}: [^=]+ = ([^;]+);")).unwrap();
     let mut found = constant.captures_iter(&text);
     let first = found.next().unwrap_or_else(|| panic!("{file} has no constant `{name}`"));

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use latchkey::api::ProblemCode;
 use serde_json::Value;
 
-use super::links::anchor;
+use super::super::linked::anchor;
 use super::schema::{Schemas, default, named};
 use super::{code, hold, sentence, table};
 

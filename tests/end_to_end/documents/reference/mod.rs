@@ -10,22 +10,22 @@ mod events;
 mod exits;
 mod http;
 mod limits;
-mod links;
 mod manifest;
 mod notices;
 mod options;
 mod schema;
 mod story;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+use super::linked::{anchor, prose};
+use super::root;
 
 /// What a generated part ends with.
 const END: &str = "<!-- /generated -->";
 
 fn path(page: &str) -> PathBuf {
-    Path::new(ROOT).join("docs/reference").join(page)
+    root().join("docs/reference").join(page)
 }
 
 /// Holds a page to its parts: each by its name, and no other.
@@ -44,6 +44,11 @@ fn hold(page: &str, parts: &[(&str, String)]) {
     }
     assert!(!rest.contains("<!-- generated: "), "{page} has a part that nobody writes");
     made.push_str(rest);
+    let prose = prose(&made);
+    let mut anchors: Vec<String> = prose.lines().filter(|line| line.starts_with('#')).map(anchor).collect();
+    anchors.sort();
+    let twice = anchors.windows(2).find(|pair| pair[0] == pair[1]);
+    assert!(twice.is_none(), "{page} has a heading twice, so that links lead to the first: {twice:?}");
     if made == text {
         return;
     }

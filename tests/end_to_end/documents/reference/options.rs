@@ -1,15 +1,13 @@
 //! Every option that a document names is one that some command takes, or another program's.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-use super::ROOT;
+use super::super::{linked, read};
 
 /// Programs of others, and scripts of this repository, whose options are their own.
-const PROGRAMS: &[&str] =
-    &["cargo", "aws", "curl", "docker", "systemctl", "tests/run", ".ci/run", "infra/deploy", "infra/delete"];
+const PROGRAMS: &[&str] = &["cargo", "aws", "gnome-keyring-daemon", "heroku", "tests/run", ".ci/run", "infra/deploy"];
 
 /// Their options, as far as a document names one alone, and options that are answered with ours or gone.
 const FOREIGN: &[&str] = &[
@@ -23,6 +21,7 @@ const FOREIGN: &[&str] = &[
     // aws secretsmanager rotate-secret
     "--no-rotate-immediately",
     // cargo
+    "--bench",
     "--workspace",
     // curl
     "--config",
@@ -31,7 +30,7 @@ const FOREIGN: &[&str] = &[
     "--roles",
 ];
 
-/// All options of the tool, hidden ones too: a document may say that an old word is still read.
+/// All options of the tool.
 fn known() -> BTreeSet<String> {
     let commands = provisioner::commands::grammar();
     let long = commands.iter().flat_map(|(_, command)| {
@@ -40,25 +39,14 @@ fn known() -> BTreeSet<String> {
     long.map(|long| format!("--{long}")).collect()
 }
 
-/// All documents that git knows.
-fn documents() -> Vec<PathBuf> {
-    let listed = std::process::Command::new("git")
-        .args(["ls-files", "--cached", "--others", "--exclude-standard", "*.md"])
-        .current_dir(ROOT)
-        .output()
-        .unwrap();
-    let listed = String::from_utf8(listed.stdout).unwrap();
-    listed.lines().map(|file| Path::new(ROOT).join(file)).filter(|file| file.is_file()).collect()
-}
-
 #[test]
 fn every_option_that_a_document_names_exists() {
     let known = known();
     let spans = Regex::new("`([^`\n]+)`").unwrap();
     let option = Regex::new(r"(?:^|[\s\[(])(--[a-z][a-z0-9-]*)").unwrap();
     let (mut unknown, mut found) = (Vec::new(), BTreeSet::new());
-    for file in documents() {
-        let text = std::fs::read_to_string(&file).unwrap();
+    for file in linked::written() {
+        let text = read(&file);
         // Blocks are held by tests of their own.
         let mut in_block = false;
         for (number, line) in text.lines().enumerate() {

@@ -1,12 +1,12 @@
-//! The README's `console` blocks, run one after another in a copy of `samples/`: what they show is what happens.
-//! A line `<!-- test: COMMAND -->` is run too, unseen by readers.
+//! The `console` blocks of each document, run one after another in a folder of its own with a copy of
+//! `samples/tokens.toml`: what they show is what happens. A line `<!-- test: COMMAND -->` is run too, unseen by readers.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use regex::Regex;
 
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+use super::{documents, read, root};
 
 const SECRET: &str = r"(lk_[0-9a-z]{16}_)[0-9A-Za-z]{49}";
 
@@ -40,7 +40,7 @@ struct Reader {
 impl Reader {
     fn new() -> Self {
         let (folder, clock) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
-        std::fs::copy(Path::new(ROOT).join("samples/tokens.toml"), folder.path().join("tokens.toml")).unwrap();
+        std::fs::copy(root().join("samples/tokens.toml"), folder.path().join("tokens.toml")).unwrap();
         Self { folder, clock }
     }
 
@@ -68,15 +68,12 @@ impl Reader {
     }
 }
 
-#[test]
-fn the_readme_shows_what_happens() {
-    let file = Path::new(ROOT).join("README.md");
-    let readme = std::fs::read_to_string(&file).unwrap();
-    let rewrites = std::env::var_os("LATCHKEY_README").is_some_and(|word| word == "write");
+/// What a document would be if it showed what happens, and the first block that shows something else.
+fn happens(text: &str) -> (String, Option<String>) {
     let secret = Regex::new(SECRET).unwrap();
     let reader = Reader::new();
-    let mut rewritten: Vec<String> = Vec::new();
-    let mut lines = readme.lines();
+    let (mut rewritten, mut differs): (Vec<String>, Option<String>) = (Vec::new(), None);
+    let mut lines = text.lines();
     while let Some(line) = lines.next() {
         rewritten.push(line.to_owned());
         if let Some(command) = line.strip_prefix("<!-- test: ").and_then(|rest| rest.strip_suffix(" -->")) {
@@ -89,13 +86,41 @@ fn the_readme_shows_what_happens() {
         let commands = shown.iter().filter(|line| line.starts_with("$ "));
         let happens: Vec<String> =
             commands.flat_map(|line| [(*line).to_owned(), reader.types(&line[2..]).trim_end().to_owned()]).collect();
-        let happens = happens.join("\n");
-        let hint = "is the README to be rewritten? `LATCHKEY_README=write cargo nextest run --workspace readme`";
-        assert!(rewrites || redacted(&shown.join("\n")) == redacted(&happens), "{happens}\n{hint}");
+        let happens = happens.into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");
+        if differs.is_none() && redacted(&shown.join("\n")) != redacted(&happens) {
+            differs = Some(format!("it shows\n{}\nand what happens is\n{happens}", shown.join("\n")));
+        }
         rewritten.extend([secret.replace_all(&happens, "$1...").into_owned(), "```".to_owned()]);
     }
+    (rewritten.join("\n") + "\n", differs)
+}
+
+#[test]
+fn the_documents_show_what_happens() {
+    let rewrites = std::env::var_os("LATCHKEY_DOCUMENTS").is_some_and(|word| word == "write");
+    let shows: Vec<PathBuf> =
+        documents().into_iter().filter(|document| read(document).contains("```console")).collect();
+    let mut differ: Vec<String> = std::thread::scope(|scope| {
+        let halves: Vec<_> = shows
+            .chunks(shows.len().div_ceil(2))
+            .map(|half| scope.spawn(move || half.iter().filter_map(|one| differs(one, rewrites)).collect::<Vec<_>>()))
+            .collect();
+        halves.into_iter().flat_map(|half| half.join().unwrap()).collect()
+    });
+    differ.push(
+        "are they to be rewritten? `LATCHKEY_DOCUMENTS=write cargo nextest run --workspace documents`".to_owned(),
+    );
+    assert!(differ.len() == 1, "{}", differ.join("\n\n"));
+}
+
+/// What a document shows that is not what happens, unless it is rewritten.
+fn differs(document: &Path, rewrites: bool) -> Option<String> {
+    let (text, differs) = happens(&read(document));
     if rewrites {
-        let text = rewritten.join("\n") + "\n";
-        latchkey_sinks::files::write_atomic(&file, text.as_bytes(), 0o644).unwrap();
+        if differs.is_some() {
+            latchkey_sinks::files::write_atomic(&root().join(document), text.as_bytes(), 0o644).unwrap();
+        }
+        return None;
     }
+    differs.map(|differs| format!("{}: {differs}", document.display()))
 }
