@@ -7,7 +7,8 @@ use regex::Regex;
 use super::super::{linked, read};
 
 /// Programs of others, and scripts of this repository, whose options are their own.
-const PROGRAMS: &[&str] = &["cargo", "aws", "gnome-keyring-daemon", "heroku", "tests/run", ".ci/run", "infra/deploy"];
+const PROGRAMS: &[&str] =
+    &["cargo", "aws", "gnome-keyring-daemon", "heroku", "sudo", "systemctl", "tests/run", ".ci/run", "infra/deploy"];
 
 /// Their options, as far as a document names one alone, and options that are answered with ours or gone.
 const FOREIGN: &[&str] = &[
