@@ -24,6 +24,10 @@ pub trait Engine: fmt::Debug + Send + Sync {
     /// What its requests took.
     fn counters(&self) -> &Counters;
 
+    /// Whether requests that are under way at the same time may refuse each other for an item that both touch, although
+    /// all their conditions hold.
+    fn has_conflicts(&self) -> bool;
+
     /// Makes the table, unless it is there.
     fn create(&self) -> Answer<'_, ()>;
 

@@ -70,6 +70,11 @@ impl Table {
         self.engine.name()
     }
 
+    /// Whether requests that are under way at the same time may refuse each other for an item that both touch.
+    pub fn has_conflicts(&self) -> bool {
+        self.engine.has_conflicts()
+    }
+
     /// What stores it.
     pub fn engine(&self) -> &Arc<dyn Engine> {
         &self.engine

@@ -34,7 +34,7 @@ use written::Written;
 
 /// How many tokens are worked on together: what a crash can leave staged, and what memory holds, is bounded by it.
 const WAVE: usize = 200;
-/// How many requests are under way at once.
+/// How many units are written to at once.
 const SIDE_BY_SIDE: usize = 8;
 
 /// What a run works with.

@@ -10,7 +10,7 @@ use latchkey::service::{Edit, Life, NewToken};
 use latchkey::token::Token;
 
 use super::retire::retire;
-use super::{Failure, Run, SIDE_BY_SIDE, Work};
+use super::{Failure, Run, Work};
 use crate::manifest::TokenDeclaration;
 use crate::observe::finding::Known;
 use crate::observe::preparing::refusals;
@@ -47,17 +47,16 @@ pub(super) async fn stage(run: &Run<'_>, works: &mut [Work<'_>], observation: &O
         groups.entry(work.plan.user.clone()).or_default().push(work);
     }
     let known = &observation.known(run.manifest);
+    let breadth = run.client.breadth();
     stream::iter(groups.into_values())
-        .for_each_concurrent(SIDE_BY_SIDE, |group| async move {
-            for work in group {
+        .for_each_concurrent(breadth.requests, |group| {
+            stream::iter(group).for_each_concurrent(breadth.of_a_user, |work| async move {
                 if run.stopped() {
                     work.fail(interrupted(work));
-                    continue;
-                }
-                if let Err(failure) = stage_one(run, work, (observation, known)).await {
+                } else if let Err(failure) = stage_one(run, work, (observation, known)).await {
                     work.fail(failure);
                 }
-            }
+            })
         })
         .await;
 }

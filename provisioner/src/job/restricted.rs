@@ -16,7 +16,7 @@ use latchkey::token::{Token, TokenKey};
 use latchkey::user::User;
 use latchkey_sinks::deadline::Deadline;
 
-use crate::service::{Granted, Managed, Protocol, Records, ServiceError};
+use crate::service::{Breadth, Granted, Managed, Protocol, Records, ServiceError};
 
 /// The service as the job's engine sees it: some tokens of a manifest and no others, and no change of what is declared.
 pub struct Restricted<'a> {
@@ -95,6 +95,10 @@ impl Records for Restricted<'_> {
 
 #[async_trait]
 impl Protocol for Restricted<'_> {
+    fn breadth(&self) -> Breadth {
+        self.protocol.breadth()
+    }
+
     fn deadline(&self, length: Duration) -> Deadline {
         self.protocol.deadline(length)
     }

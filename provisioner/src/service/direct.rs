@@ -16,7 +16,7 @@ use latchkey::service::{Caller, Edit, Forget, Issued, NewToken, Origin, Role, Se
 use latchkey::token::{Token, TokenKey, TokenState};
 use latchkey::user::User;
 
-use super::{Connection, Granted, Managed, Protocol, Records, ServiceError, TokenAdministration as _};
+use super::{Breadth, Connection, Granted, Managed, Protocol, Records, ServiceError, TokenAdministration as _};
 use latchkey_sinks::deadline::{Deadline, Elapsed};
 
 /// The service, and as whom it is asked.
@@ -77,6 +77,10 @@ impl Records for Direct {
 
 #[async_trait]
 impl Protocol for Direct {
+    fn breadth(&self) -> Breadth {
+        if self.service.table().has_conflicts() { Breadth::FAR } else { Breadth::HERE }
+    }
+
     fn deadline(&self, length: Duration) -> Deadline {
         Deadline::by(self.elapsed, length)
     }

@@ -29,7 +29,7 @@ pub use administration::{
 };
 pub use error::{Refusal, ServiceError};
 pub use latchkey::service::Issued;
-pub use protocol::{Announced, Granted, Protocol, Records};
+pub use protocol::{Announced, Breadth, Granted, Protocol, Records};
 pub use records::{History, LeaseHolder, Managed, Take};
 pub use time::ServerTime;
 

@@ -90,9 +90,31 @@ pub trait Records: Send + Sync {
     }
 }
 
+/// How many requests a run has under way at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Breadth {
+    /// For as many users, or tokens.
+    pub requests: usize,
+    /// Those that create or stage for one user: where they meet in the user's record, more would only meet each other's
+    /// conflicts.
+    pub of_a_user: usize,
+}
+
+impl Breadth {
+    /// For a service that is asked over a network.
+    pub const FAR: Self = Self { requests: 8, of_a_user: 1 };
+    /// For a table in this process that refuses nobody: what comes together is written together.
+    pub const HERE: Self = Self { requests: 64, of_a_user: 64 };
+}
+
 /// What a run does, step by step.
 #[async_trait]
 pub trait Protocol: Records {
+    /// How many requests may be under way at once.
+    fn breadth(&self) -> Breadth {
+        Breadth::FAR
+    }
+
     /// A deadline so long from now.
     fn deadline(&self, length: Duration) -> Deadline;
 

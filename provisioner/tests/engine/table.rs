@@ -69,6 +69,10 @@ impl Engine for Wire {
         self.engine.counters()
     }
 
+    fn has_conflicts(&self) -> bool {
+        self.engine.has_conflicts()
+    }
+
     fn create(&self) -> Answer<'_, ()> {
         self.engine.create()
     }

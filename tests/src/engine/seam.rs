@@ -55,6 +55,10 @@ impl Engine for Faulty {
         self.inner.counters()
     }
 
+    fn has_conflicts(&self) -> bool {
+        self.inner.has_conflicts()
+    }
+
     fn create(&self) -> Answer<'_, ()> {
         self.pass(self.inner.create())
     }

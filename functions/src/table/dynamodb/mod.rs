@@ -181,6 +181,10 @@ impl Engine for DynamoDb {
         &self.counters
     }
 
+    fn has_conflicts(&self) -> bool {
+        true
+    }
+
     fn create(&self) -> Answer<'_, ()> {
         Box::pin(self.create_if_absent())
     }

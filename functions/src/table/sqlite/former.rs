@@ -103,6 +103,10 @@ impl Engine for Former {
         &self.counters
     }
 
+    fn has_conflicts(&self) -> bool {
+        false
+    }
+
     fn create(&self) -> Answer<'_, ()> {
         Self::refused()
     }

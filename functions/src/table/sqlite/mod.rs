@@ -96,6 +96,10 @@ impl Engine for Sqlite {
         &self.counters
     }
 
+    fn has_conflicts(&self) -> bool {
+        false
+    }
+
     fn create(&self) -> Answer<'_, ()> {
         // It was made when it was opened.
         at_once(Ok(()))
