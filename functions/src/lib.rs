@@ -4,7 +4,7 @@
 //!
 //! Arrows run one way: `lambda` -> `api` -> `service` -> `table` -> the rules, and `Latchkey` is built on `service`.
 //! The rules ([`secret`], [`name`], [`role`], [`lifetime`], [`place`], [`entry`], [`token`], [`protocol`], [`moving`],
-//! [`user`], [`policy`], [`bounds`], [`notice`]) are pure: no I/O, no clock, no randomness but what is passed in.
+//! [`user`], [`policy`], [`bounds`], [`event`], [`notice`]) are pure: no I/O, no clock, no randomness but what is passed in.
 
 #![warn(missing_docs, clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
@@ -16,6 +16,7 @@ mod check;
 pub mod clock;
 pub mod entropy;
 pub mod entry;
+pub mod event;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 pub mod lifetime;

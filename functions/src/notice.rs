@@ -8,6 +8,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::event::EventKind;
 use crate::lifetime::Seconds;
 use crate::name::ManifestName;
 use crate::secret::TokenId;
@@ -74,13 +75,13 @@ impl NoticeKind {
         }
     }
 
-    /// What the event of one is called that no change tells; `None` where the change has an event of its own.
-    pub fn action(self) -> Option<&'static str> {
+    /// The event of one that no change tells; `None` where the change has an event of its own.
+    pub fn event(self) -> Option<EventKind> {
         match self {
-            Self::Expiring => Some("token.expiring"),
-            Self::Overdue => Some("token.overdue"),
-            Self::RotationFailed => Some("token.rotation_failed"),
-            Self::UsedFromNewAddress => Some("token.new_address"),
+            Self::Expiring => Some(EventKind::TokenExpiring),
+            Self::Overdue => Some(EventKind::TokenOverdue),
+            Self::RotationFailed => Some(EventKind::TokenRotationFailed),
+            Self::UsedFromNewAddress => Some(EventKind::TokenNewAddress),
             Self::Created | Self::Deleted | Self::Rotated | Self::Leaked => None,
         }
     }

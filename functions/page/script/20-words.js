@@ -85,7 +85,8 @@ const ACTIONS = {
   "version.promote": "promoted a new version of", "version.retire": "retired an older version of", "version.compromised": "revoked a leaked version of",
   "user.create": "created the user", "user.change": "changed the user", "user.delete": "deleted the user", "role.put": "set the role", "role.delete": "deleted the role",
   "manifest.apply": "applied the manifest", "manifest.grant": "set the grant of the manifest", "manifest.publish": "published the manifest", "manifest.withdraw": "withdrew the manifest",
-  "settings.change": "changed the settings", "lease.take": "started a run of", "lease.steal": "took over the run of", refused: "was refused",
+  "settings.change": "changed the settings", "lease.take": "started a run of", "lease.steal": "took over the run of",
+  "clock.accept": "confirmed the clock", refused: "was refused",
 };
 /// An event as a sentence, in parts.
 function sentence(event) {

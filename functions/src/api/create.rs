@@ -1,6 +1,7 @@
 //! The function `create`.
 
 use super::Api;
+use super::needs::CHANGES;
 use super::problem::Problem;
 use super::reading::Fields;
 use super::replies::Created;
@@ -14,6 +15,7 @@ use crate::token::TokenKey;
 routes! {
     createToken: POST "/v1/users/{user}/tokens" => Api::create_token {
         summary: "Creates a token and returns its secret, which is shown only once",
+        needs: CHANGES,
         problems: [403, 404, 409],
     }
 }

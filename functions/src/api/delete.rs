@@ -6,6 +6,7 @@ use schemars::SchemaGenerator;
 use super::Api;
 use super::forms::ReplyForm;
 use super::http::Response;
+use super::needs::{ENDS, NOTHING};
 use super::parameters::{Given, query};
 use super::problem::Problem;
 use super::replies::{IntoResponse, Json, NoContent};
@@ -19,10 +20,12 @@ use crate::token::TokenKey;
 routes! {
     deleteToken: DELETE "/v1/users/{user}/tokens/{name}" => Api::delete_token {
         summary: "Revokes a token: none of its secrets is valid once this returns",
+        needs: ENDS,
         problems: [404, 409],
     }
     deleteOwnToken: DELETE "/v1/me/token" => Api::delete_own_token {
         summary: "Revokes the caller's own token",
+        needs: NOTHING,
         problems: [404],
     }
 }

@@ -26,14 +26,14 @@ pub(super) struct Document {
 /// What the document says of a route besides method, path and name.
 pub(super) struct Operation<'a> {
     pub(super) summary: &'a str,
+    /// The permission that a caller needs; `None` where nobody is asked who they are.
+    pub(super) needs: Option<&'a str>,
     pub(super) parameters: Vec<ParameterForm>,
     /// A schema, and the media types that it is taken in.
     pub(super) body: Option<(Value, &'a [&'a str])>,
     pub(super) replies: Vec<ReplyForm>,
     /// Statuses of problems.
     pub(super) problems: Vec<u16>,
-    /// Whether a token has to come along.
-    pub(super) secured: bool,
 }
 
 /// What every route with a caller may refuse with.
@@ -59,7 +59,7 @@ impl Document {
     pub(super) fn add<P: Path, Q: Parameters, B: RequestBody, R: IntoResponse>(
         &mut self,
         row: &Route,
-        summary: &str,
+        (summary, needs): (&str, &str),
         problems: &[u16],
         _: impl AsyncFn(&Api, &RoutedRequest<'_, P, Q, B>) -> Result<R, Problem>,
     ) {
@@ -69,7 +69,8 @@ impl Document {
         parameters.extend(Q::describe(&mut self.schemas));
         let replies = R::describe(&mut self.schemas);
         let problems = [ALWAYS, problems, of_body].concat();
-        self.insert(row, Operation { summary, parameters, body, replies, problems, secured: true });
+        let needs = Some(needs);
+        self.insert(row, Operation { summary, needs, parameters, body, replies, problems });
     }
 
     /// Adds a route.
@@ -79,8 +80,9 @@ impl Document {
             "summary": operation.summary,
             "tags": [self.tag],
         });
-        if !operation.secured {
-            described["security"] = json!([]);
+        match operation.needs {
+            Some(needs) => described["description"] = format!("Permission: {needs}.").into(),
+            None => described["security"] = json!([]),
         }
         if !operation.parameters.is_empty() {
             described["parameters"] = operation.parameters.iter().map(ParameterForm::to_value).collect();

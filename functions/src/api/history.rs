@@ -9,6 +9,7 @@ use jiff::{Timestamp, ToSpan};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::Api;
+use super::needs::AUDITS;
 use super::parameters::{Given, Limit, query};
 use super::problem::Problem;
 use super::replies::Json;
@@ -24,18 +25,22 @@ use crate::token::TokenKey;
 routes! {
     tokenUsage: GET "/v1/users/{user}/tokens/{name}/usage" => Api::token_usage {
         summary: "How often a token was used, by day",
+        needs: AUDITS,
         problems: [404],
     }
     tokenEvents: GET "/v1/users/{user}/tokens/{name}/events" => Api::token_events {
         summary: "Audit events of a token, newest first",
+        needs: AUDITS,
         problems: [404],
     }
     userUsage: GET "/v1/users/{user}/usage" => Api::user_usage {
         summary: "How often a user's active tokens were used, by day",
+        needs: AUDITS,
         problems: [404],
     }
     events: GET "/v1/events" => Api::events {
         summary: "Audit events of one month, newest first",
+        needs: "`admin:audit`",
         problems: [403],
     }
 }

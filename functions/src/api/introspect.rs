@@ -48,12 +48,13 @@ pub(super) fn describe(document: &mut Document) {
     let replies = Json::<Introspected>::describe(document.schemas());
     let problems = [ALWAYS, &[403, 415]].concat();
     let summary = "Token introspection, RFC 7662";
-    document.insert(introspect, Operation { summary, parameters: vec![], body, replies, problems, secured: true });
+    let needs = Some("`tokens:introspect`");
+    document.insert(introspect, Operation { summary, needs, parameters: vec![], body, replies, problems });
     let body = Some(json!({ "type": "object" }));
     let replies = vec![ReplyForm { status: 200, description: "Done", body }];
     let summary = "Where introspection is and how to authenticate there, RFC 8414";
     let problems = vec![404, 431];
-    document.insert(metadata, Operation { summary, parameters: vec![], body: None, replies, problems, secured: false });
+    document.insert(metadata, Operation { summary, needs: None, parameters: vec![], body: None, replies, problems });
 }
 
 impl Api {

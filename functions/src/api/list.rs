@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::Api;
+use super::needs::SEES;
 use super::parameters::{Given, Limit, query};
 use super::problem::Problem;
 use super::replies::Json;
@@ -18,18 +19,22 @@ use crate::token::{TokenKey, TokenState};
 routes! {
     listAllTokens: GET "/v1/tokens" => Api::list_all_tokens {
         summary: "Lists everybody's tokens of one state, user by user: a query of the table for each user",
+        needs: "`admin:tokens`",
         problems: [403],
     }
     findToken: GET "/v1/tokens/{id}" => Api::find_token {
         summary: "Shows a token by its id, also one that was deleted or has expired",
+        needs: SEES,
         problems: [404],
     }
     listTokens: GET "/v1/users/{user}/tokens" => Api::list_tokens {
         summary: "Lists a user's tokens: active ones by name, deleted and expired ones newest first",
+        needs: SEES,
         problems: [404],
     }
     showToken: GET "/v1/users/{user}/tokens/{name}" => Api::show_token {
         summary: "Shows an active token",
+        needs: SEES,
         problems: [404],
     }
 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::Api;
+use super::needs::{PLANS, READS_MANIFEST, RUNS};
 use super::parameters::{Given, Limit, Needed, query};
 use super::problem::Problem;
 use super::reading::Fields;
@@ -24,38 +25,47 @@ use crate::token::{Token, TokenKey, TokenState};
 routes! {
     listManifests: GET "/v1/manifests" => Api::list_manifests {
         summary: "Lists manifests: what was applied, published and rotated last",
+        needs: "`manifests-read:*`, `manifests:*` or `admin:roles`",
         problems: [403],
     }
     showManifest: GET "/v1/manifests/{manifest}" => Api::show_manifest {
         summary: "Shows a manifest: its revision, grant, lease and publication",
+        needs: READS_MANIFEST,
         problems: [404],
     }
     noteApplied: PUT "/v1/manifests/{manifest}" => Api::note_applied {
         summary: "Records that a revision of the manifest is about to be applied",
+        needs: RUNS,
         problems: [404],
     }
     manifestTokens: GET "/v1/manifests/{manifest}/tokens" => Api::manifest_tokens {
         summary: "Lists a manifest's tokens",
+        needs: "`manifests-read:NAME`, `manifests:NAME` or `admin:tokens`",
         problems: [404],
     }
     lookUp: POST "/v1/manifests/{manifest}/lookup" => Api::look_up {
         summary: "Looks up the users, roles, tokens and token ids that a plan refers to",
+        needs: PLANS,
         problems: [404],
     }
     confirm: POST "/v1/manifests/{manifest}/confirm" => Api::confirm {
         summary: "Finds the version of a token that has a digest",
+        needs: PLANS,
         problems: [404],
     }
     setGrant: PUT "/v1/manifests/{manifest}/grant" => Api::set_grant {
         summary: "Sets what a manifest is allowed to grant",
+        needs: "both `admin:roles` and `admin:tokens`, and all that is granted",
         problems: [403, 404],
     }
     takeLease: PUT "/v1/manifests/{manifest}/lease" => Api::take_lease {
         summary: "Takes or renews a manifest's lease",
+        needs: RUNS,
         problems: [404, 409],
     }
     freeLease: DELETE "/v1/manifests/{manifest}/lease" => Api::free_lease {
         summary: "Releases a lease",
+        needs: RUNS,
         problems: [404],
     }
 }

@@ -1,6 +1,7 @@
 //! The function `list`, for who the caller is.
 
 use super::Api;
+use super::needs::NOTHING;
 use super::problem::Problem;
 use super::replies::Json;
 use super::request::RoutedRequest;
@@ -10,6 +11,7 @@ use super::wire::Me;
 routes! {
     whoAmI: GET "/v1/me" => who_am_i {
         summary: "Shows the caller: user, token, roles and permissions",
+        needs: NOTHING,
         problems: [],
     }
 }

@@ -6,6 +6,7 @@
 mod authorize;
 mod body;
 mod callers;
+mod codes;
 mod create;
 mod dashboard;
 mod delete;
@@ -19,6 +20,7 @@ mod introspect;
 mod list;
 mod manifests;
 mod me;
+mod needs;
 mod object;
 mod openapi;
 mod parameters;
@@ -37,6 +39,7 @@ pub mod wire;
 
 pub use authorize::Authorized;
 pub use body::{BODY_MAX, BodyFault, IncomingBody};
+pub use codes::ProblemCode;
 pub use functions::{Function, document};
 pub use http::{Request, Response};
 pub use introspect::METADATA;

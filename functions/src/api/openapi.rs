@@ -24,7 +24,7 @@ pub(super) fn describe(document: &mut Document) {
         let summary = "This document";
         document.insert(
             row,
-            Operation { summary, parameters: vec![], body: None, replies, problems: vec![431], secured: false },
+            Operation { summary, needs: None, parameters: vec![], body: None, replies, problems: vec![431] },
         );
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::codes::ProblemCode;
 use super::http::{RepeatedHeader, Response};
 
 /// One fault in a field.
@@ -117,6 +118,7 @@ impl Problem {
 
     /// The reply.
     pub fn response(&self, request_id: &str) -> Response {
+        debug_assert!(ProblemCode::lists(self), "`{}` is not in the list of codes as it is here: {self:?}", self.code);
         let mut body = Map::new();
         body.insert("type".to_owned(), "about:blank".into());
         body.insert("title".to_owned(), title(self.status).into());

@@ -2,6 +2,7 @@
 
 use super::Api;
 use super::manifests::position;
+use super::needs::{READS_MANIFEST, RUNS};
 use super::parameters::{Given, Limit, query};
 use super::problem::Problem;
 use super::replies::{Json, NoContent};
@@ -18,26 +19,32 @@ use crate::token::TokenKey;
 routes! {
     showPublication: GET "/v1/manifests/{manifest}/publication" => Api::show_publication {
         summary: "Shows what a manifest has published for the scheduled job, but for its tokens",
+        needs: READS_MANIFEST,
         problems: [404],
     }
     beginPublication: POST "/v1/manifests/{manifest}/publication" => Api::begin_publication {
         summary: "Begins a publication and answers its number; earlier ones that are under way end",
+        needs: RUNS,
         problems: [404, 409],
     }
     completePublication: PUT "/v1/manifests/{manifest}/publication" => Api::complete_publication {
         summary: "Completes a publication: from now on its sinks are those of the manifest",
+        needs: RUNS,
         problems: [404, 409],
     }
     withdrawPublication: DELETE "/v1/manifests/{manifest}/publication" => Api::withdraw_publication {
         summary: "Withdraws what a manifest has published: the scheduled job no longer rotates its tokens",
+        needs: RUNS,
         problems: [404],
     }
     publishedTokens: GET "/v1/manifests/{manifest}/publication/tokens" => Api::published_tokens {
         summary: "Lists the tokens of a publication",
+        needs: READS_MANIFEST,
         problems: [404],
     }
     publishTokens: PUT "/v1/manifests/{manifest}/publication/tokens" => Api::publish_tokens {
         summary: "Writes tokens into a publication that was begun, and removes others",
+        needs: RUNS,
         problems: [404, 409],
     }
 }

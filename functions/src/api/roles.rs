@@ -1,6 +1,7 @@
 //! The function `roles`: tokens' fields and roles, roles and users.
 
 use super::Api;
+use super::needs::{CHANGES, SEES};
 use super::parameters::IfMatch;
 use super::problem::Problem;
 use super::reading::Fields;
@@ -21,46 +22,57 @@ use crate::token::{Token, TokenKey};
 routes! {
     editToken: PATCH "/v1/users/{user}/tokens/{name}" => Api::edit_token {
         summary: "Changes a token, but not its secret",
+        needs: CHANGES,
         problems: [403, 404, 409, 412],
     }
     tokenRoles: GET "/v1/users/{user}/tokens/{name}/roles" => Api::token_roles {
         summary: "Shows a token's roles and permissions",
+        needs: SEES,
         problems: [404],
     }
     setTokenRoles: PUT "/v1/users/{user}/tokens/{name}/roles" => Api::set_token_roles {
         summary: "Replaces a token's roles",
+        needs: CHANGES,
         problems: [403, 404, 409, 412],
     }
     listRoles: GET "/v1/roles" => Api::list_roles {
         summary: "Lists all roles",
+        needs: "`admin:roles`",
         problems: [403],
     }
     showRole: GET "/v1/roles/{role}" => Api::show_role {
         summary: "Shows a role",
+        needs: "`admin:roles`",
         problems: [403, 404],
     }
     putRole: PUT "/v1/roles/{role}" => Api::put_role {
         summary: "Creates a role, or changes its permissions",
+        needs: "`admin:roles`, or `manifests:NAME` for the manifest's",
         problems: [403, 404, 409, 412],
     }
     deleteRole: DELETE "/v1/roles/{role}" => Api::delete_role {
         summary: "Deletes a role that no user has",
+        needs: "`admin:roles`",
         problems: [403, 404, 409],
     }
     listUsers: GET "/v1/users" => Api::list_users {
         summary: "Lists all users",
+        needs: "`admin:users`",
         problems: [403],
     }
     showUser: GET "/v1/users/{user}" => Api::show_user {
         summary: "Shows a user",
+        needs: "none for oneself, `admin:users` for others",
         problems: [404],
     }
     putUser: PUT "/v1/users/{user}" => Api::put_user {
         summary: "Creates or changes a user",
+        needs: "`admin:users`, or `manifests:NAME` for the manifest's",
         problems: [403, 404, 409],
     }
     deleteUser: DELETE "/v1/users/{user}" => Api::delete_user {
         summary: "Deletes a user without active tokens",
+        needs: "`admin:users`",
         problems: [403, 404, 409],
     }
 }

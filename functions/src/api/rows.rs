@@ -5,15 +5,18 @@
 /// ```text
 /// showToken: GET "/v1/users/{user}/tokens/{name}" => Api::show_token {
 ///     summary: "Shows an active token",
+///     needs: SEES,
 ///     problems: [404],
 /// }
 /// ```
 ///
-/// Path, parameters, body and replies are the types of the handler. `problems` are the statuses that it may refuse with
+/// Path, parameters, body and replies are the types of the handler. `needs` is the permission that a caller needs, see
+/// [`super::needs`]. `problems` are the statuses that it may refuse with
 /// besides those that every route has.
 macro_rules! routes {
     ($($operation:ident: $method:ident $path:literal => $handler:path {
         summary: $summary:literal,
+        needs: $needs:expr,
         problems: $problems:expr,
     })+) => {
         /// The routes of this file.
@@ -33,7 +36,7 @@ macro_rules! routes {
         pub(in crate::api) fn describe(document: &mut $crate::api::document::Document) {
             let mut rows = ROUTES.iter();
             $(if let Some(row) = rows.next() {
-                document.add(row, $summary, &$problems, $handler);
+                document.add(row, ($summary, $needs), &$problems, $handler);
             })+
         }
     };

@@ -13,10 +13,12 @@ use crate::policy::{Policy, PolicyChange};
 routes! {
     showSettings: GET "/v1/settings" => Api::show_settings {
         summary: "Shows the settings of the deployment",
+        needs: "`admin:settings`",
         problems: [403],
     }
     changeSettings: PATCH "/v1/settings" => Api::change_settings {
         summary: "Changes settings of the deployment",
+        needs: "`admin:settings`, by a token without `allowed_ips` that is valid for another day",
         problems: [403, 412],
     }
 }

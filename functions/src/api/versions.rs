@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::Api;
+use super::needs::{CHANGES, PROMOTES, RUNS};
 use super::parameters::{Given, Needed, query};
 use super::path::VersionNumber;
 use super::problem::Problem;
@@ -21,18 +22,22 @@ use crate::token::{Token, TokenKey, TokenRef};
 routes! {
     stageVersion: POST "/v1/users/{user}/tokens/{name}/versions" => Api::stage_version {
         summary: "Stages a version and returns its secret, which is shown only once",
+        needs: CHANGES,
         problems: [403, 404, 409],
     }
     deliverVersion: PUT "/v1/users/{user}/tokens/{name}/versions/{version}/deliveries/{place}" => Api::deliver_version {
         summary: "Announces that a version is about to be written to a place, withdraws that, or reports its delivery",
+        needs: RUNS,
         problems: [403, 404, 409],
     }
     promoteVersion: POST "/v1/users/{user}/tokens/{name}/versions/{version}/promote" => Api::promote_version {
         summary: "Promotes a staged version",
+        needs: PROMOTES,
         problems: [403, 404, 409],
     }
     retireVersion: DELETE "/v1/users/{user}/tokens/{name}/versions/{version}" => Api::retire_version {
         summary: "Retires an older version after a look that found it nowhere, or revokes a leaked one at once",
+        needs: CHANGES,
         problems: [403, 404, 409],
     }
 }

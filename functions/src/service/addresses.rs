@@ -9,6 +9,7 @@ use super::notices::News;
 use super::usage::{FirstUse, is_token};
 use super::{Event, Service};
 use crate::bounds::ADDRESSES_MAX;
+use crate::event::EventKind;
 use crate::table::{ADDRESSES, Condition, Item, TableError, TransactError, Transaction, Update, Value, Write, keys};
 
 /// What counts as one address: an IPv4 address, or the /64 of an IPv6 address, which is the least that one network has.
@@ -95,7 +96,7 @@ impl Service {
         let condition = is_token(first).and(unknown).and(Condition::Fewer(ADDRESSES.into(), ADDRESSES_MAX));
         let mut transaction = Transaction::default();
         transaction.add(Write::Update { key: keys::token(&first.token.key), update, condition });
-        let event = Event::on_use("token.new_address", &first.token, first.from, first.at);
+        let event = Event::on_use(EventKind::TokenNewAddress, &first.token, first.from, first.at);
         let news = News::of_use(first.manifest.clone(), first.version, first.expires);
         let event = event.with(format!("version {}", first.version));
         transaction.add(self.event_with(&event, Some(&news))?);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::notices::News;
 use super::{Caller, Service};
+use crate::event::EventKind;
 use crate::lifetime::Seconds;
 use crate::mutex::Mutex;
 use crate::name::{ManifestName, TokenName, UserName};
@@ -49,25 +50,25 @@ impl Refusals {
 #[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "api", schemars(rename = "EventRecord"))]
 pub struct Event {
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// Who.
+    /// Who did it: `operator:NAME` on the table itself, `USER/TOKEN`, or `expiry`.
     pub actor: String,
-    /// From which address.
+    /// From which address, where one is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// What, for instance `token.create`.
+    /// The kind of event, such as `token.create`.
     pub action: String,
-    /// Whose; `:roles` for roles, manifests and the service as a whole.
+    /// The user that it is about, or whose token; `:roles` for roles, manifests and the service as a whole.
     pub user: String,
-    /// Which token.
+    /// The name of the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<TokenName>,
-    /// Its id.
+    /// The id of the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<TokenId>,
     // Never a secret.
-    /// What more there is to say.
+    /// More about it, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -96,12 +97,12 @@ pub(super) fn moved(old: Option<Owned<'_>>, (owner, moved_to): Owned<'_>) -> Str
 }
 
 impl Event {
-    fn of(caller: &Caller, action: &str, user: &str, at: Timestamp) -> Self {
+    fn of(caller: &Caller, kind: EventKind, user: &str, at: Timestamp) -> Self {
         Self {
             at,
             actor: caller.actor.clone(),
             from: caller.from.map(|address| address.to_string()),
-            action: action.to_owned(),
+            action: kind.as_str().to_owned(),
             user: user.to_owned(),
             token: None,
             id: None,
@@ -110,35 +111,35 @@ impl Event {
     }
 
     /// A change of a user.
-    pub(super) fn on_user(caller: &Caller, action: &str, user: &UserName, at: Timestamp) -> Self {
-        Self::of(caller, action, user.as_str(), at)
+    pub(super) fn on_user(caller: &Caller, kind: EventKind, user: &UserName, at: Timestamp) -> Self {
+        Self::of(caller, kind, user.as_str(), at)
     }
 
     /// A change of a role.
-    pub(super) fn on_role(caller: &Caller, action: &str, role: &str, at: Timestamp) -> Self {
-        Self::of(caller, action, ROLES, at).with(role)
+    pub(super) fn on_role(caller: &Caller, kind: EventKind, role: &str, at: Timestamp) -> Self {
+        Self::of(caller, kind, ROLES, at).with(role)
     }
 
     /// A change of the service as a whole, told beside those of roles.
-    pub(super) fn on_service(caller: &Caller, action: &str, at: Timestamp) -> Self {
-        Self::of(caller, action, ROLES, at)
+    pub(super) fn on_service(caller: &Caller, kind: EventKind, at: Timestamp) -> Self {
+        Self::of(caller, kind, ROLES, at)
     }
 
     /// A change of a token.
-    pub(super) fn on_token(caller: &Caller, action: &str, token: &Token, at: Timestamp) -> Self {
-        let mut event = Self::of(caller, action, token.user.as_str(), at);
+    pub(super) fn on_token(caller: &Caller, kind: EventKind, token: &Token, at: Timestamp) -> Self {
+        let mut event = Self::of(caller, kind, token.user.as_str(), at);
         event.token = Some(token.name.clone());
         event.id = Some(token.id.clone());
         event
     }
 
     /// A use of a token, by the token itself.
-    pub(super) fn on_use(action: &str, token: &TokenRef, from: Option<IpAddr>, at: Timestamp) -> Self {
+    pub(super) fn on_use(kind: EventKind, token: &TokenRef, from: Option<IpAddr>, at: Timestamp) -> Self {
         Self {
             at,
             actor: token.key.to_string(),
             from: from.map(|address| address.to_string()),
-            action: action.to_owned(),
+            action: kind.as_str().to_owned(),
             user: token.key.user.to_string(),
             token: Some(token.key.name.clone()),
             id: Some(token.id.clone()),
@@ -213,7 +214,7 @@ impl Service {
             Some(user) if self.user(user).await?.is_some() => user.as_str(),
             _ => ROLES,
         };
-        let mut event = Event::of(caller, "refused", subject, now).with(format!("{detail}{last}"));
+        let mut event = Event::of(caller, EventKind::Refused, subject, now).with(format!("{detail}{last}"));
         event.token = token.cloned();
         let mut transaction = crate::table::Transaction::default();
         transaction.add(self.event(&event)?);

@@ -4,6 +4,7 @@ use super::notices::News;
 use super::rights::{AdmitError, Gain};
 use super::verify::Verification;
 use super::{Caller, Denied, Event, RACE_RETRIES, Service};
+use crate::event::EventKind;
 use crate::name::{ManifestName, TokenName, UserName};
 use crate::notice::NoticeKind;
 use crate::secret::TokenId;
@@ -42,20 +43,20 @@ pub(super) enum By {
 /// What a change is called in the audit, and what it is for those who are told.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Action {
-    name: &'static str,
+    kind: EventKind,
     news: Option<(NoticeKind, u32)>,
 }
 
 impl Action {
     /// One that people are told of: what, and of which version.
-    pub(super) fn telling(name: &'static str, kind: NoticeKind, version: u32) -> Self {
-        Self { name, news: Some((kind, version)) }
+    pub(super) fn telling(kind: EventKind, notice: NoticeKind, version: u32) -> Self {
+        Self { kind, news: Some((notice, version)) }
     }
 }
 
-impl From<&'static str> for Action {
-    fn from(name: &'static str) -> Self {
-        Self { name, news: None }
+impl From<EventKind> for Action {
+    fn from(kind: EventKind) -> Self {
+        Self { kind, news: None }
     }
 }
 
@@ -194,8 +195,8 @@ impl Service {
             return Ok(Some((new, answer)));
         }
         new.revision = old.revision + 1;
-        let Action { name, news } = action.into();
-        let event = Event::on_token(caller, name, &old, self.now()).with(detail);
+        let Action { kind, news } = action.into();
+        let event = Event::on_token(caller, kind, &old, self.now()).with(detail);
         let news = news.map(|(kind, version)| News::of(kind, &new, Some(version)));
         match self.save((&old, &new), guard.owner, self.event_with(&event, news.as_ref())?).await {
             Ok(()) => Ok(Some((new, answer))),

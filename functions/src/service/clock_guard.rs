@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::{Caller, Denied, Event, Service};
 use crate::clock::{ClockBehind, TimeSeen};
+use crate::event::EventKind;
 use crate::lifetime::Seconds;
 use crate::mutex::{Mutex, MutexGuard};
 use crate::table::{
@@ -139,8 +140,8 @@ impl Service {
             return Err(AcceptError::Impossible(behind));
         }
         let seen = TimeSeen::only(behind.now);
-        let event =
-            Event::on_service(caller, "clock.accept", behind.now).with(format!("instead of {:.0}", behind.seen));
+        let event = Event::on_service(caller, EventKind::ClockAccept, behind.now)
+            .with(format!("instead of {:.0}", behind.seen));
         let mut transaction = Transaction::default();
         let item = with_key(encode(&seen)?, &keys::clock());
         transaction.add(Write::item(item));

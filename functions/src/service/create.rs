@@ -11,6 +11,7 @@ use super::verify::{SWEPT, Verification};
 use super::{Caller, Denied, Event, Issued, RACE_RETRIES, Service};
 use crate::bounds::{BoundsError, check_description, check_labels, check_places, check_verification};
 use crate::entropy::EntropyError;
+use crate::event::EventKind;
 use crate::lifetime::{Contradiction, Seconds, Terms};
 use crate::name::{ManifestName, RoleName, TokenName, UserName};
 use crate::notice::NoticeKind;
@@ -285,7 +286,7 @@ impl Service {
         update.add("active", 1);
         let condition = Condition::at_revision(user.revision).and(Condition::below("active", count(max)));
         transaction.add(Write::Update { key: keys::user(&token.user), update, condition });
-        let event = Event::on_token(caller, "token.create", token, token.created);
+        let event = Event::on_token(caller, EventKind::TokenCreate, token, token.created);
         let news = News::of(NoticeKind::Created, token, Some(token.highest));
         transaction.add(self.event_with(&event, Some(&news))?);
         also.cloned().map(|write| transaction.add(write));

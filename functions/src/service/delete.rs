@@ -3,6 +3,7 @@
 use super::notices::News;
 use super::verify::Verification;
 use super::{Caller, ChangeError, Event, RACE_RETRIES, Service, Valid};
+use crate::event::EventKind;
 use crate::notice::NoticeKind;
 use crate::protocol::{LOOK_MAX, Look, VersionError};
 use crate::secret::TokenId;
@@ -36,7 +37,7 @@ impl Service {
                 return Err(missing());
             }
             let ended = Ended { state: EndState::Deleted, at: self.now(), by: Some(caller.actor.clone()) };
-            match self.end(caller, &token, ended, "token.delete").await {
+            match self.end(caller, &token, ended, EventKind::TokenDelete).await {
                 Ok(token) => return Ok(token),
                 Err(TransactError::Cancelled(_)) => self.table.pause_after_race(race).await,
                 Err(TransactError::Table(error)) => return Err(error.into()),
@@ -103,7 +104,7 @@ impl Service {
             return Err(ChangeError::Rule(VersionError::Announced { number: token.highest, until }));
         }
         let ended = Ended { state: EndState::Deleted, at: now, by: Some(caller.actor.clone()) };
-        match self.end(caller, &token, ended, "token.prune").await {
+        match self.end(caller, &token, ended, EventKind::TokenPrune).await {
             Ok(token) => Ok(token),
             Err(TransactError::Cancelled(_)) => Err(ChangeError::Rule(VersionError::StaleLook)),
             Err(TransactError::Table(error)) => Err(error.into()),
@@ -116,7 +117,7 @@ impl Service {
         caller: &Caller,
         token: &Token,
         ended: Ended,
-        action: &str,
+        kind: EventKind,
     ) -> Result<Token, TransactError> {
         let mut gone = token.clone();
         gone.ended = Some(ended.clone());
@@ -132,7 +133,7 @@ impl Service {
         update.add("active", -1);
         let condition = Condition::exists(keys::PK);
         transaction.add(Write::Update { key: keys::user(&token.user), update, condition });
-        let event = Event::on_token(caller, action, token, self.now());
+        let event = Event::on_token(caller, kind, token, self.now());
         transaction.add(self.event_with(&event, Some(&News::of(NoticeKind::Deleted, token, None)))?);
         self.table.transact(transaction).await?;
         Ok(gone)

@@ -10,6 +10,7 @@ use super::change::Precondition;
 use super::rights::Gain;
 use super::{Caller, ChangeError, CreateError, RACE_RETRIES, Service};
 use crate::bounds::{BoundsError, check_description, check_labels, check_places, check_verification};
+use crate::event::EventKind;
 use crate::lifetime::Terms;
 use crate::moving::{MoveError, Moving, Owner};
 use crate::name::{ManifestName, RoleName, TokenName};
@@ -174,7 +175,7 @@ impl Service {
             let wanted = Gain::Difference;
             let guard = Precondition { id, revision, wanted, manifest, owner: owner.as_ref(), by_run: false };
             let edited = self
-                .change_once(caller, key, guard, edit.action(), |token| {
+                .change_once(caller, key, guard, edit.kind(), |token| {
                     caller
                         .may_agree(token.managed_by.as_ref(), &edit.moving, "admin:tokens")
                         .map_err(CreateError::Denied)?;
@@ -228,7 +229,7 @@ impl Service {
     pub(super) async fn drop_roles(&self, caller: &Caller, token: &Token, owner: &User) -> Result<bool, TableError> {
         let guard = Precondition { id: Some(&token.id), owner: Some(owner), ..Precondition::default() };
         let dropped = self
-            .change_once(&caller.trusted(), &token.key(), guard, "token.roles", |token| {
+            .change_once(&caller.trusted(), &token.key(), guard, EventKind::TokenRoles, |token| {
                 token.roles.retain(|role| owner.roles.contains(role));
                 Ok::<_, std::convert::Infallible>(((), "the user lost a role".to_owned()))
             })
@@ -243,12 +244,12 @@ impl Service {
 }
 
 impl Edit {
-    /// The name of its event.
-    fn action(&self) -> &'static str {
+    /// What its event is called.
+    fn kind(&self) -> EventKind {
         match self.moving {
-            Moving { from: Some(_), .. } => "token.move",
-            Moving { to: Some(_), .. } => "token.agree",
-            Moving { from: None, to: None, .. } => "token.edit",
+            Moving { from: Some(_), .. } => EventKind::TokenMove,
+            Moving { to: Some(_), .. } => EventKind::TokenAgree,
+            Moving { from: None, to: None, .. } => EventKind::TokenEdit,
         }
     }
 }

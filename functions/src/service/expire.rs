@@ -1,6 +1,7 @@
 //! Tokens that have expired: they occupy their names and count for their users until somebody needs the room.
 
 use super::{Caller, CreateError, Service};
+use crate::event::EventKind;
 use crate::table::{Range, TableError, TransactError, decode_token, keys};
 use crate::token::{EndState, Ended, Token, TokenKey, TokenState};
 
@@ -40,7 +41,7 @@ impl Service {
         let at = token.ends_at().unwrap_or_else(|| self.now());
         let ended = Ended { state: EndState::Expired, at, by: None };
         let nobody = Caller { actor: "expiry".to_owned(), ..Caller::operator("") };
-        match self.end(&nobody, token, ended, "token.expire").await {
+        match self.end(&nobody, token, ended, EventKind::TokenExpire).await {
             Ok(_) => Ok(true),
             Err(TransactError::Cancelled(_)) => Ok(false),
             Err(TransactError::Table(error)) => Err(error),

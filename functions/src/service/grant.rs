@@ -9,6 +9,7 @@ use super::allowed::not_by_manifest;
 use super::rights::{beyond, list};
 use super::{Caller, Denied, Event, ManifestRecord, NEW_MAX, RACE_RETRIES, Service};
 use crate::entry::EntryPattern;
+use crate::event::EventKind;
 use crate::name::{ManifestName, NamePattern, RoleName, UserName};
 use crate::place::Place;
 use crate::role::Permissions;
@@ -125,7 +126,7 @@ impl Service {
                     revision,
                 },
             };
-            let event = Event::on_role(caller, "manifest.grant", &detail, self.now());
+            let event = Event::on_role(caller, EventKind::ManifestGrant, &detail, self.now());
             if self.save_manifest(old.as_ref(), &new, &event).await? {
                 return Ok(new);
             }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Caller, Denied, Event, RACE_RETRIES, Service};
+use crate::event::EventKind;
 use crate::lifetime::Seconds;
 use crate::name::ManifestName;
 use crate::table::{Condition, TableError, TransactError, Transaction, Update, Value, Write, count, decode, keys};
@@ -95,7 +96,7 @@ impl Service {
             let now = self.now();
             let held = self.lease(manifest).await?;
             let renews = held.as_ref().is_some_and(|held| held.holder == holder);
-            let action = if held.is_some() && !renews { "lease.steal" } else { "lease.take" };
+            let kind = if held.is_some() && !renews { EventKind::LeaseSteal } else { EventKind::LeaseTake };
             let lease = Lease { holder: holder.to_owned(), by: caller.actor.clone(), until: LEASE.after(now) };
             let mut update = Update::default();
             update.set("holder", Value::S(lease.holder.clone()));
@@ -113,7 +114,7 @@ impl Service {
             if !renews {
                 let from = held.map(|held| format!("{manifest}, from {}", held.by));
                 let detail = from.unwrap_or_else(|| manifest.to_string());
-                transaction.add(self.event(&Event::on_role(caller, action, &detail, now))?);
+                transaction.add(self.event(&Event::on_role(caller, kind, &detail, now))?);
             }
             match self.table.transact(transaction).await {
                 Ok(()) => return Ok(lease),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::verify::Verification;
 use super::{Caller, Denied, Event, Grant, RACE_RETRIES, Service};
+use crate::event::EventKind;
 use crate::name::{ManifestName, TokenName, UserName};
 use crate::secret::{Fingerprint, TokenId};
 use crate::table::keys::{self, Key};
@@ -193,7 +194,7 @@ impl Service {
             revision,
         };
         let detail = applied.map_or_else(|| format!("{name}"), |applied| format!("{name} at revision {applied}"));
-        self.save_manifest(old.as_ref(), &new, &Event::on_role(caller, "manifest.apply", &detail, now)).await
+        self.save_manifest(old.as_ref(), &new, &Event::on_role(caller, EventKind::ManifestApply, &detail, now)).await
     }
 
     /// False when somebody else changed it meanwhile.

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Caller, Denied, Event, RACE_RETRIES, Service};
+use crate::event::EventKind;
 use crate::name::{ManifestName, TokenName, UserName};
 use crate::table::{Condition, Range, TableError, TransactError, Transaction, Write, decode, encode, keys, with_key};
 use crate::token::TokenKey;
@@ -223,7 +224,7 @@ impl Service {
             let mut transaction = Transaction::default();
             let number = self.take_turn(name, of, &mut transaction).await?;
             let detail = format!("{name}: publication {number} is begun");
-            transaction.add(self.event(&Event::on_role(caller, "manifest.publish", &detail, self.now()))?);
+            transaction.add(self.event(&Event::on_role(caller, EventKind::ManifestPublish, &detail, self.now()))?);
             match self.table.transact(transaction).await {
                 Ok(()) => return Ok(number),
                 Err(TransactError::Table(error)) => return Err(error.into()),
@@ -312,7 +313,7 @@ impl Service {
         let digest = crate::secret::Digest::of(sinks.as_bytes()).fingerprint();
         let of = new.revision.map(|revision| format!(" of revision {revision}")).unwrap_or_default();
         let detail = format!("{name}: publication {number}{of}: tokens: {tokens}, sinks: {digest}");
-        transaction.add(self.event(&Event::on_role(caller, "manifest.publish", &detail, published))?);
+        transaction.add(self.event(&Event::on_role(caller, EventKind::ManifestPublish, &detail, published))?);
         self.in_turn(number, transaction).await?;
         Ok(new)
     }
@@ -353,7 +354,7 @@ impl Service {
             let mut transaction = Transaction::default();
             let number = self.take_turn(name, None, &mut transaction).await?;
             transaction.add(Write::Delete { key: keys::publication(name), condition: Condition::Always });
-            let event = Event::on_role(caller, "manifest.withdraw", name.as_str(), self.now());
+            let event = Event::on_role(caller, EventKind::ManifestWithdraw, name.as_str(), self.now());
             transaction.add(self.event(&event)?);
             match self.table.transact(transaction).await {
                 Ok(()) => return Ok(number),

@@ -8,6 +8,7 @@ use super::bootstrap::ADMIN_ROLE;
 use super::created::{New, foreign};
 use super::{Caller, Denied, Event, RACE_RETRIES, Service};
 use crate::bounds::PERMISSIONS_MAX;
+use crate::event::EventKind;
 use crate::moving::{MoveError, Moving, Owner};
 use crate::name::{ManifestName, RoleName};
 use crate::role::Permissions;
@@ -189,7 +190,7 @@ impl Service {
             counted.map(|write| transaction.add(write));
             let text: Vec<String> = new.permissions.iter().map(ToString::to_string).collect();
             let detail = format!("{name}: {}{}", text.join(" "), moved(old.as_ref().map(Role::owner), new.owner()));
-            let event = Event::on_role(caller, "role.put", &detail, self.now());
+            let event = Event::on_role(caller, EventKind::RolePut, &detail, self.now());
             transaction.add(self.event(&event)?);
             match self.table.transact(transaction).await {
                 Ok(()) => {
@@ -261,7 +262,7 @@ impl Service {
             let mut transaction = Transaction::default();
             gone.map(|write| transaction.add(write));
             transaction.add(Write::Delete { key: keys::role(name), condition: Condition::at_revision(role.revision) });
-            transaction.add(self.event(&Event::on_role(caller, "role.delete", name.as_str(), self.now()))?);
+            transaction.add(self.event(&Event::on_role(caller, EventKind::RoleDelete, name.as_str(), self.now()))?);
             match self.table.transact(transaction).await {
                 Ok(()) => {
                     self.forget_role(name);

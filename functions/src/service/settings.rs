@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Caller, Denied, Event, RACE_RETRIES, Service};
+use crate::event::EventKind;
 use crate::lifetime::Seconds;
 use crate::mutex::Mutex;
 use crate::policy::{Policy, PolicyChange, PolicyError};
@@ -132,7 +133,7 @@ impl Service {
                 return Ok(new);
             }
             new.revision += 1;
-            let event = Event::on_service(caller, "settings.change", self.now());
+            let event = Event::on_service(caller, EventKind::SettingsChange, self.now());
             let mut transaction = Transaction::default();
             transaction.add(write(&old, &new)?);
             transaction.add(self.event(&event.with(old.differences(&new).join("; ")))?);

@@ -46,8 +46,8 @@ impl Service {
         detail: Option<&str>,
     ) -> Result<bool, TableError> {
         let now = self.now();
-        let telling = token.telling(kind, now).zip(kind.action()).filter(|_| caller.is_operator());
-        let Some((told, action)) = telling else { return Ok(false) };
+        let telling = token.telling(kind, now).zip(kind.event()).filter(|_| caller.is_operator());
+        let Some((told, event_kind)) = telling else { return Ok(false) };
         let marked = Token { told: Some(told), ..token.clone() };
         let (was, will) = (encode_token(token)?, encode_token(&marked)?);
         let key: &TokenKey = &token.key();
@@ -60,7 +60,7 @@ impl Service {
             let version = token.version_to_tell();
             let detail =
                 detail.map_or_else(|| format!("version {version}"), |more| format!("version {version}: {more}"));
-            let event = Event::on_token(caller, action, token, now).with(detail);
+            let event = Event::on_token(caller, event_kind, token, now).with(detail);
             transaction.add(self.event_with(&event, Some(&News::of(kind, token, Some(version))))?);
         }
         match self.table.transact(transaction).await {

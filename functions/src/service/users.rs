@@ -13,6 +13,7 @@ use super::bootstrap::{ADMIN_ROLE, everything};
 use super::created::{New, foreign};
 use super::{Caller, Denied, Event, RACE_RETRIES, Service};
 use crate::bounds::{BoundsError, ROLES_MAX};
+use crate::event::EventKind;
 use crate::moving::MoveError;
 use crate::name::{ManifestName, RoleName, UserName};
 use crate::role::Permissions;
@@ -226,12 +227,12 @@ impl Service {
         for gained in new.roles.iter().filter(|role| !before.contains(role)) {
             transaction.add(Self::count_holder(gained, 1));
         }
-        let action = if old.is_some() { "user.change" } else { "user.create" };
+        let kind = if old.is_some() { EventKind::UserChange } else { EventKind::UserCreate };
         let roles: Vec<&str> = new.roles.iter().map(RoleName::as_str).collect();
         let moved = moved(old.map(owner), owner(new));
         let email = addressed(old.and_then(|old| old.email.as_ref()), new.email.as_ref());
         let detail = format!("roles: {}; suspended: {}{email}{moved}", roles.join(" "), new.suspended);
-        transaction.add(self.event(&Event::on_user(caller, action, &new.name, self.now()).with(detail))?);
+        transaction.add(self.event(&Event::on_user(caller, kind, &new.name, self.now()).with(detail))?);
         self.table.transact(transaction).await
     }
 
@@ -321,7 +322,7 @@ impl Service {
         for role in user.roles.iter().chain(&user.losing) {
             transaction.add(Self::count_holder(role, -1));
         }
-        transaction.add(self.event(&Event::on_user(caller, "user.delete", name, now))?);
+        transaction.add(self.event(&Event::on_user(caller, EventKind::UserDelete, name, now))?);
         match self.table.transact(transaction).await {
             Ok(()) => Ok(()),
             Err(TransactError::Table(error)) => Err(error.into()),

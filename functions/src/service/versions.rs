@@ -6,6 +6,7 @@ use super::change::{Action, By};
 use super::rights::Gain;
 use super::{Caller, ChangeError, Service};
 use crate::entropy::EntropyError;
+use crate::event::EventKind;
 use crate::lifetime::Seconds;
 use crate::notice::NoticeKind;
 use crate::place::PlaceId;
@@ -50,7 +51,7 @@ impl Service {
         let secret = Secret::mint(&self.policy().prefix, &token.id, &*self.entropy).map_err(entropy)?;
         let digest = secret.digest();
         let (token, number) = self
-            .change(caller, token, (Gain::Version, By::Anybody), "version.stage", |token| {
+            .change(caller, token, (Gain::Version, By::Anybody), EventKind::VersionStage, |token| {
                 let number = token.stage(digest, self.now())?;
                 Ok((number, format!("version {number}")))
             })
@@ -71,7 +72,7 @@ impl Service {
     ) -> Result<Announced, ChangeError<VersionError>> {
         self.check_clock().await?;
         let (token, Announcement { id, write_before }) = self
-            .change(caller, token, (Gain::Version, By::Run), "version.announce", |token| {
+            .change(caller, token, (Gain::Version, By::Run), EventKind::VersionAnnounce, |token| {
                 let announcement = token.announce(number, place, self.now())?;
                 Ok((announcement, format!("version {number} to {place}")))
             })
@@ -92,7 +93,7 @@ impl Service {
         (place, announcement): (&PlaceId, u64),
     ) -> Result<Token, ChangeError<VersionError>> {
         let withdrawn = self
-            .change(caller, token, (Gain::Nothing, By::Run), "version.withdraw", |token| {
+            .change(caller, token, (Gain::Nothing, By::Run), EventKind::VersionWithdraw, |token| {
                 token.withdraw(number, place, announcement)?;
                 Ok(((), format!("version {number} to {place}, which refused it")))
             })
@@ -112,7 +113,7 @@ impl Service {
         arrival: &Arrival<'_>,
     ) -> Result<Token, ChangeError<VersionError>> {
         let delivered = self
-            .change(caller, token, (Gain::Nothing, By::Run), "version.deliver", |token| {
+            .change(caller, token, (Gain::Nothing, By::Run), EventKind::VersionDeliver, |token| {
                 token.deliver(number, arrival, self.now())?;
                 Ok(((), format!("version {number} to {}", arrival.place)))
             })
@@ -132,8 +133,8 @@ impl Service {
     ) -> Result<Token, ChangeError<VersionError>> {
         self.check_clock().await?;
         let action = match number {
-            1 => Action::from("version.promote"),
-            _ => Action::telling("version.promote", NoticeKind::Rotated, number),
+            1 => Action::from(EventKind::VersionPromote),
+            _ => Action::telling(EventKind::VersionPromote, NoticeKind::Rotated, number),
         };
         let promoted = self
             .change(caller, token, (Gain::Version, By::Run), action, |token| {
@@ -157,7 +158,7 @@ impl Service {
         overlap: Seconds,
     ) -> Result<Token, ChangeError<VersionError>> {
         self.check_clock().await?;
-        let action = Action::telling("version.promote", NoticeKind::Rotated, number);
+        let action = Action::telling(EventKind::VersionPromote, NoticeKind::Rotated, number);
         let promoted = self
             .change(caller, token, (Gain::Version, By::Run), action, |token| {
                 token.promote_by_hand(number, overlap, self.now())?;
@@ -181,7 +182,7 @@ impl Service {
     ) -> Result<Token, ChangeError<VersionError>> {
         self.check_clock().await?;
         let retired = self
-            .change(caller, token, (Gain::Nothing, By::Anybody), "version.retire", |token| {
+            .change(caller, token, (Gain::Nothing, By::Anybody), EventKind::VersionRetire, |token| {
                 token.retire(number, look, force, self.now())?;
                 Ok(((), format!("version {number}")))
             })
@@ -201,7 +202,7 @@ impl Service {
         number: u32,
         anyway: bool,
     ) -> Result<Token, ChangeError<VersionError>> {
-        let action = Action::telling("version.compromised", NoticeKind::Leaked, number);
+        let action = Action::telling(EventKind::VersionCompromised, NoticeKind::Leaked, number);
         let ended = self
             .change(caller, token, (Gain::Nothing, By::Anybody), action, |token| {
                 let current = token.current().is_some_and(|current| current.number == number);

@@ -58,6 +58,7 @@ use std::process::ExitCode;
 
 pub use exit::{Code, Fault as CommandFault};
 use latchkey_sinks::heroku;
+pub use topics::Topic;
 
 use crate::output::{self, Format, Printer, Volume, actions, markdown};
 use arguments::{Arguments, Command, Everywhere};

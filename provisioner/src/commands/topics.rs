@@ -6,8 +6,10 @@ use super::exit::Code;
 
 /// What can be read about beside the commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Topic {
+pub enum Topic {
+    /// Environment variables.
     Environment,
+    /// Exit codes.
     ExitCodes,
 }
 
@@ -98,9 +100,11 @@ const VARIABLES: &[(&str, &[(&str, &str)])] = &[
 const SIGNALS: &[(u8, &str)] = &[(143, "ended by SIGTERM"), (129, "ended by SIGHUP")];
 
 impl Topic {
-    pub(super) const ALL: [Self; 2] = [Self::Environment, Self::ExitCodes];
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Environment, Self::ExitCodes];
 
-    pub(super) fn name(self) -> &'static str {
+    /// As `provision help` takes it.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Environment => "environment",
             Self::ExitCodes => "exit-codes",
@@ -115,7 +119,7 @@ impl Topic {
     }
 
     /// Its parts, each with a heading and rows.
-    fn parts(self) -> Vec<(&'static str, Vec<(String, String)>)> {
+    pub fn parts(self) -> Vec<(&'static str, Vec<(String, String)>)> {
         match self {
             Self::Environment => {
                 let row = |(name, words): &(&str, &str)| ((*name).to_owned(), (*words).to_owned());

@@ -89,7 +89,7 @@ pub struct Defaults {
     /// How often a new secret replaces the current one; default: 30d.
     #[schemars(regex(pattern = DURATION), length(min = 2))]
     pub rotate_every: Option<String>,
-    /// How long the older secret stays valid after that; default: 24h, at least 1h.
+    /// How long the older secret stays valid after that; default: 24h. At least 1h.
     #[schemars(regex(pattern = DURATION), length(min = 2))]
     pub overlap: Option<String>,
     /// Owner of the tokens.
@@ -188,7 +188,7 @@ pub struct Told {
 pub enum ReceiverLogin {
     /// In an environment variable.
     Env {
-        /// Its name.
+        /// The variable's name.
         env: String,
     },
     /// In a file.
@@ -268,13 +268,13 @@ pub struct Token {
     /// Networks that the token may be used from, as CIDRs; default: any.
     #[schemars(default, length(max = 20))]
     pub allowed_ips: Vec<String>,
-    /// How long a secret is valid.
+    /// How long a secret is valid; default: that of `[defaults]`.
     #[schemars(regex(pattern = DURATION), length(min = 2))]
     pub expires_in: Option<String>,
-    /// How often a new secret replaces the current one.
+    /// How often a new secret replaces the current one; default: that of `[defaults]`.
     #[schemars(regex(pattern = DURATION), length(min = 2))]
     pub rotate_every: Option<String>,
-    /// How long the older secret stays valid after that.
+    /// How long the older secret stays valid after that; default: that of `[defaults]`.
     #[schemars(regex(pattern = DURATION), length(min = 2))]
     pub overlap: Option<String>,
     /// Where the secret is delivered.

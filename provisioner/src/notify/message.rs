@@ -3,9 +3,12 @@
 use jiff::Timestamp;
 use latchkey::notice::Notice;
 use latchkey_sinks::reading::masking::masked;
+use latchkey_sinks::transport::Outgoing;
 use serde_json::{Value, json};
 
 use super::link::Link;
+use super::text;
+use super::webhook::{self, SigningKey};
 
 /// What the type of a test is.
 const TEST: &str = "test";
@@ -40,6 +43,17 @@ impl Message {
     /// That somebody tries a receiver.
     pub fn test(id: String, at: Timestamp, receiver: &str) -> Self {
         Self { id, at, about: About::Test(receiver.to_owned()) }
+    }
+
+    /// The request that a webhook gets at `target`, signed at `now`; `None` where `secret` cannot sign.
+    pub fn to_webhook(&self, target: &str, secret: &str, now: Timestamp) -> Option<Outgoing> {
+        let key = SigningKey::parse(secret).ok()?;
+        Some(webhook::request(target.to_owned(), self, None, (&key, now)))
+    }
+
+    /// The lines that people get, the subject first.
+    pub fn to_lines(&self) -> Vec<String> {
+        text::lines(self, None)
     }
 
     /// What it is about, in one word.

@@ -96,7 +96,7 @@ async fn begun(scene: &Scene) -> u64 {
 }
 
 /// A good request for a route.
-async fn request(scene: &Scene, route: &Route) -> (String, Value) {
+pub(super) async fn request(scene: &Scene, route: &Route) -> (String, Value) {
     let id = scene.deploy_id().await;
     let (user, token) = match route.operation {
         "deleteUser" => ("bob", "deploy"),

@@ -10,6 +10,7 @@ mod gain;
 mod introspection;
 mod matrix;
 mod moving;
+mod permissions;
 mod publication;
 mod requests;
 mod scene;

@@ -8,7 +8,7 @@ use regex::Regex;
 use super::{read, root};
 
 /// All files of Markdown that git knows or would take.
-fn written() -> Vec<PathBuf> {
+pub(super) fn written() -> Vec<PathBuf> {
     let listed = std::process::Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard", "*.md"])
         .current_dir(root())
@@ -20,7 +20,7 @@ fn written() -> Vec<PathBuf> {
 }
 
 /// A document without what is in its blocks of code.
-fn prose(text: &str) -> String {
+pub(super) fn prose(text: &str) -> String {
     let mut code = false;
     text.lines().fold(String::new(), |prose, line| {
         let fence = line.trim_start().starts_with("```");
@@ -29,15 +29,20 @@ fn prose(text: &str) -> String {
     })
 }
 
-/// The anchors of a document's headings, as GitHub and mdBook name them.
+/// The anchor of a heading, as GitHub and mdBook name it.
+pub(super) fn anchor(heading: &str) -> String {
+    let words = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = words.chars().filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'));
+    kept.map(|letter| if letter == ' ' { '-' } else { letter }).collect()
+}
+
+/// The anchors of a document's headings.
 fn anchors(text: &str) -> Vec<String> {
     let mut times: HashMap<String, usize> = HashMap::new();
     let named = Regex::new(r#"<a (?:id|name)="([^"]+)""#).unwrap();
     let mut found: Vec<String> = named.captures_iter(text).map(|name| name[1].to_owned()).collect();
     for heading in prose(text).lines().filter(|line| line.starts_with('#')) {
-        let words = heading.trim_start_matches('#').trim().to_lowercase();
-        let kept = words.chars().filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'));
-        let slug: String = kept.map(|letter| if letter == ' ' { '-' } else { letter }).collect();
+        let slug = anchor(heading);
         let before = times.entry(slug.clone()).or_default();
         found.push(if *before == 0 { slug } else { format!("{slug}-{before}") });
         *before += 1;
@@ -62,7 +67,10 @@ fn plain(path: &Path) -> PathBuf {
 /// What each link of a document leads to, but for other hosts: a path and a heading.
 fn links(document: &Path, text: &str) -> Vec<(PathBuf, Option<String>)> {
     let link = Regex::new(r#"\]\(([^)\s]+)\)|(?:src|srcset|href)="([^"]+)""#).unwrap();
+    // A pattern that is shown as code may look like a link.
+    let shown = Regex::new("`[^`\n]*`").unwrap();
     let prose = prose(text);
+    let prose = shown.replace_all(&prose, "``");
     let targets = link.captures_iter(&prose).filter_map(|found| found.get(1).or(found.get(2)));
     let own = targets.map(|target| target.as_str()).filter(|target| !target.contains(':'));
     own.map(|target| {

@@ -4,6 +4,7 @@ mod blocks;
 mod linked;
 mod parsed;
 mod pictures;
+mod reference;
 mod shown;
 
 use std::path::{Path, PathBuf};

@@ -44,7 +44,10 @@ fn commands(script: &str) -> Vec<Vec<String>> {
                 }
                 found.push(command);
             }
-            begins = ends(&word) || LEADS.contains(&&*word) || begins && word.contains('=') && !word.starts_with('-');
+            // What follows a redirection is a file.
+            begins = ends(&word) && !redirects(&word)
+                || LEADS.contains(&&*word)
+                || begins && word.contains('=') && !word.starts_with('-');
             last = word;
         }
     }
@@ -52,7 +55,11 @@ fn commands(script: &str) -> Vec<Vec<String>> {
 }
 
 fn ends(word: &str) -> bool {
-    matches!(word, "|" | "||" | "&" | "&&" | ";" | "}" | ")") || word.starts_with(['>', '<']) || word.starts_with("2>")
+    matches!(word, "|" | "||" | "&" | "&&" | ";" | "}" | ")") || redirects(word)
+}
+
+fn redirects(word: &str) -> bool {
+    word.starts_with(['>', '<']) || word.starts_with("2>")
 }
 
 /// Why the command's parser refuses these words.

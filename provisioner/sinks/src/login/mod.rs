@@ -15,7 +15,7 @@ pub use keeper::Keeper;
 pub enum Login {
     /// In an environment variable.
     Env {
-        /// Its name.
+        /// The variable's name.
         env: String,
     },
     /// In a file.

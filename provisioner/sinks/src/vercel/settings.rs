@@ -14,7 +14,7 @@ const HOSTS: &[&str] = &["api.vercel.com"];
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Settings {
-    /// Its id or name.
+    /// The project's id or name.
     #[schemars(length(min = 1, max = 128))]
     pub project: String,
     /// The team's id or slug, where it is a team's.
