@@ -7,8 +7,18 @@ use regex::Regex;
 use super::super::{linked, read};
 
 /// Programs of others, and scripts of this repository, whose options are their own.
-const PROGRAMS: &[&str] =
-    &["cargo", "aws", "gnome-keyring-daemon", "heroku", "sudo", "systemctl", "tests/run", ".ci/run", "infra/deploy"];
+const PROGRAMS: &[&str] = &[
+    "cargo",
+    "aws",
+    "gh",
+    "gnome-keyring-daemon",
+    "heroku",
+    "sudo",
+    "systemctl",
+    "tests/run",
+    ".ci/run",
+    "infra/deploy",
+];
 
 /// Their options, as far as a document names one alone, and options that are answered with ours or gone.
 const FOREIGN: &[&str] = &[
@@ -26,6 +36,8 @@ const FOREIGN: &[&str] = &[
     "--workspace",
     // curl
     "--config",
+    // packaging/install.sh
+    "--sha256",
     // answered with `--yes`, and with `--role`
     "--auto-approve",
     "--roles",
