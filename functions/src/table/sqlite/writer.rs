@@ -2,9 +2,8 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -23,8 +22,6 @@ use crate::table::update::Update;
 
 /// How many requests share one commit at the most.
 const TOGETHER: usize = 256;
-/// How long the next of several requests is waited for: less than a sync takes.
-const MOMENT: Duration = Duration::from_micros(100);
 /// How many requests are remembered, by which one that is sent again is known: those of minutes, of memory that is little.
 const REMEMBERED: usize = 8192;
 /// How often rows go whose time has come, in seconds, and how many at once.
@@ -141,21 +138,6 @@ impl Refused {
     }
 }
 
-/// Takes what is queued. Where several came together, others are on their way, and a commit costs as much as many requests:
-/// so it begins when none has come for a moment.
-fn gather(jobs: &Receiver<Job>, first: Job) -> Vec<Job> {
-    let mut batch = vec![first];
-    while batch.len() < TOGETHER {
-        let next = match jobs.try_recv() {
-            Err(TryRecvError::Empty) if batch.len() > 1 => jobs.recv_timeout(MOMENT).ok(),
-            next => next.ok(),
-        };
-        let Some(job) = next else { break };
-        batch.push(job);
-    }
-    batch
-}
-
 /// Runs requests and commits them.
 struct Committer {
     connection: Arc<Mutex<Connection>>,
@@ -182,7 +164,10 @@ impl Committer {
     /// Answers jobs until nobody can send any more.
     fn serve(&mut self, jobs: &Receiver<Job>) {
         while let Ok(first) = jobs.recv() {
-            let batch = gather(jobs, first);
+            let mut batch = vec![first];
+            while let Some(job) = (batch.len() < TOGETHER).then(|| jobs.try_recv().ok()).flatten() {
+                batch.push(job);
+            }
             let works: Vec<&Work> = batch.iter().map(|job| &job.work).collect();
             let answers = self.commit(&works);
             for (job, answer) in batch.into_iter().zip(answers) {
