@@ -97,7 +97,8 @@ impl Token {
     }
 
     /// Notes that a version arrived at a place. What a look found there proves that the place is ours: a report that
-    /// comes late, after somebody else wrote there, must not.
+    /// comes late, after somebody else wrote there, must not. Once a higher version was reported there, no lower one is
+    /// written any more, so its report is late too: what the place contained then is not noted.
     ///
     /// # Errors
     /// [`VersionError::NotLive`] when the version has died meanwhile: the place must be repaired at once;
@@ -116,6 +117,9 @@ impl Token {
         delivery.open.clear();
         delivery.stands = true;
         let record = self.places.get_mut(place).ok_or_else(|| VersionError::NoSuchPlace(place.clone()))?;
+        if record.version.is_some_and(|known| known > number) {
+            return Ok(());
+        }
         record.receipt = Some(receipt.to_owned());
         record.version = Some(number);
         if let Some(identity) = identity {

@@ -148,7 +148,9 @@ fn is_altered(token: Option<&Token>, place: &PlaceId, held: &SeenEntry) -> bool 
     let Some((token, record)) = token.and_then(|token| Some((token, token.places.get(place)?))) else { return false };
     let number = held.fingerprint.as_ref().and_then(|fingerprint| token.number_of(fingerprint));
     let changed = record.receipt.as_ref().is_some_and(|receipt| *receipt != held.receipt.0);
-    !record.place.readable && number.is_some() && number == record.version && changed
+    // Before a version becomes current its delivery is reported everywhere.
+    let current = token.current().map(|current| current.number);
+    !record.place.readable && number.is_some() && (number == record.version || number == current) && changed
 }
 
 /// Whether deployments may continue with what a place contained although its entry is gone.

@@ -106,6 +106,20 @@ fn a_record_from_before_announcements_had_numbers_withdraws_nothing() {
 }
 
 #[test]
+fn a_late_report_of_a_lower_version_changes_nothing_of_what_is_known_of_a_place() {
+    let (mut token, place) = staged();
+    announce(&mut token, &place, start());
+    token.stage(Digest::of(b"2"), start()).unwrap();
+    announce(&mut token, &place, start());
+    token.deliver(2, &Arrival::new(&place, "second"), start()).unwrap();
+    // By a run that looked before the second one was written.
+    token.deliver(1, &Arrival::new(&place, "first"), start()).unwrap();
+    let known = &token.places[&place];
+    assert_eq!((known.version, known.receipt.as_deref()), (Some(2), Some("second")));
+    assert!(token.version(1).unwrap().delivered_to(&place), "it was there, and is waited for");
+}
+
+#[test]
 fn repairs_of_a_place_are_counted_until_it_was_left_alone_for_a_month() {
     let (mut token, place) = staged();
     let mut at = start();
