@@ -35,6 +35,7 @@ fn a_fleet_in_rough_weather() {
     let mut length = Duration::from_secs(3);
     for round in 0..rounds() {
         fleet.rough(ROUGH);
+        let begun = said.len();
         let words = deed(&mut random, &fleet, &tokens, round);
         let running = machine.start(&words);
         let second = (random.below(3) == 0).then(|| machine.without_lease().start(&words));
@@ -56,7 +57,8 @@ fn a_fleet_in_rough_weather() {
         fleet.rough(0);
         fleet.calm();
         writeln!(said, "{}", puts_right(&fleet, &machine)).unwrap();
-        assert_eq!(consumers.lacking(), Vec::<String>::new(), "round {round}");
+        let lacking = consumers.lacking();
+        assert!(lacking.is_empty(), "round {round}: {lacking:#?}\n{}", &said[begun..]);
         if round % DAY == DAY - 1 {
             fleet.redeployed();
             fleet.world().forward(25);
