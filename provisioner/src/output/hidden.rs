@@ -60,8 +60,8 @@ impl Hidden {
     /// # Errors
     /// When the terminal cannot be read.
     pub fn confirm(&mut self, question: &str) -> io::Result<bool> {
-        self.put_question(question)?;
-        let typed = self.line(|line| ANSWERS.iter().any(|answer| answer.starts_with(&line.to_ascii_lowercase())))?;
+        let typed =
+            self.line(question, |line| ANSWERS.iter().any(|answer| answer.starts_with(&line.to_ascii_lowercase())))?;
         Ok(YES.contains(&typed.trim().to_ascii_lowercase().as_str()))
     }
 
@@ -70,8 +70,7 @@ impl Hidden {
     /// # Errors
     /// When the terminal cannot be read.
     pub fn secret(&mut self, question: &str) -> io::Result<Zeroizing<String>> {
-        self.put_question(question)?;
-        let typed = self.line(|_| false)?;
+        let typed = self.line(question, |_| false)?;
         Ok(Zeroizing::new(typed.trim().to_owned()))
     }
 
@@ -81,9 +80,10 @@ impl Hidden {
     }
 
     /// One line and no key more: what comes after it may be the answer to the next question. It is shown as far as it may be.
-    fn line(&mut self, may_be_shown: impl Fn(&str) -> bool) -> io::Result<Zeroizing<String>> {
+    /// Whoever presses Ctrl-C as soon as the question is there is answered too.
+    fn line(&mut self, question: &str, may_be_shown: impl Fn(&str) -> bool) -> io::Result<Zeroizing<String>> {
         self.signals(false)?;
-        let line = self.keys(may_be_shown);
+        let line = self.put_question(question).and_then(|()| self.keys(may_be_shown));
         self.signals(true)?;
         line
     }
