@@ -212,7 +212,7 @@ fn a_table_that_is_missing_is_told_where_its_secrets_are_found() {
     for name in ["latchkey.db", "latchkey.db-wal", "latchkey.db-shm"] {
         let _ = fs::rename(world.path(name), world.path(&format!("away-{name}")));
     }
-    let line = "`.env BUILD_TOKEN` contains a secret of no valid token of this service";
+    let line = "what is there is a secret of no valid token of this service";
     for (command, code) in [("plan", 1), ("status", 0), ("apply", 3)] {
         let told = world.run(command).exits(code).stdout;
         assert!(told.contains(line) && told.contains("its table may be missing"), "{command}: {told}");
@@ -222,4 +222,20 @@ fn a_table_that_is_missing_is_told_where_its_secrets_are_found() {
     world.write(".env", "BUILD_TOKEN=by-hand\nDEPLOY_TOKEN=by-hand\n");
     let told = world.run("plan").exits(1).stdout;
     assert!(told.contains("did not write") && !told.contains("no valid token"), "{told}");
+}
+
+#[test]
+fn a_table_that_is_missing_is_told_once_of_many_tokens() {
+    let token = |number| {
+        format!("[tokens.build-{number}]\nuser = \"ci\"\npush = [{{ sink = \"dev\", name = \"T{number}\" }}]\n")
+    };
+    let world = World::with(&format!("{START}{}", (1..=8).map(token).collect::<String>()));
+    world.run("apply").exits(0);
+    fs::rename(world.path("latchkey.db"), world.path("away")).unwrap();
+    for (command, code) in [("plan", 1), ("status", 0), ("doctor", 1)] {
+        let told = world.run(command).exits(code).stdout;
+        assert_eq!(told.matches("its table may be missing").count(), 1, "{command}: {told}");
+        let all = world.run(&format!("{command} -v")).exits(code).stdout;
+        assert_eq!(all.matches("its table may be missing").count(), 8, "{command}: {all}");
+    }
 }

@@ -1,7 +1,6 @@
-//! Tokens by sinks: which version each place contains, in a table that fits a terminal.
+//! Tokens by sinks: which version each place contains, and what a cell is too small for.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use latchkey::place::Place;
@@ -10,19 +9,12 @@ use latchkey::token::{Token, Version, VersionState};
 use crate::manifest::Manifest;
 use crate::observe::Observation;
 use crate::observe::finding::Finding;
-use crate::output::{Cell as TableCell, Mark, Printer, Row as Line, natural_width, screen};
 use crate::plan::{Blocked, Labels, Note, Plan, Stop, TokenPlan, remarks};
 
 use super::cell::{Cell, drifted};
-use super::outstanding::{Outstanding, due};
+use super::outstanding::{Outstanding, due, unfinished};
 use latchkey_sinks::plural::count;
 
-/// The widest table that is printed with the sinks' names as heads.
-const WIDTH_MAX: usize = 110;
-/// So many places of one sink that cannot be read are still told one by one.
-const DOWN_EACH: usize = 2;
-/// The longest token's name that is shown whole.
-const NAME_MAX: usize = 32;
 /// The column of places that are in no declared sink.
 const ELSEWHERE: &str = "elsewhere";
 
@@ -34,17 +26,19 @@ pub(super) struct Grid {
     /// What a cell is too small for: drift, what is unreachable and what is blocked.
     pub(super) below: Vec<String>,
     /// Which of these lines are about places of a sink that cannot be read.
-    down: Vec<Down>,
+    pub(super) down: Vec<Down>,
+    /// Which are about tokens whose places contain secrets of no valid token, and what is told of each.
+    pub(super) strangers: Vec<(usize, String)>,
     outstanding: Outstanding,
 }
 
 /// A place of a sink that cannot be read.
-struct Down {
+pub(super) struct Down {
     /// Its line below the table.
-    line: usize,
-    sink: String,
-    why: String,
-    token: String,
+    pub(super) line: usize,
+    pub(super) sink: String,
+    pub(super) why: String,
+    pub(super) token: String,
 }
 
 pub(super) struct Row {
@@ -108,6 +102,7 @@ impl Grid {
             rows: Vec::new(),
             below: Vec::new(),
             down: Vec::new(),
+            strangers: Vec::new(),
             outstanding: Outstanding::default(),
         };
         if let Some(stop) = observation.clock.map(Stop::Clock) {
@@ -148,7 +143,7 @@ impl Grid {
             user: token.user.to_string(),
             name,
             version: match record {
-                Some(record) => versions(record, now),
+                Some(record) => versions(record, unfinished(token, now), now),
                 None if token.notes.iter().any(|note| matches!(note, Note::Left { .. })) => "moved".to_owned(),
                 None => "none yet".to_owned(),
             },
@@ -194,6 +189,9 @@ impl Grid {
                 Note::Left { .. } => "moved",
                 _ => continue,
             };
+            if matches!(note, Note::UnknownToken { .. }) {
+                self.strangers.push((self.below.len(), remark.text.clone()));
+            }
             self.below.push(format!("{word:<8} {subject}: {}", remark.text));
         }
     }
@@ -230,114 +228,15 @@ impl Grid {
         ];
         marks.iter().filter(|(there, _)| *there).map(|(_, words)| (*words).to_owned()).collect()
     }
-
-    /// Prints it for people.
-    pub(super) fn print(&self, printer: Printer) -> io::Result<()> {
-        if !self.rows.is_empty() {
-            let most = screen::stdout_width().map_or(WIDTH_MAX, |width| width.min(WIDTH_MAX));
-            let named = self.table(&self.columns);
-            if natural_width(&named) <= most {
-                printer.rows(&named)?;
-            } else {
-                // Too many or too long names: letters replace them.
-                let letters: Vec<String> = (0..self.columns.len())
-                    .map(|index| char::from(b'A' + u8::try_from(index % 26).unwrap_or(0)).to_string())
-                    .collect();
-                printer.rows(&self.table(&letters))?;
-                let key = letters.iter().zip(&self.columns).map(|(letter, name)| format!("{letter}: {name}"));
-                printer.result(&key.collect::<Vec<_>>().join(", "))?;
-            }
-            let legend = self.legend();
-            if !legend.is_empty() {
-                printer.result(&legend.join("; "))?;
-            }
-        }
-        for line in self.told(printer) {
-            let word = line.split(' ').next().unwrap_or_default();
-            printer.judged(mark_of(word), word, &line[word.len()..])?;
-        }
-        let sum = self.sum();
-        let (counted, state) = sum.split_at(sum.find(", ").map_or(sum.len(), |at| at + 2));
-        let mark = if self.needs_attention() { Mark::Unsure } else { Mark::Good };
-        printer.ending(counted, state, mark)
-    }
-
-    /// What is told below the table: many places of one sink that cannot be read are one line.
-    fn told(&self, printer: Printer) -> Vec<String> {
-        let mut lines: Vec<Option<String>> = self.below.iter().cloned().map(Some).collect();
-        let mut sinks: BTreeMap<(&str, &str), Vec<&Down>> = BTreeMap::new();
-        for down in &self.down {
-            sinks.entry((&down.sink, &down.why)).or_default().push(down);
-        }
-        let many = |(_, places): &(_, Vec<&Down>)| places.len() > DOWN_EACH && !printer.lists_all();
-        for ((sink, why), places) in sinks.into_iter().filter(many) {
-            let tokens: BTreeSet<&str> = places.iter().map(|down| down.token.as_str()).collect();
-            let (number, tokens) = (count(places.len(), "place"), count(tokens.len(), "token"));
-            for down in &places {
-                lines[down.line] = None;
-            }
-            lines[places[0].line] = Some(format!("unknown  sink `{sink}`: {why}: {number} of {tokens}"));
-        }
-        lines.into_iter().flatten().collect()
-    }
-
-    /// The table's rows: a user's name is above the user's tokens.
-    fn table(&self, heads: &[String]) -> Vec<Line> {
-        let ends = ["DUE", "EXPIRES", "LAST USE"].map(str::to_owned);
-        let heads = [vec!["TOKEN".to_owned(), "VERSION".to_owned()], heads.to_vec(), ends.to_vec()].concat();
-        let mut rows = vec![Line::Cells(heads.into_iter().map(TableCell::plain).collect())];
-        let mut last = "";
-        for row in &self.rows {
-            if row.user != last {
-                rows.push(Line::Heading(row.user.clone()));
-            }
-            last = &row.user;
-            let version =
-                TableCell { mark: (row.version == "expired").then_some(Mark::Bad), text: row.version.clone() };
-            let mut cells = vec![TableCell::plain(format!("  {}", shortened(&row.name))), version];
-            cells.extend(row.cells.iter().map(|text| TableCell { mark: mark_in(text), text: text.clone() }));
-            let ended = row.expires.ends_with(" ago").then_some(Mark::Bad);
-            let due = (row.due.ends_with(" ago") || row.due == "now").then_some(Mark::Unsure);
-            cells.push(TableCell { mark: due, text: row.due.clone() });
-            cells.push(TableCell { mark: ended, text: row.expires.clone() });
-            cells.push(TableCell::plain(row.used.clone()));
-            rows.push(Line::Cells(cells));
-        }
-        rows
-    }
 }
 
-/// How what is told below the table is, by its first word.
-fn mark_of(word: &str) -> Mark {
-    match word {
-        "drift" | "blocked" => Mark::Bad,
-        _ => Mark::Unsure,
-    }
-}
-
-/// How the places in a cell are: the worst of them counts.
-fn mark_in(cell: &str) -> Option<Mark> {
-    let marks = cell.split(' ').filter_map(|place| match place {
-        "-" | "away" => None,
-        "none" | "changed" | "foreign" | "other" => Some(Mark::Bad),
-        place if place.ends_with('x') => Some(Mark::Bad),
-        place if place.ends_with(['!', '~', '?']) => Some(Mark::Unsure),
-        _ => Some(Mark::Good),
-    });
-    marks.max_by_key(|mark| match mark {
-        Mark::Good => 0,
-        Mark::Unsure => 1,
-        Mark::Bad => 2,
-    })
-}
-
-/// The current version, what is being delivered and what is still valid. What was staged before the current one was
-/// overtaken: nobody delivers it any more.
-fn versions(record: &Token, now: Timestamp) -> String {
-    let current = record.current().map_or(0, |current| current.number);
+/// The current version, the one that is being delivered and those that are still valid. What was staged and is none of them
+/// was overtaken or given up: nobody delivers it any more.
+fn versions(record: &Token, delivering: Option<u32>, now: Timestamp) -> String {
+    let is_first = record.current().is_none();
     let part = |version: &Version| match version.state {
         VersionState::Current => (0, format!("{}", version.number)),
-        VersionState::Staged if version.number > current => (1, format!("+{}", version.number)),
+        VersionState::Staged if is_first || delivering == Some(version.number) => (1, format!("+{}", version.number)),
         VersionState::Staged | VersionState::Retiring => (2, format!("-{}", version.number)),
     };
     let mut parts: Vec<(u8, String)> = record.live(now).map(part).collect();
@@ -361,18 +260,6 @@ fn when(now: Timestamp, at: Timestamp) -> String {
     if seconds < 0 { format!("{text} ago") } else { format!("in {text}") }
 }
 
-/// A name that fits its column; its end tells it from others more often than its middle.
-fn shortened(name: &str) -> String {
-    let count = name.chars().count();
-    if count <= NAME_MAX {
-        return name.to_owned();
-    }
-    let (first, last) = (NAME_MAX / 2, NAME_MAX - NAME_MAX / 2 - 1);
-    let start: String = name.chars().take(first).collect();
-    let end: String = name.chars().skip(count - last).collect();
-    format!("{start}…{end}")
-}
-
 #[cfg(test)]
 mod tests {
     use latchkey::place::Place;
@@ -392,7 +279,8 @@ mod tests {
         for (number, wanted) in [(1, "+1"), (2, "+1 +2"), (3, "2 +3 -1")] {
             token.stage(Digest::of(&[number]), now).unwrap();
             token.announce(number.into(), &place.id(), now).unwrap();
-            assert_eq!(versions(&token, now), wanted);
+            let delivering = token.staged().map(|staged| staged.number);
+            assert_eq!(versions(&token, delivering, now), wanted);
             if number == 2 {
                 token.deliver(2, &Arrival::new(&place.id(), "receipt"), now).unwrap();
                 token.promote(2, now).unwrap();

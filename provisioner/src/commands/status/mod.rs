@@ -4,6 +4,7 @@ mod cell;
 mod grid;
 mod job;
 mod outstanding;
+mod screen;
 
 use jiff::Timestamp;
 use latchkey::token::Token;

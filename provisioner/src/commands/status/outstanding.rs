@@ -1,9 +1,11 @@
 //! What is not as it should be, counted: only where nothing is open, everything is in sync.
 
 use jiff::Timestamp;
+use latchkey::protocol::QUIET;
 use latchkey::token::Token;
 
 use super::cell::{Cell, Mark};
+use crate::observe::finding::Finding;
 use crate::plan::{Change, Note, Plan, TokenField, TokenPlan};
 
 /// How much there is of each.
@@ -131,8 +133,12 @@ impl Outstanding {
 pub(in crate::commands) fn unfinished(token: &TokenPlan, now: Timestamp) -> Option<u32> {
     let record = token.record.as_deref().filter(|_| token.declaration.is_some())?;
     let version = record.staged().filter(|version| record.deadline(version) > now)?;
-    // One that was announced nowhere makes way for the next, which is of no concern where another is current.
-    (version.announced.is_some() || record.current().is_none()).then_some(version.number)
+    let Some(current) = record.current() else { return Some(version.number) };
+    // One that is in no place, where no write of it can arrive any more, makes way for the next, which is of no concern
+    // where another is current.
+    let announced = version.announced?;
+    let may_be = |(_, find): &(_, Finding)| find.is_version(version.number, Some(current.number)) || find.is_unknown();
+    (now < QUIET.after(announced) || token.findings.iter().any(may_be)).then_some(version.number)
 }
 
 /// Whether a token's record is to become as the manifest declares it. Places are counted one by one, by what they contain.

@@ -20,6 +20,8 @@ enum Kind {
     NotLookedAt,
     Waits,
     LoginMayNot,
+    /// Places contain secrets of no valid token.
+    Strangers,
     /// A sink that could not be read, and why.
     Down(String, String),
 }
@@ -98,6 +100,7 @@ fn kinds(plan: &Plan, token: &TokenPlan, labels: &Labels) -> Vec<(Remark, Option
         Note::NotLookedAt { is_declared: true, .. } => (Some(Kind::NotLookedAt), None),
         Note::WaitsForWindow { .. } | Note::WaitsForRestarts { .. } => (Some(Kind::Waits), None),
         Note::LoginMayNot { .. } => (Some(Kind::LoginMayNot), None),
+        Note::UnknownToken { .. } => (Some(Kind::Strangers), None),
         Note::OutOfSight { place, reason, .. } => {
             (plan.sinks.get(place).map(|sink| Kind::Down(sink.clone(), reason.clone())), None)
         }
@@ -133,6 +136,11 @@ fn lines(kind: &Kind, all: &[One<'_>]) -> Vec<Line> {
             count(all.len(), "place"),
             count(tokens.len(), "token")
         )),
+        Kind::Strangers => {
+            let text = all.first().map_or("", |one| &one.remark.text);
+            let text = format!("warning: {}: {text}: {names}", count(tokens.len(), "token"));
+            vec![Line { tone: Tone::Warning, text }]
+        }
         Kind::Down(sink, reason) => {
             let is_blocked = all.iter().any(|one| one.remark.tone == Tone::Problem);
             let (places, count_of) = (count(all.len(), "place"), count(tokens.len(), "token"));

@@ -76,15 +76,10 @@ pub(super) fn text(token: &TokenPlan, note: &Note, names: &Names) -> String {
             "its record has times in the future, up to {}: it was written by a clock that was ahead",
             minute(*latest)
         ),
-        Note::UnknownToken { places } => {
-            let places: Vec<String> = places.iter().map(|id| names.of(id)).collect();
-            let verb = if places.len() == 1 { "contains" } else { "contain" };
-            format!(
-                "{} {verb} a secret of no valid token of this service; if the service was in use before, its table may be \
-                 missing, or this is another one: put the right one in place before you replace anything",
-                places.join(", ")
-            )
-        }
+        Note::UnknownToken { .. } => "what is there is a secret of no valid token of this service; if the service was in use \
+                                      before, its table may be missing, or this is another one: put the right one in place \
+                                      before you replace anything"
+            .to_owned(),
         Note::UnknownVersion { places } => {
             let places: Vec<String> = places.iter().map(|id| names.of(id)).collect();
             let verb = if places.len() == 1 { "contains" } else { "contain" };
