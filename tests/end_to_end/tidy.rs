@@ -99,7 +99,7 @@ const INVARIANTS: &[(&str, &str, &str, &str)] = &[
 const PHRASES: &str = include_str!("tidy/phrases.txt");
 
 /// All files that git knows, from the root on.
-fn files() -> Vec<String> {
+pub(crate) fn files() -> Vec<String> {
     let listed = std::process::Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard"])
         .current_dir(ROOT)
@@ -110,7 +110,7 @@ fn files() -> Vec<String> {
     files.into_iter().filter(|file| Path::new(ROOT).join(file).is_file()).collect()
 }
 
-fn is_one_of(file: &str, endings: &[&str]) -> bool {
+pub(crate) fn is_one_of(file: &str, endings: &[&str]) -> bool {
     Path::new(file).extension().is_some_and(|ending| endings.iter().any(|one| ending == *one))
 }
 

@@ -6,17 +6,14 @@ use std::path::{Component, Path, PathBuf};
 use regex::Regex;
 
 use super::{read, root};
+use crate::tidy;
 
 /// All files of Markdown that git knows or would take.
 pub(super) fn written() -> Vec<PathBuf> {
-    let listed = std::process::Command::new("git")
-        .args(["ls-files", "--cached", "--others", "--exclude-standard", "*.md"])
-        .current_dir(root())
-        .output()
-        .unwrap();
-    let files: Vec<PathBuf> = String::from_utf8(listed.stdout).unwrap().lines().map(PathBuf::from).collect();
-    assert!(files.len() > 20, "git lists no documents");
-    files.into_iter().filter(|file| root().join(file).is_file()).collect()
+    let files = tidy::files().into_iter().filter(|file| tidy::is_one_of(file, &["md"]));
+    let written: Vec<PathBuf> = files.map(PathBuf::from).collect();
+    assert!(written.len() > 20, "git lists no documents");
+    written
 }
 
 /// A document without what is in its blocks of code.

@@ -9,10 +9,7 @@ mod shown;
 
 use std::path::{Path, PathBuf};
 
-/// The root of the repository.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
+use tests::deployment::root;
 
 /// README and all documents in `docs/`, from the root on.
 fn documents() -> Vec<PathBuf> {
