@@ -85,7 +85,7 @@ kinds! {
     /// A version arrived at a place.
     VersionDeliver = "version.deliver", Token, "the version and the place's id";
     /// A version became the current one.
-    VersionPromote = "version.promote", Token, "the version and, by hand, the overlap";
+    VersionPromote = "version.promote", Token, "the version, the ids of the places whose delivery was reported with it, and, by hand, the overlap";
     /// An older version was retired: its secret is no longer valid.
     VersionRetire = "version.retire", Token, "the version";
     /// A version that had leaked was revoked at once.

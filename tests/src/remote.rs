@@ -105,6 +105,8 @@ pub enum Trouble {
     AnswerLost,
     /// It is refused on the way with a status, and perhaps with `Retry-After`.
     Refused(u16, Option<u32>),
+    /// It is refused as an older server refuses what it does not know.
+    Unknown,
     /// The sender is sent elsewhere.
     Redirected,
 }
@@ -186,6 +188,16 @@ fn serve(mut near: &TcpStream, plan: &Mutex<Plan>, upstream: &str) {
             Some(
                 format!("HTTP/1.1 {status} No\r\n{after}content-length: 2\r\nconnection: close\r\n\r\n{{}}")
                     .into_bytes(),
+            )
+        }
+        Some(Trouble::Unknown) => {
+            let problem = r#"{"type":"about:blank","title":"Not Found","status":404,"code":"not_found","detail":"there is no such path","request_id":"r"}"#;
+            Some(
+                format!(
+                    "HTTP/1.1 404 Not Found\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{problem}",
+                    problem.len()
+                )
+                .into_bytes(),
             )
         }
         Some(Trouble::Redirected) => Some(

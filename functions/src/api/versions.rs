@@ -11,8 +11,11 @@ use super::reading::Fields;
 use super::replies::{Created, Json};
 use super::request::RoutedRequest;
 use super::rows::routes;
-use super::wire::{DeliverVersion, Delivered, DeliveryState, IssuedRecord, PromoteVersion, StageVersion, TokenRecord};
-use crate::bounds::is_plain;
+use super::wire::{
+    AnnounceVersion, DeliverVersion, Delivered, DeliveryState, IssuedRecord, PromoteVersion, ReportedDelivery,
+    StageVersion, TokenRecord,
+};
+use crate::bounds::{PLACES_MAX, is_plain};
 use crate::lifetime::Seconds;
 use crate::place::PlaceId;
 use crate::protocol::{Arrival, Look};
@@ -30,8 +33,13 @@ routes! {
         needs: RUNS,
         problems: [403, 404, 409],
     }
+    announceVersion: POST "/v1/users/{user}/tokens/{name}/versions/{version}/announcements" => Api::announce_version {
+        summary: "Announces that a version is about to be written to several places, as one change",
+        needs: RUNS,
+        problems: [403, 404, 409],
+    }
     promoteVersion: POST "/v1/users/{user}/tokens/{name}/versions/{version}/promote" => Api::promote_version {
-        summary: "Promotes a staged version",
+        summary: "Promotes a staged version, and reports deliveries with it",
         needs: PROMOTES,
         problems: [403, 404, 409],
     }
@@ -74,6 +82,11 @@ fn read_id(text: &str) -> Result<TokenId, Problem> {
     id.ok_or_else(Problem::not_found)
 }
 
+/// Demands one line: a receipt is printed.
+fn plain(pointer: &str, receipt: &str) -> Result<(), Problem> {
+    if is_plain(receipt) { Ok(()) } else { Err(Problem::field(pointer, "is one line without control characters")) }
+}
+
 impl Api {
     fn record(&self, token: &Token) -> Json<TokenRecord> {
         Json::new(TokenRecord::of(token, self.service.now())).etag(token.revision)
@@ -103,18 +116,10 @@ impl Api {
         }
         let answer = match (state, receipt) {
             (DeliveryState::Announced, None) => {
-                let announced = self.service.announce(asked.caller(), &token, number, &place).await?;
-                Delivered {
-                    token: TokenRecord::of(&announced.token, now),
-                    write_before: Some(announced.write_before),
-                    write_within: Some(announced.write_within.as_secs()),
-                    announcement: Some(announced.announcement),
-                }
+                Delivered::announced(&self.service.announce(asked.caller(), &token, number, &place).await?, now)
             }
             (DeliveryState::Delivered, Some(receipt)) => {
-                if !is_plain(&receipt) {
-                    return Err(Problem::field("/receipt", "is one line without control characters"));
-                }
+                plain("/receipt", &receipt)?;
                 let identity = identity.as_deref();
                 let arrival = Arrival { place: &place, receipt: &receipt, looked_at, repairs, identity };
                 Delivered::of(&self.service.deliver(asked.caller(), &token, number, &arrival).await?, now)
@@ -131,6 +136,20 @@ impl Api {
         Ok(Json::new(answer))
     }
 
+    async fn announce_version(
+        &self,
+        asked: &RoutedRequest<'_, VersionPath, (), AnnounceVersion>,
+    ) -> Result<Json<Delivered>, Problem> {
+        let (key, VersionNumber(number)) = asked.path()?;
+        let AnnounceVersion { id, places } = asked.body()?;
+        let token = TokenRef::new(key, read_id(&id)?);
+        if places.is_empty() || places.len() > PLACES_MAX {
+            return Err(Problem::field("/places", format!("has one to {PLACES_MAX} places")));
+        }
+        let announced = self.service.announce_each(asked.caller(), &token, number, &places).await?;
+        Ok(Json::new(Delivered::announced(&announced, self.service.now())))
+    }
+
     async fn promote_version(
         &self,
         asked: &RoutedRequest<'_, VersionPath, (), PromoteVersion>,
@@ -142,9 +161,22 @@ impl Api {
         let overlap: Option<Seconds> = fields.maybe("/overlap", body.overlap.as_deref());
         fields.done()?;
         let token = TokenRef::new(key, id.ok_or_else(Problem::not_found)?);
+        let deliveries = &body.deliveries;
+        if deliveries.len() > PLACES_MAX {
+            return Err(Problem::field("/deliveries", format!("has at most {PLACES_MAX} places")));
+        }
+        for (index, delivery) in deliveries.iter().enumerate() {
+            plain(&format!("/deliveries/{index}/receipt"), &delivery.receipt)?;
+        }
         Ok(self.record(&match overlap {
+            Some(_) if !deliveries.is_empty() => {
+                return Err(Problem::field("/deliveries", "comes without `overlap` only"));
+            }
             Some(overlap) => self.service.promote_by_hand(asked.caller(), &token, number, overlap).await?,
-            None => self.service.promote(asked.caller(), &token, number).await?,
+            None => {
+                let arrivals: Vec<Arrival<'_>> = deliveries.iter().map(ReportedDelivery::arrival).collect();
+                self.service.promote_arrived(asked.caller(), &token, number, &arrivals).await?
+            }
         }))
     }
 

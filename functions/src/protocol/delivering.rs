@@ -45,11 +45,24 @@ impl Token {
     /// # Errors
     /// [`VersionError::Superseded`] unless it is the highest version ever staged: this is where a slow job stops.
     pub fn announce(&mut self, number: u32, place: &PlaceId, now: Timestamp) -> Result<Announcement, VersionError> {
+        self.announce_each(number, std::slice::from_ref(place), now)
+    }
+
+    /// The same of pushes to several places. The announcement has one id for all of them; each is withdrawn by itself.
+    ///
+    /// # Errors
+    /// Those of one; where a place is refused none is announced.
+    pub fn announce_each(
+        &mut self,
+        number: u32,
+        places: &[PlaceId],
+        now: Timestamp,
+    ) -> Result<Announcement, VersionError> {
         if number != self.highest {
             return Err(VersionError::Superseded { number, highest: self.highest });
         }
-        if !self.places.contains_key(place) {
-            return Err(VersionError::NoSuchPlace(place.clone()));
+        if let Some(unknown) = places.iter().find(|place| !self.places.contains_key(place)) {
+            return Err(VersionError::NoSuchPlace(unknown.clone()));
         }
         let life = self.terms.map_or(STAGED_LIFE, |terms| terms.expires_in.max(STAGED_LIFE));
         // Every change of a record has a revision of its own.
@@ -62,13 +75,17 @@ impl Token {
             // Fixed here: shorter durations that come later must not end what a place may hold by then.
             version.expiry = version.expiry.max(Some(life.after(now)));
         }
-        let new = Delivery { announced: now, delivered: None, stands, open: Vec::new() };
-        let delivery = version.deliveries.entry(place.clone()).or_insert(new);
-        delivery.announced = now;
-        delivery.open.push(id);
-        if delivery.open.len() > OPEN_MAX {
-            delivery.open.remove(0);
-            delivery.stands = true;
+        for place in places {
+            let new = Delivery { announced: now, delivered: None, stands, open: Vec::new() };
+            let delivery = version.deliveries.entry(place.clone()).or_insert(new);
+            delivery.announced = now;
+            if delivery.open.last() != Some(&id) {
+                delivery.open.push(id);
+            }
+            if delivery.open.len() > OPEN_MAX {
+                delivery.open.remove(0);
+                delivery.stands = true;
+            }
         }
         Ok(Announcement { id, write_before: WRITE_BEFORE.after(now) })
     }

@@ -1,5 +1,7 @@
 //! Versions: stage, announce, deliver, promote, retire. The rules are [`crate::protocol`]'s; this saves what they decide.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 
 use super::change::{Action, By};
@@ -40,6 +42,15 @@ pub struct Announced {
     pub announcement: u64,
 }
 
+/// A version and places, for an event.
+fn at_places<'a>(number: u32, word: &str, places: impl IntoIterator<Item = &'a PlaceId>) -> String {
+    let mut detail = format!("version {number}");
+    for (index, place) in places.into_iter().enumerate() {
+        let _ = write!(detail, "{}{place}", if index == 0 { word } else { ", " });
+    }
+    detail
+}
+
 impl Service {
     /// Stages a version of a token: it is valid from now on, beside the current one.
     ///
@@ -70,11 +81,25 @@ impl Service {
         number: u32,
         place: &PlaceId,
     ) -> Result<Announced, ChangeError<VersionError>> {
+        self.announce_each(caller, token, number, std::slice::from_ref(place)).await
+    }
+
+    /// Announces that pushes of a version to several places are about to start, as one change; see [`Service::announce`].
+    ///
+    /// # Errors
+    /// Those of one; where a place is refused none is announced.
+    pub async fn announce_each(
+        &self,
+        caller: &Caller,
+        token: &TokenRef,
+        number: u32,
+        places: &[PlaceId],
+    ) -> Result<Announced, ChangeError<VersionError>> {
         self.check_clock().await?;
         let (token, Announcement { id, write_before }) = self
             .change(caller, token, (Gain::Version, By::Run), EventKind::VersionAnnounce, |token| {
-                let announcement = token.announce(number, place, self.now())?;
-                Ok((announcement, format!("version {number} to {place}")))
+                let announcement = token.announce_each(number, places, self.now())?;
+                Ok((announcement, at_places(number, " to ", places)))
             })
             .await?;
         let write_within = std::time::Duration::from_secs(crate::protocol::WRITE_BEFORE.0);
@@ -131,6 +156,20 @@ impl Service {
         token: &TokenRef,
         number: u32,
     ) -> Result<Token, ChangeError<VersionError>> {
+        self.promote_arrived(caller, token, number, &[]).await
+    }
+
+    /// Reports where a version arrived and promotes it, as one change: where a part of it is refused nothing is done.
+    ///
+    /// # Errors
+    /// See [`Service::deliver`] and [`Service::promote`].
+    pub async fn promote_arrived(
+        &self,
+        caller: &Caller,
+        token: &TokenRef,
+        number: u32,
+        arrivals: &[Arrival<'_>],
+    ) -> Result<Token, ChangeError<VersionError>> {
         self.check_clock().await?;
         let action = match number {
             1 => Action::from(EventKind::VersionPromote),
@@ -138,8 +177,12 @@ impl Service {
         };
         let promoted = self
             .change(caller, token, (Gain::Version, By::Run), action, |token| {
-                token.promote(number, self.now())?;
-                Ok(((), format!("version {number}")))
+                let now = self.now();
+                for arrival in arrivals {
+                    token.deliver(number, arrival, now)?;
+                }
+                token.promote(number, now)?;
+                Ok(((), at_places(number, " at ", arrivals.iter().map(|arrival| arrival.place))))
             })
             .await?;
         Ok(promoted.0)

@@ -4,13 +4,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use latchkey::place::Place;
 use latchkey::protocol::WRITE_BEFORE;
 use latchkey::secret::Secret;
 use latchkey::token::Token;
 
+use super::announce::{announce, announce_ahead};
 use super::stage::{interrupted, service_failure};
 use super::written::Written;
 use super::{Failure, Run, SIDE_BY_SIDE, Work};
@@ -24,18 +24,23 @@ use latchkey_sinks::{Marker, Receipt, Seen, Sink, SinkError, Write};
 /// How often a push is tried when somebody else wrote meanwhile, or its time had run out.
 const ROUNDS: usize = 4;
 
+/// How many units are announced for in advance: so few that slow ones keep within the time that they have to write.
+const AHEAD: usize = 8 * SIDE_BY_SIDE;
+
 /// One push on its way.
 #[derive(Clone)]
-struct Push<'a> {
-    work: usize,
-    place: &'a Place,
-    token: &'a Token,
-    number: u32,
+pub(super) struct Push<'a> {
+    pub(super) work: usize,
+    pub(super) place: &'a Place,
+    pub(super) token: &'a Token,
+    pub(super) number: u32,
     secret: &'a Secret,
     marker: Marker,
     name: &'a str,
     seen: Seen,
-    /// What withdraws its last announcement.
+    /// The answer to its announcement, until it is tried.
+    pub(super) granted: Option<Result<Announced, ServiceError>>,
+    /// What withdraws the announcement by which it was tried last.
     announcement: Option<u64>,
 }
 
@@ -70,17 +75,22 @@ pub(super) async fn deliver(run: &Run<'_>, works: &mut [Work<'_>], observation: 
                 units[index].2.push(push.clone());
             }
             let works = &*works;
-            let done: Vec<(Arc<dyn Sink>, Results)> = stream::iter(units)
-                .map(|(sink, _, pushes)| async move {
-                    let results = deliver_unit(run, works, observation, &*sink, pushes).await;
-                    (sink, results)
-                })
-                .buffer_unordered(SIDE_BY_SIDE)
-                .collect()
-                .await;
-            for (sink, results) in done {
-                written.note(&sink, results.wrote);
-                ended.extend(results.ended);
+            let mut units = units.into_iter().peekable();
+            while units.peek().is_some() {
+                let mut next: Vec<_> = units.by_ref().take(AHEAD).collect();
+                announce_ahead(run, next.iter_mut().flat_map(|(_, _, pushes)| pushes)).await;
+                let done: Vec<(Arc<dyn Sink>, Results)> = stream::iter(next)
+                    .map(|(sink, _, pushes)| async move {
+                        let results = deliver_unit(run, works, observation, &*sink, pushes).await;
+                        (sink, results)
+                    })
+                    .buffer_unordered(SIDE_BY_SIDE)
+                    .collect()
+                    .await;
+                for (sink, results) in done {
+                    written.note(&sink, results.wrote);
+                    ended.extend(results.ended);
+                }
             }
         }
         ended
@@ -116,8 +126,8 @@ async fn pushes<'w>(
             let fingerprint = secret.fingerprint();
             let marker = Marker { token_id: token.id.clone(), version: *number, fingerprint };
             let (name, seen) = (token.name.as_str(), Known::believed(token, &place.id(), seen));
-            let number = *number;
-            let push = Push { work: index, place, token, number, secret, marker, name, seen, announcement: None };
+            let (number, granted, announcement) = (*number, None, None);
+            let push = Push { work: index, place, token, number, secret, marker, name, seen, granted, announcement };
             pushes.push((sink, push));
         }
     }
@@ -139,8 +149,14 @@ async fn deliver_unit(
         let mut open: Vec<Push<'_>> = waiting.by_ref().take(batch.min(super::WAVE)).collect();
         for round in 0..ROUNDS {
             if run.stopped() {
-                let left = open.drain(..).map(|push| (push.work, Ended::Failed(interrupted(&works[push.work]))));
-                results.ended.extend(left);
+                for mut push in open.drain(..) {
+                    // What was announced in advance was not sent.
+                    if let Some(Ok(announced)) = push.granted.take() {
+                        push.announcement = announced.announcement;
+                        withdraw(run, &push).await;
+                    }
+                    results.ended.push((push.work, Ended::Failed(interrupted(&works[push.work]))));
+                }
             }
             if open.is_empty() {
                 break;
@@ -158,18 +174,15 @@ async fn attempt<'p>(
     works: &[Work<'_>],
     observation: &Observation,
     sink: &dyn Sink,
-    pushes: Vec<Push<'p>>,
+    mut pushes: Vec<Push<'p>>,
     last: bool,
     results: &mut Results,
 ) -> Vec<Push<'p>> {
-    let announcing = pushes.iter().map(|push| async {
-        let id = push.place.id();
-        run.client.announce(push.token, push.number, &id).await
-    });
-    let granted: Vec<Result<Announced, ServiceError>> = join_all(announcing).await;
+    announce(run, pushes.iter_mut()).await;
     let mut announced = Vec::new();
     let mut deadline: Option<Deadline> = None;
-    for (mut push, granted) in pushes.into_iter().zip(granted) {
+    for mut push in pushes {
+        let Some(granted) = push.granted.take() else { continue };
         match granted {
             Ok(Announced { write_before, announcement }) => {
                 deadline = Some(deadline.map_or(write_before, |deadline| deadline.earlier(write_before)));

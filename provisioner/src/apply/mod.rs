@@ -3,6 +3,7 @@
 //! What is decided here is only what to do when something fails half-way: leave every place with a valid version
 //! and report how to continue. What is to be done at all is the plan's.
 
+mod announce;
 mod deliver;
 mod elsewhere;
 mod leave;
@@ -30,6 +31,7 @@ use crate::plan::{Change, Labels, Options, Plan, TokenPlan};
 use crate::service::{Protocol, ServiceError};
 use latchkey_sinks::plural::count;
 use latchkey_sinks::{Receipt, SinkSet};
+use report::Arrived;
 use written::Written;
 
 /// How many tokens are worked on together: what a crash can leave staged, and what memory holds, is bounded by it.
@@ -78,6 +80,8 @@ struct Work<'a> {
     carried: Option<(u32, Secret)>,
     /// The places that it was written to, and how each entry was left.
     wrote: Vec<(Place, Receipt)>,
+    /// Where a look found what was written, to be reported with the promotion.
+    arrived: Vec<Arrived>,
     failure: Option<Failure>,
     /// Planned changes that turned out not to be possible yet, by their index in the plan, and why.
     skipped: BTreeMap<usize, String>,
@@ -86,7 +90,15 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     fn new(plan: &'a TokenPlan) -> Self {
         let token = plan.record.as_deref().cloned();
-        Self { plan, token, carried: None, wrote: Vec::new(), failure: None, skipped: BTreeMap::new() }
+        Self {
+            plan,
+            token,
+            carried: None,
+            wrote: Vec::new(),
+            arrived: Vec::new(),
+            failure: None,
+            skipped: BTreeMap::new(),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use futures_util::stream::{self, StreamExt as _};
 use latchkey::protocol::Arrival;
 use latchkey::token::Token;
 
-use super::report::SeenAfter;
+use super::report::{Arrived, SeenAfter, report_arrived};
 use super::stage::service_failure;
 use super::{Failure, Outcome, Run, Work};
 use crate::plan::Change;
@@ -34,17 +34,24 @@ async fn promote_one(run: &Run<'_>, work: &mut Work<'_>, seen: &SeenAfter) -> bo
     let record = match run.client.reread(&run.manifest.name, &token).await {
         Ok(record) => record,
         Err(error) => {
+            let again = report_arrived(run, work, seen).await;
             work.fail(service_failure(&work.subject(), &error));
-            return false;
+            return again;
         }
     };
-    let known = run.known(&record);
-    let current = record.current().map(|current| current.number);
+    // The record as it is once what arrived is reported.
+    let mut after = record.clone();
+    for arrived in &work.arrived {
+        let _ = after.deliver(number, &arrived.as_arrival(seen), run.client.now());
+    }
+    let known = run.known(&after);
+    let current = after.current().map(|current| current.number);
     let lacking = work.plan.places.iter().find(|place| {
         let id = place.id();
-        !seen.looks.get(&id).is_some_and(|seen| known.classify(Some(&record), &id, seen).is_version(number, current))
+        !seen.looks.get(&id).is_some_and(|seen| known.classify(Some(&after), &id, seen).is_version(number, current))
     });
     if let Some(place) = lacking.filter(|_| stands(Safeguard::PromoteLook)) {
+        report_arrived(run, work, seen).await;
         let subject = work.subject();
         work.fail(Failure {
             subject,
@@ -56,38 +63,58 @@ async fn promote_one(run: &Run<'_>, work: &mut Work<'_>, seen: &SeenAfter) -> bo
         return true;
     }
     // A run that crashed between write and report left a delivery unreported: the look replaces it.
-    if let Err(error) = report_seen(run, work, &record, number, seen).await {
+    if let Err(error) = find_unreported(run, work, &record, number, seen).await {
+        let again = report_arrived(run, work, seen).await;
         work.fail(service_failure(&work.subject(), &error));
-        return false;
+        return again;
     }
-    match run.client.promote(&record, number).await {
+    let arrivals: Vec<Arrival<'_>> = work.arrived.iter().map(|arrived| arrived.as_arrival(seen)).collect();
+    match run.client.promote(&record, number, &arrivals).await {
         Ok(token) => work.token = Some(token),
-        Err(error) => work.fail(service_failure(&work.subject(), &error)),
+        Err(error) if arrivals.is_empty() || matches!(error, ServiceError::Unavailable(_)) => {
+            work.fail(service_failure(&work.subject(), &error));
+        }
+        // What is refused of it does not hold up the rest, and an older server takes it in parts.
+        Err(_) => return promote_in_parts(run, work, &record, number, seen).await,
     }
     false
 }
 
-/// Reports deliveries that a look has found but nobody has reported.
-async fn report_seen(
+/// Reports what arrived and then promotes. Whether another pass may do what this one could not.
+async fn promote_in_parts(run: &Run<'_>, work: &mut Work<'_>, record: &Token, number: u32, seen: &SeenAfter) -> bool {
+    let again = report_arrived(run, work, seen).await;
+    if work.failure.is_none() {
+        match run.client.promote(record, number, &[]).await {
+            Ok(token) => work.token = Some(token),
+            Err(error) => work.fail(service_failure(&work.subject(), &error)),
+        }
+    }
+    again
+}
+
+/// Notes what a look has found but nobody has reported, announced as a report needs it.
+async fn find_unreported(
     run: &Run<'_>,
-    work: &Work<'_>,
+    work: &mut Work<'_>,
     record: &Token,
     number: u32,
     seen: &SeenAfter,
 ) -> Result<(), ServiceError> {
     let Some(version) = record.version(number) else { return Ok(()) };
+    let mut unannounced = Vec::new();
     for place in &work.plan.places {
         let id = place.id();
         let Some(Ok(Seen::Holds(held))) = seen.looks.get(&id) else { continue };
-        if version.delivered_to(&id) {
+        if version.delivered_to(&id) || work.arrived.iter().any(|arrived| arrived.is_at(&id)) {
             continue;
         }
+        work.arrived.push(Arrived::found(place, held, seen));
         if !version.deliveries.contains_key(&id) {
-            run.client.announce(record, number, &id).await?;
+            unannounced.push(id);
         }
-        let identity = seen.identities.get(&id).map(String::as_str);
-        let arrival = Arrival { looked_at: Some(seen.at), identity, ..Arrival::new(&id, &held.receipt.0) };
-        run.client.deliver(record, number, &arrival).await?;
+    }
+    if !unannounced.is_empty() {
+        run.client.announce(record, number, &unannounced).await?;
     }
     Ok(())
 }

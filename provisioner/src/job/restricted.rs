@@ -128,8 +128,8 @@ impl Protocol for Restricted<'_> {
         self.protocol.stage(token).await
     }
 
-    async fn grant_write(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Granted, ServiceError> {
-        self.protocol.grant_write(token, number, place).await
+    async fn grant_write(&self, token: &Token, number: u32, places: &[PlaceId]) -> Result<Granted, ServiceError> {
+        self.protocol.grant_write(token, number, places).await
     }
 
     async fn withdraw(&self, token: &Token, number: u32, place: &PlaceId, id: u64) -> Result<(), ServiceError> {
@@ -140,8 +140,8 @@ impl Protocol for Restricted<'_> {
         self.protocol.deliver(token, number, arrival).await
     }
 
-    async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError> {
-        self.protocol.promote(token, number).await
+    async fn promote(&self, token: &Token, number: u32, arrivals: &[Arrival<'_>]) -> Result<Token, ServiceError> {
+        self.protocol.promote(token, number, arrivals).await
     }
 
     async fn retire(&self, token: &Token, number: u32, look: Look, force: bool) -> Result<Token, ServiceError> {

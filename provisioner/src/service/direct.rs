@@ -110,8 +110,8 @@ impl Protocol for Direct {
         Ok(self.service.stage(&self.caller, &token.reference()).await?)
     }
 
-    async fn grant_write(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Granted, ServiceError> {
-        let announced = self.service.announce(&self.caller, &token.reference(), number, place).await?;
+    async fn grant_write(&self, token: &Token, number: u32, places: &[PlaceId]) -> Result<Granted, ServiceError> {
+        let announced = self.service.announce_each(&self.caller, &token.reference(), number, places).await?;
         Ok(Granted { within: announced.write_within, announcement: Some(announced.announcement) })
     }
 
@@ -131,8 +131,8 @@ impl Protocol for Direct {
         Ok(self.service.deliver(&self.caller, &token.reference(), number, arrival).await?)
     }
 
-    async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError> {
-        Ok(self.service.promote(&self.caller, &token.reference(), number).await?)
+    async fn promote(&self, token: &Token, number: u32, arrivals: &[Arrival<'_>]) -> Result<Token, ServiceError> {
+        Ok(self.service.promote_arrived(&self.caller, &token.reference(), number, arrivals).await?)
     }
 
     async fn retire(&self, token: &Token, number: u32, look: Look, force: bool) -> Result<Token, ServiceError> {

@@ -28,7 +28,7 @@ pub struct Granted {
     pub announcement: Option<u64>,
 }
 
-/// An announced push.
+/// Announced pushes of a version.
 #[derive(Debug, Clone, Copy)]
 pub struct Announced {
     /// No write may start after it.
@@ -138,14 +138,14 @@ pub trait Protocol: Records {
     /// Stages a version.
     async fn stage(&self, token: &Token) -> Result<Issued, ServiceError>;
 
-    /// Announces a push.
-    async fn grant_write(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Granted, ServiceError>;
+    /// Announces pushes of a version: to all of the places, or to none.
+    async fn grant_write(&self, token: &Token, number: u32, places: &[PlaceId]) -> Result<Granted, ServiceError>;
 
-    /// Announces a push, and returns until when the write may start, and what withdraws the announcement.
-    async fn announce(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Announced, ServiceError> {
+    /// Announces pushes, and returns until when the writes may start, and what withdraws the announcement of each.
+    async fn announce(&self, token: &Token, number: u32, places: &[PlaceId]) -> Result<Announced, ServiceError> {
         // The service's two minutes begin no earlier than this call, so neither do ours, and more is never believed.
         let begun = self.deadline(Duration::ZERO);
-        let Granted { within, announcement } = self.grant_write(token, number, place).await?;
+        let Granted { within, announcement } = self.grant_write(token, number, places).await?;
         let write_before = begun.later_by(within.min(Duration::from_secs(WRITE_BEFORE.0)));
         Ok(Announced { write_before, announcement })
     }
@@ -162,8 +162,8 @@ pub trait Protocol: Records {
     /// Reports a delivery, after a look that found it.
     async fn deliver(&self, token: &Token, number: u32, arrival: &Arrival<'_>) -> Result<Token, ServiceError>;
 
-    /// Promotes a staged version.
-    async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError>;
+    /// Reports deliveries of a staged version and promotes it: all of it, or nothing where a part is refused.
+    async fn promote(&self, token: &Token, number: u32, arrivals: &[Arrival<'_>]) -> Result<Token, ServiceError>;
 
     /// Retires an older version.
     async fn retire(&self, token: &Token, number: u32, look: Look, force: bool) -> Result<Token, ServiceError>;

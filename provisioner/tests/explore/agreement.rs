@@ -8,7 +8,7 @@ use latchkey::clock::Clock;
 use latchkey::entropy::SystemEntropy;
 use latchkey::lifetime::{Seconds, Terms};
 use latchkey::moving::Moving;
-use latchkey::place::Place;
+use latchkey::place::{Place, PlaceId};
 use latchkey::protocol::{Arrival, Look};
 use latchkey::role::Permissions;
 use latchkey::secret::{Digest, Secret, TokenId};
@@ -45,7 +45,8 @@ enum Asking {
     Announce(usize, u32, usize),
     Withdraw(usize, u32, usize),
     Deliver(usize, u32, usize, Option<u64>),
-    Promote(usize, u32),
+    /// With what is reported to have arrived, and by a look how long ago.
+    Promote(usize, u32, Option<(usize, u64)>),
     Retire(usize, u32, u64, bool),
     Forget(usize, usize, Option<u64>),
     End(usize, u64),
@@ -90,13 +91,16 @@ impl Dice {
             8 => Asking::Terms(self.record(), self.throw(2) > 0),
             9 => Asking::Rename(self.record(), self.index(2)),
             10 | 11 => Asking::Stage(self.record()),
-            12 | 13 => Asking::Announce(self.record(), self.few(3), self.index(3)),
+            12 | 13 => Asking::Announce(self.record(), self.few(3), self.index(4)),
             14 => Asking::Withdraw(self.record(), self.few(3), self.index(3)),
             15 | 16 => {
                 let ago = looks[self.index(6)];
                 Asking::Deliver(self.record(), self.few(3), self.index(3), (self.throw(3) > 0).then_some(ago))
             }
-            17 | 18 => Asking::Promote(self.record(), self.few(3)),
+            17 | 18 => {
+                let arrived = (self.index(4), looks[self.index(6)]);
+                Asking::Promote(self.record(), self.few(3), (self.throw(2) > 0).then_some(arrived))
+            }
             19 => Asking::Retire(self.record(), self.few(4), looks[self.index(6)], self.throw(4) == 0),
             20 => {
                 let ago = looks[self.index(6)];
@@ -122,6 +126,10 @@ struct Side {
 }
 
 const NAMES: [&str; 2] = ["api", "web"];
+
+fn ids(which: usize) -> Vec<PlaceId> {
+    places(which).iter().map(Place::id).collect()
+}
 
 fn places(which: usize) -> Vec<Place> {
     let all = [place("a", "API", true), place("b", "API", false), place("c", "API", false)];
@@ -228,9 +236,9 @@ async fn ask(service: &dyn Protocol, side: &mut Side, asking: Asking) -> String 
             let staged = service.stage(&token).await;
             side.carry(staged)
         }
-        Asking::Announce(ago, number, index) => {
+        Asking::Announce(ago, number, which) => {
             let Some(token) = of(ago) else { return String::new() };
-            let announced = service.announce(&token, back(&token, number), &place(index)).await;
+            let announced = service.announce(&token, back(&token, number), &ids(which)).await;
             let told = |announced: provisioner::service::Announced| {
                 format!("{:?} {:?}", announced.write_before.left(), announced.announcement)
             };
@@ -247,7 +255,7 @@ async fn ask(service: &dyn Protocol, side: &mut Side, asking: Asking) -> String 
         | Asking::Terms(ago, _)
         | Asking::Rename(ago, _)
         | Asking::Deliver(ago, ..)
-        | Asking::Promote(ago, _)
+        | Asking::Promote(ago, ..)
         | Asking::Retire(ago, ..)
         | Asking::Forget(ago, ..)
         | Asking::End(ago, _)
@@ -268,7 +276,12 @@ async fn ask(service: &dyn Protocol, side: &mut Side, asking: Asking) -> String 
                     let arrival = Arrival { looked_at, repairs: number == 0, ..Arrival::new(&place, "r1") };
                     service.deliver(&token, back(&token, number), &arrival).await
                 }
-                Asking::Promote(_, number) => service.promote(&token, back(&token, number)).await,
+                Asking::Promote(_, number, arrived) => {
+                    let (ids, ago) = arrived.map_or((Vec::new(), 0), |(which, ago)| (ids(which), ago));
+                    let looked_at = Some(Seconds(ago).before(now()));
+                    let arrivals = ids.iter().map(|id| Arrival { looked_at, ..Arrival::new(id, "r2") });
+                    service.promote(&token, back(&token, number), &arrivals.collect::<Vec<_>>()).await
+                }
                 Asking::Retire(_, number, ago, force) => {
                     service.retire(&token, back(&token, number), look(ago), force).await
                 }

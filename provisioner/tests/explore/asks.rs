@@ -160,13 +160,14 @@ impl Protocol for Asked {
         self.ask(About::of(Step::Stage, token, 0), stage).await
     }
 
-    async fn grant_write(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Granted, ServiceError> {
+    async fn grant_write(&self, token: &Token, number: u32, places: &[PlaceId]) -> Result<Granted, ServiceError> {
         let announce = |state: &mut State| {
-            let (token, announcement) = state.service.announce(token, number, place, now())?;
+            let (token, announcement) = state.service.announce(token, number, places, now())?;
             state.announced(&token, number);
             Ok(Granted { within: Duration::from_secs(WRITE_BEFORE.0), announcement })
         };
-        self.ask(About::of(Step::Announce, token, number).at(place), announce).await
+        let about = places.iter().fold(About::of(Step::Announce, token, number), About::at);
+        self.ask(about, announce).await
     }
 
     async fn withdraw(
@@ -195,14 +196,23 @@ impl Protocol for Asked {
         self.ask(About::of(Step::Report, token, number).at(arrival.place), deliver).await
     }
 
-    async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError> {
+    async fn promote(&self, token: &Token, number: u32, arrivals: &[Arrival<'_>]) -> Result<Token, ServiceError> {
         let promote = |state: &mut State| {
+            for arrival in arrivals {
+                state.check_text(arrival.receipt);
+            }
             let old = state.service.active.get(&token.key()).cloned();
-            let token = state.service.promote(token, number, now())?;
+            let token = state.service.promote(token, number, arrivals, now())?;
+            let saw = self.gate.saw.lock();
+            for arrival in arrivals {
+                state.delivers(&token, number, (arrival, saw.get(arrival.place).map(String::as_str)));
+            }
+            drop(saw);
             state.promotes(old.as_ref(), &token, number, &self.gate.looks.lock());
             Ok(token)
         };
-        self.ask(About::of(Step::Promote, token, number), promote).await
+        let about = About::of(Step::Promote, token, number);
+        self.ask(arrivals.iter().fold(about, |about, arrival| about.at(arrival.place)), promote).await
     }
 
     async fn retire(&self, token: &Token, number: u32, look: Look, force: bool) -> Result<Token, ServiceError> {

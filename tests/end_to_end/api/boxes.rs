@@ -179,10 +179,15 @@ async fn only_who_runs_a_manifest_gives_it_people_and_roles_and_steers_its_token
             let body = if state == "announced" { json!({"id": id, "state": state}) } else { body };
             refused(&weak.json("PUT", &delivery, &body).await, "insufficient_scope");
         }
-        refused(
-            &weak.json("POST", &format!("{deploy}/versions/1/promote"), &json!({"id": id})).await,
-            "insufficient_scope",
-        );
+        let all = json!({"id": id, "places": [place().id()]});
+        refused(&weak.json("POST", &format!("{deploy}/versions/1/announcements"), &all).await, "insufficient_scope");
+        let arrived = json!([{"place": place().id(), "receipt": "r", "looked_at": scene.world.now()}]);
+        for promotion in [json!({"id": id}), json!({"id": id, "deliveries": arrived})] {
+            refused(
+                &weak.json("POST", &format!("{deploy}/versions/1/promote"), &promotion).await,
+                "insufficient_scope",
+            );
+        }
         let _ = weak.json("PATCH", deploy, &json!({"description": "of ada's"})).await.expect(200);
     }
     // Ending it stays with owner and admins.

@@ -128,6 +128,7 @@ pub(super) async fn request(scene: &Scene, route: &Route) -> (String, Value) {
         "putUser" => json!({"kind": "service", "roles": ["reader"], "manifest": "acme"}),
         "stageVersion" | "promoteVersion" => json!({"id": id}),
         "deliverVersion" => json!({"id": id, "state": "announced"}),
+        "announceVersion" => json!({"id": id, "places": [place().id()]}),
         "noteApplied" => json!({"applied": {"revision": 7}}),
         "beginPublication" => json!({"revision": 7}),
         "completePublication" => json!({"number": begun(scene).await, "sinks": "[sinks]", "tokens": 1}),

@@ -1,4 +1,5 @@
-//! Withdrawing an announcement over HTTP: by its number, once, and nobody else's.
+//! Announcing and withdrawing over HTTP: an announcement by its number, once, and nobody else's; several places as one
+//! change, with what is wrong named by its place in the request.
 
 use serde_json::{Value, json};
 
@@ -33,4 +34,41 @@ async fn an_announcement_is_withdrawn_by_its_number_and_no_other_is() {
         let refused = put(state, more).await;
         assert_eq!((refused.status(), refused.text("/errors/0/pointer")), (422, pointer), "{}", refused.body);
     }
+}
+
+#[tokio::test]
+async fn several_places_are_announced_and_reported_as_one_change_or_refused_with_the_field() {
+    let scene = Scene::new().await;
+    let root = scene.actor("root", "laptop", &["root"]).await;
+    let id = scene.deploy_id().await;
+    let _ = root.json("POST", "/v1/users/ada/tokens/deploy/versions", &json!({ "id": id })).await.expect(201);
+    let version = "/v1/users/ada/tokens/deploy/versions/2";
+    let announce = async |places: Value| {
+        root.json("POST", &format!("{version}/announcements"), &json!({ "id": id, "places": places })).await
+    };
+    let place = place().id().to_string();
+    for (places, pointer) in [(json!([]), "/places"), (json!(vec![&place; 21]), "/places")] {
+        let refused = announce(places).await;
+        assert_eq!(refused.status() / 100, 4, "{}", refused.body);
+        assert!(refused.text("/errors/0/pointer").starts_with(pointer), "{}", refused.body);
+    }
+    assert!(announce(json!([place])).await.expect(200).body["announcement"].is_u64());
+    let promote = async |more: Value| {
+        let mut body = json!({ "id": id });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        root.json("POST", &format!("{version}/promote"), &body).await
+    };
+    let at = |receipt: &str| json!({ "place": place, "receipt": receipt, "looked_at": scene.world.now() });
+    for (more, pointer) in [
+        (json!({ "deliveries": [at("r"), at("two\nlines")] }), "/deliveries/1/receipt"),
+        (json!({ "deliveries": vec![at("r"); 21] }), "/deliveries"),
+        (json!({ "deliveries": [at("r")], "overlap": "1h" }), "/deliveries"),
+    ] {
+        let refused = promote(more).await;
+        assert_eq!((refused.status(), refused.text("/errors/0/pointer")), (422, pointer), "{}", refused.body);
+    }
+    let missing = promote(json!({})).await;
+    assert_eq!((missing.status(), missing.code()), (409, "not_delivered"));
+    let promoted = promote(json!({ "deliveries": [at("r")] })).await.expect(200).body;
+    assert_eq!(promoted["versions"][1]["state"], "current", "{promoted}");
 }

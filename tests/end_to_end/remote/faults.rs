@@ -3,7 +3,7 @@
 use tests::provision::{Ran, secrets_in};
 use tests::remote::{Proxy, Trouble};
 
-use super::Remote;
+use super::{Remote, TWO, head};
 
 /// A world whose server is reached through a proxy.
 struct Shaky {
@@ -13,7 +13,10 @@ struct Shaky {
 
 impl Shaky {
     fn start() -> Self {
-        let mut remote = Remote::start();
+        Self::before(Remote::start())
+    }
+
+    fn before(mut remote: Remote) -> Self {
         let proxy = Proxy::before(&remote.url);
         remote.world.edit(&remote.url, &proxy.url());
         remote.url = proxy.url();
@@ -76,6 +79,52 @@ fn a_rotation_goes_through_whatever_is_lost() {
     shaky.run("apply").exits(0);
     assert!(!shaky.remote.is_valid(&first) && shaky.remote.is_valid(&second));
     shaky.run("plan --detailed-exitcode").exits(0);
+}
+
+/// Two tokens, one of them at two places.
+fn at_two_places() -> Shaky {
+    let both = TWO.replace(
+        "push = [{ sink = \"dev\", name = \"BUILD_TOKEN\" }]",
+        "push = [{ sink = \"dev\", name = \"BUILD_TOKEN\" }, { sink = \"other\", name = \"BUILD_TOKEN\" }]",
+    );
+    let other = "[sinks.other]\ntype = \"dotenv\"\npath = \"other.env\"\n";
+    Shaky::before(Remote::with(&format!("{}{other}{both}", head("url = \"URL\""))))
+}
+
+/// How often each step of a version was asked for.
+fn steps(shaky: &Shaky) -> [usize; 3] {
+    let sent = shaky.proxy.sent();
+    ["/announcements", "/deliveries/", "/promote"]
+        .map(|part| sent.iter().filter(|sent| sent.method != "GET" && sent.target.contains(part)).count())
+}
+
+#[test]
+fn pushes_of_a_token_are_announced_at_once_and_reported_with_its_promotion() {
+    let shaky = at_two_places();
+    shaky.run("apply").exits(0);
+    assert_eq!(steps(&shaky), [1, 1, 2], "one push of the other token is announced by itself");
+    let events = shaky.remote.admin("token show build-api --user ci --format json").exits(0).json();
+    let told = |action: &str| {
+        let all = events["events"].as_array().unwrap().iter().filter(|event| event["action"] == action);
+        all.map(|event| event["detail"].as_str().unwrap().matches(", ").count() + 1).collect::<Vec<_>>()
+    };
+    assert_eq!((told("version.announce"), told("version.promote")), (vec![2], vec![2]), "the audit names both places");
+    for (file, name) in [(".env", "BUILD_TOKEN"), ("other.env", "BUILD_TOKEN"), (".env", "DEPLOY_TOKEN")] {
+        assert!(shaky.remote.is_valid(&shaky.remote.world.entry(file, name)));
+    }
+    shaky.run("plan --detailed-exitcode").exits(0);
+}
+
+#[test]
+fn a_server_that_knows_no_steps_in_one_gets_them_one_by_one() {
+    let shaky = at_two_places();
+    shaky.proxy.trouble("POST", "/announcements", Trouble::Unknown, 1);
+    shaky.proxy.trouble("POST", "/promote", Trouble::Unknown, 2);
+    shaky.run("apply").exits(0);
+    assert_eq!(steps(&shaky), [1, 6, 4]);
+    shaky.run("plan --detailed-exitcode").exits(0);
+    assert_eq!(shaky.remote.world.entry(".env", "BUILD_TOKEN"), shaky.remote.world.entry("other.env", "BUILD_TOKEN"));
+    assert!(shaky.remote.is_valid(&shaky.remote.world.entry(".env", "BUILD_TOKEN")));
 }
 
 #[test]

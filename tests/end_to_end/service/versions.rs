@@ -161,6 +161,32 @@ async fn a_version_is_promoted_only_when_it_arrived_at_every_place_declared_now(
 }
 
 #[tokio::test]
+async fn what_arrived_is_reported_with_the_promotion_all_of_it_or_nothing() {
+    let deploy = Deploy::to(&[dotenv("a"), dotenv("b")]).await;
+    let (service, admin) = (&deploy.world.service, &deploy.world.admin);
+    let (a, b) = (deploy.places[0].clone(), deploy.places[1].clone());
+    let promote = async |places: &[&PlaceId], looked_at| {
+        let arrivals = places.iter().map(|place| Arrival { looked_at: Some(looked_at), ..Arrival::new(place, "r") });
+        rule(service.promote_arrived(admin, &deploy.token, 1, &arrivals.collect::<Vec<_>>()).await)
+    };
+    let now = deploy.world.now();
+    deploy.announce(1, &a).await.unwrap();
+    let before = deploy.token().await;
+    assert_eq!(promote(&[&a, &b], now).await.unwrap_err(), VersionError::NotAnnounced(1));
+    assert_eq!(promote(&[&a], now).await.unwrap_err(), VersionError::NotDelivered { number: 1, missing: 1 });
+    assert_eq!(deploy.token().await, before, "nothing of it was done");
+    let both = [a.clone(), b.clone()];
+    rule(service.announce_each(admin, &deploy.token, 1, &both).await).unwrap();
+    assert_eq!(promote(&[&a, &b], Seconds::minutes(6).before(now)).await.unwrap_err(), VersionError::StaleLook);
+    let promoted = promote(&[&a, &b], now).await.unwrap();
+    assert!(promoted.current().is_some_and(|current| both.iter().all(|place| current.delivered_to(place))));
+    let events = service.events(deploy.token.key.user.as_str(), now, 10).await.unwrap();
+    let told = Some(format!("version 1 at {a}, {b}"));
+    assert!(events.iter().any(|event| event.action == "version.promote" && event.detail == told), "{events:?}");
+    promote(&[&a, &b], now).await.expect("an answer that was lost is asked for again");
+}
+
+#[tokio::test]
 async fn promotion_goes_up_only() {
     let mut deploy = Deploy::to(&[dotenv("a")]).await;
     let place = deploy.places[0].clone();

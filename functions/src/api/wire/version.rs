@@ -5,7 +5,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::TokenRecord;
+use crate::bounds::PLACES_MAX;
+use crate::place::PlaceId;
+use crate::protocol::Arrival;
 use crate::secret::TokenId;
+use crate::service::Announced;
 use crate::token::Token;
 
 /// A version to be staged.
@@ -15,6 +19,18 @@ pub struct StageVersion {
     /// The token's id.
     #[schemars(with = "TokenId")]
     pub id: String,
+}
+
+/// A version that is about to be written to places.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnnounceVersion {
+    /// The token's id.
+    #[schemars(with = "TokenId")]
+    pub id: String,
+    /// Which places.
+    #[schemars(length(min = 1, max = PLACES_MAX))]
+    pub places: Vec<PlaceId>,
 }
 
 /// A step of a delivery.
@@ -92,9 +108,59 @@ pub struct Delivered {
 }
 
 impl Delivered {
+    /// What an announcement brings.
+    pub(in crate::api) fn announced(announced: &Announced, now: Timestamp) -> Self {
+        Self {
+            token: TokenRecord::of(&announced.token, now),
+            write_before: Some(announced.write_before),
+            write_within: Some(announced.write_within.as_secs()),
+            announcement: Some(announced.announcement),
+        }
+    }
+
     /// The record, without what an announcement brings.
     pub(in crate::api) fn of(token: &Token, now: Timestamp) -> Self {
         Self { token: TokenRecord::of(token, now), write_before: None, write_within: None, announcement: None }
+    }
+}
+
+/// A delivery that is reported with a promotion.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReportedDelivery {
+    /// Where the version arrived.
+    pub place: PlaceId,
+    /// The sink's receipt; never a value. At most 200 bytes.
+    pub receipt: String,
+    /// When the look began that found the version there, at most 5 minutes ago.
+    pub looked_at: Option<Timestamp>,
+    /// A hash of what the place's vendor calls the entry, where it is known. At most 200 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+    /// Whether it replaced what somebody had changed outside Latchkey.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub repairs: bool,
+}
+
+impl ReportedDelivery {
+    /// What it reports.
+    pub(in crate::api) fn arrival(&self) -> Arrival<'_> {
+        let identity = self.identity.as_deref();
+        let (place, receipt) = (&self.place, self.receipt.as_str());
+        Arrival { place, receipt, looked_at: self.looked_at, repairs: self.repairs, identity }
+    }
+}
+
+impl From<&Arrival<'_>> for ReportedDelivery {
+    /// What arrived, found by a look.
+    fn from(arrival: &Arrival<'_>) -> Self {
+        Self {
+            place: arrival.place.clone(),
+            receipt: arrival.receipt.to_owned(),
+            looked_at: arrival.looked_at,
+            identity: arrival.identity.map(str::to_owned),
+            repairs: arrival.repairs,
+        }
     }
 }
 
@@ -110,4 +176,8 @@ pub struct PromoteVersion {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = super::token::DURATION))]
     pub overlap: Option<String>,
+    /// Deliveries to report with it, as one change: where a part is refused nothing is done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = PLACES_MAX))]
+    pub deliveries: Vec<ReportedDelivery>,
 }

@@ -134,3 +134,28 @@ fn repairs_of_a_place_are_counted_until_it_was_left_alone_for_a_month() {
         assert_eq!((repairs.times, repairs.last), (times, at));
     }
 }
+
+#[test]
+fn what_is_announced_for_several_places_at_once_is_withdrawn_place_by_place() {
+    let (mut token, first) = staged();
+    let second = places()[1].id();
+    let both = [first.clone(), second.clone(), first.clone()];
+    let id = token.announce_each(1, &both, start()).unwrap().id;
+    token.revision += 1;
+    assert!(both.iter().all(|place| token.quiet_from(place) == Some((1, QUIET.after(start())))));
+    token.withdraw(1, &first, id).unwrap();
+    assert_eq!(token.withdraw(1, &first, id), Err(VersionError::NotAnnounced(1)), "named twice, it was announced once");
+    assert!(token.version(1).unwrap().announced.is_some(), "it may be on its way to the second");
+    token.withdraw(1, &second, id).unwrap();
+    assert_eq!(token.version(1).unwrap().announced, None);
+}
+
+#[test]
+fn where_one_of_several_places_is_unknown_none_is_announced() {
+    let (mut token, first) = staged();
+    let unknown = Place::new("dotenv", &[("path", "/nowhere")], true).id();
+    let before = token.clone();
+    let announced = token.announce_each(1, &[first, unknown.clone()], start());
+    assert_eq!(announced, Err(VersionError::NoSuchPlace(unknown)));
+    assert_eq!(token, before);
+}

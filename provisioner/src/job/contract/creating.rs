@@ -37,7 +37,7 @@ impl Rotation<'_> {
         let (observation, plan) = planned(&client, &**sinks, manifest, &options).await?.map_err(Refused::new)?;
         blocked(&plan, &Labels::new(&manifest.folder, sinks.machine()))?;
         let (record, number, secret) = staged((&client, &**sinks), &plan, &observation, record).await?;
-        let announced = client.announce(&record, number, self.place).await?;
+        let announced = client.announce(&record, number, std::slice::from_ref(self.place)).await?;
         let Err(error) = self.version.put(&secret, announced.write_before).await else {
             return Ok("a version was staged, and is pending");
         };

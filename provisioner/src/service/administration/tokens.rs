@@ -247,7 +247,8 @@ impl TokenAdministration for Remote {
     }
 
     async fn promote_by_hand(&self, token: &Token, number: u32, overlap: Seconds) -> Result<Token, ServiceError> {
-        let body = PromoteVersion { id: token.id.to_string(), overlap: Some(overlap.to_string()) };
+        let body =
+            PromoteVersion { id: token.id.to_string(), overlap: Some(overlap.to_string()), deliveries: Vec::new() };
         self.promoted(token, number, body).await
     }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use latchkey::api::wire::{
-    CreateToken, DeclaredTerms, DeliverVersion, Delivered, DeliveryState, EditToken, IssuedRecord, PromoteVersion,
-    PutRole, PutUser, RoleRecord, StageVersion, TokenRecord, UserRecord,
+    AnnounceVersion, CreateToken, DeclaredTerms, DeliverVersion, Delivered, DeliveryState, EditToken, IssuedRecord,
+    PromoteVersion, PutRole, PutUser, ReportedDelivery, RoleRecord, StageVersion, TokenRecord, UserRecord,
 };
 use latchkey::moving::Moving;
 use latchkey::name::{ManifestName, RoleName, TokenName, UserName};
@@ -161,8 +161,27 @@ impl Protocol for Remote {
         issued(self.line.repeat(Call::new("POST", of(token, "/versions")).body(&body)).await?)
     }
 
-    async fn grant_write(&self, token: &Token, number: u32, place: &PlaceId) -> Result<Granted, ServiceError> {
-        let answer = self.delivery(token, number, place, &DeliverVersion::new(token, DeliveryState::Announced)).await?;
+    async fn grant_write(&self, token: &Token, number: u32, places: &[PlaceId]) -> Result<Granted, ServiceError> {
+        let step = DeliverVersion::new(token, DeliveryState::Announced);
+        let answer = match places {
+            [place] => self.delivery(token, number, place, &step).await?,
+            places => {
+                let all = AnnounceVersion { id: token.id.to_string(), places: places.to_vec() };
+                let call = Call::new("POST", of(token, &format!("/versions/{number}/announcements"))).body(&all);
+                match self.line.repeat::<Delivered>(call).await {
+                    Err(ServiceError::Gone(_) | ServiceError::Refused(_)) => {
+                        // An older server announces one by one, each by an id of its own: none is withdrawn.
+                        let mut last = None;
+                        for place in places {
+                            last = Some(self.delivery(token, number, place, &step).await?);
+                        }
+                        let within = last.and_then(|answer| answer.write_within).unwrap_or(WRITE_BEFORE.0);
+                        return Ok(Granted { within: Duration::from_secs(within), announcement: None });
+                    }
+                    answer => answer?,
+                }
+            }
+        };
         // Counted by the caller from before the first try, so a late answer grants less and never more. What an earlier
         // try announced, whose answer was lost, stands.
         let within = Duration::from_secs(answer.write_within.unwrap_or(WRITE_BEFORE.0));
@@ -199,8 +218,10 @@ impl Protocol for Remote {
         Ok(answer.token.into_token())
     }
 
-    async fn promote(&self, token: &Token, number: u32) -> Result<Token, ServiceError> {
-        self.promoted(token, number, PromoteVersion { id: token.id.to_string(), overlap: None }).await
+    async fn promote(&self, token: &Token, number: u32, arrivals: &[Arrival<'_>]) -> Result<Token, ServiceError> {
+        let deliveries = arrivals.iter().map(ReportedDelivery::from).collect();
+        let body = PromoteVersion { id: token.id.to_string(), overlap: None, deliveries };
+        self.promoted(token, number, body).await
     }
 
     async fn retire(&self, token: &Token, number: u32, look: Look, force: bool) -> Result<Token, ServiceError> {

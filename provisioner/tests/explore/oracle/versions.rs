@@ -9,6 +9,22 @@ use provisioner::service::{Issued, ServiceError};
 
 use super::{Mistake, Oracle};
 
+fn deliver(
+    mistake: Option<Mistake>,
+    token: &mut Token,
+    number: u32,
+    arrival: &Arrival<'_>,
+    now: Timestamp,
+) -> Result<(), VersionError> {
+    let unannounced = mistake == Some(Mistake::NothingAnnounced);
+    if let Some(version) = token.versions.iter_mut().find(|version| unannounced && version.number == number) {
+        let delivery = latchkey::token::Delivery::standing(now, None);
+        version.deliveries.entry(arrival.place.clone()).or_insert(delivery);
+    }
+    let looked_at = arrival.looked_at.filter(|_| mistake != Some(Mistake::ReportOnOldLook));
+    token.deliver(number, &Arrival { looked_at, ..*arrival }, now)
+}
+
 impl Oracle {
     pub(crate) fn stage(&mut self, token: &Token, now: Timestamp) -> Result<Issued, ServiceError> {
         let secret = Secret::mint(&Prefix::default(), &token.id, &self.entropy()).unwrap();
@@ -30,7 +46,7 @@ impl Oracle {
         &mut self,
         token: &Token,
         number: u32,
-        place: &PlaceId,
+        places: &[PlaceId],
         now: Timestamp,
     ) -> Result<(Token, Option<u64>), ServiceError> {
         if self.wrong(Mistake::NothingAnnounced) {
@@ -43,7 +59,7 @@ impl Oracle {
             if any {
                 token.highest = number;
             }
-            let granted = token.announce(number, place, now);
+            let granted = token.announce_each(number, places, now);
             token.highest = highest;
             if let Some(version) = token.versions.iter_mut().find(|version| brief && version.number == number) {
                 version.expiry = version.expiry.map(|_| latchkey::protocol::STAGED_LIFE.after(now));
@@ -80,22 +96,22 @@ impl Oracle {
         arrival: &Arrival<'_>,
         now: Timestamp,
     ) -> Result<Token, ServiceError> {
-        let unannounced = self.wrong(Mistake::NothingAnnounced);
-        let late = self.wrong(Mistake::ReportOnOldLook);
-        let delivered = self.change(token, None, |token| {
-            if let Some(version) = token.versions.iter_mut().find(|version| unannounced && version.number == number) {
-                let delivery = latchkey::token::Delivery::standing(now, None);
-                version.deliveries.entry(arrival.place.clone()).or_insert(delivery);
-            }
-            let looked_at = arrival.looked_at.filter(|_| !late);
-            Ok(token.deliver(number, &Arrival { looked_at, ..*arrival }, now)?)
-        })?;
-        Ok(delivered.0)
+        let mistake = self.mistake;
+        Ok(self.change(token, None, |token| Ok(deliver(mistake, token, number, arrival, now)?))?.0)
     }
 
-    pub(crate) fn promote(&mut self, token: &Token, number: u32, now: Timestamp) -> Result<Token, ServiceError> {
+    pub(crate) fn promote(
+        &mut self,
+        token: &Token,
+        number: u32,
+        arrivals: &[Arrival<'_>],
+        now: Timestamp,
+    ) -> Result<Token, ServiceError> {
         let mistake = self.mistake;
         let promoted = self.change(token, None, |token| {
+            for arrival in arrivals {
+                deliver(mistake, token, number, arrival, now)?;
+            }
             let mut lent = Vec::new();
             if mistake == Some(Mistake::PromoteUndelivered) {
                 for record in token.places.values_mut().filter(|record| record.declared) {
