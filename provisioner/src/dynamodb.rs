@@ -15,8 +15,8 @@ use jiff::Timestamp;
 use latchkey::clock::{Clock, SystemClock};
 use latchkey::table::{Table, TableError};
 
-use crate::aws::{default_region, endpoint_of, sdk_config};
 use crate::service::ServerTime;
+use latchkey_sinks::aws::{As, caller_identity, endpoint_of, region as region_of, sdk_config};
 use latchkey_sinks::aws_secrets_manager::missing_profile_of_environment;
 use latchkey_sinks::deadline::since_boot;
 
@@ -72,12 +72,12 @@ impl DynamoDbError {
 pub async fn open(name: &str, region: Option<&str>, endpoint: Option<&str>) -> Result<Opened, DynamoDbError> {
     let region = match region {
         Some(region) => Region::new(region.to_owned()),
-        None => match default_region().await {
+        None => match region_of(None).await {
             Some(region) => region,
             None => return Err(missing_profile().await.unwrap_or(DynamoDbError::Region)),
         },
     };
-    let config = sdk_config(&region).await;
+    let config = sdk_config(&region, As::default()).await;
     let endpoint = endpoint.map(str::to_owned).or_else(|| endpoint_of("DynamoDB", &config));
     let clock = Arc::new(TableClock { time: ServerTime::new(since_boot) });
     // The table tries again by itself.
@@ -93,7 +93,7 @@ pub async fn open(name: &str, region: Option<&str>, endpoint: Option<&str>) -> R
 }
 
 async fn caller(config: &SdkConfig, elsewhere: bool) -> Result<Option<String>, DynamoDbError> {
-    match aws_sdk_sts::Client::new(config).get_caller_identity().send().await {
+    match caller_identity(config).await {
         Ok(answer) => Ok(answer.arn.filter(|arn| !arn.is_empty())),
         Err(_) if elsewhere => Ok(None),
         Err(error) => {

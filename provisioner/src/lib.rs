@@ -2,7 +2,6 @@
 
 mod accounts;
 pub mod apply;
-mod aws;
 pub mod commands;
 pub mod dynamodb;
 pub mod embedded;

@@ -1,5 +1,7 @@
 //! Bodies that are still on their way: a front keeps one back until it is asked for, which is once a caller may send it.
 
+use std::pin::Pin;
+
 use super::problem::Problem;
 
 /// The longest body that is read, in bytes.
@@ -12,8 +14,11 @@ pub(super) const PRESENTED_BODY_MAX: usize = 8 * 1024;
 /// The body of a request, as far as it has arrived.
 pub trait IncomingBody: Send {
     /// Reads it to its end, which comes after `max` bytes at the latest.
-    fn read(&mut self, max: usize) -> impl Future<Output = Result<Vec<u8>, BodyFault>> + Send;
+    fn read(&mut self, max: usize) -> BodyFuture<'_>;
 }
+
+/// A body on its way. On the heap, so that what answers requests is compiled once and not for each front.
+pub type BodyFuture<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, BodyFault>> + Send + 'a>>;
 
 /// Why a body could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +47,8 @@ impl BodyFault {
 pub(super) struct ArrivedBody(pub(super) Vec<u8>);
 
 impl IncomingBody for ArrivedBody {
-    async fn read(&mut self, max: usize) -> Result<Vec<u8>, BodyFault> {
-        if self.0.len() > max { Err(BodyFault::TooLong) } else { Ok(std::mem::take(&mut self.0)) }
+    fn read(&mut self, max: usize) -> BodyFuture<'_> {
+        let read = if self.0.len() > max { Err(BodyFault::TooLong) } else { Ok(std::mem::take(&mut self.0)) };
+        Box::pin(std::future::ready(read))
     }
 }

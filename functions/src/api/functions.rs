@@ -15,20 +15,30 @@ use super::{
 #[derive(Clone, Copy)]
 pub struct Function {
     name: &'static str,
-    routes: &'static [&'static [Route]],
+    /// In a static: handlers in a constant are compiled again by each package that names it.
+    routes: &'static Files,
 }
+
+/// The routes of files.
+type Files = &'static [&'static [Route]];
 
 macro_rules! functions {
     ($($(#[doc = $about:literal])+ $constant:ident = $name:literal [$($file:ident),*];)+) => {
         impl Function {
             $($(#[doc = $about])+
-            pub const $constant: Self = Self { name: $name, routes: &[$($file::ROUTES),*] };)+
+            pub const $constant: Self = {
+                static FILES: Files = &[$($file::ROUTES),*];
+                Self { name: $name, routes: &FILES }
+            };)+
 
             /// All of them.
             pub const ALL: [Self; [$($name),+].len()] = [$(Self::$constant),+];
 
             /// All routes in one, for a server.
-            pub(super) const SERVER: Self = Self { name: "server", routes: &[$($($file::ROUTES,)*)+] };
+            pub(super) const SERVER: Self = {
+                static FILES: Files = &[$($($file::ROUTES,)*)+];
+                Self { name: "server", routes: &FILES }
+            };
         }
 
         /// The `OpenAPI` document, made from the rows of all routes. It is committed and served as a file; a test holds

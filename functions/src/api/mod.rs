@@ -38,7 +38,7 @@ mod versions;
 pub mod wire;
 
 pub use authorize::Authorized;
-pub use body::{BODY_MAX, BodyFault, IncomingBody};
+pub use body::{BODY_MAX, BodyFault, BodyFuture, IncomingBody};
 pub use codes::ProblemCode;
 pub use functions::{Function, document};
 pub use http::{Request, Response};
@@ -51,7 +51,7 @@ use std::sync::Arc;
 use body::{ArrivedBody, PRESENTED_BODY_MAX};
 use callers::{asking, check_form, in_scheme};
 use request::VerifiedRequest;
-use routes::{Found, Handler};
+use routes::{Found, Handler, ResponseFuture};
 
 use crate::name::{TokenName, UserName};
 use crate::secret::TokenId;
@@ -146,16 +146,25 @@ impl Api {
     /// Answers a request whose body is still to come. It is asked for once the caller's token is known to be valid; where
     /// the body says what to check with it, once the token has the form of one, and for 8 KiB at the most. Who presents
     /// no token can make no front keep a body.
-    pub async fn handle_incoming(&self, mut request: Request, body: &mut impl IncomingBody) -> Reply {
+    pub async fn handle_incoming(&self, mut request: Request, body: &mut dyn IncomingBody) -> Reply {
         let mut record = Record::default();
         let answered = self.answer(&mut request, body, &mut record).await;
         Reply::new(answered, record, &request.id)
     }
 
-    async fn answer(
+    fn answer<'a>(
+        &'a self,
+        request: &'a mut Request,
+        body: &'a mut dyn IncomingBody,
+        record: &'a mut Record,
+    ) -> ResponseFuture<'a> {
+        Box::pin(self.answer_by_route(request, body, record))
+    }
+
+    async fn answer_by_route(
         &self,
         request: &mut Request,
-        body: &mut impl IncomingBody,
+        body: &mut dyn IncomingBody,
         record: &mut Record,
     ) -> Result<Response, Problem> {
         let (route, path) = match routes::find(self.function.routes(), &request.method, &request.path) {
@@ -210,7 +219,7 @@ impl Api {
     }
 }
 
-async fn receive(request: &mut Request, body: &mut impl IncomingBody, max: usize) -> Result<(), Problem> {
+async fn receive(request: &mut Request, body: &mut dyn IncomingBody, max: usize) -> Result<(), Problem> {
     request.body = body.read(max).await.map_err(|fault| fault.problem(max))?;
     Ok(())
 }

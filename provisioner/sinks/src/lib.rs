@@ -34,6 +34,7 @@
 //! A folder with `Settings` and its `facts.rs`, which answers [`TypeFacts`] and [`SinkFacts`]; the compiler asks for the
 //! rest, in [`Kind`] and [`SinkSettings`]. A sink elsewhere implements [`Sink`] and [`DeclaredSink`].
 
+pub mod aws;
 pub mod aws_secrets_manager;
 pub mod azure_key_vault;
 mod bearer;

@@ -18,6 +18,7 @@ mod written;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::future::LocalBoxFuture;
 use latchkey::place::Place;
 use latchkey::secret::Secret;
 use latchkey::token::Token;
@@ -137,7 +138,16 @@ impl Work<'_> {
 ///
 /// # Errors
 /// When a role or user could not be written; what was done before stays done.
-pub async fn apply(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Result<Outcome, ServiceError> {
+pub fn apply<'a>(
+    run: &'a Run<'_>,
+    plan: &'a Plan,
+    observation: &'a Observation,
+) -> LocalBoxFuture<'a, Result<Outcome, ServiceError>> {
+    // On the heap: it is large, and would be compiled anew in each place that waits for it.
+    Box::pin(carry_out(run, plan, observation))
+}
+
+async fn carry_out(run: &Run<'_>, plan: &Plan, observation: &Observation) -> Result<Outcome, ServiceError> {
     let mut outcome = Outcome::default();
     for role in &plan.roles {
         let declared = (Some(&run.manifest.name), &role.moving);

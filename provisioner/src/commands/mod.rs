@@ -57,6 +57,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 pub use exit::{Code, Fault as CommandFault};
+use futures_util::future::{LocalBoxFuture, ready};
 use latchkey_sinks::heroku;
 pub use topics::Topic;
 
@@ -194,36 +195,52 @@ pub fn grammar() -> Vec<(Vec<String>, clap::Command)> {
     found
 }
 
-async fn dispatch(printer: Printer, arguments: Arguments) -> Result<Code, CommandFault> {
+/// Each command's future is on the heap: together they are large, and whatever runs them would contain all of them.
+fn dispatch(printer: Printer, arguments: Arguments) -> LocalBoxFuture<'static, Result<Code, CommandFault>> {
     let Arguments { everywhere: Everywhere { service, .. }, command } = arguments;
     match command {
-        Command::Init(init) => init::run(printer, &init),
-        Command::Quickstart(quickstart) => quickstart::run(printer, service.as_deref(), &quickstart).await,
-        Command::Import(import) => import::run(printer, service.as_deref(), &import).await,
-        Command::Check(check) => check::run(printer, &check),
-        Command::Schema => check::schema(printer),
-        Command::Plan(plan) => plan::run(printer, service.as_deref(), &plan).await,
-        Command::Apply(apply) => apply::apply(printer, service.as_deref(), &apply).await,
-        Command::Rotate(rotate) => apply::rotate(printer, service.as_deref(), rotate).await,
-        Command::Publish(publish) => publish::run(printer, service.as_deref(), &publish).await,
-        Command::Status(status) => status::run(printer, service.as_deref(), &status).await,
-        Command::Doctor(doctor) => doctor::run(printer, service.as_deref(), &doctor).await,
-        Command::Completions { shell } => shell::completions(printer, shell),
-        Command::Man { out } => shell::man(printer, out.as_deref()),
-        Command::Token { command } => token::run(printer, service.as_deref(), command).await,
-        Command::User { command } => user::run(printer, service.as_deref(), command).await,
-        Command::Role { command } => role::run(printer, service.as_deref(), command).await,
-        Command::Manifest { command } => manifest::run(printer, service.as_deref(), command).await,
-        Command::Events(events) => events::run(printer, service.as_deref(), &events).await,
-        Command::Settings { command } => settings::run(printer, service.as_deref(), command).await,
-        Command::Notify { command } => notices::run(printer, service.as_deref(), command).await,
-        Command::Login(login) => login::run(printer, service.as_deref(), &login).await,
-        Command::Logout(logout) => logout::run(printer, service.as_deref(), &logout).await,
-        Command::Whoami(_) => whoami::run(printer, service.as_deref()).await,
-        Command::Accounts(_) => accounts::list(printer),
-        Command::Switch(switch) => accounts::switch(printer, service.as_deref(), &switch),
-        Command::Bootstrap(bootstrap) => bootstrap::run(printer, service.as_deref(), &bootstrap).await,
-        Command::Copy(copy) => copy::run(printer, &copy).await,
-        Command::Serve(serve) => serve::run(printer, service, serve).await,
+        Command::Init(init) => at_once(init::run(printer, &init)),
+        Command::Quickstart(quickstart) => {
+            Box::pin(async move { quickstart::run(printer, service.as_deref(), &quickstart).await })
+        }
+        Command::Import(import) => Box::pin(async move { import::run(printer, service.as_deref(), &import).await }),
+        Command::Check(check) => at_once(check::run(printer, &check)),
+        Command::Schema => at_once(check::schema(printer)),
+        Command::Plan(plan) => Box::pin(async move { plan::run(printer, service.as_deref(), &plan).await }),
+        Command::Apply(apply) => Box::pin(async move { apply::apply(printer, service.as_deref(), &apply).await }),
+        Command::Rotate(rotate) => Box::pin(async move { apply::rotate(printer, service.as_deref(), rotate).await }),
+        Command::Publish(publish) => Box::pin(async move { publish::run(printer, service.as_deref(), &publish).await }),
+        Command::Status(status) => Box::pin(async move { status::run(printer, service.as_deref(), &status).await }),
+        Command::Doctor(doctor) => Box::pin(async move { doctor::run(printer, service.as_deref(), &doctor).await }),
+        Command::Completions { shell } => at_once(shell::completions(printer, shell)),
+        Command::Man { out } => at_once(shell::man(printer, out.as_deref())),
+        Command::Token { command } => Box::pin(async move { token::run(printer, service.as_deref(), command).await }),
+        Command::User { command } => Box::pin(async move { user::run(printer, service.as_deref(), command).await }),
+        Command::Role { command } => Box::pin(async move { role::run(printer, service.as_deref(), command).await }),
+        Command::Manifest { command } => {
+            Box::pin(async move { manifest::run(printer, service.as_deref(), command).await })
+        }
+        Command::Events(events) => Box::pin(async move { events::run(printer, service.as_deref(), &events).await }),
+        Command::Settings { command } => {
+            Box::pin(async move { settings::run(printer, service.as_deref(), command).await })
+        }
+        Command::Notify { command } => {
+            Box::pin(async move { notices::run(printer, service.as_deref(), command).await })
+        }
+        Command::Login(login) => Box::pin(async move { login::run(printer, service.as_deref(), &login).await }),
+        Command::Logout(logout) => Box::pin(async move { logout::run(printer, service.as_deref(), &logout).await }),
+        Command::Whoami(_) => Box::pin(async move { whoami::run(printer, service.as_deref()).await }),
+        Command::Accounts(_) => at_once(accounts::list(printer)),
+        Command::Switch(switch) => at_once(accounts::switch(printer, service.as_deref(), &switch)),
+        Command::Bootstrap(bootstrap) => {
+            Box::pin(async move { bootstrap::run(printer, service.as_deref(), &bootstrap).await })
+        }
+        Command::Copy(copy) => Box::pin(async move { copy::run(printer, &copy).await }),
+        Command::Serve(serve) => Box::pin(async move { serve::run(printer, service, serve).await }),
     }
+}
+
+/// What a command that waits for nothing came to.
+fn at_once(ended: Result<Code, CommandFault>) -> LocalBoxFuture<'static, Result<Code, CommandFault>> {
+    Box::pin(ready(ended))
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::future::BoxFuture;
 use latchkey::clock::SystemClock;
 use latchkey::entropy::SystemEntropy;
 use latchkey::name::UserName;
@@ -254,7 +255,12 @@ fn is_trusted(path: &Path) -> bool {
 }
 
 /// Opens the service at an address: a table as its operator, a server with a token.
-pub(super) async fn client(address: &ServiceAddress, absent: IfMissing) -> Result<Client, Fault> {
+pub(super) fn client(address: &ServiceAddress, absent: IfMissing) -> BoxFuture<'_, Result<Client, Fault>> {
+    // On the heap: nearly every command waits for it, and would contain it, compiled anew.
+    Box::pin(opened(address, absent))
+}
+
+async fn opened(address: &ServiceAddress, absent: IfMissing) -> Result<Client, Fault> {
     let path = match address {
         ServiceAddress::Embedded(path) => path,
         ServiceAddress::Table { name, region, endpoint } => {
@@ -334,7 +340,11 @@ pub(super) fn name_of(client: &Client, wanted: &str) -> Result<UserName, Fault> 
 
 /// The user that `--user` names. `me` is the user of the token in hand, or the OS user, who becomes a person on first
 /// use.
-pub(super) async fn user(client: &Client, wanted: &str) -> Result<UserName, Fault> {
+pub(super) fn user<'a>(client: &'a Client, wanted: &'a str) -> BoxFuture<'a, Result<UserName, Fault>> {
+    Box::pin(user_named(client, wanted))
+}
+
+async fn user_named(client: &Client, wanted: &str) -> Result<UserName, Fault> {
     if let (Some(me), "me") = (client.me(), wanted) {
         return Ok(me.clone());
     }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use futures_util::future::LocalBoxFuture;
 use latchkey::api::wire::Applied;
 use latchkey::name::ManifestName;
 use latchkey::token::TokenKey;
@@ -82,7 +83,16 @@ enum Leased {
 }
 
 /// Takes the leases and does it, until it is interrupted.
-pub(super) async fn run(
+pub(super) fn run<'a>(
+    printer: Printer,
+    service: Option<&'a str>,
+    manifest: &'a Manifest,
+    wish: RunRequest<'a>,
+) -> LocalBoxFuture<'a, Result<Code, Fault>> {
+    Box::pin(until_interrupted(printer, service, manifest, wish))
+}
+
+async fn until_interrupted(
     printer: Printer,
     service: Option<&str>,
     manifest: &Manifest,
@@ -118,7 +128,18 @@ impl Stop {
 }
 
 /// The same, on a service that is open.
-pub(super) async fn run_until(
+pub(super) fn run_until<'a>(
+    printer: Printer,
+    at: At<'a>,
+    manifest: &'a Manifest,
+    wish: RunRequest<'a>,
+    stop: &'a Stop,
+) -> LocalBoxFuture<'a, Result<Ended, Fault>> {
+    // On the heap: it is large, and would be compiled anew in each place that waits for it.
+    Box::pin(until_stopped(printer, at, manifest, wish, stop))
+}
+
+async fn until_stopped(
     printer: Printer,
     at: At<'_>,
     manifest: &Manifest,

@@ -19,6 +19,7 @@ mod slice;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::future::LocalBoxFuture;
 use jiff::Timestamp;
 use latchkey::name::ManifestName;
 use latchkey::service::{Caller, DriftPosition, ManifestTurn, NoteTurnError, Service, Turn};
@@ -82,7 +83,12 @@ impl Job<'_> {
     /// # Errors
     /// When the service does not answer, or is not in this process: a token does not run other teams' manifests. What was
     /// done before stays done.
-    pub async fn turn(&self) -> Result<Report, ServiceError> {
+    pub fn turn(&self) -> LocalBoxFuture<'_, Result<Report, ServiceError>> {
+        // On the heap: it is large, and would be compiled anew in each place that waits for it.
+        Box::pin(self.take_turn())
+    }
+
+    async fn take_turn(&self) -> Result<Report, ServiceError> {
         let (service, caller) = self.client.operated().ok_or_else(|| {
             ServiceError::refused("needs_table", "the scheduled job needs the table of the service, not a server")
         })?;

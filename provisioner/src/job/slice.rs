@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::LocalBoxFuture;
 use jiff::Timestamp;
 use latchkey::name::ManifestName;
 use latchkey::service::{Caller, Publication, PutOffError, Service};
@@ -47,7 +48,18 @@ impl Job<'_> {
     }
 
     /// The same with options of the plan's.
-    pub(super) async fn slice_with(
+    pub(super) fn slice_with<'a>(
+        &'a self,
+        of: (&'a Service, &'a Caller),
+        publication: &'a Publication,
+        tokens: (&'a ManifestName, &'a [Token]),
+        options: Options,
+        report: &'a mut Report,
+    ) -> LocalBoxFuture<'a, Result<(), ServiceError>> {
+        Box::pin(self.slice_by(of, publication, tokens, options, report))
+    }
+
+    async fn slice_by(
         &self,
         (service, caller): (&Service, &Caller),
         publication: &Publication,

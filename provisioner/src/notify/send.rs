@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use latchkey::lifetime::Seconds;
 use latchkey::mutex::Mutex;
 use latchkey::name::{ManifestName, UserName};
@@ -103,7 +104,11 @@ impl Post<'_> {
     ///
     /// # Errors
     /// When the table cannot be read, and nothing was sent.
-    pub async fn turn(&self) -> Result<Sent, TableError> {
+    pub fn turn(&self) -> BoxFuture<'_, Result<Sent, TableError>> {
+        Box::pin(self.take_turn())
+    }
+
+    async fn take_turn(&self) -> Result<Sent, TableError> {
         let mut directory = Directory::read(self.service, self.allowances, self.at_hand).await?;
         let (sent, down) = (Mutex::default(), Mutex::default());
         let ended = self.pages(&mut directory, (&down, &sent)).await;

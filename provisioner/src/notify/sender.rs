@@ -6,8 +6,10 @@ use std::time::Duration;
 use aws_config::Region;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials as _;
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use latchkey::notice::NoticeKind;
+use latchkey_sinks::aws::{self, As};
 use latchkey_sinks::login::{Keeper, Login};
 use latchkey_sinks::transport::{Address, Http, Incoming, Outgoing, Transport as _};
 use tokio::sync::OnceCell;
@@ -18,7 +20,6 @@ use super::message::Message;
 use super::receiver::{Receiver, Way};
 use super::webhook::SigningKey;
 use super::{email, eventbridge, slack, webhook};
-use crate::aws;
 use email::To;
 
 /// How long a receiver may take to answer.
@@ -147,8 +148,8 @@ impl Sender {
         Ok(Taken::Now)
     }
 
-    async fn web(&self, url: &Login, secret: Option<&Login>) -> Result<&Web, Failure> {
-        self.web.get_or_try_init(|| self.open(url, secret)).await
+    fn web<'a>(&'a self, url: &'a Login, secret: Option<&'a Login>) -> BoxFuture<'a, Result<&'a Web, Failure>> {
+        Box::pin(self.web.get_or_try_init(move || self.open(url, secret)))
     }
 
     async fn open(&self, url: &Login, secret: Option<&Login>) -> Result<Web, Failure> {
@@ -176,13 +177,14 @@ impl Sender {
         Ok(Web { target, key, http })
     }
 
-    async fn cloud(
-        &self,
-        host: &str,
+    fn cloud<'a>(
+        &'a self,
+        host: &'a str,
         service: &'static str,
-        (region, endpoint): (&Option<String>, &Option<String>),
-    ) -> Result<&Cloud, Failure> {
-        self.cloud.get_or_try_init(|| Cloud::open(host, service, (region.as_deref(), endpoint.as_deref()))).await
+        (region, endpoint): (&'a Option<String>, &'a Option<String>),
+    ) -> BoxFuture<'a, Result<&'a Cloud, Failure>> {
+        let open = move || Cloud::open(host, service, (region.as_deref(), endpoint.as_deref()));
+        Box::pin(self.cloud.get_or_try_init(open))
     }
 }
 
@@ -201,11 +203,11 @@ impl Cloud {
         let wrong = |reason: &str, hint: &str| Failure::Login { reason: reason.to_owned(), hint: hint.to_owned() };
         let region = match region {
             Some(region) => Some(Region::new(region.to_owned())),
-            None => aws::default_region().await,
+            None => aws::region(None).await,
         };
         let region = region
             .ok_or_else(|| wrong("no AWS region is set", "set `region = \"..\"` in the receiver, or `AWS_REGION`"))?;
-        let config = aws::sdk_config(&region).await;
+        let config = aws::sdk_config(&region, As::default()).await;
         let endpoint = endpoint.map(str::to_owned).or_else(|| aws::endpoint_of(service, &config));
         let address = endpoint.unwrap_or_else(|| own_endpoint(host, region.as_ref()));
         let address = Address::parse(&address)

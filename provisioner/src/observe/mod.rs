@@ -12,7 +12,7 @@ mod recorded;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use futures_util::future::join_all;
+use futures_util::future::{LocalBoxFuture, join_all};
 use jiff::Timestamp;
 use latchkey::clock::ClockBehind;
 use latchkey::name::{ManifestName, RoleName, UserName};
@@ -136,7 +136,16 @@ impl Observation {
 ///
 /// # Errors
 /// When the service does not answer; sinks that do not are part of what was observed.
-pub async fn observe(
+pub fn observe<'a>(
+    client: &'a dyn Records,
+    sinks: &'a dyn SinkSet,
+    manifest: &'a Manifest,
+) -> LocalBoxFuture<'a, Result<Observation, ServiceError>> {
+    // On the heap: it is large, and would be compiled anew in each place that waits for it.
+    Box::pin(observe_all(client, sinks, manifest))
+}
+
+async fn observe_all(
     client: &dyn Records,
     sinks: &dyn SinkSet,
     manifest: &Manifest,

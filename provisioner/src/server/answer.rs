@@ -10,7 +10,7 @@ use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
 use hyper::{Request, Response, StatusCode};
 use jiff::Timestamp;
-use latchkey::api::{BodyFault, IncomingBody, Problem, Record, Reply};
+use latchkey::api::{BodyFault, BodyFuture, IncomingBody, Problem, Record, Reply};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
@@ -214,7 +214,13 @@ struct ArrivingBody<'a> {
 }
 
 impl IncomingBody for ArrivingBody<'_> {
-    async fn read(&mut self, max: usize) -> Result<Vec<u8>, BodyFault> {
+    fn read(&mut self, max: usize) -> BodyFuture<'_> {
+        Box::pin(self.receive(max))
+    }
+}
+
+impl ArrivingBody<'_> {
+    async fn receive(&mut self, max: usize) -> Result<Vec<u8>, BodyFault> {
         if self.is_whole {
             return Ok(Vec::new());
         }

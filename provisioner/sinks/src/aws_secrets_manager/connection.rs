@@ -2,32 +2,35 @@
 
 use std::time::Duration;
 
-use aws_config::environment::region::EnvironmentVariableRegionProvider;
-use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
-use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_secretsmanager::Client;
-use aws_smithy_http_client::tls;
-use aws_types::service_config::ServiceConfigKey;
+use futures_util::future::BoxFuture;
 
 use super::Settings;
 use super::failure::Asked;
 use super::identity::Identity;
 use super::profile::{missing_profile, missing_profile_of_environment};
 use crate::SinkError;
+use crate::aws::{self, As};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 const ATTEMPTS: u32 = 5;
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 
+/// The name of the service in `AWS_ENDPOINT_URL_<service>`, where spaces become underscores.
+const SERVICE: &str = "Secrets Manager";
+
 /// Creates the client, and asks once whose credentials they are.
-pub(super) async fn connect(
+pub(super) fn connect<'a>(
+    settings: &'a Settings,
+    credentials: Option<&'a SharedCredentialsProvider>,
+) -> BoxFuture<'a, Result<(Client, Identity), SinkError>> {
+    Box::pin(connected(settings, credentials))
+}
+
+async fn connected(
     settings: &Settings,
     credentials: Option<&SharedCredentialsProvider>,
 ) -> Result<(Client, Identity), SinkError> {
@@ -41,13 +44,18 @@ pub(super) async fn connect(
         Ok(region) => region,
         Err(error) => return Err(missing_profile_of_environment().await.unwrap_or(error)),
     };
-    let config = sdk_config(settings, credentials, &region).await;
+    let retries = RetryConfig::standard()
+        .with_max_attempts(ATTEMPTS)
+        .with_initial_backoff(FIRST_BACKOFF)
+        .with_max_backoff(LONGEST_BACKOFF);
+    let by = As { profile: settings.profile.as_deref(), credentials, retries: Some(retries) };
+    let config = aws::sdk_config(&region, by).await;
     let mut builder = aws_sdk_secretsmanager::config::Builder::from(&config);
-    builder.set_endpoint_url(settings.endpoint.clone().or_else(|| environment_endpoint(&config)));
+    builder.set_endpoint_url(settings.endpoint.clone().or_else(|| aws::endpoint_of(SERVICE, &config)));
     let mut identity = Identity {
         account: settings.account.clone().unwrap_or_else(|| "-".to_owned()),
         region: region.as_ref().to_owned(),
-        endpoint: settings.endpoint.clone().or_else(|| environment_endpoint(&config)).as_deref().and_then(foreign),
+        endpoint: settings.endpoint.clone().or_else(|| aws::endpoint_of(SERVICE, &config)).as_deref().and_then(foreign),
         rotation_function: settings.rotation_function().to_owned(),
     };
     // Behind an endpoint of AWS's own the login may be anybody's, as behind none.
@@ -66,64 +74,15 @@ pub(super) async fn connect(
     Ok((Client::from_conf(builder.build()), identity))
 }
 
-/// From the settings, the environment, or the profile. The metadata of an EC2 machine is not asked: where there is none,
-/// that takes seconds.
+/// From the settings, the environment, or the profile.
 async fn region(settings: &Settings) -> Result<Region, SinkError> {
     if let Some(region) = &settings.region {
         return Ok(Region::new(region.clone()));
     }
-    let mut profile = ProfileFileRegionProvider::builder();
-    if let Some(name) = &settings.profile {
-        profile = profile.profile_name(name);
-    }
-    let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new()).or_else(profile.build());
-    let found = chain.region().await.filter(|region| !region.as_ref().is_empty());
-    found.ok_or_else(|| SinkError::Login {
+    aws::region(settings.profile.as_deref()).await.ok_or_else(|| SinkError::Login {
         reason: "no AWS region is set".to_owned(),
         hint: "set `region = \"..\"` in the sink, or `AWS_REGION`".to_owned(),
     })
-}
-
-async fn sdk_config(
-    settings: &Settings,
-    credentials: Option<&SharedCredentialsProvider>,
-    region: &Region,
-) -> SdkConfig {
-    let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
-    let http = aws_smithy_http_client::Builder::new().tls_provider(provider).build_https();
-    let timeouts =
-        TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
-    let retries = RetryConfig::standard()
-        .with_max_attempts(ATTEMPTS)
-        .with_initial_backoff(FIRST_BACKOFF)
-        .with_max_backoff(LONGEST_BACKOFF);
-    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .region(region.clone())
-        .http_client(http.clone())
-        .timeout_config(timeouts)
-        .retry_config(retries);
-    if let Some(name) = &settings.profile {
-        loader = loader.profile_name(name);
-        // A profile that the manifest names wins over keys in the environment, which may be another account's.
-        let within = ProviderConfig::default().with_region(Some(region.clone())).with_http_client(http);
-        let profile = ProfileFileCredentialsProvider::builder().configure(&within).profile_name(name).build();
-        loader = loader.credentials_provider(profile);
-    }
-    if let Some(credentials) = credentials {
-        loader = loader.credentials_provider(credentials.clone());
-    }
-    loader.load().await
-}
-
-/// What `AWS_ENDPOINT_URL_SECRETS_MANAGER`, `AWS_ENDPOINT_URL` or the profile say.
-fn environment_endpoint(config: &SdkConfig) -> Option<String> {
-    let key = ServiceConfigKey::builder()
-        .service_id("Secrets Manager")
-        .env("AWS_ENDPOINT_URL")
-        .profile("endpoint_url")
-        .build()
-        .ok()?;
-    config.service_config()?.load_config(key).or_else(|| config.endpoint_url().map(str::to_owned))
 }
 
 /// The endpoint as a part of a place. AWS's own others (FIPS, dual stack, inside a VPC) lead to the same secrets.
@@ -137,8 +96,7 @@ fn foreign(endpoint: &str) -> Option<String> {
 
 async fn checked_account(settings: &Settings, config: &SdkConfig, identity: &Identity) -> Result<String, SinkError> {
     let asked = Asked { identity, action: "sts:GetCallerIdentity", name: "the credentials", value: None, guard: None };
-    let answer = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
-    let answer = answer.map_err(|error| asked.failed(&error))?;
+    let answer = aws::caller_identity(config).await.map_err(|error| asked.failed(&error))?;
     let account = answer.account().unwrap_or("-");
     match &settings.account {
         Some(wanted) if wanted != account => Err(SinkError::Login {

@@ -1,6 +1,7 @@
 //! A secret of Secrets Manager that is another sink's login.
 
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use futures_util::future::BoxFuture;
 use zeroize::Zeroizing;
 
 use super::calls::{Calls, Which};
@@ -11,7 +12,11 @@ use crate::SinkError;
 ///
 /// # Errors
 /// When it cannot be read, or is not there.
-pub(crate) async fn login(name: &str) -> Result<Zeroizing<String>, SinkError> {
+pub(crate) fn login(name: &str) -> BoxFuture<'_, Result<Zeroizing<String>, SinkError>> {
+    Box::pin(read(name))
+}
+
+async fn read(name: &str) -> Result<Zeroizing<String>, SinkError> {
     let (client, identity) = connection::connect(&Settings::default(), None).await?;
     let calls = Calls::new(client, identity, (None, Vec::new()), SharedAsyncSleep::new(TokioSleep::new()));
     let found = calls.value(name, Which::Current).await?;

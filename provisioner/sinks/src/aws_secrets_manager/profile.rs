@@ -3,6 +3,7 @@
 
 use aws_config::profile::{ProfileSet, load};
 use aws_types::os_shim_internal::{Env, Fs};
+use futures_util::future::BoxFuture;
 
 use crate::SinkError;
 use crate::reading::{listed, nearest};
@@ -16,14 +17,16 @@ async fn profiles() -> Option<ProfileSet> {
 }
 
 /// That the profile `name`, which `named_by` names, is in neither file; `None` where it is, or the files cannot be read.
-pub async fn missing_profile(name: &str, named_by: &str) -> Option<SinkError> {
-    let profiles = profiles().await?;
-    if profiles.get_profile(name).is_some() {
-        return None;
-    }
-    Some(SinkError::Login {
-        reason: format!("there is no AWS profile `{name}`, which {named_by} names"),
-        hint: hint(name, &profiles),
+pub fn missing_profile<'a>(name: &'a str, named_by: &'a str) -> BoxFuture<'a, Option<SinkError>> {
+    Box::pin(async move {
+        let profiles = profiles().await?;
+        if profiles.get_profile(name).is_some() {
+            return None;
+        }
+        Some(SinkError::Login {
+            reason: format!("there is no AWS profile `{name}`, which {named_by} names"),
+            hint: hint(name, &profiles),
+        })
     })
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::io::AsyncReadExt;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
@@ -40,7 +41,11 @@ impl Keeper {
     ///
     /// # Errors
     /// [`SinkError::Login`] when it is not where it should be.
-    pub async fn get(&self) -> Result<Zeroizing<String>, SinkError> {
+    pub fn get(&self) -> BoxFuture<'_, Result<Zeroizing<String>, SinkError>> {
+        Box::pin(self.kept_or_read())
+    }
+
+    async fn kept_or_read(&self) -> Result<Zeroizing<String>, SinkError> {
         let mut kept = self.read.lock().await;
         if kept.is_none() {
             *kept = Some(read(&self.from).await?);
@@ -72,7 +77,11 @@ impl Keeper {
     }
 }
 
-async fn read(login: &Login) -> Result<Zeroizing<String>, SinkError> {
+fn read(login: &Login) -> BoxFuture<'_, Result<Zeroizing<String>, SinkError>> {
+    Box::pin(read_anew(login))
+}
+
+async fn read_anew(login: &Login) -> Result<Zeroizing<String>, SinkError> {
     let found = match login {
         Login::Env { env } => std::env::var(env).ok().map(Zeroizing::new),
         Login::File { file } => Some(self::file(file.clone()).await?),
