@@ -8,7 +8,7 @@ use crate::page;
 
 macro_rules! files {
     ($($operation:literal $path:literal),+) => {
-        pub(super) const ROUTES: &[Route] = &[$(Route {
+        pub(super) static ROUTES: &[Route] = &[$(Route {
             method: "GET",
             path: $path,
             operation: $operation,

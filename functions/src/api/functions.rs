@@ -15,30 +15,20 @@ use super::{
 #[derive(Clone, Copy)]
 pub struct Function {
     name: &'static str,
-    /// In a static: handlers in a constant are compiled again by each package that names it.
-    routes: &'static Files,
+    routes: &'static [&'static &'static [Route]],
 }
-
-/// The routes of files.
-type Files = &'static [&'static [Route]];
 
 macro_rules! functions {
     ($($(#[doc = $about:literal])+ $constant:ident = $name:literal [$($file:ident),*];)+) => {
         impl Function {
             $($(#[doc = $about])+
-            pub const $constant: Self = {
-                static FILES: Files = &[$($file::ROUTES),*];
-                Self { name: $name, routes: &FILES }
-            };)+
+            pub const $constant: Self = Self { name: $name, routes: &[$(&$file::ROUTES),*] };)+
 
             /// All of them.
             pub const ALL: [Self; [$($name),+].len()] = [$(Self::$constant),+];
 
             /// All routes in one, for a server.
-            pub(super) const SERVER: Self = {
-                static FILES: Files = &[$($($file::ROUTES,)*)+];
-                Self { name: "server", routes: &FILES }
-            };
+            pub(super) const SERVER: Self = Self { name: "server", routes: &[$($(&$file::ROUTES,)*)+] };
         }
 
         /// The `OpenAPI` document, made from the rows of all routes. It is committed and served as a file; a test holds
@@ -85,7 +75,7 @@ impl Function {
 
     /// Its routes.
     pub fn routes(self) -> impl Iterator<Item = &'static Route> {
-        self.routes.iter().copied().flatten()
+        self.routes.iter().copied().copied().flatten()
     }
 }
 

@@ -21,7 +21,7 @@ use crate::service::{Presented, Valid, Verdict};
 
 const INTROSPECT: &str = "/v1/introspect";
 
-pub(super) const ROUTES: &[Route] = &[
+pub(super) static ROUTES: &[Route] = &[
     Route {
         method: "POST",
         path: INTROSPECT,

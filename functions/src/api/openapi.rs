@@ -10,7 +10,7 @@ use super::routes::{Handler, Route};
 /// The document as it is committed.
 const DOCUMENT: &str = include_str!("../../openapi.json");
 
-pub(super) const ROUTES: &[Route] = &[Route {
+pub(super) static ROUTES: &[Route] = &[Route {
     method: "GET",
     path: "/v1/openapi.json",
     operation: "openApi",

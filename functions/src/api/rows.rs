@@ -19,8 +19,9 @@ macro_rules! routes {
         needs: $needs:expr,
         problems: $problems:expr,
     })+) => {
-        /// The routes of this file.
-        pub(in crate::api) const ROUTES: &[$crate::api::routes::Route] = &[$($crate::api::routes::Route {
+        /// The routes of this file. In a static: handlers in a constant are compiled again wherever it is named, in other
+        /// packages too.
+        pub(in crate::api) static ROUTES: &[$crate::api::routes::Route] = &[$($crate::api::routes::Route {
             method: stringify!($method),
             path: $path,
             operation: stringify!($operation),
