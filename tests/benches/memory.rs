@@ -2,7 +2,7 @@
 //! creates and deletes by default. Prints the server's resident memory after each tenth, and fails when it has grown by
 //! more than 5 MB since the first. `PROVISION_BIN` names another build of the command.
 
-#![expect(clippy::print_stdout, clippy::cast_precision_loss, reason = "a benchmark prints, and counts little")]
+#![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
 use std::process::ExitCode;
 
