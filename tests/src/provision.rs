@@ -30,6 +30,7 @@ pub const DAY: i64 = 24 * HOUR;
 pub struct World {
     temporary: TempDir,
     folder: PathBuf,
+    program: PathBuf,
     told: Mutex<String>,
 }
 
@@ -53,13 +54,18 @@ impl Default for World {
 impl World {
     /// An empty folder, at the present time.
     pub fn new() -> Self {
+        Self::of(binary())
+    }
+
+    /// The same with a build of the command that may know no other clock than the machine's.
+    pub fn of(program: PathBuf) -> Self {
         let temporary = TempDir::new().expect("a temporary folder can be made");
         let root = temporary.path().canonicalize().expect("it is there");
         let folder = root.join("work");
         for made in [&folder, &root.join("home")] {
             std::fs::create_dir(made).expect("a folder can be made");
         }
-        Self { temporary, folder, told: Mutex::default() }
+        Self { temporary, folder, program, told: Mutex::default() }
     }
 
     /// A folder with this `tokens.toml`.
@@ -125,7 +131,7 @@ impl World {
 
     /// The command, ready to run: nothing of the caller's environment gets in.
     pub fn command<S: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = S>) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = Command::new(&self.program);
         self.prepare(&mut command);
         command.arg0("provision").args(words);
         command

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use latchkey::api::Function as Which;
 use serde_json::{Value, json};
-use tests::lambda::{Quota, events, meter};
+use tests::lambda::{Quota, events};
+use tests::meter;
 
 use super::Stage;
 

@@ -61,16 +61,17 @@ pub(super) fn print(rows: &[(Subject, Cold)], warm: Option<&Warm>) -> Vec<Bar> {
         );
     }
     let Some(warm) = warm else {
-        println!("\n`authorize` is not built: nothing was measured warm, and no bar is held");
+        println!("\n`authorize` or `introspect` is not built: nothing was measured warm, and no bar is held");
         return Vec::new();
     };
     let micros = |time: Duration| time.as_secs_f64() * 1e6;
     println!("\nwarm, CPU of one request in µs, the runtime's loop included:");
     println!(
-        "  no-op {:.0}, one GetItem {:.0}, authorize {:.0}",
+        "  no-op {:.0}, one GetItem {:.0}, authorize {:.0}, introspect {:.0}",
         micros(warm.noop),
         micros(warm.get_item),
-        micros(warm.authorize)
+        micros(warm.authorize),
+        micros(warm.introspect)
     );
     println!("\nbars:");
     let bars = bars(rows, warm, times);

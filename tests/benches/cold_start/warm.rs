@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use latchkey::api::Function as Which;
-use tests::lambda::meter;
+use tests::meter;
 
 use super::Stage;
 use super::cold::{Subject, median};
@@ -21,12 +21,14 @@ pub(super) struct Warm {
     pub(super) noop: Duration,
     pub(super) get_item: Duration,
     pub(super) authorize: Duration,
+    pub(super) introspect: Duration,
     /// A check without its read.
     pub(super) check: Option<Duration>,
 }
 
 pub(super) async fn measure(stage: &Stage) -> Warm {
-    let subjects = [Subject::Noop, Subject::GetItem, Subject::Function(Which::AUTHORIZE)];
+    let [authorize, introspect] = [Which::AUTHORIZE, Which::INTROSPECT].map(Subject::Function);
+    let subjects = [Subject::Noop, Subject::GetItem, authorize, introspect];
     let mut running = Vec::new();
     for subject in subjects {
         let started = stage.function(subject).start().await;
@@ -47,7 +49,7 @@ pub(super) async fn measure(stage: &Stage) -> Warm {
     }
     let mut medians = running.into_iter().map(|(_, _, blocks)| median(blocks).unwrap_or_default());
     let mut next = || medians.next().unwrap_or_default();
-    Warm { noop: next(), get_item: next(), authorize: next(), check: check(stage) }
+    Warm { noop: next(), get_item: next(), authorize: next(), introspect: next(), check: check(stage) }
 }
 
 fn check(stage: &Stage) -> Option<Duration> {

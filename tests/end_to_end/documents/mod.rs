@@ -1,6 +1,7 @@
 //! README and `docs/`: what they show is what happens, what they name exists, and links lead somewhere.
 
 mod blocks;
+mod cost;
 mod linked;
 mod parsed;
 mod pictures;

@@ -3,7 +3,6 @@
 
 pub mod events;
 mod function;
-pub mod meter;
 mod quota;
 mod runtime_api;
 mod table;

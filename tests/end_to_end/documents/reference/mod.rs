@@ -16,7 +16,7 @@ mod options;
 mod schema;
 mod story;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::linked::{anchor, prose};
 use super::root;
@@ -28,10 +28,15 @@ fn path(page: &str) -> PathBuf {
     root().join("docs/reference").join(page)
 }
 
-/// Holds a page to its parts: each by its name, and no other.
+/// Holds a page of the reference to its parts: each by its name, and no other.
 fn hold(page: &str, parts: &[(&str, String)]) {
-    let file = path(page);
-    let text = std::fs::read_to_string(&file).unwrap();
+    hold_file(&path(page), parts);
+}
+
+/// The same of any page.
+pub(super) fn hold_file(file: &Path, parts: &[(&str, String)]) {
+    let page = file.strip_prefix(root()).unwrap().display();
+    let text = std::fs::read_to_string(file).unwrap();
     let mut made = String::new();
     let mut rest = text.as_str();
     for (name, part) in parts {
@@ -53,20 +58,20 @@ fn hold(page: &str, parts: &[(&str, String)]) {
         return;
     }
     if std::env::var_os("LATCHKEY_REFERENCE").is_some_and(|word| word == "write") {
-        latchkey_sinks::files::write_atomic(&file, made.as_bytes(), 0o644).unwrap();
+        latchkey_sinks::files::write_atomic(file, made.as_bytes(), 0o644).unwrap();
         return;
     }
     let mut lines = made.lines().zip(text.lines()).enumerate();
     let (number, (is, was)) = lines.find(|(_, (is, was))| is != was).unwrap_or((0, ("another length", "")));
     panic!(
-        "docs/reference/{page} is not what the code says, from line {}:\n  page: {was}\n  code: {is}\n\
-         rewrite it with `LATCHKEY_REFERENCE=write cargo nextest run --workspace --all-features -E 'test(/reference/)'`",
+        "{page} is not what the code says, from line {}:\n  page: {was}\n  code: {is}\n\
+         rewrite it with `LATCHKEY_REFERENCE=write cargo nextest run --workspace --all-features -E 'test(/documents/)'`",
         number + 1
     );
 }
 
 /// A table in Markdown, without the columns that nothing is in. What would end a cell is escaped.
-fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+pub(super) fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let rows: Vec<[String; N]> = rows.into_iter().collect();
     let kept: Vec<usize> = (0..N).filter(|column| rows.iter().any(|row| !row[*column].is_empty())).collect();
     let line = |cells: &[String; N]| {
