@@ -122,6 +122,15 @@ impl Work<'_> {
         self.skipped.insert(index, why);
     }
 
+    /// The version that goes to the places, or that an earlier run has brought to all of them.
+    fn number(&self) -> Option<u32> {
+        let resumed = self.plan.changes.iter().find_map(|change| match change {
+            Change::Resume { number, .. } => Some(*number),
+            _ => None,
+        });
+        self.carried.as_ref().map(|(number, _)| *number).or(resumed)
+    }
+
     /// Whether a version is to become current, as far as all went well.
     fn is_ready(&self) -> bool {
         self.failure.is_none() && self.promotes()

@@ -4,10 +4,9 @@ use futures_util::stream::{self, StreamExt as _};
 use latchkey::protocol::Arrival;
 use latchkey::token::Token;
 
-use super::report::{Arrived, SeenAfter, report_arrived};
+use super::report::{Arrived, SeenAfter, UNFINISHED, report_arrived};
 use super::stage::service_failure;
 use super::{Failure, Outcome, Run, Work};
-use crate::plan::Change;
 use crate::safeguard::{Safeguard, stands};
 use crate::service::ServiceError;
 use latchkey_sinks::Seen;
@@ -25,12 +24,7 @@ pub(super) async fn promote(run: &Run<'_>, works: &mut [Work<'_>], seen: &SeenAf
 
 /// Promotes one; whether another pass may do what this one could not.
 async fn promote_one(run: &Run<'_>, work: &mut Work<'_>, seen: &SeenAfter) -> bool {
-    let Some(token) = work.token.clone() else { return false };
-    let resumed = work.plan.changes.iter().find_map(|change| match change {
-        Change::Resume { number, .. } => Some(*number),
-        _ => None,
-    });
-    let Some(number) = work.carried.as_ref().map(|(number, _)| *number).or(resumed) else { return false };
+    let (Some(token), Some(number)) = (work.token.clone(), work.number()) else { return false };
     let record = match run.client.reread(&run.manifest.name, &token).await {
         Ok(record) => record,
         Err(error) => {
@@ -56,7 +50,7 @@ async fn promote_one(run: &Run<'_>, work: &mut Work<'_>, seen: &SeenAfter) -> bo
         work.fail(Failure {
             subject,
             message: format!("{} does not show version {number}", run.labels.of(place)),
-            state: "the version is not current yet; it and the older ones are valid".to_owned(),
+            state: UNFINISHED.to_owned(),
             hint: "run `provision apply` again".to_owned(),
             passes: true,
         });
@@ -72,7 +66,7 @@ async fn promote_one(run: &Run<'_>, work: &mut Work<'_>, seen: &SeenAfter) -> bo
     match run.client.promote(&record, number, &arrivals).await {
         Ok(token) => work.token = Some(token),
         Err(error) if arrivals.is_empty() || matches!(error, ServiceError::Unavailable(_)) => {
-            work.fail(service_failure(&work.subject(), &error));
+            work.fail(not_promoted(work, &error));
         }
         // What is refused of it does not hold up the rest, and an older server takes it in parts.
         Err(_) => return promote_in_parts(run, work, &record, number, seen).await,
@@ -86,10 +80,21 @@ async fn promote_in_parts(run: &Run<'_>, work: &mut Work<'_>, record: &Token, nu
     if work.failure.is_none() {
         match run.client.promote(record, number, &[]).await {
             Ok(token) => work.token = Some(token),
-            Err(error) => work.fail(service_failure(&work.subject(), &error)),
+            Err(error) => work.fail(not_promoted(work, &error)),
         }
     }
     again
+}
+
+/// A failure when every place has the version already.
+fn not_promoted(work: &Work<'_>, error: &ServiceError) -> Failure {
+    let state = match error {
+        ServiceError::Unavailable(_) => {
+            "its places have the version, which may not be current yet; it and the older ones are valid"
+        }
+        _ => UNFINISHED,
+    };
+    Failure { state: state.to_owned(), ..service_failure(&work.subject(), error) }
 }
 
 /// Notes what a look has found but nobody has reported, announced as a report needs it.

@@ -74,7 +74,7 @@ pub(super) async fn report(run: &Run<'_>, works: &mut [Work<'_>], outcome: &mut 
     let looks = look(run.sinks, places.clone()).await;
     let identities = identities(run.sinks, places).await;
     let seen = SeenAfter { at, looks, identities };
-    let unready = works.iter_mut().map(|work| async {
+    let reporting = works.iter_mut().map(|work| async {
         let ready = work.is_ready();
         let mut missing = false;
         for wrote in std::mem::take(&mut work.wrote) {
@@ -88,7 +88,7 @@ pub(super) async fn report(run: &Run<'_>, works: &mut [Work<'_>], outcome: &mut 
         }
         missing | (!(ready && work.is_ready()) && report_arrived(run, work, &seen).await)
     });
-    outcome.another_pass |= join_all(unready).await.contains(&true);
+    outcome.another_pass |= join_all(reporting).await.contains(&true);
     seen
 }
 
@@ -99,7 +99,6 @@ fn arrived(
     (place, receipt): &(Place, Receipt),
     seen: &SeenAfter,
 ) -> Result<Arrived, Failure> {
-    let number = work.carried.as_ref().map_or(0, |(number, _)| *number);
     let label = run.labels.of(place);
     let failure = |message: String| Failure {
         subject: work.subject(),
@@ -116,7 +115,10 @@ fn arrived(
         Some(Err(error)) => {
             Err(failure(format!("{label} was written, but could not be looked at afterwards: {error}")))
         }
-        _ => Err(failure(format!("{label} does not show version {number} after it was written"))),
+        _ => {
+            let number = work.number().unwrap_or_default();
+            Err(failure(format!("{label} does not show version {number} after it was written")))
+        }
     }
 }
 
@@ -139,8 +141,8 @@ pub(super) async fn report_arrived(run: &Run<'_>, work: &mut Work<'_>, seen: &Se
 }
 
 async fn report_one(run: &Run<'_>, work: &Work<'_>, arrived: &Arrived, seen: &SeenAfter) -> Reported {
-    let (Some((number, _)), Some(token)) = (&work.carried, &work.token) else { return Reported::Done };
-    match run.client.deliver(token, *number, &arrived.as_arrival(seen)).await {
+    let (Some(number), Some(token)) = (work.number(), &work.token) else { return Reported::Done };
+    match run.client.deliver(token, number, &arrived.as_arrival(seen)).await {
         Ok(_) => Reported::Done,
         Err(ServiceError::Version(VersionError::NotLive(_)) | ServiceError::Gone(_)) => {
             let dead = Failure {
@@ -162,7 +164,7 @@ async fn report_one(run: &Run<'_>, work: &Work<'_>, arrived: &Arrived, seen: &Se
 }
 
 const AGAIN: &str = "run `provision apply` again";
-const UNFINISHED: &str = "the version is not current yet; it and the older ones are valid";
+pub(super) const UNFINISHED: &str = "the version is not current yet; it and the older ones are valid";
 
 /// Whether an entry is as this run left it. Where values cannot be read, a marker alone does not prove it: it stays when
 /// somebody else changes the value.

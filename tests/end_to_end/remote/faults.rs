@@ -128,6 +128,21 @@ fn a_server_that_knows_no_steps_in_one_gets_them_one_by_one() {
 }
 
 #[test]
+fn what_an_earlier_run_wrote_and_could_not_report_is_reported_to_such_a_server_too() {
+    let shaky = at_two_places();
+    shaky.proxy.trouble("POST", "/promote", Trouble::Refused(503, Some(600)), 2);
+    let broken = shaky.run("apply").exits(3);
+    assert!(broken.stderr.contains("its places have the version, which may not be current yet"), "{}", broken.stderr);
+    let secret = shaky.remote.world.entry("other.env", "BUILD_TOKEN");
+    let _ = shaky.proxy.sent();
+    shaky.proxy.trouble("POST", "/promote", Trouble::Unknown, 2);
+    shaky.run("apply").exits(0);
+    assert_eq!(steps(&shaky), [0, 3, 4], "each place is reported by itself");
+    assert_eq!(shaky.remote.world.entry("other.env", "BUILD_TOKEN"), secret, "nothing was written again");
+    shaky.run("plan --detailed-exitcode").exits(0);
+}
+
+#[test]
 fn a_token_made_by_hand_whose_answer_is_lost_is_said_to_be_there_and_not_made_again() {
     let shaky = Shaky::start();
     shaky.proxy.trouble("POST", "/tokens", Trouble::AnswerLost, 1);
