@@ -97,6 +97,7 @@ place="$(field '.token.places[0].id')"
 digest="$(printf '%s' "$(field .secret)" | sha256sum | cut -d' ' -f1)"
 tokens=/v1/users/ci@example.com/tokens
 request 200 PUT "$tokens/production-api/versions/1/deliveries/$place" "{\"id\": \"$declared\", \"state\": \"announced\"}"
+request 200 POST "$tokens/production-api/versions/1/announcements" "{\"id\": \"$declared\", \"places\": [\"$place\"]}"
 request 200 PUT "$tokens/production-api/versions/1/deliveries/$place" \
   "{\"id\": \"$declared\", \"state\": \"delivered\", \"receipt\": \"1\"}"
 request 200 POST "$tokens/production-api/versions/1/promote" "{\"id\": \"$declared\"}"

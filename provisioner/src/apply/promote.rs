@@ -86,13 +86,11 @@ async fn promote_in_parts(run: &Run<'_>, work: &mut Work<'_>, record: &Token, nu
     again
 }
 
-/// A failure when every place has the version already.
+/// A failure when places have the version already. Of the older ones nothing is said: a leaked one may end in this run.
 fn not_promoted(work: &Work<'_>, error: &ServiceError) -> Failure {
     let state = match error {
-        ServiceError::Unavailable(_) => {
-            "its places have the version, which may not be current yet; it and the older ones are valid"
-        }
-        _ => UNFINISHED,
+        ServiceError::Unavailable(_) => "the places that were reached have the version, which may not be current yet",
+        _ => "the places that were reached have the version, which is not current yet",
     };
     Failure { state: state.to_owned(), ..service_failure(&work.subject(), error) }
 }

@@ -229,6 +229,8 @@ async fn manifests(all: &mut Deployed) {
         }
         let delivery = format!("{versions}/{version}/deliveries/{place}");
         all.ask_as(&job, "PUT", &delivery, json!({"id": id, "state": "announced"}), 200).await;
+        let several = json!({"id": id, "places": [place]});
+        all.ask_as(&job, "POST", &format!("{versions}/{version}/announcements"), several, 200).await;
         all.ask_as(&job, "PUT", &delivery, json!({"id": id, "state": "delivered", "receipt": "r"}), 200).await;
         all.ask_as(&job, "POST", &format!("{versions}/{version}/promote"), json!({"id": id}), 200).await;
     }

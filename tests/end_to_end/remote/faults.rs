@@ -132,7 +132,11 @@ fn what_an_earlier_run_wrote_and_could_not_report_is_reported_to_such_a_server_t
     let shaky = at_two_places();
     shaky.proxy.trouble("POST", "/promote", Trouble::Refused(503, Some(600)), 2);
     let broken = shaky.run("apply").exits(3);
-    assert!(broken.stderr.contains("its places have the version, which may not be current yet"), "{}", broken.stderr);
+    assert!(
+        broken.stderr.contains("the places that were reached have the version, which may not be current yet"),
+        "{}",
+        broken.stderr
+    );
     let secret = shaky.remote.world.entry("other.env", "BUILD_TOKEN");
     let _ = shaky.proxy.sent();
     shaky.proxy.trouble("POST", "/promote", Trouble::Unknown, 2);
