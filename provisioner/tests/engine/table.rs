@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use latchkey::event::EventKind;
 use latchkey::table::condition::Condition;
 use latchkey::table::counters::Counters;
 use latchkey::table::engine::{Answer, Consistency, Engine, Failure, Many, Page, Plain, Range, Write};
@@ -54,10 +55,11 @@ fn event(writes: &[Write]) -> Option<(&str, &str)> {
     })
 }
 
-/// The version that a transaction makes current, told by its event.
+/// The version that a transaction makes current, told by its event, which may name places after it.
 fn promoted(writes: &[Write]) -> Option<u32> {
-    let (action, detail) = event(writes)?;
-    detail.strip_prefix("version ").filter(|_| action == "version.promote")?.parse().ok()
+    let (_, detail) = event(writes).filter(|(action, _)| *action == EventKind::VersionPromote.as_str())?;
+    let number = detail.strip_prefix("version ").and_then(|rest| rest.split(' ').next());
+    Some(number.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("no version in `{detail}`")))
 }
 
 impl Engine for Wire {
