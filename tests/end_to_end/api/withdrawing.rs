@@ -2,20 +2,31 @@
 //! change, with what is wrong named by its place in the request.
 
 use serde_json::{Value, json};
+use tests::api::Actor;
 
 use super::scene::{Scene, place};
+
+/// The deployment's second version, staged: who asks, the token's id, and its path.
+async fn staged(scene: &Scene) -> (Actor, String, &'static str) {
+    let root = scene.actor("root", "laptop", &["root"]).await;
+    let id = scene.deploy_id().await;
+    let _ = root.json("POST", "/v1/users/ada/tokens/deploy/versions", &json!({ "id": id })).await.expect(201);
+    (root, id, "/v1/users/ada/tokens/deploy/versions/2")
+}
+
+/// A body with more in it.
+fn with(mut body: Value, more: &Value) -> Value {
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    body
+}
 
 #[tokio::test]
 async fn an_announcement_is_withdrawn_by_its_number_and_no_other_is() {
     let scene = Scene::new().await;
-    let root = scene.actor("root", "laptop", &["root"]).await;
-    let id = scene.deploy_id().await;
-    let _ = root.json("POST", "/v1/users/ada/tokens/deploy/versions", &json!({ "id": id })).await.expect(201);
-    let target = format!("/v1/users/ada/tokens/deploy/versions/2/deliveries/{}", place().id());
+    let (root, id, version) = staged(&scene).await;
+    let target = format!("{version}/deliveries/{}", place().id());
     let put = async |state: &str, more: Value| {
-        let mut body = json!({ "id": id, "state": state });
-        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        root.json("PUT", &target, &body).await
+        root.json("PUT", &target, &with(json!({ "id": id, "state": state }), &more)).await
     };
     let withdraw = async |announcement: &Value| put("withdrawn", json!({ "announcement": announcement })).await;
     let ours = put("announced", json!({})).await.expect(200).body["announcement"].clone();
@@ -39,10 +50,7 @@ async fn an_announcement_is_withdrawn_by_its_number_and_no_other_is() {
 #[tokio::test]
 async fn several_places_are_announced_and_reported_as_one_change_or_refused_with_the_field() {
     let scene = Scene::new().await;
-    let root = scene.actor("root", "laptop", &["root"]).await;
-    let id = scene.deploy_id().await;
-    let _ = root.json("POST", "/v1/users/ada/tokens/deploy/versions", &json!({ "id": id })).await.expect(201);
-    let version = "/v1/users/ada/tokens/deploy/versions/2";
+    let (root, id, version) = staged(&scene).await;
     let announce = async |places: Value| {
         root.json("POST", &format!("{version}/announcements"), &json!({ "id": id, "places": places })).await
     };
@@ -53,11 +61,8 @@ async fn several_places_are_announced_and_reported_as_one_change_or_refused_with
         assert!(refused.text("/errors/0/pointer").starts_with(pointer), "{}", refused.body);
     }
     assert!(announce(json!([place])).await.expect(200).body["announcement"].is_u64());
-    let promote = async |more: Value| {
-        let mut body = json!({ "id": id });
-        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        root.json("POST", &format!("{version}/promote"), &body).await
-    };
+    let promote =
+        async |more: Value| root.json("POST", &format!("{version}/promote"), &with(json!({ "id": id }), &more)).await;
     let at = |receipt: &str| json!({ "place": place, "receipt": receipt, "looked_at": scene.world.now() });
     for (more, pointer) in [
         (json!({ "deliveries": [at("r"), at("two\nlines")] }), "/deliveries/1/receipt"),
